@@ -1,0 +1,1 @@
+"""Windows, splits, shards and their statistics."""

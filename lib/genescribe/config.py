@@ -1,0 +1,240 @@
+"""Dataclasses as configuration: strict reading from YAML/JSON, plain writing, and a JSON Schema.
+
+Every component keeps its defaults in one frozen dataclass. `from_mapping` reads one from parsed YAML and refuses
+unknown keys, wrong types and values outside the stated bounds, each with one clear line; `json_schema` gives the
+same rules to editors and to the workflow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from genescribe.errors import InputError
+
+T = TypeVar("T")
+_MISSING = dataclasses.MISSING
+_JSON_NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
+
+
+def option(
+    default: Any = _MISSING,
+    *,
+    doc: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    default_factory: Any = _MISSING,
+) -> Any:
+    """Return a dataclass field with its documentation and bounds (both inclusive)."""
+    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum}
+    if default_factory is not _MISSING:
+        return dataclasses.field(default_factory=default_factory, metadata=metadata)
+    if default is _MISSING:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def from_mapping(cls: type[T], data: object, *, where: str, key: str = "") -> T:
+    """Build the dataclass `cls` from a mapping.
+
+    Parameters
+    ----------
+    cls
+        A dataclass whose fields are int, float, str, bool, None, Literal, list, tuple, dict[str, ...], unions of
+        these, or further dataclasses.
+    data
+        Parsed YAML or JSON.
+    where
+        The file it came from, for messages.
+    key
+        Dotted path of `data` in that file.
+
+    Raises
+    ------
+    InputError
+        Unknown key, missing key, wrong type, or a value outside its bounds.
+    """
+    if not isinstance(data, Mapping):
+        raise InputError(
+            f"{_named(key)} is {_kind(data)}, not a mapping",
+            where=where,
+            remedy="write it as `key: value` lines",
+        )
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for name in data:
+        if name not in fields:
+            known = ", ".join(sorted(fields))
+            raise InputError(
+                f"unknown key {_named(_join(key, str(name)))}",
+                where=where,
+                remedy=f"known keys here: {known}",
+            )
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for name, spec in fields.items():
+        if name in data:
+            path = _join(key, name)
+            values[name] = _check_bounds(_convert(hints[name], data[name], where, path), spec, where, path)
+        elif spec.default is _MISSING and spec.default_factory is _MISSING:
+            raise InputError(
+                f"{_named(_join(key, name))} is missing",
+                where=where,
+                remedy=spec.metadata.get("doc", "add it"),
+            )
+    return cls(**values)
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """Return a dataclass as plain JSON values, every default written out."""
+    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def json_schema(cls: type[Any]) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a dataclass; unknown keys are errors."""
+    hints = typing.get_type_hints(cls)
+    properties, required = {}, []
+    for spec in dataclasses.fields(cls):
+        schema = _type_schema(hints[spec.name])
+        for bound in ("minimum", "maximum"):
+            if spec.metadata.get(bound) is not None:
+                schema[bound] = spec.metadata[bound]
+        if "doc" in spec.metadata:
+            schema["description"] = spec.metadata["doc"]
+        if spec.default is not _MISSING:
+            schema["default"] = _plain(spec.default)
+        elif spec.default_factory is _MISSING:
+            required.append(spec.name)
+        properties[spec.name] = schema
+    result: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    if required:
+        result["required"] = required
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_mapping(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _named(key: str) -> str:
+    return f"`{key}`" if key else "the configuration"
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return f"{value!r} ({_JSON_NAMES.get(type(value), type(value).__name__)})"
+
+
+def _convert(hint: Any, value: Any, where: str, key: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        return _convert_union(arguments, value, where, key)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise _wrong(key, value, "one of " + ", ".join(map(repr, arguments)), where)
+    if origin in (list, tuple):
+        if not isinstance(value, list | tuple):
+            raise _wrong(key, value, "a list", where)
+        if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
+            if len(value) != len(arguments):
+                raise _wrong(key, value, f"a list of {len(arguments)} values", where)
+            pairs = zip(arguments, value, strict=True)
+            return tuple(_convert(a, v, where, f"{key}[{i}]") for i, (a, v) in enumerate(pairs))
+        return origin(_convert(arguments[0], v, where, f"{key}[{i}]") for i, v in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise _wrong(key, value, "a mapping", where)
+        return {str(k): _convert(arguments[1], v, where, _join(key, str(k))) for k, v in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return value if isinstance(value, typing.cast(type, hint)) else from_mapping(hint, value, where=where, key=key)
+    return _convert_scalar(hint, value, where, key)
+
+
+def _convert_union(arguments: tuple[Any, ...], value: Any, where: str, key: str) -> Any:
+    errors = []
+    for argument in arguments:
+        try:
+            return _convert(argument, value, where, key)
+        except InputError as error:
+            errors.append((argument, error))
+    structured = [e for a, e in errors if a is not type(None) and isinstance(value, Mapping)]
+    if structured:
+        raise structured[0]
+    raise _wrong(key, value, " or ".join(_type_name(a) for a in arguments), where)
+
+
+def _convert_scalar(hint: Any, value: Any, where: str, key: str) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is float and isinstance(value, str):
+        # YAML 1.1 reads 1e-3 (no dot) as text; people mean the number.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if type(value) is hint or (hint is type(None) and value is None):
+        return value
+    raise _wrong(key, value, _type_name(hint), where)
+
+
+def _wrong(key: str, value: Any, expected: str, where: str) -> InputError:
+    return InputError(f"{_named(key)} is {_kind(value)}", where=where, remedy=f"give {expected}")
+
+
+def _type_name(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(hint)))
+    if hint in _JSON_NAMES:
+        name = _JSON_NAMES[hint]
+        return "nothing (null)" if name == "null" else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return {list: "a list", tuple: "a list", dict: "a mapping"}.get(get_origin(hint), "a mapping")
+
+
+def _check_bounds(value: Any, spec: dataclasses.Field[Any], where: str, key: str) -> Any:
+    low, high = spec.metadata.get("minimum"), spec.metadata.get("maximum")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bounds = [f"{word} {bound}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
+        raise InputError(f"{_named(key)} is {value}", where=where, remedy=f"give {' and '.join(bounds)}")
+    return value
+
+
+def _type_schema(hint: Any) -> dict[str, Any]:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return {}
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [_type_schema(a) for a in arguments]}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
+        items = [_type_schema(a) for a in arguments]
+        return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+    if origin in (list, tuple):
+        return {"type": "array", "items": _type_schema(arguments[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _type_schema(arguments[1])}
+    if dataclasses.is_dataclass(hint):
+        return json_schema(typing.cast(type, hint))
+    return {"type": _JSON_NAMES[hint]}

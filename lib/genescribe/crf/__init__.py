@@ -1,0 +1,1 @@
+"""Linear and semi-Markov CRF heads: the modules people import."""

@@ -1,0 +1,1 @@
+"""Reading shards: samples, datasets whose cursor makes resume exact, batches."""

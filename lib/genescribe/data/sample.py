@@ -1,0 +1,84 @@
+"""One window as it stands in a shard: what `bake` writes and `data` reads.
+
+A sample of key K is three members of the tar file, in this order: ``K.seq.npy`` (uint8 codes, see
+`genescribe.genome.alphabet`), ``K.runs.npy`` (int32, see `Runs`), ``K.json`` (`WindowMeta`). The window is in
+transcript orientation: on strand "-" the sequence is the reverse complement and the runs follow it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.genome.alphabet import Codes
+
+IGNORE = -1
+"""Label of a run whose bases are not scored: summed over by the CRF, left out of metrics."""
+
+Runs = NDArray[np.int32]
+"""(n, 2): columns end and label. Run i is [end of run i-1, end), the first starts at 0, the last ends at the
+window's length. Neighbouring runs may have the same label: each run is one segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowMeta:
+    """Where a window comes from.
+
+    Attributes
+    ----------
+    genome, seqid, strand
+        Its source. Strand "+" or "-".
+    start, end
+        On the forward strand, 0-based half-open, whatever the strand.
+    split
+        "train", "validation" or "test".
+    left_censored, right_censored
+        The first (last) run, in the window's orientation, goes on beyond the window.
+    genes
+        IDs of the genes whose labels the window holds.
+    """
+
+    genome: str
+    seqid: str
+    strand: str
+    start: int
+    end: int
+    split: str
+    left_censored: bool
+    right_censored: bool
+    genes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A window: its bases, their labels as runs, and its origin."""
+
+    key: str
+    codes: Codes
+    runs: Runs
+    meta: WindowMeta
+
+
+def runs_from_labels(labels: NDArray[np.integer]) -> Runs:
+    """Return the maximal runs of equal labels.
+
+    Examples
+    --------
+    >>> runs_from_labels(np.array([0, 0, 2, 2, 2, 0])).tolist()
+    [[2, 0], [5, 2], [6, 0]]
+    """
+    ends = np.append(np.flatnonzero(np.diff(labels)) + 1, len(labels))
+    return np.stack([ends, labels[ends - 1]], axis=1).astype(np.int32)
+
+
+def labels_from_runs(runs: Runs) -> NDArray[np.int32]:
+    """Return the label of every base.
+
+    Examples
+    --------
+    >>> labels_from_runs(np.array([[2, 0], [5, 2]], dtype=np.int32)).tolist()
+    [0, 0, 2, 2, 2]
+    """
+    return np.repeat(runs[:, 1], np.diff(runs[:, 0], prepend=0)).astype(np.int32)

@@ -1,0 +1,33 @@
+"""The one error that users see: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Input that cannot be used, told in one line.
+
+    Parameters
+    ----------
+    what
+        What is wrong, in plain words.
+    where
+        The file (or configuration key) that holds it.
+    line
+        1-based line number in `where`.
+    remedy
+        What the user can do about it.
+
+    Examples
+    --------
+    >>> str(InputError("the file is empty", where="a.fa", remedy="give a FASTA file"))
+    'a.fa: the file is empty; give a FASTA file'
+    >>> str(InputError("end before start", where="a.gff3", line=7, remedy="correct the row"))
+    'a.gff3:7: end before start; correct the row'
+    """
+
+    def __init__(self, what: str, *, where: str | Path, line: int | None = None, remedy: str) -> None:
+        self.what, self.where, self.line, self.remedy = what, str(where), line, remedy
+        place = self.where if line is None else f"{self.where}:{line}"
+        super().__init__(" ".join(f"{place}: {what}; {remedy}".split()))

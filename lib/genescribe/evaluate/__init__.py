@@ -1,0 +1,1 @@
+"""Metrics, accuracy against a reference, baselines, bootstrap intervals."""

@@ -1,0 +1,1 @@
+"""Encoders and blocks that the families share."""

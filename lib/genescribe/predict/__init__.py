@@ -1,0 +1,1 @@
+"""The genome-wide driver: tiles, strands, stitching, rejects, writing."""

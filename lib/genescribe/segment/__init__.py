@@ -1,0 +1,1 @@
+"""The segment family: label schemes, the model, labels decoded into genes."""

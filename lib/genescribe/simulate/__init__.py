@@ -1,0 +1,1 @@
+"""A genome with its true annotation, its parameters fitted to named real genomes."""

@@ -1,0 +1,1 @@
+"""One training engine for all families: loop, distribution, checkpoints, logs."""

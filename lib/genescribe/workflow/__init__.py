@@ -1,0 +1,1 @@
+"""What the Snakefile imports: the configuration, inputs, batches, digests of modules."""
