@@ -166,7 +166,11 @@ def _convert(hint: Any, value: Any, where: str, key: str) -> Any:
             raise _wrong(key, value, "a mapping", where)
         return {str(k): _convert(arguments[1], v, where, _join(key, str(k))) for k, v in value.items()}
     if dataclasses.is_dataclass(hint):
-        return value if isinstance(value, typing.cast(type, hint)) else from_mapping(hint, value, where=where, key=key)
+        return (
+            value
+            if isinstance(value, typing.cast(type, hint))
+            else from_mapping(typing.cast(Any, hint), value, where=where, key=key)
+        )
     return _convert_scalar(hint, value, where, key)
 
 
