@@ -1,0 +1,32 @@
+"""Fixtures that every test folder shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Keep torch to one thread: results do not depend on the machine, and pytest-xdist fills the cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the folder that holds the Snakefile."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder of real genomes, or skip."""
+    folder = os.environ.get("GENESCRIBE_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs real genomes: set GENESCRIBE_DATA to a folder laid out as docs/data.md says")
+    return Path(folder)
