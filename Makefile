@@ -1,0 +1,63 @@
+# Set up, run, test. Every target sets itself up; nothing is written outside this folder.
+#   make run        the whole road on the default, simulated genome
+#   make test       every quick test and check
+#   make test-all   the slow tests on real genomes as well (GENESCRIBE_DATA=folder)
+# PyTorch's build: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu (or any other pip index).
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= $(shell nproc)
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup run test test-all lint format schema lock clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml setup.py requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "genescribe: error: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "genescribe: error: no virtual environment could be made; on Debian: apt install python3-venv" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup
+	snakemake --cores $(CORES)
+
+test: setup lint
+	python -m pytest -n $(CORES) -m "not slow" $(PYTEST_ARGS)
+
+test-all: setup lint
+	python -m pytest -n $(CORES) $(PYTEST_ARGS)
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+format: setup
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile rules
+
+schema: setup
+	python -m genescribe.workflow.schema rules/config.schema.yaml
+
+lock:
+	$(BIN)/python -m pip freeze --exclude-editable --exclude torch --exclude pip | \
+	  grep -v -E '^(nvidia-|cuda-)' > requirements.lock
+
+clean:
+	rm -rf results .snakemake

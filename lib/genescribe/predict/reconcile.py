@@ -1,0 +1,102 @@
+"""Two strands become one annotation: coordinates turned, overlaps resolved by rule, names given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.predict.strand import Reject, StrandPrediction
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A predicted gene in forward coordinates, with its log odds."""
+
+    gene: Gene
+    log_odds: float
+
+
+def to_forward(seqid: str, strand: str, length: int, found: StrandPrediction) -> tuple[list[Candidate], list[Reject]]:
+    """Turn a strand's prediction into forward coordinates of a sequence of `length` bases."""
+    genes = [
+        Candidate(Gene("", seqid, "+", (predicted.transcript,)), predicted.log_odds) for predicted in found.transcripts
+    ]
+    if strand == "+":
+        return genes, list(found.rejects)
+    turned = [replace(candidate, gene=mirror(candidate.gene, length)) for candidate in genes]
+    rejects = [Reject(length - reject.end, length - reject.start, reject.reason) for reject in found.rejects]
+    return turned, rejects
+
+
+def shared_cds(a: Transcript, b: Transcript) -> int:
+    """Return the number of bases that both coding sequences hold, whatever their strands."""
+    total, i, j = 0, 0, 0
+    while i < len(a.cds) and j < len(b.cds):
+        start, end = max(a.cds[i][0], b.cds[j][0]), min(a.cds[i][1], b.cds[j][1])
+        total += max(0, end - start)
+        if a.cds[i][1] <= b.cds[j][1]:
+            i += 1
+        else:
+            j += 1
+    return total
+
+
+def resolve_overlaps(
+    candidates: list[Candidate], maximum_share: float
+) -> tuple[list[Candidate], list[tuple[Candidate, Candidate]]]:
+    """Keep the better of two genes whose coding sequences overlap by more than a share of the shorter.
+
+    Greedy by log odds a base, highest first; ties by position, so that the result does not depend on the order of
+    `candidates`.
+
+    Returns
+    -------
+    kept
+        In order of position.
+    dropped
+        Each with the gene that it lost to.
+    """
+
+    def rank(candidate: Candidate) -> tuple[float, str, int, int, str]:
+        gene = candidate.gene
+        return (-candidate.log_odds, gene.seqid, gene.start, gene.end, gene.strand)
+
+    kept: list[Candidate] = []
+    dropped: list[tuple[Candidate, Candidate]] = []
+    grid: dict[tuple[str, int], list[Candidate]] = {}
+    for candidate in sorted(candidates, key=rank):
+        cells = _cells(candidate.gene)
+        rivals = {id(rival): rival for cell in cells for rival in grid.get(cell, ())}.values()
+        winner = next((rival for rival in rivals if _overlap(candidate, rival) > maximum_share), None)
+        if winner is not None:
+            dropped.append((candidate, winner))
+            continue
+        kept.append(candidate)
+        for cell in cells:
+            grid.setdefault(cell, []).append(candidate)
+    return sorted(kept, key=lambda c: (c.gene.seqid, c.gene.start, c.gene.end, c.gene.strand)), dropped
+
+
+_CELL = 10_000
+
+
+def _cells(gene: Gene) -> list[tuple[str, int]]:
+    return [(gene.seqid, cell) for cell in range(gene.start // _CELL, (gene.end - 1) // _CELL + 1)]
+
+
+def _overlap(a: Candidate, b: Candidate) -> float:
+    first, second = a.gene.transcripts[0], b.gene.transcripts[0]
+    return shared_cds(first, second) / max(1, min(first.cds_length, second.cds_length))
+
+
+def name_genes(candidates: list[Candidate]) -> list[Gene]:
+    """Return the genes of one sequence named by it and their order, so that names do not depend on batches."""
+    genes = []
+    for number, candidate in enumerate(candidates, start=1):
+        identifier = f"{candidate.gene.seqid}_g{number:06d}"
+        transcripts = tuple(
+            replace(transcript, id=f"{identifier}.t{index}")
+            for index, transcript in enumerate(candidate.gene.transcripts, start=1)
+        )
+        genes.append(replace(candidate.gene, id=identifier, transcripts=transcripts, biotype="protein_coding"))
+    return genes

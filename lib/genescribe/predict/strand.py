@@ -1,0 +1,60 @@
+"""What a family must give the genome-wide driver: the genes of one strand of one sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from genescribe.genome.alphabet import Codes
+from genescribe.genome.model import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedTranscript:
+    """A transcript in the coordinates of the strand it was read from, with what it is worth.
+
+    Attributes
+    ----------
+    transcript
+        Its ID is a placeholder; the driver names it.
+    log_odds
+        Log score of the transcript's bases as labelled, minus their score as intergenic. Orders rival genes.
+    """
+
+    transcript: Transcript
+    log_odds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Something that was predicted and could not be written.
+
+    Attributes
+    ----------
+    start, end
+        0-based half-open, in the coordinates of the strand until the driver turns them.
+    reason
+        Short and countable: `no start codon`, `in-frame stop`, ...
+    """
+
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(slots=True)
+class StrandPrediction:
+    """All that was found on one strand, in its own 5' to 3' coordinates."""
+
+    transcripts: list[PredictedTranscript] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+class StrandPredictor(Protocol):
+    """Anything that reads genes from one strand."""
+
+    def predict_strand(self, codes: Codes) -> StrandPrediction:
+        """Return the genes on `codes`, the whole strand 5' to 3'."""
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what goes into the header of the GFF3: the model's name, digest and version."""

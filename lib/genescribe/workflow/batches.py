@@ -1,0 +1,56 @@
+"""Sequences packed into a fixed number of batches of like size, so that jobs, not sequences, are counted."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from genescribe.errors import InputError
+
+MAX_BATCHES = 32
+
+
+def balance(lengths: Mapping[str, int], batches: int) -> list[list[str]]:
+    """Pack sequences into exactly `batches` lists of nearly equal total length.
+
+    Longest first, each into the lightest batch; the result is a function of the lengths and names alone. A batch
+    may be empty: the number of batches is known before the sequences are.
+
+    Parameters
+    ----------
+    lengths
+        Sequence name -> bases.
+    batches
+        1 to `MAX_BATCHES`.
+
+    Examples
+    --------
+    >>> balance({"I": 5, "II": 4, "III": 3, "IV": 3}, 2)
+    [['I', 'IV'], ['II', 'III']]
+    """
+    if not 1 <= batches <= MAX_BATCHES:
+        raise ValueError(f"batches must lie in 1..{MAX_BATCHES}, not {batches}")
+    packed: list[list[str]] = [[] for _ in range(batches)]
+    heap = [(0, index) for index in range(batches)]
+    order = {name: position for position, name in enumerate(lengths)}
+    for name in sorted(lengths, key=lambda n: (-lengths[n], order[n])):
+        total, index = heapq.heappop(heap)
+        packed[index].append(name)
+        heapq.heappush(heap, (total + lengths[name], index))
+    return [sorted(batch, key=order.__getitem__) for batch in packed]
+
+
+def batch_of(lengths: Mapping[str, int], index: int, batches: int) -> list[str]:
+    """Return the names in batch `index` (0-based) of `batches`."""
+    return balance(lengths, batches)[index]
+
+
+def chosen(lengths: Mapping[str, int], seqids: Sequence[str], *, where: str | Path) -> dict[str, int]:
+    """Return the lengths of the named sequences, in the genome's order; of all where none is named."""
+    for seqid in seqids:
+        if seqid not in lengths:
+            raise InputError(
+                f"no sequence {seqid!r}", where=where, remedy=f"its sequences are {', '.join(list(lengths)[:8])} ..."
+            )
+    return {name: length for name, length in lengths.items() if not seqids or name in seqids}

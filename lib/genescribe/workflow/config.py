@@ -1,0 +1,206 @@
+"""The workflow's configuration: `config.yaml` as typed, checked objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genescribe.bake.config import BakeConfig
+from genescribe.bake.splits import Splits
+from genescribe.config import from_mapping, json_schema, option
+from genescribe.errors import InputError
+from genescribe.families import FAMILIES
+from genescribe.predict.config import PredictConfig
+from genescribe.workflow.batches import MAX_BATCHES
+
+SPLIT_NAMES = ("train", "validation", "test")
+ANNOTATE_SHORTHAND = ("genome", "model", "regions")
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A file of the user's: a path, or a URL with its checksum."""
+
+    path: str | None = option(None, doc="local path, or a path below $GENESCRIBE_DATA")
+    url: str | None = option(None, doc="https:// or file:// address; needs a checksum")
+    sha256: str | None = option(None, doc="hexadecimal SHA-256 of the file as downloaded")
+    md5: str | None = option(None, doc="hexadecimal MD5, where the source publishes only that")
+
+
+@dataclass(frozen=True)
+class SimulateConfig:
+    """A genome that the simulator writes."""
+
+    parameters: str = option(doc="name of a fitted parameter set, or a JSON file")
+    bases: int = option(1_200_000, doc="total length", minimum=20_000)
+    sequences: int = option(8, doc="number of sequences", minimum=1)
+    seed: int = option(1, doc="seed of the genome", minimum=0)
+    durations: str = option("informative", doc="informative, or uninformative (geometric) as a control")
+
+
+@dataclass(frozen=True)
+class ReferenceConfig:
+    """Another annotation of the same genome, to be scored beside the first."""
+
+    annotation: str | SourceConfig = option(doc="GFF3 or GTF")
+    sorter: str = option("builtin", doc="agat, builtin or auto")
+
+
+@dataclass(frozen=True)
+class GenomeConfig:
+    """A genome with its annotation."""
+
+    fasta: str | SourceConfig | None = option(None, doc="FASTA; plain, gzip or bgzip")
+    annotation: str | SourceConfig | None = option(None, doc="GFF3 or GTF; plain or gzip")
+    simulate: SimulateConfig | None = option(None, doc="write the genome instead of reading it")
+    sorter: str = option("builtin", doc="agat, builtin or auto (not for examples: its result depends on the machine)")
+    genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
+    splits: Splits = option(default_factory=Splits, doc="which sequences or regions train, validate and test")
+    skip: list[str] = option(default_factory=list, doc="sequences left out everywhere")
+    mask_ends: int = option(0, doc="bases at both ends of each sequence that are not scored", minimum=0)
+    batches: int = option(4, doc="jobs a stage over this genome", minimum=1, maximum=MAX_BATCHES)
+    references: dict[str, ReferenceConfig] = option(default_factory=dict, doc="further annotations to score on")
+    augustus: str | None = option(None, doc="AUGUSTUS species of the baseline; none: no such row")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One model: what it is, how it is trained and on what."""
+
+    genomes: list[str] = option(doc="names under `genomes:`")
+    family: str = option("segment", doc="model family")
+    bake: str = option("default", doc="name under `bakes:`")
+    model: dict[str, Any] = option(default_factory=dict, doc="the family's model options")
+    train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
+    seeds: list[int] = option(default_factory=lambda: [1], doc="one model a seed")
+    threads: int = option(2, doc="CPU threads of the training job", minimum=1)
+    gpus: int = option(0, doc="GPUs of the training job", minimum=0)
+
+
+@dataclass(frozen=True)
+class AnnotateConfig:
+    """What `snakemake annotate` reads, and nothing else."""
+
+    genome: str | None = option(None, doc="FASTA to annotate")
+    model: str | None = option(None, doc="folder with config.json and model.safetensors")
+    regions: list[str] = option(default_factory=list, doc="seqid or seqid:start-end; empty: everything")
+    batches: int = option(8, doc="jobs", minimum=1, maximum=MAX_BATCHES)
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """Rows that stand beside every learned result."""
+
+    orf_rule: bool = option(True, doc="longest open reading frames")
+    orf_minimum: int = option(300, doc="shortest ORF in bases, stop included", minimum=6)
+    ceiling: bool = option(True, doc="on simulated genomes: a decoder given the true parameters")
+    augustus: bool = option(True, doc="where it is installed and the genome names a species")
+
+
+@dataclass(frozen=True)
+class WorkflowConfig:
+    """The whole of `config.yaml`."""
+
+    genomes: dict[str, GenomeConfig] = option(doc="name -> genome")
+    runs: dict[str, RunConfig] = option(doc="name -> model run")
+    bakes: dict[str, BakeConfig] = option(default_factory=lambda: {"default": BakeConfig()}, doc="name -> windows")
+    predict: PredictConfig = option(default_factory=PredictConfig, doc="genome-wide prediction")
+    annotate: AnnotateConfig = option(default_factory=AnnotateConfig, doc="the `annotate` target")
+    baselines: BaselineConfig = option(default_factory=BaselineConfig, doc="baselines")
+    results: str = option("results", doc="folder of the results")
+    title: str = option("Genome annotation benchmark", doc="title of the report")
+    bootstrap: int = option(1000, doc="bootstrap samples of the intervals", minimum=0)
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any], where: str = "config.yaml") -> WorkflowConfig:
+        """Check Snakemake's merged configuration.
+
+        `--config genome=my.fa model=DIR` arrives as top-level keys; they are shorthand for the `annotate` section.
+        """
+        merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND}
+        shorthand = {key: data[key] for key in ANNOTATE_SHORTHAND if key in data}
+        if isinstance(shorthand.get("regions"), str):
+            shorthand["regions"] = [part for part in shorthand["regions"].split(",") if part]
+        if shorthand:
+            merged["annotate"] = {**dict(merged.get("annotate") or {}), **shorthand}
+        config = from_mapping(cls, merged, where=where)
+        for name, run in config.runs.items():
+            _check_run(config, name, run, where)
+        for name, genome in config.genomes.items():
+            _check_genome(name, genome, where)
+        return config
+
+    def models(self) -> dict[str, tuple[str, int]]:
+        """Return model name -> (run, seed): the run's name, with the seed where it has several."""
+        return {
+            run if len(spec.seeds) == 1 else f"{run}-seed{seed}": (run, seed)
+            for run, spec in self.runs.items()
+            for seed in spec.seeds
+        }
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of `config.yaml`, the model options of every family included."""
+    result = json_schema(WorkflowConfig)
+    properties = result["properties"]
+    run = properties["runs"]["additionalProperties"]
+    run["properties"]["family"]["enum"] = sorted(FAMILIES)
+    run["allOf"] = [
+        {
+            "if": {"properties": {"family": {"const": name}}},
+            "then": {
+                "properties": {
+                    "model": {**json_schema(family.model_config), "required": []},
+                    "train": json_schema(family.train_config),
+                }
+            },
+        }
+        for name, family in sorted(FAMILIES.items())
+    ]
+    for key in ANNOTATE_SHORTHAND:
+        described = properties["annotate"]["properties"][key]
+        properties[key] = {"description": f"shorthand for annotate.{key}", "anyOf": [described, {"type": "string"}]}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "genescribe workflow configuration"}
+    return head | result
+
+
+def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) -> None:
+    key = f"runs.{name}"
+    for kind, names, known in (
+        ("genomes", run.genomes, config.genomes),
+        ("bake", [run.bake], config.bakes),
+        ("family", [run.family], FAMILIES),
+    ):
+        for wanted in names:
+            if wanted not in known:
+                raise InputError(
+                    f"`{key}.{kind}` names {wanted!r}, which is not defined",
+                    where=where,
+                    remedy=f"known: {', '.join(sorted(known)) or 'none'}",
+                )
+    if not run.seeds or len(set(run.seeds)) != len(run.seeds):
+        raise InputError(f"`{key}.seeds` is empty or repeats a seed", where=where, remedy="give different seeds")
+    family = FAMILIES[run.family]
+    from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
+    from_mapping(family.train_config, run.train, where=where, key=f"{key}.train")
+
+
+def _check_genome(name: str, genome: GenomeConfig, where: str) -> None:
+    key = f"genomes.{name}"
+    if (genome.simulate is None) == (genome.fasta is None or genome.annotation is None):
+        raise InputError(
+            f"`{key}` needs either `simulate`, or both `fasta` and `annotation`", where=where, remedy="give one of them"
+        )
+    if "." in name or "/" in name:
+        raise InputError(f"`{key}` has a dot or slash in its name", where=where, remedy="use letters, digits, - and _")
+    for source_key, source in (("fasta", genome.fasta), ("annotation", genome.annotation)):
+        if isinstance(source, SourceConfig):
+            _check_source(f"{key}.{source_key}", source, where)
+
+
+def _check_source(key: str, source: SourceConfig, where: str) -> None:
+    if (source.path is None) == (source.url is None):
+        raise InputError(f"`{key}` needs either `path` or `url`", where=where, remedy="give one of them")
+    if source.url is not None and source.sha256 is None and source.md5 is None:
+        raise InputError(f"`{key}` is a URL without a checksum", where=where, remedy="add sha256")

@@ -1,0 +1,71 @@
+"""What a script's result depends on in the library: a digest that changes when that code does.
+
+Snakemake watches a rule's own text, not the modules its script imports. The digest of a script and of every
+project module that it reaches goes into the rule's `params`, so that editing a module reruns the rules that use it,
+and only those.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "genescribe"
+LIBRARY = Path(__file__).resolve().parents[2]
+_DATA_SUFFIXES = {".json", ".html", ".css", ".cpp", ".h", ".yaml", ".j2"}
+
+
+@cache
+def code_digest(script: Path) -> str:
+    """Return a short digest of a script and of all the project's modules it imports, directly or not.
+
+    Data files beside a module (templates, parameter tables, native sources) count as part of it.
+    """
+    reached: set[Path] = set()
+    waiting = [script.resolve()]
+    while waiting:
+        path = waiting.pop()
+        if path not in reached:
+            reached.add(path)
+            waiting.extend(_imports(path))
+    folders = {path.parent for path in reached if path.is_relative_to(LIBRARY)}
+    data = {file for folder in folders for file in folder.rglob("*") if file.suffix in _DATA_SUFFIXES}
+    digest = hashlib.sha256()
+    for path in sorted(reached | data):
+        name = path.relative_to(LIBRARY) if path.is_relative_to(LIBRARY) else Path(path.name)
+        digest.update(f"{name.as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _imports(path: Path) -> list[Path]:
+    files: list[Path] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE}."):
+            # Registries name modules that are imported only when they are used.
+            names = [node.value]
+        for name in names:
+            files.extend(_files(name))
+    return files
+
+
+@cache
+def _files(name: str) -> tuple[Path, ...]:
+    """Return the files that importing `name` runs: its own and the `__init__` of each package above it."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE:
+        return ()
+    found = []
+    for depth in range(1, len(parts) + 1):
+        base = LIBRARY.joinpath(*parts[:depth])
+        for candidate in (base / "__init__.py", base.with_suffix(".py")):
+            if candidate.is_file():
+                found.append(candidate)
+    return tuple(found)
