@@ -10,21 +10,28 @@ segment ``[s, t)`` with label c covers bases s..t-1, lasts ``t - s`` (1, 2, ...)
     \sum_{i=s}^{t-1} content_{i,c} + D_c(t-s) + begin_{s,c} + end_{t-1,c},
     \quad D_c(k) = duration_{k-1,c} \; (k \le K), \quad D_c(k) = duration_{K-1,c} + (k-K)\,tail_c \; (k > K).
 
+A label may have fewer explicit durations than the table has rows: with `explicit`, K above is ``explicit[c]``, and
+the rows of `duration` past it are ignored. A geometric label has ``explicit[c] = 1``. Backends need not know:
+`expanded` writes the tail into those rows.
+
 Between a segment of label p ending at boundary t and the next of label c stands
 ``transition[(t + phase_offset) % P, p, c]``: source first, destination second. The first segment adds ``start[c]``,
 the last ``final[c]``. ``-inf`` forbids. The score of a segmentation is the sum; log Z is the log of the sum of
-exp(score) over all segmentations.
+exp(score) over all segmentations. A chain of which every segmentation is forbidden has log Z = -inf, a gradient of
+zero and an empty best segmentation.
 
 Censoring. At a window's left (right) edge the first (last) segment may have begun before (end after) the window.
 Then `arrive` (`depart`) replaces duration, begin/end and start/final of that segment:
 
 * ``arrive[b, t, c]``: score, content aside, of a first segment ``[0, t)``; replaces start, begin and D; `end` is
-  still added.
+  still added, and `final` where the segment is also the last and `depart` is not given.
 * ``depart[b, s, c]``: score, content aside, of a last segment ``[s, n)``; replaces D, end and final; `begin` is still
-  added.
-* ``whole[b, c]``: score, content aside, of one segment ``[0, n)`` where both are given.
+  added, and `start` where the segment is also the first and `arrive` is not given.
+* ``whole[b, c]``: score, content aside, of one segment ``[0, n)`` where both are given; nothing else is added.
 
-They are dense so that a kernel need not know where they come from; `censored` in `genescribe.crf` builds them.
+Each is given for the whole batch or not at all; the rows of uncensored chains then hold the ordinary scores
+(``start + begin + D``, ``D + end + final``). They are dense so that a kernel need not know where they come from;
+`censored` in `genescribe.crf` builds them.
 """
 
 from __future__ import annotations
@@ -37,14 +44,15 @@ from torch import Tensor
 from genescribe.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Potentials:
     """Scores of B chains of at most T bases, C labels, explicit durations 1..K, transition period P.
 
     Attributes
     ----------
     content : (B, T, C)
-        Score of each base under each label; -inf forbids the base to the label. Values past a length are ignored.
+        Score of each base under each label; -inf forbids the base to the label. Values past a length are ignored,
+        here and in `begin` and `end`, but may not be NaN.
     lengths : (B,) int64
         Length of each chain, 1..T.
     transition : (P, C, C)
@@ -63,6 +71,8 @@ class Potentials:
         Censored first and last segments, see the module's text. ``arrive[:, 0]`` and ``depart[b, n]`` are ignored.
     whole : (B, C) or None
         Given exactly where both `arrive` and `depart` are.
+    explicit : (C,) int64 or None
+        K of each label, 1..K; None is K for all.
     """
 
     content: Tensor
@@ -78,6 +88,7 @@ class Potentials:
     arrive: Tensor | None = None
     depart: Tensor | None = None
     whole: Tensor | None = None
+    explicit: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -91,7 +102,7 @@ class Potentials:
         return self.transition.shape[0]
 
     def checked(self) -> Potentials:
-        """Return self, or raise `InputError` where a shape, a length or a NaN makes no sense."""
+        """Return self, or raise `InputError` where a shape, a length, a NaN or +inf makes no sense."""
         B, T, K, C = self.shape
         expected = {
             "lengths": (B,),
@@ -106,22 +117,41 @@ class Potentials:
             "arrive": (B, T + 1, C),
             "depart": (B, T + 1, C),
             "whole": (B, C),
+            "explicit": (C,),
         }
         for name, shape in expected.items():
             value = getattr(self, name)
-            if value is not None and tuple(value.shape) != shape:
-                raise InputError(
-                    f"shape {tuple(value.shape)}",
-                    where=f"potentials.{name}",
-                    remedy=f"give {shape} (B, T, K, C order)",
-                )
+            if value is None:
+                continue
+            place = f"potentials.{name}"
+            if tuple(value.shape) != shape:
+                raise InputError(f"shape {tuple(value.shape)}", where=place, remedy=f"give {shape} (B, T, K, C order)")
+            # A comparison with NaN is false, so that one pass finds NaN and +inf.
+            if value.is_floating_point() and not bool((value < torch.inf).all()):
+                raise InputError("a score is NaN or +inf", where=place, remedy="give finite scores, or -inf to forbid")
         if self.period not in (1, 3):
             raise InputError(f"period {self.period}", where="potentials.transition", remedy="give 1 or 3 phases")
         if B and (int(self.lengths.min()) < 1 or int(self.lengths.max()) > T):
             raise InputError("a length outside 1..T", where="potentials.lengths", remedy=f"give lengths in 1..{T}")
+        if self.explicit is not None and not bool(((self.explicit >= 1) & (self.explicit <= K)).all()):
+            raise InputError("a count outside 1..K", where="potentials.explicit", remedy=f"give counts in 1..{K}")
         if (self.whole is None) != (self.arrive is None or self.depart is None):
             raise InputError("given alone or lacking", where="potentials.whole", remedy="give it with both edges")
         return self
+
+    def expanded(self) -> Potentials:
+        """Return the same model without `explicit`: the tail stands in the rows of `duration` past it.
+
+        Differentiable. The duration table keeps its K rows, so a label's tail beyond K goes on unchanged.
+        """
+        if self.explicit is None:
+            return self
+        row = torch.arange(self.duration.shape[0], device=self.duration.device).unsqueeze(1)
+        last = self.explicit.unsqueeze(0) - 1
+        excess = (row - last).clamp(min=0)
+        # Not `excess * tail` alone: 0 * -inf is NaN.
+        extra = torch.where(excess > 0, excess * self.tail, 0.0)
+        return replace(self, duration=self.duration.gather(0, torch.minimum(row, last)) + extra, explicit=None)
 
     def detach(self) -> Potentials:
         """Return the same scores outside the autograd graph."""
@@ -138,9 +168,11 @@ class Potentials:
         return replace(self, **{name: function(value) for name, value in tensors.items() if value is not None})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """The segments of one chain, in order: segment i is ``[ends[i-1], ends[i])`` (from 0) with ``labels[i]``.
+
+    Backends return it on the CPU.
 
     Attributes
     ----------
@@ -163,6 +195,40 @@ class Segmentation:
         """Number of bases of each segment."""
         return self.ends - self.starts
 
+    @property
+    def length(self) -> int:
+        """Number of bases."""
+        return int(self.ends[-1]) if len(self.ends) else 0
+
     def per_base(self) -> Tensor:
         """Return the label of every base, (T,) int64."""
         return torch.repeat_interleave(self.labels, self.durations)
+
+
+@dataclass(frozen=True, eq=False)
+class Messages:
+    """Log-sums at every boundary, float64: what marginals, samples and segment posteriors are made of.
+
+    With ``inside(s, t, c)`` the content and duration score of the segment ``[s, t)``, its probability is
+    ``exp(entry[s, c] + inside(s, t, c) + end[t-1, c] + onward[t, c] - log_partition)``. Where no sum exists the value
+    is -inf, also past a chain's length.
+
+    Attributes
+    ----------
+    entry : (B, T + 1, C)
+        Over all that may precede a segment of label c that begins at boundary t, its own `begin` included; boundaries
+        0..n-1. With `arrive`, ``entry[:, 0]`` is -inf.
+    leave : (B, T + 1, C)
+        Over all segmentations of ``[0, t)`` whose last segment has label c and ends at t, its `end` included;
+        boundaries 1..n. With `depart`, boundary n is -inf.
+    onward : (B, T + 1, C)
+        Over all that may follow a segment of label c that ends at boundary t; boundaries 1..n; ``onward[n]`` is
+        `final`, or -inf with `depart`.
+    log_partition : (B,)
+        log Z.
+    """
+
+    entry: Tensor
+    leave: Tensor
+    onward: Tensor
+    log_partition: Tensor
