@@ -1,0 +1,111 @@
+"""From tracks along a sequence to features of every base: local convolutions, then context on folded steps.
+
+A recurrent network over single bases is slow and forgets; over `fold` bases at a time it is `fold` times shorter.
+(Folding nine bases, three codons, into a step is what Gabriel et al. describe for Tiberius, Bioinformatics 2024.)
+What folding blurs the local features keep: the context is unfolded again and joined with them base by base.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from genescribe.config import option
+from genescribe.errors import InputError
+from genescribe.nn.context import CONTEXTS
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """An encoder of bases."""
+
+    kind: str = option("bilstm", doc=f"what carries context along the sequence: {', '.join(sorted(CONTEXTS))}")
+    hidden_dim: int = option(128, doc="width of the context, both directions together", minimum=2)
+    num_layers: int = option(2, doc="layers of the context", minimum=1)
+    dropout: float = option(
+        0.1, doc="dropout of the context's input, between its layers and of its output", minimum=0.0, maximum=0.9
+    )
+    conv_width: int = option(48, doc="width of the features of a base, local and final", minimum=1)
+    conv_kernel: int = option(9, doc="bases that a convolution sees; odd", minimum=1)
+    conv_layers: int = option(2, doc="local convolutions", minimum=1)
+    fold: int = option(9, doc="bases in one step of the context; 1: none are folded", minimum=1)
+
+    def build(self, channels: int) -> Encoder:
+        """Return an encoder with fresh weights for `channels` input tracks."""
+        if self.kind not in CONTEXTS:
+            known = ", ".join(sorted(CONTEXTS))
+            raise InputError(f"unknown encoder {self.kind!r}", where="encoder.kind", remedy=f"known: {known}")
+        if self.conv_kernel % 2 == 0:
+            raise InputError(f"{self.conv_kernel} is even", where="encoder.conv_kernel", remedy="give an odd number")
+        return Encoder(self, channels)
+
+
+class LocalFeatures(nn.Module):
+    """Residual convolutions with LayerNorm over the channels; what lies past a sequence's end is zero in each."""
+
+    def __init__(self, channels: int, width: int, kernel: int, layers: int) -> None:
+        super().__init__()
+        sizes = [channels] + [width] * (layers - 1)
+        self.convolutions = nn.ModuleList(nn.Conv1d(size, width, kernel, padding=kernel // 2) for size in sizes)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in sizes)
+
+    def forward(self, tracks: Tensor, mask: Tensor | None) -> Tensor:
+        """Map (B, T, F) to (B, T, W); `mask` (B, T, 1) is 1 on bases, None where all positions are."""
+        x = tracks
+        for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            y = convolution(x.transpose(1, 2)).transpose(1, 2)
+            y = nn.functional.gelu(norm(y))
+            x = y if i == 0 else x + y
+            if mask is not None:
+                x = x * mask
+        return x
+
+
+class Encoder(nn.Module):
+    """(B, T, F) tracks -> (B, T, D) features, D being `width`.
+
+    The features of a base depend on its own sequence alone: neither on how far the batch is padded nor on what else
+    is in it.
+    """
+
+    def __init__(self, config: EncoderConfig, channels: int) -> None:
+        super().__init__()
+        self.config, self.width = config, config.conv_width
+        self.local = LocalFeatures(channels, config.conv_width, config.conv_kernel, config.conv_layers)
+        self.fold = nn.Linear(config.fold * config.conv_width, config.hidden_dim)
+        self.fold_norm = nn.LayerNorm(config.hidden_dim)
+        self.context = CONTEXTS[config.kind](config.hidden_dim, config.num_layers, config.dropout)
+        self.unfold = nn.Linear(config.hidden_dim, config.fold * config.conv_width)
+        self.join = nn.Linear(config.conv_width, config.conv_width)
+        self.norm = nn.LayerNorm(config.conv_width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, tracks: Tensor, lengths: Tensor) -> Tensor:
+        """Return the features of every base; zero past a sequence's end.
+
+        Parameters
+        ----------
+        tracks : (B, T, F) float
+            Zero past a sequence's end.
+        lengths : (B,) int64
+            Bases of each sequence, 1..T.
+        """
+        B, T, _ = tracks.shape
+        steps = -(-T // self.config.fold)
+        tracks = nn.functional.pad(tracks, (0, 0, 0, steps * self.config.fold - T))
+        mask = padding_mask(lengths, tracks.shape[1])
+        local = self.local(tracks, mask)
+        folded = self.fold_norm(self.fold(local.reshape(B, steps, -1)))
+        folded = self.context(self.dropout(folded), -(-lengths // self.config.fold))
+        context = self.unfold(self.dropout(folded)).reshape(B, -1, self.width)
+        features = nn.functional.gelu(self.norm(self.join(local) + context))
+        return (features if mask is None else features * mask)[:, :T]
+
+
+def padding_mask(lengths: Tensor, T: int) -> Tensor | None:
+    """Return (B, T, 1) float, 1 on the bases of each sequence and 0 past its end; None where nothing is past it."""
+    if int(lengths.min()) == T:
+        return None
+    return (torch.arange(T, device=lengths.device) < lengths[:, None]).unsqueeze(-1).float()
