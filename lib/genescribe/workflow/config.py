@@ -108,6 +108,7 @@ class WorkflowConfig:
     predict: PredictConfig = option(default_factory=PredictConfig, doc="genome-wide prediction")
     annotate: AnnotateConfig = option(default_factory=AnnotateConfig, doc="the `annotate` target")
     baselines: BaselineConfig = option(default_factory=BaselineConfig, doc="baselines")
+    select: list[str] = option(default_factory=list, doc="runs that the targets act on; empty: all of them")
     results: str = option("results", doc="folder of the results")
     title: str = option("Genome annotation benchmark", doc="title of the report")
     bootstrap: int = option(1000, doc="bootstrap samples of the intervals", minimum=0)
@@ -125,17 +126,26 @@ class WorkflowConfig:
         if shorthand:
             merged["annotate"] = {**dict(merged.get("annotate") or {}), **shorthand}
         config = from_mapping(cls, merged, where=where)
+        for name in config.select:
+            if name not in config.runs:
+                known = ", ".join(sorted(config.runs))
+                raise InputError(f"`select` names the run {name!r}", where=where, remedy=f"known runs: {known}")
         for name, run in config.runs.items():
             _check_run(config, name, run, where)
         for name, genome in config.genomes.items():
             _check_genome(name, genome, where)
         return config
 
+    def selected(self) -> list[RunConfig]:
+        """Return the runs that the targets act on."""
+        return [run for name, run in self.runs.items() if not self.select or name in self.select]
+
     def models(self) -> dict[str, tuple[str, int]]:
         """Return model name -> (run, seed): the run's name, with the seed where it has several."""
         return {
             run if len(spec.seeds) == 1 else f"{run}-seed{seed}": (run, seed)
             for run, spec in self.runs.items()
+            if not self.select or run in self.select
             for seed in spec.seeds
         }
 

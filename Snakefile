@@ -1,0 +1,64 @@
+# genescribe: learn to annotate genomes, and annotate them. Targets: all (default), bake, train, annotate, evaluate,
+# benchmark. Configuration: config.yaml, overlaid with --configfile; docs/architecture.md has the map.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+report: "rules/report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/input.smk"
+include: "rules/catalogue.smk"
+include: "rules/bake.smk"
+include: "rules/train.smk"
+include: "rules/predict.smk"
+include: "rules/baselines.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+include: "rules/annotate.smk"
+
+
+localrules:
+    all,
+    bake,
+    train,
+    evaluate,
+    benchmark,
+    annotate,
+
+
+rule all:
+    default_target: True
+    input:
+        REPORT,
+
+
+rule bake:
+    input:
+        all_baked(),
+
+
+rule train:
+    input:
+        all_models(),
+
+
+rule evaluate:
+    input:
+        all_metrics(),
+
+
+rule benchmark:
+    input:
+        REPORT,
+        all_metrics(),
+
+
+rule annotate:
+    input:
+        annotate_targets(),

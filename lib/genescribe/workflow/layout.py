@@ -1,0 +1,237 @@
+"""Where each result lies and which options each rule gets: the configuration turned into paths and command lines.
+
+The Snakefile asks this object and nothing else, so that its rules stay declarations and this stays testable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+from genescribe.bake.splits import Region
+from genescribe.config import to_mapping
+from genescribe.errors import InputError
+from genescribe.genome.inputs import resolve_path
+from genescribe.workflow.config import GenomeConfig, SourceConfig, WorkflowConfig
+
+
+class Layout:
+    """Paths and options of one configuration.
+
+    Parameters
+    ----------
+    config
+        The checked configuration.
+    tools
+        Command-line tools to be counted on; None: those on the PATH.
+    """
+
+    def __init__(self, config: WorkflowConfig, tools: frozenset[str] | None = None) -> None:
+        self.config, self.models = config, config.models()
+        self._tools = tools
+
+    # -- genomes and their annotations ---------------------------------------------------------------------------
+    def genome(self, annotation: str) -> GenomeConfig:
+        """Return the genome of `GENOME` or of `GENOME.REFERENCE`."""
+        return self.config.genomes[_genome_name(annotation)]
+
+    def genome_fasta(self, annotation: str) -> str:
+        """Return the plain FASTA of a genome."""
+        name = _genome_name(annotation)
+        stage = "input" if self.config.genomes[name].simulate is None else "simulate"
+        return f"{self.config.results}/{stage}/{name}/genome.fa"
+
+    def sorter(self, annotation: str) -> str:
+        """Return the sorter of a genome's annotation or of one of its references."""
+        genome, reference = self.genome(annotation), _reference_name(annotation)
+        return genome.references[reference].sorter if reference else genome.sorter
+
+    def local_source(self, annotation: str, kind: str) -> list[str]:
+        """Return the user's file as an input of the fetching rule; nothing where it is a URL."""
+        source = self._source(annotation, kind)
+        return [] if source.path is None else [str(resolve_path(source.path))]
+
+    def source_options(self, annotation: str, kind: str) -> str:
+        """Return the source's command-line options."""
+        source = self._source(annotation, kind)
+        location = source.url if source.path is None else str(resolve_path(source.path))
+        words = ["--source", str(location)]
+        for name, digest in (("--sha256", source.sha256), ("--md5", source.md5)):
+            words += [name, digest] if digest else []
+        return shlex.join(words)
+
+    def _source(self, annotation: str, kind: str) -> SourceConfig:
+        genome, reference = self.genome(annotation), _reference_name(annotation)
+        if reference:
+            value: str | SourceConfig | None = genome.references[reference].annotation
+        elif genome.simulate is not None:
+            value = f"{self.config.results}/simulate/{annotation}/annotation.gff3"
+        else:
+            value = genome.fasta if kind == "fasta" else genome.annotation
+        assert value is not None
+        return SourceConfig(path=value) if isinstance(value, str) else value
+
+    def simulate_options(self, name: str) -> str:
+        """Return the simulator's command-line options."""
+        spec = self.config.genomes[name].simulate
+        assert spec is not None
+        return shlex.join(
+            ["--parameters", spec.parameters, "--total-bases", str(spec.bases), "--sequences", str(spec.sequences)]
+            + ["--seed", str(spec.seed), "--durations", spec.durations]
+        )
+
+    # -- bake and train ------------------------------------------------------------------------------------------
+    def baked(self, bake: str, genome: str) -> list[str]:
+        """Return the shard folders of a genome."""
+        count = self.config.genomes[genome].batches
+        return [f"{self.config.results}/bake/{bake}/{genome}/batch_{index}" for index in range(count)]
+
+    def all_baked(self) -> list[str]:
+        """Return the shard folders of every run."""
+        pairs = {(run.bake, genome): None for run in self.config.selected() for genome in run.genomes}
+        return [folder for bake, genome in pairs for folder in self.baked(bake, genome)]
+
+    def bake_options(self, bake: str, genome: str) -> str:
+        """Return what the baking script needs to know, as JSON."""
+        spec = self.config.genomes[genome]
+        options = {
+            "genome": genome,
+            "bake": to_mapping(self.config.bakes[bake]),
+            "splits": to_mapping(spec.splits),
+            "skip": spec.skip,
+            "mask_ends": spec.mask_ends,
+            "genetic_code": spec.genetic_code,
+        }
+        return json.dumps(options, sort_keys=True)
+
+    def shards_of_model(self, model: str) -> list[str]:
+        """Return the shard folders that a model is trained on."""
+        run = self.config.runs[self.models[model][0]]
+        return [folder for genome in run.genomes for folder in self.baked(run.bake, genome)]
+
+    def train_folder(self, model: str) -> str:
+        """Return the folder of a model's training: logs, checkpoints, model."""
+        return f"{self.config.results}/train/{model}"
+
+    def train_options(self, model: str) -> str:
+        """Return what the training script needs to know, as JSON."""
+        run, seed = self.config.runs[self.models[model][0]], self.models[model][1]
+        options = {"family": run.family, "model": run.model, "train": {**run.train, "seed": seed}}
+        return json.dumps(options, sort_keys=True)
+
+    def launcher(self, model: str, threads: int) -> str:
+        """Return the command that starts training: python, or torchrun with a process a GPU."""
+        gpus = self.train_gpus(model)
+        if gpus > 1:
+            return f"torchrun --standalone --nproc-per-node={gpus}"
+        return f"OMP_NUM_THREADS={threads} python"
+
+    def train_threads(self, model: str) -> int:
+        """Return the CPU threads of a training job."""
+        return self.config.runs[self.models[model][0]].threads
+
+    def train_gpus(self, model: str) -> int:
+        """Return the GPUs of a training job."""
+        return self.config.runs[self.models[model][0]].gpus
+
+    def all_models(self) -> list[str]:
+        """Return every trained model."""
+        return [f"{self.train_folder(model)}/model" for model in self.models]
+
+    # -- predict and evaluate ------------------------------------------------------------------------------------
+    def test_seqids(self, annotation: str) -> str:
+        """Return the sequences that hold test regions, separated by commas."""
+        regions = [Region.parse(text) for text in self.genome(annotation).splits.test]
+        return ",".join(dict.fromkeys(region.seqid for region in regions))
+
+    def predict_options(self, genome: str, threads: int) -> str:
+        """Return the predicting script's command-line options."""
+        return shlex.join([*self._predict_options(threads), "--seqids", self.test_seqids(genome)])
+
+    def predict_parts(self, model: str, genome: str) -> list[str]:
+        """Return the parts of a prediction."""
+        count = self.config.genomes[genome].batches
+        return [f"{self.config.results}/predict/{model}/{genome}/batch_{index}" for index in range(count)]
+
+    def prediction(self, method: str, annotation: str) -> str:
+        """Return the folder of a method's prediction: a model's or a baseline's."""
+        stage = "predict" if method in self.models else "baseline"
+        return f"{self.config.results}/{stage}/{method}/{_genome_name(annotation)}/whole"
+
+    def evaluate_options(self, annotation: str) -> str:
+        """Return the scoring script's command-line options."""
+        genome = self.genome(annotation)
+        words = ["--regions", ",".join(genome.splits.test), "--mask-ends", str(genome.mask_ends)]
+        words += ["--genetic-code", str(genome.genetic_code), "--bootstrap", str(self.config.bootstrap)]
+        return shlex.join(words)
+
+    def methods(self, genome: str) -> list[str]:
+        """Return the rows of a genome's table: its models and the baselines that apply."""
+        spec, baselines = self.config.genomes[genome], self.config.baselines
+        rows = [name for name, (run, _) in self.models.items() if genome in self.config.runs[run].genomes]
+        rows += ["orf_rule"] if baselines.orf_rule else []
+        rows += ["augustus"] if baselines.augustus and spec.augustus and self._has("augustus") else []
+        rows += ["ceiling"] if baselines.ceiling and spec.simulate is not None else []
+        return rows
+
+    def all_metrics(self) -> list[str]:
+        """Return every metrics file: methods x annotations of each genome with a test split."""
+        used = dict.fromkeys(genome for run in self.config.selected() for genome in run.genomes)
+        paths = []
+        for name in used:
+            genome = self.config.genomes[name]
+            if not genome.splits.test:
+                continue
+            annotations = [name, *(f"{name}.{reference}" for reference in genome.references)]
+            paths += [
+                f"{self.config.results}/evaluate/{method}/{annotation}/metrics.json"
+                for method in self.methods(name)
+                for annotation in annotations
+            ]
+        return paths
+
+    def _has(self, tool: str) -> bool:
+        return tool in self._tools if self._tools is not None else shutil.which(tool) is not None
+
+    # -- annotate ------------------------------------------------------------------------------------------------
+    def annotate_targets(self) -> list[str]:
+        """Return what `snakemake annotate` makes."""
+        section = self.config.annotate
+        for key, remedy in (("genome", "genome=my.fa"), ("model", "model=models/NAME")):
+            value = getattr(section, key)
+            if value is None:
+                raise InputError(
+                    f"`annotate.{key}` is not set", where="configuration", remedy=f"add --config {remedy}"
+                )
+            if not Path(value).exists():
+                raise InputError("no such file or folder", where=value, remedy=f"correct {key}= in --config")
+        return [f"{self._annotate_folder()}/whole"]
+
+    def annotate_parts(self) -> list[str]:
+        """Return the parts of the user's annotation."""
+        return [f"{self._annotate_folder()}/parts/batch_{i}" for i in range(self.config.annotate.batches)]
+
+    def annotate_options(self, threads: int) -> str:
+        """Return the predicting script's options for the user's genome."""
+        regions = self.config.annotate.regions
+        return shlex.join([*self._predict_options(threads), *(["--seqids", ",".join(regions)] if regions else [])])
+
+    def _annotate_folder(self) -> str:
+        name = Path(os.path.basename(str(self.config.annotate.genome)).removesuffix(".gz")).stem
+        return f"{self.config.results}/annotate/{name.replace('.', '_')}"
+
+    def _predict_options(self, threads: int) -> list[str]:
+        options = self.config.predict
+        words = ["--workers", str(min(threads, options.workers)), "--device", options.device]
+        return [*words, "--minimum-cds", str(options.minimum_cds), "--maximum-overlap", str(options.maximum_overlap)]
+
+
+def _genome_name(annotation: str) -> str:
+    return annotation.partition(".")[0]
+
+
+def _reference_name(annotation: str) -> str:
+    return annotation.partition(".")[2]

@@ -1,0 +1,79 @@
+# Rows that stand beside every learned result: the ORF rule, AUGUSTUS, and on simulated genomes the ceiling.
+
+
+rule orf_rule:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+    output:
+        directory(f"{RESULTS}/baseline/orf_rule/{{genome}}/whole"),
+    log:
+        f"{LOGS}/orf_rule/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/orf_rule/{{genome}}.tsv"
+    params:
+        script=script("baseline.py"),
+        code=code("baseline.py"),
+        minimum=CONFIG.baselines.orf_minimum,
+        seqids=lambda wildcards: LAYOUT.test_seqids(wildcards.genome),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
+    conda:
+        "../envs/genescribe.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=60,
+    shell:
+        "python {params.script:q} orf --fasta {input.fasta:q} --seqids {params.seqids:q}"
+        " --genetic-code {params.genetic_code} --minimum {params.minimum} --output {output:q} > {log:q} 2>&1"
+
+
+rule augustus:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+    output:
+        directory(f"{RESULTS}/baseline/augustus/{{genome}}/whole"),
+    log:
+        f"{LOGS}/augustus/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/augustus/{{genome}}.tsv"
+    params:
+        script=script("baseline.py"),
+        code=code("baseline.py"),
+        species=lambda wildcards: LAYOUT.genome(wildcards.genome).augustus,
+        seqids=lambda wildcards: LAYOUT.test_seqids(wildcards.genome),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
+    conda:
+        "../envs/augustus.yaml"
+    threads: 2
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=720,
+    shell:
+        "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.seqids:q}"
+        " --genetic-code {params.genetic_code} --species {params.species:q} --workers {threads}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule ceiling:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        parameters=f"{RESULTS}/simulate/{{genome}}/parameters.json",
+    output:
+        directory(f"{RESULTS}/baseline/ceiling/{{genome}}/whole"),
+    log:
+        f"{LOGS}/ceiling/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ceiling/{{genome}}.tsv"
+    params:
+        script=script("ceiling.py"),
+        code=code("ceiling.py"),
+        seqids=lambda wildcards: LAYOUT.test_seqids(wildcards.genome),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=60,
+    shell:
+        "python {params.script:q} --fasta {input.fasta:q} --parameters {input.parameters:q}"
+        " --seqids {params.seqids:q} --output {output:q} > {log:q} 2>&1"

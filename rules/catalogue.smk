@@ -1,0 +1,57 @@
+# Sort and repair the annotation; load it into the catalogue. `annotation` is a genome, or GENOME.REFERENCE for a
+# further annotation of the same genome.
+
+
+rule sort:
+    input:
+        f"{RESULTS}/input/{{annotation}}/annotation.gxf",
+    output:
+        annotation=f"{RESULTS}/sort/{{annotation}}/annotation.sorted.gff3",
+        repairs=f"{RESULTS}/sort/{{annotation}}/annotation.sorted.gff3.repairs.tsv",
+    log:
+        f"{LOGS}/sort/{{annotation}}.log",
+    benchmark:
+        f"{BENCHMARKS}/sort/{{annotation}}.tsv"
+    params:
+        script=script("sort_annotation.py"),
+        code=code("sort_annotation.py"),
+        sorter=lambda wildcards: LAYOUT.sorter(wildcards.annotation),
+    conda:
+        "../envs/agat.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=120,
+    shell:
+        "python {params.script:q} {input:q} --sorter {params.sorter} --output {output.annotation:q} > {log:q} 2>&1"
+
+
+rule catalogue:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.annotation),
+        annotation=f"{RESULTS}/sort/{{annotation}}/annotation.sorted.gff3",
+    output:
+        catalogue=f"{RESULTS}/catalogue/{{annotation}}/catalogue.duckdb",
+        stats=report(
+            f"{RESULTS}/catalogue/{{annotation}}/stats.txt",
+            category="Data",
+            caption="report/catalogue.rst",
+            labels={"annotation": "{annotation}"},
+        ),
+    log:
+        f"{LOGS}/catalogue/{{annotation}}.log",
+    benchmark:
+        f"{BENCHMARKS}/catalogue/{{annotation}}.tsv"
+    params:
+        script=script("catalogue.py"),
+        code=code("catalogue.py"),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.annotation).genetic_code,
+    conda:
+        "../envs/genescribe.yaml"
+    threads: 2
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=60,
+    shell:
+        "python {params.script:q} --fasta {input.fasta:q} --annotation {input.annotation:q}"
+        " --genetic-code {params.genetic_code} --output {output.catalogue:q} --stats {output.stats:q} > {log:q} 2>&1"

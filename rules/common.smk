@@ -1,0 +1,76 @@
+# What the rules share: the checked configuration, the places of files, resources. No rules here.
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+LIBRARY = str(Path(workflow.basedir) / "lib")
+sys.path.insert(0, LIBRARY)
+# A rule's conda environment holds the tools but not this library: the jobs find it here.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))
+
+from genescribe.errors import InputError
+from genescribe.workflow.layout import Layout
+from genescribe.workflow.config import WorkflowConfig
+from genescribe.workflow.digest import code_digest
+
+try:
+    CONFIG = WorkflowConfig.load(config, where="configuration")
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+LAYOUT = Layout(CONFIG)
+RESULTS = CONFIG.results
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+REPORT = f"{RESULTS}/report.html"
+
+
+wildcard_constraints:
+    genome=r"[^/.]+",
+    annotation=r"[^/.]+(\.[^/.]+)?",
+    bake=r"[^/]+",
+    model=r"[^/]+",
+    method=r"[^/]+",
+    batch=r"\d+",
+
+
+def script(name):
+    """Return the path of a script."""
+    return str(Path(workflow.basedir) / "scripts" / name)
+
+
+def code(name):
+    """Return a digest of a script and the modules it uses: in `params`, so that editing them reruns the rule."""
+    return code_digest(Path(script(name)))
+
+
+def megabytes(amount):
+    """Return a resource that grows with each attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def all_baked():
+    return LAYOUT.all_baked()
+
+
+def all_models():
+    return LAYOUT.all_models()
+
+
+def all_metrics():
+    return LAYOUT.all_metrics()
+
+
+def annotate_targets():
+    try:
+        return LAYOUT.annotate_targets()
+    except InputError as error:
+        # The section is needed only where this target is asked for.
+        return lambda wildcards: [_refuse(error)]
+
+
+def _refuse(error):
+    raise WorkflowError(str(error))

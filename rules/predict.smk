@@ -1,0 +1,52 @@
+# Annotate the test sequences of a genome with a trained model: batches, then one annotation.
+
+
+rule predict_batch:
+    input:
+        model=f"{RESULTS}/train/{{model}}/model",
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+    output:
+        directory(f"{RESULTS}/predict/{{model}}/{{genome}}/batch_{{batch}}"),
+    log:
+        f"{LOGS}/predict_batch/{{model}}/{{genome}}/{{batch}}.log",
+    benchmark:
+        f"{BENCHMARKS}/predict_batch/{{model}}/{{genome}}/{{batch}}.tsv"
+    params:
+        script=script("predict.py"),
+        code=code("predict.py"),
+        batches=lambda wildcards: LAYOUT.genome(wildcards.genome).batches,
+        options=lambda wildcards, threads: LAYOUT.predict_options(wildcards.genome, threads),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=240,
+    shell:
+        "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
+        " --batch {wildcards.batch} --batches {params.batches} --output {output:q} > {log:q} 2>&1"
+
+
+rule predict:
+    input:
+        model=f"{RESULTS}/train/{{model}}/model",
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        parts=lambda wildcards: LAYOUT.predict_parts(wildcards.model, wildcards.genome),
+    output:
+        directory(f"{RESULTS}/predict/{{model}}/{{genome}}/whole"),
+    log:
+        f"{LOGS}/predict/{{model}}/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/predict/{{model}}/{{genome}}.tsv"
+    params:
+        script=script("join_predictions.py"),
+        code=code("join_predictions.py"),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=60,
+    shell:
+        "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
+        " --output {output:q} > {log:q} 2>&1"

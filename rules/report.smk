@@ -1,0 +1,27 @@
+# Everything on one page.
+
+
+rule report_page:
+    input:
+        metrics=all_metrics(),
+        models=all_models(),
+    output:
+        report(REPORT, category="Report", caption="report/page.rst"),
+    log:
+        f"{LOGS}/report_page.log",
+    benchmark:
+        f"{BENCHMARKS}/report_page.tsv"
+    params:
+        script=script("report.py"),
+        code=code("report.py"),
+        results=RESULTS,
+        title=CONFIG.title,
+    conda:
+        "../envs/genescribe.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=30,
+    shell:
+        "python {params.script:q} --results {params.results:q} --title {params.title:q}"
+        " --output {output:q} 2> {log:q}"

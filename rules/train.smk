@@ -1,0 +1,30 @@
+# Train one model. Checkpoints lie in an undeclared folder, since Snakemake removes declared outputs of a failed job:
+# a job that was killed resumes from them.
+
+
+rule train_model:
+    input:
+        lambda wildcards: LAYOUT.shards_of_model(wildcards.model),
+    output:
+        model=directory(f"{RESULTS}/train/{{model}}/model"),
+        log=f"{RESULTS}/train/{{model}}/log.csv",
+    log:
+        f"{LOGS}/train_model/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_model/{{model}}.tsv"
+    params:
+        script=script("train.py"),
+        code=code("train.py"),
+        folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
+        options=lambda wildcards: LAYOUT.train_options(wildcards.model),
+        launcher=lambda wildcards, threads: LAYOUT.launcher(wildcards.model, threads),
+    conda:
+        "../envs/torch.yaml"
+    threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
+    resources:
+        mem_mb=megabytes(6000),
+        runtime=720,
+        gpu=lambda wildcards: LAYOUT.train_gpus(wildcards.model),
+    shell:
+        "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
