@@ -1,0 +1,253 @@
+"""NCBI genetic codes: what a codon means, where a protein may start and where it must stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.errors import InputError
+from genescribe.genome.alphabet import N, encode, unmasked
+
+AMBIGUOUS = 64
+"""Codon number of a codon that holds an N; the others are 16 a + 4 b + c of its three bases, 0..63."""
+
+# Number: (amino acids, starts and stops), codons in the order TTT, TTC, TTA, TTG, TCT, ... as NCBI prints them.
+# Source: NCBI, The Genetic Codes (gc.prt 4.6, Elzanowski and Ostell).
+_TABLES = {
+    1: (
+        "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "---M------**--*----M---------------M----------------------------",
+    ),
+    2: (
+        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG",
+        "----------**--------------------MMMM----------**---M------------",
+    ),
+    3: (
+        "FFLLSSSSYY**CCWWTTTTPPPPHHQQRRRRIIMMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------**----------------------MM---------------M------------",
+    ),
+    4: (
+        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "--MM------**-------M------------MMMM---------------M------------",
+    ),
+    5: (
+        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSSSSVVVVAAAADDEEGGGG",
+        "---M------**--------------------MMMM---------------M------------",
+    ),
+    6: (
+        "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "--------------*--------------------M----------------------------",
+    ),
+    9: (
+        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNNKSSSSVVVVAAAADDEEGGGG",
+        "----------**-----------------------M---------------M------------",
+    ),
+    10: (
+        "FFLLSSSSYY**CCCWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------**-----------------------M----------------------------",
+    ),
+    11: (
+        "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "---M------**--*----M------------MMMM---------------M------------",
+    ),
+    12: (
+        "FFLLSSSSYY**CC*WLLLSPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------**--*----M---------------M----------------------------",
+    ),
+    13: (
+        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSSGGVVVVAAAADDEEGGGG",
+        "---M------**----------------------MM---------------M------------",
+    ),
+    14: (
+        "FFLLSSSSYYY*CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNNKSSSSVVVVAAAADDEEGGGG",
+        "-----------*-----------------------M----------------------------",
+    ),
+    15: (
+        "FFLLSSSSYY*QCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------*---*--------------------M----------------------------",
+    ),
+    16: (
+        "FFLLSSSSYY*LCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------*---*--------------------M----------------------------",
+    ),
+    21: (
+        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNNKSSSSVVVVAAAADDEEGGGG",
+        "----------**-----------------------M---------------M------------",
+    ),
+    22: (
+        "FFLLSS*SYY*LCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "------*---*---*--------------------M----------------------------",
+    ),
+    23: (
+        "FF*LSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "--*-------**--*-----------------M--M---------------M------------",
+    ),
+    24: (
+        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSSKVVVVAAAADDEEGGGG",
+        "---M------**-------M---------------M---------------M------------",
+    ),
+    25: (
+        "FFLLSSSSYY**CCGWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "---M------**-----------------------M---------------M------------",
+    ),
+    26: (
+        "FFLLSSSSYY**CC*WLLLAPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------**--*----M---------------M----------------------------",
+    ),
+    27: (
+        "FFLLSSSSYYQQCCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "--------------*--------------------M----------------------------",
+    ),
+    28: (
+        "FFLLSSSSYYQQCCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------**--*--------------------M----------------------------",
+    ),
+    29: (
+        "FFLLSSSSYYYYCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "--------------*--------------------M----------------------------",
+    ),
+    30: (
+        "FFLLSSSSYYEECC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "--------------*--------------------M----------------------------",
+    ),
+    31: (
+        "FFLLSSSSYYEECCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "----------**-----------------------M----------------------------",
+    ),
+    32: (
+        "FFLLSSSSYY*WCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        "---M------*---*----M------------MMMM---------------M------------",
+    ),
+    33: (
+        "FFLLSSSSYYY*CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSSKVVVVAAAADDEEGGGG",
+        "---M-------*-------M---------------M---------------M------------",
+    ),
+}
+_NCBI_ORDER = [a + b + c for a in "TCAG" for b in "TCAG" for c in "TCAG"]
+
+
+def codon_numbers(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the number of each codon of base codes (softmasked or not), from the first base on.
+
+    Parameters
+    ----------
+    codes : (n,)
+        Base codes in reading direction; up to two bases left over at the end are dropped.
+
+    Returns
+    -------
+    (n // 3,) uint8
+        16 a + 4 b + c, or `AMBIGUOUS`.
+
+    Examples
+    --------
+    >>> codon_numbers(encode("AAAaacTNA")).tolist()
+    [0, 1, 64]
+    """
+    bases = unmasked(codes[: len(codes) // 3 * 3]).reshape(-1, 3)
+    numbers = 16 * bases[:, 0] + 4 * bases[:, 1] + bases[:, 2]
+    return np.where((bases == N).any(axis=1), np.uint8(AMBIGUOUS), numbers)
+
+
+def _codon_set(codons: frozenset[str]) -> NDArray[np.bool_]:
+    member = np.zeros(AMBIGUOUS + 1, dtype=bool)
+    for codon in codons:
+        member[codon_numbers(encode(codon))] = True
+    member.flags.writeable = False
+    return member
+
+
+@dataclass(frozen=True)
+class GeneticCode:
+    """One NCBI translation table.
+
+    Attributes
+    ----------
+    number
+        As NCBI counts them.
+    starts
+        Codons that NCBI lists as possible initiators.
+    stops
+        Codons that can end a protein. In tables 27, 28 and 31 some of them also stand for an amino acid.
+    amino_acids : (65,) uint8
+        ASCII letter of each codon number; ``X`` for `AMBIGUOUS`.
+    is_start, is_stop, always_stop : (65,) bool
+        Lookups by codon number; `always_stop` leaves out stops that may also be read through.
+    canonical_starts
+        ATG alone: what most genes begin with, in every table.
+    """
+
+    number: int
+    starts: frozenset[str]
+    stops: frozenset[str]
+    amino_acids: NDArray[np.uint8] = field(repr=False, compare=False)
+    is_start: NDArray[np.bool_] = field(repr=False, compare=False)
+    is_stop: NDArray[np.bool_] = field(repr=False, compare=False)
+    always_stop: NDArray[np.bool_] = field(repr=False, compare=False)
+    canonical_starts: frozenset[str] = frozenset({"ATG"})
+
+    @classmethod
+    def from_table(cls, number: int) -> GeneticCode:
+        """Return NCBI table `number`.
+
+        Raises
+        ------
+        InputError
+            No such table.
+
+        Examples
+        --------
+        >>> sorted(GeneticCode.from_table(1).stops)
+        ['TAA', 'TAG', 'TGA']
+        """
+        if number not in _TABLES:
+            known = ", ".join(map(str, _TABLES))
+            raise InputError(f"no NCBI table {number}", where="genetic code", remedy=f"give one of {known}")
+        letters, marks = _TABLES[number]
+        starts = frozenset(codon for codon, mark in zip(_NCBI_ORDER, marks, strict=True) if mark == "M")
+        stops = frozenset(codon for codon, mark in zip(_NCBI_ORDER, marks, strict=True) if mark == "*")
+        amino_acids = np.full(AMBIGUOUS + 1, ord("X"), dtype=np.uint8)
+        for codon, letter in zip(_NCBI_ORDER, letters, strict=True):
+            amino_acids[codon_numbers(encode(codon))] = ord(letter)
+        amino_acids.flags.writeable = False
+        return cls(
+            number,
+            starts,
+            stops,
+            amino_acids=amino_acids,
+            is_start=_codon_set(starts),
+            is_stop=_codon_set(stops),
+            always_stop=amino_acids == ord("*"),
+        )
+
+    def translate(self, codes: NDArray[np.uint8], *, complete: bool = False) -> str:
+        """Return the protein of a coding sequence, read from its first base.
+
+        Parameters
+        ----------
+        codes : (n,)
+            Base codes in reading direction; an incomplete last codon is dropped.
+        complete
+            Read the first codon as methionine where it is one of `starts`, and the last as ``*`` where it is one of
+            `stops`.
+
+        Returns
+        -------
+        str
+            ``X`` for a codon with an N, ``*`` for a stop.
+
+        Examples
+        --------
+        >>> GeneticCode.from_table(11).translate(encode("GTGaaaNAATAA"), complete=True)
+        'MKX*'
+        """
+        numbers = codon_numbers(codes)
+        protein = self.amino_acids[numbers]
+        if complete and len(numbers):
+            if self.is_start[numbers[0]]:
+                protein[0] = ord("M")
+            if self.is_stop[numbers[-1]]:
+                protein[-1] = ord("*")
+        return protein.tobytes().decode("ascii")

@@ -1,0 +1,261 @@
+"""GFF3 and GTF: reading well-formed annotation, writing valid GFF3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from genescribe.errors import InputError
+from genescribe.files import atomic_path, open_binary
+from genescribe.genome.model import Gene, Interval, Transcript, cds_phases
+
+SOURCE = "genescribe"
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f%;=&,]")
+_ESCAPED_BUT_COMMA = re.compile(r"[\x00-\x1f\x7f%;=&]")
+_ESCAPED_SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
+_MULTIPLE = {"Alias", "Note", "Dbxref", "Ontology_term"}
+_OWN_KEYS = {"ID", "Parent", "biotype"}
+_RNA_TYPES = {"tRNA", "rRNA", "snRNA", "snoRNA", "ncRNA", "miRNA", "lnc_RNA", "SRP_RNA", "telomerase_RNA"}
+
+
+def write_gff3(
+    path: str | Path,
+    genes: Iterable[Gene],
+    lengths: Mapping[str, int],
+    header: Iterable[str] = (),
+    *,
+    source: str = SOURCE,
+) -> None:
+    """Write genes as valid GFF3 in one step; equal genes give equal bytes.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    genes
+        In any order; written by sequence, start, end and ID.
+    lengths
+        Bases of each sequence, in the order to write.
+    header
+        Comment lines to stand at the top, without ``#``.
+    source
+        Column two.
+
+    Raises
+    ------
+    InputError
+        A gene on an unknown sequence or past its end.
+    """
+    order = {seqid: number for number, seqid in enumerate(lengths)}
+    for gene in genes if isinstance(genes, list | tuple) else (genes := list(genes)):
+        if gene.seqid not in lengths or gene.start < 0 or gene.end > lengths[gene.seqid]:
+            raise InputError(
+                f"gene {gene.id} lies at {gene.seqid}:{gene.start + 1}-{gene.end}, outside the genome",
+                where=path,
+                remedy="give the genome that the genes were found in",
+            )
+    ids = _UniqueIds()
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
+        out.write("##gff-version 3\n")
+        out.writelines(f"#{' '.join(line.split())}\n" for line in header)
+        out.writelines(f"##sequence-region {_seqid(seqid)} 1 {length}\n" for seqid, length in lengths.items())
+        for gene in sorted(genes, key=lambda gene: (order[gene.seqid], gene.start, gene.end, gene.id)):
+            out.writelines(_gene_rows(gene, source, ids))
+
+
+class _UniqueIds:
+    """Keeps the IDs of a file unique: GFF3 has one name space, the model has one for genes and one for transcripts."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def take(self, name: str, prefix: str = "") -> str:
+        """Return `name`; where it was taken before, with `prefix`, and failing that `name.2`, `name.3`, ..."""
+        candidate = name
+        if prefix and name in self._seen:
+            candidate = name = prefix + name
+        while candidate in self._seen:
+            self._seen[name] += 1
+            candidate = f"{name}.{self._seen[name]}"
+        self._seen[candidate] = 1
+        return candidate
+
+
+def _gene_rows(gene: Gene, source: str, ids: _UniqueIds) -> Iterator[str]:
+    gene_id = ids.take(gene.id, "gene:")
+    attributes = {"ID": gene_id}
+    if gene.biotype:
+        attributes["biotype"] = gene.biotype
+    attributes |= {key: value for key, value in gene.attributes.items() if key not in _OWN_KEYS}
+
+    def row(
+        kind: str, interval: Interval, columns: dict[str, str], score: float | None = None, phase: str = "."
+    ) -> str:
+        start, end = interval
+        text = ";".join(f"{_escape(key)}={_escape(value, key)}" for key, value in columns.items())
+        shown = "." if score is None else repr(float(score))
+        return f"{_seqid(gene.seqid)}\t{source}\t{kind}\t{start + 1}\t{end}\t{shown}\t{gene.strand}\t{phase}\t{text}\n"
+
+    yield row("gene", (gene.start, gene.end), attributes, gene.score)
+    for transcript in gene.transcripts:
+        transcript_id = ids.take(transcript.id, "transcript:")
+        kind = "mRNA" if transcript.cds else gene.biotype if gene.biotype in _RNA_TYPES else "transcript"
+        columns = {"ID": transcript_id, "Parent": gene_id} | ({"tag": "canonical"} if transcript.canonical else {})
+        yield row(kind, (transcript.start, transcript.end), columns, transcript.score)
+        parts = [(exon, 0, "exon", ".", {"Parent": transcript_id}) for exon in transcript.exons]
+        if transcript.cds:
+            parts += _coding_parts(transcript, gene.strand, transcript_id, ids.take(f"{transcript_id}.cds"))
+        for interval, _, part, phase, columns in sorted(parts, key=lambda part: (part[0], part[1])):
+            yield row(part, interval, columns, None, phase)
+
+
+_Part = tuple[Interval, int, str, str, dict[str, str]]
+
+
+def _coding_parts(transcript: Transcript, strand: str, parent: str, cds_id: str) -> list[_Part]:
+    phases = cds_phases(transcript.cds, strand, transcript.phase)
+    parts: list[_Part] = []
+    for number, (interval, phase) in enumerate(zip(transcript.cds, phases, strict=True)):
+        columns = {"ID": cds_id, "Parent": parent}
+        cut_left = number == 0 and (transcript.partial5 if strand == "+" else transcript.partial3)
+        cut_right = number == len(phases) - 1 and (transcript.partial3 if strand == "+" else transcript.partial5)
+        if cut_left or cut_right:
+            columns["partial"] = "true"
+        if cut_left:
+            columns["start_range"] = f".,{interval[0] + 1}"
+        if cut_right:
+            columns["end_range"] = f"{interval[1]},."
+        parts.append((interval, 1, "CDS", str(phase), columns))
+    first, last = transcript.cds[0][0], transcript.cds[-1][1]
+    before, after = ("five_prime_UTR", "three_prime_UTR")[:: 1 if strand == "+" else -1]
+    for start, end in transcript.exons:
+        if start < first:
+            parts.append(((start, min(end, first)), 2, before, ".", {"Parent": parent}))
+        if end > last:
+            parts.append(((max(start, last), end), 2, after, ".", {"Parent": parent}))
+    return parts
+
+
+def _escape(text: str, key: str = "") -> str:
+    pattern = _ESCAPED_BUT_COMMA if key in _MULTIPLE or key in ("start_range", "end_range") else _ESCAPED
+    return pattern.sub(lambda match: f"%{ord(match[0]):02X}", text)
+
+
+def _seqid(name: str) -> str:
+    return _ESCAPED_SEQID.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), name)
+
+
+def read_genes(path: str | Path) -> list[Gene]:
+    """Return the genes of a well-formed GFF3 or GTF file, in its order of sequences, sorted by start, end and ID.
+
+    Raises
+    ------
+    InputError
+        A row that is not GFF3 or GTF.
+    """
+    with open_binary(path) as handle:
+        lines = handle.read().decode("utf-8").splitlines()
+    parents: dict[str, str] = {}
+    genes: dict[str, tuple[str, str, float | None, dict[str, str]]] = {}
+    transcripts: dict[str, dict[str, Any]] = {}
+    for number, line in enumerate(lines, 1):
+        if line.startswith("##FASTA"):
+            break
+        if not line.strip() or line.startswith("#"):
+            continue
+        columns = line.split("\t")
+        if len(columns) != 9:
+            raise InputError(f"{len(columns)} columns", where=path, line=number, remedy="give nine, separated by tabs")
+        seqid, _, kind, first, last, score, strand, phase, text = columns
+        gtf = "=" not in text.split(";")[0]
+        keys = _gtf_attributes(text) if gtf else _gff3_attributes(text)
+        interval = (int(first) - 1, int(last))
+        value = None if score == "." else float(score)
+        if gtf:
+            owners = [(keys.get("transcript_id", ""), keys.get("gene_id", ""))]
+        else:
+            owners = [("", p) for p in keys.get("Parent", "").split(",") if p]
+        if kind.lower().endswith("gene"):
+            name = keys["gene_id"] if gtf else keys["ID"]
+            genes[name] = (unquote(seqid), strand, value, keys)
+        elif kind in _PARTS:
+            for transcript, parent in owners:
+                entry = transcripts.setdefault(transcript or parent, {"seqid": unquote(seqid), "strand": strand})
+                if gtf:
+                    parents.setdefault(transcript, parent)
+                entry.setdefault(kind, []).append((interval, phase, keys))
+        elif kind.endswith(("RNA", "transcript")):
+            name = keys["transcript_id"] if gtf else keys["ID"]
+            entry = transcripts.setdefault(name, {"seqid": unquote(seqid), "strand": strand})
+            entry |= {"score": value, "keys": keys, "row": interval}
+            parents[name] = owners[0][1] if owners else name
+    members: dict[str, list[Transcript]] = {}
+    places: dict[str, tuple[str, str]] = {}
+    for name, entry in transcripts.items():
+        gene = parents.get(name, name)
+        members.setdefault(gene, []).append(_transcript(name, entry))
+        places.setdefault(gene, (entry["seqid"], entry["strand"]))
+    result = []
+    for gene, found in members.items():
+        seqid, strand, value, keys = genes.get(gene, (*places[gene], None, {}))
+        biotype = keys.get("biotype") or keys.get("gene_biotype") or keys.get("gene_type") or ""
+        extra = {k: v for k, v in keys.items() if k not in _OWN_KEYS and k not in ("gene_id", "gene_biotype")}
+        ordered = tuple(sorted(found, key=lambda t: (t.start, t.end, t.id)))
+        result.append(Gene(gene, seqid, strand, ordered, value, biotype, extra))
+    rank = {seqid: n for n, seqid in enumerate(dict.fromkeys(gene.seqid for gene in result))}
+    return sorted(result, key=lambda gene: (rank[gene.seqid], gene.start, gene.end, gene.id))
+
+
+_PARTS = {"exon", "CDS", "five_prime_UTR", "three_prime_UTR", "stop_codon", "UTR", "5UTR", "3UTR"}
+
+
+def _transcript(name: str, entry: dict[str, Any]) -> Transcript:
+    strand = entry["strand"]
+    rows = sorted(entry.get("CDS", []), key=lambda part: part[0])
+    cds = _merge([part[0] for part in rows] + [part[0] for part in entry.get("stop_codon", [])])
+    utrs = [
+        part[0] for kind in ("five_prime_UTR", "three_prime_UTR", "UTR", "5UTR", "3UTR") for part in entry.get(kind, [])
+    ]
+    exons = _merge([part[0] for part in entry.get("exon", [])] or [*cds, *utrs] or [entry["row"]])
+    first = (rows[0] if strand == "+" else rows[-1]) if rows else None
+    phase = int(first[1]) if first and first[1] in "012" else 0
+    keys = entry.get("keys", {})
+    tags = keys.get("tag", "").replace(" ", "_").split(",")
+    left = any("start_range" in part[2] for part in rows)
+    right = any("end_range" in part[2] for part in rows)
+    five, three = (left, right) if strand == "+" else (right, left)
+    return Transcript(
+        name,
+        exons,
+        cds,
+        phase,
+        entry.get("score"),
+        any(tag in ("canonical", "MANE_Select", "Ensembl_canonical") for tag in tags),
+        five or "cds_start_NF" in tags or phase > 0,
+        three or "cds_end_NF" in tags,
+    )
+
+
+def _merge(intervals: list[Interval]) -> tuple[Interval, ...]:
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def _gff3_attributes(text: str) -> dict[str, str]:
+    pairs = (part.strip().split("=", 1) for part in text.split(";") if "=" in part)
+    return {unquote(key): re.sub("^(gene|transcript):", "", unquote(value)) for key, value in pairs}
+
+
+def _gtf_attributes(text: str) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    for key, value in re.findall(r'(\w+) +"?([^";]*)"?', text):
+        keys[key] = f"{keys[key]},{value}" if key in keys else value
+    return keys
