@@ -1,0 +1,254 @@
+"""The label scheme `gencode`: the eleven classes of the exon/intron segmentation benchmark.
+
+All of it is in transcript order, on both strands. docs/gencode.md tells the rules to users.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
+
+from genescribe.data.sample import IGNORE, Runs
+from genescribe.genome.model import Gene, Interval, Transcript
+from genescribe.segment.decode import Decoded, decode_runs
+from genescribe.segment.labels import (
+    Encoded,
+    Grammar,
+    Kind,
+    LabelPolicy,
+    Problem,
+    representative,
+    runs_from_segments,
+    shared,
+    union,
+)
+from genescribe.segment.labels import ignore as ignore_runs
+
+INTERGENIC, FIRST_EXON, INTERNAL_EXON, LAST_EXON = 0, 1, 2, 3
+FIRST_INTRON, INTERNAL_INTRON, LAST_INTRON = 4, 5, 6
+UTR5, UTR3, START_CODON, STOP_CODON = 7, 8, 9, 10
+
+_NAMES = (
+    "intergenic",
+    "first_exon",
+    "internal_exon",
+    "last_exon",
+    "first_intron",
+    "internal_intron",
+    "last_intron",
+    "5UTR",
+    "3UTR",
+    "start_codon",
+    "stop_codon",
+)
+_EXONS = (FIRST_EXON, INTERNAL_EXON, LAST_EXON)
+_INTRONS = (FIRST_INTRON, INTERNAL_INTRON, LAST_INTRON)
+_CODON = 3
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+# Which segments may follow which within and between genes. A first exon begins with the start codon and a last exon
+# ends in the stop codon, so neither borders on anything else there; a codon may be split by an intron.
+_FOLLOWS: dict[int, tuple[int, ...]] = {
+    INTERGENIC: (UTR5, START_CODON),
+    FIRST_EXON: (*_INTRONS, STOP_CODON),
+    INTERNAL_EXON: (INTERNAL_INTRON, LAST_INTRON, STOP_CODON),
+    LAST_EXON: (STOP_CODON,),
+    FIRST_INTRON: (UTR5, START_CODON, INTERNAL_EXON, LAST_EXON, STOP_CODON, UTR3),
+    INTERNAL_INTRON: (UTR5, START_CODON, INTERNAL_EXON, LAST_EXON, STOP_CODON, UTR3),
+    LAST_INTRON: (UTR5, START_CODON, LAST_EXON, STOP_CODON, UTR3),
+    UTR5: (*_INTRONS, START_CODON),
+    UTR3: (INTERGENIC, INTERNAL_INTRON, LAST_INTRON, FIRST_INTRON, UTR5, START_CODON),
+    START_CODON: (*_EXONS, *_INTRONS, STOP_CODON),
+    STOP_CODON: (INTERGENIC, *_INTRONS, UTR5, START_CODON, UTR3),
+}
+
+
+class GencodeScheme:
+    """Eleven labels: exons and introns by their rank in the transcript, UTRs, start and stop codons.
+
+    Coding exons (without their start and stop codon) are first, internal or last by their rank among the
+    transcript's coding exons; a single one is first. Introns are ranked among all introns of the transcript; a
+    single one is first. Introns within the UTRs are introns; the exon parts around them are UTR. A transcript cut
+    at its 5' (3') end by the sequence's end has no first (last) exon and no first (last) intron, since which they
+    were cannot be known.
+    """
+
+    name = "gencode"
+    names: tuple[str, ...] = _NAMES
+    background = INTERGENIC
+    kinds: tuple[Kind, ...] = (
+        Kind.INTERGENIC,
+        *(Kind.CODING,) * 3,
+        *(Kind.INTRON,) * 3,
+        Kind.UTR5,
+        Kind.UTR3,
+        Kind.START,
+        Kind.STOP,
+    )
+
+    @cached_property
+    def grammar(self) -> Grammar:
+        """Which labels may follow each other, begin or end a strand, and how long a segment may be.
+
+        A codon is one run of three bases, or shorter runs where introns split it.
+        """
+        size = len(_NAMES)
+        transitions = np.zeros((size, size), dtype=bool)
+        for source, destinations in _FOLLOWS.items():
+            transitions[source, list(destinations)] = True
+        first, last = np.ones(size, dtype=bool), np.ones(size, dtype=bool)
+        first[[FIRST_EXON, FIRST_INTRON]] = False
+        last[[LAST_EXON, LAST_INTRON]] = False
+        maximum = np.zeros(size, dtype=np.int64)
+        maximum[[START_CODON, STOP_CODON]] = _CODON
+        return Grammar(transitions, first, last, np.ones(size, dtype=np.int64), maximum)
+
+    def encode(
+        self,
+        genes: Sequence[Gene],
+        length: int,
+        policy: LabelPolicy | None = None,
+        doubtful: Mapping[str, str] = _NOTHING,
+    ) -> Encoded:
+        """Return the labels of one strand.
+
+        Parameters
+        ----------
+        genes
+            Those of the strand, in its own 5' to 3' coordinates (`genescribe.genome.model.mirror` for "-").
+        length
+            Number of bases of the strand.
+        policy
+            What to do with non-coding genes.
+        doubtful
+            Gene ID -> reason, for genes that are not to be trusted, such as those with an in-frame stop. They are
+            masked.
+
+        Notes
+        -----
+        A gene that the labels cannot hold is masked over its span. Where the chosen isoforms of two genes overlap,
+        the bases that they share are masked, and what each has alone keeps its labels.
+        """
+        policy = policy or LabelPolicy()
+        reasons: dict[str, str] = {}
+        placed: dict[str, Transcript] = {}
+        masked: list[Interval] = []
+        passed_over: list[Interval] = []
+        spans: list[tuple[str, Interval]] = []
+        for gene in genes:
+            transcript = representative(gene)
+            if transcript is None:
+                reasons[gene.id] = "non-coding"
+                passed_over.append((gene.start, gene.end))
+                continue
+            span = (transcript.start, transcript.end)
+            spans.append((gene.id, span))
+            reason = doubtful.get(gene.id) or _unrepresentable(transcript, length)
+            if reason is None:
+                placed[gene.id] = transcript
+            else:
+                reasons[gene.id] = reason
+                masked.append((max(0, span[0]), min(length, span[1])))
+        overlaps = shared(span for _, span in spans)
+        for identifier, span in spans:
+            if _touched(span, overlaps):
+                reasons.setdefault(identifier, "overlaps a gene on its strand")
+        masked = union([*masked, *((max(0, start), min(length, end)) for start, end in overlaps)])
+        segments = [(start, end, IGNORE) for start, end in masked]
+        for transcript in placed.values():
+            segments.extend(_outside(_segments(transcript), masked))
+        runs = runs_from_segments(sorted(segments), length, INTERGENIC)
+        if policy.noncoding == "ignore":
+            runs = ignore_runs(runs, passed_over, over=INTERGENIC)
+        return Encoded(runs, placed, [Problem(gene.id, reasons[gene.id]) for gene in genes if gene.id in reasons])
+
+    def decode(self, runs: Runs, *, partial: bool = True) -> Decoded:
+        """Return the transcripts that the labels of a whole strand spell; see `decode_runs`.
+
+        The ranks of exons and introns are not needed to read a gene and are not checked.
+        """
+        return decode_runs(runs, self.kinds, partial=partial)
+
+
+def _unrepresentable(transcript: Transcript, length: int) -> str | None:
+    """Return why eleven labels cannot give this transcript back, or None."""
+    cds = transcript.cds
+    if transcript.start < 0 or transcript.end > length:
+        return "beyond the sequence's end"
+    if any(left[1] >= right[0] for left, right in pairwise(transcript.exons)):
+        return "exons without an intron between them"
+    first, last = cds[0][0], cds[-1][1]
+    clipped = tuple((max(s, first), min(e, last)) for s, e in transcript.exons if s < last and e > first)
+    if clipped != cds:
+        return "coding sequence with a gap inside an exon"
+    if transcript.partial5 and transcript.partial3:
+        return "cut at both ends"
+    if (transcript.partial5 and first != 0) or (transcript.partial3 and last != length):
+        return "incomplete inside the sequence"
+    if not transcript.partial5 and transcript.phase != 0:
+        return "first codon incomplete"
+    if not transcript.partial3 and (transcript.cds_length - transcript.phase) % _CODON:
+        return "coding length not a multiple of three"
+    if transcript.cds_length < _CODON * (2 - transcript.partial5 - transcript.partial3):
+        return "coding sequence shorter than its start and stop codon"
+    return None
+
+
+def _segments(transcript: Transcript) -> list[tuple[int, int, int]]:
+    """Return the (start, end, label) of a transcript, ascending."""
+    first, last = transcript.cds[0][0], transcript.cds[-1][1]
+    codons_from = 0 if transcript.partial5 else _CODON
+    codons_to = transcript.cds_length - (0 if transcript.partial3 else _CODON)
+    segments: list[tuple[int, int, int]] = []
+    rank, read = 0, 0
+    for start, end in transcript.exons:
+        segments.append((start, min(end, first), UTR5))
+        coding_start, coding_end = max(start, first), min(end, last)
+        if coding_start < coding_end:
+            label = _EXONS[_rank(rank, len(transcript.cds), transcript)]
+            # Boundaries of the start and stop codon, in strand coordinates, held inside this exon.
+            shift = coding_start - read
+            a, b = (min(max(shift + offset, coding_start), coding_end) for offset in (codons_from, codons_to))
+            segments += [(coding_start, a, START_CODON), (a, b, label), (b, coding_end, STOP_CODON)]
+            rank, read = rank + 1, read + coding_end - coding_start
+        segments.append((max(start, last), end, UTR3))
+    introns = transcript.introns
+    segments += [
+        (start, end, _INTRONS[_rank(number, len(introns), transcript)]) for number, (start, end) in enumerate(introns)
+    ]
+    return sorted(segment for segment in segments if segment[0] < segment[1])
+
+
+def _rank(number: int, count: int, transcript: Transcript) -> int:
+    """Return 0 for the first, 2 for the last, 1 for those between; a single one is first."""
+    if number == 0 and not transcript.partial5:
+        return 0
+    return 2 if number == count - 1 and not transcript.partial3 else 1
+
+
+def _touched(span: Interval, intervals: list[Interval]) -> bool:
+    """Whether any of the disjoint, ascending intervals shares a base with the span."""
+    place = bisect_right(intervals, (span[1], 0)) - 1
+    return any(start < span[1] and end > span[0] for start, end in intervals[max(0, place - 1) : place + 1])
+
+
+def _outside(segments: list[tuple[int, int, int]], masked: list[Interval]) -> list[tuple[int, int, int]]:
+    """Return what the disjoint, ascending `masked` intervals leave of the segments."""
+    left: list[tuple[int, int, int]] = []
+    for start, end, label in segments:
+        place = max(0, bisect_left(masked, (start, 0)) - 1)
+        while place < len(masked) and masked[place][0] < end:
+            mask_start, mask_end = masked[place]
+            if mask_end > start:
+                if mask_start > start:
+                    left.append((start, mask_start, label))
+                start = min(end, mask_end)
+            place += 1
+        if start < end:
+            left.append((start, end, label))
+    return left
