@@ -105,6 +105,7 @@ class Potentials:
         """Return self, or raise `InputError` where a shape, a length, a NaN or +inf makes no sense."""
         B, T, K, C = self.shape
         expected = {
+            "content": (B, T, C),
             "lengths": (B,),
             "transition": (self.period, C, C),
             "duration": (K, C),

@@ -1,0 +1,138 @@
+"""Semi-Markov chains: log partition, best path and messages, by the backend that suits the input.
+
+A backend is a module with
+
+* ``supports(p) -> str | None``: None where it takes the input on this machine, else the reason why not;
+* ``log_partition(p) -> (B,) float64``, differentiable in every floating field of `Potentials`;
+* ``viterbi(p) -> ((B,) float64, list[Segmentation])``;
+
+and, if it likes, ``messages(p) -> Messages``, ``working_bytes(p) -> int`` and ``READS_EXPLICIT = True`` (it reads
+`Potentials.explicit` itself; else it is given `Potentials.expanded`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from dataclasses import dataclass
+from types import ModuleType
+
+from torch import Tensor
+
+from genescribe.errors import InputError
+from genescribe.kernels.potentials import Messages, Potentials, Segmentation
+
+log = logging.getLogger(__name__)
+
+BACKENDS = {
+    "reference": "genescribe.kernels.semicrf_reference",
+    "blocked": "genescribe.kernels.semicrf_blocked",
+    "native": "genescribe.kernels.semicrf_native",
+    "triton": "genescribe.kernels.semicrf_triton",
+}
+ALIASES = {"exact": "reference", "streaming": "auto"}
+"""Names of the Gencode segmentation benchmark."""
+
+PREFERENCE = {"cuda": ("triton", "blocked", "reference"), "cpu": ("native", "blocked", "reference")}
+"""Which backends `auto` asks, in order, on each kind of device."""
+
+_told: set[tuple[str, int, int, str]] = set()
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes of the edge tensor (B, T, K, C, C) in float32, which nobody builds, and of what the backend allocates."""
+
+    edge_tensor: int
+    used: int
+
+    def __str__(self) -> str:
+        return f"about {self.used / 2**20:,.0f} MiB (the edge tensor would take {self.edge_tensor / 2**20:,.0f} MiB)"
+
+
+def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
+    """Return log Z of each chain.
+
+    Parameters
+    ----------
+    p
+        The scores.
+    backend
+        auto, reference, blocked, native or triton; exact and streaming mean reference and auto.
+
+    Returns
+    -------
+    (B,) float64
+        Differentiable in every floating field; the gradient is the marginals.
+
+    Raises
+    ------
+    InputError
+        Scores that make no sense, an unknown backend, or one that does not take this input.
+    """
+    module, p = _chosen(p, backend)
+    result: Tensor = module.log_partition(p)
+    return result
+
+
+def viterbi(p: Potentials, backend: str = "auto") -> tuple[Tensor, list[Segmentation]]:
+    """Return the best score of each chain, (B,) float64, and its segmentation (empty where the score is -inf)."""
+    module, p = _chosen(p, backend)
+    result: tuple[Tensor, list[Segmentation]] = module.viterbi(p)
+    return result
+
+
+def messages(p: Potentials, backend: str = "auto") -> Messages:
+    """Return the log-sums at every boundary; the reference computes them where the backend does not offer them."""
+    module, p = _chosen(p, backend)
+    if not hasattr(module, "messages"):
+        module, p = _load("reference"), p.expanded()
+    result: Messages = module.messages(p)
+    return result
+
+
+def choose_backend(p: Potentials, backend: str = "auto") -> str:
+    """Return the backend's name: the one asked for, or with ``auto`` the first of the device's list that takes `p`."""
+    name = ALIASES.get(backend, backend)
+    if name == "auto":
+        device = "cuda" if p.content.device.type == "cuda" else "cpu"
+        return next(name for name in PREFERENCE[device] if _refusal(name, p) is None)
+    if name not in BACKENDS:
+        known = ", ".join(["auto", *BACKENDS, *ALIASES])
+        raise InputError(f"unknown backend {backend!r}", where="backend", remedy=f"give one of {known}")
+    reason = _refusal(name, p)
+    if reason is not None:
+        raise InputError(f"backend {name!r} does not take this input: {reason}", where="backend", remedy="give auto")
+    return name
+
+
+def memory_estimate(p: Potentials, backend: str = "auto") -> MemoryEstimate:
+    """Return the bytes that the backend allocates, beside those of the edge tensor of the textbook algorithm."""
+    B, T, K, C = p.shape
+    module = _load(choose_backend(p, backend))
+    used = getattr(module, "working_bytes", _load("reference").working_bytes)(p)
+    return MemoryEstimate(edge_tensor=4 * B * T * K * C * C, used=int(used))
+
+
+def _chosen(p: Potentials, backend: str) -> tuple[ModuleType, Potentials]:
+    name = choose_backend(p, backend)
+    module = _load(name)
+    _, T, K, C = p.shape
+    # One line a class of shapes: lengths differ from batch to batch and would fill the log.
+    shape_class = (name, K, C, f"{T.bit_length()} {p.content.device.type}")
+    if shape_class not in _told:
+        _told.add(shape_class)
+        log.info("semi-Markov CRF: backend %s for T %d, K %d, C %d; %s", name, T, K, C, memory_estimate(p, name))
+    return module, p if getattr(module, "READS_EXPLICIT", False) else p.expanded()
+
+
+def _refusal(name: str, p: Potentials) -> str | None:
+    if importlib.util.find_spec(BACKENDS[name]) is None:
+        return "it is not installed"
+    reason: str | None = _load(name).supports(p)
+    return reason
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(BACKENDS[name])

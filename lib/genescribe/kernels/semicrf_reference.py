@@ -1,0 +1,323 @@
+r"""The plain log-domain recurrence: the backend that every other one is compared with.
+
+One step a boundary, vectorised over chains, labels and durations; every sum is a log-sum-exp in float64, and no
+difference of cumulative sums appears, so that -inf may stand anywhere. With
+
+.. math::
+
+    \mathrm{entry}_{s,c} &= begin_{s,c} + \log\sum_p \exp(\mathrm{leave}_{s,p} + transition_{s,p,c}) \\
+    \mathrm{leave}_{t,c} &= end_{t-1,c} + \log\sum_k \exp(\mathrm{entry}_{t-k,c} + content_{t-k..t,c} + D_c(k))
+
+the time is O(T (K C + C^2)) and only entry and leave are kept. Durations past K are one running sum a label: a segment
+of more than K bases is one base added to a segment of at least K. The gradient is written out (it is the marginals,
+Sarawagi and Cohen 2004, section 3), so it is deterministic, and zero where a score is -inf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from genescribe.kernels.potentials import Messages, Potentials, Segmentation
+from genescribe.kernels.semicrf_walk import Walk
+
+Add = Callable[[Tensor, Tensor], Tensor]
+Sum = Callable[[Tensor, int], Tensor]
+
+FIELDS = (
+    "content",
+    "transition",
+    "duration",
+    "tail",
+    "start",
+    "final",
+    "begin",
+    "end",
+    "arrive",
+    "depart",
+    "whole",
+)
+"""The floating fields of `Potentials`, in the order in which the autograd function takes them."""
+
+
+def supports(p: Potentials) -> str | None:
+    """Return None: the reference takes every input."""
+    del p
+    return None
+
+
+def working_bytes(p: Potentials) -> int:
+    """Return the bytes of the recurrence: entry and leave, content transposed, one window of K durations."""
+    B, T, K, C = p.shape
+    return 8 * B * C * (4 * (T + 1) + 3 * K)
+
+
+def log_partition(p: Potentials) -> Tensor:
+    """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
+    p = p.checked().expanded()
+    result: Tensor = _LogPartition.apply(p, *(getattr(p, name) for name in FIELDS))  # type: ignore[no-untyped-call]
+    return result
+
+
+def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
+    """Return the best score of each chain, (B,) float64, and its segmentation."""
+    p = p.detach().checked().expanded()
+    with torch.no_grad():
+        entry, leave, score = _forward(_Chain.of(p), torch.maximum, torch.amax)
+        walks = (Walk(p, b, entry[:, b], leave[:, b]) for b in range(len(score)))
+        return score, [walk.segmentation(lambda scores: int(scores.argmax())) for walk in walks]
+
+
+def messages(p: Potentials) -> Messages:
+    """Return the log-sums at every boundary."""
+    p = p.detach().checked().expanded()
+    with torch.no_grad():
+        chain = _Chain.of(p)
+        entry, leave, log_z = _forward(chain, torch.logaddexp, torch.logsumexp)
+        onward, _ = _backward(chain, entry, leave, log_z, torch.zeros_like(log_z))
+        entry, leave, onward = (x.transpose(0, 1).contiguous() for x in (entry, leave, onward))
+        return Messages(entry, leave, onward, log_z)
+
+
+class _LogPartition(torch.autograd.Function):
+    """log Z, whose gradient is the marginals."""
+
+    @staticmethod
+    def forward(ctx: Any, p: Potentials, *fields: Tensor | None) -> Tensor:
+        chain = _Chain.of(p.detach())
+        entry, leave, log_z = _forward(chain, torch.logaddexp, torch.logsumexp)
+        ctx.save_for_backward(entry, leave, log_z, p.lengths, p.phase_offset, *fields)
+        return log_z
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, weight: Tensor) -> tuple[Tensor | None, ...]:
+        entry, leave, log_z, lengths, phase_offset, *fields = ctx.saved_tensors
+        p = Potentials(lengths=lengths, phase_offset=phase_offset, **dict(zip(FIELDS, fields, strict=True)))
+        chain = _Chain.of(p.detach())
+        onward, sums = _backward(chain, entry, leave, log_z, weight.double())
+        gradient = _gradient(chain, entry, leave, onward, sums, log_z, weight.double())
+        named = zip(FIELDS, fields, strict=True)
+        return None, *(None if field is None else gradient[name].to(field.dtype) for name, field in named)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """The potentials as the loops read them: float64, time first, padding zero, absent terms zero."""
+
+    lengths: Tensor
+    content: Tensor  # (T, B, C)
+    begin: Tensor  # (T, B, C)
+    end: Tensor  # (T, B, C)
+    transition: Tensor  # (P, C, C)
+    phase: Tensor  # (B,)
+    duration: Tensor  # (K, C)
+    tail: Tensor  # (C,)
+    start: Tensor  # (C,)
+    final: Tensor  # (C,)
+    arrive: Tensor | None  # (T + 1, B, C)
+    depart: Tensor | None  # (T + 1, B, C)
+    whole: Tensor | None  # (B, C)
+    prefix: Tensor | None  # (T + 1, B, C), content of [0, t); with arrive
+    suffix: Tensor | None  # (T + 1, B, C), content of [s, n); with depart
+
+    @classmethod
+    def of(cls, p: Potentials) -> _Chain:
+        B, T, _, C = p.shape
+        past = torch.arange(T, device=p.lengths.device).unsqueeze(1) >= p.lengths  # (T, B)
+
+        def bases(x: Tensor | None) -> Tensor:
+            if x is None:
+                return p.content.new_zeros(1, dtype=torch.float64).expand(T, B, C)
+            return x.double().transpose(0, 1).masked_fill(past.unsqueeze(2), 0.0).contiguous()
+
+        def boundaries(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x.double().transpose(0, 1)
+
+        content = bases(p.content)
+        nothing = content.new_zeros(1, B, C)
+        return cls(
+            lengths=p.lengths,
+            content=content,
+            begin=bases(p.begin),
+            end=bases(p.end),
+            transition=p.transition.double(),
+            phase=torch.zeros_like(p.lengths) if p.phase_offset is None else p.phase_offset,
+            duration=p.duration.double(),
+            tail=p.tail.double(),
+            start=p.start.double(),
+            final=p.final.double(),
+            arrive=boundaries(p.arrive),
+            depart=boundaries(p.depart),
+            whole=None if p.whole is None else p.whole.double(),
+            prefix=None if p.arrive is None else torch.cat([nothing, content.cumsum(0)]),
+            suffix=None if p.depart is None else torch.cat([content.flip(0).cumsum(0).flip(0), nothing]),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(B, T, K, C)."""
+        T, B, C = self.content.shape
+        return B, T, self.duration.shape[0], C
+
+    def step(self, t: int) -> Tensor:
+        """Return the transition scores at boundary t, (B or 1, C, C)."""
+        period = self.transition.shape[0]
+        return self.transition if period == 1 else self.transition[(self.phase + t) % period]
+
+
+def _forward(chain: _Chain, add: Add, total: Sum) -> tuple[Tensor, Tensor, Tensor]:
+    """Return entry and leave, (T + 1, B, C), and log Z (or, with the maximum, the best score), (B,).
+
+    `ring` holds at slot ``s % K`` the entry at boundary s plus the content since, for the last K boundaries s; at
+    boundary t slot j stands for duration ``(t - 1 - j) % K + 1``, so the duration table is read reversed and rotated.
+    """
+    B, T, K, C = chain.shape
+    entry = chain.content.new_full((T + 1, B, C), -torch.inf)
+    leave = torch.full_like(entry, -torch.inf)
+    ring = chain.content.new_full((K, B, C), -torch.inf)
+    rotated = chain.duration.flip(0).repeat(2, 1).unsqueeze(1)
+    longer = chain.content.new_full((B, C), -torch.inf)  # segments of at least K bases that end at t
+    closed = longer.clone()  # whole chains whose last segment is censored
+    if chain.arrive is None:
+        entry[0] = chain.start + chain.begin[0]
+    for t in range(T):
+        ring[t % K] = entry[t]
+        ring += chain.content[t]
+        if chain.depart is not None:
+            running = (t < chain.lengths).unsqueeze(1)
+            closed = torch.where(running, add(closed, entry[t] + chain.depart[t]) + chain.content[t], closed)
+        end = t + 1
+        longer = longer + chain.content[t] + chain.tail
+        offset = -end % K
+        ends = add(total(ring + rotated[offset : offset + K], 0), longer)
+        longer = add(longer, ring[end % K] + chain.duration[K - 1])
+        if chain.arrive is not None and chain.prefix is not None:
+            ends = add(ends, chain.arrive[end] + chain.prefix[end])
+        leave[end] = torch.where((end <= chain.lengths).unsqueeze(1), ends + chain.end[t], -torch.inf)
+        if end < T:
+            onto = total(leave[end].unsqueeze(2) + chain.step(end), 1) + chain.begin[end]
+            entry[end] = torch.where((end < chain.lengths).unsqueeze(1), onto, -torch.inf)
+    return entry, leave, total(_closing(chain, leave, closed, add), 1)
+
+
+def _closing(chain: _Chain, leave: Tensor, closed: Tensor, add: Add) -> Tensor:
+    """Return the sum over whole chains by their last label, (B, C); marks leave at n where it is censored."""
+    rows = torch.arange(len(chain.lengths), device=chain.lengths.device)
+    if chain.depart is None:
+        return leave[chain.lengths, rows] + chain.final
+    leave[chain.lengths, rows] = -torch.inf
+    if chain.whole is None or chain.suffix is None:
+        return closed
+    return add(closed, chain.whole + chain.suffix[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """What the backward loop gathers, weighted by the gradient of log Z."""
+
+    onto: Tensor  # (T + 1, B, C): all from boundary s on, given that a segment of label c begins there
+    transition: Tensor
+    duration: Tensor
+    tail: Tensor
+
+
+def _backward(chain: _Chain, entry: Tensor, leave: Tensor, log_z: Tensor, weight: Tensor) -> tuple[Tensor, _Sums]:
+    """Return onward, (T + 1, B, C), and the sums of the gradient, each chain weighted by `weight`.
+
+    The ring holds at slot ``t % K`` the end at boundary t, all that follows, and the content before it, for the next
+    K boundaries t; at boundary s slot j stands for duration ``(j - s - 1) % K + 1``.
+    """
+    B, T, K, C = chain.shape
+    onward = chain.content.new_full((T + 1, B, C), -torch.inf)
+    sums = _Sums(
+        torch.full_like(onward, -torch.inf),
+        *(torch.zeros_like(x) for x in (chain.transition, chain.duration, chain.tail)),
+    )
+    ring = chain.content.new_full((K, B, C), -torch.inf)
+    rotated = chain.duration.repeat(2, 1).unsqueeze(1)
+    longer = chain.content.new_full((B, C), -torch.inf)  # segments of more than K bases that begin at s
+    excess = torch.zeros_like(longer)  # mean of k - K over them
+    scale, w = _finite(log_z).unsqueeze(1), weight.unsqueeze(1)
+    for s in range(T - 1, -1, -1):
+        ends = s + 1
+        onward[ends] = _onward(chain, ends, leave[ends] - scale, w, sums)
+        exact = ring[ends % K] + chain.duration[K - 1]
+        joined = torch.logaddexp(longer, exact)
+        excess = 1 + excess * torch.where(joined == -torch.inf, 0.0, (longer - joined).exp())
+        longer = joined + chain.content[s] + chain.tail
+        ring[ends % K] = chain.end[s] + onward[ends]
+        ring += chain.content[s]
+        offset = -ends % K
+        segments = ring + rotated[offset : offset + K]
+        before = entry[s] - scale
+        sums.duration.add_(((segments + before).exp() * w).sum(1).roll(offset, 0))
+        past = (longer + before).exp() * w
+        sums.duration[K - 1] += past.sum(0)
+        sums.tail.add_((past * excess).sum(0))
+        onto = torch.logaddexp(torch.logsumexp(segments, 0), longer)
+        if chain.depart is not None and chain.suffix is not None:
+            onto = torch.logaddexp(onto, chain.depart[s] + chain.suffix[s])
+        sums.onto[s] = torch.where((s < chain.lengths).unsqueeze(1), onto, -torch.inf)
+    return onward, sums
+
+
+def _finite(log_z: Tensor) -> Tensor:
+    """Return log Z such that every posterior of a chain without segmentations becomes exp(-inf) = 0."""
+    return log_z.masked_fill(log_z == -torch.inf, torch.inf)
+
+
+def _onward(chain: _Chain, t: int, before: Tensor, w: Tensor, sums: _Sums) -> Tensor:
+    """Return onward at boundary t, (B, C), and add the transitions there to `sums`."""
+    after = torch.full_like(before, -torch.inf)
+    if t < len(chain.content):
+        steps = chain.step(t) + (chain.begin[t] + sums.onto[t]).unsqueeze(1)
+        after = torch.logsumexp(steps, 2)
+        period = len(chain.transition)
+        # A product with the one-hot phase, not an indexed addition, which is not deterministic on a GPU.
+        phase = torch.nn.functional.one_hot((chain.phase + t) % period, period).to(w.dtype) * w
+        sums.transition.add_(torch.einsum("bf,bpc->fpc", phase, (steps + before.unsqueeze(2)).exp()))
+    if chain.depart is None:
+        after = torch.where((chain.lengths == t).unsqueeze(1), chain.final, after)
+    return torch.where((chain.lengths >= t).unsqueeze(1), after, -torch.inf)
+
+
+def _gradient(
+    chain: _Chain, entry: Tensor, leave: Tensor, onward: Tensor, sums: _Sums, log_z: Tensor, weight: Tensor
+) -> dict[str, Tensor]:
+    """Return the gradient of every field, in the shape of the field."""
+    scale, w = _finite(log_z).unsqueeze(1), weight.unsqueeze(1)
+    begins = (entry + sums.onto - scale).exp() * w  # (T + 1, B, C); a segment begins at boundary t
+    ends = (leave + onward - scale).exp() * w
+    rows = torch.arange(len(chain.lengths), device=chain.lengths.device)
+    gradient = {
+        "transition": sums.transition,
+        "duration": sums.duration,
+        "tail": sums.tail,
+        "start": begins[0].sum(0),
+        "final": ends[chain.lengths, rows].sum(0) if chain.depart is None else torch.zeros_like(chain.final),
+        "begin": begins[:-1].transpose(0, 1),
+        "end": ends[1:].transpose(0, 1),
+    }
+    entered = begins.clone()
+    if chain.arrive is not None and chain.prefix is not None:
+        arrive = torch.zeros_like(begins)
+        arrive[1:] = (chain.arrive[1:] + chain.prefix[1:] + chain.end + onward[1:] - scale).exp() * w
+        gradient["arrive"] = arrive.transpose(0, 1)
+        entered[0] += arrive.sum(0)
+    if chain.depart is not None and chain.suffix is not None:
+        gradient["depart"] = ((entry + chain.depart + chain.suffix - scale).exp() * w).transpose(0, 1)
+        if chain.whole is not None:
+            gradient["whole"] = (chain.whole + chain.suffix[0] - scale).exp() * w
+            entered[0] += gradient["whole"]
+    # A base is inside a segment: begun at or before it, not ended before it.
+    inside = (entered[:-1] - torch.cat([torch.zeros_like(ends[:1]), ends[1:-1]])).cumsum(0)
+    time = torch.arange(len(inside), device=inside.device).unsqueeze(1)
+    outside = (time >= chain.lengths).unsqueeze(2) | (chain.content == -torch.inf)
+    gradient["content"] = inside.masked_fill(outside, 0.0).transpose(0, 1)
+    return gradient
