@@ -1,1 +1,23 @@
-"""A genome with its true annotation, its parameters fitted to named real genomes."""
+"""A genome with its true annotation, its parameters fitted to named real genomes, and its best possible decoder."""
+
+from genescribe.simulate.fit import fit
+from genescribe.simulate.generate import SimulateConfig, simulate, write_simulation
+from genescribe.simulate.models import AssumedUtrs
+from genescribe.simulate.parameters import (
+    SimulationParameters,
+    load_parameters,
+    parameter_sets,
+    save_parameters,
+)
+
+__all__ = [
+    "AssumedUtrs",
+    "SimulateConfig",
+    "SimulationParameters",
+    "fit",
+    "load_parameters",
+    "parameter_sets",
+    "save_parameters",
+    "simulate",
+    "write_simulation",
+]

@@ -1,0 +1,200 @@
+"""Everything that the simulator and its decoder know: one dataclass, read strictly from a small JSON file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from genescribe.config import from_mapping, option, to_mapping
+from genescribe.errors import InputError
+from genescribe.files import read_json, write_text
+from genescribe.simulate.chains import MarkovChain
+from genescribe.simulate.codons import CodonModel
+from genescribe.simulate.lengths import LengthModel
+from genescribe.simulate.signals import Branch, Matrix, check_matrix
+
+FOLDER = Path(__file__).with_name("parameters")
+
+KOZAK = 9
+"""Bases before the start codon that its context covers."""
+DONOR = 6
+"""Bases of the intron that the donor covers."""
+ACCEPTOR = 15
+"""Bases of the intron that the acceptor covers."""
+
+Durations = Literal["informative", "uninformative"]
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """A length model for each kind of segment. Coding lengths leave out the start and the stop codon."""
+
+    intergenic: LengthModel = option(doc="between two genes")
+    utr5: LengthModel = option(doc="exonic stretch of the 5' UTR")
+    utr3: LengthModel = option(doc="the 3' UTR, one exon")
+    single: LengthModel = option(doc="coding part of a gene whose coding sequence is not split")
+    initial: LengthModel = option(doc="coding part of the first coding exon")
+    internal: LengthModel = option(doc="exon that codes from end to end")
+    terminal: LengthModel = option(doc="coding part of the last coding exon")
+    intron: LengthModel = option(doc="intron between coding exons")
+    utr_intron: LengthModel = option(doc="intron of the 5' UTR")
+
+
+SHORTEST = {
+    "intergenic": 30,
+    "utr5": KOZAK + 6,
+    "utr3": 6,
+    "single": 60,
+    "initial": 12,
+    "internal": 12,
+    "terminal": 12,
+    "intron": 40,
+    "utr_intron": 40,
+}
+"""Shortest length of each kind of segment: so long that no two signals touch."""
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What the bases that do not code look like."""
+
+    intergenic: MarkovChain = option(doc="between genes, the forward strand")
+    intron: MarkovChain = option(doc="introns")
+    utr5: MarkovChain = option(doc="5' UTR")
+    utr3: MarkovChain = option(doc="3' UTR")
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Position weight matrices, probabilities of A, C, G, T at each position."""
+
+    kozak: Matrix = option(doc="the nine bases before the start codon")
+    donor: Matrix = option(doc="first six bases of an intron")
+    acceptor: Matrix = option(doc="last fifteen bases of an intron")
+    branch: Branch | None = option(None, doc="branch point, or null")
+
+    def __post_init__(self) -> None:
+        for name, width in (("kozak", KOZAK), ("donor", DONOR), ("acceptor", ACCEPTOR)):
+            check_matrix(getattr(self, name), name)
+            if len(getattr(self, name)) != width:
+                raise InputError("wrong number of positions", where=f"matrix {name}", remedy=f"give {width} rows")
+        ends = (self.donor[0][2], self.acceptor[-2][0], self.acceptor[-1][2])
+        if min(ends) < 1:
+            raise InputError("introns other than G..AG", where="signals", remedy="let G..AG have probability 1")
+        if self.branch is not None and self.branch.nearest < ACCEPTOR + len(self.branch.matrix):
+            raise InputError("the branch point touches the acceptor", where="signals", remedy="raise `nearest`")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How a gene is put together."""
+
+    single: float = option(doc="probability that a coding sequence is not split", minimum=0, maximum=1)
+    internal: float = option(doc="probability, after an intron, of an internal exon", minimum=0, maximum=0.99)
+    utr_intron: float = option(doc="probability of an intron after a 5' UTR exon", minimum=0, maximum=0.9)
+
+
+@dataclass(frozen=True)
+class Isoforms:
+    """Transcripts beside the major one; they use sites that lie in the sequence already."""
+
+    genes: float = option(doc="probability that a gene with introns has further isoforms", minimum=0, maximum=1)
+    extra: float = option(doc="mean number of further isoforms of such a gene", minimum=1)
+    exon_skip: float = option(doc="weight of leaving out an internal exon", minimum=0)
+    alternative_donor: float = option(doc="weight of another donor", minimum=0)
+    alternative_acceptor: float = option(doc="weight of another acceptor", minimum=0)
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Families of diverged copies between genes, on either strand, softmasked."""
+
+    fraction: float = option(doc="share of the intergenic bases", minimum=0, maximum=0.8)
+    families: int = option(doc="number of families", minimum=1)
+    lengths: LengthModel = option(doc="lengths of the copies")
+    divergence: float = option(doc="mean share of substituted bases of a copy", minimum=0, maximum=0.7)
+
+
+@dataclass(frozen=True)
+class SimulationParameters:
+    """The whole law of a simulated genome.
+
+    Attributes
+    ----------
+    name
+        Name of the parameter set.
+    provenance
+        What was fitted from which genome, and what was assumed.
+    lengths, chains, codons, signals, structure, isoforms, repeats
+        The parts of the law.
+    """
+
+    name: str = option(doc="name of the parameter set")
+    provenance: dict[str, str] = option(doc="what was fitted from what, and what was assumed")
+    lengths: Lengths = option(doc="lengths of segments")
+    chains: Chains = option(doc="bases that do not code")
+    codons: CodonModel = option(doc="bases that code")
+    signals: Signals = option(doc="signals at boundaries")
+    structure: Structure = option(doc="exons a gene")
+    isoforms: Isoforms = option(doc="further isoforms")
+    repeats: Repeats = option(doc="interspersed repeats")
+
+    def __post_init__(self) -> None:
+        for kind, shortest in SHORTEST.items():
+            minimum = getattr(self.lengths, kind).minimum
+            if minimum < shortest:
+                raise InputError(
+                    f"minimum of {kind} is {minimum}", where=f"parameters {self.name}", remedy=f"give at least {shortest}"
+                )
+        branch = self.signals.branch
+        intron = min(self.lengths.intron.minimum, self.lengths.utr_intron.minimum)
+        if branch is not None and branch.farthest + DONOR > intron:
+            raise InputError(
+                f"a branch point {branch.farthest} bases before the end of an intron of {intron}",
+                where=f"parameters {self.name}",
+                remedy="raise the minimum of the introns or give fewer distances",
+            )
+
+    def with_durations(self, durations: Durations) -> SimulationParameters:
+        """Return the same law, or ("uninformative") the one in which every length is geometric.
+
+        Minimum and mean of each kind of segment stay; all else is equal.
+        """
+        if durations == "informative":
+            return self
+        models = {f.name: getattr(self.lengths, f.name).geometric() for f in dataclasses.fields(Lengths)}
+        return dataclasses.replace(self, lengths=Lengths(**models))
+
+
+def parameter_sets() -> list[str]:
+    """Return the names of the parameter sets that come with the library."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def load_parameters(name: str | Path) -> SimulationParameters:
+    """Read a parameter set: a name that comes with the library, or a JSON file.
+
+    Raises
+    ------
+    InputError
+        No such name or file, no JSON, unknown keys, wrong types or values.
+    """
+    path = FOLDER / f"{name}.json" if str(name) in parameter_sets() else Path(name)
+    if not path.is_file():
+        known = ", ".join(parameter_sets())
+        raise InputError("no such simulation parameters", where=path, remedy=f"give a JSON file or one of {known}")
+    try:
+        data = read_json(path)
+    except ValueError as error:
+        raise InputError(f"no JSON: {error}", where=path, remedy="give a file that scripts/fit_simulator.py wrote") from None
+    return from_mapping(SimulationParameters, data, where=str(path))
+
+
+def save_parameters(parameters: SimulationParameters, path: str | Path) -> None:
+    """Write a parameter set as JSON, a list of numbers a line."""
+    text = json.dumps(to_mapping(parameters), indent=1, allow_nan=False)
+    write_text(path, re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text) + "\n")
