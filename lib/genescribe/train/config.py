@@ -1,0 +1,44 @@
+"""Options of training, the same for every family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genescribe.config import option
+
+NEUTRAL = frozenset(
+    {"micro_batch", "num_workers", "device", "log_every", "checkpoint_steps", "checkpoint_seconds", "keep_checkpoints"}
+)
+"""Options that a resumed run may change: they do not change what is learned."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained."""
+
+    epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0", minimum=0.0)
+    max_steps: int = option(0, doc="optimiser steps; 0: as many as epochs give", minimum=0)
+    batch_size: int = option(32, doc="samples of a step, over all processes together", minimum=1)
+    micro_batch: int = option(0, doc="most samples at a time on a device; 0: no limit. More are accumulated", minimum=0)
+    lr: float = option(1e-3, doc="highest learning rate", minimum=0.0)
+    warmup: float = option(0.05, doc="share of the steps in which the learning rate rises", minimum=0.0, maximum=1.0)
+    final_lr: float = option(0.01, doc="last learning rate, as a share of the highest", minimum=0.0, maximum=1.0)
+    weight_decay: float = option(1e-5, doc="AdamW weight decay of matrices; norms and biases have none", minimum=0.0)
+    clip: float = option(1.0, doc="largest norm of the gradient; 0: unclipped", minimum=0.0)
+    precision: Literal["auto", "float32", "bf16"] = option(
+        "auto", doc="bf16: autocast; auto: bf16 on GPUs that have it, else float32"
+    )
+    compile: bool = option(False, doc="compile the model's heavy parts with torch.compile")
+    ema: float = option(
+        0.0, doc="decay of the averaged weights that are validated and kept; 0: none", minimum=0.0, maximum=0.9999
+    )
+    validate_every: int = option(0, doc="steps between validations; 0: once an epoch", minimum=0)
+    patience: int = option(0, doc="validations without a better result before training stops; 0: never", minimum=0)
+    log_every: int = option(10, doc="steps between rows of the log", minimum=1)
+    checkpoint_steps: int = option(500, doc="most steps between checkpoints", minimum=1)
+    checkpoint_seconds: float = option(120.0, doc="most seconds between checkpoints", minimum=0.0)
+    keep_checkpoints: int = option(2, doc="newest checkpoints kept", minimum=1)
+    num_workers: int = option(0, doc="processes that read data, a training process; 0: none of their own", minimum=0)
+    device: str = option("auto", doc="auto, cpu, cuda or cuda:N")
+    seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)

@@ -1,0 +1,340 @@
+"""One training loop for all families: alone or under torchrun, killed at any moment and resumed to the same weights.
+
+Everything that chance decides in a step follows from (seed, step, sample); a checkpoint holds the rest. Gradients of
+the micro-batches of a step are summed and divided by the step's total weight, so that the division of a batch among
+processes and micro-batches changes rounding alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from genescribe.config import to_mapping
+from genescribe.data.cursor import Cursor
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, atomic_path, read_json, write_json
+from genescribe.train.checkpoint import Checkpoints, State, random_state, restore_random_state
+from genescribe.train.config import NEUTRAL, TrainConfig
+from genescribe.train.distributed import World, join
+from genescribe.train.log import RunLog
+from genescribe.train.memory import MemoryWatch
+from genescribe.train.provenance import describe, digest
+from genescribe.train.schedule import learning_rate, micro_batch, parameter_groups, reseed, total_steps
+from genescribe.train.task import Counts, Task
+
+_logger = logging.getLogger("genescribe.train")
+
+
+def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
+    """Train a model, or go on with a run that was interrupted.
+
+    Parameters
+    ----------
+    task
+        The model, its data and its loss.
+    config
+        How to train.
+    directory
+        Gets `model/` (the best weights by validation, with `provenance.json`), `log.csv` and `tensorboard/`; while
+        the run lasts also `checkpoints/`.
+
+    Returns
+    -------
+    Path
+        The folder of the model.
+
+    Raises
+    ------
+    InputError
+        The directory holds another run; no training sample; the loss is not finite.
+    """
+    directory = Path(directory)
+    fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": _lasting(config)}
+    with join(config.device) as world:
+        checkpoints = Checkpoints(directory / "checkpoints", fingerprint, config.keep_checkpoints)
+        if _is_trained(directory / "model", fingerprint):
+            _logger.info("%s is trained already", directory / "model")
+        else:
+            _Run(task, config, directory, world, checkpoints).finish(fingerprint)
+        if world.leads:
+            checkpoints.clear()
+    return directory / "model"
+
+
+def _lasting(config: TrainConfig) -> dict[str, Any]:
+    return {name: value for name, value in to_mapping(config).items() if name not in NEUTRAL}
+
+
+def _is_trained(model: Path, fingerprint: Mapping[str, Any]) -> bool:
+    provenance = model / "provenance.json"
+    if not provenance.exists():
+        return False
+    if read_json(provenance).get("fingerprint_sha256") == digest(fingerprint):
+        return True
+    raise InputError(
+        "holds a model of other options or data", where=model, remedy="give another output folder, or remove this one"
+    )
+
+
+class _Run:
+    """The state of one process while it trains."""
+
+    def __init__(
+        self, task: Task, config: TrainConfig, directory: Path, world: World, checkpoints: Checkpoints
+    ) -> None:
+        self.task, self.config, self.directory, self.world, self.checkpoints = (
+            task,
+            config,
+            directory,
+            world,
+            checkpoints,
+        )
+        self.samples = task.samples()
+        if self.samples < 1:
+            raise InputError("no training sample", where="data", remedy="give shards with a training split")
+        self.total = total_steps(config, self.samples)
+        self.validate_every = config.validate_every or math.ceil(self.samples / config.batch_size)
+        reseed(config.seed, "weights")
+        self.model = task.build().to(world.device)
+        groups = parameter_groups(self.model, config.weight_decay, task.no_decay)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.lr)
+        self.average: dict[str, Tensor] = {}
+        self.state = checkpoints.newest() or State()
+        self._restore()
+        if config.compile:
+            task.compile(self.model)
+        objective = _Objective(task, self.model)
+        self.objective = DistributedDataParallel(objective, broadcast_buffers=False) if world.size > 1 else objective
+        self.memory = MemoryWatch(world.device)
+        self.started = time.monotonic() - self.state.seconds
+        self.saved = time.monotonic()
+
+    # -- the run -------------------------------------------------------------------------------------------------
+    def finish(self, fingerprint: Mapping[str, Any]) -> None:
+        """Train to the end and write the model."""
+        with ExitStack() as stack:
+            log = None
+            if self.world.leads:
+                log = stack.enter_context(
+                    RunLog(self.directory, self.task.metrics, self.state.log, self.state.step, self.total)
+                )
+            if not self.state.done:
+                self._loop(log)
+        if self.world.leads:
+            self._write_model(fingerprint)
+
+    def _loop(self, log: RunLog | None) -> None:
+        config = self.config
+        micro = micro_batch(config, self.world.size)
+        cursor = Cursor(
+            config.seed, self.state.step, config.batch_size, micro, self.world.rank, self.world.size, config.num_workers
+        )
+        batches = self.task.batches(cursor)
+        while not self.state.done:
+            loss, norm = self._step(batches, cursor.slots())
+            self.state.step += 1
+            self.state.running = [self.state.running[0] + loss, self.state.running[1] + 1]
+            self.state.done = self.state.step >= self.total
+            if log is not None:
+                log.advance()
+                if self.state.step % config.log_every == 0 or self.state.done:
+                    self._log_training(log, norm)
+            if self.state.step % self.validate_every == 0 or self.state.done:
+                self._validate(log)
+                self._save()
+            elif self._is_time_to_save():
+                self._save()
+
+    def _step(self, batches: Iterator[Any], slots: range) -> tuple[float, float]:
+        """Take one optimiser step; return the mean loss of its batch and the norm of the gradient."""
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.world.device)
+        read = []
+        for slot in slots:
+            batch = self.task.to_device(next(batches), self.world.device)
+            read.append(batch)
+            if self.state.step == 0 and slot == 0:
+                self._diagnose(batch)
+            reseed(self.config.seed, self.state.step, slot)
+            with self._unsynchronised(slot != slots[-1]):
+                with self._autocast():
+                    total, weight = self.objective(batch)
+                total.backward()
+            sums += torch.stack([total.detach().double(), weight.detach().double()])
+        sums = self.world.sum(sums)
+        loss, scale = float(sums[0] / sums[1].clamp(min=1)), self.world.size / float(sums[1].clamp(min=1))
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        for parameter in parameters:
+            assert parameter.grad is not None
+            parameter.grad.mul_(scale)
+        norm = float(nn.utils.clip_grad_norm_(parameters, self.config.clip or math.inf))
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self._refuse(read, loss, norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, self.state.step, self.total)
+        self.optimiser.step()
+        for name, average in self.average.items():
+            average.lerp_(self.model.get_parameter(name).detach(), 1 - self.config.ema)
+        return loss, norm
+
+    def _unsynchronised(self, more: bool) -> AbstractContextManager[None]:
+        """Leave gradients unshared while more micro-batches of the step are to come."""
+        if more and isinstance(self.objective, DistributedDataParallel):
+            return self.objective.no_sync()
+        return nullcontext()
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        kind, wanted = self.world.device.type, self.config.precision
+        if wanted == "bf16" or (wanted == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported()):
+            return torch.autocast(kind, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def _refuse(self, read: list[Any], loss: float, norm: float) -> None:
+        path = self.directory / "nonfinite" / f"step-{self.state.step}-process-{self.world.rank}.pt"
+        with atomic_path(path) as temporary:
+            torch.save({"batches": read, "model": self.model.state_dict()}, temporary)
+        raise InputError(
+            f"loss {loss} and gradient norm {norm} at step {self.state.step}; the batch and the weights are saved here",
+            where=path,
+            remedy="lower lr, clamp the emissions, or regularise the CRF",
+        )
+
+    # -- validation ----------------------------------------------------------------------------------------------
+    def _validate(self, log: RunLog | None) -> None:
+        started = time.monotonic()
+        with self._averaged():
+            counts = self._count()
+            if not counts:
+                return
+            metrics = self.task.summarise(counts)
+            state, value = self.state, metrics[self.task.best]
+            if state.best_step < 0 or value > state.best_value:
+                state.best_step, state.best_value, state.stale = state.step, value, 0
+                if self.world.leads:
+                    self.checkpoints.save_best(state.step, self.model.state_dict())
+            else:
+                state.stale += 1
+        state.done |= 0 < self.config.patience <= state.stale
+        if log is not None:
+            log.row(self._common("validation") | metrics | {"validation_seconds": time.monotonic() - started})
+
+    def _count(self) -> Counts:
+        """Return the sums over all validation batches of all processes; empty where there are none."""
+        self.model.eval()
+        reseed(self.config.seed, self.state.step, "validation")
+        size = micro_batch(self.config, self.world.size)
+        mine: Counts = {}
+        with torch.no_grad():
+            for batch in self.task.validation_batches(self.world.rank, self.world.size, size, self.config.num_workers):
+                with self._autocast():
+                    counts = self.task.validate(self.model, self.task.to_device(batch, self.world.device))
+                _add(mine, counts)
+        everyone: Counts = {}
+        for counts in self.world.gather(mine):
+            _add(everyone, counts)
+        return everyone
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the averaged weights in the model's place for a while."""
+        swap = {name: self.model.get_parameter(name).detach().clone() for name in self.average}
+        try:
+            self._fill(self.average)
+            yield
+        finally:
+            self._fill(swap)
+
+    @torch.no_grad()
+    def _fill(self, weights: Mapping[str, Tensor]) -> None:
+        for name, weight in weights.items():
+            self.model.get_parameter(name).copy_(weight)
+
+    # -- state, logs, files --------------------------------------------------------------------------------------
+    def _restore(self) -> None:
+        state = self.state
+        if state.step:
+            self.model.load_state_dict(state.model)
+            self.optimiser.load_state_dict(state.optimiser)
+            restore_random_state(state.random)
+            _logger.info("resuming at step %d of %d", state.step, self.total)
+        if self.config.ema:
+            start = state.average or {name: p.detach().clone() for name, p in self.model.named_parameters()}
+            self.average = {name: value.to(self.world.device) for name, value in start.items()}
+
+    def _is_time_to_save(self) -> bool:
+        waited = time.monotonic() - self.saved
+        return self.state.step % self.config.checkpoint_steps == 0 or waited >= self.config.checkpoint_seconds
+
+    def _save(self) -> None:
+        self.saved = time.monotonic()
+        if not self.world.leads:
+            return
+        self.state.model, self.state.optimiser = self.model.state_dict(), self.optimiser.state_dict()
+        self.state.average, self.state.random = self.average, random_state()
+        self.state.seconds = time.monotonic() - self.started
+        self.checkpoints.save(self.state)
+
+    def _log_training(self, log: RunLog, norm: float) -> None:
+        total, steps = self.state.running
+        self.state.running = [0.0, 0]
+        rate = learning_rate(self.config, self.state.step - 1, self.total)
+        log.row(self._common("train") | {"loss": total / steps, "lr": rate, "grad_norm": norm})
+
+    def _common(self, split: str) -> dict[str, int | float | str]:
+        epoch = self.state.step * self.config.batch_size / self.samples
+        seconds = time.monotonic() - self.started
+        return {
+            "step": self.state.step,
+            "epoch": epoch,
+            "split": split,
+            "seconds": seconds,
+            "memory_mb": self.memory.megabytes(),
+        }
+
+    def _diagnose(self, batch: Any) -> None:
+        if self.world.leads:
+            for line in self.task.diagnose(self.model, batch):
+                _logger.info("%s", line)
+
+    def _write_model(self, fingerprint: Mapping[str, Any]) -> None:
+        if self.state.best_step >= 0:
+            self.model.load_state_dict(self.checkpoints.load_best(self.state.best_step))
+        elif self.average:
+            self._fill(self.average)
+        self.model.eval()
+        provenance = describe(fingerprint, self.world.device, self.world.size) | {
+            "steps": self.state.step,
+            "best_step": self.state.best_step,
+            "best": {self.task.best: self.state.best_value} if self.state.best_step >= 0 else {},
+        }
+        with atomic_directory(self.directory / "model") as temporary:
+            self.task.save(self.model, temporary)
+            write_json(temporary / "provenance.json", provenance)
+
+
+class _Objective(nn.Module):
+    """The loss as a module, so that DistributedDataParallel sees one forward pass."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.task, self.model = task, model
+
+    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
+        loss = self.task.loss(self.model, batch)
+        return loss.total, loss.weight
+
+
+def _add(sums: Counts, counts: Counts) -> None:
+    for name, value in counts.items():
+        sums[name] = sums[name] + value.double().cpu() if name in sums else value.double().cpu()

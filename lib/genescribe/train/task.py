@@ -1,0 +1,90 @@
+"""What a family gives the engine: a model, its data, a loss and a validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from genescribe.data.cursor import Cursor
+
+Counts = dict[str, Tensor]
+"""What validation adds up over batches and processes: float64 tensors of fixed shapes."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one micro-batch.
+
+    Attributes
+    ----------
+    total : () float
+        Sum over the micro-batch; its gradient is taken.
+    weight : () float
+        What `total` is a sum of (bases, tokens). A step minimises the sum of totals over the sum of weights, so that
+        how a batch is divided among processes and micro-batches does not matter.
+    """
+
+    total: Tensor
+    weight: Tensor
+
+
+class Task(Protocol):
+    """A family at work on its data.
+
+    Attributes
+    ----------
+    name
+        Of the family.
+    metrics
+        What `summarise` returns, in the order of the log's columns.
+    best
+        The metric that decides which weights are kept; larger is better.
+    no_decay
+        Beginnings of the names of parameters that weight decay must leave alone.
+    """
+
+    name: str
+    metrics: tuple[str, ...]
+    best: str
+    no_decay: tuple[str, ...]
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Return what the result depends on, as JSON values: the model's options and digests of the data."""
+
+    def build(self) -> nn.Module:
+        """Return the model with fresh weights."""
+
+    def samples(self) -> int:
+        """Return the number of training samples."""
+
+    def batches(self, cursor: Cursor) -> Iterator[Any]:
+        """Yield this process's training micro-batches from `cursor` on, without end."""
+
+    def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[Any]:
+        """Yield this process's share of the validation samples, up to `size` at a time."""
+
+    def to_device(self, batch: Any, device: torch.device) -> Any:
+        """Return the batch on a device."""
+
+    def loss(self, model: nn.Module, batch: Any) -> Loss:
+        """Return the loss of a micro-batch."""
+
+    def validate(self, model: nn.Module, batch: Any) -> Counts:
+        """Return what `summarise` needs of one batch."""
+
+    def summarise(self, counts: Counts) -> dict[str, float]:
+        """Return the metrics from the sums over all validation batches."""
+
+    def diagnose(self, model: nn.Module, batch: Any) -> list[str]:
+        """Return lines for the log about the first batch: scales, backends, memory."""
+
+    def compile(self, model: nn.Module) -> None:
+        """Compile the model's heavy parts in place."""
+
+    def save(self, model: nn.Module, directory: Path) -> None:
+        """Write `config.json` and `model.safetensors`."""
