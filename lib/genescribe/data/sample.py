@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.genome.alphabet import Codes
+from genescribe.genome.model import Interval
 
 IGNORE = -1
 """Label of a run whose bases are not scored: summed over by the CRF, left out of metrics."""
@@ -35,9 +36,13 @@ class WindowMeta:
     split
         "train", "validation" or "test".
     left_censored, right_censored
-        The first (last) run, in the window's orientation, goes on beyond the window.
+        The window's first (last) edge, in its orientation, is not an end of the sequence: what is beyond it is not
+        known, and the first (last) run may go on there.
     genes
         IDs of the genes whose labels the window holds.
+    core
+        The part of ``[start, end)`` that no other window of this strand counts: windows overlap, their cores do not,
+        and together the cores are every base once. None: the whole window.
     """
 
     genome: str
@@ -49,6 +54,15 @@ class WindowMeta:
     left_censored: bool
     right_censored: bool
     genes: tuple[str, ...] = ()
+    core: Interval | None = None
+
+    @property
+    def core_slice(self) -> slice:
+        """Return the core in the window's own positions and orientation."""
+        start, end = self.core or (self.start, self.end)
+        if self.strand == "+":
+            return slice(start - self.start, end - self.start)
+        return slice(self.end - end, self.end - start)
 
 
 @dataclass(frozen=True, slots=True)

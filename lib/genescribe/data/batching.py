@@ -1,0 +1,162 @@
+"""Windows into padded batches: for training from a cursor, for validation each window once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from genescribe.data.cursor import Cursor, micro_batches
+from genescribe.data.dataset import ShardDataset
+from genescribe.data.sample import IGNORE, Sample, WindowMeta
+from genescribe.genome.alphabet import N
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B windows, padded to the longest, T bases.
+
+    Attributes
+    ----------
+    codes : (B, T) int64
+        Base codes, softmask bit included; N past a window's end.
+    lengths : (B,) int64
+        Bases of each window.
+    runs : B of (n, 2) int64
+        Ends and labels of each window's segments; see `genescribe.data.sample.Runs`.
+    left_censored, right_censored : (B,) bool
+        See `WindowMeta`.
+    keys, metas
+        Names and origins of the windows.
+    """
+
+    codes: Tensor
+    lengths: Tensor
+    runs: tuple[Tensor, ...]
+    left_censored: Tensor
+    right_censored: Tensor
+    keys: tuple[str, ...]
+    metas: tuple[WindowMeta, ...]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch with its tensors on a device."""
+        return replace(
+            self,
+            codes=self.codes.to(device, non_blocking=True),
+            lengths=self.lengths.to(device, non_blocking=True),
+            runs=tuple(run.to(device, non_blocking=True) for run in self.runs),
+            left_censored=self.left_censored.to(device, non_blocking=True),
+            right_censored=self.right_censored.to(device, non_blocking=True),
+        )
+
+    def labels(self) -> Tensor:
+        """Return the label of every base, (B, T) int64; `IGNORE` past a window's end."""
+        labels = torch.full_like(self.codes, IGNORE)
+        for row, run in zip(labels, self.runs, strict=True):
+            durations = torch.diff(run[:, 0], prepend=run.new_zeros(1))
+            row[: int(run[-1, 0])] = torch.repeat_interleave(run[:, 1], durations)
+        return labels
+
+    def core(self) -> Tensor:
+        """Return which bases this batch counts, (B, T) bool: see `WindowMeta.core`."""
+        core = torch.zeros_like(self.codes, dtype=torch.bool)
+        for row, meta in zip(core, self.metas, strict=True):
+            row[meta.core_slice] = True
+        return core
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Return the batch of some samples."""
+    lengths = [len(sample.codes) for sample in samples]
+    codes = np.full((len(samples), max(lengths)), N, dtype=np.int64)
+    for row, sample in zip(codes, samples, strict=True):
+        row[: len(sample.codes)] = sample.codes
+    return Batch(
+        torch.from_numpy(codes),
+        torch.tensor(lengths),
+        tuple(torch.from_numpy(sample.runs.astype(np.int64)) for sample in samples),
+        torch.tensor([sample.meta.left_censored for sample in samples]),
+        torch.tensor([sample.meta.right_censored for sample in samples]),
+        tuple(sample.key for sample in samples),
+        tuple(sample.meta for sample in samples),
+    )
+
+
+def training_batches(dataset: ShardDataset, cursor: Cursor, collate_fn: Callable[[list[Sample]], T]) -> Iterator[T]:
+    """Yield this process's micro-batches from `cursor` on, without end.
+
+    The batches of a step are the same whatever the number of workers and, taken over all processes, of processes.
+    No global random state is touched.
+    """
+    yield from _load(dataset, micro_batches(cursor, len(dataset)), collate_fn, cursor.workers)
+
+
+def ordered_batches(
+    dataset: ShardDataset,
+    collate_fn: Callable[[list[Sample]], T],
+    *,
+    size: int,
+    tokens: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
+) -> Iterator[T]:
+    """Yield every window of this process's share once.
+
+    Parameters
+    ----------
+    dataset
+        The windows.
+    collate_fn
+        Makes a batch of samples.
+    size
+        Most windows of a batch.
+    tokens
+        Most bases of a batch, padding included; 0: no limit. A window that is longer stands alone.
+    rank, world
+        Process `rank` of `world` takes every `world`-th batch: the batches do not depend on `world`.
+    workers
+        Processes that read.
+    """
+    batches = pack(dataset.lengths, size=size, tokens=tokens)
+    yield from _load(dataset, batches[rank::world], collate_fn, workers)
+
+
+def pack(lengths: NDArray[np.int64], *, size: int, tokens: int = 0) -> list[list[int]]:
+    """Return groups of windows of like length, each at most `size` windows and `tokens` padded bases.
+
+    Examples
+    --------
+    >>> pack(np.array([5, 10, 5, 9, 30]), size=4, tokens=20)
+    [[4], [1, 3], [0, 2]]
+    """
+    groups: list[list[int]] = []
+    # Longest first: a device that runs out of memory does so at once. The first window of a group sets its width.
+    for number in np.argsort(-lengths, kind="stable").tolist():
+        full = not groups or len(groups[-1]) >= size
+        if full or (tokens and (len(groups[-1]) + 1) * int(lengths[groups[-1][0]]) > tokens):
+            groups.append([])
+        groups[-1].append(number)
+    return groups
+
+
+def _load(
+    dataset: ShardDataset, batches: Iterable[list[int]], collate_fn: Callable[[list[Sample]], T], workers: int
+) -> Iterator[T]:
+    loader = DataLoader(
+        dataset,
+        batch_sampler=batches,
+        collate_fn=collate_fn,
+        num_workers=workers,
+        # A generator of its own: DataLoader draws a seed when it starts, and would move the global random state.
+        generator=torch.Generator(),
+    )
+    yield from loader

@@ -1,0 +1,102 @@
+"""The order of training samples, and any place in it: what makes a resumed run exact.
+
+The order is a function of numbers alone, so there is no state to save but the step: no random generator, no
+half-read shard. It does not depend on the number of processes, on workers, or on the library's version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.errors import InputError
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """One process's share of an endless stream of training samples.
+
+    Sample j of the stream is sample ``j % n`` of epoch ``j // n``, n being the number of samples; each epoch has its
+    own order. Step s takes samples ``[s * batch, (s + 1) * batch)``, cut into micro-batches of `micro`; process r of
+    w takes the micro-batches r, r + w, ... of each step.
+
+    Attributes
+    ----------
+    seed
+        Of the order.
+    step
+        First step to be read.
+    batch, micro
+        Samples of a step, over all processes; samples of a micro-batch.
+    rank, world
+        This process, and how many there are.
+    workers
+        Processes that read.
+    """
+
+    seed: int
+    step: int
+    batch: int
+    micro: int
+    rank: int = 0
+    world: int = 1
+    workers: int = 0
+
+    def slots(self) -> range:
+        """Return where this process's micro-batches begin within the batch of a step."""
+        return range(self.rank * self.micro, self.batch, self.world * self.micro)
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the order of `count` samples in an epoch: a permutation of 0..count-1.
+
+    Samples are sorted by a hash of (seed, epoch, sample): SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable
+    pseudorandom number generators").
+    """
+    base = _mix(np.array([seed % 2**64], dtype=np.uint64)) + np.uint64(epoch)
+    return np.argsort(_mix(_mix(base) ^ _mix(np.arange(count, dtype=np.uint64))), kind="stable")
+
+
+def micro_batches(cursor: Cursor, count: int) -> Iterator[list[int]]:
+    """Yield the sample numbers of each of this process's micro-batches, from `cursor` on, without end.
+
+    Raises
+    ------
+    InputError
+        There are no samples, or fewer micro-batches in a step than processes.
+    """
+    if count < 1:
+        raise InputError("no training samples", where="shards", remedy="give a train split that holds windows")
+    if not cursor.slots():
+        raise InputError(
+            f"a step of {cursor.batch} samples leaves process {cursor.rank} of {cursor.world} without any",
+            where="batch_size",
+            remedy="use a larger batch, smaller micro-batches or fewer processes",
+        )
+    orders: dict[int, NDArray[np.int64]] = {}
+    step = cursor.step
+    while True:
+        for slot in cursor.slots():
+            first = step * cursor.batch + slot
+            last = min(first + cursor.micro, (step + 1) * cursor.batch)
+            chosen: list[int] = []
+            while first < last:
+                epoch, place = divmod(first, count)
+                if epoch not in orders:
+                    orders = {epoch: epoch_order(count, cursor.seed, epoch)}
+                part = orders[epoch][place : place + last - first]
+                chosen.extend(part.tolist())
+                first += len(part)
+            yield chosen
+        step += 1
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the SplitMix64 hash of each value; arithmetic modulo 2^64."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -1,0 +1,110 @@
+"""Windows in shards as a sequence: any window by its number, from any number of folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from genescribe.data.sample import Sample
+from genescribe.data.shards import INDEX, SPLITS, parse_sample, read_index, sample_bytes, shard_name
+from genescribe.errors import InputError
+
+_OPEN_FILES = 64
+MANIFEST = "bake.json"
+
+
+class ShardDataset(Dataset[Sample]):
+    """The windows of one split in the order in which they were baked.
+
+    Shards are read in place, one request a window, so that any order costs the same and nothing is unpacked. May be
+    copied into worker processes.
+
+    Parameters
+    ----------
+    folders
+        What `bake` wrote, one folder a batch of sequences, of any number of genomes.
+    split
+        "train", "validation" or "test".
+
+    Attributes
+    ----------
+    lengths : (n,) int64
+        Bases of each window.
+
+    Raises
+    ------
+    InputError
+        A folder holds no shards, or a damaged index.
+    """
+
+    def __init__(self, folders: Iterable[str | Path], split: str) -> None:
+        if split not in SPLITS:
+            raise InputError(f"no split {split!r}", where="shards", remedy=f"give one of {', '.join(SPLITS)}")
+        self.folders, self.split = tuple(Path(folder) for folder in folders), split
+        indices = [_rows(folder, split) for folder in self.folders]
+        self._rows: NDArray[Any] = np.concatenate(indices) if indices else np.zeros(0, dtype=np.uint8)
+        self._folder = np.repeat(np.arange(len(indices)), [len(index) for index in indices])
+        self.lengths: NDArray[np.int64] = (
+            self._rows["length"].astype(np.int64) if indices else np.zeros(0, dtype=np.int64)
+        )
+        self._open: OrderedDict[Path, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.lengths)
+
+    def __getitem__(self, number: int) -> Sample:
+        """Return a window.
+
+        Raises
+        ------
+        InputError
+            The shard is missing, cut short, or not the one that was indexed.
+        """
+        if not -len(self) <= number < len(self):
+            raise IndexError(number)
+        row = self._rows[number]
+        path = self.folders[self._folder[number]] / shard_name(self.split, int(row["shard"]))
+        data = os.pread(self._descriptor(path), sample_bytes(row["sizes"]), int(row["offset"]))
+        return parse_sample(data, row["sizes"], where=path)
+
+    def digest(self) -> str:
+        """Return a digest of what the folders hold, from the digests that `bake` noted."""
+        total = hashlib.sha256()
+        for folder in self.folders:
+            for name in (MANIFEST, INDEX):
+                total.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        return total.hexdigest()
+
+    def _descriptor(self, path: Path) -> int:
+        """Return an open file, closing the one used longest ago where there are many."""
+        if path not in self._open:
+            if len(self._open) >= _OPEN_FILES:
+                os.close(self._open.popitem(last=False)[1])
+            try:
+                self._open[path] = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                raise InputError("the shard is missing", where=path, remedy="bake again") from None
+        self._open.move_to_end(path)
+        return self._open[path]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": OrderedDict()}
+
+    def __del__(self) -> None:
+        for descriptor in getattr(self, "_open", {}).values():
+            os.close(descriptor)
+
+
+def _rows(folder: Path, split: str) -> NDArray[Any]:
+    index = read_index(folder)
+    chosen: NDArray[Any] = index[index["split"] == SPLITS.index(split)]
+    return chosen
