@@ -48,7 +48,9 @@ def launch(directory: Path, task: dict[str, Any], config: TrainConfig, *prefix: 
     options.write_text(json.dumps({"task": task, "train": to_mapping(config)}))
     command = [*(prefix or (sys.executable,)), str(PROGRAM), str(directory), str(options)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    # Not a pipe: reading processes of a killed run hold it open until they notice.
+    with directory.with_suffix(".log").open("w") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
 
 def test_it_learns_and_leaves_a_model_with_its_provenance(tmp_path: Path) -> None:
@@ -83,13 +85,14 @@ def test_killed_at_any_step_it_ends_with_the_same_bits(tmp_path: Path, workers: 
             time.sleep(0.01)
         time.sleep(chance.uniform(0, 0.15))
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.wait()
         assert process.returncode == -signal.SIGKILL
     assert not (broken / "model").exists()
     last = launch(broken, vars(task), config)
-    _, errors = last.communicate()
-    assert last.returncode == 0, errors
-    assert b"resuming at step" in errors
+    last.wait()
+    log = broken.with_suffix(".log").read_text()
+    assert last.returncode == 0, log
+    assert "resuming at step" in log
     assert same(tmp_path / "unbroken", broken)
     assert rows(tmp_path / "unbroken") == rows(broken)
 
@@ -135,8 +138,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     train(task, config, tmp_path / "one")
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     process = launch(tmp_path / "two", vars(task), config, *torchrun)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors.decode()
+    assert process.wait(timeout=120) == 0, (tmp_path / "two.log").read_text()
     for name, weight in weights(tmp_path / "one").items():
         torch.testing.assert_close(weights(tmp_path / "two")[name], weight, atol=1e-6, rtol=1e-5)
     assert [row["accuracy"] for row in rows(tmp_path / "one")] == [row["accuracy"] for row in rows(tmp_path / "two")]
