@@ -1,0 +1,89 @@
+"""Which genes are scored when only parts of the sequences are: test sequences, or sequences without their ends."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from genescribe.evaluate.structures import IntArray, merge
+from genescribe.genome.model import Gene
+
+Stretch = tuple[str, int, int | None]
+"""seqid, start, end (0-based half-open); an end of None is the sequence's."""
+
+_FAR = np.iinfo(np.int64).max
+
+
+class Restricted(NamedTuple):
+    """The genes that are scored, and how many have no base inside any region."""
+
+    reference: list[Gene]
+    predicted: list[Gene]
+    elsewhere_reference: int
+    elsewhere_predicted: int
+
+
+def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iterable[Stretch]) -> Restricted:
+    """Return the genes that are scored when only `regions` are.
+
+    The rule: a reference gene is scored when it lies whole inside a region. A predicted gene is scored when it lies
+    whole inside a region and overlaps no reference gene of its strand that crosses an edge (what is left of such a
+    gene inside the region is not a fair task), or when it crosses an edge itself but overlaps a scored reference gene
+    of its strand (it is an answer to that gene, and a wrong one). All others are left out on both sides.
+    """
+    inside = _Regions(regions)
+    scored_reference = [gene for gene in reference if inside.whole(gene)]
+    crossing = [gene for gene in reference if not inside.whole(gene) and inside.touched(gene)]
+    scored, cut = _Spans(scored_reference), _Spans(crossing)
+    scored_predicted = [
+        gene
+        for gene in predicted
+        if (not cut.overlap(gene) if inside.whole(gene) else inside.touched(gene) and scored.overlap(gene))
+    ]
+    return Restricted(
+        scored_reference,
+        scored_predicted,
+        sum(not inside.touched(gene) for gene in reference),
+        sum(not inside.touched(gene) for gene in predicted),
+    )
+
+
+class _Regions:
+    """Disjoint regions of each sequence; those that touch or overlap are one."""
+
+    def __init__(self, regions: Iterable[Stretch]) -> None:
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for seqid, start, end in regions:
+            found[seqid].append((start, _FAR if end is None else end))
+        self._merged = {seqid: _merged(pairs) for seqid, pairs in found.items()}
+
+    def whole(self, gene: Gene) -> bool:
+        starts, ends = self._merged.get(gene.seqid, _merged([]))
+        index = int(np.searchsorted(starts, gene.start, side="right")) - 1
+        return index >= 0 and gene.end <= int(ends[index])
+
+    def touched(self, gene: Gene) -> bool:
+        starts, ends = self._merged.get(gene.seqid, _merged([]))
+        return bool(np.searchsorted(starts, gene.end) > np.searchsorted(ends, gene.start, side="right"))
+
+
+class _Spans:
+    """Spans of genes by sequence and strand, for asking whether another gene overlaps any of them."""
+
+    def __init__(self, genes: Iterable[Gene]) -> None:
+        found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        for gene in genes:
+            found[gene.seqid, gene.strand].append((gene.start, gene.end))
+        self._merged = {key: _merged(pairs) for key, pairs in found.items()}
+
+    def overlap(self, gene: Gene) -> bool:
+        starts, ends = self._merged.get((gene.seqid, gene.strand), _merged([]))
+        return bool(np.searchsorted(starts, gene.end) > np.searchsorted(ends, gene.start, side="right"))
+
+
+def _merged(pairs: Sequence[tuple[int, int]]) -> tuple[IntArray, IntArray]:
+    array = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+    return merge(array[:, 0], array[:, 1])
