@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from genescribe.errors import InputError
-from genescribe.nn.context import CONTEXTS, reversal
-from genescribe.nn.encoder import Encoder, EncoderConfig
+from genescribe.nn.bilstm import reversal
+from genescribe.nn.config import CONTEXTS, EncoderConfig
+from genescribe.nn.encoder import Encoder
 
 CHANNELS = 5
 KINDS = sorted(CONTEXTS)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import encode, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.segment.features import WIDTHS, Tracks
+from genescribe.segment.config import TRACKS
+from genescribe.segment.features import Tracks
 
 CODE = GeneticCode.from_table(1)
 STOPS = CODE.stops
@@ -104,7 +105,7 @@ def test_the_other_strand_is_this_strand_of_the_reverse_complement(parts: list[s
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 40), st.text("ACGT", min_size=90, max_size=120), st.text("ACGTN", max_size=50), st.data())
 def test_values_depend_on_bases_within_reach_alone(cap: int, core: str, flank: str, data: st.DataObject) -> None:
-    tracks = Tracks(WIDTHS, CODE, max(cap, 3)).eval()
+    tracks = Tracks(TRACKS, CODE, max(cap, 3)).eval()
     i = data.draw(st.integers(tracks.reach, len(core) - 1 - tracks.reach)) if len(core) > 2 * tracks.reach else None
     if i is None:
         return
@@ -115,13 +116,13 @@ def test_values_depend_on_bases_within_reach_alone(cap: int, core: str, flank: s
 
 
 def test_padding_is_zero_and_unseen() -> None:
-    tracks = Tracks(WIDTHS, CODE, 60).eval()
+    tracks = Tracks(TRACKS, CODE, 60).eval()
     alone = tracks(codes("ACGTATGCCCTAAG"), torch.tensor([14]))
     padded = torch.cat([codes("ACGTATGCCCTAAG"), codes("ATGATGATG")], dim=1)
     together = tracks(padded, torch.tensor([14]))
     assert torch.equal(together[:, :14], alone)
     assert not together[:, 14:].any()
-    assert together.shape == (1, 23, tracks.width) == (1, 23, sum(WIDTHS.values()))
+    assert together.shape == (1, 23, tracks.width) == (1, 23, sum(TRACKS.values()))
 
 
 def test_bases_and_softmask() -> None:

@@ -7,39 +7,12 @@ What folding blurs the local features keep: the context is unfolded again and jo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib
 
 import torch
 from torch import Tensor, nn
 
-from genescribe.config import option
-from genescribe.errors import InputError
-from genescribe.nn.context import CONTEXTS
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """An encoder of bases."""
-
-    kind: str = option("bilstm", doc=f"what carries context along the sequence: {', '.join(sorted(CONTEXTS))}")
-    hidden_dim: int = option(128, doc="width of the context, both directions together", minimum=2)
-    num_layers: int = option(2, doc="layers of the context", minimum=1)
-    dropout: float = option(
-        0.1, doc="dropout of the context's input, between its layers and of its output", minimum=0.0, maximum=0.9
-    )
-    conv_width: int = option(48, doc="width of the features of a base, local and final", minimum=1)
-    conv_kernel: int = option(9, doc="bases that a convolution sees; odd", minimum=1)
-    conv_layers: int = option(2, doc="local convolutions", minimum=1)
-    fold: int = option(9, doc="bases in one step of the context; 1: none are folded", minimum=1)
-
-    def build(self, channels: int) -> Encoder:
-        """Return an encoder with fresh weights for `channels` input tracks."""
-        if self.kind not in CONTEXTS:
-            known = ", ".join(sorted(CONTEXTS))
-            raise InputError(f"unknown encoder {self.kind!r}", where="encoder.kind", remedy=f"known: {known}")
-        if self.conv_kernel % 2 == 0:
-            raise InputError(f"{self.conv_kernel} is even", where="encoder.conv_kernel", remedy="give an odd number")
-        return Encoder(self, channels)
+from genescribe.nn.config import CONTEXTS, EncoderConfig
 
 
 class LocalFeatures(nn.Module):
@@ -76,7 +49,9 @@ class Encoder(nn.Module):
         self.local = LocalFeatures(channels, config.conv_width, config.conv_kernel, config.conv_layers)
         self.fold = nn.Linear(config.fold * config.conv_width, config.hidden_dim)
         self.fold_norm = nn.LayerNorm(config.hidden_dim)
-        self.context = CONTEXTS[config.kind](config.hidden_dim, config.num_layers, config.dropout)
+        module, _, name = CONTEXTS[config.kind].rpartition(".")
+        build = getattr(importlib.import_module(module), name)
+        self.context = build(config.hidden_dim, config.num_layers, config.dropout)
         self.unfold = nn.Linear(config.hidden_dim, config.fold * config.conv_width)
         self.join = nn.Linear(config.conv_width, config.conv_width)
         self.norm = nn.LayerNorm(config.conv_width)

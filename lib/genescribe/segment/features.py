@@ -25,8 +25,7 @@ from torch import Tensor, nn
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import SOFTMASK, N, encode
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode
-
-WIDTHS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
+from genescribe.segment.config import TRACKS
 
 
 class Tracks(nn.Module):
@@ -35,7 +34,7 @@ class Tracks(nn.Module):
     Parameters
     ----------
     names
-        Which, in order; the keys of `WIDTHS`.
+        Which, in order; the keys of `TRACKS`.
     code
         Whose stops end a run of codons, and whose canonical starts begin a gene.
     cap
@@ -52,8 +51,8 @@ class Tracks(nn.Module):
     def __init__(self, names: Sequence[str], code: GeneticCode, cap: int = 1500, softmask_dropout: float = 0.5):
         super().__init__()
         for name in names:
-            if name not in WIDTHS:
-                known = ", ".join(WIDTHS)
+            if name not in TRACKS:
+                known = ", ".join(TRACKS)
                 raise InputError(f"unknown track {name!r}", where="features", remedy=f"known: {known}")
         self.names, self.cap, self.softmask_dropout = tuple(names), cap - cap % 3, softmask_dropout
         stops = torch.from_numpy(code.is_stop.copy())
@@ -69,7 +68,7 @@ class Tracks(nn.Module):
     @property
     def width(self) -> int:
         """F, the number of tracks."""
-        return sum(WIDTHS[name] for name in self.names)
+        return sum(TRACKS[name] for name in self.names)
 
     @property
     def reach(self) -> int:
@@ -163,7 +162,7 @@ class StopFreeRuns:
     def from_first(self, starts: Tensor) -> Tensor:
         """Codons from the run's first start codon to its last codon; 0 where no start codon is here or before."""
         starts = self._in_frames(starts, False)
-        seen_from = torch.maximum(self._last_stop + 1, self._here - self._cap).clamp(max=len(self._here) - 1)
+        seen_from = torch.maximum(self._last_stop + 1, self._here - self._cap + 1).clamp(max=len(self._here) - 1)
         first = _next(starts, self._here).gather(1, seen_from.long())
         inside = (first <= self._here) & ~self._stops
         return self._in_order(torch.where(inside, self._behind + self._here - first, 0))

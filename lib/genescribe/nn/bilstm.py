@@ -1,0 +1,42 @@
+"""A bidirectional LSTM over steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class BiLSTM(nn.Module):
+    """Bidirectional LSTM; each direction has half the width.
+
+    The two directions run as separate left-to-right networks, the second on sequences reversed within their own
+    lengths. Padding then follows the sequence in both, where it cannot reach it, and the fast unpacked LSTM serves.
+    """
+
+    def __init__(self, width: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        sizes = (width - width // 2, width // 2)
+        self.forwards = nn.ModuleList(nn.LSTM(width, sizes[0], batch_first=True) for _ in range(layers))
+        self.backwards = nn.ModuleList(nn.LSTM(width, sizes[1], batch_first=True) for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
+        """Return the states of every step."""
+        order = reversal(lengths, steps.shape[1])
+        for i, (forwards, backwards) in enumerate(zip(self.forwards, self.backwards, strict=True)):
+            if i:
+                steps = self.dropout(steps)
+            right, _ = forwards(steps)
+            left, _ = backwards(_reorder(steps, order))
+            steps = torch.cat([right, _reorder(left, order)], dim=-1)
+        return steps
+
+
+def reversal(lengths: Tensor, S: int) -> Tensor:
+    """Return (B, S) indices that reverse each sequence within its length and leave its padding in place."""
+    position = torch.arange(S, device=lengths.device).expand(len(lengths), S)
+    return torch.where(position < lengths[:, None], lengths[:, None] - 1 - position, position)
+
+
+def _reorder(x: Tensor, order: Tensor) -> Tensor:
+    return x.gather(1, order.unsqueeze(-1).expand_as(x))

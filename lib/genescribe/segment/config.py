@@ -1,0 +1,55 @@
+"""Options of the segment model. Free of torch, so that reading a configuration is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genescribe.config import option
+from genescribe.nn.config import EncoderConfig
+from genescribe.segment.schemes import SCHEMES
+
+TRACKS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
+"""Input tracks and their widths; `genescribe.segment.features` computes them."""
+
+
+@dataclass(frozen=True)
+class SegmentModelConfig:
+    """A model that labels every base of a strand, in whole segments."""
+
+    scheme: str = option("gencode", doc=f"label scheme: {', '.join(sorted(SCHEMES))}")
+    head: Literal["linear", "semicrf"] = option(
+        "semicrf", doc="linear: all durations geometric (a linear CRF); semicrf: explicit durations but between genes"
+    )
+    max_duration: int = option(
+        300, doc="longest explicit duration of the semicrf head; longer ones are geometric", minimum=1
+    )
+    duration_knots: int = option(24, doc="parameters of a label's durations; 0: one a duration", minimum=0)
+    genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
+    features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")
+    feature_cap: int = option(1500, doc="bases to each side that the tracks of reading frames look at", minimum=3)
+    softmask_dropout: float = option(
+        0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
+    )
+    encoder: EncoderConfig = option(default_factory=EncoderConfig, doc="tracks to features of every base")
+    content: Literal["log_softmax", "logits"] = option(
+        "log_softmax", doc="score of a base within a segment: log posterior of the label (at most 0), or any number"
+    )
+    content_scale: float = option(
+        0.1,
+        doc="factor of the score of a base: neighbours say the same, so that their sum is overconfident",
+        minimum=0.0,
+    )
+    boundary_scores: bool = option(True, doc="the encoder also scores where segments of each label begin and end")
+    emission_clamp: float = option(
+        0.0, doc="largest score of a base or boundary before scaling; 0: no limit", minimum=0.0
+    )
+    crf_weight: float = option(1.0, doc="weight of the CRF's negative log likelihood", minimum=0.0)
+    base_weight: float = option(1.0, doc="weight of the cross-entropy of single bases", minimum=0.0)
+    class_balance: float = option(
+        0.5, doc="cross-entropy weighs a label by its share to the power of minus this", minimum=0.0, maximum=1.0
+    )
+    crf_reg: float = option(0.0, doc="weight of the squared transition and duration scores", minimum=0.0)
+    backend: str = option("auto", doc="CRF kernel: auto, reference, blocked, native or triton")
+    tile: int = option(18_000, doc="bases that prediction takes from one window", minimum=1)
+    halo: int = option(2_250, doc="bases beside them that it also reads", minimum=0)
