@@ -47,7 +47,7 @@ from genescribe.evaluate.structures import (
     shared_bases,
     structures,
 )
-from genescribe.genome.model import Gene, gaps
+from genescribe.genome.model import Gene, Interval, gaps
 
 LEVELS = ("base", "exon", "intron", "intron_chain", "transcript", "locus", "gene")
 
@@ -222,7 +222,7 @@ def _distinct(truth: set[tuple[int, int]], prediction: set[tuple[int, int]], uni
 
 
 def _chains(truth: Sequence[Structure], prediction: Sequence[Structure], units: _Units) -> tuple[IntArray, ...]:
-    by_chain: dict[list[Structure]] = defaultdict(list)
+    by_chain: dict[tuple[int, tuple[Interval, ...]], list[Structure]] = defaultdict(list)
     spliced = [s for s in truth if len(s.exons) > 1]
     predicted_spliced = [s for s in prediction if len(s.exons) > 1]
     for s in spliced:
