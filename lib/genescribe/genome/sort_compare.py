@@ -1,0 +1,80 @@
+"""Whether two annotations say the same, whatever their IDs, order and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote
+
+from genescribe.files import open_binary
+
+Feature = tuple[str, str, int, int, str, str]
+"""seqid, type, start, end, strand, phase."""
+
+Tree = tuple[Feature, frozenset[object]]
+"""A feature with the set of its children's trees."""
+
+
+def canonical(path: str | Path, *, phases: bool = False) -> frozenset[Tree]:
+    """Return a GFF3 file as the set of its top features, each with the features below it, without IDs.
+
+    Parameters
+    ----------
+    path
+        GFF3, plain or gzip.
+    phases
+        Whether the phase is part of what is compared.
+
+    Notes
+    -----
+    A row with several parents stands below each. A row whose Parent does not exist counts as a top feature. Exact
+    repetitions below one parent count once, and a row that is its own parent counts as a top feature.
+    """
+    rows: list[tuple[Feature, list[str]]] = []
+    children: dict[str, list[int]] = {}
+    names: list[str | None] = []
+    known: set[str] = set()
+    for columns in _rows(path):
+        attributes = dict(pair.partition("=")[::2] for pair in columns[8].split(";") if "=" in pair)
+        name = attributes.get("ID")
+        parents = attributes["Parent"].split(",") if "Parent" in attributes else []
+        parents = [parent for parent in parents if parent != name]
+        phase = columns[7] if phases else "."
+        feature = (columns[0], columns[2], int(columns[3]), int(columns[4]), columns[6], phase)
+        for parent in parents:
+            children.setdefault(unquote(parent), []).append(len(rows))
+        name = None if name is None else unquote(name)
+        names.append(name)
+        known.update(() if name is None else (name,))
+        rows.append((feature, [unquote(parent) for parent in parents]))
+
+    def tree(index: int) -> Tree:
+        below = children.get(names[index] or "", ())
+        return rows[index][0], frozenset(tree(child) for child in below)
+
+    return frozenset(tree(i) for i, (_, parents) in enumerate(rows) if not any(parent in known for parent in parents))
+
+
+def difference(ours: Iterable[Tree], theirs: Iterable[Tree]) -> str:
+    """Return the rows of two canonical forms that differ, as text (`+` only in ours, `-` only in theirs)."""
+    mine, other = frozenset(ours), frozenset(theirs)
+    lines = [line for tree in sorted(other - mine, key=repr) for line in _show(tree, "-", 0)]
+    return "\n".join(lines + [line for tree in sorted(mine - other, key=repr) for line in _show(tree, "+", 0)])
+
+
+def _show(tree: Tree, mark: str, depth: int) -> list[str]:
+    seqid, type_, start, end, strand, phase = tree[0]
+    lines = [f"{mark} {'  ' * depth}{seqid} {type_} {start}-{end} {strand} {phase}"]
+    for child in sorted(tree[1], key=repr):
+        lines += _show(child, mark, depth + 1)  # type: ignore[arg-type]
+    return lines
+
+
+def _rows(path: str | Path) -> Iterable[list[str]]:
+    with open_binary(path) as handle:
+        for raw in handle:
+            if raw.startswith(b"##FASTA"):
+                return
+            columns = raw.decode("utf-8").rstrip("\r\n").split("\t")
+            if not raw.startswith(b"#") and len(columns) >= 9:
+                yield columns

@@ -1,0 +1,343 @@
+"""First pass: each row, as it is read, gets an ID, a level and a parent.
+
+A parent is found, in this order, by
+
+1. the row's own Parent (GTF: `gene_id` of a transcript, `transcript_id` of its parts);
+2. a value that the rows of a locus share (`locus_tag`, `gene_id` or what the user names);
+3. its place: a part belongs to the transcript above it, a transcript to the locus above it.
+
+Rows of the kinds 2 and 3 wait in buckets, locus by locus and transcript by transcript, since the locus itself may come
+later in the file; `sort_link` empties the buckets.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe.errors import InputError
+from genescribe.genome.sort_forest import Forest
+from genescribe.genome.sort_levels import LOCUS, PART, TRANSCRIPT, UNKNOWN, level_of, needs_children
+from genescribe.genome.sort_rows import AnnotationReader, Attributes, Header, Row, encode
+
+
+class Bucket:
+    """Rows that wait for a transcript."""
+
+    __slots__ = ("parts", "transcript")
+
+    def __init__(self) -> None:
+        self.transcript: Row | None = None
+        self.parts: list[Row] = []
+
+
+class Waiting:
+    """Rows without a Parent of their own, and what is known of the shared values.
+
+    Attributes
+    ----------
+    buckets
+        By locus (the shared value, or the ID of the locus), then by the transcript's ID.
+    locus_id
+        The ID of the locus, where one of that key was seen.
+    known
+        From a shared value or locus ID to the key of its buckets: the ID of the locus, once that is known.
+    seen
+        Transcripts without Parent by shared value, in file order; `value_of` is the way back.
+    linked
+        Rows that do have a parent, by shared value: the level and the transcript that further rows may join.
+    attached
+        Transcripts that were given to the locus above them without any other evidence.
+    """
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, dict[str, Bucket]] = {}
+        self.locus_id: dict[str, str] = {}
+        self.known: dict[str, str] = {}
+        self.seen: dict[str, list[Row]] = {}
+        self.value_of: dict[str, str] = {}
+        self.linked: dict[str, dict[int, str | None]] = {}
+        self.attached: dict[str, list[str]] = {}
+
+    def bucket(self, locus: str, transcript: str) -> Bucket:
+        """Return the bucket of a transcript, made if need be."""
+        return self.buckets.setdefault(locus, {}).setdefault(transcript, Bucket())
+
+    def shared(self, row: Row, level: int) -> str | None:
+        """Return the value that groups this row with others, and remember it."""
+        if not row.tags:
+            return None
+        value = self.known.setdefault(row.tags[0][1], row.tags[0][1])
+        if level == TRANSCRIPT and row.id is not None:
+            self.seen.setdefault(value, []).append(row)
+            self.value_of[row.id] = value
+        return value
+
+    def note_linked(self, row: Row, level: int) -> None:
+        """Remember that a row of this shared value has a parent."""
+        for _, value in row.tags:
+            levels = self.linked.setdefault(value, {})
+            if level not in levels:
+                levels[level] = row.id if level == TRANSCRIPT else row.parent
+                return
+
+
+class Grouper:
+    """Takes the rows of a file in order and fills a `Forest` and the `Waiting` buckets."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.forest = Forest()
+        self.waiting = Waiting()
+        self._owner: dict[str, str] = {}
+        self._elsewhere: dict[tuple[str, str], str] = {}
+        self._declared: dict[str, Row] = {}
+        # The state of the reading position.
+        self._key: str | None = None
+        self._locus: Row | None = None
+        self._locus_is_made = False
+        self._transcript: Row | None = None
+        self._part: Row | None = None
+        self._after_transcript = False
+
+    def add(self, row: Row, attributes: Attributes) -> None:
+        """Place one row."""
+        parents = attributes.get("Parent", [])
+        level = level_of(row.kind, row.source.lower(), bool(parents))
+        if level == UNKNOWN:
+            self.forest.log(row, f"type {row.type} belongs to no gene: row left out")
+            return
+        self._identify(row, attributes, level)
+        row.rest = ";".join(
+            f"{encode(key)}={','.join(map(encode, values))}"
+            for key, values in attributes.items()
+            if key not in ("ID", "Parent", "common_tag") and values
+        )
+        if level == LOCUS:
+            self._add_locus(row, parents)
+        elif level == TRANSCRIPT:
+            self._add_transcript(row, parents or attributes.get("gene_id", [])[:1])
+        else:
+            self._add_part(row, parents or attributes.get("transcript_id", []))
+
+    def check_cycles(self) -> None:
+        """Raise where loci and transcripts are each other's parents."""
+        for start in self._declared.values():
+            row, seen = start, {start.id}
+            while row.parent is not None and row.parent != row.id and row.parent in self._declared:
+                if row.parent in seen:
+                    raise InputError(
+                        f"{row.parent} is its own ancestor (cyclic Parent)", where=self.path, line=start.line,
+                        remedy="correct the Parent attributes",
+                    )  # fmt: skip
+                seen.add(row.parent)
+                row = self._declared[row.parent]
+
+    def _identify(self, row: Row, attributes: Attributes, level: int) -> None:
+        names = self.forest.names
+        keys = ("ID", f"{row.kind}_id", {LOCUS: "gene_id", TRANSCRIPT: "transcript_id"}.get(level, "ID"))
+        given = next((attributes[key][0] for key in keys if attributes.get(key)), None)
+        if given is None:
+            row.id = None if level == PART else names.new(row.kind)
+            return
+        row.id = names.claim(given, row.kind)
+        if row.id == given:
+            if level != PART:
+                self._owner.setdefault(given, row.seqid)
+            return
+        if level == PART:
+            # The new name would serve nobody: nothing refers to a part.
+            names.release(row.id, given)
+            row.id = None
+        elif self._owner.get(given) != row.seqid:
+            self._elsewhere.setdefault((given, row.seqid), row.id)
+
+    def _on_sequence(self, name: str, row: Row) -> str:
+        """Return the ID that a Parent means on the row's sequence: one ID on two sequences is two features."""
+        owner = self._owner.setdefault(name, row.seqid)
+        if owner == row.seqid:
+            return name
+        key = (name, row.seqid)
+        if key not in self._elsewhere:
+            self._elsewhere[key] = self.forest.names.new("copy")
+            self.forest.log(row, f"{name} is also used on {owner}: taken as another feature here")
+        return self._elsewhere[key]
+
+    def _drop_duplicate(self, row: Row, level: int, given: str | None) -> bool:
+        if not self.forest.is_duplicate(row, level):
+            return False
+        self.forest.log(row, f"duplicate {row.type} left out")
+        if row.id is not None and level != PART:
+            self.forest.names.release(row.id, given)
+        return True
+
+    # Level one
+
+    def _add_locus(self, row: Row, parents: list[str]) -> None:
+        assert row.id is not None
+        forest, waiting = self.forest, self.waiting
+        given = forest.names.original(row.id)
+        row.parent = parents[0] if parents and parents[0] != given else None
+        if parents and row.parent is None:
+            forest.log(row, f"{row.type} {given} is its own parent: Parent removed")
+        if not needs_children(row.kind):
+            if not self._drop_duplicate(row, LOCUS, given):
+                forest.loci[row.id] = row
+            return
+        waiting.note_linked(row, LOCUS)
+        self._key, self._after_transcript = row.id, False
+        if self._drop_duplicate(row, LOCUS, given):
+            return
+        if given is not None and given != row.id:
+            forest.log(row, f"ID {given} is taken: {row.type} renamed {row.id}")
+        if row.parent is not None:
+            self._declared.setdefault(row.id, row)
+        forest.loci[row.id] = row
+        waiting.known[row.id] = row.id
+        value = waiting.shared(row, LOCUS)
+        if value is not None:
+            waiting.known[value] = row.id
+            waiting.buckets.setdefault(row.id, {})
+            waiting.locus_id[row.id] = row.id
+        self._locus, self._transcript, self._part = row, None, None
+
+    # Level two
+
+    def _add_transcript(self, row: Row, parents: list[str]) -> None:
+        assert row.id is not None
+        forest, waiting = self.forest, self.waiting
+        self._part = None
+        given = forest.names.original(row.id)
+        if not parents:
+            self._place_transcript(row)
+        else:
+            if len(parents) > 1:
+                forest.log(row, f"{row.type} has several parents: the first is kept")
+            row.parent = self._on_sequence(parents[0], row)
+            waiting.note_linked(row, TRANSCRIPT)
+            if not self._drop_duplicate(row, TRANSCRIPT, given):
+                if given is not None and given != row.id:
+                    forest.log(row, f"ID {given} is taken: {row.type} renamed {row.id}")
+                forest.add_transcript(row)
+                self._declared.setdefault(row.id, row)
+        self._transcript, self._after_transcript = row, True
+
+    def _place_transcript(self, row: Row) -> None:
+        """Give a parent to a transcript that names none."""
+        assert row.id is not None
+        forest, waiting = self.forest, self.waiting
+        value = waiting.shared(row, TRANSCRIPT)
+        changed = value is not None and value != self._key
+        locus = self._locus
+        # Below a locus of the file any number of transcripts may follow; below one made here, a transcript that
+        # follows parts opens the next locus.
+        if (
+            locus is None
+            or changed
+            or (self._locus_is_made and not self._after_transcript and value is None)
+            or locus.seqid != row.seqid
+        ):
+            locus = row.derive("gene", value or forest.names.new("gene"), None)
+            self._locus, self._locus_is_made = locus, True
+        else:
+            self._locus_is_made = False
+        row.parent = locus.id
+        assert row.parent is not None
+        if value is not None:
+            waiting.bucket(value, row.id).transcript = row
+            forest.log(row, f"{row.type} without Parent: linked by its shared value {value}")
+        else:
+            forest.add_transcript(row)
+            waiting.attached.setdefault(row.parent, []).append(row.id)
+            forest.log(row, f"{row.type} without Parent: linked to {row.parent} by its place in the file")
+        self._key = value or row.parent
+
+    # Level three
+
+    def _add_part(self, row: Row, parents: list[str]) -> None:
+        forest = self.forest
+        if parents:
+            parents = [self._on_sequence(self._renamed(parent), row) for parent in parents]
+            row.parent = parents[0]
+            self.waiting.note_linked(row, PART)
+        else:
+            joined = self._place_part(row)
+            if joined is None:
+                self._part, self._after_transcript = row, False
+                return
+            parents = [joined]
+        if len(parents) > 1:
+            forest.log(row, f"{row.type} with {len(parents)} parents: one row each")
+        for number, parent in enumerate(parents):
+            piece = row if number == 0 else row.copy()
+            piece.parent = parent
+            if not self._drop_duplicate(piece, PART, None):
+                forest.add_part(piece)
+        self._part, self._after_transcript = row, False
+
+    def _renamed(self, parent: str) -> str:
+        """Return the present ID of a transcript that shared its ID with its gene."""
+        locus, transcript = self._locus, self._transcript
+        if locus is None or locus.id != parent or transcript is None or transcript.id is None:
+            return parent
+        return transcript.id if self.forest.names.original(transcript.id) == parent else parent
+
+    def _place_part(self, row: Row) -> str | None:
+        """Put a part that names no parent into a bucket, or return the transcript that it joins at once."""
+        forest, waiting = self.forest, self.waiting
+        value = waiting.shared(row, PART)
+        above = self._transcript
+        if above is None or (value is not None and self._leaves(above, value)):
+            if value is not None and value in waiting.seen:
+                self._return_to(value)
+            else:
+                joined = self._beside_last_part(value)
+                if joined is not None:
+                    return joined
+                self._transcript = row.derive("RNA", forest.names.new("rna"), None)
+        assert self._transcript is not None and self._transcript.id is not None
+        row.parent = self._transcript.id
+        if value is not None:
+            locus = value
+        elif self._locus is None and self._part is not None:
+            locus = self._key or row.parent
+        else:
+            if self._locus is None:
+                self._locus = row.derive("gene", forest.names.new("gene"), None)
+            assert self._locus.id is not None
+            locus = self._locus.id
+        waiting.bucket(locus, row.parent).parts.append(row)
+        if value is not None:
+            self._key = value
+        elif not (self._locus is None and self._part is not None):
+            self._key = row.parent
+        return None
+
+    def _leaves(self, above: Row, value: str) -> bool:
+        """Whether a part with this shared value belongs to another transcript than the one above it."""
+        if value == self._key:
+            return False
+        elsewhere = self.waiting.value_of.get(above.id or "") != value
+        return self._key != above.parent or elsewhere
+
+    def _return_to(self, value: str) -> None:
+        """Go back to the last transcript of a locus whose rows are scattered over the file."""
+        self._transcript = self.waiting.seen[value][-1]
+        locus = self.forest.loci.get(self.waiting.value_of.get(self._transcript.id or "", ""))
+        if locus is not None:
+            self._locus = locus
+
+    def _beside_last_part(self, value: str | None) -> str | None:
+        last = self._part
+        if last is None or last.parent is None or value is None:
+            return None
+        return last.parent if self.waiting.shared(last, PART) == value else None
+
+
+def group(path: str | Path, locus_tags: tuple[str, ...]) -> tuple[Forest, Waiting, Header, int]:
+    """Read a file; return the linked rows, the waiting ones, its header and the number of its rows."""
+    reader = AnnotationReader(path, locus_tags)
+    grouper = Grouper(reader.path)
+    for row, attributes in reader:
+        grouper.add(row, attributes)
+    grouper.check_cycles()
+    return grouper.forest, grouper.waiting, reader.header, reader.rows

@@ -1,0 +1,201 @@
+"""Third pass: each transcript's parts agree with one another.
+
+The stop codon belongs to the CDS; what is coding or UTR lies in exons; exons reach the transcript's ends; UTRs are
+what is left of the exons beside the CDS; a transcript spans its parts, and a locus its transcripts.
+"""
+
+from __future__ import annotations
+
+from genescribe.genome.sort_forest import Forest, Parts
+from genescribe.genome.sort_levels import EXONIC, NEVER_JOINED, UTRS, needs_children
+from genescribe.genome.sort_rows import Row
+
+Span = tuple[int, int]
+"""First and last base, 1-based, as in the rows."""
+
+
+def repair_transcripts(forest: Forest) -> None:
+    """Repair all transcripts and fit the loci around them."""
+    for _, transcript, parts in forest.walk():
+        if not parts:
+            continue
+        _drop_repeated(forest, parts)
+        _join(forest, parts)
+        _extend_over_stop(forest, parts)
+        if any(kind != "exon" for kind in parts):
+            _complete_exons(forest, transcript, parts)
+            _complete_utrs(forest, parts)
+        _fill_phases(forest, parts)
+        if forest.fit_transcript(transcript):
+            forest.log(transcript, f"{transcript.id} fitted to its parts")
+    for locus in forest.loci.values():
+        if needs_children(locus.kind) and forest.fit_locus(locus):
+            forest.log(locus, f"{locus.id} fitted to its transcripts")
+
+
+def _drop_repeated(forest: Forest, parts: Parts) -> None:
+    """Leave out rows that say the same of one transcript."""
+    for kind, rows in parts.items():
+        seen: set[Span] = set()
+        kept = []
+        for row in rows:
+            if (row.start, row.end) in seen:
+                forest.log(row, f"duplicate {row.type} left out")
+                continue
+            seen.add((row.start, row.end))
+            kept.append(row)
+        parts[kind] = kept
+
+
+def _join(forest: Forest, parts: Parts) -> None:
+    """Join rows of one type that overlap or touch."""
+    for kind, rows in parts.items():
+        if kind in NEVER_JOINED or len(rows) == 1:
+            continue
+        kept: list[Row] = []
+        for row in sorted(rows, key=lambda row: row.start):
+            into = kept[-1] if kept else row
+            if into is row or row.start > into.end + 1 or (kind == "cds" and _slips(into, row)):
+                kept.append(row)
+                continue
+            if row.end > into.end:
+                into.end = row.end
+                if row.strand == "-":
+                    into.phase = row.phase
+                forest.log(into, f"{into.type} extended over the one of line {row.line}")
+            forest.log(row, f"{row.type} joined with the one of line {into.line}, which it overlaps or touches")
+        if len(kept) < len(rows):
+            parts[kind] = kept
+
+
+def _slips(left: Row, right: Row) -> bool:
+    """Whether two CDS rows are the sides of a ribosomal slippage: one or two bases are read twice."""
+    if not 1 <= left.end - right.start + 1 <= 2 or right.end <= left.end or right.start == left.start:
+        return False
+    first, second = (left, right) if left.strand != "-" else (right, left)
+    if "." in (first.phase, second.phase):
+        return False
+    return (int(first.phase) - (first.end - first.start + 1)) % 3 == int(second.phase)
+
+
+def _extend_over_stop(forest: Forest, parts: Parts) -> None:
+    """Extend the CDS over a stop codon outside it, which may be split by an intron."""
+    coding, stops = parts.get("cds"), parts.get("stop_codon")
+    if not coding or not stops or sum(row.end - row.start + 1 for row in stops) > 3:
+        return
+    forward = coding[0].strand == "+"
+    # In transcript order, mirrored so that "after" is a larger number on both strands.
+    last = max(coding, key=lambda row: row.end) if forward else min(coding, key=lambda row: row.start)
+    pieces = sorted(stops, key=lambda row: row.start, reverse=not forward)
+    first = pieces[0]
+    if (pieces[-1].end == last.end) if forward else (pieces[-1].start == last.start):
+        return
+    if (first.start == last.end + 1) if forward else (first.end == last.start - 1):
+        last.start, last.end = min(last.start, first.start), max(last.end, first.end)
+        forest.log(last, "CDS extended over the stop codon")
+        pieces = pieces[1:]
+    elif len(pieces) > 1 or not any(_opens(exon, first, forward) for exon in parts.get("exon", ())):
+        return
+    for piece in pieces:
+        row = last.derive("CDS", last.id, last.parent)
+        row.start, row.end = piece.start, piece.end
+        coding.append(row)
+        forest.log(piece, "CDS made for the stop codon")
+
+
+def _opens(exon: Row, stop: Row, forward: bool) -> bool:
+    """Whether the stop codon starts an exon, in transcript order."""
+    if forward:
+        return exon.start == stop.start and exon.end >= stop.end
+    return exon.end == stop.end and exon.start <= stop.start
+
+
+def _merged(rows: list[Row]) -> list[Span]:
+    """Return the union of the rows; stretches that touch are one."""
+    spans: list[Span] = []
+    for start, end in sorted((row.start, row.end) for row in rows):
+        if spans and start <= spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _complete_exons(forest: Forest, transcript: Row, parts: Parts) -> None:
+    """Make or widen exons until they cover the coding and untranslated parts and reach the transcript's ends."""
+    inside = [row for kind in sorted(parts) if kind in EXONIC for row in parts[kind]]
+    exons = parts.setdefault("exon", [])
+    given = [(exon, exon.start, exon.end) for exon in exons]
+    for start, end in _merged(inside):
+        touched = [(exon, a, b) for exon, a, b in given if a <= end + 1 and b + 1 >= start]
+        for exon, a, b in touched:
+            if start < a or end > b:
+                exon.start, exon.end = min(exon.start, start), max(exon.end, end)
+                forest.log(exon, "exon widened over the CDS or UTR")
+        if not touched:
+            row = inside[0].derive("exon", None, transcript.id)
+            row.start, row.end = start, end
+            exons.append(row)
+            forest.log(row, "exon made from CDS and UTR")
+    if not exons:
+        del parts["exon"]
+        return
+    exons.sort(key=lambda row: row.start)
+    if transcript.start < exons[0].start:
+        exons[0].start = transcript.start
+        forest.log(exons[0], f"first exon widened to the start of {transcript.id}")
+    if transcript.end > exons[-1].end:
+        exons[-1].end = transcript.end
+        forest.log(exons[-1], f"last exon widened to the end of {transcript.id}")
+
+
+def _complete_utrs(forest: Forest, parts: Parts) -> None:
+    """Make, correct or remove UTRs until they are the exons without the CDS's extent."""
+    if "cds" not in parts:
+        return
+    exons = sorted(parts["exon"], key=lambda row: row.start)
+    left, right = min(row.start for row in parts["cds"]), max(row.end for row in parts["cds"])
+    wanted = [(row, row.start, min(row.end, left - 1)) for row in exons if row.start < left]
+    wanted += [(row, max(row.start, right + 1), row.end) for row in exons if row.end > right]
+    present = [row for kind in sorted(parts) if kind in UTRS for row in parts[kind]]
+    if not wanted:
+        for row in present:
+            forest.log(row, f"{row.type} left out: all exons are coding")
+        for kind in UTRS & parts.keys():
+            del parts[kind]
+        return
+    used: set[int] = set()
+    spare = [row for row in present if any(row.start <= end and row.end >= start for _, start, end in wanted)]
+    for exon, start, end in wanted:
+        found = [row for row in spare if row.start <= end and row.end >= start and id(row) not in used]
+        exact = [row for row in found if (row.start, row.end) == (start, end)]
+        if found:
+            row = (exact or found)[0]
+            used.add(id(row))
+            if not exact:
+                forest.log(row, f"{row.type} corrected to the exon without its CDS")
+                row.start, row.end = start, end
+            continue
+        five = (end < left) == (exon.strand == "+")
+        row = exon.derive("five_prime_UTR" if five else "three_prime_UTR", None, exon.parent)
+        row.start, row.end = start, end
+        parts.setdefault(row.kind, []).append(row)
+        forest.log(exon, f"{row.type} made from exon and CDS")
+        used.add(id(row))
+    for row in spare:
+        if id(row) not in used:
+            forest.log(row, f"{row.type} left out: another row stands for it")
+            parts[row.kind].remove(row)
+
+
+def _fill_phases(forest: Forest, parts: Parts) -> None:
+    """Give a phase to CDS rows without one, continuing from the row before in transcript order."""
+    coding = parts.get("cds")
+    if not coding or all(row.phase != "." for row in coding):
+        return
+    phase = 0
+    for row in sorted(coding, key=lambda row: row.start, reverse=coding[0].strand == "-"):
+        if row.phase == ".":
+            row.phase = str(phase)
+            forest.log(row, "CDS phase filled in")
+        phase = (int(row.phase) - (row.end - row.start + 1)) % 3

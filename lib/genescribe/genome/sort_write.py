@@ -1,0 +1,107 @@
+"""Writing: loci by sequence and place, each with its transcripts and their parts, as valid GFF3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from genescribe.files import atomic_path
+from genescribe.genome.sort_forest import Forest
+from genescribe.genome.sort_levels import SEQUENCE_WIDE
+from genescribe.genome.sort_rows import Repair, Row, encode
+
+_DIGITS = re.compile(r"(\d+)")
+_ORDER = {"exon": "0", "cds": "1"}
+
+
+def natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Return a sort key that puts chr2 before chr10.
+
+    Examples
+    --------
+    >>> sorted(["chr10", "chr2", "chrX"], key=natural)
+    ['chr2', 'chr10', 'chrX']
+    """
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in _DIGITS.split(name) if part)
+
+
+def ordered(forest: Forest) -> Iterator[Row]:
+    """Yield all rows: sequence-wide features first on their sequence, then loci by place, children after parents."""
+    keys = {seqid: natural(seqid) for seqid in {row.seqid for row in forest.loci.values()}}
+    loci = sorted(
+        forest.loci.values(),
+        key=lambda row: (keys[row.seqid], row.kind not in SEQUENCE_WIDE, row.start, -row.end, row.line, row.id or ""),
+    )
+    for locus in loci:
+        yield locus
+        transcripts = forest.transcripts.get(locus.id or "", ())
+        for transcript in sorted(transcripts, key=lambda row: (row.start, row.end, row.line, row.id or "")):
+            yield transcript
+            parts = forest.parts.get(transcript.id or "", {})
+            for kind in sorted(parts, key=lambda kind: _ORDER.get(kind, kind)):
+                yield from sorted(parts[kind], key=lambda row: (row.start, row.end))
+
+
+class Writer:
+    """Formats rows; sees to it that an ID belongs to one feature and that a Parent exists."""
+
+    def __init__(self, forest: Forest) -> None:
+        self.forest = forest
+        self._owner: dict[str, tuple[str | None, str]] = {}
+
+    def line(self, row: Row) -> str:
+        """Return the row as a line of GFF3."""
+        attributes = []
+        if self._keeps_id(row):
+            attributes.append(f"ID={encode(row.id or '')}")
+        if row.parent is not None and self._parent_exists(row):
+            attributes.append(f"Parent={encode(row.parent)}")
+        if row.rest:
+            attributes.append(row.rest)
+        columns = (row.seqid, row.source or ".", row.type, row.start, row.end, row.score, row.strand, row.phase)
+        return "\t".join(map(str, columns)) + "\t" + (";".join(attributes) or ".") + "\n"
+
+    def _keeps_id(self, row: Row) -> bool:
+        """Whether the ID stays: rows may share one only as pieces of one feature of one transcript."""
+        if row.id is None:
+            return False
+        if row.id in self.forest.loci or row.id in self.forest.locus_of:
+            return row is self.forest.loci.get(row.id) or self.forest.locus_of.get(row.id) == row.parent
+        owner = (row.parent, row.kind)
+        if self._owner.setdefault(row.id, owner) == owner:
+            return True
+        self.forest.log(row, f"ID {row.id} belongs to another feature: removed here")
+        return False
+
+    def _parent_exists(self, row: Row) -> bool:
+        parent = row.parent or ""
+        if parent in self.forest.loci or parent in self.forest.locus_of:
+            return True
+        self.forest.log(row, f"Parent {parent} does not exist: removed")
+        return False
+
+
+def write(target: Path, forest: Forest, pragmas: Iterable[str]) -> int:
+    """Write the forest to `target` in one step; return the number of rows."""
+    writer = Writer(forest)
+    count = 0
+    with atomic_path(target) as temporary, temporary.open("w", encoding="ascii") as handle:
+        handle.write("##gff-version 3\n")
+        handle.writelines(f"{line}\n" for line in pragmas)
+        for row in ordered(forest):
+            handle.write(writer.line(row))
+            count += 1
+    return count
+
+
+def repairs_path(target: Path) -> Path:
+    """Return where the list of repairs stands: beside the sorted file."""
+    return target.with_name(f"{target.name}.repairs.tsv")
+
+
+def write_repairs(target: Path, repairs: list[Repair]) -> None:
+    """Write the repairs beside `target`, by input line."""
+    with atomic_path(repairs_path(target)) as temporary, temporary.open("w", encoding="utf-8") as handle:
+        handle.write("line\twhat\n")
+        handle.writelines(f"{line}\t{what}\n" for line, what in repairs)
