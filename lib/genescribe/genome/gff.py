@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+
+import duckdb
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, open_binary
+from genescribe.files import atomic_path
+from genescribe.genome.catalogue_features import load_features
+from genescribe.genome.catalogue_rows import load_rows
+from genescribe.genome.catalogue_tables import Rejected, fetch_genes, fetch_rejected
+from genescribe.genome.catalogue_tree import load_tree
 from genescribe.genome.model import Gene, Interval, Transcript, cds_phases
 
 SOURCE = "genescribe"
+_log = logging.getLogger(__name__)
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f%;=&,]")
 _ESCAPED_BUT_COMMA = re.compile(r"[\x00-\x1f\x7f%;=&]")
 _ESCAPED_SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
@@ -148,114 +154,38 @@ def _seqid(name: str) -> str:
     return _ESCAPED_SEQID.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), name)
 
 
-def read_genes(path: str | Path) -> list[Gene]:
-    """Return the genes of a well-formed GFF3 or GTF file, in its order of sequences, sorted by start, end and ID.
+def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[Gene]:
+    """Return the genes of a well-formed GFF3 or GTF file.
+
+    The dialects of Ensembl, GENCODE, RefSeq, FlyBase, Phytozome, AUGUSTUS and Prokka are understood, plain or
+    compressed. Coding sequences include the stop codon, also where GTF keeps it apart. Files with missing levels are
+    for `genescribe.genome.sort`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    rejects
+        What cannot be used (trans-spliced, overlapping exons, ...) is appended here; where it is None, the number is
+        logged.
+
+    Returns
+    -------
+    list of Gene
+        By sequence in the order of the file, then by start, end and ID.
 
     Raises
     ------
     InputError
-        A row that is not GFF3 or GTF.
+        A file that cannot be read, or a row that is not GFF3 or GTF.
     """
-    with open_binary(path) as handle:
-        lines = handle.read().decode("utf-8").splitlines()
-    parents: dict[str, str] = {}
-    genes: dict[str, tuple[str, str, float | None, dict[str, str]]] = {}
-    transcripts: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(lines, 1):
-        if line.startswith("##FASTA"):
-            break
-        if not line.strip() or line.startswith("#"):
-            continue
-        columns = line.split("\t")
-        if len(columns) != 9:
-            raise InputError(f"{len(columns)} columns", where=path, line=number, remedy="give nine, separated by tabs")
-        seqid, _, kind, first, last, score, strand, phase, text = columns
-        gtf = "=" not in text.split(";")[0]
-        keys = _gtf_attributes(text) if gtf else _gff3_attributes(text)
-        interval = (int(first) - 1, int(last))
-        value = None if score == "." else float(score)
-        if gtf:
-            owners = [(keys.get("transcript_id", ""), keys.get("gene_id", ""))]
-        else:
-            owners = [("", p) for p in keys.get("Parent", "").split(",") if p]
-        if kind.lower().endswith("gene"):
-            name = keys["gene_id"] if gtf else keys["ID"]
-            genes[name] = (unquote(seqid), strand, value, keys)
-        elif kind in _PARTS:
-            for transcript, parent in owners:
-                entry = transcripts.setdefault(transcript or parent, {"seqid": unquote(seqid), "strand": strand})
-                if gtf:
-                    parents.setdefault(transcript, parent)
-                entry.setdefault(kind, []).append((interval, phase, keys))
-        elif kind.endswith(("RNA", "transcript")):
-            name = keys["transcript_id"] if gtf else keys["ID"]
-            entry = transcripts.setdefault(name, {"seqid": unquote(seqid), "strand": strand})
-            entry |= {"score": value, "keys": keys, "row": interval}
-            parents[name] = owners[0][1] if owners else name
-    members: dict[str, list[Transcript]] = {}
-    places: dict[str, tuple[str, str]] = {}
-    for name, entry in transcripts.items():
-        gene = parents.get(name, name)
-        members.setdefault(gene, []).append(_transcript(name, entry))
-        places.setdefault(gene, (entry["seqid"], entry["strand"]))
-    result = []
-    for gene, found in members.items():
-        seqid, strand, value, keys = genes.get(gene, (*places[gene], None, {}))
-        biotype = keys.get("biotype") or keys.get("gene_biotype") or keys.get("gene_type") or ""
-        extra = {k: v for k, v in keys.items() if k not in _OWN_KEYS and k not in ("gene_id", "gene_biotype")}
-        ordered = tuple(sorted(found, key=lambda t: (t.start, t.end, t.id)))
-        result.append(Gene(gene, seqid, strand, ordered, value, biotype, extra))
-    rank = {seqid: n for n, seqid in enumerate(dict.fromkeys(gene.seqid for gene in result))}
-    return sorted(result, key=lambda gene: (rank[gene.seqid], gene.start, gene.end, gene.id))
-
-
-_PARTS = {"exon", "CDS", "five_prime_UTR", "three_prime_UTR", "stop_codon", "UTR", "5UTR", "3UTR"}
-
-
-def _transcript(name: str, entry: dict[str, Any]) -> Transcript:
-    strand = entry["strand"]
-    rows = sorted(entry.get("CDS", []), key=lambda part: part[0])
-    cds = _merge([part[0] for part in rows] + [part[0] for part in entry.get("stop_codon", [])])
-    utrs = [
-        part[0] for kind in ("five_prime_UTR", "three_prime_UTR", "UTR", "5UTR", "3UTR") for part in entry.get(kind, [])
-    ]
-    exons = _merge([part[0] for part in entry.get("exon", [])] or [*cds, *utrs] or [entry["row"]])
-    first = (rows[0] if strand == "+" else rows[-1]) if rows else None
-    phase = int(first[1]) if first and first[1] in "012" else 0
-    keys = entry.get("keys", {})
-    tags = keys.get("tag", "").replace(" ", "_").split(",")
-    left = any("start_range" in part[2] for part in rows)
-    right = any("end_range" in part[2] for part in rows)
-    five, three = (left, right) if strand == "+" else (right, left)
-    return Transcript(
-        name,
-        exons,
-        cds,
-        phase,
-        entry.get("score"),
-        any(tag in ("canonical", "MANE_Select", "Ensembl_canonical") for tag in tags),
-        five or "cds_start_NF" in tags or phase > 0,
-        three or "cds_end_NF" in tags,
-    )
-
-
-def _merge(intervals: list[Interval]) -> tuple[Interval, ...]:
-    merged: list[Interval] = []
-    for start, end in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return tuple(merged)
-
-
-def _gff3_attributes(text: str) -> dict[str, str]:
-    pairs = (part.strip().split("=", 1) for part in text.split(";") if "=" in part)
-    return {unquote(key): re.sub("^(gene|transcript):", "", unquote(value)) for key, value in pairs}
-
-
-def _gtf_attributes(text: str) -> dict[str, str]:
-    keys: dict[str, str] = {}
-    for key, value in re.findall(r'(\w+) +"?([^";]*)"?', text):
-        keys[key] = f"{keys[key]},{value}" if key in keys else value
-    return keys
+    with duckdb.connect(":memory:") as connection:
+        gtf = load_rows(connection, path, None)
+        load_features(connection, gtf=gtf)
+        load_tree(connection, path, gtf=gtf, tolerant=False)
+        found = fetch_rejected(connection)
+        if rejects is not None:
+            rejects.extend(found)
+        elif found:
+            _log.warning("%s: %d genes or transcripts cannot be used, first %s", path, len(found), found[0].detail)
+        return fetch_genes(connection)

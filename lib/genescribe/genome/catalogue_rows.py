@@ -1,0 +1,215 @@
+"""GFF3 and GTF text into typed rows of a DuckDB connection: the first step of `read_genes` and of the catalogue.
+
+A row that breaks the format keeps its line and gets a `problem`; nothing is dropped here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from genescribe.errors import InputError
+from genescribe.genome.fasta import read_blocks
+
+REMEDIES = {
+    "columns": "write nine columns, separated by tabs",
+    "coordinates": "write whole numbers, counted from 1",
+    "end_before_start": "write the smaller number first",
+    "strand": "write + or -, or . where there is none",
+    "phase": "write 0, 1 or 2, or . where there is none",
+    "score": "write a number, or . where there is none",
+    "unknown_seqid": "use the genome that the annotation was made on, with the same sequence names",
+    "past_end": "use the genome that the annotation was made on",
+    "duplicate_id": "give each gene and transcript an ID of its own, or sort the annotation first",
+    "cyclic_parents": "correct the Parent attributes",
+}
+"""What makes a file unusable as a whole, and what to do about it."""
+
+_FASTA = re.compile("^(##FASTA|>)", re.MULTILINE)
+
+# The first thing wrong with a row, as [code, words]; f is the list of its columns.
+_PROBLEM = """
+CASE
+WHEN len(f) <> 9 THEN ['columns', len(f) || ' columns, not nine']
+WHEN f[1] = '' OR f[3] = '' THEN ['columns', 'no sequence or no type in columns one and three']
+WHEN start IS NULL OR "end" IS NULL OR start < 0
+    THEN ['coordinates', 'start ''' || f[4] || ''' or end ''' || f[5] || ''' is no position']
+WHEN "end" <= start THEN ['end_before_start', 'end ' || f[5] || ' lies before start ' || f[4]]
+WHEN f[7] NOT IN ('+', '-', '.', '?') THEN ['strand', 'strand ''' || f[7] || '''']
+WHEN f[8] NOT IN ('0', '1', '2', '.') THEN ['phase', 'phase ''' || f[8] || '''']
+WHEN f[6] <> '.' AND score IS NULL THEN ['score', 'score ''' || f[6] || '''']
+END"""
+
+_ROWS = f"""
+CREATE TEMP TABLE rows AS
+SELECT line, seqid, type, start, "end", score, strand, phase, attributes, wrong[1] AS problem, wrong[2] AS detail
+FROM (
+    SELECT line, url_decode(f[1]) AS seqid, f[3] AS type, start, "end", score, f[7] AS strand,
+        try_cast(f[8] AS TINYINT) AS phase, f[len(f)] AS attributes, {_PROBLEM} AS wrong
+    FROM (
+        SELECT *, try_cast(f[4] AS BIGINT) - 1 AS start, try_cast(f[5] AS BIGINT) AS "end",
+            try_cast(f[6] AS DOUBLE) AS score
+        FROM (
+            SELECT line, string_split(text, chr(9)) AS f FROM lines
+            WHERE NOT regexp_matches(text, '^(#|track |browser |\\s*$)')
+        )
+    )
+)"""
+
+
+def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: Mapping[str, int] | None) -> bool:
+    """Fill the table `sequences` and the temporary table `rows` from an annotation file.
+
+    Parameters
+    ----------
+    connection
+        Where to.
+    path
+        GFF3 or GTF, plain, gzip or bgzip; an embedded FASTA section is left out.
+    lengths
+        Bases of each sequence of the genome; None: sequences are taken as the annotation names them.
+
+    Returns
+    -------
+    bool
+        Whether the file is GTF rather than GFF3.
+
+    Raises
+    ------
+    InputError
+        Missing, empty, damaged or not UTF-8; no row at all.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder, not a file" if path.is_dir() else "no such file"
+        raise InputError(what, where=path, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
+    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
+        copy = Path(folder) / "annotation"
+        with copy.open("wb") as out:
+            out.writelines(_text(path))
+        connection.execute(
+            """CREATE OR REPLACE TEMP TABLE lines AS
+            SELECT row_number() OVER () AS line, text FROM read_csv(?, columns = {'text': 'VARCHAR'}, delim = '\x01',
+                quote = '', escape = '', header = false, auto_detect = false, max_line_size = 100000000)""",
+            [str(copy)],
+        )
+    connection.execute(_ROWS)
+    connection.execute("DROP TABLE lines")
+    (count,) = _one(connection, "SELECT count(*) FROM rows")
+    if not count:
+        raise InputError("no annotation row", where=path, remedy="give a GFF3 or GTF file with genes")
+    if lengths is None:
+        connection.execute(
+            """CREATE TABLE sequences AS SELECT row_number() OVER (ORDER BY min(line)) - 1 AS number, seqid,
+            CAST(NULL AS BIGINT) AS length FROM rows WHERE seqid IS NOT NULL GROUP BY seqid ORDER BY number"""
+        )
+    else:
+        load_sequences(connection, lengths)
+        _check_places(connection)
+    (gtf,) = _one(
+        connection,
+        """SELECT bool_or(regexp_matches(attributes, '(^|;)\\s*(gene|transcript)_id\\s+"?[^=\\s]')) FROM rows""",
+    )
+    return bool(gtf)
+
+
+def load_sequences(connection: duckdb.DuckDBPyConnection, lengths: Mapping[str, int]) -> None:
+    """Fill the table `sequences` in the genome's order."""
+    columns = {  # noqa: F841 - DuckDB finds it by its name
+        "number": np.arange(len(lengths)),
+        "seqid": np.array(list(lengths), dtype=object),
+        "length": np.array(list(lengths.values()), dtype=np.int64),
+    }
+    connection.execute("CREATE TABLE sequences AS SELECT * FROM columns ORDER BY number")
+
+
+def raise_first_problem(connection: duckdb.DuckDBPyConnection, path: str | Path, table: str) -> None:
+    """Raise `InputError` for the first row of `table` (line, problem, detail) that makes the whole file unusable."""
+    codes = ", ".join(f"'{code}'" for code in REMEDIES)
+    found = connection.execute(
+        f"""SELECT first(line ORDER BY line), first(problem ORDER BY line), first(detail ORDER BY line), count(*)
+        FROM {table} WHERE problem IN ({codes})"""
+    ).fetchone()
+    line, code, detail, count = found or (None, "", "", 0)
+    if count:
+        more = f" (and {count - 1} more such rows)" if count > 1 else ""
+        raise InputError(f"{detail}{more}", where=path, line=line, remedy=REMEDIES[code])
+
+
+def _check_places(connection: duckdb.DuckDBPyConnection) -> None:
+    """Mark the rows that lie outside the genome."""
+    connection.execute(
+        """UPDATE rows SET problem = off.wrong[1], detail = off.wrong[2] FROM (
+            SELECT line, CASE
+                WHEN length IS NULL THEN ['unknown_seqid', 'sequence ''' || r.seqid || ''' is not in the genome']
+                WHEN c.seqid IS NOT NULL THEN ['across_origin', 'crosses the origin of a circular sequence']
+                ELSE ['past_end', 'position ' || "end" || ' lies past the end of ' || r.seqid || ', which has '
+                    || length || ' bases'] END AS wrong
+            FROM rows r LEFT JOIN sequences s USING (seqid) LEFT JOIN (
+                SELECT DISTINCT seqid FROM rows WHERE regexp_matches(attributes, '(?i)(^|;)\\s*Is_circular=true')
+            ) c USING (seqid)
+            WHERE problem IS NULL AND (length IS NULL OR "end" > length)
+        ) off WHERE rows.line = off.line"""
+    )
+
+
+def _text(path: Path) -> Iterator[bytes]:
+    """Yield the file as UTF-8 with plain newlines, up to an embedded FASTA section.
+
+    Raises
+    ------
+    InputError
+        Empty, damaged, binary or not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, pending, empty = 1, "", True
+    for block in read_blocks(path):
+        try:
+            text = decoder.decode(block)
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].count(b"\n")
+            raise _unreadable(path, f"byte 0x{error.object[error.start]:02x} is not UTF-8", line) from None
+        if "\0" in text:
+            line += text[: text.index("\0")].count("\n")
+            raise _unreadable(path, "a NUL byte: this is no text file", line)
+        empty = empty and not text.strip()
+        # Lines are passed on whole, so that neither a CRLF nor a directive is cut in two.
+        whole, newline, pending = (pending + text).rpartition("\n")
+        whole = _plain_newlines(whole + newline)
+        end = _before_fasta(whole)
+        yield whole[:end].encode()
+        if end < len(whole):
+            return
+        line += whole.count("\n")
+    if decoder.getstate()[0]:
+        raise _unreadable(path, "the text ends within a UTF-8 character", line)
+    if empty:
+        raise InputError("the file is empty", where=path, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
+    last = _plain_newlines(pending)
+    yield last[: _before_fasta(last)].encode()
+
+
+def _plain_newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _before_fasta(text: str) -> int:
+    """Return where an embedded FASTA section begins in `text`, or its length."""
+    found = _FASTA.search(text)
+    return found.start() if found else len(text)
+
+
+def _unreadable(path: Path, what: str, line: int) -> InputError:
+    return InputError(what, where=path, line=line, remedy="save the annotation as UTF-8 text")
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[object, ...]:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return tuple(row)
