@@ -56,8 +56,8 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     Samples are sorted by a hash of (seed, epoch, sample): SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable
     pseudorandom number generators").
     """
-    base = _mix(np.array([seed % 2**64], dtype=np.uint64)) + np.uint64(epoch)
-    return np.argsort(_mix(_mix(base) ^ _mix(np.arange(count, dtype=np.uint64))), kind="stable")
+    base = hash64(np.array([seed % 2**64], dtype=np.uint64)) + np.uint64(epoch)
+    return np.argsort(hash64(hash64(base) ^ hash64(np.arange(count, dtype=np.uint64))), kind="stable")
 
 
 def micro_batches(cursor: Cursor, count: int) -> Iterator[list[int]]:
@@ -94,7 +94,7 @@ def micro_batches(cursor: Cursor, count: int) -> Iterator[list[int]]:
         step += 1
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def hash64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return the SplitMix64 hash of each value; arithmetic modulo 2^64."""
     mixed = values + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from genescribe.data.sample import Sample
-from genescribe.data.shards import INDEX, SPLITS, parse_sample, read_index, sample_bytes, shard_name
+from genescribe.data.shards import INDEX, MANIFEST, SPLITS, parse_sample, read_index, sample_bytes, shard_name
 from genescribe.errors import InputError
 
 _OPEN_FILES = 64
-MANIFEST = "bake.json"
 
 
 class ShardDataset(Dataset[Sample]):

@@ -20,6 +20,7 @@ from genescribe.data.sample import Sample, WindowMeta
 from genescribe.errors import InputError
 
 INDEX = "windows.npy"
+MANIFEST = "bake.json"
 SPLITS = ("train", "validation", "test")
 SUFFIXES = (".seq.npy", ".runs.npy", ".json")
 ROW = np.dtype(

@@ -1,0 +1,204 @@
+"""Windows of one sequence after another, written into a folder's shards, index and statistics."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genescribe import __version__
+from genescribe.bake.config import BakeJob
+from genescribe.bake.leakage import Sketch, sketch
+from genescribe.bake.splits import SplitRegion
+from genescribe.bake.stats import BakeStats
+from genescribe.bake.windows import Strand, Tile, chance, label_strands, tiles, window_key
+from genescribe.config import to_mapping
+from genescribe.data.sample import IGNORE, Runs, Sample, WindowMeta
+from genescribe.data.shards import MANIFEST, ShardWriter
+from genescribe.errors import InputError
+from genescribe.files import sha256, write_json
+from genescribe.genome.alphabet import Codes
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Gene
+from genescribe.segment.decode import coding_codes
+from genescribe.segment.labels import cut
+from genescribe.segment.schemes import SCHEMES, LabelScheme
+
+STATS, GENES, PROTEINS = "stats.json", "index.json", "proteins.npy"
+_WORDS = np.dtype([("gene", "<u4"), ("word", "<u8")])
+
+
+class Baker:
+    """Windows of one sequence after another.
+
+    Parameters
+    ----------
+    job
+        Windows, splits, masks.
+    lengths
+        Bases of every sequence of the genome, for the splits.
+
+    Raises
+    ------
+    InputError
+        A parameter or split that makes no sense.
+    """
+
+    def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
+        self.job, self.config = job, job.bake
+        self.scheme = _scheme(job)
+        self.code = GeneticCode.from_table(job.genetic_code)
+        for seqid in job.skip:
+            if seqid not in lengths:
+                raise InputError(f"no sequence {seqid!r} to skip", where="skip", remedy="correct the name")
+        usable = {seqid: length for seqid, length in lengths.items() if seqid not in job.skip}
+        self.regions = job.splits.regions(usable)
+        if not self.regions:
+            raise InputError(
+                f"genome {job.genome!r} has no splits", where="splits", remedy='name sequences, or give train: ["*"]'
+            )
+        self.stats = BakeStats(self.scheme.name, self.scheme.names)
+        self.index: dict[str, dict[str, Any]] = {}
+        self.sketches: dict[str, Sketch] = {}
+        self.inputs: dict[str, dict[str, str]] = {}
+
+    def writing(self, folder: Path) -> ShardWriter:
+        """Begin to write into an empty folder."""
+        self.folder, self.writer = folder, ShardWriter(folder, self.config.windows_per_shard)
+        return self.writer
+
+    def add(self, seqid: str, codes: Codes, genes: Sequence[Gene]) -> None:
+        """Bake a sequence with all its genes."""
+        digests = {"sequence": hashlib.sha256(codes.tobytes()), "genes": hashlib.sha256(repr(genes).encode())}
+        self.inputs[seqid] = {name: digest.hexdigest() for name, digest in digests.items()}
+        for gene in genes:
+            self.index[gene.id] = {
+                "seqid": seqid,
+                "strand": gene.strand,
+                "start": gene.start,
+                "end": gene.end,
+                "splits": [],
+                "windows": [],
+                "reason": None,
+            }
+        strands = label_strands(codes, genes, self.scheme, self.config, self.code, self.job.mask_ends)
+        for strand in strands:
+            for problem in strand.encoded.problems:
+                self.index[problem.gene_id]["reason"] = problem.reason
+        for region in self.regions.get(seqid, []):
+            for strand in strands:
+                self._add_region(seqid, region, strand)
+        for strand in strands:
+            self._account(strand)
+
+    def _add_region(self, seqid: str, region: SplitRegion, strand: Strand) -> None:
+        length, runs = len(strand.codes), strand.encoded.runs
+        grid = tiles(region.start, region.end, self.config.window, self.config.overlap)
+        holds = _genes_of_tiles(grid, strand)
+        stats = self.stats.splits[region.split]
+        start, end = _turn(region.start, region.end, length, strand.strand)
+        stats.add_region(runs, start, end)
+        for tile, genes in zip(grid, holds, strict=True):
+            start, end = _turn(tile.start, tile.end, length, strand.strand)
+            labels = cut(runs, start, end)
+            key = window_key(self.job.genome, seqid, tile, strand.strand)
+            reason = self._unwanted(labels, region.split, key)
+            if reason is not None:
+                stats.dropped[reason] += 1
+                continue
+            meta = WindowMeta(
+                self.job.genome,
+                seqid,
+                strand.strand,
+                tile.start,
+                tile.end,
+                region.split,
+                left_censored=start > 0,
+                right_censored=end < length,
+                genes=tuple(genes),
+                core=(tile.core_start, tile.core_end),
+            )
+            shard = self.writer.add(Sample(key, strand.codes[start:end], labels, meta))
+            stats.add_window(labels, meta.core_slice)
+            for gene in genes:
+                entry = self.index[gene]
+                entry["windows"].append([shard, key])
+                if region.split not in entry["splits"]:
+                    entry["splits"].append(region.split)
+
+    def _unwanted(self, labels: Runs, split: str, key: str) -> str | None:
+        """Return why a window is not written, or None."""
+        if (labels[:, 1] == IGNORE).all():
+            return "all masked"
+        # Only training windows are chosen among: what is measured must be the whole sequence.
+        if split == "train" and self.config.empty_rate < 1:
+            empty = np.isin(labels[:, 1], (IGNORE, self.scheme.background)).all()
+            if empty and chance(self.config.seed, key) >= self.config.empty_rate:
+                return "no gene"
+        return None
+
+    def _account(self, strand: Strand) -> None:
+        """Note what became of each gene of a strand."""
+        for gene in strand.genes:
+            entry = self.index[gene.id]
+            if entry["windows"]:
+                name = entry["splits"][0] if len(entry["splits"]) == 1 else "in two splits"
+                self.stats.genes[name] += 1
+                if len(entry["splits"]) == 1:
+                    coding = coding_codes(strand.encoded.placed[gene.id], strand.codes)
+                    self.sketches[gene.id] = sketch(self.code.translate(coding))
+            elif entry["reason"] is None:
+                usable = entry["seqid"] in self.regions
+                entry["reason"] = "masked or in no split" if usable else "its sequence is in no split"
+            if entry["reason"] is not None:
+                self.stats.rejected[entry["reason"]] += 1
+
+    def finish(self) -> dict[str, Any]:
+        """Write the index, the statistics and the manifest; return the statistics."""
+        self.writer.finish()
+        stats = self.stats.to_json()
+        write_json(self.folder / STATS, stats)
+        write_json(self.folder / GENES, self.index)
+        numbers = {gene: number for number, gene in enumerate(sorted(self.index))}
+        words = [(numbers[gene], word) for gene in sorted(self.sketches) for word in self.sketches[gene].tolist()]
+        np.save(self.folder / PROTEINS, np.array(words, dtype=_WORDS), allow_pickle=False)
+        digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
+        manifest = {"version": __version__, "job": to_mapping(self.job), "inputs": self.inputs, "outputs": digests}
+        write_json(self.folder / MANIFEST, manifest)
+        return stats
+
+
+def _scheme(job: BakeJob) -> LabelScheme:
+    if job.bake.scheme not in SCHEMES:
+        raise InputError(
+            f"no label scheme {job.bake.scheme!r}", where="bake.scheme", remedy=f"known: {', '.join(SCHEMES)}"
+        )
+    if job.bake.overlap >= job.bake.window:
+        raise InputError(
+            f"an overlap of {job.bake.overlap} in windows of {job.bake.window}",
+            where="bake.overlap",
+            remedy="make it smaller than the window",
+        )
+    return SCHEMES[job.bake.scheme]
+
+
+def _turn(start: int, end: int, length: int, strand: str) -> tuple[int, int]:
+    return (start, end) if strand == "+" else (length - end, length - start)
+
+
+def _genes_of_tiles(grid: Sequence[Tile], strand: Strand) -> list[list[str]]:
+    """Return, for each window, the genes of which it holds labels that are not masked."""
+    length = len(strand.codes)
+    starts, ends = [tile.start for tile in grid], [tile.end for tile in grid]
+    holds: list[list[str]] = [[] for _ in grid]
+    for identifier, transcript in strand.encoded.placed.items():
+        start, end = _turn(transcript.start, transcript.end, length, strand.strand)
+        for place in range(bisect_right(ends, start), bisect_left(starts, end)):
+            a, b = _turn(max(start, starts[place]), min(end, ends[place]), length, strand.strand)
+            if (cut(strand.encoded.runs, a, b)[:, 1] != IGNORE).any():
+                holds[place].append(identifier)
+    return holds

@@ -1,0 +1,105 @@
+"""One batch of sequences into shards, statistics and a gene index: whole or not at all.
+
+A folder of a batch holds
+
+* `train-00000.tar`, ...: windows (see `genescribe.data.shards`), `windows.npy`: where each stands;
+* `index.json`: gene -> its windows and shards, or why it stands in none;
+* `stats.json`: see `genescribe.bake.stats`; `proteins.npy`: word hashes for the search for homologues;
+* `bake.json`: every parameter, and digests of what went in and what came out.
+
+The same genes, bases, parameters and seed give the same bytes, wherever the files lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from genescribe.bake.baker import GENES, PROTEINS, STATS, Baker
+from genescribe.bake.config import BakeJob
+from genescribe.bake.leakage import Sketch, leakage
+from genescribe.bake.stats import sum_stats
+from genescribe.data.shards import MANIFEST, SPLITS
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, read_json
+from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.fasta import Genome
+from genescribe.genome.model import Gene
+
+
+def bake_batch(
+    catalogue: str | Path, fasta: str | Path, job: BakeJob, seqids: Sequence[str], target: str | Path
+) -> dict[str, Any]:
+    """Bake some sequences of a genome into the folder `target`; return what its `stats.json` holds.
+
+    Parameters
+    ----------
+    catalogue, fasta
+        The genome's catalogue and sequences.
+    job
+        Windows, splits, masks. Sequences of the genome that are not in `seqids` are left to other batches.
+    seqids
+        Sequences of this batch. There may be none: the number of batches is fixed before the sequences are known.
+    target
+        Folder to write.
+
+    Raises
+    ------
+    InputError
+        A parameter or split that makes no sense, or a file that cannot be read.
+    """
+    genome = Genome.open(fasta)
+    baker = Baker(job, genome.lengths)
+    genes: dict[str, list[Gene]] = {seqid: [] for seqid in seqids}
+    for gene in Catalogue(catalogue).genes(seqids) if seqids else ():
+        genes[gene.seqid].append(gene)
+    with atomic_directory(target) as folder:
+        total = sum(genome.lengths[seqid] for seqid in seqids)
+        with baker.writing(folder), tqdm(total=total, unit="b", unit_scale=True, desc="bake", disable=None) as bar:
+            for seqid in seqids:
+                baker.add(seqid, genome.codes(seqid), genes[seqid])
+                bar.update(genome.lengths[seqid])
+        return baker.finish()
+
+
+def merge_stats(folders: Iterable[str | Path]) -> dict[str, Any]:
+    """Return the summed statistics of baked folders, of one genome or several.
+
+    Returns
+    -------
+    dict
+        As `stats.json`, and ``leakage``: homologous genes on different sides of the splits, over all the folders.
+
+    Raises
+    ------
+    InputError
+        A folder was not baked, or the label schemes differ.
+    """
+    stats: list[dict[str, Any]] = []
+    proteins: dict[str, list[tuple[str, Sketch]]] = {split: [] for split in SPLITS}
+    for folder in map(Path, folders):
+        try:
+            stats.append(read_json(folder / STATS))
+            for split, gene, words in _proteins(folder):
+                proteins[split].append((gene, words))
+        except FileNotFoundError as error:
+            raise InputError(
+                f"no {Path(error.filename).name}", where=folder, remedy="give a folder that bake wrote"
+            ) from None
+    return {**sum_stats(stats), "leakage": leakage(proteins)}
+
+
+def _proteins(folder: Path) -> Iterator[tuple[str, str, Sketch]]:
+    """Yield split, genome:gene and word hashes of a folder's proteins."""
+    index = read_json(folder / GENES)
+    genome = read_json(folder / MANIFEST)["job"]["genome"]
+    names = sorted(index)
+    words = np.load(folder / PROTEINS, allow_pickle=False)
+    for rows in np.split(words, np.flatnonzero(np.diff(words["gene"].astype(np.int64))) + 1):
+        if len(rows):
+            name = names[rows["gene"][0]]
+            yield index[name]["splits"][0], f"{genome}:{name}", rows["word"]

@@ -1,0 +1,41 @@
+"""Options of baking: how windows are cut, and what is asked of one genome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genescribe.bake.splits import Splits
+from genescribe.config import option
+
+
+@dataclass(frozen=True)
+class BakeConfig:
+    """How a genome becomes windows with labels."""
+
+    scheme: str = option("gencode", doc="label scheme")
+    window: int = option(10_000, doc="bases of a window", minimum=1)
+    overlap: int = option(500, doc="bases that neighbouring windows share", minimum=0)
+    other_strand: Literal["intergenic", "ignore"] = option(
+        "intergenic", doc="label of bases that only the other strand's genes hold"
+    )
+    noncoding: Literal["ignore", "intergenic"] = option("ignore", doc="label of genes without a coding transcript")
+    check_genes: bool = option(True, doc="mask genes whose sequence has no start, no stop or a stop in frame")
+    assembly_gap: int = option(50, doc="intergenic stretches of at least so many N are masked; 0: none", minimum=0)
+    empty_rate: float = option(
+        1.0, doc="share of the training windows without genes that is kept; others are always", minimum=0.0, maximum=1.0
+    )
+    windows_per_shard: int = option(2048, doc="windows of a shard", minimum=1)
+    seed: int = option(1, doc="seed of the choice among empty windows", minimum=0)
+
+
+@dataclass(frozen=True)
+class BakeJob:
+    """A genome to be baked."""
+
+    genome: str = option("genome", doc="name of the genome, part of every window's key")
+    bake: BakeConfig = option(default_factory=BakeConfig, doc="windows")
+    splits: Splits = option(default_factory=Splits, doc="which sequences or regions train, validate and test")
+    skip: list[str] = option(default_factory=list, doc="sequences left out")
+    mask_ends: int = option(0, doc="bases at both ends of each sequence that are not scored", minimum=0)
+    genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)

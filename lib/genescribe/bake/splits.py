@@ -1,0 +1,137 @@
+"""Which parts of a genome train, validate and test: by sequence, by region, or a whole species."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from genescribe.config import option
+from genescribe.data.shards import SPLITS
+from genescribe.errors import InputError
+
+EVERYTHING = "*"
+
+
+class Region(NamedTuple):
+    """A stretch of a sequence, 0-based half-open; an end of None is the sequence's end."""
+
+    seqid: str
+    start: int = 0
+    end: int | None = None
+
+    @classmethod
+    def parse(cls, text: str, lengths: Mapping[str, int] | None = None, *, where: str = "splits") -> Region:
+        """Read `seqid` or `seqid:start-end`, 1-based and closed, as people write it.
+
+        Parameters
+        ----------
+        text
+            A name may itself hold colons; the last one counts. Commas in the numbers are allowed.
+        lengths
+            Bases of each sequence: the region is checked, its end filled in, and a text that is a sequence's name
+            is that sequence.
+        where
+            For messages.
+
+        Raises
+        ------
+        InputError
+            No such sequence, an end before the start, a region past the sequence's end.
+
+        Examples
+        --------
+        >>> Region.parse("II:1-5,000")
+        Region(seqid='II', start=0, end=5000)
+        >>> Region.parse("2L:1-30", {"2L:1-30": 30})
+        Region(seqid='2L:1-30', start=0, end=30)
+        """
+        seqid, start, end = text, 0, None
+        name, colon, numbers = text.rpartition(":")
+        first, dash, last = numbers.replace(",", "").partition("-")
+        named = lengths is not None and text in lengths
+        if not named and name and colon and dash and first.isdecimal() and last.isdecimal():
+            seqid, start, end = name, int(first) - 1, int(last)
+            if start < 0 or end <= start:
+                raise InputError(
+                    f"region {text!r} ends before it starts or starts before 1",
+                    where=where,
+                    remedy="write seqid:start-end, counted from 1, both included",
+                )
+        if lengths is None:
+            return cls(seqid, start, end)
+        if seqid not in lengths:
+            known = ", ".join(list(lengths)[:8])
+            raise InputError(f"no sequence {seqid!r}", where=where, remedy=f"the genome has {known} ...")
+        if end is not None and end > lengths[seqid]:
+            raise InputError(
+                f"region {text!r} goes past the end of {seqid}",
+                where=where,
+                remedy=f"end it at {lengths[seqid]} or before",
+            )
+        return cls(seqid, start, lengths[seqid] if end is None else end)
+
+
+class SplitRegion(NamedTuple):
+    """A stretch of one sequence that belongs to a split, 0-based half-open."""
+
+    start: int
+    end: int
+    split: str
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Regions of a genome a split; "*" is every sequence that no split names. What is named nowhere is not used."""
+
+    train: list[str] = option(default_factory=list, doc="seqid, seqid:start-end, or * for all that is not named")
+    validation: list[str] = option(default_factory=list, doc="likewise")
+    test: list[str] = option(default_factory=list, doc="likewise")
+
+    def regions(self, lengths: Mapping[str, int], *, where: str = "splits") -> dict[str, list[SplitRegion]]:
+        """Return the regions of each sequence, ascending and disjoint; touching ones of a split are one.
+
+        Parameters
+        ----------
+        lengths
+            Sequences that may be used.
+
+        Raises
+        ------
+        InputError
+            A region that makes no sense, two that overlap, or "*" twice.
+        """
+        found: dict[str, list[SplitRegion]] = {}
+        rest: list[str] = []
+        for split in SPLITS:
+            for text in getattr(self, split):
+                if text == EVERYTHING:
+                    rest.append(split)
+                    continue
+                seqid, start, end = Region.parse(text, lengths, where=f"{where}.{split}")
+                assert end is not None
+                found.setdefault(seqid, []).append(SplitRegion(start, end, split))
+        if len(rest) > 1:
+            raise InputError(
+                f"{' and '.join(rest)} both take all that is not named", where=where, remedy="give * to one of them"
+            )
+        for split in rest:
+            for seqid, length in lengths.items():
+                found.setdefault(seqid, [SplitRegion(0, length, split)])
+        return {seqid: _joined(seqid, found[seqid], where) for seqid in lengths if seqid in found}
+
+
+def _joined(seqid: str, regions: list[SplitRegion], where: str) -> list[SplitRegion]:
+    joined: list[SplitRegion] = []
+    for region in sorted(regions):
+        if joined and region.start < joined[-1].end:
+            raise InputError(
+                f"{joined[-1].split} and {region.split} share bases of {seqid}",
+                where=where,
+                remedy="let the regions end before others begin",
+            )
+        if joined and region.start == joined[-1].end and region.split == joined[-1].split:
+            joined[-1] = joined[-1]._replace(end=region.end)
+        else:
+            joined.append(region)
+    return joined

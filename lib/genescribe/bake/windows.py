@@ -1,0 +1,145 @@
+"""Windows over a region, and the labels of a sequence's two strands."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.bake.config import BakeConfig
+from genescribe.genome.alphabet import Codes, N, reverse_complement, unmasked
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Gene, Interval, mirror
+from genescribe.segment.decode import validate_gene
+from genescribe.segment.labels import Encoded, LabelPolicy, ignore, representative
+from genescribe.segment.schemes import LabelScheme
+
+_LONGEST_NAME = 28
+
+
+class Tile(NamedTuple):
+    """A window of a region and the part of it that no other window counts, on the forward strand."""
+
+    start: int
+    end: int
+    core_start: int
+    core_end: int
+
+
+def tiles(start: int, end: int, window: int, overlap: int) -> list[Tile]:
+    """Return windows over ``[start, end)``: as long as asked, but for the last, each `overlap` into the next.
+
+    The cores meet in the middle of the overlaps.
+
+    Examples
+    --------
+    >>> tiles(0, 25, 10, 2)
+    [Tile(start=0, end=10, core_start=0, core_end=9), Tile(start=8, end=18, core_start=9, core_end=17), \
+Tile(start=16, end=25, core_start=17, core_end=25)]
+    """
+    step = window - overlap
+    # A window that would hold nothing but the overlap with the one before is not begun.
+    begins = range(start, max(start + 1, end - overlap), step)
+    last = begins[-1]
+    return [
+        Tile(
+            begin,
+            min(begin + window, end),
+            begin if begin == start else begin + overlap // 2,
+            end if begin == last else begin + step + overlap // 2,
+        )
+        for begin in begins
+    ]
+
+
+class Strand(NamedTuple):
+    """One strand of a sequence, 5' to 3', with its labels."""
+
+    strand: str
+    codes: Codes
+    genes: list[Gene]
+    encoded: Encoded
+
+
+def label_strands(
+    codes: Codes, genes: Sequence[Gene], scheme: LabelScheme, config: BakeConfig, code: GeneticCode, mask_ends: int
+) -> tuple[Strand, Strand]:
+    """Return both strands of a sequence, labelled and masked.
+
+    Parameters
+    ----------
+    codes
+        The forward strand.
+    genes
+        Those of the sequence, forward coordinates.
+    scheme, config, code, mask_ends
+        See `BakeJob`.
+    """
+    length = len(codes)
+    gaps = _long_gaps(codes, config.assembly_gap)
+    strands = []
+    for strand in "+-":
+        forward = strand == "+"
+        turned = [gene if forward else mirror(gene, length) for gene in genes if gene.strand == strand]
+        oriented = codes if forward else reverse_complement(codes)
+        doubtful = _doubtful(turned, oriented, code) if config.check_genes else {}
+        encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful)
+        hidden = list(gaps)
+        if config.other_strand == "ignore":
+            hidden += [(gene.start, gene.end) for gene in genes if gene.strand != strand and representative(gene)]
+        runs = ignore(encoded.runs, [_turn(span, length, forward) for span in hidden], over=scheme.background)
+        runs = ignore(runs, [(0, mask_ends), (length - mask_ends, length)])
+        strands.append(Strand(strand, oriented, turned, Encoded(runs, encoded.placed, encoded.problems)))
+    return strands[0], strands[1]
+
+
+def window_key(genome: str, seqid: str, tile: Tile, strand: str) -> str:
+    """Return a window's name: letters that a tar member and WebDataset take, unique in the genome.
+
+    Examples
+    --------
+    >>> window_key("yeast", "IV", Tile(9500, 19500, 9750, 19250), "-")
+    'yeast-IV-000009500-m'
+    """
+    names = [_safe(name) for name in (genome, seqid)]
+    return f"{names[0]}-{names[1]}-{tile.start:09d}-{'p' if strand == '+' else 'm'}"
+
+
+def chance(seed: int, key: str) -> float:
+    """Return a number in [0, 1) that depends on the seed and the window's name alone."""
+    digest = hashlib.sha256(f"{seed}\0{key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2.0**64
+
+
+def _safe(name: str) -> str:
+    """Return a name without dots and the like; a changed name gets a digest, so that it stays its own."""
+    safe = re.sub("[^A-Za-z0-9_]", "_", name)[:_LONGEST_NAME]
+    return safe if safe == name else f"{safe}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _turn(span: Interval, length: int, forward: bool) -> Interval:
+    return span if forward else (length - span[1], length - span[0])
+
+
+def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode) -> dict[str, str]:
+    """Return gene ID -> reason for the genes whose chosen isoform makes no protein."""
+    reasons: dict[str, str] = {}
+    for gene in genes:
+        transcript = representative(gene)
+        if transcript is not None and transcript.start >= 0 and transcript.end <= len(codes):
+            reason = validate_gene(transcript, codes, code)
+            if reason is not None:
+                reasons[gene.id] = reason
+    return reasons
+
+
+def _long_gaps(codes: Codes, shortest: int) -> list[Interval]:
+    """Return the stretches of at least `shortest` N."""
+    if not shortest:
+        return []
+    edges: NDArray[np.intp] = np.flatnonzero(np.diff(np.pad((unmasked(codes) == N).view(np.int8), 1)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= shortest]
