@@ -25,7 +25,7 @@ from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 
 PROGRAM = Path(__file__).with_name("toy_task.py")
-CONFIG = TrainConfig(max_steps=30, batch_size=8, lr=0.02, log_every=3, validate_every=7, checkpoint_steps=4)
+CONFIG = TrainConfig(max_steps=30, batch_size=8, lr=0.02, log_every=3, validate_epochs=1.5, checkpoint_steps=4)
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
@@ -173,7 +173,7 @@ def test_a_finished_run_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 def test_patience_ends_a_run_that_no_longer_gains(tmp_path: Path) -> None:
-    config = replace(CONFIG, max_steps=400, validate_every=2, patience=3, lr=0.0)
+    config = replace(CONFIG, max_steps=400, validate_epochs=0.4, patience=3, lr=0.0)
     train(ToyTask(), config, tmp_path)
     validated = [int(row["step"]) for row in rows(tmp_path) if row["split"] == "validation"]
     assert validated == [2, 4, 6, 8]

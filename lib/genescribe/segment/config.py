@@ -19,13 +19,12 @@ class SegmentModelConfig:
 
     scheme: str = option("gencode", doc=f"label scheme: {', '.join(sorted(SCHEMES))}")
     head: Literal["linear", "semicrf"] = option(
-        "semicrf", doc="linear: all durations geometric (a linear CRF); semicrf: explicit durations but between genes"
+        "semicrf",
+        doc="linear: durations of one parameter (a linear CRF); semicrf: tables of durations but between genes",
     )
-    max_duration: int = option(
-        300, doc="longest explicit duration of the semicrf head; longer ones are geometric", minimum=1
-    )
-    duration_knots: int = option(24, doc="parameters of a label's durations; 0: one a duration", minimum=0)
-    genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
+    max_duration: int = option(300, doc="longest duration in the tables; beyond, one parameter a label", minimum=1)
+    duration_knots: int = option(24, doc="parameters of a label's table; 0: one a duration", minimum=0)
+    genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)
     features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")
     feature_cap: int = option(1500, doc="bases to each side that the tracks of reading frames look at", minimum=3)
     softmask_dropout: float = option(
@@ -33,23 +32,21 @@ class SegmentModelConfig:
     )
     encoder: EncoderConfig = option(default_factory=EncoderConfig, doc="tracks to features of every base")
     content: Literal["log_softmax", "logits"] = option(
-        "log_softmax", doc="score of a base within a segment: log posterior of the label (at most 0), or any number"
+        "log_softmax", doc="score of a base in a segment: log posterior of the label, at most 0, or any number"
     )
     content_scale: float = option(
-        0.1,
-        doc="factor of the score of a base: neighbours say the same, so that their sum is overconfident",
-        minimum=0.0,
+        0.1, doc="factor of the score of a base: neighbours tell the same, so that their sum is too sure", minimum=0.0
     )
-    boundary_scores: bool = option(True, doc="the encoder also scores where segments of each label begin and end")
-    emission_clamp: float = option(
-        0.0, doc="largest score of a base or boundary before scaling; 0: no limit", minimum=0.0
-    )
-    crf_weight: float = option(1.0, doc="weight of the CRF's negative log likelihood", minimum=0.0)
-    base_weight: float = option(1.0, doc="weight of the cross-entropy of single bases", minimum=0.0)
+    boundary_scores: bool = option(True, doc="also score where segments of each label begin and end")
+    emission_clamp: float = option(0.0, doc="largest score of a base or boundary; 0: no limit", minimum=0.0)
+    crf_weight: float = option(1.0, doc="weight of the CRF's negative log likelihood a base", minimum=0.0)
+    base_weight: float = option(1.0, doc="weight of the cross-entropy of a base by itself", minimum=0.0)
     class_balance: float = option(
         0.5, doc="cross-entropy weighs a label by its share to the power of minus this", minimum=0.0, maximum=1.0
     )
-    crf_reg: float = option(0.0, doc="weight of the squared transition and duration scores", minimum=0.0)
-    backend: str = option("auto", doc="CRF kernel: auto, reference, blocked, native or triton")
-    tile: int = option(18_000, doc="bases that prediction takes from one window", minimum=1)
-    halo: int = option(2_250, doc="bases beside them that it also reads", minimum=0)
+    crf_reg: float = option(0.0, doc="weight of the mean square of transition and duration scores", minimum=0.0)
+    backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(
+        "auto", doc="CRF kernel; exact means reference, streaming means auto"
+    )
+    tile: int = option(18_000, doc="bases that prediction takes from a window", minimum=1)
+    halo: int = option(2_250, doc="bases to both sides of them that it also reads", minimum=0)

@@ -33,7 +33,7 @@ class TrainConfig:
     ema: float = option(
         0.0, doc="decay of the averaged weights that are validated and kept; 0: none", minimum=0.0, maximum=0.9999
     )
-    validate_every: int = option(0, doc="steps between validations; 0: once an epoch", minimum=0)
+    validate_epochs: float = option(1.0, doc="epochs between validations", minimum=0.001)
     patience: int = option(0, doc="validations without a better result before training stops; 0: never", minimum=0)
     log_every: int = option(10, doc="steps between rows of the log", minimum=1)
     checkpoint_steps: int = option(500, doc="most steps between checkpoints", minimum=1)

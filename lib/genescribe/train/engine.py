@@ -103,7 +103,7 @@ class _Run:
         if self.samples < 1:
             raise InputError("no training sample", where="data", remedy="give shards with a training split")
         self.total = total_steps(config, self.samples)
-        self.validate_every = config.validate_every or math.ceil(self.samples / config.batch_size)
+        self.validate_every = max(1, round(config.validate_epochs * self.samples / config.batch_size))
         reseed(config.seed, "weights")
         self.model = task.build().to(world.device)
         groups = parameter_groups(self.model, config.weight_decay, task.no_decay)

@@ -1,0 +1,82 @@
+"""The families of models. A further one is a folder of its own and a line here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from genescribe.errors import InputError
+from genescribe.files import read_json
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from genescribe.predict.genome import PredictorFactory
+    from genescribe.train.task import Task
+
+
+@dataclass(frozen=True)
+class Family:
+    """What the scripts and the workflow know of a family; the rest is imported when it is used.
+
+    Attributes
+    ----------
+    model_config, train_config
+        Dataclasses of its options.
+    task
+        Class made from (model options, folders of shards): a `genescribe.train.task.Task`.
+    predictor
+        Class made from (folder of a model, device): a `genescribe.predict.genome.PredictorFactory`.
+    """
+
+    model_config: type[Any]
+    train_config: type[Any]
+    task: str
+    predictor: str
+
+    def build_task(self, config: Any, folders: Sequence[str | Path]) -> Task:
+        """Return the family at work on the shards of some folders."""
+        return cast("Task", _load(self.task)(config, folders))
+
+
+FAMILIES = {
+    "segment": Family(
+        SegmentModelConfig,
+        TrainConfig,
+        task="genescribe.segment.task.SegmentTask",
+        predictor="genescribe.segment.predictor.SegmentPredictorFactory",
+    ),
+}
+
+
+def family(name: str, *, where: str = "family") -> Family:
+    """Return a family by its name, or raise `InputError`."""
+    if name not in FAMILIES:
+        raise InputError(f"no family is called {name!r}", where=where, remedy=f"known: {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[name]
+
+
+def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFactory:
+    """Return what annotates genomes with the model of a folder, whatever its family.
+
+    Raises
+    ------
+    InputError
+        The folder holds no model.
+    """
+    path = Path(model) / "config.json"
+    try:
+        name = read_json(path)["family"]
+    except FileNotFoundError:
+        raise InputError("no model here", where=model, remedy="give a folder with config.json") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError("not a model's configuration", where=path, remedy="train the model again") from None
+    return cast("PredictorFactory", _load(family(name, where=str(path)).predictor)(Path(model), device))
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)

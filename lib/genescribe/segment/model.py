@@ -1,0 +1,213 @@
+"""The segment model: tracks, encoder, scores of every base, and a CRF over them; one folder holds it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from genescribe.config import from_mapping, to_mapping
+from genescribe.crf.config import SemiCRFConfig
+from genescribe.errors import InputError
+from genescribe.files import read_json, write_json
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.features import Tracks
+from genescribe.segment.schemes import SCHEMES, LabelScheme
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FAMILY = "segment"
+
+
+class Scores(NamedTuple):
+    """What the encoder says of a batch, float32.
+
+    Attributes
+    ----------
+    content : (B, T, C)
+        Score of each base under each label.
+    begin, end : (B, T, C) or None
+        Score of a segment whose first (last) base is t.
+    logits : (B, T, C)
+        What `content` is made of: its softmax over labels is the posterior of a base by itself.
+    """
+
+    content: Tensor
+    begin: Tensor | None
+    end: Tensor | None
+    logits: Tensor
+
+    @property
+    def boundaries(self) -> dict[str, Tensor | None]:
+        """`begin` and `end` as the CRF's methods take them."""
+        return {"begin": self.begin, "end": self.end}
+
+
+class SegmentModel(nn.Module):
+    """Labels the bases of a strand, 5' to 3', in whole segments.
+
+    Parameters
+    ----------
+    config
+        All of the model; `genetic_code` must be set.
+    """
+
+    def __init__(self, config: SegmentModelConfig) -> None:
+        super().__init__()
+        self.config, self.scheme = config, scheme_of(config)
+        code = GeneticCode.from_table(config.genetic_code)
+        self.tracks = Tracks(config.features, code, config.feature_cap, config.softmask_dropout)
+        self.encoder = config.encoder.build(self.tracks.width)
+        for name in ("tile", "halo"):
+            if getattr(config, name) % config.encoder.fold:
+                raise InputError(
+                    f"{getattr(config, name)} is not a multiple of encoder.fold, {config.encoder.fold}",
+                    where=f"model.{name}",
+                    remedy="give a multiple: tiles then fold the same bases together wherever they begin",
+                )
+        self.parts = 3 if config.boundary_scores else 1
+        self.head = nn.Linear(self.encoder.width, self.parts * len(self.scheme.names))
+        self.crf = crf_config(config, self.scheme).build()
+
+    def scores(self, codes: Tensor, lengths: Tensor | None = None) -> Scores:
+        """Return the scores of every base.
+
+        Parameters
+        ----------
+        codes : (B, T) integer
+            As `genescribe.genome.alphabet` says; anything past a length.
+        lengths : (B,) int64 or None
+            Bases of each sequence; None: T for all.
+        """
+        if lengths is None:
+            lengths = torch.full((len(codes),), codes.shape[1], device=codes.device)
+        outputs = self.head(self.encoder(self.tracks(codes, lengths), lengths)).float()
+        # One tensor a part: kernels want their rows packed.
+        logits, *boundaries = (part.contiguous() for part in outputs.chunk(self.parts, dim=-1))
+        logits = self._clamped(logits)
+        content = logits.log_softmax(dim=-1) if self.config.content == "log_softmax" else logits
+        begin, end = (self._clamped(part) for part in boundaries) if boundaries else (None, None)
+        return Scores(self.config.content_scale * content, begin, end, logits)
+
+    def _clamped(self, scores: Tensor) -> Tensor:
+        limit = self.config.emission_clamp
+        return scores.clamp(-limit, limit) if limit else scores
+
+    def emissions(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the score of each base under each label, (B, T, C) float32; see `scores` for those of boundaries."""
+        return self.scores(codes, lengths).content
+
+    def penalty(self) -> Tensor:
+        """Return the mean square of the CRF's allowed transition and duration scores."""
+        table, _ = self.crf.durations()
+        transitions = self.crf.transition[~self.crf.transition_forbidden]
+        return torch.cat([transitions, table[table.isfinite()]]).square().mean()
+
+    def save(self, directory: str | Path) -> None:
+        """Write `config.json` and `model.safetensors` into an existing directory."""
+        directory = Path(directory)
+        write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(self.config)})
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, directory / WEIGHTS)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> SegmentModel:
+        """Return the model of a directory, in evaluation mode, on the CPU.
+
+        Raises
+        ------
+        InputError
+            A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
+        """
+        model = cls(read_config(directory))
+        path = Path(directory) / WEIGHTS
+        try:
+            weights = load_file(path)
+        except FileNotFoundError:
+            raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
+        except SafetensorError as error:
+            raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
+        problem = _mismatch(model.state_dict(), weights)
+        if problem:
+            raise InputError(problem, where=path, remedy=f"give the weights that belong to its {CONFIG}")
+        model.load_state_dict(weights)
+        return model.eval()
+
+
+def read_config(directory: str | Path) -> SegmentModelConfig:
+    """Return the configuration of a model's directory.
+
+    Raises
+    ------
+    InputError
+        It is missing, not JSON, of another family, or holds an unknown option.
+    """
+    path = Path(directory) / CONFIG
+    try:
+        stored: Any = read_json(path)
+    except FileNotFoundError:
+        raise InputError("no such file", where=path, remedy="give a folder that training wrote") from None
+    except ValueError as error:
+        raise InputError(f"not JSON ({error})", where=path, remedy="copy or train the model again") from None
+    if not isinstance(stored, dict) or stored.get("family") != FAMILY or stored.keys() != {"family", "model"}:
+        raise InputError("not the configuration of a segment model", where=path, remedy="give another folder")
+    return from_mapping(SegmentModelConfig, stored["model"], where=str(path), key="model")
+
+
+def scheme_of(config: SegmentModelConfig) -> LabelScheme:
+    """Return the label scheme, or raise `InputError` where there is none of that name."""
+    if config.scheme not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise InputError(f"no label scheme {config.scheme!r}", where="model.scheme", remedy=f"known: {known}")
+    return SCHEMES[config.scheme]
+
+
+def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:
+    """Return the head's options: the scheme's grammar, and durations as `head` says.
+
+    A label of the linear head, and intergenic space, has a geometric duration: one score a base. This is a linear
+    CRF whose runs are whole segments, so that both heads score boundaries and decode runs alike.
+    """
+    grammar, labels = scheme.grammar, range(len(scheme.names))
+    if config.head == "linear":
+        geometric = tuple(labels)
+        shortest, longest, open_ended = [1 for _ in labels], [1 for _ in labels], [True for _ in labels]
+    else:
+        limits = [int(limit) for limit in grammar.maximum]
+        geometric = (scheme.background,)
+        shortest = [int(limit) for limit in grammar.minimum]
+        longest = [
+            max(low, min(limit or config.max_duration, config.max_duration))
+            for low, limit in zip(shortest, limits, strict=True)
+        ]
+        open_ended = [limit == 0 for limit in limits]
+    pairs = tuple((p, c) for p in labels for c in labels if grammar.transitions[p, c])
+    return SemiCRFConfig(
+        labels=len(labels),
+        max_duration=tuple(longest),
+        min_duration=tuple(shortest),
+        open_ended=tuple(open_ended),
+        geometric=geometric,
+        allowed_transitions=pairs,
+        first_labels=tuple(c for c in labels if grammar.first[c]),
+        last_labels=tuple(c for c in labels if grammar.last[c]),
+        duration_knots=config.duration_knots or None,
+        backend=config.backend,
+    )
+
+
+def _mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str | None:
+    """Return what is wrong with stored weights, or None."""
+    for what, names in (("lacks", expected.keys() - found.keys()), ("has unknown", found.keys() - expected.keys())):
+        if names:
+            return f"{what} {', '.join(sorted(names)[:3])}"
+    for name, value in expected.items():
+        if value.shape != found[name].shape:
+            return f"{name} is {tuple(found[name].shape)}, not {tuple(value.shape)}"
+        if not bool(found[name].isfinite().all()):
+            return f"{name} is not finite"
+    return None

@@ -1,0 +1,211 @@
+"""Training the segment model: its data, its loss, and a validation that is quick to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genescribe.bake.stats import sum_stats
+from genescribe.config import to_mapping
+from genescribe.crf.statistics import RunStatistics
+from genescribe.data.batching import Batch, collate, ordered_batches, training_batches
+from genescribe.data.cursor import Cursor
+from genescribe.data.dataset import ShardDataset
+from genescribe.data.sample import IGNORE, Runs
+from genescribe.data.shards import MANIFEST
+from genescribe.errors import InputError
+from genescribe.evaluate.labels import confusion, position_f1, segment_counts, segments
+from genescribe.files import read_json
+from genescribe.kernels.potentials import Segmentation
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.labels import Kind
+from genescribe.segment.model import FAMILY, Scores, SegmentModel, scheme_of
+from genescribe.train.task import Counts, Loss
+
+_CODING = (Kind.START, Kind.CODING, Kind.STOP)
+
+
+class SegmentTask:
+    """The segment family at work on shards.
+
+    Parameters
+    ----------
+    config
+        The model.
+    folders
+        What bake wrote, one folder a batch of sequences.
+
+    Raises
+    ------
+    InputError
+        Shards of another label scheme, or of several genetic codes.
+    """
+
+    name = FAMILY
+    metrics = ("nll", "macro_f1", "cds_base_f1", "cds_segment_f1")
+    best = "cds_segment_f1"
+    no_decay = ("crf.",)
+
+    def __init__(self, config: SegmentModelConfig, folders: Sequence[str | Path]) -> None:
+        self.scheme = scheme_of(config)
+        self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
+        self.statistics = sum_stats(read_json(Path(folder) / "stats.json") for folder in folders)
+        if self.statistics["scheme"] != self.scheme.name:
+            raise InputError(
+                f"shards of the label scheme {self.statistics['scheme']!r}",
+                where=folders[0],
+                remedy=f"bake them with {self.scheme.name!r}, or set model.scheme",
+            )
+        self.config = replace(config, genetic_code=config.genetic_code or _genetic_code(folders))
+        coding = np.array([kind in _CODING for kind in self.scheme.kinds], dtype=np.int32)
+        self._coding = np.append(coding, np.int32(IGNORE))  # Its last entry serves the label IGNORE, -1.
+        self._weights = class_weights(self._train["bases"].values(), config.class_balance)
+
+    @property
+    def _train(self) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self.statistics["splits"]["train"])
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Return the model's options and digests of the shards."""
+        data = {"train": self.training.digest(), "windows": len(self.training)}
+        return {"model": to_mapping(self.config), "data": data}
+
+    def build(self) -> nn.Module:
+        """Return a model whose CRF knows the durations and transitions of the training annotation."""
+        model = SegmentModel(self.config)
+        model.crf.initialise_from_statistics(run_statistics(self._train, self.scheme.names))
+        return model
+
+    def samples(self) -> int:
+        """Return the number of training windows."""
+        return len(self.training)
+
+    def batches(self, cursor: Cursor) -> Iterator[Batch]:
+        """Yield training batches."""
+        return training_batches(self.training, cursor, collate)
+
+    def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[Batch]:
+        """Yield validation batches."""
+        return ordered_batches(self.validation, collate, size=size, rank=rank, world=world, workers=workers)
+
+    def to_device(self, batch: Batch, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        return batch.to(device)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+        """Return CRF and cross-entropy losses, summed over bases."""
+        assert isinstance(model, SegmentModel)
+        config, bases = self.config, batch.lengths.sum()
+        scores = model.scores(batch.codes, batch.lengths)
+        total = bases.new_zeros((), dtype=torch.float64)
+        if config.crf_weight:
+            total = total + config.crf_weight * self._nll(model, batch, scores).sum()
+        if config.base_weight:
+            weights = self._weights.to(scores.logits.device)
+            cross_entropy = nn.functional.cross_entropy(
+                scores.logits.flatten(0, 1), batch.labels().flatten(), weights, ignore_index=IGNORE, reduction="sum"
+            )
+            total = total + config.base_weight * cross_entropy
+        if config.crf_reg:
+            total = total + config.crf_reg * bases * model.penalty()
+        return Loss(total, bases)
+
+    @staticmethod
+    def _nll(model: SegmentModel, batch: Batch, scores: Scores) -> Tensor:
+        runs = [Segmentation(run[:, 0], run[:, 1]) for run in batch.runs]
+        return model.crf.loss(scores.content, runs, batch.lengths, **_edges(batch), **scores.boundaries)
+
+    def validate(self, model: nn.Module, batch: Batch) -> Counts:
+        """Return the sums of one batch: likelihood, bases by label, coding bases, coding segments."""
+        assert isinstance(model, SegmentModel)
+        scores = model.scores(batch.codes, batch.lengths)
+        paths = model.crf.decode(scores.content, batch.lengths, **_edges(batch), **scores.boundaries)
+        size = len(self.scheme.names)
+        bases, coding = np.zeros((size, size), dtype=np.int64), np.zeros((2, 2), dtype=np.int64)
+        exons = np.zeros(3, dtype=np.int64)
+        for row, (run, path) in enumerate(zip(batch.runs, paths, strict=True)):
+            truth = run.cpu().numpy().astype(np.int32)
+            predicted = torch.stack([path.ends, path.labels], dim=1).numpy().astype(np.int32)
+            bases += confusion(truth, predicted, size)
+            truth, predicted = self._as_coding(truth), self._as_coding(predicted)
+            coding += confusion(truth, predicted, 2)
+            cut = {"left_censored": bool(batch.left_censored[row]), "right_censored": bool(batch.right_censored[row])}
+            exons += segment_counts(segments(truth, **cut), segments(predicted, **cut), 2)[1]
+        values = {"bases": bases, "coding": coding, "exons": exons}
+        likelihood = torch.stack([self._nll(model, batch, scores).sum(), batch.lengths.sum().double()])
+        return {"likelihood": likelihood} | {name: torch.from_numpy(value) for name, value in values.items()}
+
+    def _as_coding(self, runs: Runs) -> Runs:
+        """Return the runs with label 1 where bases code, 0 where not; neighbours are merged by `segments`."""
+        return np.stack([runs[:, 0], self._coding[runs[:, 1]]], axis=1)
+
+    def summarise(self, counts: Counts) -> dict[str, float]:
+        """Return the metrics: nats a base, F1 over labels, over coding bases, and over exact coding segments."""
+        bases = counts["bases"].numpy().astype(np.int64)
+        (_, false_positive), (false_negative, right) = counts["coding"].tolist()
+        true, predicted, found = counts["exons"].tolist()
+        nll, length = counts["likelihood"].tolist()
+        return {
+            "nll": nll / max(length, 1.0),
+            "macro_f1": position_f1(bases, self.scheme.names)["macro"] or 0.0,
+            "cds_base_f1": _f1(right, right + false_negative, right + false_positive),
+            "cds_segment_f1": _f1(found, true, predicted),
+        }
+
+    def diagnose(self, model: nn.Module, batch: Batch) -> list[str]:
+        """Return lines about the scales of encoder and CRF on the first batch."""
+        return []
+
+    def compile(self, model: nn.Module) -> None:
+        """Compile the encoder; the recurrences of the CRF have kernels of their own."""
+        assert isinstance(model, SegmentModel)
+        model.encoder.compile(dynamic=True)
+
+    def save(self, model: nn.Module, directory: Path) -> None:
+        """Write the model."""
+        assert isinstance(model, SegmentModel)
+        model.save(directory)
+
+
+def class_weights(bases: Iterable[int], balance: float) -> Tensor:
+    """Return a weight a label: its share to the power of -`balance`, scaled to a mean of 1 over bases.
+
+    Examples
+    --------
+    >>> class_weights([900, 100], 0.5).tolist()
+    [0.75, 2.25]
+    """
+    counts = torch.tensor(list(bases), dtype=torch.float64)
+    shares = counts.clamp(min=1) / counts.clamp(min=1).sum()
+    weights = shares**-balance
+    return (weights / (weights * shares).sum()).float()
+
+
+def run_statistics(split: Mapping[str, Any], names: Sequence[str]) -> RunStatistics:
+    """Return what the CRF starts from, out of one split of `stats.json`."""
+    durations = tuple(dict(map(tuple, split["durations"][name])) for name in names)
+    first = torch.tensor([split["bases"][name] for name in names], dtype=torch.float64)
+    return RunStatistics(durations, torch.tensor([split["transitions"]], dtype=torch.float64), first)
+
+
+def _genetic_code(folders: Sequence[str | Path]) -> int:
+    """Return the genetic code of the genomes that were baked."""
+    found = {int(read_json(Path(folder) / MANIFEST)["job"]["genetic_code"]) for folder in folders}
+    if len(found) != 1:
+        codes = ", ".join(map(str, sorted(found)))
+        raise InputError(f"genomes of genetic codes {codes}", where="data", remedy="set model.genetic_code to one")
+    return found.pop()
+
+
+def _edges(batch: Batch) -> dict[str, Tensor]:
+    return {"left_censored": batch.left_censored, "right_censored": batch.right_censored}
+
+
+def _f1(found: float, true: float, predicted: float) -> float:
+    return 2 * found / (true + predicted) if true + predicted else 0.0

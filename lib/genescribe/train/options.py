@@ -1,0 +1,130 @@
+"""What a training run is asked to be: options from a file, from JSON text and from the command line, checked once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from genescribe.config import from_mapping, option
+from genescribe.errors import InputError
+from genescribe.families import family
+from genescribe.train.config import TrainConfig
+from genescribe.train.task import Task
+
+_BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
+    "--model": ("model.head", {"choices": ("linear", "semicrf"), "help": "head: linear CRF (K=1) or semi-Markov CRF"}),
+    "--encoder": ("model.encoder.kind", {"help": "bilstm or conv"}),
+    "--max-duration": ("model.max_duration", {"type": int, "help": "longest explicit duration, K"}),
+    "--hidden-dim": ("model.encoder.hidden_dim", {"type": int, "help": "width of the context"}),
+    "--num-layers": ("model.encoder.num_layers", {"type": int, "help": "layers of the context"}),
+    "--epochs": ("train.epochs", {"type": float, "help": "passes over the training windows"}),
+    "--batch-size": ("train.batch_size", {"type": int, "help": "windows a step, over all processes"}),
+    "--lr": ("train.lr", {"type": float, "help": "highest learning rate"}),
+    "--weight-decay": ("train.weight_decay", {"type": float, "help": "AdamW weight decay"}),
+    "--crf-reg": ("model.crf_reg", {"type": float, "help": "regularisation of the CRF's scores"}),
+    "--emission-clamp": ("model.emission_clamp", {"type": float, "help": "largest score of a base; 0: no limit"}),
+    "--backend": ("model.backend", {"help": "CRF kernel: auto, reference, blocked, native, triton, exact, streaming"}),
+    "--log-every": ("train.validate_epochs", {"type": float, "help": "epochs between validations"}),
+    "--device": ("train.device", {"help": "auto, cpu, cuda or cuda:N"}),
+    "--seed": ("train.seed", {"type": int, "help": "seed of weights, order and dropout"}),
+    "--num-workers": ("train.num_workers", {"type": int, "help": "processes that read data, a training process"}),
+}
+"""Option -> the key that it sets, and how argparse reads it. The Gencode segmentation benchmark's names."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """One training run."""
+
+    family: str = option("segment", doc="model family")
+    model: dict[str, Any] = option(default_factory=dict, doc="the family's model options")
+    train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
+
+    def build(self, folders: Sequence[Path], *, where: str) -> tuple[Task, TrainConfig]:
+        """Return the task on the shards of some folders, and how to train it; options are checked before any data."""
+        chosen = family(self.family, where=where)
+        model = from_mapping(chosen.model_config, self.model, where=where, key="model")
+        train = from_mapping(chosen.train_config, self.train, where=where, key="train")
+        return chosen.build_task(model, folders), train
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a run to a script's parser."""
+    parser.add_argument("--config", type=Path, help="YAML or JSON file with family, model and train")
+    parser.add_argument("--options", help="the same as JSON text; overrides the file")
+    single = parser.add_argument_group("single options, which override both")
+    for flag, (_, how) in _BENCHMARK.items():
+        single.add_argument(flag, dest=flag, default=argparse.SUPPRESS, **how)
+    single.add_argument("--no-triton", action="store_true", help="on a GPU: the PyTorch kernel, `blocked`")
+    several = parser.add_argument_group("several processes; or start the script with torchrun")
+    several.add_argument("--distributed", action="store_true", help="start --world-size processes on this machine")
+    several.add_argument("--world-size", type=int, default=1, help="number of processes")
+    several.add_argument("--nccl-ifname", help="network interface of NCCL")
+
+
+def read_options(arguments: argparse.Namespace) -> tuple[RunOptions, str]:
+    """Return the options of the command line and the name of their source, for messages.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be parsed, or an unknown key.
+    """
+    where = str(arguments.config or "options")
+    data: dict[str, Any] = {}
+    if arguments.config is not None:
+        data = _parsed(arguments.config.read_text(encoding="utf-8"), where)
+    if arguments.options is not None:
+        data = _overlaid(data, _parsed(arguments.options, "--options"))
+    for flag, (key, _) in _BENCHMARK.items():
+        if flag in vars(arguments):
+            value = vars(arguments)[flag]
+            for part in reversed(key.split(".")):
+                value = {part: value}
+            data = _overlaid(data, value)
+    if arguments.no_triton and torch.cuda.is_available():
+        data = _overlaid(data, {"model": {"backend": "blocked"}})
+    return from_mapping(RunOptions, data, where=where), where
+
+
+def start_processes(arguments: argparse.Namespace) -> None:
+    """Replace this process by torchrun where `--distributed` asks for it and torchrun has not started it already."""
+    if arguments.nccl_ifname:
+        os.environ["NCCL_SOCKET_IFNAME"] = arguments.nccl_ifname
+    if arguments.distributed and arguments.world_size > 1 and "WORLD_SIZE" not in os.environ:
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        os.execv(sys.executable, [*launcher, f"--nproc-per-node={arguments.world_size}", *sys.argv])
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise InputError(f"not YAML or JSON: {error.problem}", where=where, line=line, remedy="correct it") from None
+    if not isinstance(data, dict):
+        raise InputError("holds no options", where=where, remedy="write `family:`, `model:` and `train:`")
+    return data
+
+
+def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of both; `above` wins, mappings are merged.
+
+    Examples
+    --------
+    >>> _overlaid({"train": {"lr": 0.1, "seed": 1}}, {"train": {"seed": 2}})
+    {'train': {'lr': 0.1, 'seed': 2}}
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _overlaid(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged

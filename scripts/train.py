@@ -1,0 +1,28 @@
+"""Train a model on baked windows, alone or under torchrun; an interrupted run goes on where it stopped.
+
+Writes DIR/model (config.json, model.safetensors, provenance.json), DIR/log.csv and DIR/tensorboard.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe.cli import parser, run
+from genescribe.train.engine import train
+from genescribe.train.options import add_arguments, read_options, start_processes
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--data", type=Path, nargs="+", required=True, help="folders that bake wrote")
+    arguments.add_argument("--output", type=Path, required=True, help="folder of the run")
+    add_arguments(arguments)
+    args = arguments.parse_args()
+    start_processes(args)
+    options, where = read_options(args)
+    task, config = options.build(args.data, where=where)
+    train(task, config, args.output)
+
+
+if __name__ == "__main__":
+    run(main)
