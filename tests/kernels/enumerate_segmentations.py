@@ -23,6 +23,12 @@ def segmentations(n: int, labels: int) -> Iterator[Segmentation]:
             yield Segmentation(torch.tensor(ends), torch.tensor(chosen))
 
 
+def single_base_labels(p: Potentials) -> Tensor:
+    """Return which labels last one base only, (C,) bool."""
+    longer = (p.expanded().duration[1:] > -torch.inf).any(0) | (p.tail > -torch.inf)
+    return ~longer if p.arrive is None and p.depart is None else torch.zeros_like(longer)
+
+
 def one(p: Potentials, chain: int, copies: int = 1) -> Potentials:
     """Return the chain alone, cut to its length, repeated."""
     n = int(p.lengths[chain])

@@ -48,6 +48,10 @@ class Segments:
         """Which entries are segments, not padding, (B, S) bool."""
         return torch.arange(self.ends.shape[1], device=self.ends.device) < self.counts.unsqueeze(1)
 
+    def rows(self, index: Tensor) -> Segments:
+        """Return the chains `index`, (N,) int64 or (B,) bool."""
+        return Segments(self.ends[index], self.labels[index], self.counts[index])
+
     def per_base(self, length: int) -> Tensor:
         """Return the label of each base, (B, length); past a chain's end the label is 0."""
         base = torch.arange(length, device=self.ends.device).expand(len(self.ends), length).contiguous()
@@ -116,6 +120,28 @@ def terms(p: Potentials, segments: Segments) -> Terms:
     if p.whole is not None:
         edge = edge + _masked(p.whole.gather(1, labels), whole)
     return Terms(content, duration, begin + end, step, edge)
+
+
+def forbidden_by(p: Potentials, segments: Segments, chain: int) -> str:
+    """Return in words the first score of -inf on a chain's segmentation, or an empty string."""
+    parts = terms(p, segments)
+    labels, ends = segments.labels[chain].tolist(), segments.ends[chain].tolist()
+    starts = segments.starts[chain].tolist()
+    base = (parts.content[chain] == -torch.inf).nonzero()
+    if len(base):
+        t = int(base[0])
+        return f"label {int(segments.per_base(t + 1)[chain, t])} is forbidden at base {t}"
+    for i in range(int(segments.counts[chain])):
+        place = f"segment {i} [{starts[i]}, {ends[i]}) of label {labels[i]}"
+        if parts.duration[chain, i] == -torch.inf:
+            return f"{place}: a duration of {ends[i] - starts[i]} is forbidden"
+        if parts.transition[chain, i] == -torch.inf:
+            return f"{place}: the transition from label {labels[i - 1]} is forbidden there"
+        if parts.boundary[chain, i] == -torch.inf:
+            return f"{place}: its begin or end is forbidden there"
+        if parts.edge[chain, i] == -torch.inf:
+            return f"{place}: it may not be the first or last segment so"
+    return ""
 
 
 def duration_score(p: Potentials, k: Tensor, labels: Tensor) -> Tensor:

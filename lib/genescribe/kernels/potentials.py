@@ -48,6 +48,8 @@ from genescribe.errors import InputError
 class Potentials:
     """Scores of B chains of at most T bases, C labels, explicit durations 1..K, transition period P.
 
+    The fields may differ in floating type; every backend sums in float64.
+
     Attributes
     ----------
     content : (B, T, C)
@@ -143,7 +145,7 @@ class Potentials:
     def expanded(self) -> Potentials:
         """Return the same model without `explicit`: the tail stands in the rows of `duration` past it.
 
-        Differentiable. The duration table keeps its K rows, so a label's tail beyond K goes on unchanged.
+        Differentiable. The table keeps its K rows, in float64: a long tail loses digits in float32.
         """
         if self.explicit is None:
             return self
@@ -151,8 +153,15 @@ class Potentials:
         last = self.explicit.unsqueeze(0) - 1
         excess = (row - last).clamp(min=0)
         # Not `excess * tail` alone: 0 * -inf is NaN.
-        extra = torch.where(excess > 0, excess * self.tail, 0.0)
-        return replace(self, duration=self.duration.gather(0, torch.minimum(row, last)) + extra, explicit=None)
+        extra = torch.where(excess > 0, excess * self.tail.double(), 0.0)
+        last_row = self.duration.double().gather(0, torch.minimum(row, last))
+        return replace(self, duration=last_row + extra, explicit=None)
+
+    def rows(self, index: Tensor) -> Potentials:
+        """Return the chains `index`, (N,) int64 or (B,) bool; differentiable."""
+        batched = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "whole")
+        tensors = {name: getattr(self, name) for name in batched}
+        return replace(self, **{name: value[index] for name, value in tensors.items() if value is not None})
 
     def detach(self) -> Potentials:
         """Return the same scores outside the autograd graph."""

@@ -1,0 +1,100 @@
+"""The learned scores of durations: a table a label, whole or by knots, and a tail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.statistics import duration_shares
+
+
+class DurationTable(nn.Module):
+    """Scores of durations 1..K of C labels, and of each base beyond.
+
+    With knots, the rows between two of the log-spaced durations are linear in the logarithm of the duration: a table of
+    3,000 rows then has some twenty parameters a label, each seen by many segments.
+
+    Parameters
+    ----------
+    config
+        The head's configuration.
+    """
+
+    forbidden: Tensor
+    explicit: Tensor
+    tailless: Tensor
+    basis: Tensor
+
+    def __init__(self, config: SemiCRFConfig) -> None:
+        super().__init__()
+        C = config.labels
+        self.config = config
+        explicit = torch.tensor([config.explicit(c) for c in range(C)])
+        shortest = torch.tensor([config.shortest(c) for c in range(C)])
+        self.rows = int(explicit.max())
+        row = torch.arange(1, self.rows + 1).unsqueeze(1)
+        self.register_buffer("explicit", explicit, persistent=False)
+        self.register_buffer("forbidden", (row < shortest) | (row > explicit), persistent=False)
+        self.register_buffer("tailless", torch.tensor([not config.has_tail(c) for c in range(C)]), persistent=False)
+        self.register_buffer("basis", _basis(self.rows, config.duration_knots), persistent=False)
+        size = self.basis.shape[1] if self.basis.numel() else self.rows
+        self.score = nn.Parameter(torch.randn(size, C) * config.init_scale)
+        # A tail as long as the table: exp(-1 / K) a base.
+        self.decay = nn.Parameter(_inverse_softplus(1 / explicit.double()).float())
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """Return the duration table (K, C) and the tail (C,), -inf where forbidden."""
+        tail = -nn.functional.softplus(self.decay)
+        return (
+            self.table().masked_fill(self.forbidden, -torch.inf),
+            tail.masked_fill(self.tailless, -torch.inf),
+        )
+
+    def table(self) -> Tensor:
+        """Return the scores of all rows, (K, C), forbidden or not."""
+        return self.basis @ self.score if self.basis.numel() else self.score
+
+    def roughness(self) -> Tensor:
+        """Return the sum of squared second differences over allowed rows, divided by the labels."""
+        allowed = ~self.forbidden
+        inner = allowed[2:] & allowed[1:-1] & allowed[:-2]
+        bend = self.table().diff(n=2, dim=0) if self.rows > 2 else self.score.new_zeros(inner.shape)
+        return (bend.square() * inner).sum() / self.config.labels
+
+    @torch.no_grad()
+    def initialise(self, durations: Sequence[Mapping[int, int]], pseudocount: float) -> None:
+        """Set the scores to the smoothed log shares of counted durations, ``durations[c][k]``."""
+        table = torch.zeros(self.rows, self.config.labels, dtype=torch.float64)
+        for c in range(self.config.labels):
+            if self.config.single_base(c):
+                continue
+            low, high = self.config.shortest(c), int(self.explicit[c])
+            log_share, tail = duration_shares(durations[c], low, high, not bool(self.tailless[c]), pseudocount)
+            table[low - 1 : high, c] = log_share
+            # Rows that are not used take the nearest used score, so that knots fit the used ones.
+            table[: low - 1, c], table[high:, c] = log_share[0], log_share[-1]
+            self.decay[c] = _inverse_softplus(torch.tensor(-tail, dtype=torch.float64))
+        fitted = torch.linalg.lstsq(self.basis.double(), table).solution if self.basis.numel() else table
+        self.score.copy_(fitted)
+
+
+def _basis(rows: int, knots: int | None) -> Tensor:
+    """Return the hat functions of log-spaced knots at durations 1..rows, (rows, knots); empty for a whole table."""
+    if knots is None or rows <= knots:
+        return torch.empty(0)
+    log = torch.arange(1, rows + 1).double().log()
+    spaced = torch.logspace(0, log[-1].item(), knots, base=torch.e, dtype=torch.float64).round()
+    places = torch.unique_consecutive(spaced).log()
+    right = torch.searchsorted(places, log).clamp(1, len(places) - 1)
+    share = (log - places[right - 1]) / (places[right] - places[right - 1])
+    basis = torch.zeros(rows, len(places), dtype=torch.float64)
+    basis.scatter_(1, right.unsqueeze(1), share.unsqueeze(1))
+    basis.scatter_(1, right.unsqueeze(1) - 1, 1 - share.unsqueeze(1))
+    return basis.float()
+
+
+def _inverse_softplus(x: Tensor) -> Tensor:
+    return x + torch.log(-torch.expm1(-x))

@@ -1,0 +1,203 @@
+"""The semi-Markov CRF head: scores a base from an encoder in, loss, segments and posteriors out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genescribe.crf.censored import censored
+from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.durations import DurationTable
+from genescribe.crf.inference import Marginals, marginals, segment_marginals
+from genescribe.crf.likelihood import negative_log_likelihood
+from genescribe.crf.runs import Labelling, batch_runs, merge_single_bases
+from genescribe.crf.statistics import RunStatistics
+from genescribe.errors import InputError
+from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf import viterbi
+
+
+class SemiCRF(nn.Module):
+    """A linear-chain or semi-Markov CRF over the bases of a sequence.
+
+    The model is that of `genescribe.kernels.potentials`: emissions are `content`; transition, duration, tail, start
+    and final are learned here, and with censoring the scores of being inside a label at a cut edge. The tail is
+    -softplus of its parameter, so that sums over unseen durations are finite.
+
+    Parameters
+    ----------
+    config
+        Labels, durations and what is forbidden.
+
+    Examples
+    --------
+    >>> crf = SemiCRF(SemiCRFConfig(labels=2, max_duration=4))
+    >>> emissions, lengths = torch.zeros(1, 6, 2), torch.tensor([6])
+    >>> loss = crf.loss(emissions, [[[2, 0], [6, 1]]], lengths)
+    >>> bool(loss > 0), crf.decode(emissions, lengths)[0].length
+    (True, 6)
+    """
+
+    transition_forbidden: Tensor
+    first_forbidden: Tensor
+    last_forbidden: Tensor
+    single: Tensor
+
+    def __init__(self, config: SemiCRFConfig) -> None:
+        super().__init__()
+        self.config = config
+        C, P = config.labels, config.period
+        self.transition = nn.Parameter(torch.randn(P, C, C) * config.init_scale)
+        self.start = nn.Parameter(torch.randn(C) * config.init_scale)
+        self.final = nn.Parameter(torch.randn(C) * config.init_scale)
+        self.durations = DurationTable(config)
+        if config.censoring:
+            self.entering = nn.Parameter(torch.zeros(C))
+            self.leaving = nn.Parameter(torch.zeros(C))
+        # What the configuration says is rebuilt with it, not stored beside it.
+        allowed = torch.tensor([[config.allows(p, c) for c in range(C)] for p in range(C)])
+        forbidden = (~allowed).repeat(P, 1, 1)
+        for phase, source, destination in config.forbidden_phases:
+            forbidden[phase, source, destination] = True
+        self.register_buffer("transition_forbidden", forbidden, persistent=False)
+        self.register_buffer("first_forbidden", _outside(config.first_labels, C), persistent=False)
+        self.register_buffer("last_forbidden", _outside(config.last_labels, C), persistent=False)
+        self.register_buffer("single", torch.tensor([config.single_base(c) for c in range(C)]), persistent=False)
+
+    def potentials(
+        self,
+        emissions: Tensor,
+        lengths: Tensor,
+        left_censored: Tensor | None = None,
+        right_censored: Tensor | None = None,
+        begin: Tensor | None = None,
+        end: Tensor | None = None,
+        phase_offset: Tensor | None = None,
+    ) -> Potentials:
+        """Return the scores of a batch.
+
+        Parameters
+        ----------
+        emissions : (B, T, C)
+            Score of each base under each label, any floating type; -inf forbids.
+        lengths : (B,)
+            Bases of each chain, 1..T.
+        left_censored, right_censored : (B,) bool or None
+            The first (last) segment may go on beyond the window; read where the configuration has `censoring`.
+        begin, end : (B, T, C) or None
+            Score of a segment whose first (last) base is t.
+        phase_offset : (B,) or None
+            Position of each chain's first base modulo 3; read with period 3.
+        """
+        # Half precision is for the encoder; scores are summed over whole chains.
+        with torch.autocast(emissions.device.type, enabled=False):
+            table, tail = self.durations()
+            p = Potentials(
+                content=_at_least_float32(emissions),
+                lengths=lengths,
+                transition=self.transition.masked_fill(self.transition_forbidden, -torch.inf),
+                duration=table,
+                tail=tail,
+                start=self.start.masked_fill(self.first_forbidden, -torch.inf),
+                final=self.final.masked_fill(self.last_forbidden, -torch.inf),
+                begin=None if begin is None else _at_least_float32(begin),
+                end=None if end is None else _at_least_float32(end),
+                phase_offset=phase_offset if self.config.period == 3 else None,
+                explicit=self.durations.explicit,
+            )
+            if self.config.censoring:
+                p = censored(p, left_censored, right_censored, self.entering, self.leaving)
+            return p
+
+    def loss(self, emissions: Tensor, runs: Sequence[Labelling], lengths: Tensor, **given: Any) -> Tensor:
+        """Return the negative log likelihood of each chain, (B,) float64, never below 0.
+
+        Parameters
+        ----------
+        emissions, lengths
+            As in `potentials`.
+        runs
+            Runs (end, label) of each chain, as (n, 2) arrays or `Segmentation`; label -1: not known, summed over.
+        **given
+            The other arguments of `potentials`.
+
+        Raises
+        ------
+        InputError
+            Runs that do not cover the chain, or that the model forbids.
+        """
+        p = self.potentials(emissions, lengths, **given)
+        with torch.autocast(emissions.device.type, enabled=False):
+            return negative_log_likelihood(
+                p, batch_runs(runs, lengths, self.config.labels), self.single, self.config.backend
+            )
+
+    def regularisation(self) -> Tensor:
+        """Return what the configuration adds to the loss: the roughness of the duration table, times `smoothness`."""
+        return self.config.smoothness * self.durations.roughness()
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, lengths: Tensor, **given: Any) -> list[Segmentation]:
+        """Return the best segmentation of each chain, as runs: single bases of one label are joined.
+
+        Raises
+        ------
+        InputError
+            A chain of which every segmentation is forbidden.
+        """
+        _, paths = viterbi(self.potentials(emissions, lengths, **given), self.config.backend)
+        for i, path in enumerate(paths):
+            if len(path.ends) == 0:
+                raise InputError(
+                    "every segmentation is forbidden", where=f"chain {i}", remedy="allow more labels or durations"
+                )
+        return [merge_single_bases(path, self.single) for path in paths]
+
+    def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
+        """Return the posterior of every base, boundary and transition."""
+        return marginals(self.potentials(emissions, lengths, **given), self.config.backend)
+
+    @torch.no_grad()
+    def segment_marginals(
+        self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **given: Any
+    ) -> list[Tensor]:
+        """Return the posterior probability of each segment of decoded paths, a (n,) tensor a chain."""
+        runs = batch_runs(paths, lengths, self.config.labels)
+        return segment_marginals(self.potentials(emissions, lengths, **given), runs, self.single, self.config.backend)
+
+    def initialise_from_statistics(self, statistics: RunStatistics, pseudocount: float = 1.0) -> None:
+        """Set durations, transitions, start and final to smoothed log shares of counted runs.
+
+        A model that starts there needs to learn emissions only, and learns them far better.
+        """
+        C = self.config.labels
+        if statistics.transitions.shape[-1] != C:
+            raise InputError("counts of other labels", where="statistics", remedy=f"count runs of {C} labels")
+        with torch.no_grad():
+            shares = statistics.log_transitions(self.transition_forbidden, pseudocount)
+            self.transition.copy_(shares)
+            self.start.copy_(statistics.log_shares(statistics.first, self.first_forbidden, pseudocount))
+            # In a chain of counted length the last label needs no score of its own.
+            self.final.zero_()
+            if self.config.censoring:
+                # At a random place, a label is met in proportion to its segments times the survival of its duration.
+                nothing = torch.zeros_like(self.first_forbidden)
+                self.entering.copy_(statistics.log_shares(statistics.segments, nothing, pseudocount))
+                self.leaving.zero_()
+            self.durations.initialise(statistics.durations, pseudocount)
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"labels={self.config.labels}, max_duration={self.durations.rows}, period={self.config.period}"
+
+
+def _outside(labels: tuple[int, ...] | None, C: int) -> Tensor:
+    """Return which labels are not listed, (C,) bool; None lists all."""
+    return torch.tensor([labels is not None and c not in labels for c in range(C)])
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()

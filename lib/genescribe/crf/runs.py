@@ -1,0 +1,79 @@
+"""Runs of labels, as shards and people hold them, and the segments that a chain is made of.
+
+The two differ in labels that last one base only (the linear CRF): a run of five bases is five segments there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genescribe.crf.score import Segments
+from genescribe.data.sample import IGNORE, Runs
+from genescribe.errors import InputError
+from genescribe.kernels.potentials import Segmentation
+
+Labelling = Runs | Segmentation
+"""Runs (end, label) of one chain as an (n, 2) array, or as a `Segmentation`; label `IGNORE` where nothing is known."""
+
+
+def as_segmentation(runs: Labelling, length: int, labels: int, *, chain: int = 0) -> Segmentation:
+    """Return the runs as a `Segmentation`, checked.
+
+    Raises
+    ------
+    InputError
+        Runs that are empty, do not cover the chain, or have an unknown label.
+    """
+    if isinstance(runs, Segmentation):
+        ends, names = runs.ends.cpu().long(), runs.labels.cpu().long()
+    else:
+        array = torch.as_tensor(np.asarray(runs)).long().reshape(-1, 2)
+        ends, names = array[:, 0], array[:, 1]
+    covered = int(ends[-1]) if len(ends) else 0
+    problem = None
+    if covered != length:
+        problem = f"the runs end at {covered}, the chain at {length}"
+    elif bool((ends.diff(prepend=ends.new_zeros(1)) <= 0).any()):
+        problem = "a run is empty or the runs are out of order"
+    elif int(names.min()) < IGNORE or int(names.max()) >= labels:
+        problem = f"a label outside 0..{labels - 1} (and {IGNORE} for ignored)"
+    if problem is not None:
+        raise InputError(problem, where=f"runs of chain {chain}", remedy="give the runs that cover the chain")
+    return Segmentation(ends, names)
+
+
+def batch_runs(runs: Sequence[Labelling], lengths: Tensor, labels: int) -> Segments:
+    """Return the checked runs of a batch as padded tensors on the device of `lengths`."""
+    if len(runs) != len(lengths):
+        raise InputError(f"{len(runs)} chains of runs", where="runs", remedy=f"give {len(lengths)}, one a chain")
+    pairs = enumerate(zip(runs, lengths.tolist(), strict=True))
+    return Segments.of([as_segmentation(r, n, labels, chain=i) for i, (r, n) in pairs], lengths.device)
+
+
+def split_single_bases(runs: Segments, single: Tensor | None) -> Segments:
+    """Return the segments of known runs: those of labels in `single`, (C,) bool, become single bases."""
+    if single is None or not bool(single.any()):
+        return runs
+    durations = runs.ends - runs.starts
+    alone = single[runs.labels.clamp(min=0)] & runs.real
+    pieces = torch.where(alone, durations, 1) * runs.real
+    split = []
+    for i in range(len(runs.counts)):
+        steps = torch.where(alone[i], 1, durations[i]).repeat_interleave(pieces[i])
+        split.append(Segmentation(steps.cumsum(0), runs.labels[i].repeat_interleave(pieces[i])))
+    return Segments.of(split, runs.ends.device)
+
+
+def merge_single_bases(path: Segmentation, single: Tensor) -> Segmentation:
+    """Return the runs of a path: neighbours of one label are joined where the label is in `single`, (C,) bool."""
+    labels = path.labels
+    if len(labels) < 2:
+        return path
+    joined = (labels[1:] == labels[:-1]) & single.to(labels.device)[labels[1:]]
+    kept = torch.cat([~joined, joined.new_ones(1)])
+    return replace(path, ends=path.ends[kept], labels=labels[kept])
