@@ -14,7 +14,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
 
 if TYPE_CHECKING:
-    from genescribe.predict.genome import PredictorFactory
+    from genescribe.predict.strand import PredictorFactory
     from genescribe.train.task import Task
 
 
@@ -29,7 +29,7 @@ class Family:
     task
         Class made from (model options, folders of shards): a `genescribe.train.task.Task`.
     predictor
-        Class made from (folder of a model, device): a `genescribe.predict.genome.PredictorFactory`.
+        Class made from (folder of a model, device): a `genescribe.predict.strand.PredictorFactory`.
     """
 
     model_config: type[Any]

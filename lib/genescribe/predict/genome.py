@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,7 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.reconcile import Candidate, name_genes, resolve_overlaps, to_forward
-from genescribe.predict.strand import Reject, StrandPrediction, StrandPredictor
-
-PredictorFactory = Callable[[], StrandPredictor]
-"""Loads the model; called once a worker. Must be picklable."""
+from genescribe.predict.strand import PredictorFactory, Reject, StrandPrediction
 
 
 @dataclass(frozen=True, slots=True)

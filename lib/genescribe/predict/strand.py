@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from genescribe.genome.alphabet import Codes
+from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Transcript
 
 
@@ -56,5 +57,15 @@ class StrandPredictor(Protocol):
     def predict_strand(self, codes: Codes) -> StrandPrediction:
         """Return the genes on `codes`, the whole strand 5' to 3'."""
 
+
+class PredictorFactory(Protocol):
+    """A model's folder: it travels to the workers, each of which loads the model once. Must be picklable."""
+
+    def __call__(self) -> StrandPredictor:
+        """Load the model."""
+
+    def genetic_code(self) -> GeneticCode:
+        """Return the code that its coding sequences are read with."""
+
     def provenance(self) -> dict[str, Any]:
-        """Return what goes into the header of the GFF3: the model's name, digest and version."""
+        """Return what stands in the header of its GFF3: which model, which digest."""

@@ -6,7 +6,6 @@ The Snakefile asks this object and nothing else, so that its rules stay declarat
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 from pathlib import Path
@@ -79,8 +78,10 @@ class Layout:
         spec = self.config.genomes[name].simulate
         assert spec is not None
         return shlex.join(
-            ["--parameters", spec.parameters, "--total-bases", str(spec.bases), "--sequences", str(spec.sequences)]
-            + ["--seed", str(spec.seed), "--durations", spec.durations]
+            [
+                *("--parameters", spec.parameters, "--total-bases", str(spec.bases)),
+                *("--sequences", str(spec.sequences), "--seed", str(spec.seed), "--durations", spec.durations),
+            ]
         )
 
     # -- bake and train ------------------------------------------------------------------------------------------
@@ -203,9 +204,7 @@ class Layout:
         for key, remedy in (("genome", "genome=my.fa"), ("model", "model=models/NAME")):
             value = getattr(section, key)
             if value is None:
-                raise InputError(
-                    f"`annotate.{key}` is not set", where="configuration", remedy=f"add --config {remedy}"
-                )
+                raise InputError(f"`annotate.{key}` is not set", where="configuration", remedy=f"add --config {remedy}")
             if not Path(value).exists():
                 raise InputError("no such file or folder", where=value, remedy=f"correct {key}= in --config")
         return [f"{self._annotate_folder()}/whole"]
@@ -220,7 +219,7 @@ class Layout:
         return shlex.join([*self._predict_options(threads), *(["--seqids", ",".join(regions)] if regions else [])])
 
     def _annotate_folder(self) -> str:
-        name = Path(os.path.basename(str(self.config.annotate.genome)).removesuffix(".gz")).stem
+        name = Path(Path(str(self.config.annotate.genome)).name.removesuffix(".gz")).stem
         return f"{self.config.results}/annotate/{name.replace('.', '_')}"
 
     def _predict_options(self, threads: int) -> list[str]:
