@@ -22,8 +22,9 @@ from genescribe.data.shards import MANIFEST, ShardWriter
 from genescribe.errors import InputError
 from genescribe.files import sha256, write_json
 from genescribe.genome.alphabet import Codes
+from genescribe.genome.catalogue_tables import Rejected
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.model import Gene
+from genescribe.genome.model import Gene, Interval
 from genescribe.segment.decode import coding_codes
 from genescribe.segment.labels import cut
 from genescribe.segment.schemes import SCHEMES, LabelScheme
@@ -71,21 +72,22 @@ class Baker:
         self.folder, self.writer = folder, ShardWriter(folder, self.config.windows_per_shard)
         return self.writer
 
-    def add(self, seqid: str, codes: Codes, genes: Sequence[Gene]) -> None:
-        """Bake a sequence with all its genes."""
-        digests = {"sequence": hashlib.sha256(codes.tobytes()), "genes": hashlib.sha256(repr(genes).encode())}
-        self.inputs[seqid] = {name: digest.hexdigest() for name, digest in digests.items()}
+    def add(self, seqid: str, codes: Codes, genes: Sequence[Gene], rejected: Sequence[Rejected] = ()) -> None:
+        """Bake a sequence with all its genes; mask those that the catalogue rejected."""
+        digests = {"sequence": codes.tobytes(), "genes": repr(genes).encode(), "rejected": repr(rejected).encode()}
+        self.inputs[seqid] = {name: hashlib.sha256(data).hexdigest() for name, data in digests.items()}
         for gene in genes:
-            self.index[gene.id] = {
-                "seqid": seqid,
-                "strand": gene.strand,
-                "start": gene.start,
-                "end": gene.end,
-                "splits": [],
-                "windows": [],
-                "reason": None,
-            }
-        strands = label_strands(codes, genes, self.scheme, self.config, self.code, self.job.mask_ends)
+            self._enter(gene.id, seqid, gene.strand, gene.start, gene.end)
+        unknown: list[tuple[str, Interval]] = []
+        for item in rejected:
+            if item.gene is None or item.gene in self.index or item.start is None or item.end is None:
+                continue
+            unknown.append((item.strand or ".", (item.start, item.end)))
+            self._enter(item.gene, seqid, item.strand, item.start, item.end, f"catalogue: {item.reason}")
+            self.stats.rejected[f"catalogue: {item.reason}"] += 1
+        strands = label_strands(
+            codes, genes, self.scheme, self.config, self.code, mask_ends=self.job.mask_ends, unknown=unknown
+        )
         for strand in strands:
             for problem in strand.encoded.problems:
                 self.index[problem.gene_id]["reason"] = problem.reason
@@ -94,6 +96,12 @@ class Baker:
                 self._add_region(seqid, region, strand)
         for strand in strands:
             self._account(strand)
+
+    def _enter(
+        self, gene: str, seqid: str, strand: str | None, start: int, end: int, reason: str | None = None
+    ) -> None:
+        place = {"seqid": seqid, "strand": strand, "start": start, "end": end}
+        self.index[gene] = {**place, "splits": [], "windows": [], "reason": reason}
 
     def _add_region(self, seqid: str, region: SplitRegion, strand: Strand) -> None:
         length, runs = len(strand.codes), strand.encoded.runs

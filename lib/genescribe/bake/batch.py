@@ -27,6 +27,7 @@ from genescribe.data.shards import MANIFEST, SPLITS
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json
 from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.catalogue_tables import Rejected
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 
@@ -55,15 +56,34 @@ def bake_batch(
     genome = Genome.open(fasta)
     baker = Baker(job, genome.lengths)
     genes: dict[str, list[Gene]] = {seqid: [] for seqid in seqids}
-    for gene in Catalogue(catalogue).genes(seqids) if seqids else ():
+    rejected: dict[str, list[Rejected]] = {seqid: [] for seqid in seqids}
+    contents = Catalogue(catalogue)
+    _check_match(contents, genome, job)
+    for gene in contents.genes(seqids):
         genes[gene.seqid].append(gene)
+    for item in contents.rejected():
+        if item.seqid in rejected:
+            rejected[item.seqid].append(item)
     with atomic_directory(target) as folder:
         total = sum(genome.lengths[seqid] for seqid in seqids)
         with baker.writing(folder), tqdm(total=total, unit="b", unit_scale=True, desc="bake", disable=None) as bar:
             for seqid in seqids:
-                baker.add(seqid, genome.codes(seqid), genes[seqid])
+                baker.add(seqid, genome.codes(seqid), genes[seqid], rejected[seqid])
                 bar.update(genome.lengths[seqid])
         return baker.finish()
+
+
+def _check_match(catalogue: Catalogue, genome: Genome, job: BakeJob) -> None:
+    if catalogue.sequences() != genome.lengths:
+        raise InputError(
+            "the catalogue is of another genome", where=catalogue.path, remedy="build it from this FASTA file"
+        )
+    if catalogue.genetic_code.number != job.genetic_code:
+        raise InputError(
+            f"the catalogue was checked with genetic code {catalogue.genetic_code.number}, not {job.genetic_code}",
+            where=catalogue.path,
+            remedy="give both the same",
+        )
 
 
 def merge_stats(folders: Iterable[str | Path]) -> dict[str, Any]:

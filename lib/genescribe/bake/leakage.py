@@ -66,7 +66,8 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
     names = [name for genes in proteins.values() for name, _ in genes]
     sketches = [words for genes in proteins.values() for _, words in genes]
     sizes = np.array([len(words) for words in sketches], dtype=np.int64)
-    shared = _shared_words(sketches, np.unique(splits, return_inverse=True)[1] if splits else np.zeros(0, dtype=int))
+    order = list(proteins)
+    shared = _shared_words(sketches, np.array([order.index(split) for split in splits], dtype=np.intp))
     found = []
     for (left, right), count in shared.items():
         share = count / min(sizes[left], sizes[right])
@@ -89,13 +90,13 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
 
 def _shared_words(sketches: Sequence[Sketch], sides: NDArray[np.intp]) -> dict[tuple[int, int], int]:
     """Return the number of words in common of each pair of proteins on different sides that share any."""
-    if not sketches:
+    words = np.concatenate(sketches) if sketches else np.zeros(0, dtype=np.uint64)
+    if not len(words):
         return {}
-    words = np.concatenate(sketches)
     owners = np.repeat(np.arange(len(sketches)), [len(words) for words in sketches])
     order = np.argsort(words, kind="stable")
     words, owners = words[order], owners[order]
-    edges = np.flatnonzero(np.append(True, words[1:] != words[:-1])) if len(words) else np.zeros(0, dtype=int)
+    edges = np.flatnonzero(np.append(True, words[1:] != words[:-1]))
     counts: dict[tuple[int, int], int] = {}
     for start, end in zip(edges.tolist(), [*edges[1:].tolist(), len(words)], strict=True):
         if not 1 < end - start <= CROWD:

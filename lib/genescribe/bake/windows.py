@@ -66,7 +66,14 @@ class Strand(NamedTuple):
 
 
 def label_strands(
-    codes: Codes, genes: Sequence[Gene], scheme: LabelScheme, config: BakeConfig, code: GeneticCode, mask_ends: int
+    codes: Codes,
+    genes: Sequence[Gene],
+    scheme: LabelScheme,
+    config: BakeConfig,
+    code: GeneticCode,
+    *,
+    mask_ends: int = 0,
+    unknown: Sequence[tuple[str, Interval]] = (),
 ) -> tuple[Strand, Strand]:
     """Return both strands of a sequence, labelled and masked.
 
@@ -78,6 +85,8 @@ def label_strands(
         Those of the sequence, forward coordinates.
     scheme, config, code, mask_ends
         See `BakeJob`.
+    unknown
+        Strand and place of annotation that could not be read: masked, but where a gene has labels.
     """
     length = len(codes)
     gaps = _long_gaps(codes, config.assembly_gap)
@@ -86,9 +95,9 @@ def label_strands(
         forward = strand == "+"
         turned = [gene if forward else mirror(gene, length) for gene in genes if gene.strand == strand]
         oriented = codes if forward else reverse_complement(codes)
-        doubtful = _doubtful(turned, oriented, code) if config.check_genes else {}
+        doubtful = _doubtful(turned, oriented, code, config)
         encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful)
-        hidden = list(gaps)
+        hidden = [*gaps, *(span for sign, span in unknown if sign in (strand, ".", "?"))]
         if config.other_strand == "ignore":
             hidden += [(gene.start, gene.end) for gene in genes if gene.strand != strand and representative(gene)]
         runs = ignore(encoded.runs, [_turn(span, length, forward) for span in hidden], over=scheme.background)
@@ -125,15 +134,17 @@ def _turn(span: Interval, length: int, forward: bool) -> Interval:
     return span if forward else (length - span[1], length - span[0])
 
 
-def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode) -> dict[str, str]:
-    """Return gene ID -> reason for the genes whose chosen isoform makes no protein."""
+def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode, config: BakeConfig) -> dict[str, str]:
+    """Return gene ID -> reason for the genes whose chosen isoform has no likely introns or makes no protein."""
     reasons: dict[str, str] = {}
     for gene in genes:
         transcript = representative(gene)
-        if transcript is not None and transcript.start >= 0 and transcript.end <= len(codes):
-            reason = validate_gene(transcript, codes, code)
-            if reason is not None:
-                reasons[gene.id] = reason
+        if transcript is None or transcript.start < 0 or transcript.end > len(codes):
+            continue
+        if any(end - start < config.shortest_intron for start, end in transcript.introns):
+            reasons[gene.id] = "intron too short"
+        elif config.check_genes and (reason := validate_gene(transcript, codes, code)):
+            reasons[gene.id] = reason
     return reasons
 
 
