@@ -63,7 +63,7 @@ def test_probability_of_a_segment(p: Potentials) -> None:
     for b in range(len(p.lengths)):
         every = enumerate_chain(p, b)
         contents = [set(segments_of(path)) for path in every.paths]
-        for path in every.paths[:: max(1, len(every.paths) // 40)]:
+        for path in every.paths[:: max(1, len(every.paths) // 12)]:
             runs = merge_single_bases(path, single)
             got = segment_marginals(p.rows(torch.tensor([b])), Segments.of([runs]), single)[0]
             for i, (s, t, c) in enumerate(segments_of(runs)):

@@ -3,11 +3,12 @@
 A backend is a module with
 
 * ``supports(p) -> str | None``: None where it takes the input on this machine, else the reason why not;
-* ``log_partition(p) -> (B,) float64``, differentiable in every floating field of `Potentials`;
-* ``viterbi(p) -> ((B,) float64, list[Segmentation])``;
+* any of the tasks ``log_partition(p) -> (B,) float64``, differentiable in every floating field of `Potentials`,
+  ``viterbi(p) -> ((B,) float64, list[Segmentation])`` and ``messages(p) -> Messages``;
+* if it likes, ``working_bytes(p) -> int``, and ``READS_EXPLICIT = True`` where it reads `Potentials.explicit` itself
+  (else it is given `Potentials.expanded`).
 
-and, if it likes, ``messages(p) -> Messages``, ``working_bytes(p) -> int`` and ``READS_EXPLICIT = True`` (it reads
-`Potentials.explicit` itself; else it is given `Potentials.expanded`).
+The reference does all tasks, and so serves where the backend asked for lacks one.
 """
 
 from __future__ import annotations
@@ -71,40 +72,44 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
     InputError
         Scores that make no sense, an unknown backend, or one that does not take this input.
     """
-    module, p = _chosen(p, backend)
+    module, p = _chosen(p, backend, "log_partition")
     result: Tensor = module.log_partition(p)
     return result
 
 
 def viterbi(p: Potentials, backend: str = "auto") -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation (empty where the score is -inf)."""
-    module, p = _chosen(p, backend)
+    module, p = _chosen(p, backend, "viterbi")
     result: tuple[Tensor, list[Segmentation]] = module.viterbi(p)
     return result
 
 
 def messages(p: Potentials, backend: str = "auto") -> Messages:
-    """Return the log-sums at every boundary; the reference computes them where the backend does not offer them."""
-    module, p = _chosen(p, backend)
-    if not hasattr(module, "messages"):
-        module, p = _load("reference"), p.expanded()
+    """Return the log-sums at every boundary."""
+    module, p = _chosen(p, backend, "messages")
     result: Messages = module.messages(p)
     return result
 
 
-def choose_backend(p: Potentials, backend: str = "auto") -> str:
-    """Return the backend's name: the one asked for, or with ``auto`` the first of the device's list that takes `p`."""
+def choose_backend(p: Potentials, backend: str = "auto", task: str = "log_partition") -> str:
+    """Return the backend's name: the one asked for, or with ``auto`` the first of the device's list that takes `p`.
+
+    Raises
+    ------
+    InputError
+        An unknown backend, or one that does not take this input.
+    """
     name = ALIASES.get(backend, backend)
     if name == "auto":
         device = "cuda" if p.content.device.type == "cuda" else "cpu"
-        return next(name for name in PREFERENCE[device] if _refusal(name, p) is None)
+        return next(name for name in PREFERENCE[device] if _refusal(name, p) is None and hasattr(_load(name), task))
     if name not in BACKENDS:
         known = ", ".join(["auto", *BACKENDS, *ALIASES])
         raise InputError(f"unknown backend {backend!r}", where="backend", remedy=f"give one of {known}")
     reason = _refusal(name, p)
     if reason is not None:
         raise InputError(f"backend {name!r} does not take this input: {reason}", where="backend", remedy="give auto")
-    return name
+    return name if hasattr(_load(name), task) else "reference"
 
 
 def memory_estimate(p: Potentials, backend: str = "auto") -> MemoryEstimate:
@@ -115,8 +120,8 @@ def memory_estimate(p: Potentials, backend: str = "auto") -> MemoryEstimate:
     return MemoryEstimate(edge_tensor=4 * B * T * K * C * C, used=int(used))
 
 
-def _chosen(p: Potentials, backend: str) -> tuple[ModuleType, Potentials]:
-    name = choose_backend(p, backend)
+def _chosen(p: Potentials, backend: str, task: str) -> tuple[ModuleType, Potentials]:
+    name = choose_backend(p, backend, task)
     module = _load(name)
     _, T, K, C = p.shape
     # One line a class of shapes: lengths differ from batch to batch and would fill the log.

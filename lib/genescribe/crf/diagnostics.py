@@ -1,0 +1,125 @@
+"""What to look at before a long run: the scales of what the head adds up, and values that are no numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from genescribe.errors import InputError
+from genescribe.files import atomic_path
+from genescribe.kernels.potentials import Potentials
+
+TENFOLD = 10.0
+"""Parts whose scales differ by more than this hardly hear each other in training."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Statistics of one part of the model over its finite values.
+
+    Attributes
+    ----------
+    name
+        The part.
+    mean, spread, low, high
+        Mean, root mean square deviation, minimum and maximum.
+    forbidden
+        Share of values that are -inf.
+    """
+
+    name: str
+    mean: float
+    spread: float
+    low: float
+    high: float
+    forbidden: float
+
+    def __str__(self) -> str:
+        forbidden = f", {self.forbidden:.0%} forbidden" if self.forbidden else ""
+        return (
+            f"{self.name}: mean {self.mean:.3g}, spread {self.spread:.3g}, "
+            f"range {self.low:.3g} to {self.high:.3g}{forbidden}"
+        )
+
+
+def scales(p: Potentials, encoder: Tensor | None = None) -> list[Scale]:
+    """Return the statistics of encoder output, emissions, boundary scores, transitions and durations.
+
+    Emissions count as deviations from their base's mean over labels, since a constant a base changes nothing.
+
+    Parameters
+    ----------
+    p
+        The scores of a batch.
+    encoder : (B, T, D) or None
+        What the emissions were made from.
+    """
+    inside = torch.arange(p.shape[1], device=p.lengths.device) < p.lengths.unsqueeze(1)
+    content = p.content.detach()[inside]
+    allowed = content > -torch.inf
+    mean = torch.where(allowed, content, 0.0).sum(1, keepdim=True) / allowed.sum(1, keepdim=True).clamp(min=1)
+    parts: dict[str, Tensor | None] = {
+        "encoder output": None if encoder is None else encoder.detach()[inside],
+        "emissions": content - mean,
+        "begin scores": None if p.begin is None else p.begin.detach()[inside],
+        "end scores": None if p.end is None else p.end.detach()[inside],
+        "transitions": p.transition.detach(),
+        "durations": p.duration.detach(),
+    }
+    return [_scale(name, values) for name, values in parts.items() if values is not None]
+
+
+def first_batch_report(p: Potentials, encoder: Tensor | None = None) -> list[str]:
+    """Return `scales` as lines, and a warning for each part that exceeds another tenfold."""
+    found = scales(p, encoder)
+    lines = [str(scale) for scale in found]
+    spread = sorted((scale for scale in found if scale.spread > 0), key=lambda scale: scale.spread)
+    for small in spread:
+        large = spread[-1]
+        if large.spread > TENFOLD * small.spread:
+            ratio = large.spread / small.spread
+            lines.append(f"warning: the scale of {large.name} is {ratio:.0f} times that of {small.name}")
+    return lines
+
+
+def check_finite(values: Mapping[str, Tensor | None], batch: object, path: str | Path) -> None:
+    """Stop the run where a value is NaN or +inf (-inf forbids, and is allowed), with the batch saved.
+
+    Parameters
+    ----------
+    values
+        What to check, by name.
+    batch
+        What to save, as `torch.save` takes it.
+    path
+        Where to save it.
+
+    Raises
+    ------
+    InputError
+        Naming the value and the file.
+    """
+    for name, value in values.items():
+        if value is None or bool((value < torch.inf).all()):
+            continue
+        with atomic_path(path) as temporary:
+            torch.save(batch, temporary)
+        bad = int((~(value < torch.inf)).sum())
+        raise InputError(
+            f"{bad} of {value.numel()} values of {name} are NaN or +inf; the batch is saved here",
+            where=path,
+            remedy="lower the learning rate, clip gradients, or clamp the emissions",
+        )
+
+
+def _scale(name: str, values: Tensor) -> Scale:
+    finite = values[values > -torch.inf].double()
+    if not len(finite):
+        return Scale(name, 0.0, 0.0, 0.0, 0.0, 1.0)
+    low, high = (float(x) for x in finite.aminmax())
+    forbidden = 1 - len(finite) / values.numel()
+    return Scale(name, float(finite.mean()), float(finite.std(correction=0)), low, high, forbidden)

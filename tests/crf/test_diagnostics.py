@@ -1,0 +1,56 @@
+"""Scales of the first batch, and what happens to values that are no numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from random_potentials import random_potentials
+
+from genescribe.crf.diagnostics import check_finite, first_batch_report, scales
+from genescribe.errors import InputError
+
+
+def test_scales_are_those_of_the_finite_values() -> None:
+    p = random_potentials(2, 400, 30, 4, scale=2.0, forbidden=0.2, seed=1)
+    found = {scale.name: scale for scale in scales(p, torch.randn(2, 400, 8) * 3)}
+    assert found["durations"].spread == pytest.approx(2, rel=0.2)
+    assert found["durations"].forbidden == pytest.approx(0.2, abs=0.1)
+    assert found["encoder output"].spread == pytest.approx(3, rel=0.05)
+    assert found["durations"].low >= float(p.duration[p.duration > -torch.inf].min())
+
+
+def test_a_shift_of_a_base_is_no_scale() -> None:
+    p = random_potentials(1, 100, 5, 3)
+    shifted = replace(p, content=p.content + 1000 * torch.randn(1, 100, 1, dtype=torch.float64))
+    a, b = ({scale.name: scale for scale in scales(x)}["emissions"].spread for x in (p, shifted))
+    assert a == pytest.approx(b)
+
+
+def test_a_tenfold_scale_is_warned_of() -> None:
+    p = random_potentials(1, 200, 20, 3)
+    assert not any("warning" in line for line in first_batch_report(p))
+    lines = first_batch_report(replace(p, content=p.content * 100))
+    warnings = [line for line in lines if line.startswith("warning")]
+    assert len(warnings) == 2
+    assert all("the scale of emissions is" in line for line in warnings)
+
+
+def test_padding_is_not_looked_at() -> None:
+    p = random_potentials(2, 50, 5, 3, seed=4)
+    past = torch.arange(50) >= p.lengths.unsqueeze(1)
+    noisy = replace(p, content=p.content.masked_fill(past.unsqueeze(2), 1e9))
+    assert scales(p) == scales(noisy)
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_values_that_are_no_numbers_stop_the_run_with_the_batch_saved(tmp_path: Path, bad: float) -> None:
+    path = tmp_path / "batch.pt"
+    fine = torch.tensor([0.0, -torch.inf])
+    check_finite({"emissions": fine, "begin": None}, {"codes": fine}, path)
+    assert not path.exists()
+    with pytest.raises(InputError, match=r"batch\.pt: 1 of 2 values of emissions are NaN or \+inf"):
+        check_finite({"emissions": torch.tensor([0.0, bad])}, {"codes": torch.arange(3)}, path)
+    assert torch.equal(torch.load(path)["codes"], torch.arange(3))

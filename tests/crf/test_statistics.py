@@ -1,0 +1,82 @@
+"""Counting runs, and the log shares made from the counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from genescribe.crf.censored import survival_tables
+from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.durations import DurationTable
+from genescribe.crf.statistics import RunStatistics, duration_shares
+from genescribe.kernels.potentials import Potentials
+
+
+def test_only_whole_runs_are_counted() -> None:
+    chains = [np.array([[3, 0], [7, 1], [12, 0], [20, -1], [25, 1], [30, 0]])]
+    cut = RunStatistics.count(chains, 2)
+    assert [dict(d) for d in cut.durations] == [{}, {4: 1}]
+    whole = RunStatistics.count(chains, 2, whole_edges=True)
+    assert [dict(d) for d in whole.durations] == [{3: 1, 5: 1}, {4: 1}]
+    assert cut.transitions[0].tolist() == [[0, 1], [2, 0]]
+    assert cut.first.tolist() == [1, 0]
+    phased = RunStatistics.count(chains, 2, period=3)
+    assert phased.transitions[:, 1, 0].tolist() == [0, 2, 0] == [0, cut.transitions[0, 1, 0], 0]
+
+
+@pytest.mark.parametrize("tail", [True, False])
+@pytest.mark.parametrize(("low", "high"), [(1, 40), (5, 5), (3, 200)])
+def test_shares_sum_to_one(low: int, high: int, tail: bool) -> None:
+    generator = np.random.default_rng(1)
+    counts = {int(k): 1 for k in generator.geometric(0.03, 500) + low}
+    share, slope = duration_shares(counts, low, high, tail, 1.0)
+    K = torch.full((high, 1), -torch.inf, dtype=torch.float64)
+    K[low - 1 :, 0] = share
+    zero = torch.zeros(1)
+    slopes = torch.tensor([slope if tail else -torch.inf], dtype=torch.float64)
+    p = Potentials(torch.zeros(1, 1, 1), torch.tensor([1]), zero.view(1, 1, 1), K, slopes, zero, zero)
+    survival, _ = survival_tables(p, 1)
+    assert float(survival[0, 0].exp()) == pytest.approx(1.0)
+
+
+def test_the_mean_of_a_tail_is_that_of_the_longer_runs() -> None:
+    counts = dict.fromkeys(range(1, 2001), 1)
+    share, slope = duration_shares(counts, 1, 100, True, 1e-9)
+    assert float(share.exp().sum()) == pytest.approx(0.05, rel=0.05)
+    assert -1 / slope == pytest.approx(950, rel=0.05)
+
+
+def test_exact_durations_stay_exact() -> None:
+    share, _ = duration_shares({4: 300}, 1, 8, False, 1.0)
+    assert float(share[3].exp()) > 0.99
+
+
+def test_without_data_the_prior_decides() -> None:
+    share, slope = duration_shares({}, 1, 50, True, 1.0)
+    assert bool(torch.isfinite(share).all()) and slope < 0
+
+
+def test_knots_keep_a_smooth_table() -> None:
+    table = DurationTable(SemiCRFConfig(labels=1, max_duration=1000, duration_knots=24))
+    assert table.score.shape[0] < 25
+    counts = {int(k): 1 for k in np.random.default_rng(0).lognormal(5, 0.5, 2000)}
+    table.initialise([counts], 1.0)
+    fitted, _ = table()
+    share, _ = duration_shares(counts, 1, 1000, True, 1.0)
+    weight = share.exp()
+    error = (weight * (fitted[:, 0].detach().double() - share).abs()).sum() / weight.sum()
+    assert float(error) < 0.2
+
+
+def test_roughness_sees_bends_only() -> None:
+    table = DurationTable(SemiCRFConfig(labels=2, max_duration=(9, 5)))
+    with torch.no_grad():
+        table.score.copy_(torch.arange(9.0).unsqueeze(1) * torch.tensor([0.3, -0.2]))
+    assert table.roughness().item() == pytest.approx(0, abs=1e-10)
+    with torch.no_grad():
+        table.score[7, 1] = 100  # beyond the label's own table
+    assert table.roughness().item() == pytest.approx(0, abs=1e-10)
+    with torch.no_grad():
+        table.score[3, 0] += 1
+    assert table.roughness().item() == pytest.approx((1 + 4 + 1) / 2, rel=1e-5)
