@@ -10,9 +10,11 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from genescribe.errors import InputError
 from genescribe.genome.fasta import read_blocks
@@ -101,7 +103,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
         )
     connection.execute(_ROWS)
     connection.execute("DROP TABLE lines")
-    (count,) = _one(connection, "SELECT count(*) FROM rows")
+    (count,) = one(connection, "SELECT count(*) FROM rows")
     if not count:
         raise InputError("no annotation row", where=path, remedy="give a GFF3 or GTF file with genes")
     if lengths is None:
@@ -110,33 +112,37 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
             CAST(NULL AS BIGINT) AS length FROM rows WHERE seqid IS NOT NULL GROUP BY seqid ORDER BY number"""
         )
     else:
-        load_sequences(connection, lengths)
+        put_arrays(
+            connection,
+            "genome_sequences",
+            number=np.arange(len(lengths)),
+            seqid=np.array(list(lengths), dtype=object),
+            length=np.array(list(lengths.values()), dtype=np.int64),
+        )
+        connection.execute("CREATE TABLE sequences AS SELECT * FROM genome_sequences ORDER BY number")
         _check_places(connection)
-    (gtf,) = _one(
+    (gtf,) = one(
         connection,
         """SELECT bool_or(regexp_matches(attributes, '(^|;)\\s*(gene|transcript)_id\\s+"?[^=\\s]')) FROM rows""",
     )
     return bool(gtf)
 
 
-def load_sequences(connection: duckdb.DuckDBPyConnection, lengths: Mapping[str, int]) -> None:
-    """Fill the table `sequences` in the genome's order."""
-    columns = {  # noqa: F841 - DuckDB finds it by its name
-        "number": np.arange(len(lengths)),
-        "seqid": np.array(list(lengths), dtype=object),
-        "length": np.array(list(lengths.values()), dtype=np.int64),
-    }
-    connection.execute("CREATE TABLE sequences AS SELECT * FROM columns ORDER BY number")
+def put_arrays(connection: duckdb.DuckDBPyConnection, table: str, **columns: NDArray[Any]) -> None:
+    """Make the temporary table `table` from arrays of one length."""
+    connection.register("arrays", columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM arrays")
+    connection.unregister("arrays")
 
 
 def raise_first_problem(connection: duckdb.DuckDBPyConnection, path: str | Path, table: str) -> None:
     """Raise `InputError` for the first row of `table` (line, problem, detail) that makes the whole file unusable."""
     codes = ", ".join(f"'{code}'" for code in REMEDIES)
-    found = connection.execute(
+    line, code, detail, count = one(
+        connection,
         f"""SELECT first(line ORDER BY line), first(problem ORDER BY line), first(detail ORDER BY line), count(*)
-        FROM {table} WHERE problem IN ({codes})"""
-    ).fetchone()
-    line, code, detail, count = found or (None, "", "", 0)
+        FROM {table} WHERE problem IN ({codes})""",
+    )
     if count:
         more = f" (and {count - 1} more such rows)" if count > 1 else ""
         raise InputError(f"{detail}{more}", where=path, line=line, remedy=REMEDIES[code])
@@ -209,7 +215,7 @@ def _unreadable(path: Path, what: str, line: int) -> InputError:
     return InputError(what, where=path, line=line, remedy="save the annotation as UTF-8 text")
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[object, ...]:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return tuple(row)
+def one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Return the first row of a query."""
+    # All rows are fetched, because an unfinished result blocks the connection.
+    return tuple(connection.execute(query).fetchall()[0])

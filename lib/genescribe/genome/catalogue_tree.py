@@ -12,7 +12,8 @@ import duckdb
 from genescribe.genome.catalogue_features import PARTS
 from genescribe.genome.catalogue_rows import raise_first_problem
 
-# Besides rows of their own, transcripts are genes that hold exons or CDS directly, and CDS without any parent.
+# Besides rows of their own, transcripts are genes that hold CDS directly (or exons, and no transcript: NCBI repeats the
+# exons of some RNA genes below the gene), and CDS without any parent.
 _TRANSCRIPTS = f"""
 CREATE TEMP TABLE edges AS
 SELECT line, id, class, unnest(parents) AS parent FROM features WHERE class NOT IN ('gene', 'ignored');
@@ -27,7 +28,10 @@ SELECT id, line, seqid, start, "end", score, strand, type, attributes, parents, 
 WHERE class = 'transcript' OR (class = 'other' AND id IN (SELECT transcript FROM part_of))
 UNION ALL
 SELECT id, line, seqid, start, "end", NULL, strand, 'transcript', attributes, [id], true FROM features
-WHERE class = 'gene' AND id IN (SELECT transcript FROM part_of)
+WHERE class = 'gene' AND id IN (
+    SELECT p.transcript FROM part_of p JOIN features f USING (line) WHERE f.class = 'cds'
+        OR p.transcript NOT IN (SELECT unnest(parents) FROM features WHERE class = 'transcript')
+)
 UNION ALL
 SELECT id, min(line), first(seqid ORDER BY line), min(start), max("end"), NULL, first(strand ORDER BY line),
     'mRNA', first(attributes ORDER BY line), [], true
@@ -71,7 +75,8 @@ SELECT line, 'no_parent', type || ' belongs to no transcript' FROM features
 WHERE class IN {PARTS} AND len(parents) = 0 AND (class <> 'cds' OR id IS NULL) AND problem IS NULL
 UNION ALL
 SELECT line, 'missing_parent', 'parent ' || first(parent) || ' is no transcript or gene of this file'
-FROM edges WHERE class IN {PARTS} GROUP BY line HAVING NOT bool_or(parent IN (SELECT id FROM tx))
+FROM edges WHERE class IN {PARTS} GROUP BY line
+HAVING NOT bool_or(parent IN (SELECT id FROM tx UNION SELECT id FROM features WHERE class = 'gene'))
 UNION ALL
 SELECT line, 'missing_parent', 'parent ' || first(parent) || ' is not in this file'
 FROM edges WHERE class = 'transcript' GROUP BY line
@@ -245,7 +250,7 @@ def _kept(*, gtf: bool) -> str:
     return f"""
     CREATE TEMP TABLE kept AS
     SELECT *, CASE {rank} WHEN longest THEN 1 ELSE 0 END AS rank FROM (
-        SELECT id, gene, line, strand, score, type,
+        SELECT id, {_plain("id")} AS plain, gene, line, seqid, strand, score, type,
             {_first(("biotype", "transcript_biotype", "transcript_type"), gtf=gtf)} AS biotype,
             {attribute("tag", gtf=gtf)} AS tags, {attribute("longest", gtf=gtf)} = '1' AS longest
         FROM tx JOIN gene_of USING (id) WHERE id NOT IN (SELECT transcript FROM bad)

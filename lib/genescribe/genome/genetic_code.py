@@ -151,7 +151,8 @@ def codon_numbers(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where((bases == N).any(axis=1), np.uint8(AMBIGUOUS), numbers)
 
 
-def _codon_set(codons: frozenset[str]) -> NDArray[np.bool_]:
+def codon_set(codons: frozenset[str]) -> NDArray[np.bool_]:
+    """Return a lookup by codon number, (65,) bool: whether it is one of `codons`."""
     member = np.zeros(AMBIGUOUS + 1, dtype=bool)
     for codon in codons:
         member[codon_numbers(encode(codon))] = True
@@ -217,8 +218,8 @@ class GeneticCode:
             starts,
             stops,
             amino_acids=amino_acids,
-            is_start=_codon_set(starts),
-            is_stop=_codon_set(stops),
+            is_start=codon_set(starts),
+            is_stop=codon_set(stops),
             always_stop=amino_acids == ord("*"),
         )
 

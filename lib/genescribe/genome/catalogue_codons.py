@@ -1,0 +1,175 @@
+"""Coding sequences of a catalogue read from the genome, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.genome.alphabet import Codes, N, unmasked
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_numbers
+
+_CHUNK_BASES = 1 << 21
+
+
+class CodingEnds(NamedTuple):
+    """First codon, last codon and what lies between, for some coding sequences; arrays of one length.
+
+    Attributes
+    ----------
+    first, last : uint8
+        Codon numbers; the last is `AMBIGUOUS` where bases are left over behind it.
+    internal_stops, ambiguous : int64
+        Codons before the last that are stops; codons with an N.
+    leftover : int64
+        Bases behind the last whole codon.
+    """
+
+    first: NDArray[np.uint8]
+    last: NDArray[np.uint8]
+    internal_stops: NDArray[np.int64]
+    ambiguous: NDArray[np.int64]
+    leftover: NDArray[np.int64]
+
+
+def spliced(
+    codes: Codes, starts: NDArray[np.int64], ends: NDArray[np.int64], reverse: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Return the bases of intervals one after the other, each read on its strand, without softmasking.
+
+    Parameters
+    ----------
+    codes : (n,)
+        A sequence's base codes.
+    starts, ends, reverse : (k,)
+        Intervals in reading order, and whether each lies on the reverse strand.
+
+    Examples
+    --------
+    >>> from genescribe.genome.alphabet import decode, encode
+    >>> decode(spliced(encode("AACCgt"), np.array([4, 0]), np.array([6, 2]), np.array([True, True])))
+    'ACTT'
+    """
+    lengths = ends - starts
+    before = np.cumsum(lengths) - lengths
+    inside = np.arange(lengths.sum()) - np.repeat(before, lengths)
+    backwards = np.repeat(reverse, lengths)
+    bases = unmasked(
+        codes[np.where(backwards, np.repeat(ends - 1, lengths) - inside, np.repeat(starts, lengths) + inside)]
+    )
+    return np.where(backwards & (bases != N), np.uint8(3) - bases, bases)
+
+
+def coding_ends(
+    bases: NDArray[np.uint8], lengths: NDArray[np.int64], phases: NDArray[np.int64], code: GeneticCode
+) -> CodingEnds:
+    """Look at coding sequences that stand one after the other.
+
+    Parameters
+    ----------
+    bases : (sum of lengths,)
+        As `spliced` returns them.
+    lengths, phases : (k,)
+        Bases of each, and bases to drop before its first codon.
+    code
+        Genetic code.
+    """
+    codons = np.maximum(lengths - phases, 0) // 3
+    leftover = np.maximum(lengths - phases, 0) - 3 * codons
+    position = np.arange(len(bases)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    whole = (position >= np.repeat(phases, lengths)) & (position < np.repeat(phases + 3 * codons, lengths))
+    numbers = codon_numbers(bases[whole])
+    stop = np.cumsum(codons)
+    start = stop - codons
+    padded = np.append(numbers, np.uint8(AMBIGUOUS))
+    stops = np.concatenate([[0], np.cumsum(code.always_stop[numbers])])
+    ambiguous = np.concatenate([[0], np.cumsum(numbers == AMBIGUOUS)])
+    any_codon = codons > 0
+    before_last = np.where(any_codon & (leftover == 0), stop - 1, stop)
+    return CodingEnds(
+        np.where(any_codon, padded[start], AMBIGUOUS).astype(np.uint8),
+        np.where(any_codon & (leftover == 0), padded[np.maximum(stop - 1, 0)], AMBIGUOUS).astype(np.uint8),
+        stops[before_last] - stops[start],
+        ambiguous[stop] - ambiguous[start],
+        leftover,
+    )
+
+
+_CODING = """
+CREATE OR REPLACE TEMP TABLE coding AS
+SELECT row_number() OVER (ORDER BY s.number, t.transcript) - 1 AS key, t.transcript, s.number AS sequence,
+    g.strand = '-' AS reverse, CAST(t.phase AS BIGINT) AS phase, t.partial5, t.partial3, c.start, c."end"
+FROM genes g JOIN sequences s USING (seqid) JOIN transcripts t USING (gene) JOIN (
+    SELECT transcript, min(start) AS start, max("end") AS "end" FROM cds GROUP BY transcript
+) c USING (transcript) ORDER BY key;
+
+CREATE OR REPLACE TEMP TABLE coding_parts AS
+SELECT c.key, p.start, p."end" FROM cds p JOIN coding c USING (transcript);
+"""
+
+Columns = dict[str, NDArray[np.int64]]
+
+
+def load_coding(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """Fill the temporary tables `coding` (a row a coding transcript, by `key`) and `coding_parts`.
+
+    Returns
+    -------
+    dict of str to (k,)
+        The columns of `coding`, in the order of the keys 0..k-1, which is that of the sequences.
+    """
+    connection.execute(_CODING)
+    columns = connection.execute("SELECT * EXCLUDE (key, transcript) FROM coding ORDER BY key").fetchnumpy()
+    return {name: np.asarray(values) for name, values in columns.items()}
+
+
+def read_coding(
+    connection: duckdb.DuckDBPyConnection, parts: str, columns: Columns, genome: Genome, code: GeneticCode
+) -> Iterator[tuple[NDArray[np.int64], CodingEnds]]:
+    """Yield keys and their `CodingEnds`, a few million bases of one sequence at a time.
+
+    Parameters
+    ----------
+    connection
+        Holds the table `parts`.
+    parts
+        Table of intervals with columns key, start, end; each key's are read one after the other.
+    columns
+        As `load_coding` returns them.
+    genome, code
+        What to read.
+    """
+    rows = connection.execute(
+        f"""SELECT p.key, p.start, p."end" FROM {parts} p JOIN coding c USING (key)
+        ORDER BY p.key, CASE WHEN c.reverse THEN -p.start ELSE p.start END"""
+    ).fetchnumpy()
+    keys, starts, ends = (np.asarray(rows[name], dtype=np.int64) for name in ("key", "start", "end"))
+    seqids = list(genome.lengths)
+    done = np.concatenate([[0], np.cumsum(ends - starts)])
+    # A chunk ends where the sequence changes or the bases reach the limit, always between two keys.
+    group = columns["sequence"][keys] * (done[-1] // _CHUNK_BASES + 1) + done[:-1] // _CHUNK_BASES
+    first_of_key = np.flatnonzero(np.diff(keys, prepend=-1))
+    for low, high in runs(np.repeat(group[first_of_key], np.diff(first_of_key, append=len(keys)))):
+        present, begins = np.unique(keys[low:high], return_index=True)
+        codes = genome.codes(seqids[columns["sequence"][present[0]]])
+        reverse = columns["reverse"][keys[low:high]].astype(bool)
+        lengths = np.add.reduceat(ends[low:high] - starts[low:high], begins)
+        bases = spliced(codes, starts[low:high], ends[low:high], reverse)
+        yield present, coding_ends(bases, lengths, columns["phase"][present], code)
+
+
+def runs(values: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return [low, high) of each run of equal values; none of them is negative.
+
+    Examples
+    --------
+    >>> runs(np.array([3, 3, 5]))
+    [(0, 2), (2, 3)]
+    """
+    bounds = [*np.flatnonzero(np.diff(values, prepend=-1)).tolist(), len(values)]
+    return list(pairwise(bounds))
