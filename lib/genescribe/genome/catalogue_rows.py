@@ -94,7 +94,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
     with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
         copy = Path(folder) / "annotation"
         with copy.open("wb") as out:
-            out.writelines(_text(path))
+            out.writelines(read_text(path))
         connection.execute(
             """CREATE OR REPLACE TEMP TABLE lines AS
             SELECT row_number() OVER () AS line, text FROM read_csv(?, columns = {'text': 'VARCHAR'}, delim = '\x01',
@@ -165,25 +165,33 @@ def _check_places(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _text(path: Path) -> Iterator[bytes]:
+def read_text(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]:
     """Yield the file as UTF-8 with plain newlines, up to an embedded FASTA section.
+
+    Parameters
+    ----------
+    path
+        Plain, gzip or bgzip.
+    shown
+        The name to blame in messages, where `path` is a copy.
 
     Raises
     ------
     InputError
         Empty, damaged, binary or not UTF-8.
     """
+    shown = shown or path
     decoder = codecs.getincrementaldecoder("utf-8")()
     line, pending, empty = 1, "", True
-    for block in read_blocks(path):
+    for block in read_blocks(path, shown=shown):
         try:
             text = decoder.decode(block)
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
-            raise _unreadable(path, f"byte 0x{error.object[error.start]:02x} is not UTF-8", line) from None
+            raise _unreadable(shown, f"byte 0x{error.object[error.start]:02x} is not UTF-8", line) from None
         if "\0" in text:
             line += text[: text.index("\0")].count("\n")
-            raise _unreadable(path, "a NUL byte: this is no text file", line)
+            raise _unreadable(shown, "a NUL byte: this is no text file", line)
         empty = empty and not text.strip()
         # Lines are passed on whole, so that neither a CRLF nor a directive is cut in two.
         whole, newline, pending = (pending + text).rpartition("\n")
@@ -194,9 +202,9 @@ def _text(path: Path) -> Iterator[bytes]:
             return
         line += whole.count("\n")
     if decoder.getstate()[0]:
-        raise _unreadable(path, "the text ends within a UTF-8 character", line)
+        raise _unreadable(shown, "the text ends within a UTF-8 character", line)
     if empty:
-        raise InputError("the file is empty", where=path, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
+        raise InputError("the file is empty", where=shown, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
     last = _plain_newlines(pending)
     yield last[: _before_fasta(last)].encode()
 
@@ -211,7 +219,7 @@ def _before_fasta(text: str) -> int:
     return found.start() if found else len(text)
 
 
-def _unreadable(path: Path, what: str, line: int) -> InputError:
+def _unreadable(path: str | Path, what: str, line: int) -> InputError:
     return InputError(what, where=path, line=line, remedy="save the annotation as UTF-8 text")
 
 

@@ -166,8 +166,10 @@ def write_fasta(path: str | Path, records: Iterable[tuple[str, str | Codes]], *,
             handle.writelines(f"{text[i : i + width]}\n" for i in range(0, len(text), width))
 
 
-def expand_fasta(source: str | Path, target: str | Path) -> Index:
+def expand_fasta(source: str | Path, target: str | Path, *, shown: str | Path | None = None) -> Index:
     """Write a FASTA file decompressed and with equal lines, all bytes checked; return the index of `target`.
+
+    `shown` is the name to blame in messages, where `source` is a copy.
 
     Raises
     ------
@@ -175,19 +177,20 @@ def expand_fasta(source: str | Path, target: str | Path) -> Index:
         As `Genome.open`.
     """
     source = Path(source)
+    shown = shown or source
     _check_readable(source)
     with atomic_path(target) as temporary:
         with temporary.open("wb") as out:
-            out.writelines(read_blocks(source))
+            out.writelines(read_blocks(source, shown=shown))
         try:
-            return index_fasta(temporary, shown=source)
+            return index_fasta(temporary, shown=shown)
         except _IrregularError:
             _rewrap(temporary)
-            return index_fasta(temporary, shown=source)
+            return index_fasta(temporary, shown=shown)
 
 
-def read_blocks(path: Path) -> Iterator[bytes]:
-    """Yield a plain or compressed file in blocks.
+def read_blocks(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]:
+    """Yield a plain or compressed file in blocks; `shown` is the name to blame in messages.
 
     Raises
     ------
@@ -200,11 +203,13 @@ def read_blocks(path: Path) -> Iterator[bytes]:
                 yield block
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
-            f"the compressed file is damaged or ends early ({error})", where=path, remedy="download or copy it again"
+            f"the compressed file is damaged or ends early ({error})",
+            where=shown or path,
+            remedy="download or copy it again",
         ) from None
 
 
-def index_fasta(path: Path, *, shown: Path | None = None) -> Index:
+def index_fasta(path: Path, *, shown: str | Path | None = None) -> Index:
     """Check every byte of a plain FASTA file and return its index.
 
     Parameters
@@ -284,7 +289,7 @@ def _headers(data: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def _name(data: NDArray[np.uint8], start: int, stop: int, shown: Path) -> tuple[str, int]:
+def _name(data: NDArray[np.uint8], start: int, stop: int, shown: str | Path) -> tuple[str, int]:
     """Return the first word of the header at `start` and the offset of the line after it."""
     end = start
     while end < stop:
@@ -303,7 +308,7 @@ def _name(data: NDArray[np.uint8], start: int, stop: int, shown: Path) -> tuple[
     return name.decode("ascii"), min(end + 1, stop)
 
 
-def _entry(data: NDArray[np.uint8], name: str, offset: int, stop: int, shown: Path) -> IndexEntry:
+def _entry(data: NDArray[np.uint8], name: str, offset: int, stop: int, shown: str | Path) -> IndexEntry:
     """Check the lines of one sequence and return its row of the index."""
     found, returns = [], 0
     for low in range(offset, stop, _CHUNK):
@@ -369,7 +374,7 @@ def _line(data: NDArray[np.uint8], offset: int) -> int:
     )
 
 
-def _bad_letter(data: NDArray[np.uint8], offset: int, name: str, shown: Path) -> InputError:
+def _bad_letter(data: NDArray[np.uint8], offset: int, name: str, shown: str | Path) -> InputError:
     letter = int(data[offset])
     if letter > 127:
         what = f"byte 0x{letter:02x} is not ASCII"
@@ -385,7 +390,7 @@ def _bad_letter(data: NDArray[np.uint8], offset: int, name: str, shown: Path) ->
     )
 
 
-def _no_fasta(path: Path, what: str, line: int | None = None) -> InputError:
+def _no_fasta(path: str | Path, what: str, line: int | None = None) -> InputError:
     return InputError(what, where=path, line=line, remedy="give a FASTA file, plain, gzip or bgzip")
 
 

@@ -1,0 +1,142 @@
+"""Inputs by local path, by a path below $GENESCRIBE_DATA, or by URL and checksum; unpacked and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import logging
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from genescribe.errors import InputError
+from genescribe.files import atomic_path
+from genescribe.genome.catalogue_rows import read_text
+from genescribe.genome.fasta import expand_fasta, write_index
+
+DATA_VARIABLE = "GENESCRIBE_DATA"
+_BLOCK = 1 << 20
+_DIGESTS = {"sha256": 64, "md5": 32}
+_log = logging.getLogger(__name__)
+
+
+def resolve_path(path: str | Path) -> Path:
+    """Return where a file lies: at `path`, or below the folder that $GENESCRIBE_DATA names.
+
+    A path that is found nowhere is returned as it is, so that who opens it can say so.
+
+    Examples
+    --------
+    >>> resolve_path("no/such/file.fa").name
+    'file.fa'
+    """
+    path = Path(path).expanduser()
+    root = os.environ.get(DATA_VARIABLE)
+    if not path.exists() and not path.is_absolute() and root and (Path(root) / path).exists():
+        return Path(root) / path
+    return path
+
+
+def fetch_fasta(source: str, target: str | Path, *, sha256: str | None = None, md5: str | None = None) -> None:
+    """Write a genome as plain FASTA with its samtools index beside it, every byte checked.
+
+    Parameters
+    ----------
+    source
+        Path (see `resolve_path`) or http, https, ftp or file URL of a plain, gzip or bgzip file.
+    target
+        FASTA file to write.
+    sha256, md5
+        Hexadecimal digest of the file as it is at the source; one of them is required for a URL.
+
+    Raises
+    ------
+    InputError
+        Not there, not what the checksum says, or no nucleotide FASTA.
+    """
+    with _local(source, sha256, md5) as (path, shown):
+        index = expand_fasta(path, target, shown=shown)
+        # The index comes last, so that it is never older than its file.
+        write_index(f"{target}.fai", index)
+
+
+def fetch_annotation(source: str, target: str | Path, *, sha256: str | None = None, md5: str | None = None) -> None:
+    """Write an annotation as plain UTF-8 text with plain newlines; parameters and errors as `fetch_fasta`."""
+    with (
+        _local(source, sha256, md5) as (path, shown),
+        atomic_path(target) as temporary,
+        temporary.open("wb") as out,
+    ):
+        out.writelines(read_text(path, shown=shown))
+
+
+@contextmanager
+def _local(source: str, sha256: str | None, md5: str | None) -> Iterator[tuple[Path, str]]:
+    """Yield a local copy of `source`, its checksum verified, and the name that messages should give it."""
+    digests = {"sha256": sha256, "md5": md5}
+    for name, value in digests.items():
+        if value and (len(value) != _DIGESTS[name] or set(value.lower()) - set("0123456789abcdef")):
+            raise InputError(
+                f"{value!r} is no {name}", where=source, remedy=f"give {_DIGESTS[name]} hexadecimal digits"
+            )
+    if "://" not in source:
+        path = resolve_path(source)
+        if not path.is_file():
+            root = os.environ.get(DATA_VARIABLE)
+            tried = f"; it is not below {DATA_VARIABLE}={root} either" if root else f"; {DATA_VARIABLE} is not set"
+            raise InputError(f"no such file{tried}", where=source, remedy="give a path or a URL")
+        _verify(path, source, digests)
+        yield path, str(path)
+        return
+    if not any(digests.values()):
+        raise InputError("a URL without a checksum", where=source, remedy="give its sha256 (or md5)")
+    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
+        path = Path(folder) / (Path(urllib.parse.urlparse(source).path).name or "download")
+        _download(source, path)
+        _verify(path, source, digests)
+        yield path, source
+
+
+def _verify(path: Path, source: str, digests: dict[str, str | None]) -> None:
+    for name, expected in digests.items():
+        if expected:
+            with path.open("rb") as handle:
+                found = hashlib.file_digest(handle, name).hexdigest()
+            if found != expected.lower():
+                raise InputError(
+                    f"its {name} is {found}, not {expected.lower()}",
+                    where=source,
+                    remedy="check the address; correct the checksum if the source has a new version",
+                )
+
+
+def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -> None:
+    """Download a URL, trying again after errors of the network; a refusal by the server is final."""
+    for attempt in range(1, attempts + 1):
+        try:
+            request = urllib.request.Request(url, headers={"User-Agent": "genescribe"})
+            with urllib.request.urlopen(request, timeout=60) as response, target.open("wb") as out:
+                total = int(response.headers.get("Content-Length") or 0) or None
+                with tqdm(total=total, unit="B", unit_scale=True, desc=target.name, disable=None) as bar:
+                    while block := response.read(_BLOCK):
+                        out.write(block)
+                        bar.update(len(block))
+            if total is not None and target.stat().st_size != total:
+                raise OSError(f"{target.stat().st_size} of {total} bytes arrived")
+            return
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            final = isinstance(error, ValueError) or (
+                isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429
+            )
+            if final or attempt == attempts:
+                raise InputError(f"cannot be downloaded ({error})", where=url, remedy="check the address") from None
+            _log.info("%s: %s; trying again", url, error)
+            time.sleep(wait * 2 ** (attempt - 1))

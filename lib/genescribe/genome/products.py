@@ -1,0 +1,85 @@
+"""Proteins and coding sequences of genes as FASTA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.genome.genetic_code import GeneticCode, codon_numbers
+from genescribe.genome.model import Gene, Transcript
+
+PROTEINS, CODING = "proteins.fa", "cds.fa"
+LONGEST_PROTEINS, LONGEST_CODING = "proteins.longest.fa", "cds.longest.fa"
+
+
+def write_products(genes: Iterable[Gene], genome: Genome, code: GeneticCode, directory: str | Path) -> None:
+    """Write the proteins and coding sequences of all isoforms, and again of each gene's longest.
+
+    Records are named by their transcript and ordered by sequence, start, end and ID. Coding sequences include the
+    stop codon; proteins do not. ``complete=yes`` in a header says that a protein begins at a start codon and ends
+    at a stop, in frame and with no other stop before it.
+
+    Parameters
+    ----------
+    genes
+        Genes; those without coding sequence are passed over.
+    genome, code
+        Where to read, and how to translate.
+    directory
+        Gets `proteins.fa`, `cds.fa`, `proteins.longest.fa` and `cds.longest.fa`.
+    """
+    directory = Path(directory)
+    order = {seqid: number for number, seqid in enumerate(genome.lengths)}
+    proteins: list[tuple[str, str]] = []
+    coding: list[tuple[str, Codes]] = []
+    longest: list[int] = []
+    for gene in sorted(genes, key=lambda gene: (order[gene.seqid], gene.start, gene.end, gene.id)):
+        transcripts = [transcript for transcript in gene.transcripts if transcript.cds]
+        if not transcripts:
+            continue
+        lengths = [transcript.cds_length for transcript in transcripts]
+        longest.append(len(coding) + lengths.index(max(lengths)))
+        for transcript in transcripts:
+            bases = coding_codes(genome, gene, transcript)
+            protein = translate(bases, transcript, code)
+            complete = is_complete(bases, transcript, code)
+            name = (
+                f"{transcript.id} gene={gene.id} {gene.seqid}:{transcript.cds[0][0] + 1}-{transcript.cds[-1][1]}"
+                f"({gene.strand}) complete={'yes' if complete else 'no'}"
+            )
+            coding.append((name, bases))
+            proteins.append((name, protein))
+    write_fasta(directory / PROTEINS, proteins)
+    write_fasta(directory / CODING, coding)
+    write_fasta(directory / LONGEST_PROTEINS, (proteins[index] for index in longest))
+    write_fasta(directory / LONGEST_CODING, (coding[index] for index in longest))
+
+
+def coding_codes(genome: Genome, gene: Gene, transcript: Transcript) -> Codes:
+    """Return the base codes of a transcript's coding sequence in reading direction."""
+    joined = np.concatenate([genome.codes(gene.seqid, start, end) for start, end in transcript.cds])
+    return joined if gene.strand == "+" else reverse_complement(joined)
+
+
+def translate(bases: Codes, transcript: Transcript, code: GeneticCode) -> str:
+    """Return the protein of a coding sequence, read at the transcript's phase, without the stop at its end."""
+    protein = code.translate(bases[transcript.phase :], complete=not (transcript.partial5 or transcript.partial3))
+    return protein.removesuffix("*")
+
+
+def is_complete(bases: Codes, transcript: Transcript, code: GeneticCode) -> bool:
+    """Whether a coding sequence is a start codon, whole codons without a stop, and a stop codon."""
+    numbers = codon_numbers(bases)
+    return bool(
+        transcript.phase == 0
+        and len(bases) % 3 == 0
+        and len(numbers) >= 2
+        and not (transcript.partial5 or transcript.partial3)
+        and code.is_start[numbers[0]]
+        and code.is_stop[numbers[-1]]
+        and not code.always_stop[numbers[:-1]].any()
+    )

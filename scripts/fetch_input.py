@@ -1,0 +1,25 @@
+"""Bring a genome or an annotation: find it or download it, verify its checksum, unpack it, check every byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe.cli import parser, run
+from genescribe.genome.inputs import DATA_VARIABLE, fetch_annotation, fetch_fasta
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("kind", choices=("fasta", "annotation"), help="what it is")
+    arguments.add_argument("--source", required=True, help=f"path, path below ${DATA_VARIABLE}, or URL")
+    arguments.add_argument("--sha256", help="SHA-256 of the file at the source")
+    arguments.add_argument("--md5", help="MD5, where the source publishes only that")
+    arguments.add_argument("-o", "--output", type=Path, required=True, help="plain file to write (FASTA: with .fai)")
+    args = arguments.parse_args()
+
+    fetch = fetch_fasta if args.kind == "fasta" else fetch_annotation
+    fetch(args.source, args.output, sha256=args.sha256, md5=args.md5)
+
+
+if __name__ == "__main__":
+    run(main)
