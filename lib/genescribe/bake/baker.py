@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genescribe import __version__
 from genescribe.bake.config import BakeJob
@@ -171,13 +172,22 @@ class Baker:
         stats = self.stats.to_json()
         write_json(self.folder / STATS, stats)
         write_json(self.folder / GENES, self.index)
-        numbers = {gene: number for number, gene in enumerate(sorted(self.index))}
-        words = [(numbers[gene], word) for gene in sorted(self.sketches) for word in self.sketches[gene].tolist()]
-        np.save(self.folder / PROTEINS, np.array(words, dtype=_WORDS), allow_pickle=False)
+        np.save(self.folder / PROTEINS, self._words(), allow_pickle=False)
         digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
         manifest = {"version": __version__, "job": to_mapping(self.job), "inputs": self.inputs, "outputs": digests}
         write_json(self.folder / MANIFEST, manifest)
         return stats
+
+    def _words(self) -> NDArray[Any]:
+        """Return the word hashes of the proteins, each with its gene's place in the index."""
+        sketches = [
+            (number, self.sketches[gene]) for number, gene in enumerate(sorted(self.index)) if gene in self.sketches
+        ]
+        words = np.zeros(sum(len(found) for _, found in sketches), dtype=_WORDS)
+        if sketches:
+            words["gene"] = np.repeat([number for number, _ in sketches], [len(found) for _, found in sketches])
+            words["word"] = np.concatenate([found for _, found in sketches])
+        return words
 
 
 def _scheme(job: BakeJob) -> LabelScheme:

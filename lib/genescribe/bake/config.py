@@ -7,7 +7,6 @@ from typing import Literal
 
 from genescribe.bake.splits import Splits
 from genescribe.config import option
-from genescribe.genome.catalogue_check import SHORT_INTRON
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class BakeConfig:
     noncoding: Literal["ignore", "intergenic"] = option("ignore", doc="label of genes without a coding transcript")
     check_genes: bool = option(True, doc="mask genes whose sequence has no start, no stop or a stop in frame")
     shortest_intron: int = option(
-        SHORT_INTRON, doc="genes with a shorter intron, which bridges a frameshift, are masked", minimum=1
+        10, doc="genes with a shorter intron, which bridges a frameshift, are masked", minimum=1
     )
     assembly_gap: int = option(50, doc="intergenic stretches of at least so many N are masked; 0: none", minimum=0)
     empty_rate: float = option(

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genescribe.bake.config import BakeConfig
 from genescribe.genome.alphabet import Codes, N, reverse_complement, unmasked
@@ -19,6 +18,7 @@ from genescribe.segment.labels import Encoded, LabelPolicy, ignore, representati
 from genescribe.segment.schemes import LabelScheme
 
 _LONGEST_NAME = 28
+_PIECE = 1 << 22
 
 
 class Tile(NamedTuple):
@@ -152,5 +152,12 @@ def _long_gaps(codes: Codes, shortest: int) -> list[Interval]:
     """Return the stretches of at least `shortest` N."""
     if not shortest:
         return []
-    edges: NDArray[np.intp] = np.flatnonzero(np.diff(np.pad((unmasked(codes) == N).view(np.int8), 1)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= shortest]
+    edges: list[int] = []
+    inside = np.False_
+    # In pieces, since a chromosome's worth of temporary arrays is much memory.
+    for start in range(0, len(codes), _PIECE):
+        unknown = unmasked(codes[start : start + _PIECE]) == N
+        edges += (np.flatnonzero(np.diff(unknown, prepend=inside)) + start).tolist()
+        inside = unknown[-1]
+    edges += [len(codes)] if inside else []
+    return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
