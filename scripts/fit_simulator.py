@@ -11,7 +11,9 @@ from genescribe.simulate import AssumedUtrs, fit, save_parameters
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--genome", required=True, help="FASTA file; softmasking, where there is any, gives the repeats")
+    arguments.add_argument(
+        "--genome", required=True, help="FASTA file; softmasking, where there is any, gives the repeats"
+    )
     arguments.add_argument("--annotation", required=True, help="GFF3 or GTF file")
     arguments.add_argument("--name", required=True, help="name of the parameter set")
     arguments.add_argument("--source", required=True, help="species, assembly and annotation, for the provenance")

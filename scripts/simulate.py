@@ -6,6 +6,7 @@ import logging
 from typing import get_args
 
 from genescribe.cli import parser, run
+from genescribe.config import to_mapping
 from genescribe.simulate import SimulateConfig, parameter_sets, simulate, write_simulation
 from genescribe.simulate.parameters import Durations
 
@@ -23,16 +24,24 @@ def main() -> None:
     arguments.add_argument(
         "--durations", choices=get_args(Durations), default=default.durations, help="uninformative: geometric lengths"
     )
+    arguments.add_argument(
+        "--sharpness", type=float, default=default.sharpness, help="power of the signals, 1 as fitted"
+    )
     arguments.add_argument("--output-fasta", required=True, help="FASTA file to write, repeats softmasked")
     arguments.add_argument("--output-gff3", required=True, help="GFF3 file to write")
     options = arguments.parse_args()
     config = SimulateConfig(
-        options.parameters, options.seed, options.total_bases, options.n_sequences, options.durations
+        options.parameters,
+        options.seed,
+        options.total_bases,
+        options.n_sequences,
+        options.durations,
+        options.sharpness,
     )
     sequences, genes = simulate(
         config.build(), config.seed, total_bases=config.total_bases, n_sequences=config.n_sequences
     )
-    header = (f"simulated: parameters {config.parameters}, durations {config.durations}, seed {config.seed}",)
+    header = ("simulated: " + ", ".join(f"{key} {value}" for key, value in to_mapping(config).items()),)
     write_simulation(sequences, genes, options.output_fasta, options.output_gff3, header)
     log.info("%d genes on %d bases", len(genes), sum(map(len, sequences.values())))
 

@@ -1,5 +1,6 @@
 """A genome with its true annotation, its parameters fitted to named real genomes, and its best possible decoder."""
 
+from genescribe.simulate.ceiling import ceiling, log_likelihood
 from genescribe.simulate.fit import fit
 from genescribe.simulate.generate import SimulateConfig, simulate, write_simulation
 from genescribe.simulate.models import AssumedUtrs
@@ -14,8 +15,10 @@ __all__ = [
     "AssumedUtrs",
     "SimulateConfig",
     "SimulationParameters",
+    "ceiling",
     "fit",
     "load_parameters",
+    "log_likelihood",
     "parameter_sets",
     "save_parameters",
     "simulate",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from genescribe.config import option
 from genescribe.errors import InputError
-from genescribe.genome.alphabet import N, Codes
+from genescribe.genome.alphabet import Codes, N
 
 Floats = NDArray[np.float64]
 ORDER = 3
@@ -60,7 +60,7 @@ class MarkovChain:
     @cached_property
     def composition(self) -> Floats:
         """Frequency of each base, (4,)."""
-        return self.table[_NO_CONTEXT]
+        return np.asarray(self.table[_NO_CONTEXT])
 
     def scores(self, codes: Codes) -> Floats:
         """Return the log-probability of every base given the three before it, (T,); masked bases and N score 0."""
@@ -149,4 +149,4 @@ def _symbols(codes: Codes) -> NDArray[np.int64]:
 def _contexts(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
     padded = np.concatenate([np.full(ORDER, N), symbols])
     n = len(symbols)
-    return sum(padded[i : i + n] * _SYMBOLS ** (ORDER - 1 - i) for i in range(ORDER))  # type: ignore[return-value]
+    return np.asarray(sum(padded[i : i + n] * _SYMBOLS ** (ORDER - 1 - i) for i in range(ORDER)))

@@ -81,7 +81,9 @@ class CodonModel:
     def __post_init__(self) -> None:
         bad = len(self.usage) != 64 or min(self.usage) < 0
         if bad or any((self.usage[number(encode(codon))] > 0) != (codon not in STOPS) for codon in _CODONS):
-            raise InputError("wrong codon frequencies", where="codon model", remedy="give 64, above 0 but for the stops")
+            raise InputError(
+                "wrong codon frequencies", where="codon model", remedy="give 64, above 0 but for the stops"
+            )
         if len(self.donor_weights) != EXON_SIDE or min(map(min, self.donor_weights)) <= 0:
             raise InputError("wrong donor weights", where="codon model", remedy="give three rows of positive numbers")
 
@@ -89,7 +91,7 @@ class CodonModel:
     def joint(self) -> Floats:
         """P(abc), (4, 4, 4)."""
         usage = np.array(self.usage).reshape(4, 4, 4)
-        return usage / usage.sum()
+        return np.asarray(usage / usage.sum())
 
     @cached_property
     def conditionals(self) -> tuple[Floats, Floats, Floats]:
@@ -132,7 +134,7 @@ class CodonModel:
     def donor_weight(self) -> Floats:
         """Weight of each word of three bases before a donor, (64,)."""
         rows = np.array(self.donor_weights)
-        return (rows[0][:, None, None] * rows[1][:, None] * rows[2]).reshape(-1)
+        return np.asarray(rows[0][:, None, None] * rows[1][:, None] * rows[2]).reshape(-1)
 
     @cached_property
     def before_donor(self) -> Floats:
@@ -161,7 +163,7 @@ class CodonModel:
         if n <= reach:
             return result
         windows = np.lib.stride_tricks.sliding_window_view(codes, reach)[: n - reach].astype(np.int64)
-        known = (windows < 4).all(axis=1)
+        known = np.asarray((windows < 4).all(axis=1))
         windows = np.where(known[:, None], windows, 0)
         words = windows @ _PLACES[-reach:]
         gain = np.log(self.donor_weight)[words % 64] - self.donor_tables[1][:, words // 64]

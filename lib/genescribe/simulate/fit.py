@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.errors import InputError
-from genescribe.genome.alphabet import SOFTMASK, Codes, encode, reverse_complement, unmasked
+from genescribe.genome.alphabet import SOFTMASK, Codes, encode, reverse_complement
 from genescribe.genome.model import Gene, Transcript
 from genescribe.simulate.branch import fit_branch
 from genescribe.simulate.chains import fit_chain
@@ -264,4 +264,6 @@ def _repeats(sequences: Sequences, genes: list[Gene]) -> tuple[Repeats, bool]:
     long_runs = np.array([run for run in runs if run >= 30], dtype=np.int64)
     if not _MASKED < fraction < 0.8 or len(long_runs) < _FEWEST:
         return _ASSUMED_REPEATS, False
-    return replace(_ASSUMED_REPEATS, fraction=round(fraction, 4), lengths=fit_lengths(long_runs, 30, LONGEST_HEAD)), True
+    return replace(
+        _ASSUMED_REPEATS, fraction=round(fraction, 4), lengths=fit_lengths(long_runs, 30, LONGEST_HEAD)
+    ), True

@@ -36,10 +36,13 @@ class SimulateConfig:
     durations: Literal["informative", "uninformative"] = option(
         "informative", doc="uninformative: every length is geometric, all else equal"
     )
+    sharpness: float = option(
+        1.0, doc="power of the signals and the codon usage: 1 as fitted, above 1 easier", minimum=0.1, maximum=5
+    )
 
     def build(self) -> SimulationParameters:
         """Return the law that the genome is drawn from."""
-        return load_parameters(self.parameters).with_durations(self.durations)
+        return load_parameters(self.parameters).with_durations(self.durations).sharpened(self.sharpness)
 
 
 @dataclass
@@ -89,9 +92,7 @@ def simulate(
             if tract.strand:
                 isoforms = draw_isoforms(parameters, major_isoform(tract.segments), tract.codes, rng)
                 identifier = f"SIM{len(genes) + 1:05d}"
-                genes.append(
-                    place(identifier, seqid, tract.strand, isoforms, start, len(tract.codes), canonical=True)
-                )
+                genes.append(place(identifier, seqid, tract.strand, isoforms, start, len(tract.codes), canonical=True))
             pieces.append(reverse_complement(tract.codes) if tract.strand == "-" else tract.codes)
             start += len(tract.codes)
         sequences[seqid] = np.concatenate(pieces)

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from genescribe.genome.alphabet import Codes
+from genescribe.genome.alphabet import Codes, encode
 from genescribe.genome.model import gaps
-from genescribe.simulate.codons import STOPS
+from genescribe.simulate.codons import STOPS, number
 from genescribe.simulate.loci import Isoform
-from genescribe.simulate.parameters import ACCEPTOR, DONOR, SHORTEST, SimulationParameters
+from genescribe.simulate.parameters import ACCEPTOR, SHORTEST, SimulationParameters
 from genescribe.simulate.signals import Matrix, matrix_scores
 
 REACH = 60
 """Farthest alternative site from the site of the major isoform, in bases."""
-_STOP_NUMBERS = [16 * "ACGT".index(a) + 4 * "ACGT".index(b) + "ACGT".index(c) for a, b, c in STOPS]
+_STOP_NUMBERS = [number(encode(stop)) for stop in STOPS]
 
 
 def draw_isoforms(

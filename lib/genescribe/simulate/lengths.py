@@ -42,18 +42,23 @@ class LengthModel:
 
     def __post_init__(self) -> None:
         if self.tail_mass < 1 and (self.head < self.minimum or not self.components):
-            raise InputError("a head without lengths", where="length model", remedy="give components and head >= minimum")
+            raise InputError(
+                "a head without lengths", where="length model", remedy="give components and head >= minimum"
+            )
 
     @cached_property
     def head_probabilities(self) -> Floats:
         """Probability of the lengths 1..head, (head,)."""
-        lengths = np.arange(1, self.head + 1)
-        density = np.zeros(self.head)
+        if not self.components:
+            return np.zeros(self.head)
+        logs = np.log(np.arange(1, self.head + 1))
+        # In logs, so that a head far from every component keeps its mass.
+        density = np.full(self.head, -np.inf)
         for weight, mean, spread in self.components:
-            density += weight / (lengths * spread) * np.exp(-0.5 * ((np.log(lengths) - mean) / spread) ** 2)
-        density[: self.minimum - 1] = 0.0
-        total = density.sum()
-        return density * ((1.0 - self.tail_mass) / total) if total > 0 else density
+            density = np.logaddexp(density, np.log(weight / spread) - logs - 0.5 * ((logs - mean) / spread) ** 2)
+        density[: self.minimum - 1] = -np.inf
+        share = np.exp(density - np.logaddexp.reduce(density))
+        return np.asarray((1.0 - self.tail_mass) * share)
 
     @property
     def log_tail(self) -> float:
@@ -83,7 +88,8 @@ class LengthModel:
 
     def residues(self) -> Floats:
         """Return the probability that the length is 0, 1, 2 modulo 3, (3,)."""
-        mass = np.bincount(np.arange(1, self.head + 1) % 3, weights=self.head_probabilities, minlength=3)
+        mass = np.zeros(3)
+        np.add.at(mass, np.arange(1, self.head + 1) % 3, self.head_probabilities)
         stay = 1.0 - 1.0 / self.tail_mean
         for first in range(3):
             mass[(self.head + 1 + first) % 3] += self.tail_mass * (1 - stay) * stay**first / (1 - stay**3)
@@ -169,5 +175,5 @@ def _mixture(values: Floats, n: int) -> tuple[Floats, float]:
         size = share.sum(axis=0) + 1e-9
         weight, mean = size / size.sum(), (share * values[:, None]).sum(axis=0) / size
         variance = (share * (values[:, None] - mean) ** 2).sum(axis=0) / size
-        spread = np.sqrt(variance) + _SMALLEST_SPREAD
+        spread = np.maximum(np.sqrt(variance), _SMALLEST_SPREAD)
     return np.stack([weight, mean, spread], axis=1), likelihood

@@ -29,7 +29,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Isoform:
-    """Exons and coding interval of one transcript, in transcript orientation; the coding interval ends with the stop."""
+    """Exons and coding interval, start to stop codon, of one transcript in transcript orientation."""
 
     exons: tuple[Interval, ...]
     coding: Interval
@@ -106,6 +106,32 @@ def major_isoform(segments: list[Segment]) -> Isoform:
     return Isoform(tuple(exons), (first, last))
 
 
+def segments_of(isoform: Isoform) -> list[Segment]:
+    """Return the segments of a coding transcript, 5' to 3': the inverse of `major_isoform`.
+
+    Where an intron splits the start or the stop codon, a coding segment has a length below 1.
+    """
+    low, high = isoform.coding
+    inner = ["internal"] * (len(isoform.cds) - 2)
+    kinds = iter(["single"] if len(isoform.cds) == 1 else ["initial", *inner, "terminal"])
+    segments: list[Segment] = []
+    for start, end in isoform.exons:
+        if segments:
+            before = segments[-1].end
+            segments.append(Segment("intron" if low < before and start < high else "utr_intron", before, start))
+        if start < low:
+            segments.append(Segment("utr5", start, min(end, low)))
+        first, last = max(start, low), min(end, high)
+        if first < last:
+            coding = Segment(next(kinds), first + 3 * (first == low), last - 3 * (last == high))
+            segments += [Segment("start", first, first + 3)] * (first == low)
+            segments.append(coding)
+            segments += [Segment("stop", last - 3, last)] * (last == high)
+        if end > high:
+            segments.append(Segment("utr3", max(start, high), end))
+    return segments
+
+
 def place(
     identifier: str, seqid: str, strand: str, isoforms: list[Isoform], start: int, length: int, *, canonical: bool
 ) -> Gene:
@@ -120,9 +146,7 @@ def place(
         return tuple((start + length - b, start + length - a) for a, b in reversed(intervals))
 
     transcripts = [
-        Transcript(
-            f"{identifier}.{number}", forward(i.exons), forward(i.cds), canonical=canonical and number == 1
-        )
+        Transcript(f"{identifier}.{number}", forward(i.exons), forward(i.cds), canonical=canonical and number == 1)
         for number, i in enumerate(isoforms, start=1)
     ]
     ordered = tuple(sorted(transcripts, key=lambda t: (t.start, t.end, t.id)))

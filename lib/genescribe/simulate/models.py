@@ -13,7 +13,7 @@ from genescribe.genome.alphabet import Codes, encode, reverse_complement, unmask
 from genescribe.genome.model import Gene, Interval, Transcript, mirror
 from genescribe.simulate.codons import START
 from genescribe.simulate.isoforms import is_valid
-from genescribe.simulate.loci import Isoform
+from genescribe.simulate.loci import CODING, Isoform, Segment, segments_of
 from genescribe.simulate.parameters import SHORTEST
 
 
@@ -63,14 +63,9 @@ class GeneModel:
         return [((a[1], b[0]), low < a[1] and b[0] < high) for a, b in pairwise(self.isoform.exons)]
 
     @property
-    def coding(self) -> list[tuple[str, int, int]]:
-        """Coding segments without start and stop codon: kind, start, end."""
-        parts = [list(part) for part in self.cds]
-        parts[0][0] += 3
-        parts[-1][1] -= 3
-        inner = ["internal"] * (len(parts) - 2)
-        kinds = ["single"] if len(parts) == 1 else ["initial", *inner, "terminal"]
-        return [(kind, start, end) for kind, (start, end) in zip(kinds, parts, strict=True)]
+    def coding(self) -> list[Segment]:
+        """Coding segments without start and stop codon."""
+        return [segment for segment in segments_of(self.isoform) if segment.kind in CODING]
 
     def utr(self, end: int) -> tuple[Interval, ...]:
         """Exonic stretches of the 5' (`end` = 5) or 3' UTR."""

@@ -15,7 +15,7 @@ from genescribe.files import read_json, write_text
 from genescribe.simulate.chains import MarkovChain
 from genescribe.simulate.codons import CodonModel
 from genescribe.simulate.lengths import LengthModel
-from genescribe.simulate.signals import Branch, Matrix, check_matrix
+from genescribe.simulate.signals import Branch, Matrix, check_matrix, sharpened
 
 FOLDER = Path(__file__).with_name("parameters")
 
@@ -148,7 +148,9 @@ class SimulationParameters:
             minimum = getattr(self.lengths, kind).minimum
             if minimum < shortest:
                 raise InputError(
-                    f"minimum of {kind} is {minimum}", where=f"parameters {self.name}", remedy=f"give at least {shortest}"
+                    f"minimum of {kind} is {minimum}",
+                    where=f"parameters {self.name}",
+                    remedy=f"give at least {shortest}",
                 )
         branch = self.signals.branch
         intron = min(self.lengths.intron.minimum, self.lengths.utr_intron.minimum)
@@ -168,6 +170,28 @@ class SimulationParameters:
             return self
         models = {f.name: getattr(self.lengths, f.name).geometric() for f in dataclasses.fields(Lengths)}
         return dataclasses.replace(self, lengths=Lengths(**models))
+
+    def sharpened(self, power: float) -> SimulationParameters:
+        """Return the law with clearer signals and codon usage: their probabilities to a power, normalised again.
+
+        Above 1 genes are easier to find than in the fitted genome; 1 is the fitted genome.
+        """
+        if power == 1:
+            return self
+        signals, codons = self.signals, self.codons
+        branch = signals.branch
+        if branch is not None:
+            branch = dataclasses.replace(branch, matrix=sharpened(branch.matrix, power))
+        matrices = {name: sharpened(getattr(signals, name), power) for name in ("kozak", "donor", "acceptor")}
+        return dataclasses.replace(
+            self,
+            signals=Signals(**matrices, branch=branch),
+            codons=CodonModel(
+                usage=tuple(x**power for x in codons.usage),
+                stops=codons.stops,
+                donor_weights=sharpened(codons.donor_weights, power),
+            ),
+        )
 
 
 def parameter_sets() -> list[str]:
@@ -190,7 +214,9 @@ def load_parameters(name: str | Path) -> SimulationParameters:
     try:
         data = read_json(path)
     except ValueError as error:
-        raise InputError(f"no JSON: {error}", where=path, remedy="give a file that scripts/fit_simulator.py wrote") from None
+        raise InputError(
+            f"no JSON: {error}", where=path, remedy="give a file that scripts/fit_simulator.py wrote"
+        ) from None
     return from_mapping(SimulationParameters, data, where=str(path))
 
 

@@ -74,6 +74,12 @@ def normalised(values: Matrix | tuple[float, ...]) -> Floats:
     return np.asarray(array / array.sum(axis=-1, keepdims=True))
 
 
+def sharpened(matrix: Matrix, power: float) -> Matrix:
+    """Return the matrix whose rows are the given ones to a power: above 1 the signal is stronger."""
+    rows = normalised(matrix) ** power
+    return tuple(tuple(float(x) for x in row) for row in rows / rows.sum(axis=1, keepdims=True))  # type: ignore[misc]
+
+
 def matrix_scores(codes: Codes, matrix: Matrix, offset: int) -> Floats:
     """Return the log-probability of the bases t + offset, t + offset + 1, ... under the matrix, for every t, (T,).
 
@@ -110,7 +116,7 @@ def draw_matrix(matrix: Matrix, size: int, rng: np.random.Generator) -> Codes:
     """Draw `size` words from the matrix, (size, positions)."""
     cumulative = normalised(matrix).cumsum(axis=1)[:, :3]
     uniform = rng.random((size, len(matrix)))
-    return (uniform[..., None] >= cumulative).sum(axis=2).astype(np.uint8)
+    return np.asarray((uniform[..., None] >= cumulative).sum(axis=2), dtype=np.uint8)
 
 
 def fit_matrix(words: Codes, pseudocount: float = 0.5) -> Matrix:

@@ -1,0 +1,39 @@
+"""The best that can be done on a simulated genome: decode it with the law that wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+from genescribe.crf.score import Segments, score
+from genescribe.genome.alphabet import Codes
+from genescribe.genome.model import Gene
+from genescribe.kernels.semicrf import viterbi
+from genescribe.simulate.parameters import SimulationParameters
+from genescribe.simulate.paths import genes_of, path_of
+from genescribe.simulate.states import potentials
+
+
+def ceiling(parameters: SimulationParameters, sequences: Mapping[str, Codes], backend: str = "auto") -> list[Gene]:
+    """Return the most probable genes of each sequence under the law: one isoform a gene.
+
+    Parameters
+    ----------
+    parameters
+        The law that wrote the sequences.
+    sequences
+        Base codes by name, softmasked as they were written; each is decoded as a whole.
+    backend
+        Of the semi-Markov kernel.
+    """
+    genes: list[Gene] = []
+    for seqid, codes in tqdm(sequences.items(), desc="ceiling", unit="sequence", disable=None):
+        _, (best,) = viterbi(potentials(parameters, codes), backend)
+        genes += genes_of(best, seqid, prefix="CEILING")
+    return genes
+
+
+def log_likelihood(parameters: SimulationParameters, codes: Codes, genes: list[Gene]) -> float:
+    """Return the log-probability, under the law, of a sequence together with its genes' major isoforms."""
+    return float(score(potentials(parameters, codes), Segments.of([path_of(genes, codes)])))
