@@ -5,7 +5,7 @@ All of it is in transcript order, on both strands. docs/gencode.md tells the rul
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -233,8 +233,8 @@ def _rank(number: int, count: int, transcript: Transcript) -> int:
 
 def _touched(span: Interval, intervals: list[Interval]) -> bool:
     """Whether any of the disjoint, ascending intervals shares a base with the span."""
-    place = bisect_right(intervals, (span[1], 0)) - 1
-    return any(start < span[1] and end > span[0] for start, end in intervals[max(0, place - 1) : place + 1])
+    place = bisect_left(intervals, (span[1], 0)) - 1
+    return place >= 0 and intervals[place][1] > span[0]
 
 
 def _outside(segments: list[tuple[int, int, int]], masked: list[Interval]) -> list[tuple[int, int, int]]:
