@@ -14,7 +14,7 @@ rule orf_rule:
         script=script("baseline.py"),
         code=code("baseline.py"),
         minimum=CONFIG.baselines.orf_minimum,
-        seqids=lambda wildcards: LAYOUT.test_seqids(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     conda:
         "../envs/genescribe.yaml"
@@ -23,7 +23,7 @@ rule orf_rule:
         mem_mb=megabytes(2000),
         runtime=60,
     shell:
-        "python {params.script:q} orf --fasta {input.fasta:q} --seqids {params.seqids:q}"
+        "python {params.script:q} orf --fasta {input.fasta:q} --seqids {params.regions:q}"
         " --genetic-code {params.genetic_code} --minimum {params.minimum} --output {output:q} > {log:q} 2>&1"
 
 
@@ -40,7 +40,7 @@ rule augustus:
         script=script("baseline.py"),
         code=code("baseline.py"),
         species=lambda wildcards: LAYOUT.genome(wildcards.genome).augustus,
-        seqids=lambda wildcards: LAYOUT.test_seqids(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     conda:
         "../envs/augustus.yaml"
@@ -49,7 +49,7 @@ rule augustus:
         mem_mb=megabytes(4000),
         runtime=720,
     shell:
-        "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.seqids:q}"
+        "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.regions:q}"
         " --genetic-code {params.genetic_code} --species {params.species:q} --workers {threads}"
         " --output {output:q} > {log:q} 2>&1"
 
@@ -57,7 +57,6 @@ rule augustus:
 rule ceiling:
     input:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
-        parameters=f"{RESULTS}/simulate/{{genome}}/parameters.json",
     output:
         directory(f"{RESULTS}/baseline/ceiling/{{genome}}/whole"),
     log:
@@ -67,7 +66,7 @@ rule ceiling:
     params:
         script=script("ceiling.py"),
         code=code("ceiling.py"),
-        seqids=lambda wildcards: LAYOUT.test_seqids(wildcards.genome),
+        options=lambda wildcards: LAYOUT.ceiling_options(wildcards.genome),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -75,5 +74,5 @@ rule ceiling:
         mem_mb=megabytes(4000),
         runtime=60,
     shell:
-        "python {params.script:q} --fasta {input.fasta:q} --parameters {input.parameters:q}"
-        " --seqids {params.seqids:q} --output {output:q} > {log:q} 2>&1"
+        "python {params.script:q} --genome {input.fasta:q} {params.options}"
+        " --output {output:q}/annotation.gff3 > {log:q} 2>&1"

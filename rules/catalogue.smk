@@ -23,7 +23,7 @@ rule sort:
         mem_mb=megabytes(4000),
         runtime=120,
     shell:
-        "python {params.script:q} {input:q} --sorter {params.sorter} --output {output.annotation:q} > {log:q} 2>&1"
+        "python {params.script:q} {input:q} {output.annotation:q} --sorter {params.sorter} > {log:q} 2>&1"
 
 
 rule catalogue:

@@ -5,7 +5,6 @@ rule simulate:
     output:
         fasta=f"{RESULTS}/simulate/{{genome}}/genome.fa",
         annotation=f"{RESULTS}/simulate/{{genome}}/annotation.gff3",
-        parameters=f"{RESULTS}/simulate/{{genome}}/parameters.json",
     log:
         f"{LOGS}/simulate/{{genome}}.log",
     benchmark:
@@ -22,7 +21,7 @@ rule simulate:
         runtime=30,
     shell:
         "python {params.script:q} {params.options} --output-fasta {output.fasta:q}"
-        " --output-gff3 {output.annotation:q} --output-parameters {output.parameters:q} > {log:q} 2>&1"
+        " --output-gff3 {output.annotation:q} > {log:q} 2>&1"
 
 
 rule fetch_genome:

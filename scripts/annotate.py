@@ -11,7 +11,7 @@ from genescribe.genome.fasta import Genome
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.write import ANNOTATION, write_prediction
-from genescribe.workflow.batches import chosen
+from genescribe.workflow.batches import sequences_with
 
 
 def main() -> None:
@@ -21,14 +21,16 @@ def main() -> None:
     arguments.add_argument(
         "-o", "--output", type=Path, required=True, help="GFF3; proteins, CDS and rejects stand beside it"
     )
-    arguments.add_argument("--seqids", type=comma_list, default=[], help="only these sequences, separated by commas")
+    arguments.add_argument(
+        "--regions", type=comma_list, default=[], help="only sequences with these: seqid or seqid:start-end, ..."
+    )
     arguments.add_argument("--workers", type=int, default=PredictConfig.workers, help="processes")
     arguments.add_argument("--device", default=PredictConfig.device, help="auto, cpu or cuda")
     args = arguments.parse_args()
 
     genome = Genome.open(args.fasta)
     factory = load_predictor(args.model, device=args.device)
-    seqids = list(chosen(genome.lengths, args.seqids, where=args.fasta))
+    seqids = list(sequences_with(genome.lengths, args.regions, where=args.fasta))
     prediction = predict_genome(factory, args.fasta, seqids, PredictConfig(workers=args.workers, device=args.device))
     with tempfile.TemporaryDirectory(dir=_existing(args.output.parent)) as scratch:
         whole = Path(scratch) / "whole"

@@ -13,14 +13,16 @@ from genescribe.genome.fasta import Genome
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.write import write_prediction
-from genescribe.workflow.batches import batch_of, chosen
+from genescribe.workflow.batches import batch_of, sequences_with
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
     arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--seqids", type=comma_list, default=[], help="only these sequences, separated by commas")
+    arguments.add_argument(
+        "--regions", type=comma_list, default=[], help="only sequences with these: seqid or seqid:start-end, ..."
+    )
     arguments.add_argument("--batch", type=int, default=0, help="which batch, from 0")
     arguments.add_argument("--batches", type=int, default=1, help="number of batches")
     arguments.add_argument("--workers", type=int, default=PredictConfig.workers, help="processes")
@@ -31,7 +33,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     genome = Genome.open(args.fasta)
-    lengths = chosen(genome.lengths, args.seqids, where=args.fasta)
+    lengths = sequences_with(genome.lengths, args.regions, where=args.fasta)
     seqids = batch_of(lengths, args.batch, args.batches)
     factory = load_predictor(args.model, device=args.device)
     config = PredictConfig(args.workers, args.device, args.minimum_cds, args.maximum_overlap)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genescribe.errors import InputError
-from genescribe.workflow.batches import balance, batch_of, chosen
+from genescribe.workflow.batches import balance, batch_of, sequences_with
 
 LENGTHS = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.integers(1, 10_000), max_size=40)
 
@@ -36,7 +36,9 @@ def test_too_many_batches() -> None:
         balance({"a": 1}, 33)
 
 
-def test_chosen_keeps_the_genomes_order_and_refuses_strangers() -> None:
-    assert list(chosen({"I": 1, "II": 2, "III": 3}, ["III", "I"], where="g.fa")) == ["I", "III"]
+def test_sequences_of_regions_keep_the_genomes_order() -> None:
+    lengths = {"I": 9, "II": 9, "III": 9}
+    assert list(sequences_with(lengths, ["III:1-5", "I"], where="g.fa")) == ["I", "III"]
+    assert list(sequences_with(lengths, [], where="g.fa")) == ["I", "II", "III"]
     with pytest.raises(InputError, match=r"g\.fa: no sequence 'X'"):
-        chosen({"I": 1}, ["X"], where="g.fa")
+        sequences_with(lengths, ["X"], where="g.fa")

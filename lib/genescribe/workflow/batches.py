@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from genescribe.errors import InputError
+from genescribe.bake.splits import Region
 
 MAX_BATCHES = 32
 
@@ -46,11 +46,15 @@ def batch_of(lengths: Mapping[str, int], index: int, batches: int) -> list[str]:
     return balance(lengths, batches)[index]
 
 
-def chosen(lengths: Mapping[str, int], seqids: Sequence[str], *, where: str | Path) -> dict[str, int]:
-    """Return the lengths of the named sequences, in the genome's order; of all where none is named."""
-    for seqid in seqids:
-        if seqid not in lengths:
-            raise InputError(
-                f"no sequence {seqid!r}", where=where, remedy=f"its sequences are {', '.join(list(lengths)[:8])} ..."
-            )
-    return {name: length for name, length in lengths.items() if not seqids or name in seqids}
+def sequences_with(lengths: Mapping[str, int], regions: Sequence[str], *, where: str | Path) -> dict[str, int]:
+    """Return the lengths of the sequences that hold the regions, in the genome's order; of all where none is given.
+
+    Raises
+    ------
+    InputError
+        A region of a sequence that the genome does not have.
+    """
+    if not regions:
+        return dict(lengths)
+    wanted = {Region.parse(text, lengths, where=str(where)).seqid for text in regions}
+    return {name: length for name, length in lengths.items() if name in wanted}

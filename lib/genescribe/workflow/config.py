@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from genescribe.bake.config import BakeConfig
-from genescribe.bake.splits import Splits
+from genescribe.bake.splits import EVERYTHING, Splits
 from genescribe.config import from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
@@ -36,7 +36,10 @@ class SimulateConfig:
     bases: int = option(1_200_000, doc="total length", minimum=20_000)
     sequences: int = option(8, doc="number of sequences", minimum=1)
     seed: int = option(1, doc="seed of the genome", minimum=0)
-    durations: str = option("informative", doc="informative, or uninformative (geometric) as a control")
+    durations: Literal["informative", "uninformative"] = option(
+        "informative", doc="as fitted, or geometric as a control"
+    )
+    sharpness: float = option(1.0, doc="power of the splice and start signals; 1 as fitted", minimum=0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class ReferenceConfig:
     """Another annotation of the same genome, to be scored beside the first."""
 
     annotation: str | SourceConfig = option(doc="GFF3 or GTF")
-    sorter: str = option("builtin", doc="agat, builtin or auto")
+    sorter: Literal["builtin", "agat", "auto"] = option("builtin", doc="agat, builtin or auto")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class GenomeConfig:
     fasta: str | SourceConfig | None = option(None, doc="FASTA; plain, gzip or bgzip")
     annotation: str | SourceConfig | None = option(None, doc="GFF3 or GTF; plain or gzip")
     simulate: SimulateConfig | None = option(None, doc="write the genome instead of reading it")
-    sorter: str = option("builtin", doc="agat, builtin or auto (not for examples: its result depends on the machine)")
+    sorter: Literal["builtin", "agat", "auto"] = option(
+        "builtin", doc="agat, builtin or auto (not for examples: its result depends on the machine)"
+    )
     genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
     splits: Splits = option(default_factory=Splits, doc="which sequences or regions train, validate and test")
     skip: list[str] = option(default_factory=list, doc="sequences left out everywhere")
@@ -204,6 +209,12 @@ def _check_genome(name: str, genome: GenomeConfig, where: str) -> None:
         )
     if "." in name or "/" in name:
         raise InputError(f"`{key}` has a dot or slash in its name", where=where, remedy="use letters, digits, - and _")
+    if EVERYTHING in genome.splits.test and (genome.splits.train or genome.splits.validation or genome.skip):
+        raise InputError(
+            f"`{key}.splits.test` takes all that is not named, beside other splits or skipped sequences",
+            where=where,
+            remedy="name the test sequences",
+        )
     for source_key, source in (("fasta", genome.fasta), ("annotation", genome.annotation)):
         if isinstance(source, SourceConfig):
             _check_source(f"{key}.{source_key}", source, where)

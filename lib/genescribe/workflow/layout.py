@@ -10,11 +10,11 @@ import shlex
 import shutil
 from pathlib import Path
 
-from genescribe.bake.splits import Region
+from genescribe.bake.splits import EVERYTHING
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
-from genescribe.workflow.config import GenomeConfig, SourceConfig, WorkflowConfig
+from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfig, WorkflowConfig
 
 
 class Layout:
@@ -77,12 +77,14 @@ class Layout:
         """Return the simulator's command-line options."""
         spec = self.config.genomes[name].simulate
         assert spec is not None
-        return shlex.join(
-            [
-                *("--parameters", spec.parameters, "--total-bases", str(spec.bases)),
-                *("--sequences", str(spec.sequences), "--seed", str(spec.seed), "--durations", spec.durations),
-            ]
-        )
+        size = ["--total-bases", str(spec.bases), "--n-sequences", str(spec.sequences), "--seed", str(spec.seed)]
+        return shlex.join([*_law(spec), *size])
+
+    def ceiling_options(self, name: str) -> str:
+        """Return the ceiling's command-line options: the law that wrote the genome."""
+        spec = self.config.genomes[name].simulate
+        assert spec is not None
+        return shlex.join([*_law(spec), "--seqids", self.test_regions(name)])
 
     # -- bake and train ------------------------------------------------------------------------------------------
     def baked(self, bake: str, genome: str) -> list[str]:
@@ -143,14 +145,13 @@ class Layout:
         return [f"{self.train_folder(model)}/model" for model in self.models]
 
     # -- predict and evaluate ------------------------------------------------------------------------------------
-    def test_seqids(self, annotation: str) -> str:
-        """Return the sequences that hold test regions, separated by commas."""
-        regions = [Region.parse(text) for text in self.genome(annotation).splits.test]
-        return ",".join(dict.fromkeys(region.seqid for region in regions))
+    def test_regions(self, annotation: str) -> str:
+        """Return the test regions, separated by commas; empty is the whole genome."""
+        return ",".join(region for region in self.genome(annotation).splits.test if region != EVERYTHING)
 
     def predict_options(self, genome: str, threads: int) -> str:
         """Return the predicting script's command-line options."""
-        return shlex.join([*self._predict_options(threads), "--seqids", self.test_seqids(genome)])
+        return shlex.join([*self._predict_options(threads), "--regions", self.test_regions(genome)])
 
     def predict_parts(self, model: str, genome: str) -> list[str]:
         """Return the parts of a prediction."""
@@ -165,7 +166,7 @@ class Layout:
     def evaluate_options(self, annotation: str) -> str:
         """Return the scoring script's command-line options."""
         genome = self.genome(annotation)
-        words = ["--regions", ",".join(genome.splits.test), "--mask-ends", str(genome.mask_ends)]
+        words = ["--regions", self.test_regions(annotation), "--mask-ends", str(genome.mask_ends)]
         words += ["--genetic-code", str(genome.genetic_code), "--bootstrap", str(self.config.bootstrap)]
         return shlex.join(words)
 
@@ -216,7 +217,7 @@ class Layout:
     def annotate_options(self, threads: int) -> str:
         """Return the predicting script's options for the user's genome."""
         regions = self.config.annotate.regions
-        return shlex.join([*self._predict_options(threads), *(["--seqids", ",".join(regions)] if regions else [])])
+        return shlex.join([*self._predict_options(threads), "--regions", ",".join(regions)])
 
     def _annotate_folder(self) -> str:
         name = Path(Path(str(self.config.annotate.genome)).name.removesuffix(".gz")).stem
@@ -226,6 +227,10 @@ class Layout:
         options = self.config.predict
         words = ["--workers", str(min(threads, options.workers)), "--device", options.device]
         return [*words, "--minimum-cds", str(options.minimum_cds), "--maximum-overlap", str(options.maximum_overlap)]
+
+
+def _law(spec: SimulateConfig) -> list[str]:
+    return ["--parameters", spec.parameters, "--durations", spec.durations, "--sharpness", str(spec.sharpness)]
 
 
 def _genome_name(annotation: str) -> str:
