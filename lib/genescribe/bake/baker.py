@@ -16,7 +16,7 @@ from genescribe.bake.config import BakeJob
 from genescribe.bake.leakage import Sketch, sketch
 from genescribe.bake.splits import SplitRegion
 from genescribe.bake.stats import BakeStats
-from genescribe.bake.windows import Strand, Tile, chance, label_strands, tiles, window_key
+from genescribe.bake.windows import Strand, Tile, chance, label_strands, tiles, turn, window_key
 from genescribe.config import to_mapping
 from genescribe.data.sample import IGNORE, Runs, Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, ShardWriter
@@ -109,10 +109,10 @@ class Baker:
         grid = tiles(region.start, region.end, self.config.window, self.config.overlap)
         holds = _genes_of_tiles(grid, strand)
         stats = self.stats.splits[region.split]
-        start, end = _turn(region.start, region.end, length, strand.strand)
+        start, end = turn(region.start, region.end, length, strand.strand)
         stats.add_region(runs, start, end)
         for tile, genes in zip(grid, holds, strict=True):
-            start, end = _turn(tile.start, tile.end, length, strand.strand)
+            start, end = turn(tile.start, tile.end, length, strand.strand)
             labels = cut(runs, start, end)
             key = window_key(self.job.genome, seqid, tile, strand.strand)
             reason = self._unwanted(labels, region.split, key)
@@ -204,19 +204,15 @@ def _scheme(job: BakeJob) -> LabelScheme:
     return SCHEMES[job.bake.scheme]
 
 
-def _turn(start: int, end: int, length: int, strand: str) -> tuple[int, int]:
-    return (start, end) if strand == "+" else (length - end, length - start)
-
-
 def _genes_of_tiles(grid: Sequence[Tile], strand: Strand) -> list[list[str]]:
     """Return, for each window, the genes of which it holds labels that are not masked."""
     length = len(strand.codes)
     starts, ends = [tile.start for tile in grid], [tile.end for tile in grid]
     holds: list[list[str]] = [[] for _ in grid]
     for identifier, transcript in strand.encoded.placed.items():
-        start, end = _turn(transcript.start, transcript.end, length, strand.strand)
+        start, end = turn(transcript.start, transcript.end, length, strand.strand)
         for place in range(bisect_right(ends, start), bisect_left(starts, end)):
-            a, b = _turn(max(start, starts[place]), min(end, ends[place]), length, strand.strand)
+            a, b = turn(max(start, starts[place]), min(end, ends[place]), length, strand.strand)
             if (cut(strand.encoded.runs, a, b)[:, 1] != IGNORE).any():
                 holds[place].append(identifier)
     return holds

@@ -92,15 +92,14 @@ def label_strands(
     gaps = _long_gaps(codes, config.assembly_gap)
     strands = []
     for strand in "+-":
-        forward = strand == "+"
-        turned = [gene if forward else mirror(gene, length) for gene in genes if gene.strand == strand]
-        oriented = codes if forward else reverse_complement(codes)
+        turned = [gene if strand == "+" else mirror(gene, length) for gene in genes if gene.strand == strand]
+        oriented = codes if strand == "+" else reverse_complement(codes)
         doubtful = _doubtful(turned, oriented, code, config)
         encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful)
         hidden = [*gaps, *(span for sign, span in unknown if sign in (strand, ".", "?"))]
         if config.other_strand == "ignore":
             hidden += [(gene.start, gene.end) for gene in genes if gene.strand != strand and representative(gene)]
-        runs = ignore(encoded.runs, [_turn(span, length, forward) for span in hidden], over=scheme.background)
+        runs = ignore(encoded.runs, [turn(*span, length, strand) for span in hidden], over=scheme.background)
         runs = ignore(runs, [(0, mask_ends), (length - mask_ends, length)])
         strands.append(Strand(strand, oriented, turned, Encoded(runs, encoded.placed, encoded.problems)))
     return strands[0], strands[1]
@@ -130,8 +129,9 @@ def _safe(name: str) -> str:
     return safe if safe == name else f"{safe}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _turn(span: Interval, length: int, forward: bool) -> Interval:
-    return span if forward else (length - span[1], length - span[0])
+def turn(start: int, end: int, length: int, strand: str) -> Interval:
+    """Return a forward interval as it lies on a strand of `length` bases, or the other way round."""
+    return (start, end) if strand == "+" else (length - end, length - start)
 
 
 def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode, config: BakeConfig) -> dict[str, str]:
