@@ -131,13 +131,13 @@ class TestDamage:
     def test_missing_shard(self, tmp_path: Path) -> None:
         (write(tmp_path / "a", make_samples(2)) / "train-00000.tar").unlink()
         with pytest.raises(InputError, match="shard is missing"):
-            ShardDataset([tmp_path / "a"], "train")[0]
+            ShardDataset([tmp_path / "a"], "train")
 
     def test_truncated_shard(self, tmp_path: Path) -> None:
         shard = write(tmp_path / "a", make_samples(2)) / "train-00000.tar"
-        shard.write_bytes(shard.read_bytes()[:700])
-        with pytest.raises(InputError, match="not the one that its index describes"):
-            ShardDataset([tmp_path / "a"], "train")[1]
+        shard.write_bytes(shard.read_bytes()[:4000])
+        with pytest.raises(InputError, match="cut short"):
+            ShardDataset([tmp_path / "a"], "train")
 
     def test_a_shard_of_other_samples(self, tmp_path: Path) -> None:
         write(tmp_path / "a", make_samples(4))

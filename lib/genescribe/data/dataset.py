@@ -41,7 +41,7 @@ class ShardDataset(Dataset[Sample]):
     Raises
     ------
     InputError
-        A folder holds no shards, or a damaged index.
+        A folder holds no shards or a damaged index; a shard is missing or cut short.
     """
 
     def __init__(self, folders: Iterable[str | Path], split: str) -> None:
@@ -49,6 +49,8 @@ class ShardDataset(Dataset[Sample]):
             raise InputError(f"no split {split!r}", where="shards", remedy=f"give one of {', '.join(SPLITS)}")
         self.folders, self.split = tuple(Path(folder) for folder in folders), split
         indices = [_rows(folder, split) for folder in self.folders]
+        for folder, rows in zip(self.folders, indices, strict=True):
+            _check_shards(folder, split, rows)
         self._rows: NDArray[Any] = np.concatenate(indices) if indices else np.zeros(0, dtype=np.uint8)
         self._folder = np.repeat(np.arange(len(indices)), [len(index) for index in indices])
         self.lengths: NDArray[np.int64] = (
@@ -66,7 +68,7 @@ class ShardDataset(Dataset[Sample]):
         Raises
         ------
         InputError
-            The shard is missing, cut short, or not the one that was indexed.
+            The shard is not the one that was indexed.
         """
         if not -len(self) <= number < len(self):
             raise IndexError(number)
@@ -88,10 +90,7 @@ class ShardDataset(Dataset[Sample]):
         if path not in self._open:
             if len(self._open) >= _OPEN_FILES:
                 os.close(self._open.popitem(last=False)[1])
-            try:
-                self._open[path] = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:
-                raise InputError("the shard is missing", where=path, remedy="bake again") from None
+            self._open[path] = os.open(path, os.O_RDONLY)
         self._open.move_to_end(path)
         return self._open[path]
 
@@ -101,6 +100,17 @@ class ShardDataset(Dataset[Sample]):
     def __del__(self) -> None:
         for descriptor in getattr(self, "_open", {}).values():
             os.close(descriptor)
+
+
+def _check_shards(folder: Path, split: str, rows: NDArray[Any]) -> None:
+    """Raise `InputError` where a shard cannot hold what its index says: now, and not after hours of training."""
+    last_of_shard = rows[np.append(np.flatnonzero(np.diff(rows["shard"])), len(rows) - 1)] if len(rows) else rows
+    for row in last_of_shard:
+        path = folder / shard_name(split, int(row["shard"]))
+        if not path.is_file():
+            raise InputError("the shard is missing", where=path, remedy="bake again")
+        if path.stat().st_size < int(row["offset"]) + sample_bytes(row["sizes"]):
+            raise InputError("the shard is cut short", where=path, remedy="bake again")
 
 
 def _rows(folder: Path, split: str) -> NDArray[Any]:
