@@ -207,6 +207,12 @@ def test_gradient_flows_to_every_parameter() -> None:
         assert bool(torch.isfinite(parameter.grad).all()) and bool(parameter.grad.any()), name
 
 
+def test_every_parameter_is_in_the_graph_also_where_nothing_is_cut() -> None:
+    crf = head(labels=3, max_duration=5, open_ended=False)
+    crf.loss(torch.randn(1, 12, 3), [np.array([[4, 0], [8, 1], [12, 2]])], torch.tensor([12])).sum().backward()
+    assert all(parameter.grad is not None for parameter in crf.parameters())
+
+
 def test_weights_load_strictly_and_say_the_same() -> None:
     options: dict[str, Any] = {"labels": 3, "max_duration": (4, 1, 9), "geometric": (1,), "duration_knots": 3}
     a, b = head(0, **options), head(1, **options)

@@ -129,3 +129,15 @@ def test_a_chain_without_a_segmentation_has_no_gradient() -> None:
     assert q.content.grad is not None
     assert torch.equal(q.content.grad[1], torch.zeros(6, 2, dtype=torch.float64))
     torch.testing.assert_close(q.content.grad[0].sum(1), torch.ones(6, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("scale", [1.0, 20.0])
+def test_posteriors_keep_their_digits_on_long_chains(scale: float) -> None:
+    p = random_potentials(1, 4000, 20, 4, scale=scale, mixed=False, left=True, right=True, seed=8)
+    content = p.content.requires_grad_()
+    log_z = reference.log_partition(replace(p, tail=-p.tail.abs()))
+    log_z.sum().backward()
+    assert float(log_z.detach().abs()) > 1000
+    assert content.grad is not None
+    torch.testing.assert_close(content.grad.sum(2), torch.ones(1, 4000, dtype=torch.float64), rtol=0, atol=1e-10)
+    assert float(content.grad.min()) > -1e-10

@@ -95,13 +95,17 @@ class SemiCRF(nn.Module):
         # Half precision is for the encoder; scores are summed over whole chains.
         with torch.autocast(emissions.device.type, enabled=False):
             table, tail = self.durations()
+            start = self.start
+            if self.config.censoring:
+                # In the graph also where no window is cut: distributed training waits for every gradient.
+                start = start + 0.0 * (self.entering + self.leaving)
             p = Potentials(
                 content=_at_least_float32(emissions),
-                lengths=lengths,
+                lengths=lengths.long(),
                 transition=self.transition.masked_fill(self.transition_forbidden, -torch.inf),
                 duration=table,
                 tail=tail,
-                start=self.start.masked_fill(self.first_forbidden, -torch.inf),
+                start=start.masked_fill(self.first_forbidden, -torch.inf),
                 final=self.final.masked_fill(self.last_forbidden, -torch.inf),
                 begin=None if begin is None else _at_least_float32(begin),
                 end=None if end is None else _at_least_float32(end),

@@ -11,13 +11,17 @@ difference of cumulative sums appears, so that -inf may stand anywhere. With
 the time is O(T (K C + C^2)) and only entry and leave are kept. Durations past K are one running sum a label: a segment
 of more than K bases is one base added to a segment of at least K. The gradient is written out (it is the marginals,
 Sarawagi and Cohen 2004, section 3), so it is deterministic, and zero where a score is -inf.
+
+Scores of a million nats would leave ten digits to a posterior. Since a constant added to a base's content adds to every
+segmentation alike, a whole number is taken from each base so that the best `leave` stays near 0, and its sum is added
+to log Z at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -68,9 +72,12 @@ def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation."""
     p = p.detach().checked().expanded()
     with torch.no_grad():
-        entry, leave, score = _forward(_Chain.of(p), torch.maximum, torch.amax)
-        walks = (Walk(p, b, entry[:, b], leave[:, b]) for b in range(len(score)))
-        return score, [walk.segmentation(lambda scores: int(scores.argmax())) for walk in walks]
+        chain = _Chain.of(p)
+        f = _forward(chain, torch.maximum, torch.amax)
+        p = replace(p, content=chain.content.transpose(0, 1))
+        walks = (Walk(p, b, f.entry[:, b], f.leave[:, b]) for b in range(len(p.lengths)))
+        paths = [walk.segmentation(lambda scores: int(scores.argmax())) for walk in walks]
+        return f.total + f.shift.sum(0), paths
 
 
 def messages(p: Potentials) -> Messages:
@@ -78,10 +85,12 @@ def messages(p: Potentials) -> Messages:
     p = p.detach().checked().expanded()
     with torch.no_grad():
         chain = _Chain.of(p)
-        entry, leave, log_z = _forward(chain, torch.logaddexp, torch.logsumexp)
-        onward, _ = _backward(chain, entry, leave, log_z, torch.zeros_like(log_z))
+        f = _forward(chain, torch.logaddexp, torch.logsumexp)
+        onward, _ = _backward(chain, f, torch.zeros_like(f.total))
+        past = torch.nn.functional.pad(f.shift.cumsum(0), (0, 0, 1, 0)).unsqueeze(2)
+        entry, leave, onward = f.entry + past, f.leave + past, onward + (past[-1] - past)
         entry, leave, onward = (x.transpose(0, 1).contiguous() for x in (entry, leave, onward))
-        return Messages(entry, leave, onward, log_z)
+        return Messages(entry, leave, onward, f.total + f.shift.sum(0))
 
 
 class _LogPartition(torch.autograd.Function):
@@ -89,19 +98,20 @@ class _LogPartition(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, p: Potentials, *fields: Tensor | None) -> Tensor:
-        chain = _Chain.of(p.detach())
-        entry, leave, log_z = _forward(chain, torch.logaddexp, torch.logsumexp)
-        ctx.save_for_backward(entry, leave, log_z, p.lengths, p.phase_offset, *fields)
-        return log_z
+        f = _forward(_Chain.of(p.detach()), torch.logaddexp, torch.logsumexp)
+        ctx.save_for_backward(f.entry, f.leave, f.total, f.shift, p.lengths, p.phase_offset, *fields)
+        return f.total + f.shift.sum(0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, weight: Tensor) -> tuple[Tensor | None, ...]:
-        entry, leave, log_z, lengths, phase_offset, *fields = ctx.saved_tensors
+        *saved, lengths, phase_offset = ctx.saved_tensors[:6]
+        f, fields = _Forward(*saved), ctx.saved_tensors[6:]
         p = Potentials(lengths=lengths, phase_offset=phase_offset, **dict(zip(FIELDS, fields, strict=True)))
         chain = _Chain.of(p.detach())
-        onward, sums = _backward(chain, entry, leave, log_z, weight.double())
-        gradient = _gradient(chain, entry, leave, onward, sums, log_z, weight.double())
+        chain.content.sub_(f.shift.unsqueeze(2))
+        onward, sums = _backward(chain, f, weight.double())
+        gradient = _gradient(chain, f, onward, sums, weight.double())
         named = zip(FIELDS, fields, strict=True)
         return None, *(None if field is None else gradient[name].to(field.dtype) for name, field in named)
 
@@ -123,8 +133,6 @@ class _Chain:
     arrive: Tensor | None  # (T + 1, B, C)
     depart: Tensor | None  # (T + 1, B, C)
     whole: Tensor | None  # (B, C)
-    prefix: Tensor | None  # (T + 1, B, C), content of [0, t); with arrive
-    suffix: Tensor | None  # (T + 1, B, C), content of [s, n); with depart
 
     @classmethod
     def of(cls, p: Potentials) -> _Chain:
@@ -139,11 +147,9 @@ class _Chain:
         def boundaries(x: Tensor | None) -> Tensor | None:
             return None if x is None else x.double().transpose(0, 1)
 
-        content = bases(p.content)
-        nothing = content.new_zeros(1, B, C)
         return cls(
             lengths=p.lengths,
-            content=content,
+            content=bases(p.content),
             begin=bases(p.begin),
             end=bases(p.end),
             transition=p.transition.double(),
@@ -155,8 +161,6 @@ class _Chain:
             arrive=boundaries(p.arrive),
             depart=boundaries(p.depart),
             whole=None if p.whole is None else p.whole.double(),
-            prefix=None if p.arrive is None else torch.cat([nothing, content.cumsum(0)]),
-            suffix=None if p.depart is None else torch.cat([content.flip(0).cumsum(0).flip(0), nothing]),
         )
 
     @property
@@ -171,8 +175,17 @@ class _Chain:
         return self.transition if period == 1 else self.transition[(self.phase + t) % period]
 
 
-def _forward(chain: _Chain, add: Add, total: Sum) -> tuple[Tensor, Tensor, Tensor]:
-    """Return entry and leave, (T + 1, B, C), and log Z (or, with the maximum, the best score), (B,).
+class _Forward(NamedTuple):
+    """What the forward loop leaves."""
+
+    entry: Tensor  # (T + 1, B, C)
+    leave: Tensor  # (T + 1, B, C)
+    total: Tensor  # (B,): log Z, or the best score, less the shifts
+    shift: Tensor  # (T, B): what was taken from each base's content
+
+
+def _forward(chain: _Chain, add: Add, total: Sum) -> _Forward:
+    """Run the recurrence in the semiring of `add` and `total`; takes the shifts from the chain's content.
 
     `ring` holds at slot ``s % K`` the entry at boundary s plus the content since, for the last K boundaries s; at
     boundary t slot j stands for duration ``(t - 1 - j) % K + 1``, so the duration table is read reversed and rotated.
@@ -184,11 +197,14 @@ def _forward(chain: _Chain, add: Add, total: Sum) -> tuple[Tensor, Tensor, Tenso
     rotated = chain.duration.flip(0).repeat(2, 1).unsqueeze(1)
     longer = chain.content.new_full((B, C), -torch.inf)  # segments of at least K bases that end at t
     closed = longer.clone()  # whole chains whose last segment is censored
+    prefix = torch.zeros_like(longer)  # content from 0 on
+    shift = chain.content.new_zeros((T, B))
     if chain.arrive is None:
         entry[0] = chain.start + chain.begin[0]
     for t in range(T):
         ring[t % K] = entry[t]
         ring += chain.content[t]
+        prefix = prefix + chain.content[t]
         if chain.depart is not None:
             running = (t < chain.lengths).unsqueeze(1)
             closed = torch.where(running, add(closed, entry[t] + chain.depart[t]) + chain.content[t], closed)
@@ -197,24 +213,24 @@ def _forward(chain: _Chain, add: Add, total: Sum) -> tuple[Tensor, Tensor, Tenso
         offset = -end % K
         ends = add(total(ring + rotated[offset : offset + K], 0), longer)
         longer = add(longer, ring[end % K] + chain.duration[K - 1])
-        if chain.arrive is not None and chain.prefix is not None:
-            ends = add(ends, chain.arrive[end] + chain.prefix[end])
+        if chain.arrive is not None:
+            ends = add(ends, chain.arrive[end] + prefix)
         leave[end] = torch.where((end <= chain.lengths).unsqueeze(1), ends + chain.end[t], -torch.inf)
         if end < T:
             onto = total(leave[end].unsqueeze(2) + chain.step(end), 1) + chain.begin[end]
-            entry[end] = torch.where((end < chain.lengths).unsqueeze(1), onto, -torch.inf)
-    return entry, leave, total(_closing(chain, leave, closed, add), 1)
-
-
-def _closing(chain: _Chain, leave: Tensor, closed: Tensor, add: Add) -> Tensor:
-    """Return the sum over whole chains by their last label, (B, C); marks leave at n where it is censored."""
-    rows = torch.arange(len(chain.lengths), device=chain.lengths.device)
+            running = end < chain.lengths
+            entry[end] = torch.where(running.unsqueeze(1), onto, -torch.inf)
+            best = leave[end].amax(1)
+            shift[end] = torch.where(running & (best > -torch.inf), best.round(), 0.0)
+            chain.content[end] -= shift[end].unsqueeze(1)
+    rows = torch.arange(B, device=leave.device)
     if chain.depart is None:
-        return leave[chain.lengths, rows] + chain.final
-    leave[chain.lengths, rows] = -torch.inf
-    if chain.whole is None or chain.suffix is None:
-        return closed
-    return add(closed, chain.whole + chain.suffix[0])
+        closed = leave[chain.lengths, rows] + chain.final
+    else:
+        leave[chain.lengths, rows] = -torch.inf
+        if chain.whole is not None:
+            closed = add(closed, chain.whole + prefix)
+    return _Forward(entry, leave, total(closed, 1), shift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +243,7 @@ class _Sums:
     tail: Tensor
 
 
-def _backward(chain: _Chain, entry: Tensor, leave: Tensor, log_z: Tensor, weight: Tensor) -> tuple[Tensor, _Sums]:
+def _backward(chain: _Chain, forward: _Forward, weight: Tensor) -> tuple[Tensor, _Sums]:
     """Return onward, (T + 1, B, C), and the sums of the gradient, each chain weighted by `weight`.
 
     The ring holds at slot ``t % K`` the end at boundary t, all that follows, and the content before it, for the next
@@ -243,10 +259,11 @@ def _backward(chain: _Chain, entry: Tensor, leave: Tensor, log_z: Tensor, weight
     rotated = chain.duration.repeat(2, 1).unsqueeze(1)
     longer = chain.content.new_full((B, C), -torch.inf)  # segments of more than K bases that begin at s
     excess = torch.zeros_like(longer)  # mean of k - K over them
-    scale, w = _finite(log_z).unsqueeze(1), weight.unsqueeze(1)
+    suffix = torch.zeros_like(longer)  # content up to the chain's end
+    scale, w = _finite(forward.total).unsqueeze(1), weight.unsqueeze(1)
     for s in range(T - 1, -1, -1):
         ends = s + 1
-        onward[ends] = _onward(chain, ends, leave[ends] - scale, w, sums)
+        onward[ends] = _onward(chain, ends, forward.leave[ends] - scale, w, sums)
         exact = ring[ends % K] + chain.duration[K - 1]
         joined = torch.logaddexp(longer, exact)
         excess = 1 + excess * torch.where(joined == -torch.inf, 0.0, (longer - joined).exp())
@@ -255,14 +272,15 @@ def _backward(chain: _Chain, entry: Tensor, leave: Tensor, log_z: Tensor, weight
         ring += chain.content[s]
         offset = -ends % K
         segments = ring + rotated[offset : offset + K]
-        before = entry[s] - scale
+        before = forward.entry[s] - scale
         sums.duration.add_(((segments + before).exp() * w).sum(1).roll(offset, 0))
         past = (longer + before).exp() * w
         sums.duration[K - 1] += past.sum(0)
         sums.tail.add_((past * excess).sum(0))
         onto = torch.logaddexp(torch.logsumexp(segments, 0), longer)
-        if chain.depart is not None and chain.suffix is not None:
-            onto = torch.logaddexp(onto, chain.depart[s] + chain.suffix[s])
+        suffix = suffix + chain.content[s]
+        if chain.depart is not None:
+            onto = torch.logaddexp(onto, chain.depart[s] + suffix)
         sums.onto[s] = torch.where((s < chain.lengths).unsqueeze(1), onto, -torch.inf)
     return onward, sums
 
@@ -287,11 +305,10 @@ def _onward(chain: _Chain, t: int, before: Tensor, w: Tensor, sums: _Sums) -> Te
     return torch.where((chain.lengths >= t).unsqueeze(1), after, -torch.inf)
 
 
-def _gradient(
-    chain: _Chain, entry: Tensor, leave: Tensor, onward: Tensor, sums: _Sums, log_z: Tensor, weight: Tensor
-) -> dict[str, Tensor]:
+def _gradient(chain: _Chain, forward: _Forward, onward: Tensor, sums: _Sums, weight: Tensor) -> dict[str, Tensor]:
     """Return the gradient of every field, in the shape of the field."""
-    scale, w = _finite(log_z).unsqueeze(1), weight.unsqueeze(1)
+    entry, leave = forward.entry, forward.leave
+    scale, w = _finite(forward.total).unsqueeze(1), weight.unsqueeze(1)
     begins = (entry + sums.onto - scale).exp() * w  # (T + 1, B, C); a segment begins at boundary t
     ends = (leave + onward - scale).exp() * w
     rows = torch.arange(len(chain.lengths), device=chain.lengths.device)
@@ -305,15 +322,18 @@ def _gradient(
         "end": ends[1:].transpose(0, 1),
     }
     entered = begins.clone()
-    if chain.arrive is not None and chain.prefix is not None:
+    if chain.arrive is not None:
         arrive = torch.zeros_like(begins)
-        arrive[1:] = (chain.arrive[1:] + chain.prefix[1:] + chain.end + onward[1:] - scale).exp() * w
+        arrive[1:] = (chain.arrive[1:] + chain.content.cumsum(0) + chain.end + onward[1:] - scale).exp() * w
         gradient["arrive"] = arrive.transpose(0, 1)
         entered[0] += arrive.sum(0)
-    if chain.depart is not None and chain.suffix is not None:
-        gradient["depart"] = ((entry + chain.depart + chain.suffix - scale).exp() * w).transpose(0, 1)
+    if chain.depart is not None:
+        suffix = chain.content.flip(0).cumsum(0).flip(0)
+        depart = torch.zeros_like(begins)
+        depart[:-1] = (entry[:-1] + chain.depart[:-1] + suffix - scale).exp() * w
+        gradient["depart"] = depart.transpose(0, 1)
         if chain.whole is not None:
-            gradient["whole"] = (chain.whole + chain.suffix[0] - scale).exp() * w
+            gradient["whole"] = (chain.whole + suffix[0] - scale).exp() * w
             entered[0] += gradient["whole"]
     # A base is inside a segment: begun at or before it, not ended before it.
     inside = (entered[:-1] - torch.cat([torch.zeros_like(ends[:1]), ends[1:-1]])).cumsum(0)
