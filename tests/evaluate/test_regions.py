@@ -19,7 +19,7 @@ def test_whole_genes_only_and_whole_sequences() -> None:
     genes = [gene("a", 0, 10), gene("b", 95, 105), gene("c", 120, 130), gene("d", 0, 10, seqid="other")]
     inside = restrict(genes, [], [("s", 0, 100)])
     assert ids(inside.reference) == "a"
-    assert inside.elsewhere_reference == 2
+    assert inside.left_out == {"reference": 1, "predicted": 0}
     assert ids(restrict(genes, [], [("other", 0, None)]).reference) == "d"
     assert ids(restrict(genes, [], [("s", 0, 100), ("s", 100, 110)]).reference) == "ab"
 

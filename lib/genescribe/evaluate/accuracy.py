@@ -87,11 +87,7 @@ def compare(
     left_out = {"reference": 0, "predicted": 0}
     if regions is not None:
         inside = restrict(reference, predicted, regions)
-        left_out = {
-            "reference": len(reference) - len(inside.reference) - inside.elsewhere_reference,
-            "predicted": len(predicted) - len(inside.predicted) - inside.elsewhere_predicted,
-        }
-        reference, predicted = inside.reference, inside.predicted
+        reference, predicted, left_out = inside.reference, inside.predicted, inside.left_out
     counts = tally(reference, predicted, level=level, coding_only=coding_only)[0]
     return {**summarize(counts.sum(axis=0)), "left_out": left_out}
 

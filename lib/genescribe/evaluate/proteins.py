@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
-from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript
+from genescribe.genome.products import coding_codes, translate
 
 Place = tuple[str, str, str]
 
@@ -61,13 +59,4 @@ def compare_proteins(
 
 def translation(gene: Gene, transcript: Transcript, genome: Genome, code: GeneticCode) -> str:
     """Return a transcript's protein without the stop at its end; "" for a transcript that codes for none."""
-    if not transcript.cds:
-        return ""
-    bases = coding_bases(gene, transcript, genome)[transcript.phase :]
-    return code.translate(bases).removesuffix("*")
-
-
-def coding_bases(gene: Gene, transcript: Transcript, genome: Genome) -> Codes:
-    """Return a transcript's coding sequence in reading direction."""
-    joined = np.concatenate([genome.codes(gene.seqid, start, end) for start, end in transcript.cds])
-    return joined if gene.strand == "+" else reverse_complement(joined)
+    return translate(coding_codes(genome, gene, transcript), transcript, code) if transcript.cds else ""

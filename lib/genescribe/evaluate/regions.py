@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +18,11 @@ _FAR = np.iinfo(np.int64).max
 
 
 class Restricted(NamedTuple):
-    """The genes that are scored, and how many have no base inside any region."""
+    """The genes that are scored, and how many of each side that touch a region are not."""
 
     reference: list[Gene]
     predicted: list[Gene]
-    elsewhere_reference: int
-    elsewhere_predicted: int
+    left_out: dict[str, int]
 
 
 def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iterable[Stretch]) -> Restricted:
@@ -43,12 +42,28 @@ def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iter
         for gene in predicted
         if (not cut.overlap(gene) if inside.whole(gene) else inside.touched(gene) and scored.overlap(gene))
     ]
-    return Restricted(
-        scored_reference,
-        scored_predicted,
-        sum(not inside.touched(gene) for gene in reference),
-        sum(not inside.touched(gene) for gene in predicted),
-    )
+    left_out = {
+        "reference": len(crossing),
+        "predicted": sum(inside.touched(gene) for gene in predicted) - len(scored_predicted),
+    }
+    return Restricted(scored_reference, scored_predicted, left_out)
+
+
+def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: int) -> list[Stretch]:
+    """Return the regions less the first and last `bases` of each sequence; a region inside them is gone.
+
+    Examples
+    --------
+    >>> without_ends([("a", 0, None), ("a", 0, 10)], {"a": 100}, 20)
+    [('a', 20, 80)]
+    """
+    cut: list[Stretch] = []
+    for seqid, start, end in regions:
+        last = lengths[seqid] - bases
+        low, high = max(start, bases), last if end is None else min(end, last)
+        if low < high:
+            cut.append((seqid, low, high))
+    return cut
 
 
 class _Regions:

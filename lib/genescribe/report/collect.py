@@ -1,0 +1,208 @@
+"""The sections of the report, built from whatever a results folder holds (its layout: docs/architecture.md)."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genescribe.bake.splits import Region
+from genescribe.errors import InputError
+from genescribe.evaluate.regions import restrict
+from genescribe.files import read_json
+from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.gff import read_genes
+from genescribe.genome.model import Gene
+from genescribe.report import charts, tables
+from genescribe.report.blocks import Block, Figure, Section, Text
+from genescribe.report.charts import Method
+from genescribe.report.loci import choose_loci, draw_locus
+
+TITLES = {
+    "orf_rule": "ORF rule",
+    "augustus": "AUGUSTUS",
+    "ceiling": "ceiling",
+}
+SHOWN_METRICS = {"cds_segment_f1": "F1 of exact coding segments", "macro_f1": "macro F1 of labels"}
+"""Validation columns of a log worth a panel, the first that is there, and what it is called."""
+
+HOW = (
+    "Scores compare coding sequences, stop codons inside, on sequences that no model was trained on. A gene is right "
+    "when the exact coding sequence of any of its isoforms is predicted; a protein is identical letter by letter. The "
+    "levels base to locus are those of gffcompare --strict-match -e 0 --no-merge. Intervals are 95% bootstrap "
+    "intervals: genes are drawn again with replacement, overlapping ones together. Bold is the best of a column, the "
+    "ceiling aside.",
+    "Beside the models stand baselines. The ORF rule takes the longest open reading frames and drops those that "
+    "overlap a longer one. AUGUSTUS is an established gene finder with its stock parameters, which may have been "
+    "fitted to genes of the test. On simulated genomes the ceiling is a decoder that knows the simulator's true "
+    "parameters.",
+)
+
+
+def collect(results: str | Path) -> list[Section]:
+    """Return the sections that a results folder has something for.
+
+    Parameters
+    ----------
+    results
+        The folder; parts that are missing leave their section out.
+
+    Raises
+    ------
+    InputError
+        Nothing was evaluated and nothing trained there.
+    """
+    results = Path(results)
+    metrics = _metrics(results)
+    logs = {path.parent.name: _rows(path, ",") for path in sorted(results.glob("train/*/log.csv"))}
+    if not metrics and not logs:
+        raise InputError(
+            "neither metrics nor training logs", where=results, remedy="run the target evaluate or train first"
+        )
+    order = {name: number for number, name in enumerate(logs)}
+    sections = [Section("How to read the scores", [Text(paragraph) for paragraph in HOW] if metrics else [])]
+    sections += [_accuracy(annotation, found) for annotation, found in metrics.items()]
+    sections += [
+        _pictures(results, annotation, found) for annotation, found in metrics.items() if "." not in annotation
+    ]
+    sections += [_lengths(metrics), _training(logs, order), _times(results), _provenance(results)]
+    return [section for section in sections if section.blocks]
+
+
+def _metrics(results: Path) -> dict[str, dict[Method, Any]]:
+    """Return annotation -> method -> metrics, models first, then baselines, then the ceiling."""
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for path in sorted(results.glob("evaluate/*/*/metrics.json")):
+        found[path.parent.name][path.parent.parent.name] = read_json(path)
+    return {annotation: _by_method(by_name) for annotation, by_name in sorted(found.items())}
+
+
+def _by_method(by_name: Mapping[str, Any]) -> dict[Method, Any]:
+    kinds = {name: "ceiling" if name == "ceiling" else "baseline" if name in TITLES else "model" for name in by_name}
+    found: dict[Method, Any] = {}
+    for kind in ("model", "baseline", "ceiling"):
+        names = [name for name in sorted(by_name) if kinds[name] == kind]
+        for number, name in enumerate(names):
+            found[Method(name, TITLES.get(name, name), kind, number)] = by_name[name]
+    return found
+
+
+def _accuracy(annotation: str, metrics: Mapping[Method, Any]) -> Section:
+    gene = next(iter(metrics.values()))["cds"]["gene"]
+    place = _place(metrics)
+    summary = f"F1 on {place} ({gene['reference']:,} genes), in percent; below, the 95% bootstrap interval."
+    blocks: list[Block] = [
+        tables.accuracy_summary(metrics, summary),
+        charts.f1_bars(f"f1-{_anchor(annotation)}", metrics, f"F1 of coding sequences on {place}, by level."),
+        tables.accuracy_details(metrics, "cds", "All levels on coding sequences: counts, sensitivity, precision"),
+        tables.accuracy_details(metrics, "exon", "All levels on whole exons of coding transcripts"),
+    ]
+    if not any(method.name == "augustus" for method in metrics):
+        blocks.append(Text("AUGUSTUS has no row: it is not installed, or no species is named for this genome.", "note"))
+    crossing = next(iter(metrics.values()))["left_out"]["reference"]
+    if crossing:
+        blocks.append(
+            Text(f"Not scored, for they cross an edge of the test regions: {crossing:,} reference genes.", "note")
+        )
+    return Section(f"Accuracy: {_title(annotation)}", blocks)
+
+
+def _pictures(results: Path, annotation: str, metrics: Mapping[Method, Any]) -> Section:
+    """Draw gene models of the test regions, where the catalogue and the predictions are still there."""
+    title = f"Gene models: {_title(annotation)}"
+    catalogue = results / "catalogue" / annotation / "catalogue.duckdb"
+    files = {method: _prediction(results, method.name, annotation) for method in metrics}
+    if not catalogue.exists() or not all(path.exists() for path in files.values()):
+        return Section(title)
+    regions = [Region.parse(text) for text in _regions(metrics)]
+    truth = [gene for gene in Catalogue(catalogue).genes() if any(t.cds for t in gene.transcripts)]
+    predicted: dict[Method, Sequence[Gene]] = {method: read_genes(path) for method, path in files.items()}
+    scored = restrict(truth, [], regions).reference if regions else truth
+    blocks: list[Block] = []
+    for number, locus in enumerate(choose_loci(scored, list(predicted.values())), 1):
+        where = f"{locus.seqid}:{locus.start + 1:,}-{locus.end:,}"
+        caption = f"{where}, {locus.why}. Plain: the exact coding sequence of the reference; hatched: another one."
+        blocks.append(draw_locus(f"locus-{_anchor(annotation)}-{number}", locus, truth, predicted, caption))
+    return Section(title, blocks)
+
+
+def _lengths(metrics: Mapping[str, Mapping[Method, Any]]) -> Section:
+    blocks: list[Block] = []
+    for annotation, found in metrics.items():
+        if "." in annotation:
+            continue
+        lengths = {method: one["lengths"] for method, one in found.items()}
+        caption = f"Lengths on {_title(annotation)}: share of each bin, the reference as an area, predictions as lines."
+        blocks.append(charts.length_histograms(f"lengths-{_anchor(annotation)}", lengths, caption))
+        distances = f"Distance from the reference's lengths on {_title(annotation)}: Wasserstein-1 in bases, KL in nats"
+        blocks.append(tables.length_distances(found, distances))
+    return Section("Lengths of exons and introns", blocks)
+
+
+def _training(logs: Mapping[str, Sequence[Mapping[str, str]]], order: Mapping[str, int]) -> Section:
+    if not logs:
+        return Section("Training")
+    known = {name for rows in logs.values() for row in rows for name, value in row.items() if value}
+    metric = next(((name, title) for name, title in SHOWN_METRICS.items() if name in known), None)
+    by_method = {Method(name, name, "model", order[name]): rows for name, rows in logs.items()}
+    caption = "Loss over optimiser steps, and a score on the validation windows; the best weights on it are kept."
+    return Section("Training", [charts.training_curves("training", by_method, metric, caption)])
+
+
+def _times(results: Path) -> Section:
+    jobs: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for path in sorted(results.glob("benchmarks/**/*.tsv")):
+        jobs[path.relative_to(results / "benchmarks").parts[0].removesuffix(".tsv")] += _rows(path, "\t")
+    jobs.pop("report_page", None)
+    if not jobs:
+        return Section("Run times and memory")
+    seconds = {rule: tables.total_seconds(found) for rule, found in jobs.items()}
+    blocks: list[Block] = [
+        tables.run_times(jobs, "Wall-clock time and peak resident memory of each rule, as Snakemake measured them."),
+        charts.run_times("run-times", seconds, "Wall-clock time of each rule, all its jobs together."),
+    ]
+    return Section("Run times and memory", blocks)
+
+
+def _provenance(results: Path) -> Section:
+    found = {path.parents[1].name: read_json(path) for path in sorted(results.glob("train/*/model/provenance.json"))}
+    caption = "Commit of the code (+: with changes), versions, and a digest of data and options together."
+    return Section("Provenance", [tables.provenance(found, caption)] if found else [])
+
+
+def _prediction(results: Path, method: str, genome: str) -> Path:
+    stages = ("predict", "baseline")
+    paths = [results / stage / method / genome / "whole" / "annotation.gff3" for stage in stages]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def _regions(metrics: Mapping[Method, Any]) -> list[str]:
+    return list(next(iter(metrics.values())).get("provenance", {}).get("regions", []))
+
+
+def _place(metrics: Mapping[Method, Any]) -> str:
+    regions = _regions(metrics)
+    if not regions:
+        return "all sequences"
+    return ", ".join(regions) if len(regions) <= 8 else f"{len(regions)} test regions"
+
+
+def _title(annotation: str) -> str:
+    genome, dot, reference = annotation.partition(".")
+    return f"{genome}, scored on {reference}" if dot else genome
+
+
+def _anchor(annotation: str) -> str:
+    return annotation.replace(".", "-").replace(" ", "_")
+
+
+def _rows(path: Path, delimiter: str) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter=delimiter))
+
+
+def figures(sections: Sequence[Section]) -> list[Figure]:
+    """Return all figures of some sections."""
+    return [block for section in sections for block in section.blocks if isinstance(block, Figure)]

@@ -1,0 +1,165 @@
+"""The report's tables: accuracy, lengths, run times, provenance."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from genescribe.report.blocks import Cell, Row, Table
+from genescribe.report.charts import FEATURE_NAMES, LEVEL_NAMES, Method, duration
+
+Metrics = Mapping[Method, Mapping[str, Any]]
+
+_SUMMARY: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "gene": lambda found: found["cds"]["gene"],
+    "gene, with introns": lambda found: found["spliced"],
+    "intron chain": lambda found: found["cds"]["intron_chain"],
+    "exon": lambda found: found["cds"]["exon"],
+    "base": lambda found: found["cds"]["base"],
+}
+_NONE = "–"
+
+
+def accuracy_summary(metrics: Metrics, caption: str) -> Table:
+    """Return F1 of the main levels, a row a method; seeds of one run are followed by their mean."""
+    columns = [f"{name}\nF1, %" for name in _SUMMARY] + ["identical\nproteins, %"]
+    values = {
+        method: [*(pick(found)["f1"] for pick in _SUMMARY.values()), _proteins(found)]
+        for method, found in metrics.items()
+    }
+    contenders = [method for method in metrics if method.kind != "ceiling"]
+    best = [max((v for m in contenders if (v := values[m][i]) is not None), default=None) for i in range(len(columns))]
+    rows, previous = [], None
+    for method, found in metrics.items():
+        details = [_interval(pick(found)) for pick in _SUMMARY.values()] + [""]
+        cells = [
+            Cell(percent(value), detail, method in contenders and value is not None and value == top)
+            for value, detail, top in zip(values[method], details, best, strict=True)
+        ]
+        rows.append(Row(method.title, cells, previous not in (None, method.kind)))
+        previous = method.kind
+    for place, row in sorted(_means(values).items(), reverse=True):
+        rows.insert(place, row)
+    return Table(caption, "method", columns, rows)
+
+
+def accuracy_details(metrics: Metrics, level: str, caption: str) -> Table:
+    """Return counts and shares of every level, a row a method and level.
+
+    Parameters
+    ----------
+    metrics
+        Of each method.
+    level
+        "cds" or "exon".
+    caption
+        Of the table, which is folded.
+    """
+    columns = ["in reference", "found", "predicted", "right", "sensitivity, %", "precision, %", "F1, %"]
+    rows: list[Row] = []
+    for method, found in metrics.items():
+        for number, name in enumerate(LEVEL_NAMES):
+            one = found[level][name]
+            counts = [one["reference"], one["tp"], one["predicted"], one["predicted"] - one["fp"]]
+            shares = [Cell(percent(one[m]), _interval(one, m)) for m in ("sensitivity", "precision", "f1")]
+            cells = [*(Cell(f"{count:,}") for count in counts), *shares]
+            rows.append(Row(f"{method.title}: {LEVEL_NAMES[name]}", cells, number == 0 and bool(rows)))
+    return Table(caption, "method and level", columns, rows, folded=True)
+
+
+def length_distances(metrics: Metrics, caption: str) -> Table:
+    """Return how far the lengths of each feature are from the reference's, a row a method."""
+    features = [name for name in FEATURE_NAMES if any(name in found["lengths"] for found in metrics.values())]
+    rows = []
+    for method, found in metrics.items():
+        cells = []
+        for name in features:
+            one = found["lengths"].get(name, {})
+            kl = one.get("kl")
+            cells.append(Cell(_number(one.get("wasserstein")), "" if kl is None else f"KL {kl:.3f}"))
+        rows.append(Row(method.title, cells))
+    return Table(caption, "method", [FEATURE_NAMES[name] for name in features], rows, folded=True)
+
+
+def run_times(jobs: Mapping[str, Sequence[Mapping[str, str]]], caption: str) -> Table:
+    """Return time and memory of each rule from the rows of Snakemake's benchmark files."""
+    rows = []
+    for rule, found in sorted(jobs.items(), key=lambda item: -total_seconds(item[1])):
+        longest = max(float(job["s"]) for job in found)
+        memory = [float(job["max_rss"]) for job in found if _is_number(job.get("max_rss"))]
+        cells = [
+            Cell(f"{len(found):,}"),
+            Cell(duration(total_seconds(found))),
+            Cell(duration(longest)),
+            Cell(f"{max(memory):,.0f} MB" if memory else _NONE),
+        ]
+        rows.append(Row(rule, cells))
+    return Table(caption, "rule", ["jobs", "time, all jobs", "longest job", "peak memory"], rows)
+
+
+def total_seconds(jobs: Sequence[Mapping[str, str]]) -> float:
+    """Return the wall-clock seconds of all jobs together."""
+    return sum(float(job["s"]) for job in jobs)
+
+
+def provenance(found: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
+    """Return where each model comes from, a row a model."""
+    keys = {"commit": "code", "device": "device", "finished": "finished"}
+    packages = ("torch", "numpy", "python")
+    columns = [*keys.values(), *packages, "data and options"]
+    rows = []
+    for name, one in found.items():
+        versions = one.get("versions", {})
+        cells = [Cell(_short(one.get(key))) for key in keys]
+        cells += [Cell(str(versions.get(package) or _NONE)) for package in packages]
+        rows.append(Row(name, [*cells, Cell(_short(one.get("fingerprint_sha256")))]))
+    return Table(caption, "model", columns, rows)
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent with one decimal."""
+    return _NONE if share is None else f"{100 * share:.1f}"
+
+
+def _means(values: Mapping[Method, Sequence[float | None]]) -> dict[int, Row]:
+    """Return, by the place to insert it at, a row of means and standard deviations for runs with several seeds."""
+    seeds: dict[str, list[int]] = defaultdict(list)
+    for place, method in enumerate(values):
+        if found := re.fullmatch(r"(.+)-seed\d+", method.name):
+            seeds[found[1]].append(place)
+    rows, table = {}, list(values.values())
+    for run, places in seeds.items():
+        cells = []
+        for numbers in zip(*(table[place] for place in places), strict=True):
+            known = [number for number in numbers if number is not None]
+            spread = f"sd {100 * statistics.stdev(known):.1f}" if len(known) > 1 else ""
+            cells.append(Cell(percent(statistics.fmean(known)) if known else _NONE, spread))
+        if len(places) > 1:
+            rows[places[-1] + 1] = Row(f"{run}, mean of {len(places)} seeds", cells)
+    return rows
+
+
+def _proteins(found: Mapping[str, Any]) -> float | None:
+    counts = found.get("proteins")
+    return counts["identical"] / counts["reference"] if counts and counts["reference"] else None
+
+
+def _interval(one: Mapping[str, Any], metric: str = "f1") -> str:
+    ends = one.get("interval", {}).get(metric)
+    return "" if ends is None else f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return _NONE if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _is_number(text: str | None) -> bool:
+    return bool(text) and re.fullmatch(r"[\d.]+", text or "") is not None
+
+
+def _short(value: Any) -> str:
+    text = _NONE if value is None else str(value)
+    return text[:12] + ("+" if text.endswith("+") else "") if re.fullmatch(r"[0-9a-f]{40,}\+?", text) else text

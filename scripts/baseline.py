@@ -1,0 +1,52 @@
+"""Annotate a genome with a baseline: the rule of long open reading frames, or AUGUSTUS.
+
+Writes DIR/annotation.gff3, DIR/proteins.fa and DIR/cds.fa.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe import __version__
+from genescribe.bake.splits import Region
+from genescribe.cli import comma_list, parser, run
+from genescribe.evaluate.baselines import augustus, orf_rule
+from genescribe.files import atomic_directory
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.gff import write_gff3
+from genescribe.genome.products import write_products
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("method", choices=("orf", "augustus"), help="baseline")
+    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
+    arguments.add_argument("--seqids", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
+    arguments.add_argument("--minimum", type=int, default=300, help="orf: bases of the shortest frame, stop included")
+    arguments.add_argument("--species", help="augustus: name of its parameters")
+    arguments.add_argument("--workers", type=int, default=1, help="augustus: processes")
+    arguments.add_argument("--option", action="append", default=[], help="augustus: one more option, as --option=--x=y")
+    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    args = arguments.parse_args()
+    if args.method == "augustus" and not args.species:
+        arguments.error("augustus needs --species")
+
+    genome = Genome.open(args.fasta)
+    code = GeneticCode.from_table(args.genetic_code)
+    regions = [Region.parse(text, genome.lengths, where="--seqids") for text in args.seqids or genome.lengths]
+    if args.method == "orf":
+        genes = orf_rule(genome, code, args.minimum, regions)
+        made_by = f"open reading frames of at least {args.minimum} bases"
+    else:
+        genes = augustus(genome, args.species, regions, options=args.option, jobs=args.workers)
+        made_by = " ".join(["AUGUSTUS", args.species, *args.option])
+    with atomic_directory(args.output) as folder:
+        header = [f"genescribe {__version__}", f"baseline: {made_by}"]
+        write_gff3(folder / "annotation.gff3", genes, genome.lengths, header=header, source=args.method)
+        write_products(genes, genome, code, folder)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,84 @@
+"""Score a predicted annotation against a reference and write metrics.json.
+
+Base, exon, intron, intron chain, transcript, locus and gene level on coding sequences and on exons, with bootstrap
+intervals; genes with and without introns apart; identical proteins; lengths of exons and introns on both sides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe import __version__
+from genescribe.bake.splits import Region
+from genescribe.cli import comma_list, parser, run
+from genescribe.errors import InputError
+from genescribe.evaluate.metrics import measure
+from genescribe.evaluate.regions import without_ends
+from genescribe.files import sha256, write_json
+from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.gff import read_genes
+from genescribe.genome.model import Gene
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--reference", type=Path, required=True, help="catalogue.duckdb, GFF3 or GTF")
+    arguments.add_argument("--predicted", type=Path, required=True, help="GFF3 or GTF")
+    arguments.add_argument("--fasta", type=Path, required=True, help="genome of both")
+    arguments.add_argument("--regions", type=comma_list, default=[], help="score only seqid or seqid:start-end, ...")
+    arguments.add_argument("--mask-ends", type=int, default=0, help="bases at both ends of a sequence not to score")
+    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table, for comparing proteins")
+    arguments.add_argument("--bootstrap", type=int, default=1000, help="draws for the intervals; 0: no intervals")
+    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    arguments.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="another prediction to pair with; repeatable",
+    )
+    arguments.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    args = arguments.parse_args()
+
+    genome = Genome.open(args.fasta)
+    regions = [Region.parse(text, genome.lengths, where="--regions") for text in args.regions or genome.lengths]
+    metrics = measure(
+        read_annotation(args.reference),
+        read_annotation(args.predicted),
+        regions=without_ends(regions, genome.lengths, args.mask_ends),
+        sequences=(genome, GeneticCode.from_table(args.genetic_code)),
+        others={name: read_annotation(path) for name, path in map(named_file, args.against)},
+        replicates=args.bootstrap,
+        seed=args.seed,
+    )
+    metrics["provenance"] = {
+        "genescribe": __version__,
+        "predicted_sha256": sha256(args.predicted),
+        "regions": [str(text) for text in args.regions],
+        "mask_ends": args.mask_ends,
+        "genetic_code": args.genetic_code,
+        "bootstrap": args.bootstrap,
+        "seed": args.seed,
+    }
+    write_json(args.output, metrics)
+    gene = metrics["cds"]["gene"]
+    print(f"{args.output}: {gene['tp']} of {gene['reference']} genes right, {gene['fp']} predicted genes wrong")
+
+
+def read_annotation(path: Path) -> list[Gene]:
+    """Return the genes of a catalogue or of a GFF3 or GTF file."""
+    return list(Catalogue(path).genes()) if path.suffix == ".duckdb" else read_genes(path)
+
+
+def named_file(text: str) -> tuple[str, Path]:
+    """Split NAME=FILE."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise InputError(f"{text!r} is not NAME=FILE", where="--against", remedy="write for example orf=orf.gff3")
+    return name, Path(path)
+
+
+if __name__ == "__main__":
+    run(main)
