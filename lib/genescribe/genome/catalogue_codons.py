@@ -154,9 +154,12 @@ def read_coding(
     # A chunk ends where the sequence changes or the bases reach the limit, always between two keys.
     group = columns["sequence"][keys] * (done[-1] // _CHUNK_BASES + 1) + done[:-1] // _CHUNK_BASES
     first_of_key = np.flatnonzero(np.diff(keys, prepend=-1))
+    sequence, codes = -1, np.empty(0, dtype=np.uint8)
     for low, high in runs(np.repeat(group[first_of_key], np.diff(first_of_key, append=len(keys)))):
         present, begins = np.unique(keys[low:high], return_index=True)
-        codes = genome.codes(seqids[columns["sequence"][present[0]]])
+        if columns["sequence"][present[0]] != sequence:
+            sequence = int(columns["sequence"][present[0]])
+            codes = genome.codes(seqids[sequence])
         reverse = columns["reverse"][keys[low:high]].astype(bool)
         lengths = np.add.reduceat(ends[low:high] - starts[low:high], begins)
         bases = spliced(codes, starts[low:high], ends[low:high], reverse)
