@@ -1,0 +1,51 @@
+"""The blocked recurrence in PyTorch, for any device: see `blocked_layout` for the equations."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genescribe.kernels import counts
+from genescribe.kernels.blocked_counts import Posterior, end_log_z
+from genescribe.kernels.blocked_durations import DurationCounts
+from genescribe.kernels.blocked_layout import Durations, Layout, choose_size, growth, lay_out
+from genescribe.kernels.blocked_sum import Recurrence, Scores
+from genescribe.kernels.counts import Counts
+from genescribe.kernels.potentials import Messages, Potentials
+
+READS_EXPLICIT = True
+
+
+def supports(p: Potentials) -> str | None:
+    """Return None: it takes every input."""
+    del p
+    return None
+
+
+def log_partition(p: Potentials) -> Tensor:
+    """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
+    return counts.log_partition(expectation, p.checked())
+
+
+def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
+    """Return log Z of each chain and the expected counts of the wanted fields."""
+    if not wanted and p.depart is None:
+        layout, _, scores = _run(p, both=False)
+        return end_log_z(layout, scores).value() + layout.shift.sum(0), {}
+    posterior = Posterior(p, *_run(p, both=True))
+    found = posterior.counts(wanted)
+    if wanted & {"duration", "tail"}:
+        found["duration"], found["tail"] = DurationCounts(posterior).counts()
+    return posterior.log_z.value() + posterior.layout.shift.sum(0), found
+
+
+def messages(p: Potentials) -> Messages:
+    """Return the log-sums at every boundary."""
+    p = p.detach().checked()
+    return Posterior(p, *_run(p, both=True)).messages()
+
+
+def _run(p: Potentials, *, both: bool) -> tuple[Layout, Durations, Scores]:
+    durations = Durations.of(p)
+    growing = growth(p, durations)
+    layout = lay_out(p, durations.order, choose_size(p, growing), both)
+    return layout, durations, Recurrence(layout, durations, growing).run()

@@ -1,0 +1,112 @@
+"""What every fast backend is held to: the reference, the enumeration, and labels that break unguarded exponentials."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from types import ModuleType
+
+import torch
+from enumerate_segmentations import one
+from hypothesis import strategies as st
+from random_potentials import random_potentials
+from torch import Tensor
+
+from genescribe.crf.score import Segments, score
+from genescribe.kernels import semicrf_reference as reference
+from genescribe.kernels.potentials import Potentials
+
+
+@st.composite
+def wide_potentials(draw: st.DrawFn) -> Potentials:
+    """Draw inputs of every kind, of several blocks, too large to enumerate."""
+    flag = st.booleans()
+    return random_potentials(
+        B=draw(st.integers(1, 3)),
+        T=draw(st.sampled_from([1, 2, 17, 31, 32, 33, 64, 65, 150, 200])),
+        K=draw(st.sampled_from([1, 2, 3, 16, 33, 40, 70, 130, 250])),
+        C=draw(st.sampled_from([1, 2, 3, 5, 9])),
+        seed=draw(st.integers(0, 2**20)),
+        period=draw(st.sampled_from([1, 3])),
+        scale=draw(st.sampled_from([0.1, 1.0, 5.0, 20.0])),
+        tail=draw(flag),
+        boundaries=draw(flag),
+        left=draw(flag),
+        right=draw(flag),
+        mixed=draw(flag),
+        explicit=draw(flag),
+        forbidden=draw(st.sampled_from([0.0, 0.02, 0.1, 0.4])),
+        dtype=draw(st.sampled_from([torch.float64, torch.float32])),
+    )
+
+
+def hard_labels(nats: float, T: int = 700, seed: int = 0) -> Potentials:
+    """Labels of exactly 3, at least 30 and at most 300 bases beside free ones; emissions that sway by `nats` a base."""
+    generator = torch.Generator().manual_seed(seed)
+    K, C = 300, 5
+    k = torch.arange(1, K + 1, dtype=torch.float64)
+    duration = torch.stack([-0.01 * k] * C, 1)
+    duration[k != 3, 0] = -torch.inf
+    duration[k < 30, 1] = -torch.inf
+    duration[0, 3:] = 0.0
+    # Stretches of about 40 bases in which one label is better by `nats`, others worse.
+    favoured = torch.randint(0, C, (T // 40 + 1,), generator=generator).repeat_interleave(40)[:T]
+    content = torch.rand(1, T, C, generator=generator, dtype=torch.float64) * nats
+    content += torch.nn.functional.one_hot(favoured, C) * nats
+    return Potentials(
+        content=content,
+        lengths=torch.tensor([T]),
+        transition=torch.randn(1, C, C, generator=generator, dtype=torch.float64),
+        duration=duration,
+        tail=torch.tensor([-torch.inf, -0.01, -torch.inf, -0.02, -0.5], dtype=torch.float64),
+        start=torch.zeros(C, dtype=torch.float64),
+        final=torch.zeros(C, dtype=torch.float64),
+        explicit=torch.tensor([3, 30, 300, 1, 1]),
+    )
+
+
+def gradients(module: ModuleType, p: Potentials) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return log Z and the gradient of a weighted sum over the chains that have a segmentation."""
+    names = [f.name for f in fields(p) if getattr(p, f.name) is not None and getattr(p, f.name).is_floating_point()]
+    q = replace(p, **{name: getattr(p, name).detach().clone().requires_grad_() for name in names})
+    log_z = module.log_partition(q if getattr(module, "READS_EXPLICIT", False) else q.expanded())
+    possible = log_z > -torch.inf
+    (log_z * torch.linspace(1, 2, len(log_z), dtype=torch.float64))[possible].sum().backward()
+    return log_z.detach(), {name: getattr(q, name).grad for name in names}
+
+
+def check_gradients(module: ModuleType, p: Potentials, *, relative: float = 1e-9) -> None:
+    """Compare log Z and every gradient with the reference's; absolute errors may grow with the length."""
+    log_z, found = gradients(module, p)
+    expected_log_z, expected = gradients(reference, p)
+    torch.testing.assert_close(log_z, expected_log_z, rtol=1e-11, atol=1e-9)
+    size = float(log_z[log_z > -torch.inf].abs().amax()) if bool((log_z > -torch.inf).any()) else 0.0
+    rtol = relative if p.content.dtype == torch.float64 else 1e-5
+    # The reference keeps log scores whole: its own posteriors are off by some units in the last place of log Z.
+    atol = max(1e-9, 1e-12 * size) if p.content.dtype == torch.float64 else 1e-5
+    for name, gradient in expected.items():
+        if name in ("duration", "transition", "tail"):
+            atol_here, rtol_here = atol * 10, rtol * 10
+        else:
+            atol_here, rtol_here = atol, rtol
+        torch.testing.assert_close(found[name], gradient, rtol=rtol_here, atol=atol_here, msg=lambda m, n=name: n + m)
+
+
+def check_best_path(module: ModuleType, p: Potentials) -> None:
+    """Compare the best score with the reference's, and with that of the path given."""
+    q = p if getattr(module, "READS_EXPLICIT", False) else p.expanded()
+    best, paths = module.viterbi(q)
+    expected, _ = reference.viterbi(p.expanded())
+    torch.testing.assert_close(best, expected, rtol=1e-12, atol=1e-9)
+    for chain, path in enumerate(paths):
+        if best[chain] == -torch.inf:
+            assert len(path.ends) == 0
+            continue
+        scored = score(one(p, chain), Segments.of([path]))[0]
+        torch.testing.assert_close(scored, best[chain], rtol=1e-12, atol=1e-9)
+
+
+def check_deterministic(module: ModuleType) -> None:
+    p = random_potentials(3, 150, 40, 5, period=3, boundaries=True, left=True, right=True, forbidden=0.1, explicit=True)
+    (first_z, first), (second_z, second) = gradients(module, p), gradients(module, p)
+    assert torch.equal(first_z, second_z)
+    assert all(torch.equal(first[name], second[name]) for name in first)
