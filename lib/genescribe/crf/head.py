@@ -95,7 +95,7 @@ class SemiCRF(nn.Module):
         # Half precision is for the encoder; scores are summed over whole chains.
         with torch.autocast(emissions.device.type, enabled=False):
             table, tail = self.durations()
-            start = self.start
+            start: Tensor = self.start
             if self.config.censoring:
                 # In the graph also where no window is cut: distributed training waits for every gradient.
                 start = start + 0.0 * (self.entering + self.leaving)
