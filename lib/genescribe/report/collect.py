@@ -103,9 +103,8 @@ def _accuracy(annotation: str, metrics: Mapping[Method, Any]) -> Section:
         blocks.append(Text("AUGUSTUS has no row: it is not installed, or no species is named for this genome.", "note"))
     crossing = next(iter(metrics.values()))["left_out"]["reference"]
     if crossing:
-        blocks.append(
-            Text(f"Not scored, for they cross an edge of the test regions: {crossing:,} reference genes.", "note")
-        )
+        note = f"Reference genes that cross an edge of the test regions, and are not scored: {crossing:,}."
+        blocks.append(Text(note, "note"))
     return Section(f"Accuracy: {_title(annotation)}", blocks)
 
 

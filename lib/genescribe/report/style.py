@@ -31,7 +31,7 @@ MUTED = ("#7f7f7f", "#a6a6a6", "#5f5f5f")
 CEILING = "#B8A21B"
 RIGHT, WRONG = PALETTE[0], PALETTE[1]
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
-HATCHES = ("", "////", "....", "xxxx")
+HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "||||")
 
 WIDTH = 7.2
 """Inches of a figure; one inch is 72 units of its SVG."""
@@ -110,6 +110,8 @@ def clean_svg(text: str, name: str, alt: str) -> str:
     body = re.sub(INK, "currentColor", body, flags=re.IGNORECASE)
     body = re.sub(PAPER, "var(--paper, white)", body, flags=re.IGNORECASE)
     body = body.replace("'DejaVu Sans'", "sans-serif").replace("DejaVu Sans", "sans-serif")
+    # Hundredths of a unit are finer than any screen; matplotlib writes millionths.
+    body = re.sub(r'(?<=\bd=")[^"]+', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", ""), body)
     head = re.sub(r'\s(?:width|height)="[^"]*"', "", head)
     opening = f'<svg role="img" aria-label="{escape(alt)}" style="stroke-linejoin: round" class="figure"'
     return head.replace("<svg", opening, 1) + end + body
