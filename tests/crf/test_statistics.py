@@ -21,8 +21,19 @@ def test_only_whole_runs_are_counted() -> None:
     assert [dict(d) for d in whole.durations] == [{3: 1, 5: 1}, {4: 1}]
     assert cut.transitions[0].tolist() == [[0, 1], [2, 0]]
     assert cut.first.tolist() == [1, 0]
+    assert cut.segments.tolist() == [2, 1]
     phased = RunStatistics.count(chains, 2, period=3)
     assert phased.transitions[:, 1, 0].tolist() == [0, 2, 0] == [0, cut.transitions[0, 1, 0], 0]
+
+
+def test_runs_of_single_bases_follow_themselves() -> None:
+    chains = [np.array([[10, 0], [30, 1], [34, 0], [44, 1], [50, 0]])] * 20
+    crf = SemiCRFConfig(labels=2, max_duration=1).build()
+    crf.initialise_from_statistics(RunStatistics.count(chains, 2), pseudocount=1e-9)
+    shares = crf.transition[0].exp()
+    # Label 1: runs of 20 and 10 bases, so 14 steps to itself for each step away.
+    assert shares[1].tolist() == pytest.approx([1 / 15, 14 / 15], rel=1e-5)
+    assert shares[0].tolist() == pytest.approx([3 / 4, 1 / 4], rel=1e-5)
 
 
 @pytest.mark.parametrize("tail", [True, False])

@@ -180,6 +180,7 @@ class SemiCRF(nn.Module):
         C = self.config.labels
         if statistics.transitions.shape[-1] != C:
             raise InputError("counts of other labels", where="statistics", remedy=f"count runs of {C} labels")
+        statistics = statistics.in_single_bases(self.single.cpu())
         with torch.no_grad():
             shares = statistics.log_transitions(self.transition_forbidden, pseudocount)
             self.transition.copy_(shares)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class RunStatistics:
     transitions : (P, C, C) float64
         Number of boundaries, ``[phase, source, destination]``; P is 1 or 3.
     first : (C,) float64
-        Number of chains that begin with each label.
+        Number of chains that begin with each label, or anything in proportion to it.
     """
 
     durations: tuple[Mapping[int, int], ...]
@@ -50,9 +50,7 @@ class RunStatistics:
             ends, names = np.asarray(runs)[:, 0], np.asarray(runs)[:, 1]
             if names[0] != IGNORE:
                 first[names[0]] += 1
-            padded = np.concatenate(
-                [[names[0] if whole_edges else IGNORE], names, [names[-1] if whole_edges else IGNORE]]
-            )
+            padded = np.pad(names, 1, mode="edge") if whole_edges else np.pad(names, 1, constant_values=IGNORE)
             whole = (padded[:-2] != IGNORE) & (padded[2:] != IGNORE) & (names != IGNORE)
             for duration, label in zip(np.diff(ends, prepend=0)[whole], names[whole], strict=True):
                 durations[label][int(duration)] += 1
@@ -65,14 +63,25 @@ class RunStatistics:
 
     @property
     def segments(self) -> Tensor:
-        """Number of segments that begin with each label, (C,)."""
-        return self.transitions.sum((0, 1)) + self.first
+        """Number of segments of each label that begin inside a chain, (C,)."""
+        return self.transitions.sum((0, 1))
+
+    def in_single_bases(self, single: Tensor) -> RunStatistics:
+        """Return the counts where runs of labels in `single`, (C,) bool, are chains of single bases.
+
+        A run of k bases has k - 1 transitions to its own label; runs cut by an edge count with the mean of the others.
+        """
+        transitions = self.transitions.clone()
+        for label in single.nonzero().flatten().tolist():
+            runs, bases = sum(self.durations[label].values()), sum(k * n for k, n in self.durations[label].items())
+            mean = bases / runs if runs else 1.0
+            transitions[:, label, label] = (mean - 1) * transitions[:, label].sum(-1)
+        return replace(self, transitions=transitions)
 
     def log_transitions(self, forbidden: Tensor, pseudocount: float) -> Tensor:
         """Return the log share of each destination a source, in the shape of `forbidden`, (P, C, C); finite."""
-        counts = (
-            self.transitions if self.transitions.shape == forbidden.shape else self.transitions.sum(0, keepdim=True)
-        )
+        same = self.transitions.shape == forbidden.shape
+        counts = self.transitions if same else self.transitions.sum(0, keepdim=True)
         return self.log_shares(counts.expand(forbidden.shape), forbidden, pseudocount)
 
     @staticmethod
