@@ -6,7 +6,14 @@ rule report_page:
         metrics=all_metrics(),
         models=all_models(),
     output:
-        report(REPORT, category="Report", caption="report/page.rst"),
+        page=report(REPORT, category="Report", caption="report/page.rst"),
+        figures=report(
+            directory(f"{RESULTS}/figures"),
+            patterns=["{name}.svg"],
+            category="Figures",
+            caption="report/figure.rst",
+            labels={"figure": "{name}"},
+        ),
     log:
         f"{LOGS}/report_page.log",
     benchmark:
@@ -24,4 +31,4 @@ rule report_page:
         runtime=30,
     shell:
         "python {params.script:q} --results {params.results:q} --title {params.title:q}"
-        " --output {output:q} 2> {log:q}"
+        " --output {output.page:q} --figures {output.figures:q} 2> {log:q}"
