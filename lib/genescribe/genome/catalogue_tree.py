@@ -117,10 +117,10 @@ def _islands(pieces: str) -> str:
     ) GROUP BY transcript, island"""
 
 
-def _overlaps(kind: str) -> str:
+def _overlaps(kind: str, reason: str) -> str:
     """Return SQL for the transcripts whose rows of one class overlap."""
     return f"""
-    SELECT transcript, min(line) AS line, 'overlapping_{kind}' AS reason, '{kind} rows overlap' AS detail FROM (
+    SELECT transcript, min(line) AS line, '{reason}' AS reason, '{kind} rows overlap' AS detail FROM (
         SELECT *, lag("end") OVER (PARTITION BY transcript ORDER BY start, "end") AS before FROM (
             SELECT transcript, start, "end", min(line) AS line FROM part_rows WHERE class = '{kind}' GROUP BY ALL)
     ) WHERE start < before GROUP BY transcript"""
@@ -173,9 +173,9 @@ FROM (
     UNION ALL
     SELECT 3, id, line, 'no_strand', 'on neither strand' FROM tx WHERE strand NOT IN ('+', '-')
     UNION ALL
-    SELECT 4, * FROM ({_overlaps("exon")})
+    SELECT 4, * FROM ({_overlaps("exon", "overlapping_exons")})
     UNION ALL
-    SELECT 4, * FROM ({_overlaps("cds")})
+    SELECT 4, * FROM ({_overlaps("cds", "overlapping_cds")})
     UNION ALL
     SELECT 5, c.transcript, tx.line, 'cds_outside_exons', 'CDS ' || c.start + 1 || '-' || c."end" || ' is in no exon'
     FROM cds_parts c JOIN tx ON tx.id = c.transcript

@@ -114,7 +114,7 @@ def _gene_rows(gene: Gene, source: str, ids: _UniqueIds) -> Iterator[str]:
         parts = [(exon, 0, "exon", ".", {"Parent": transcript_id}) for exon in transcript.exons]
         if transcript.cds:
             parts += _coding_parts(transcript, gene.strand, transcript_id, ids.take(f"{transcript_id}.cds"))
-        for interval, _, part, phase, columns in sorted(parts, key=lambda part: (part[0], part[1])):
+        for interval, _, part, phase, columns in sorted(parts, key=lambda part: (part[0][0], part[1])):
             yield row(part, interval, columns, None, phase)
 
 
