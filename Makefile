@@ -33,6 +33,7 @@ $(STAMP): pyproject.toml setup.py requirements.lock
 
 run: setup
 	snakemake --cores $(CORES)
+	@python scripts/show_scores.py
 
 test: setup lint
 	python -m pytest -n $(CORES) -m "not slow" $(PYTEST_ARGS)

@@ -1,0 +1,124 @@
+"""The workflow's configuration: read strictly, written as a schema, turned into paths."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from genescribe.errors import InputError
+from genescribe.workflow.config import WorkflowConfig, schema
+from genescribe.workflow.layout import Layout
+from genescribe.workflow.schema import schema_text
+
+MINIMAL: dict[str, Any] = {
+    "genomes": {"g": {"fasta": "g.fa", "annotation": "g.gff3", "splits": {"train": ["a"], "test": ["b"]}}},
+    "runs": {"r": {"genomes": ["g"]}},
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return MINIMAL with one dotted key set (removed where the value is None)."""
+    data = copy.deepcopy(MINIMAL)
+    place: Any = data
+    *parents, last = path.split(".")
+    for key in parents:
+        place = place.setdefault(key, {})
+    place[last] = value
+    if value is None:
+        del place[last]
+    return data
+
+
+BAD = {
+    "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
+    "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
+    "unknown split": ("genomes.g.splits.tests", ["b"], r"unknown key `genomes\.g\.splits\.tests`"),
+    "no annotation": ("genomes.g.annotation", None, r"needs either `simulate`, or both"),
+    "both ways": ("genomes.g.simulate", {"parameters": "p"}, r"needs either `simulate`, or both"),
+    "genome name": ("genomes", {"g.h": MINIMAL["genomes"]["g"]}, r"`genomes\.g\.h` has a dot|`runs\.r\.genomes`"),
+    "url without checksum": ("genomes.g.fasta", {"url": "https://x/y"}, r"URL without a checksum; add sha256"),
+    "url and path": ("genomes.g.fasta", {"url": "https://x/y", "path": "z"}, r"either `path` or `url`"),
+    "sorter": ("genomes.g.sorter", "sort", r"`genomes\.g\.sorter` is 'sort' \(string\); give one of 'builtin', 'agat'"),
+    "too many batches": ("genomes.g.batches", 33, r"`genomes\.g\.batches` is 33; give at least 1 and at most 32"),
+    "text for a number": ("genomes.g.genetic_code", "standard", r"is 'standard' \(string\); give an integer"),
+    "number for a list": ("genomes.g.skip", 3, r"`genomes\.g\.skip` is 3 \(integer\); give a list"),
+    "test takes the rest": ("genomes.g.splits.test", ["*"], r"name the test sequences"),
+    "run of no genome": ("runs.r.genomes", ["h"], r"`runs\.r\.genomes` names 'h', which is not defined; known: g"),
+    "run of no bake": ("runs.r.bake", "b", r"`runs\.r\.bake` names 'b'"),
+    "family": ("runs.r.family", "seg", r"`runs\.r\.family` names 'seg'.*known: segment"),
+    "model key": ("runs.r.model", {"heads": "linear"}, r"unknown key `runs\.r\.model\.heads`"),
+    "train key": ("runs.r.train", {"epoch": 3}, r"unknown key `runs\.r\.train\.epoch`"),
+    "head": ("runs.r.model", {"head": "hmm"}, r"`runs\.r\.model\.head` is 'hmm'"),
+    "negative rate": ("runs.r.train", {"lr": -1}, r"`runs\.r\.train\.lr` is -1\.0; give at least 0"),
+    "seeds twice": ("runs.r.seeds", [1, 1], r"repeats a seed"),
+    "selected run": ("select", ["q"], r"`select` names the run 'q'; known runs: r"),
+    "window": ("bakes.default", {"window": 0}, r"`bakes\.default\.window` is 0; give at least 1"),
+    "a list for a mapping": ("runs", [], r"`runs` is a list"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_configuration_is_one_line_with_its_remedy(name: str) -> None:
+    path, value, message = BAD[name]
+    with pytest.raises(InputError, match=message) as error:
+        WorkflowConfig.load(changed(path, value), where="config.yaml")
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith("config.yaml: ")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "tests/tiny.yaml", *[f"examples/{n}.yaml" for n in ("yeast",)]])
+def test_the_projects_own_configurations_are_valid(name: str, repository: Path) -> None:
+    data = yaml.safe_load((repository / name).read_text())
+    WorkflowConfig.load(data, where=name)
+    Draft202012Validator(schema()).validate(data)
+
+
+def test_the_schema_in_rules_is_that_of_the_dataclasses(repository: Path) -> None:
+    assert (repository / "rules" / "config.schema.yaml").read_text() == schema_text()
+
+
+def test_the_schema_refuses_what_the_dataclasses_refuse() -> None:
+    validator = Draft202012Validator(schema())
+    assert validator.is_valid(MINIMAL)
+    for name in ("unknown top key", "unknown genome key", "sorter", "too many batches", "model key", "head", "window"):
+        assert not validator.is_valid(changed(*BAD[name][:2])), name
+
+
+def test_shorthand_belongs_to_annotate_and_to_nothing_else() -> None:
+    data = {**MINIMAL, "genome": "my.fa", "model": "models/m", "regions": "I,II:1-50"}
+    config = WorkflowConfig.load(data)
+    assert config.annotate.genome == "my.fa"
+    assert config.annotate.regions == ["I", "II:1-50"]
+    assert config.genomes.keys() == {"g"}
+
+
+def test_seeds_make_models_and_select_chooses_runs() -> None:
+    data = changed("runs.s", {"genomes": ["g"], "seeds": [1, 2]})
+    assert list(WorkflowConfig.load(data).models()) == ["r", "s-seed1", "s-seed2"]
+    assert list(WorkflowConfig.load({**data, "select": ["s"]}).models()) == ["s-seed1", "s-seed2"]
+
+
+def test_the_layout_of_references_and_baselines() -> None:
+    data = changed("genomes.g.references", {"other": {"annotation": "o.gtf", "sorter": "auto"}})
+    data["genomes"]["g"]["augustus"] = "yeast"
+    with_tool = Layout(WorkflowConfig.load(data), tools=frozenset({"augustus"}))
+    assert with_tool.genome_fasta("g.other") == "results/input/g/genome.fa"
+    assert with_tool.sorter("g.other") == "auto"
+    assert with_tool.prediction("augustus", "g.other") == "results/baseline/augustus/g/whole"
+    assert with_tool.prediction("r", "g.other") == "results/predict/r/g/whole"
+    assert len(with_tool.all_metrics()) == 6
+    without = Layout(WorkflowConfig.load(data), tools=frozenset())
+    assert not any("augustus" in path for path in without.all_metrics())
+
+
+def test_annotate_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"`annotate.genome` is not set; add --config genome=my.fa"):
+        Layout(WorkflowConfig.load(MINIMAL)).annotate_targets()
+    data = {**MINIMAL, "genome": str(tmp_path / "no.fa"), "model": str(tmp_path)}
+    with pytest.raises(InputError, match=r"no\.fa: no such file or folder; correct genome="):
+        Layout(WorkflowConfig.load(data)).annotate_targets()
