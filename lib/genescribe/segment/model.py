@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError
@@ -73,6 +73,10 @@ class SegmentModel(nn.Module):
         self.head = nn.Linear(self.encoder.width, self.parts * len(self.scheme.names))
         self.crf = crf_config(config, self.scheme).build()
 
+    def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        """Return the encoder's output, (B, T, D)."""
+        return cast(Tensor, self.encoder(self.tracks(codes, lengths), lengths))
+
     def scores(self, codes: Tensor, lengths: Tensor | None = None) -> Scores:
         """Return the scores of every base.
 
@@ -85,7 +89,7 @@ class SegmentModel(nn.Module):
         """
         if lengths is None:
             lengths = torch.full((len(codes),), codes.shape[1], device=codes.device)
-        outputs = self.head(self.encoder(self.tracks(codes, lengths), lengths)).float()
+        outputs = self.head(self.features(codes, lengths)).float()
         # One tensor a part: kernels want their rows packed.
         logits, *boundaries = (part.contiguous() for part in outputs.chunk(self.parts, dim=-1))
         logits = self._clamped(logits)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from genescribe.bake.stats import sum_stats
 from genescribe.config import to_mapping
+from genescribe.crf.diagnostics import first_batch_report
 from genescribe.crf.statistics import RunStatistics
 from genescribe.data.batching import Batch, collate, ordered_batches, training_batches
 from genescribe.data.cursor import Cursor
@@ -23,6 +24,7 @@ from genescribe.errors import InputError
 from genescribe.evaluate.labels import confusion, position_f1, segment_counts, segments
 from genescribe.files import read_json
 from genescribe.kernels.potentials import Segmentation
+from genescribe.kernels.semicrf import memory_estimate
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.labels import Kind
 from genescribe.segment.model import FAMILY, Scores, SegmentModel, scheme_of
@@ -159,8 +161,19 @@ class SegmentTask:
         }
 
     def diagnose(self, model: nn.Module, batch: Batch) -> list[str]:
-        """Return lines about the scales of encoder and CRF on the first batch."""
-        return []
+        """Return lines about the first batch: size, memory, the scales of encoder and CRF."""
+        assert isinstance(model, SegmentModel)
+        with torch.no_grad():
+            features = model.features(batch.codes, batch.lengths)
+            scores = model.scores(batch.codes, batch.lengths)
+            p = model.crf.potentials(scores.content, batch.lengths, **_edges(batch), **scores.boundaries)
+        B, T, K, C = p.shape
+        size = sum(parameter.numel() for parameter in model.parameters())
+        return [
+            f"{size:,} parameters; {len(self.training):,} training and {len(self.validation):,} validation windows",
+            f"first batch: B={B}, T={T}, K={K}, C={C}; CRF {memory_estimate(p, self.config.backend)}",
+            *first_batch_report(p, features),
+        ]
 
     def compile(self, model: nn.Module) -> None:
         """Compile the encoder; the recurrences of the CRF have kernels of their own."""

@@ -219,12 +219,13 @@ class _Run:
                 return
             metrics = self.task.summarise(counts)
             state, value = self.state, metrics[self.task.best]
-            if state.best_step < 0 or value > state.best_value:
-                state.best_step, state.best_value, state.stale = state.step, value, 0
+            gained = state.best_step < 0 or value > state.best_value
+            state.stale = 0 if gained else state.stale + 1
+            # Of equals the later is kept: it has learned longer.
+            if gained or value == state.best_value:
+                state.best_step, state.best_value = state.step, value
                 if self.world.leads:
                     self.checkpoints.save_best(state.step, self.model.state_dict())
-            else:
-                state.stale += 1
         state.done |= 0 < self.config.patience <= state.stale
         if log is not None:
             log.row(self._common("validation") | metrics | {"validation_seconds": time.monotonic() - started})
