@@ -78,7 +78,7 @@ def test_the_crf_starts_from_the_annotation(shards: Path) -> None:
     table, _ = model.crf.durations()
     assert int(table[:, 4].argmax()) == 59, "introns of the toy genome last 60 bases"
     follows = model.crf.transition.detach()[0].exp()
-    assert 0.7 < float(follows[9, 1]) < 1, "a first exon follows a start codon"
+    assert 0.6 < float(follows[9, 1]) < 1, "a first exon follows a start codon"
 
 
 class Oracle(SegmentModel):
