@@ -11,17 +11,17 @@ rule annotate_batch:
         f"{LOGS}/annotate_batch/{{genome}}/{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/annotate_batch/{{genome}}/{{batch}}.tsv"
-    params:
-        script=script("predict.py"),
-        code=code("predict.py"),
-        batches=CONFIG.annotate.batches,
-        options=lambda wildcards, threads: LAYOUT.annotate_options(threads),
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(4000),
         runtime=720,
+    params:
+        script=script("predict.py"),
+        code=code("predict.py"),
+        batches=CONFIG.annotate.batches,
+        options=lambda wildcards, threads: LAYOUT.annotate_options(threads),
     shell:
         "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
         " --batch {wildcards.batch} --batches {params.batches} --output {output:q} > {log:q} 2>&1"
@@ -38,15 +38,15 @@ rule annotate_genome:
         f"{LOGS}/annotate_genome/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/annotate_genome/{{genome}}.tsv"
-    params:
-        script=script("join_predictions.py"),
-        code=code("join_predictions.py"),
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+    params:
+        script=script("join_predictions.py"),
+        code=code("join_predictions.py"),
     shell:
         "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
         " --output {output:q} > {log:q} 2>&1"

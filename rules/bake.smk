@@ -11,17 +11,17 @@ rule bake_batch:
         f"{LOGS}/bake_batch/{{bake}}/{{genome}}/{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/bake_batch/{{bake}}/{{genome}}/{{batch}}.tsv"
-    params:
-        script=script("bake.py"),
-        code=code("bake.py"),
-        batches=lambda wildcards: LAYOUT.genome(wildcards.genome).batches,
-        options=lambda wildcards: LAYOUT.bake_options(wildcards.bake, wildcards.genome),
     conda:
         "../envs/genescribe.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+    params:
+        script=script("bake.py"),
+        code=code("bake.py"),
+        batches=lambda wildcards: LAYOUT.genome(wildcards.genome).batches,
+        options=lambda wildcards: LAYOUT.bake_options(wildcards.bake, wildcards.genome),
     shell:
         "python {params.script:q} --fasta {input.fasta:q} --catalogue {input.catalogue:q}"
         " --batch {wildcards.batch} --batches {params.batches} --options {params.options:q}"

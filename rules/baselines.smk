@@ -10,18 +10,18 @@ rule orf_rule:
         f"{LOGS}/orf_rule/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/orf_rule/{{genome}}.tsv"
-    params:
-        script=script("baseline.py"),
-        code=code("baseline.py"),
-        minimum=CONFIG.baselines.orf_minimum,
-        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
-        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     conda:
         "../envs/genescribe.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+    params:
+        script=script("baseline.py"),
+        code=code("baseline.py"),
+        minimum=CONFIG.baselines.orf_minimum,
+        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
         "python {params.script:q} orf --fasta {input.fasta:q} --seqids {params.regions:q}"
         " --genetic-code {params.genetic_code} --minimum {params.minimum} --output {output:q} > {log:q} 2>&1"
@@ -36,18 +36,18 @@ rule augustus:
         f"{LOGS}/augustus/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/augustus/{{genome}}.tsv"
-    params:
-        script=script("baseline.py"),
-        code=code("baseline.py"),
-        species=lambda wildcards: LAYOUT.genome(wildcards.genome).augustus,
-        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
-        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     conda:
         "../envs/augustus.yaml"
     threads: 2
     resources:
         mem_mb=megabytes(4000),
         runtime=720,
+    params:
+        script=script("baseline.py"),
+        code=code("baseline.py"),
+        species=lambda wildcards: LAYOUT.genome(wildcards.genome).augustus,
+        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
         "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.regions:q}"
         " --genetic-code {params.genetic_code} --species {params.species:q} --workers {threads}"
@@ -63,16 +63,16 @@ rule ceiling:
         f"{LOGS}/ceiling/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/ceiling/{{genome}}.tsv"
-    params:
-        script=script("ceiling.py"),
-        code=code("ceiling.py"),
-        options=lambda wildcards: LAYOUT.ceiling_options(wildcards.genome),
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
+    params:
+        script=script("ceiling.py"),
+        code=code("ceiling.py"),
+        options=lambda wildcards: LAYOUT.ceiling_options(wildcards.genome),
     shell:
         "python {params.script:q} --genome {input.fasta:q} {params.options}"
         " --output {output:q}/annotation.gff3 > {log:q} 2>&1"

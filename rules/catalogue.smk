@@ -12,16 +12,16 @@ rule sort:
         f"{LOGS}/sort/{{annotation}}.log",
     benchmark:
         f"{BENCHMARKS}/sort/{{annotation}}.tsv"
-    params:
-        script=script("sort_annotation.py"),
-        code=code("sort_annotation.py"),
-        sorter=lambda wildcards: LAYOUT.sorter(wildcards.annotation),
     conda:
         "../envs/agat.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(4000),
         runtime=120,
+    params:
+        script=script("sort_annotation.py"),
+        code=code("sort_annotation.py"),
+        sorter=lambda wildcards: LAYOUT.sorter(wildcards.annotation),
     shell:
         "python {params.script:q} {input:q} {output.annotation:q} --sorter {params.sorter} > {log:q} 2>&1"
 
@@ -42,16 +42,16 @@ rule catalogue:
         f"{LOGS}/catalogue/{{annotation}}.log",
     benchmark:
         f"{BENCHMARKS}/catalogue/{{annotation}}.tsv"
-    params:
-        script=script("catalogue.py"),
-        code=code("catalogue.py"),
-        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.annotation).genetic_code,
     conda:
         "../envs/genescribe.yaml"
     threads: 2
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+    params:
+        script=script("catalogue.py"),
+        code=code("catalogue.py"),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.annotation).genetic_code,
     shell:
         "python {params.script:q} --fasta {input.fasta:q} --annotation {input.annotation:q}"
         " --genetic-code {params.genetic_code} --output {output.catalogue:q} --stats {output.stats:q} > {log:q} 2>&1"

@@ -1,6 +1,4 @@
 # What the rules share: the checked configuration, the places of files, resources. No rules here.
-import json
-import os
 import sys
 from pathlib import Path
 
@@ -8,11 +6,8 @@ from snakemake.exceptions import WorkflowError
 
 LIBRARY = str(Path(workflow.basedir) / "lib")
 sys.path.insert(0, LIBRARY)
-# A rule's conda environment holds the tools but not this library: the jobs find it here.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))
-
 from genescribe.errors import InputError
-from genescribe.workflow.layout import Layout
+from genescribe.workflow.layout import Layout, show_library_to_jobs
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.digest import code_digest
 
@@ -21,6 +16,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+show_library_to_jobs(LIBRARY)
 LAYOUT = Layout(CONFIG)
 RESULTS = CONFIG.results
 LOGS = f"{RESULTS}/logs"

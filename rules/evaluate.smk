@@ -4,7 +4,9 @@
 rule score:
     input:
         catalogue=f"{RESULTS}/catalogue/{{annotation}}/catalogue.duckdb",
-        prediction=lambda wildcards: LAYOUT.prediction(wildcards.method, wildcards.annotation),
+        prediction=lambda wildcards: LAYOUT.prediction(
+            wildcards.method, wildcards.annotation
+        ),
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.annotation),
     output:
         report(
@@ -17,16 +19,16 @@ rule score:
         f"{LOGS}/score/{{method}}/{{annotation}}.log",
     benchmark:
         f"{BENCHMARKS}/score/{{method}}/{{annotation}}.tsv"
-    params:
-        script=script("evaluate.py"),
-        code=code("evaluate.py"),
-        options=lambda wildcards: LAYOUT.evaluate_options(wildcards.annotation),
     conda:
         "../envs/genescribe.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+    params:
+        script=script("evaluate.py"),
+        code=code("evaluate.py"),
+        options=lambda wildcards: LAYOUT.evaluate_options(wildcards.annotation),
     shell:
         "python {params.script:q} --reference {input.catalogue:q} --predicted {input.prediction:q}/annotation.gff3"
         " --fasta {input.fasta:q} {params.options} --output {output:q} > {log:q} 2>&1"

@@ -9,16 +9,16 @@ rule simulate:
         f"{LOGS}/simulate/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/simulate/{{genome}}.tsv"
-    params:
-        script=script("simulate.py"),
-        code=code("simulate.py"),
-        options=lambda wildcards: LAYOUT.simulate_options(wildcards.genome),
     conda:
         "../envs/genescribe.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=30,
+    params:
+        script=script("simulate.py"),
+        code=code("simulate.py"),
+        options=lambda wildcards: LAYOUT.simulate_options(wildcards.genome),
     shell:
         "python {params.script:q} {params.options} --output-fasta {output.fasta:q}"
         " --output-gff3 {output.annotation:q} > {log:q} 2>&1"
@@ -34,16 +34,16 @@ rule fetch_genome:
         f"{LOGS}/fetch_genome/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/fetch_genome/{{genome}}.tsv"
-    params:
-        script=script("fetch_input.py"),
-        code=code("fetch_input.py"),
-        source=lambda wildcards: LAYOUT.source_options(wildcards.genome, "fasta"),
     conda:
         "../envs/genescribe.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=120,
+    params:
+        script=script("fetch_input.py"),
+        code=code("fetch_input.py"),
+        source=lambda wildcards: LAYOUT.source_options(wildcards.genome, "fasta"),
     shell:
         "python {params.script:q} fasta {params.source} --output {output.fasta:q} > {log:q} 2>&1"
 
@@ -57,15 +57,17 @@ rule fetch_annotation:
         f"{LOGS}/fetch_annotation/{{annotation}}.log",
     benchmark:
         f"{BENCHMARKS}/fetch_annotation/{{annotation}}.tsv"
-    params:
-        script=script("fetch_input.py"),
-        code=code("fetch_input.py"),
-        source=lambda wildcards: LAYOUT.source_options(wildcards.annotation, "annotation"),
     conda:
         "../envs/genescribe.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),
         runtime=120,
+    params:
+        script=script("fetch_input.py"),
+        code=code("fetch_input.py"),
+        source=lambda wildcards: LAYOUT.source_options(
+            wildcards.annotation, "annotation"
+        ),
     shell:
         "python {params.script:q} annotation {params.source} --output {output:q} > {log:q} 2>&1"

@@ -11,17 +11,19 @@ rule predict_batch:
         f"{LOGS}/predict_batch/{{model}}/{{genome}}/{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/predict_batch/{{model}}/{{genome}}/{{batch}}.tsv"
-    params:
-        script=script("predict.py"),
-        code=code("predict.py"),
-        batches=lambda wildcards: LAYOUT.genome(wildcards.genome).batches,
-        options=lambda wildcards, threads: LAYOUT.predict_options(wildcards.genome, threads),
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(4000),
         runtime=240,
+    params:
+        script=script("predict.py"),
+        code=code("predict.py"),
+        batches=lambda wildcards: LAYOUT.genome(wildcards.genome).batches,
+        options=lambda wildcards, threads: LAYOUT.predict_options(
+            wildcards.genome, threads
+        ),
     shell:
         "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
         " --batch {wildcards.batch} --batches {params.batches} --output {output:q} > {log:q} 2>&1"
@@ -38,15 +40,15 @@ rule predict:
         f"{LOGS}/predict/{{model}}/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/predict/{{model}}/{{genome}}.tsv"
-    params:
-        script=script("join_predictions.py"),
-        code=code("join_predictions.py"),
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+    params:
+        script=script("join_predictions.py"),
+        code=code("join_predictions.py"),
     shell:
         "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
         " --output {output:q} > {log:q} 2>&1"

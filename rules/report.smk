@@ -18,17 +18,17 @@ rule report_page:
         f"{LOGS}/report_page.log",
     benchmark:
         f"{BENCHMARKS}/report_page.tsv"
-    params:
-        script=script("report.py"),
-        code=code("report.py"),
-        results=RESULTS,
-        title=CONFIG.title,
     conda:
         "../envs/genescribe.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=30,
+    params:
+        script=script("report.py"),
+        code=code("report.py"),
+        results=lambda wildcards, output: str(Path(output.page).parent),
+        title=CONFIG.title,
     shell:
         "python {params.script:q} --results {params.results:q} --title {params.title:q}"
         " --output {output.page:q} --figures {output.figures:q} 2> {log:q}"

@@ -12,12 +12,6 @@ rule train_model:
         f"{LOGS}/train_model/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/train_model/{{model}}.tsv"
-    params:
-        script=script("train.py"),
-        code=code("train.py"),
-        folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
-        options=lambda wildcards: LAYOUT.train_options(wildcards.model),
-        launcher=lambda wildcards, threads: LAYOUT.launcher(wildcards.model, threads),
     conda:
         "../envs/torch.yaml"
     threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
@@ -25,6 +19,12 @@ rule train_model:
         mem_mb=megabytes(6000),
         runtime=720,
         gpu=lambda wildcards: LAYOUT.train_gpus(wildcards.model),
+    params:
+        script=script("train.py"),
+        code=code("train.py"),
+        folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
+        options=lambda wildcards: LAYOUT.train_options(wildcards.model),
+        launcher=lambda wildcards, threads: LAYOUT.launcher(wildcards.model, threads),
     shell:
         "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

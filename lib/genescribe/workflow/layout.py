@@ -6,6 +6,7 @@ The Snakefile asks this object and nothing else, so that its rules stay declarat
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -15,6 +16,15 @@ from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
 from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfig, WorkflowConfig
+
+
+def show_library_to_jobs(library: str) -> None:
+    """Put the library on the PYTHONPATH of all that this process starts.
+
+    A rule's conda environment holds the tools but not this library.
+    """
+    paths = [library, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
 
 
 class Layout:
