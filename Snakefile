@@ -61,4 +61,4 @@ rule benchmark:
 
 rule annotate:
     input:
-        annotate_targets(),
+        annotate_targets,

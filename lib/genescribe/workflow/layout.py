@@ -61,7 +61,16 @@ class Layout:
     def local_source(self, annotation: str, kind: str) -> list[str]:
         """Return the user's file as an input of the fetching rule; nothing where it is a URL."""
         source = self._source(annotation, kind)
-        return [] if source.path is None else [str(resolve_path(source.path))]
+        if source.path is None:
+            return []
+        path = resolve_path(source.path)
+        if self.genome(annotation).simulate is None and not path.exists():
+            raise InputError(
+                "not found here nor under $GENESCRIBE_DATA",
+                where=source.path,
+                remedy=f"correct `{kind}` of the genome {annotation}, or set that variable to the folder of the data",
+            )
+        return [str(path)]
 
     def source_options(self, annotation: str, kind: str) -> str:
         """Return the source's command-line options."""
