@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genescribe.config import json_schema, to_mapping
+from genescribe.config import to_mapping
 from genescribe.errors import InputError
-from genescribe.simulate import SimulateConfig, SimulationParameters, load_parameters, parameter_sets, save_parameters
+from genescribe.simulate import SimulationParameters, load_parameters, parameter_sets, save_parameters
 from genescribe.simulate.parameters import Lengths
 
 
@@ -94,9 +94,5 @@ def test_sharpened_signals() -> None:
     assert entropy(sharp.codons.joint) < entropy(given.codons.joint)
     assert entropy(np.array(sharp.signals.acceptor)) < entropy(np.array(given.signals.acceptor))
     assert sharp.signals.branch is not None
-
-
-def test_configuration() -> None:
-    built = SimulateConfig(parameters="populus_trichocarpa", durations="uninformative", sharpness=1.5).build()
-    assert built == load_parameters("populus_trichocarpa").with_durations("uninformative").sharpened(1.5)
-    assert set(json_schema(SimulateConfig)["properties"]) == {f.name for f in dataclasses.fields(SimulateConfig)}
+    with pytest.raises(InputError, match="power 0"):
+        given.sharpened(0)

@@ -2,7 +2,7 @@
 
 from genescribe.simulate.ceiling import ceiling, log_likelihood
 from genescribe.simulate.fit import fit
-from genescribe.simulate.generate import SimulateConfig, simulate, write_simulation
+from genescribe.simulate.generate import simulate, write_simulation
 from genescribe.simulate.models import AssumedUtrs
 from genescribe.simulate.parameters import (
     SimulationParameters,
@@ -13,7 +13,6 @@ from genescribe.simulate.parameters import (
 
 __all__ = [
     "AssumedUtrs",
-    "SimulateConfig",
     "SimulationParameters",
     "ceiling",
     "fit",

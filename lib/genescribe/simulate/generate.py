@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from genescribe.config import option
+from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.fasta import write_fasta
 from genescribe.genome.gff import write_gff3
@@ -16,33 +15,13 @@ from genescribe.genome.model import Gene
 from genescribe.simulate.chains import FREE, fill
 from genescribe.simulate.isoforms import draw_isoforms
 from genescribe.simulate.loci import Segment, draw_bases, draw_segments, major_isoform, place
-from genescribe.simulate.parameters import SimulationParameters, load_parameters
+from genescribe.simulate.parameters import SimulationParameters
 from genescribe.simulate.repeats import draw_families, insert_repeats
 
 _CHAINS = ("intergenic", "intron", "utr5", "utr3")
 _CHAIN_OF = {"intergenic": 0, "intron": 1, "utr_intron": 1, "utr5": 2, "utr3": 3}
-RESTARTS = frozenset({"intergenic", "utr5", "utr3"})
+_RESTARTS = frozenset({"intergenic", "utr5", "utr3"})
 """Kinds of segment that start their Markov chain anew."""
-
-
-@dataclass(frozen=True)
-class SimulateConfig:
-    """A genome to simulate: all that decides its bytes."""
-
-    parameters: str = option("arabidopsis_thaliana", doc="name of a parameter set, or a JSON file")
-    seed: int = option(1, doc="seed of the random numbers", minimum=0)
-    total_bases: int = option(1_200_000, doc="bases in all; sequences end after a gene, so a little more", minimum=1000)
-    n_sequences: int = option(8, doc="number of sequences of about equal length", minimum=1)
-    durations: Literal["informative", "uninformative"] = option(
-        "informative", doc="uninformative: every length is geometric, all else equal"
-    )
-    sharpness: float = option(
-        1.0, doc="power of the signals and the codon usage: 1 as fitted, above 1 easier", minimum=0.1, maximum=5
-    )
-
-    def build(self) -> SimulationParameters:
-        """Return the law that the genome is drawn from."""
-        return load_parameters(self.parameters).with_durations(self.durations).sharpened(self.sharpness)
 
 
 @dataclass
@@ -78,6 +57,10 @@ def simulate(
         In the order of the sequences. The major isoform, tagged canonical, is the one that the law wrote; the others
         use sites that were there by chance.
     """
+    if total_bases < 1 or n_sequences < 1:
+        raise InputError(
+            f"{total_bases} bases in {n_sequences} sequences", where="the simulator", remedy="give at least 1 of each"
+        )
     rng = np.random.default_rng(seed)
     families = draw_families(parameters.repeats, parameters.chains.intergenic, rng)
     share = -(-total_bases // n_sequences)
@@ -139,7 +122,7 @@ def _fill_tracts(parameters: SimulationParameters, tracts: list[_Tract], rng: np
         for kind, start, end in tract.segments:
             # Codons and signals are drawn already; the chain named for their bases is not asked.
             chain[offset + start : offset + end] = _CHAIN_OF.get(kind, 0)
-            restart[offset + start] = kind in RESTARTS
+            restart[offset + start] = kind in _RESTARTS
     fill(codes, ends, chain, restart, [getattr(parameters.chains, name) for name in _CHAINS], rng)
     for tract, start, end in zip(tracts, ends[:-1], ends[1:], strict=True):
         tract.codes = codes[start:end]

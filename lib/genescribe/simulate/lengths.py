@@ -6,7 +6,7 @@ decoder can hold the very law that wrote the genome.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -114,12 +114,6 @@ class LengthModel:
         """Return the geometric law of the same minimum and mean: the least that a length can tell."""
         mean = max(1.0, self.mean() - self.minimum + 1)
         return LengthModel(minimum=self.minimum, head=self.minimum - 1, components=(), tail_mass=1.0, tail_mean=mean)
-
-    def scaled(self, factor: float) -> LengthModel:
-        """Return the law with every length above the minimum stretched by `factor`."""
-        head = max(self.minimum, round(self.head * factor)) if self.components else self.head
-        components = tuple((weight, mean + float(np.log(factor)), spread) for weight, mean, spread in self.components)
-        return replace(self, head=head, components=components, tail_mean=max(1.0, self.tail_mean * factor))
 
 
 def fit_lengths(samples: NDArray[np.int64], minimum: int, longest_head: int) -> LengthModel:

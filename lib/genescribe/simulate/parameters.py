@@ -176,6 +176,8 @@ class SimulationParameters:
 
         Above 1 genes are easier to find than in the fitted genome; 1 is the fitted genome.
         """
+        if power <= 0:
+            raise InputError(f"power {power}", where="sharpness", remedy="give a number above 0; 1 is as fitted")
         if power == 1:
             return self
         signals, codons = self.signals, self.codons
