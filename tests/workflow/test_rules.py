@@ -1,0 +1,91 @@
+"""Every rule declares what a cluster and a reader need; environments exist and are pinned; targets resolve."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", re.MULTILINE)
+TARGETS = {"all", "bake", "train", "evaluate", "benchmark", "annotate"}
+
+
+def rules(repository: Path) -> dict[str, str]:
+    files = [repository / "Snakefile", *sorted((repository / "rules").glob("*.smk"))]
+    return {name: body for file in files for name, body in RULE.findall(file.read_text())}
+
+
+def snakemake(repository: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), *arguments]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_working_rule_declares_its_needs(repository: Path) -> None:
+    found = rules(repository)
+    assert found.keys() > TARGETS
+    for name in found.keys() - TARGETS:
+        for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "params"):
+            assert f"    {directive}:" in found[name], f"rule {name} has no {directive}"
+        for key in ("mem_mb=megabytes", "runtime=", "code=code("):
+            assert key in found[name], f"rule {name} lacks {key}"
+
+
+def test_every_environment_exists_and_is_pinned(repository: Path) -> None:
+    named = set(re.findall(r'"\.\./envs/([\w.-]+)"', "".join(rules(repository).values())))
+    assert named
+    for name in named:
+        content = yaml.safe_load((repository / "envs" / name).read_text())
+        assert content["channels"][0] == "conda-forge"
+        for spec in content["dependencies"]:
+            assert re.fullmatch(r"[\w.-]+=[\w.]+", spec), f"envs/{name}: {spec} is not pinned"
+
+
+def test_every_script_that_a_rule_calls_exists(repository: Path) -> None:
+    for script in set(re.findall(r'script=script\("([\w.]+)"\)', "".join(rules(repository).values()))):
+        assert (repository / "scripts" / script).is_file()
+
+
+def test_the_default_profile_leaves_the_choice_of_machine_open(repository: Path) -> None:
+    profile = yaml.safe_load((repository / "profiles" / "default" / "config.yaml").read_text())
+    assert not profile.keys() & {"executor", "cores", "jobs", "default-resources", "partition", "slurm_partition"}
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("target", ["all", "bake", "train", "evaluate", "benchmark"])
+def test_targets_resolve_from_any_folder(repository: Path, tmp_path: Path, target: str) -> None:
+    done = snakemake(repository, tmp_path, target, "--dry-run", "--configfile", str(repository / "tests" / "tiny.yaml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.workflow
+def test_annotate_reads_its_own_section_only(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "my.fa").write_text(">a\nACGT\n")
+    (tmp_path / "m").mkdir()
+    done = snakemake(repository, tmp_path, "annotate", "--dry-run", "--config", "genome=my.fa", "model=m")
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = set(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE))
+    assert jobs == {"annotate_batch", "annotate_genome", "annotate"}
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["annotate"], "`annotate.genome` is not set; add --config genome=my.fa"),
+        (["annotate", "--config", "genome=no.fa", "model=m"], "no.fa: no such file or folder"),
+        (["--config", "genomez=1"], "unknown key `genomez`"),
+        (["--config", "bootstrap=many"], "`bootstrap` is 'many' (string); give an integer"),
+    ],
+)
+def test_bad_requests_end_with_their_remedy(
+    repository: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = snakemake(repository, tmp_path, "--dry-run", *arguments)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
