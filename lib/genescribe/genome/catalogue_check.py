@@ -83,7 +83,12 @@ def join_outer_stops(connection: duckdb.DuckDBPyConnection, genome: Genome, code
     put_arrays(connection, "chosen", key=np.flatnonzero(outer))
     connection.execute(
         """INSERT INTO part_rows SELECT k.id, k.line, 'stop', k.seqid, f.start, f."end", k.strand, NULL, false, false
-        FROM chosen JOIN following f USING (key) JOIN coding c USING (key) JOIN kept k ON k.plain = c.transcript"""
+        FROM chosen JOIN following f USING (key) JOIN coding c USING (key) JOIN kept k ON k.plain = c.transcript;
+
+        INSERT INTO part_rows SELECT p.* REPLACE ('exon' AS class) FROM part_rows p
+        WHERE class = 'stop' AND EXISTS (FROM part_rows e WHERE e.transcript = p.transcript AND e.class = 'exon')
+            AND NOT EXISTS (FROM part_rows e WHERE e.transcript = p.transcript AND e.class = 'exon'
+                AND e.start < p."end" AND p.start < e."end")"""
     )
     return True
 

@@ -182,7 +182,7 @@ def read_text(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]
     """
     shown = shown or path
     decoder = codecs.getincrementaldecoder("utf-8")()
-    line, pending, empty = 1, "", True
+    line, pending, seen = 1, "", False
     for block in read_blocks(path, shown=shown):
         try:
             text = decoder.decode(block)
@@ -192,21 +192,28 @@ def read_text(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]
         if "\0" in text:
             line += text[: text.index("\0")].count("\n")
             raise _unreadable(shown, "a NUL byte: this is no text file", line)
-        empty = empty and not text.strip()
         # Lines are passed on whole, so that neither a CRLF nor a directive is cut in two.
         whole, newline, pending = (pending + text).rpartition("\n")
         whole = _plain_newlines(whole + newline)
         end = _before_fasta(whole)
-        yield whole[:end].encode()
+        seen = seen or bool(whole[:end].strip())
         if end < len(whole):
+            _check_seen(seen, shown, "a FASTA file, no annotation")
+            yield whole[:end].encode()
             return
+        yield whole.encode()
         line += whole.count("\n")
     if decoder.getstate()[0]:
         raise _unreadable(shown, "the text ends within a UTF-8 character", line)
-    if empty:
-        raise InputError("the file is empty", where=shown, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
     last = _plain_newlines(pending)
-    yield last[: _before_fasta(last)].encode()
+    last = last[: _before_fasta(last)]
+    _check_seen(seen or bool(last.strip()), shown, "the file is empty")
+    yield last.encode()
+
+
+def _check_seen(seen: bool, shown: str | Path, what: str) -> None:
+    if not seen:
+        raise InputError(what, where=shown, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
 
 
 def _plain_newlines(text: str) -> str:

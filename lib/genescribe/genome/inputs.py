@@ -89,6 +89,8 @@ def _local(source: str, sha256: str | None, md5: str | None) -> Iterator[tuple[P
             )
     if "://" not in source:
         path = resolve_path(source)
+        if path.is_dir():
+            raise InputError("is a folder, not a file", where=path, remedy="give the path of a file")
         if not path.is_file():
             root = os.environ.get(DATA_VARIABLE)
             tried = f"; it is not below {DATA_VARIABLE}={root} either" if root else f"; {DATA_VARIABLE} is not set"
@@ -118,6 +120,13 @@ def _verify(path: Path, source: str, digests: dict[str, str | None]) -> None:
                 )
 
 
+def _is_final(error: Exception) -> bool:
+    """Whether trying again is useless: no URL, no such file, refused by the server."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code < 500 and error.code != http.HTTPStatus.TOO_MANY_REQUESTS
+    return isinstance(error, ValueError) or isinstance(getattr(error, "reason", None), FileNotFoundError)
+
+
 def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -> None:
     """Download a URL, trying again after errors of the network; a refusal by the server is final."""
     for attempt in range(1, attempts + 1):
@@ -133,10 +142,7 @@ def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -
                 raise OSError(f"{target.stat().st_size} of {total} bytes arrived")
             return
         except (OSError, ValueError, http.client.HTTPException) as error:
-            final = isinstance(error, ValueError) or (
-                isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429
-            )
-            if final or attempt == attempts:
+            if _is_final(error) or attempt == attempts:
                 raise InputError(f"cannot be downloaded ({error})", where=url, remedy="check the address") from None
             _log.info("%s: %s; trying again", url, error)
             time.sleep(wait * 2 ** (attempt - 1))
