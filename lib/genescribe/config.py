@@ -181,10 +181,15 @@ def _convert_union(arguments: tuple[Any, ...], value: Any, where: str, key: str)
             return _convert(argument, value, where, key)
         except InputError as error:
             errors.append((argument, error))
-    structured = [e for a, e in errors if a is not type(None) and isinstance(value, Mapping)]
+    # A mapping was meant for the argument that is one: its own error says more than "not a string".
+    structured = [e for a, e in errors if isinstance(value, Mapping) and _is_mapping(a)]
     if structured:
         raise structured[0]
     raise _wrong(key, value, " or ".join(_type_name(a) for a in arguments), where)
+
+
+def _is_mapping(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint) or get_origin(hint) is dict
 
 
 def _convert_scalar(hint: Any, value: Any, where: str, key: str) -> Any:

@@ -124,7 +124,9 @@ def _is_final(error: Exception) -> bool:
     """Whether trying again is useless: no URL, no such file, refused by the server."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code < 500 and error.code != http.HTTPStatus.TOO_MANY_REQUESTS
-    return isinstance(error, ValueError) or isinstance(getattr(error, "reason", None), FileNotFoundError)
+    if isinstance(error, urllib.error.URLError):
+        return isinstance(error.reason, str | FileNotFoundError)
+    return isinstance(error, ValueError)
 
 
 def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -> None:
