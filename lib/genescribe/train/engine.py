@@ -92,13 +92,8 @@ class _Run:
     def __init__(
         self, task: Task, config: TrainConfig, directory: Path, world: World, checkpoints: Checkpoints
     ) -> None:
-        self.task, self.config, self.directory, self.world, self.checkpoints = (
-            task,
-            config,
-            directory,
-            world,
-            checkpoints,
-        )
+        self.task, self.config, self.world = task, config, world
+        self.directory, self.checkpoints = directory, checkpoints
         self.samples = task.samples()
         if self.samples < 1:
             raise InputError("no training sample", where="data", remedy="give shards with a training split")

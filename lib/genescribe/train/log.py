@@ -36,7 +36,7 @@ class RunLog:
     """
 
     def __init__(self, directory: Path, metrics: Sequence[str], rows: list[str], step: int, total: int) -> None:
-        self._columns = (*COLUMNS, *metrics)
+        self._metrics, self._columns = tuple(metrics), (*COLUMNS, *metrics)
         self.rows = rows
         self._path = directory / "log.csv"
         write_text(self._path, "".join([self._line(self._columns), *rows]))
@@ -68,11 +68,11 @@ class RunLog:
         numbers = {name: value for name, value in values.items() if isinstance(value, float)}
         for name, value in numbers.items():
             self._board.add_scalar(f"{split}/{name}", value, step)
-        shown = {name: value for name, value in numbers.items() if name != "seconds"}
         if split == "train":
             self._bar.set_postfix_str(f"loss {values.get('loss', 0.0):.4f}")
         else:
-            _logger.info("step %d %s: %s", step, split, ", ".join(f"{k} {v:.4f}" for k, v in shown.items()))
+            scores = ", ".join(f"{name} {values[name]:.4f}" for name in self._metrics)
+            _logger.info("step %d of %d: %s", step, self._bar.total, scores)
 
     @staticmethod
     def _line(cells: Sequence[str]) -> str:
