@@ -32,7 +32,7 @@ Simulated = tuple[dict[str, Codes], list[Gene], list[Gene]]
 @pytest.fixture(scope="module")
 def decoded() -> Simulated:
     parameters = load_parameters("arabidopsis_thaliana").sharpened(2.0)
-    sequences, genes = simulate(parameters, 31, total_bases=60_000, n_sequences=2)
+    sequences, genes = simulate(parameters, 31, total_bases=40_000, n_sequences=2)
     return sequences, genes, ceiling(parameters, sequences)
 
 

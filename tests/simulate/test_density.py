@@ -37,7 +37,7 @@ def many_introns() -> SimulationParameters:
 def test_score_of_the_truth_is_its_density(name: str, durations: Durations) -> None:
     parameters = many_introns() if name == "mixed" else load_parameters(name)
     parameters = parameters.with_durations(durations)
-    sequences, genes = simulate(parameters, 21, total_bases=24_000 if name == "mixed" else 9_000, n_sequences=2)
+    sequences, genes = simulate(parameters, 21, total_bases=14_000 if name == "mixed" else 9_000, n_sequences=2)
     assert genes
     for seqid, codes in sequences.items():
         here = [gene for gene in genes if gene.seqid == seqid]

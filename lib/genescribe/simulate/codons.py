@@ -50,6 +50,11 @@ def number(codes: Codes) -> int:
     return int(codes.astype(np.int64) @ _PLACES[len(_PLACES) - len(codes) :])
 
 
+def spelled(index: int, length: int) -> Codes:
+    """Return the word of `length` bases that has the number `index`: the inverse of `number`."""
+    return np.array([index // 4**i % 4 for i in range(length)][::-1], dtype=np.uint8)
+
+
 def memory_of(prefix: Codes) -> int:
     """Return the index in `MEMORIES` of what is remembered of the prefix of a split codon."""
     for index, (length, word) in enumerate(MEMORIES):
@@ -125,7 +130,7 @@ class CodonModel:
         result = []
         for length, word in MEMORIES:
             table = self.joint.reshape(4**length, -1)
-            chosen = [p for p in range(4**length) if MEMORIES[memory_of(_word(p, length))][1] == word]
+            chosen = [p for p in range(4**length) if MEMORIES[memory_of(spelled(p, length))][1] == word]
             mass = table[chosen].sum(axis=0) if length else np.ones(1)
             result.append(mass / mass.sum())
         return tuple(result)
@@ -191,15 +196,11 @@ def draw_coding(model: CodonModel, splits: NDArray[np.int64], n: int, rng: np.ra
     for split in splits:
         length = int(split) % 3
         before = number(bases[split - EXON_SIDE - 2 : split - EXON_SIDE])
-        bases[split - EXON_SIDE : split] = _word(int(rng.choice(64, p=tilted[length, before])), EXON_SIDE)
+        bases[split - EXON_SIDE : split] = spelled(int(rng.choice(64, p=tilted[length, before])), EXON_SIDE)
         if length:
             suffix = model.suffixes[memory_of(bases[split - length : split])]
-            bases[split : split + 3 - length] = _word(int(rng.choice(len(suffix), p=suffix)), 3 - length)
+            bases[split : split + 3 - length] = spelled(int(rng.choice(len(suffix), p=suffix)), 3 - length)
     return bases
-
-
-def _word(index: int, length: int) -> Codes:
-    return np.array([index // 4**i % 4 for i in range(length)][::-1], dtype=np.uint8)
 
 
 _CODONS = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT"]

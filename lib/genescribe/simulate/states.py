@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genescribe.genome.alphabet import Codes, encode, reverse_complement
+from genescribe.genome.alphabet import Codes, decode, encode, reverse_complement
 from genescribe.kernels.potentials import Potentials
-from genescribe.simulate.codons import MEMORIES, START, STOPS
+from genescribe.simulate.codons import MEMORIES, START, STOPS, spelled
 from genescribe.simulate.lengths import LengthModel
 from genescribe.simulate.loci import CODING
 from genescribe.simulate.parameters import ACCEPTOR, DONOR, KOZAK, SimulationParameters
@@ -172,7 +172,7 @@ def _suffix_scores(parameters: SimulationParameters, codes: Codes, memory: int, 
     if split == 0:
         return np.zeros(len(codes))
     rest = _CODON - split
-    words = ["".join("ACGT"[w // 4**i % 4] for i in range(rest))[::-1] for w in range(4**rest)]
+    words = [decode(spelled(number, rest)) for number in range(4**rest)]
     right = shifted(_word_scores(codes, dict(zip(words, parameters.codons.suffixes[memory], strict=True))), 1)
     wrong = sum(shifted(coding[split + i], 1 + i) for i in range(rest))
     return _sum(right, np.where(np.isfinite(wrong), -wrong, -np.inf))

@@ -1,0 +1,61 @@
+"""Print how hard the simulated genomes are: genes, and the scores of the ceiling and of the rule of long frames."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from genescribe.cli import parser, run
+from genescribe.evaluate.accuracy import compare
+from genescribe.evaluate.baselines import orf_rule
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.simulate import ceiling, load_parameters, simulate, write_simulation
+from genescribe.simulate.parameters import Durations
+
+CASES: tuple[tuple[str, Durations, float], ...] = (
+    ("saccharomyces_cerevisiae", "informative", 1.0),
+    ("arabidopsis_thaliana", "informative", 1.0),
+    ("arabidopsis_thaliana", "uninformative", 1.0),
+    ("arabidopsis_thaliana", "informative", 1.5),
+    ("arabidopsis_thaliana", "uninformative", 1.5),
+    ("populus_trichocarpa", "informative", 1.0),
+    ("drosophila_melanogaster", "informative", 1.0),
+)
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--total-bases", type=int, default=600_000, help="size of each genome")
+    arguments.add_argument("--n-sequences", type=int, default=4, help="sequences of each genome")
+    arguments.add_argument("--seed", type=int, default=7, help="of the genomes")
+    args = arguments.parse_args()
+    torch.set_num_threads(1)
+    columns = ("parameters", "durations", "sharpness", "genes/Mb", "coding exons/gene")
+    columns += ("ceiling: exon F1", "ceiling: gene F1", "long frames: gene F1", "ceiling: CPU s/Mb")
+    print("| " + " | ".join(columns) + " |")
+    print("| --- " * len(columns) + "|")
+    for name, durations, sharpness in CASES:
+        parameters = load_parameters(name).with_durations(durations).sharpened(sharpness)
+        sequences, genes = simulate(parameters, args.seed, total_bases=args.total_bases, n_sequences=args.n_sequences)
+        megabases = sum(map(len, sequences.values())) / 1e6
+        began = time.process_time()
+        best = compare(genes, ceiling(parameters, sequences))
+        seconds = (time.process_time() - began) / megabases
+        with tempfile.TemporaryDirectory() as folder:
+            fasta = Path(folder) / "genome.fa"
+            write_simulation(sequences, genes, fasta, Path(folder) / "annotation.gff3")
+            frames = compare(genes, orf_rule(Genome.open(fasta), GeneticCode.from_table(1), 300))
+        majors = [next(t for t in gene.transcripts if t.canonical) for gene in genes]
+        exons = sum(len(t.cds) for t in majors) / len(genes)
+        scores = (best["exon"]["f1"], best["gene"]["f1"], frames["gene"]["f1"])
+        cells = [name, durations, str(sharpness), f"{len(genes) / megabases:.0f}", f"{exons:.1f}"]
+        cells += [f"{100 * score:.1f}" for score in scores] + [f"{seconds:.0f}"]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)
