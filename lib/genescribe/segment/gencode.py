@@ -5,10 +5,8 @@ All of it is in transcript order, on both strands. docs/gencode.md tells the rul
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -17,21 +15,25 @@ from genescribe.data.sample import IGNORE, Runs
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.segment.decode import Decoded, decode_runs
 from genescribe.segment.labels import (
+    CODON,
     Encoded,
     Grammar,
     Kind,
     LabelPolicy,
     Problem,
+    outside,
     representative,
     runs_from_segments,
     shared,
+    touched,
     union,
+    unrepresentable,
 )
 from genescribe.segment.labels import ignore as ignore_runs
 
 INTERGENIC, FIRST_EXON, INTERNAL_EXON, LAST_EXON = 0, 1, 2, 3
 FIRST_INTRON, INTERNAL_INTRON, LAST_INTRON = 4, 5, 6
-UTR5, UTR3, START_CODON, STOP_CODON = 7, 8, 9, 10
+UTR5, UTR3, STARTCODON, STOPCODON = 7, 8, 9, 10
 
 _NAMES = (
     "intergenic",
@@ -48,23 +50,22 @@ _NAMES = (
 )
 _EXONS = (FIRST_EXON, INTERNAL_EXON, LAST_EXON)
 _INTRONS = (FIRST_INTRON, INTERNAL_INTRON, LAST_INTRON)
-_CODON = 3
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # Which segments may follow which within and between genes. A first exon begins with the start codon and a last exon
 # ends in the stop codon, so neither borders on anything else there; a codon may be split by an intron.
 _FOLLOWS: dict[int, tuple[int, ...]] = {
-    INTERGENIC: (UTR5, START_CODON),
-    FIRST_EXON: (*_INTRONS, STOP_CODON),
-    INTERNAL_EXON: (INTERNAL_INTRON, LAST_INTRON, STOP_CODON),
-    LAST_EXON: (STOP_CODON,),
-    FIRST_INTRON: (UTR5, START_CODON, INTERNAL_EXON, LAST_EXON, STOP_CODON, UTR3),
-    INTERNAL_INTRON: (UTR5, START_CODON, INTERNAL_EXON, LAST_EXON, STOP_CODON, UTR3),
-    LAST_INTRON: (UTR5, START_CODON, LAST_EXON, STOP_CODON, UTR3),
-    UTR5: (*_INTRONS, START_CODON),
-    UTR3: (INTERGENIC, INTERNAL_INTRON, LAST_INTRON, FIRST_INTRON, UTR5, START_CODON),
-    START_CODON: (*_EXONS, *_INTRONS, STOP_CODON),
-    STOP_CODON: (INTERGENIC, *_INTRONS, UTR5, START_CODON, UTR3),
+    INTERGENIC: (UTR5, STARTCODON),
+    FIRST_EXON: (*_INTRONS, STOPCODON),
+    INTERNAL_EXON: (INTERNAL_INTRON, LAST_INTRON, STOPCODON),
+    LAST_EXON: (STOPCODON,),
+    FIRST_INTRON: (UTR5, STARTCODON, INTERNAL_EXON, LAST_EXON, STOPCODON, UTR3),
+    INTERNAL_INTRON: (UTR5, STARTCODON, INTERNAL_EXON, LAST_EXON, STOPCODON, UTR3),
+    LAST_INTRON: (UTR5, STARTCODON, LAST_EXON, STOPCODON, UTR3),
+    UTR5: (*_INTRONS, STARTCODON),
+    UTR3: (INTERGENIC, INTERNAL_INTRON, LAST_INTRON, FIRST_INTRON, UTR5, STARTCODON),
+    STARTCODON: (*_EXONS, *_INTRONS, STOPCODON),
+    STOPCODON: (INTERGENIC, *_INTRONS, UTR5, STARTCODON, UTR3),
 }
 
 
@@ -105,7 +106,7 @@ class GencodeScheme:
         first[[FIRST_EXON, FIRST_INTRON]] = False
         last[[LAST_EXON, LAST_INTRON]] = False
         maximum = np.zeros(size, dtype=np.int64)
-        maximum[[START_CODON, STOP_CODON]] = _CODON
+        maximum[[STARTCODON, STOPCODON]] = CODON
         return Grammar(transitions, first, last, np.ones(size, dtype=np.int64), maximum)
 
     def encode(
@@ -148,7 +149,7 @@ class GencodeScheme:
                 continue
             span = (transcript.start, transcript.end)
             spans.append((gene.id, span))
-            reason = doubtful.get(gene.id) or _unrepresentable(transcript, length)
+            reason = doubtful.get(gene.id) or unrepresentable(transcript, length)
             if reason is None:
                 placed[gene.id] = transcript
             else:
@@ -156,12 +157,12 @@ class GencodeScheme:
                 masked.append((max(0, span[0]), min(length, span[1])))
         overlaps = shared(span for _, span in spans)
         for identifier, span in spans:
-            if _touched(span, overlaps):
+            if touched(span, overlaps):
                 reasons.setdefault(identifier, "overlaps a gene on its strand")
         masked = union([*masked, *((max(0, start), min(length, end)) for start, end in overlaps)])
         segments = [(start, end, IGNORE) for start, end in masked]
         for transcript in placed.values():
-            segments.extend(_outside(_segments(transcript), masked))
+            segments.extend(outside(_segments(transcript), masked))
         runs = runs_from_segments(sorted(segments), length, INTERGENIC)
         if policy.noncoding == "ignore":
             runs = ignore_runs(runs, passed_over, over=INTERGENIC)
@@ -175,35 +176,11 @@ class GencodeScheme:
         return decode_runs(runs, self.kinds, partial=partial)
 
 
-def _unrepresentable(transcript: Transcript, length: int) -> str | None:
-    """Return why eleven labels cannot give this transcript back, or None."""
-    cds = transcript.cds
-    if transcript.start < 0 or transcript.end > length:
-        return "beyond the sequence's end"
-    if any(left[1] >= right[0] for left, right in pairwise(transcript.exons)):
-        return "exons without an intron between them"
-    first, last = cds[0][0], cds[-1][1]
-    clipped = tuple((max(s, first), min(e, last)) for s, e in transcript.exons if s < last and e > first)
-    if clipped != cds:
-        return "coding sequence with a gap inside an exon"
-    if transcript.partial5 and transcript.partial3:
-        return "cut at both ends"
-    if (transcript.partial5 and first != 0) or (transcript.partial3 and last != length):
-        return "incomplete inside the sequence"
-    if not transcript.partial5 and transcript.phase != 0:
-        return "first codon incomplete"
-    if not transcript.partial3 and (transcript.cds_length - transcript.phase) % _CODON:
-        return "coding length not a multiple of three"
-    if transcript.cds_length < _CODON * (2 - transcript.partial5 - transcript.partial3):
-        return "coding sequence shorter than its start and stop codon"
-    return None
-
-
 def _segments(transcript: Transcript) -> list[tuple[int, int, int]]:
     """Return the (start, end, label) of a transcript, ascending."""
     first, last = transcript.cds[0][0], transcript.cds[-1][1]
-    codons_from = 0 if transcript.partial5 else _CODON
-    codons_to = transcript.cds_length - (0 if transcript.partial3 else _CODON)
+    codons_from = 0 if transcript.partial5 else CODON
+    codons_to = transcript.cds_length - (0 if transcript.partial3 else CODON)
     segments: list[tuple[int, int, int]] = []
     rank, read = 0, 0
     for start, end in transcript.exons:
@@ -214,7 +191,7 @@ def _segments(transcript: Transcript) -> list[tuple[int, int, int]]:
             # Boundaries of the start and stop codon, in strand coordinates, held inside this exon.
             shift = coding_start - read
             a, b = (min(max(shift + offset, coding_start), coding_end) for offset in (codons_from, codons_to))
-            segments += [(coding_start, a, START_CODON), (a, b, label), (b, coding_end, STOP_CODON)]
+            segments += [(coding_start, a, STARTCODON), (a, b, label), (b, coding_end, STOPCODON)]
             rank, read = rank + 1, read + coding_end - coding_start
         segments.append((max(start, last), end, UTR3))
     introns = transcript.introns
@@ -229,26 +206,3 @@ def _rank(number: int, count: int, transcript: Transcript) -> int:
     if number == 0 and not transcript.partial5:
         return 0
     return 2 if number == count - 1 and not transcript.partial3 else 1
-
-
-def _touched(span: Interval, intervals: list[Interval]) -> bool:
-    """Whether any of the disjoint, ascending intervals shares a base with the span."""
-    place = bisect_left(intervals, (span[1], 0)) - 1
-    return place >= 0 and intervals[place][1] > span[0]
-
-
-def _outside(segments: list[tuple[int, int, int]], masked: list[Interval]) -> list[tuple[int, int, int]]:
-    """Return what the disjoint, ascending `masked` intervals leave of the segments."""
-    left: list[tuple[int, int, int]] = []
-    for start, end, label in segments:
-        place = max(0, bisect_left(masked, (start, 0)) - 1)
-        while place < len(masked) and masked[place][0] < end:
-            mask_start, mask_end = masked[place]
-            if mask_end > start:
-                if mask_start > start:
-                    left.append((start, mask_start, label))
-                start = min(end, mask_end)
-            place += 1
-        if start < end:
-            left.append((start, end, label))
-    return left

@@ -6,9 +6,11 @@ touches single bases, so a chromosome costs what its segments cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 
 from genescribe.data.sample import IGNORE, Runs
 from genescribe.genome.model import Gene, Interval, Transcript
+
+CODON = 3
 
 
 class Kind(IntEnum):
@@ -206,3 +210,50 @@ def cut(runs: Runs, start: int, end: int) -> Runs:
     part[:, 0] -= start
     part[-1, 0] = end - start
     return part
+
+
+def unrepresentable(transcript: Transcript, length: int) -> str | None:
+    """Return why labels of a strand of `length` bases cannot give this transcript back, or None."""
+    cds = transcript.cds
+    if transcript.start < 0 or transcript.end > length:
+        return "beyond the sequence's end"
+    if any(left[1] >= right[0] for left, right in pairwise(transcript.exons)):
+        return "exons without an intron between them"
+    first, last = cds[0][0], cds[-1][1]
+    clipped = tuple((max(s, first), min(e, last)) for s, e in transcript.exons if s < last and e > first)
+    if clipped != cds:
+        return "coding sequence with a gap inside an exon"
+    if transcript.partial5 and transcript.partial3:
+        return "cut at both ends"
+    if (transcript.partial5 and first != 0) or (transcript.partial3 and last != length):
+        return "incomplete inside the sequence"
+    if not transcript.partial5 and transcript.phase != 0:
+        return "first codon incomplete"
+    if not transcript.partial3 and (transcript.cds_length - transcript.phase) % CODON:
+        return "coding length not a multiple of three"
+    if transcript.cds_length < CODON * (2 - transcript.partial5 - transcript.partial3):
+        return "coding sequence shorter than its start and stop codon"
+    return None
+
+
+def touched(span: Interval, intervals: Sequence[Interval]) -> bool:
+    """Whether any of the disjoint, ascending intervals shares a base with the span."""
+    place = bisect_left(intervals, (span[1], 0)) - 1
+    return place >= 0 and intervals[place][1] > span[0]
+
+
+def outside(segments: list[tuple[int, int, int]], masked: Sequence[Interval]) -> list[tuple[int, int, int]]:
+    """Return what the disjoint, ascending `masked` intervals leave of the segments."""
+    left: list[tuple[int, int, int]] = []
+    for start, end, label in segments:
+        place = max(0, bisect_left(masked, (start, 0)) - 1)
+        while place < len(masked) and masked[place][0] < end:
+            mask_start, mask_end = masked[place]
+            if mask_end > start:
+                if mask_start > start:
+                    left.append((start, mask_start, label))
+                start = min(end, mask_end)
+            place += 1
+        if start < end:
+            left.append((start, end, label))
+    return left
