@@ -257,6 +257,15 @@ def test_equal_input_gives_equal_rows_in_equal_order(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_catalogue_built_again_while_open(tmp_path: Path) -> None:
+    text, transcript = spliced_gene()
+    first = catalogue_of(tmp_path, {"I": text}, [Gene("old", "I", "+", (transcript,))])
+    second = catalogue_of(tmp_path, {"I": text}, [Gene("new", "I", "+", (transcript,))])
+    assert [gene.id for catalogue in (first, second) for gene in catalogue.genes()] == ["old", "new"]
+    first.close()
+    second.close()
+
+
 TOLERATED = """\
 I\tx\tgene\t1\t9\t.\t+\t.\tID=good
 I\tx\tmRNA\t1\t9\t.\t+\t.\tID=good.1;Parent=good

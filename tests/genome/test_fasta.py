@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genescribe.genome.alphabet import decode, encode
-from genescribe.genome.fasta import Genome, expand_fasta, index_fasta, write_fasta, write_index
+from genescribe.genome.fasta import Genome, expand_fasta, write_fasta
+from genescribe.genome.fasta_index import index_fasta, write_index
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SEQUENCE = st.text(alphabet="ACGTNacgtnRy", min_size=1, max_size=200)
@@ -84,7 +85,7 @@ def test_old_macintosh_lines(tmp_path: Path) -> None:
 
 
 def test_sequences_longer_than_a_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genescribe.genome.fasta._CHUNK", 16)
+    monkeypatch.setattr("genescribe.genome.fasta_index.CHUNK", 16)
     rng = np.random.default_rng(1)
     records = {name: "".join(rng.choice(list("ACGTacgt"), length)) for name, length in (("a", 333), ("b", 40))}
     for width in (7, 16, 60, 1000):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from genescribe.genome.alphabet import decode, encode, reverse_complement
-from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.genome.fasta import Genome, expand_fasta, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
+from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.genome.products import coding_codes, is_complete, write_products
 
@@ -96,3 +98,37 @@ def test_proteins_of_real_genes(data_dir: Path, tmp_path: Path, name: str, annot
         assert proteins[header].startswith("M") and "*" not in proteins[header]
         assert coding[header][-3:].upper() in STANDARD.stops
         assert len(coding[header]) == 3 * len(proteins[header]) + 3
+
+
+TOOLS = [tool for tool in ("gt", "gffread") if shutil.which(tool) is None]
+
+
+@pytest.mark.skipif(bool(TOOLS), reason=f"needs GenomeTools and gffread, not installed: {', '.join(TOOLS)}")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Schizosaccharomyces.pombe_minigenome/annotation.gff3.gz",
+        "Drosophila.melanogaster_2L_3Mb/annotation.gtf.gz",
+        pytest.param("Populus.trichocarpa_Chr01_8Mb/annotation.gff3.gz", marks=pytest.mark.slow),
+        pytest.param("Saccharomyces.cerevisiae/annotation.gtf.gz", marks=pytest.mark.slow),
+        pytest.param("Saccharomyces.cerevisiae/annotation.refseq_R64-4-1.gff3.gz", marks=pytest.mark.slow),
+    ],
+)
+def test_other_programs_read_the_same_proteins(data_dir: Path, tmp_path: Path, name: str) -> None:
+    annotation = data_dir / "eukaryotes" / name
+    expand_fasta(annotation.parent / "genome.fa.gz", tmp_path / "genome.fa")
+    genome, genes = Genome.open(tmp_path / "genome.fa"), read_genes(annotation)
+    write_gff3(tmp_path / "out.gff3", genes, genome.lengths)
+    write_products(genes, genome, STANDARD, tmp_path)
+    subprocess.run(["gt", "gff3validator", tmp_path / "out.gff3"], check=True, capture_output=True)
+    command = ["gffread", tmp_path / "out.gff3", "-g", tmp_path / "genome.fa", "-y", tmp_path / "theirs.fa"]
+    subprocess.run(command, check=True, capture_output=True)
+    theirs = {
+        header.split()[0].removeprefix("transcript:"): protein.rstrip(".").replace(".", "*")
+        for header, protein in records(tmp_path / "theirs.fa").items()
+    }
+    ours = {header.split()[0]: protein for header, protein in records(tmp_path / "proteins.fa").items()}
+    assert len(ours) == sum(bool(t.cds) for gene in genes for t in gene.transcripts)
+    assert ours.keys() == theirs.keys()
+    # gffread does not read a start codon other than ATG as methionine.
+    assert {name: protein[1:] for name, protein in ours.items()} == {name: p[1:] for name, p in theirs.items()}

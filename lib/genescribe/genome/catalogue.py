@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from tqdm import tqdm
 
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256
@@ -71,22 +72,31 @@ def build_catalogue(
     """
     code = GeneticCode.from_table(genetic_code)
     genome = Genome.open(fasta)
-    with atomic_path(target) as temporary, tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
+    with (
+        atomic_path(target) as temporary,
+        tempfile.TemporaryDirectory(prefix="genescribe-") as scratch,
+        tqdm(total=5, desc="catalogue", disable=None, delay=2) as bar,
+    ):
         temporary.unlink()  # DuckDB makes its file itself
         with duckdb.connect(str(temporary)) as connection:
             connection.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = '{scratch}'")
             gtf = load_rows(connection, annotation, genome.lengths)
             if not tolerant:
                 raise_first_problem(connection, annotation, "rows")
+            bar.update()
             load_features(connection, gtf=gtf)
             load_tree(connection, annotation, gtf=gtf, tolerant=tolerant)
+            _check_any(connection, annotation)
+            bar.update()
             if join_outer_stops(connection, genome, code):
                 load_structure(connection, gtf=gtf)
-            _check_any(connection, annotation)
+            bar.update()
             check(connection, genome, code)
+            bar.update()
             connection.execute("CREATE TABLE meta (key VARCHAR, value VARCHAR)")
             meta = {"format": FORMAT, "genetic_code": str(genetic_code), "annotation_sha256": sha256(annotation)}
             connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(meta.items()))
+        bar.update()
 
 
 class Catalogue:
@@ -107,8 +117,12 @@ class Catalogue:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError("no such file", where=path, remedy="build the catalogue first (scripts/catalogue.py)")
+        # Attached to a connection of its own: DuckDB would take a file that was built again for the one still open.
+        self._connection = duckdb.connect(":memory:")
         try:
-            self._connection = duckdb.connect(str(path), read_only=True)
+            quoted = str(path).replace("'", "''")
+            self._connection.execute(f"ATTACH '{quoted}' AS catalogue (READ_ONLY)")
+            self._connection.execute("USE catalogue")
             self.meta: dict[str, str] = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
         except duckdb.Error:
             raise InputError("no catalogue", where=path, remedy="build it again (scripts/catalogue.py)") from None

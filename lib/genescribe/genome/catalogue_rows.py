@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from genescribe.errors import InputError
 from genescribe.genome.fasta import read_blocks
+from genescribe.genome.fasta_index import CHUNK
 
 REMEDIES = {
     "columns": "write nine columns, separated by tabs",
@@ -96,9 +97,9 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
         with copy.open("wb") as out:
             out.writelines(read_text(path))
         connection.execute(
-            """CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT row_number() OVER () AS line, text FROM read_csv(?, columns = {'text': 'VARCHAR'}, delim = '\x01',
-                quote = '', escape = '', header = false, auto_detect = false, max_line_size = 100000000)""",
+            f"""CREATE OR REPLACE TEMP TABLE lines AS
+            SELECT row_number() OVER () AS line, text FROM read_csv(?, columns = {{'text': 'VARCHAR'}}, delim = '\x01',
+                quote = '', escape = '', header = false, auto_detect = false, max_line_size = {2 * CHUNK})""",
             [str(copy)],
         )
     connection.execute(_ROWS)
@@ -194,6 +195,8 @@ def read_text(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]
             raise _unreadable(shown, "a NUL byte: this is no text file", line)
         # Lines are passed on whole, so that neither a CRLF nor a directive is cut in two.
         whole, newline, pending = (pending + text).rpartition("\n")
+        if len(pending) > CHUNK:
+            raise _unreadable(shown, f"a line of more than {CHUNK} characters", line + whole.count("\n") + 1)
         whole = _plain_newlines(whole + newline)
         end = _before_fasta(whole)
         seen = seen or bool(whole[:end].strip())

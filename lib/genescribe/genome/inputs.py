@@ -20,7 +20,8 @@ from tqdm import tqdm
 from genescribe.errors import InputError
 from genescribe.files import atomic_path
 from genescribe.genome.catalogue_rows import read_text
-from genescribe.genome.fasta import expand_fasta, write_index
+from genescribe.genome.fasta import expand_fasta
+from genescribe.genome.fasta_index import write_index
 
 DATA_VARIABLE = "GENESCRIBE_DATA"
 _BLOCK = 1 << 20
