@@ -18,7 +18,9 @@ from genescribe.genome.alphabet import N, decode, encode, reverse_complement
 from genescribe.genome.catalogue import Catalogue, build_catalogue
 from genescribe.genome.catalogue_check import FLAGS, SHORT_INTRON
 from genescribe.genome.catalogue_codons import coding_ends, runs, spliced
+from genescribe.genome.catalogue_rows import REMEDIES
 from genescribe.genome.catalogue_stats import format_stats
+from genescribe.genome.catalogue_tables import REASONS
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode
 from genescribe.genome.gff import read_genes, write_gff3
@@ -292,6 +294,7 @@ def test_a_tolerant_catalogue_rejects_what_a_strict_one_stops_at(tmp_path: Path)
         assert [(gene.id, [t.id for t in gene.transcripts]) for gene in catalogue.genes()] == [("good", ["good.1"])]
         rejected = catalogue.rejected()
     by_gene = {(row.gene, row.transcript): (row.reason, row.line) for row in rejected}
+    assert {row.reason for row in rejected} <= {*REASONS, *REMEDIES}
     assert by_gene["good", "good.2"] == ("end_before_start", 5)
     assert by_gene["long", None] == ("past_end", 6)
     assert by_gene["elsewhere", None] == ("unknown_seqid", 8)
@@ -398,6 +401,12 @@ def test_every_yeast_gene_is_kept_or_rejected(data_dir: Path, tmp_path: Path, an
         coding = [t.id for gene in nuclear for t in gene.transcripts if t.cds]
         assert sum("internal_stop" in flags.get(name, ()) for name in coding) <= 10
         assert catalogue.stats()["counts"]["rejected_genes"] == 0
+
+
+def test_the_documentation_names_every_flag_and_reason(repository: Path) -> None:
+    page = (repository / "docs/catalogue.md").read_text(encoding="utf-8")
+    for word in [*FLAGS, *REASONS, *REMEDIES]:
+        assert f"`{word}`" in page
 
 
 def test_short_introns_are_shorter_than_any_real_one() -> None:

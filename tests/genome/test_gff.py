@@ -11,7 +11,7 @@ from gene_strategies import SEQUENCES, gene_sets
 from hypothesis import HealthCheck, given, settings
 
 from genescribe.errors import InputError
-from genescribe.genome.catalogue_tables import Rejected
+from genescribe.genome.catalogue_tables import REASONS, Rejected
 from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript
 
@@ -249,6 +249,11 @@ REJECTED = {
     "missing_parent": "I . exon 11 30 . + . Parent=nowhere",
     "no_parent": "I . exon 11 30 . + .  Name=x",
 }
+
+
+def test_every_reason_has_an_example() -> None:
+    # Those two need a gene whose transcript is rejected, and a genome.
+    assert {*REJECTED, "no_usable_transcript", "across_origin"} == set(REASONS)
 
 
 @pytest.mark.parametrize("reason", REJECTED)

@@ -8,6 +8,7 @@ import duckdb
 
 from genescribe.genome.catalogue_check import FLAGS, SPLICE_CLASSES
 from genescribe.genome.catalogue_rows import one
+from genescribe.genome.catalogue_tables import REASONS
 
 _COUNTS = {
     "sequences": "SELECT count(*) FROM sequences",
@@ -97,7 +98,7 @@ def format_stats(stats: dict[str, Any], title: str = "catalogue") -> str:
         ("splice sites (distinct introns)", "splice_sites", {}),
         ("flags (transcripts)", "flags", FLAGS),
         ("biotypes (genes)", "biotypes", {"": "not said"}),
-        ("rejected", "rejected", {}),
+        ("rejected", "rejected", REASONS),
     ):
         total = sum(stats[key].values())
         lines += ["", f"{heading:<28}{'' if key == 'flags' else f'{total:>14,}'}".rstrip()]

@@ -12,6 +12,21 @@ import duckdb
 
 from genescribe.genome.model import Gene, Transcript
 
+REASONS = {
+    "trans_spliced": "marked as trans-spliced",
+    "two_places": "its parts lie on two sequences or strands",
+    "no_strand": "on neither strand",
+    "overlapping_exons": "exon rows overlap",
+    "overlapping_cds": "CDS rows overlap",
+    "cds_outside_exons": "a CDS row is in no exon",
+    "across_origin": "crosses the origin of a circular sequence",
+    "no_transcript": "a gene to which no transcript belongs",
+    "no_usable_transcript": "a gene all of whose transcripts are rejected",
+    "no_parent": "a row that belongs to no transcript",
+    "missing_parent": "a row whose parent is not in the file",
+}
+"""Why something is rejected; a tolerant catalogue adds the words of `genescribe.genome.catalogue_rows.REMEDIES`."""
+
 _OWN_KEYS = {"ID", "Parent", "biotype", "gene_biotype", "gene_type", "gene_id", "transcript_id"}
 _GFF3 = re.compile(r"^\s*[^\s=;\"]+=")
 _GTF_PAIR = re.compile(r"(\S+)\s+(?:\"([^\"]*)\"|([^\s;\"]+))\s*(?:;|$)")
