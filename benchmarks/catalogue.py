@@ -66,7 +66,10 @@ def main() -> None:
     columns = list(next(iter(figures.values())))
     print(f"{'':<30}" + "".join(f"{column:>13}" for column in columns))
     for name, row in figures.items():
-        print(f"{name:<30}" + "".join(f"{row[column]:>13,.1f}" for column in columns))
+        print(
+            f"{name:<30}"
+            + "".join(f"{row[column]:>13,{'' if isinstance(row[column], int) else '.1f'}}" for column in columns)
+        )
     print(f"limits for 20,000 genes: {LIMITS['seconds']:.0f} s, {LIMITS['megabytes']:.0f} MB")
     write_json(args.write, {"figures": figures, "limits": LIMITS, "machine": machine()})
 

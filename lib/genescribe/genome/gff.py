@@ -56,7 +56,8 @@ def write_gff3(
         A gene on an unknown sequence or past its end.
     """
     order = {seqid: number for number, seqid in enumerate(lengths)}
-    for gene in genes if isinstance(genes, list | tuple) else (genes := list(genes)):
+    genes = list(genes)
+    for gene in genes:
         if gene.seqid not in lengths or gene.start < 0 or gene.end > lengths[gene.seqid]:
             raise InputError(
                 f"gene {gene.id} lies at {gene.seqid}:{gene.start + 1}-{gene.end}, outside the genome",
