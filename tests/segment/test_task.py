@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import subprocess
@@ -28,6 +29,7 @@ from genescribe.segment.model import SegmentModel
 from genescribe.segment.task import SegmentTask, class_weights
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
+from genescribe.train.options import add_arguments, read_options
 
 ENCODER = EncoderConfig(hidden_dim=16, conv_width=12, conv_kernel=5, fold=3, dropout=0.0)
 CONFIG = SegmentModelConfig(encoder=ENCODER, max_duration=80, duration_knots=8, tile=90, halo=30, feature_cap=300)
@@ -216,20 +218,33 @@ def test_the_script_trains_and_the_command_line_overrides(repository: Path, shar
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ('{"family": "poem"}', "no family is called 'poem'; known: segment"),
-        ('{"colour": 1}', "unknown key `colour`; known keys here: family, model, train"),
-        ('{"model": {"heads": 2}}', "unknown key `model.heads`"),
-        ('{"train": {"lr": "fast"}}', "`train.lr` is 'fast' (string); give a number"),
+        ('{"family": "poem"}', "options: no family is called 'poem'; known: segment"),
+        ('{"colour": 1}', "options: unknown key `colour`; known keys here: family, model, train"),
+        ('{"model": {"heads": 2}}', "options: unknown key `model.heads`"),
+        ('{"train": {"lr": "fast"}}', "options: `train.lr` is 'fast' (string); give a number"),
         ('{"train": ', "--options:1: not YAML or JSON"),
         ("[]", "--options: holds no options"),
     ],
 )
-def test_wrong_options_are_one_line(repository: Path, shards: Path, tmp_path: Path, options: str, message: str) -> None:
-    done = script(repository, "--data", shards, "--output", tmp_path / "run", "--options", options)
+def test_wrong_options_are_one_line(shards: Path, options: str, message: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+
+    def build() -> None:
+        run, where = read_options(parser.parse_args(["--options", options]))
+        run.build([shards], where=where)
+
+    with pytest.raises(InputError) as caught:
+        build()
+    assert str(caught.value).startswith(message)
+
+
+def test_the_script_ends_in_one_line_and_leaves_nothing(repository: Path, shards: Path, tmp_path: Path) -> None:
+    done = script(repository, "--data", shards, "--output", tmp_path / "run", "--options", '{"model": {"tile": 91}}')
     assert done.returncode == 2
-    assert message in done.stderr
+    assert "model.tile: 91 is not a multiple of encoder.fold, 9" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / "model").exists()
 
 
 def test_every_family_has_options_and_modules() -> None:
