@@ -113,7 +113,7 @@ class Baker:
         stats.add_region(runs, start, end)
         for tile, genes in zip(grid, holds, strict=True):
             start, end = turn(tile.start, tile.end, length, strand.strand)
-            labels = cut(runs, start, end)
+            labels = self.scheme.shifted(cut(runs, start, end), start)
             key = window_key(self.job.genome, seqid, tile, strand.strand)
             reason = self._unwanted(labels, region.split, key)
             if reason is not None:
@@ -201,7 +201,7 @@ def _scheme(job: BakeJob) -> LabelScheme:
             where="bake.overlap",
             remedy="make it smaller than the window",
         )
-    return SCHEMES[job.bake.scheme]
+    return SCHEMES[job.bake.scheme].configured(job.bake.gene)
 
 
 def _genes_of_tiles(grid: Sequence[Tile], strand: Strand) -> list[list[str]]:

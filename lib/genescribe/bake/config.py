@@ -7,6 +7,7 @@ from typing import Literal
 
 from genescribe.bake.splits import Splits
 from genescribe.config import option
+from genescribe.segment.gene_rules import GeneRules
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class BakeConfig:
     """How a genome becomes windows with labels."""
 
     scheme: str = option("gencode", doc="label scheme")
+    gene: GeneRules = option(default_factory=GeneRules, doc="signals that genes of the scheme 'gene' must have")
     window: int = option(10_000, doc="bases of a window", minimum=1)
     overlap: int = option(500, doc="bases that neighbouring windows share", minimum=0)
     other_strand: Literal["intergenic", "ignore"] = option(

@@ -94,8 +94,8 @@ def label_strands(
     for strand in "+-":
         turned = [gene if strand == "+" else mirror(gene, length) for gene in genes if gene.strand == strand]
         oriented = codes if strand == "+" else reverse_complement(codes)
-        doubtful = _doubtful(turned, oriented, code, config)
-        encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful)
+        doubtful = _doubtful(turned, oriented, code, config, scheme)
+        encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful, oriented)
         hidden = [*gaps, *(span for sign, span in unknown if sign in (strand, ".", "?"))]
         if config.other_strand == "ignore":
             hidden += [(gene.start, gene.end) for gene in genes if gene.strand != strand and representative(gene)]
@@ -134,8 +134,10 @@ def turn(start: int, end: int, length: int, strand: str) -> Interval:
     return (start, end) if strand == "+" else (length - end, length - start)
 
 
-def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode, config: BakeConfig) -> dict[str, str]:
-    """Return gene ID -> reason for the genes whose chosen isoform has no likely introns or makes no protein."""
+def _doubtful(
+    genes: Sequence[Gene], codes: Codes, code: GeneticCode, config: BakeConfig, scheme: LabelScheme
+) -> dict[str, str]:
+    """Return gene ID -> reason for genes whose chosen isoform is unlikely, makes no protein or has no labels."""
     reasons: dict[str, str] = {}
     for gene in genes:
         transcript = representative(gene)
@@ -143,7 +145,9 @@ def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode, config: Ba
             continue
         if any(end - start < config.shortest_intron for start, end in transcript.introns):
             reasons[gene.id] = "intron too short"
-        elif config.check_genes and (reason := validate_gene(transcript, codes, code)):
+            continue
+        reason = validate_gene(transcript, codes, code) if config.check_genes else None
+        if reason := reason or scheme.fault(transcript, codes, code):
             reasons[gene.id] = reason
     return reasons
 

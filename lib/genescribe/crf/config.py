@@ -41,6 +41,12 @@ class SemiCRFConfig:
     forbidden_phases: tuple[tuple[int, int, int], ...] = option(
         (), doc="triples (phase, source, destination) forbidden at boundaries of that phase; needs period 3"
     )
+    tied: tuple[int, ...] | None = option(
+        None, doc="the label whose start, final and transitions, in all phases, each label shares; null: its own"
+    )
+    tied_durations: tuple[int, ...] | None = option(
+        None, doc="the label whose durations each label shares; null: its own"
+    )
     first_labels: tuple[int, ...] | None = option(None, doc="labels a chain may begin with; null allows all")
     last_labels: tuple[int, ...] | None = option(None, doc="labels a chain may end with; null allows all")
     period: Literal[1, 3] = option(1, doc="3: transitions have one table for each position modulo 3")
@@ -105,6 +111,10 @@ class SemiCRFConfig:
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.labels:
                 raise _wrong(f"{len(value)} values", f"crf.{name}", f"give one, or {self.labels}")
+        for name in ("tied", "tied_durations"):
+            value = getattr(self, name)
+            if value is not None and len(value) != self.labels:
+                raise _wrong(f"{len(value)} values", f"crf.{name}", f"give {self.labels}")
 
     def _check_labels(self) -> None:
         used = {
@@ -112,6 +122,8 @@ class SemiCRFConfig:
             "self_transitions": self.self_transitions,
             "allowed_transitions": tuple(label for pair in self.allowed_transitions or () for label in pair),
             "forbidden_phases": tuple(label for triple in self.forbidden_phases for label in triple[1:]),
+            "tied": self.tied or (),
+            "tied_durations": self.tied_durations or (),
             "first_labels": self.first_labels or (),
             "last_labels": self.last_labels or (),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -27,6 +28,7 @@ class DurationTable(nn.Module):
     explicit: Tensor
     tailless: Tensor
     basis: Tensor
+    like: Tensor
 
     def __init__(self, config: SemiCRFConfig) -> None:
         super().__init__()
@@ -39,6 +41,7 @@ class DurationTable(nn.Module):
         self.register_buffer("explicit", explicit, persistent=False)
         self.register_buffer("forbidden", (row < shortest) | (row > explicit), persistent=False)
         self.register_buffer("tailless", torch.tensor([not config.has_tail(c) for c in range(C)]), persistent=False)
+        self.register_buffer("like", torch.tensor(config.tied_durations or range(C)), persistent=False)
         self.register_buffer("basis", _basis(self.rows, config.duration_knots), persistent=False)
         size = self.basis.shape[1] if self.basis.numel() else self.rows
         self.score = nn.Parameter(torch.randn(size, C) * config.init_scale)
@@ -47,7 +50,7 @@ class DurationTable(nn.Module):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the duration table (K, C) and the tail (C,), -inf where forbidden."""
-        tail = -nn.functional.softplus(self.decay)
+        tail = -nn.functional.softplus(self.decay[self.like])
         return (
             self.table().masked_fill(self.forbidden, -torch.inf),
             tail.masked_fill(self.tailless, -torch.inf),
@@ -55,7 +58,8 @@ class DurationTable(nn.Module):
 
     def table(self) -> Tensor:
         """Return the scores of all rows, (K, C), forbidden or not."""
-        return self.basis @ self.score if self.basis.numel() else self.score
+        score = self.score[:, self.like]
+        return self.basis @ score if self.basis.numel() else score
 
     def roughness(self) -> Tensor:
         """Return the sum of squared second differences over allowed rows, divided by the labels."""
@@ -66,13 +70,19 @@ class DurationTable(nn.Module):
 
     @torch.no_grad()
     def initialise(self, durations: Sequence[Mapping[int, int]], pseudocount: float) -> None:
-        """Set the scores to the smoothed log shares of counted durations, ``durations[c][k]``."""
+        """Set the scores to the smoothed log shares of counted durations, ``durations[c][k]``.
+
+        The counts of labels that share a score are added up.
+        """
+        pooled: list[Counter[int]] = [Counter() for _ in durations]
+        for c, counts in enumerate(durations):
+            pooled[int(self.like[c])].update(counts)
         table = torch.zeros(self.rows, self.config.labels, dtype=torch.float64)
         for c in range(self.config.labels):
             if self.config.single_base(c):
                 continue
             low, high = self.config.shortest(c), int(self.explicit[c])
-            log_share, tail = duration_shares(durations[c], low, high, not bool(self.tailless[c]), pseudocount)
+            log_share, tail = duration_shares(pooled[c], low, high, not bool(self.tailless[c]), pseudocount)
             table[low - 1 : high, c] = log_share
             # Rows that are not used take the nearest used score, so that knots fit the used ones.
             table[: low - 1, c], table[high:, c] = log_share[0], log_share[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -45,6 +46,7 @@ class SemiCRF(nn.Module):
     first_forbidden: Tensor
     last_forbidden: Tensor
     single: Tensor
+    like: Tensor
 
     def __init__(self, config: SemiCRFConfig) -> None:
         super().__init__()
@@ -65,6 +67,7 @@ class SemiCRF(nn.Module):
         self.register_buffer("transition_forbidden", forbidden, persistent=False)
         self.register_buffer("first_forbidden", _outside(config.first_labels, C), persistent=False)
         self.register_buffer("last_forbidden", _outside(config.last_labels, C), persistent=False)
+        self.register_buffer("like", torch.tensor(config.tied or range(C)), persistent=False)
         self.register_buffer("single", torch.tensor([config.single_base(c) for c in range(C)]), persistent=False)
 
     def potentials(
@@ -95,26 +98,33 @@ class SemiCRF(nn.Module):
         # Half precision is for the encoder; scores are summed over whole chains.
         with torch.autocast(emissions.device.type, enabled=False):
             table, tail = self.durations()
-            start: Tensor = self.start
+            start: Tensor = self.start[self.like]
             if self.config.censoring:
                 # In the graph also where no window is cut: distributed training waits for every gradient.
                 start = start + 0.0 * (self.entering + self.leaving)
             p = Potentials(
                 content=_at_least_float32(emissions),
                 lengths=lengths.long(),
-                transition=self.transition.masked_fill(self.transition_forbidden, -torch.inf),
+                transition=self.transitions(),
                 duration=table,
                 tail=tail,
                 start=start.masked_fill(self.first_forbidden, -torch.inf),
-                final=self.final.masked_fill(self.last_forbidden, -torch.inf),
+                final=self.final[self.like].masked_fill(self.last_forbidden, -torch.inf),
                 begin=None if begin is None else _at_least_float32(begin),
                 end=None if end is None else _at_least_float32(end),
                 phase_offset=phase_offset if self.config.period == 3 else None,
                 explicit=self.durations.explicit,
             )
             if self.config.censoring:
-                p = censored(p, left_censored, right_censored, self.entering, self.leaving)
+                edges = (self.entering[self.like], self.leaving[self.like])
+                p = censored(p, left_censored, right_censored, *edges)
             return p
+
+    def transitions(self) -> Tensor:
+        """Return the scores of transitions, (P, C, C), -inf where forbidden."""
+        tied = self.config.tied is not None
+        scores = self.transition[:1, self.like][:, :, self.like] if tied else self.transition
+        return scores.expand_as(self.transition).masked_fill(self.transition_forbidden, -torch.inf)
 
     def loss(self, emissions: Tensor, runs: Sequence[Labelling], lengths: Tensor, **given: Any) -> Tensor:
         """Return the negative log likelihood of each chain, (B,) float64, never below 0.
@@ -181,18 +191,32 @@ class SemiCRF(nn.Module):
         if statistics.transitions.shape[-1] != C:
             raise InputError("counts of other labels", where="statistics", remedy=f"count runs of {C} labels")
         statistics = statistics.in_single_bases(self.single.cpu())
+        statistics, forbidden, first_forbidden = self._pooled(statistics)
+        # What is met at a random place is as likely to be each of the labels that share their scores.
+        members = torch.bincount(self.like.cpu(), minlength=C).clamp(min=1)
         with torch.no_grad():
-            shares = statistics.log_transitions(self.transition_forbidden, pseudocount)
+            shares = statistics.log_transitions(forbidden, pseudocount)
             self.transition.copy_(shares)
-            self.start.copy_(statistics.log_shares(statistics.first, self.first_forbidden, pseudocount))
+            self.start.copy_(statistics.log_shares(statistics.first / members, first_forbidden, pseudocount))
             # In a chain of counted length the last label needs no score of its own.
             self.final.zero_()
             if self.config.censoring:
                 # At a random place, a label is met in proportion to its segments times the survival of its duration.
                 nothing = torch.zeros_like(self.first_forbidden)
-                self.entering.copy_(statistics.log_shares(statistics.segments, nothing, pseudocount))
+                self.entering.copy_(statistics.log_shares(statistics.segments / members, nothing, pseudocount))
                 self.leaving.zero_()
             self.durations.initialise(statistics.durations, pseudocount)
+
+    def _pooled(self, statistics: RunStatistics) -> tuple[RunStatistics, Tensor, Tensor]:
+        """Return counts of tied labels added up under the one whose scores they share, and what is forbidden to it."""
+        if self.config.tied is None:
+            return statistics, self.transition_forbidden, self.first_forbidden
+        group = nn.functional.one_hot(self.like.cpu(), self.config.labels).double()
+        counts = group.T @ statistics.transitions.sum(0) @ group
+        allowed = group.T @ (~self.transition_forbidden).any(0).double().cpu() @ group > 0
+        first_allowed = group.T @ (~self.first_forbidden).double().cpu() > 0
+        statistics = replace(statistics, transitions=counts.unsqueeze(0), first=group.T @ statistics.first)
+        return statistics, ~allowed.expand_as(self.transition_forbidden), ~first_allowed
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from genescribe.config import option
 from genescribe.nn.config import EncoderConfig
+from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.schemes import SCHEMES
 
 TRACKS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
@@ -18,6 +19,7 @@ class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
     scheme: str = option("gencode", doc=f"label scheme: {', '.join(sorted(SCHEMES))}")
+    gene: GeneRules | None = option(None, doc="signals of the scheme 'gene'; null: those of the data")
     head: Literal["linear", "semicrf"] = option(
         "semicrf",
         doc="linear: durations of one parameter (a linear CRF); semicrf: tables of durations but between genes",

@@ -12,8 +12,11 @@ from types import MappingProxyType
 import numpy as np
 
 from genescribe.data.sample import IGNORE, Runs
+from genescribe.genome.alphabet import Codes
+from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.segment.decode import Decoded, decode_runs
+from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.labels import (
     CODON,
     Encoded,
@@ -82,6 +85,8 @@ class GencodeScheme:
     name = "gencode"
     names: tuple[str, ...] = _NAMES
     background = INTERGENIC
+    channels: tuple[str, ...] = _NAMES
+    routes = np.tile(np.arange(len(_NAMES)), (3, 1))
     kinds: tuple[Kind, ...] = (
         Kind.INTERGENIC,
         *(Kind.CODING,) * 3,
@@ -91,6 +96,11 @@ class GencodeScheme:
         Kind.START,
         Kind.STOP,
     )
+
+    def configured(self, rules: GeneRules) -> GencodeScheme:
+        """Return itself: these labels see no signals."""
+        del rules
+        return self
 
     @cached_property
     def grammar(self) -> Grammar:
@@ -115,6 +125,7 @@ class GencodeScheme:
         length: int,
         policy: LabelPolicy | None = None,
         doubtful: Mapping[str, str] = _NOTHING,
+        codes: Codes | None = None,
     ) -> Encoded:
         """Return the labels of one strand.
 
@@ -129,12 +140,15 @@ class GencodeScheme:
         doubtful
             Gene ID -> reason, for genes that are not to be trusted, such as those with an in-frame stop. They are
             masked.
+        codes
+            Not needed: these labels see no bases.
 
         Notes
         -----
         A gene that the labels cannot hold is masked over its span. Where the chosen isoforms of two genes overlap,
         the bases that they share are masked, and what each has alone keeps its labels.
         """
+        del codes
         policy = policy or LabelPolicy()
         reasons: dict[str, str] = {}
         placed: dict[str, Transcript] = {}
@@ -167,6 +181,16 @@ class GencodeScheme:
         if policy.noncoding == "ignore":
             runs = ignore_runs(runs, passed_over, over=INTERGENIC)
         return Encoded(runs, placed, [Problem(gene.id, reasons[gene.id]) for gene in genes if gene.id in reasons])
+
+    def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
+        """Return why the labels cannot hold a transcript of the strand `codes`, or None; whatever its bases."""
+        del code
+        return unrepresentable(transcript, len(codes))
+
+    def shifted(self, runs: Runs, offset: int) -> Runs:
+        """Return the labels themselves: they do not depend on positions."""
+        del offset
+        return runs
 
     def decode(self, runs: Runs, *, partial: bool = True) -> Decoded:
         """Return the transcripts that the labels of a whole strand spell; see `decode_runs`.

@@ -86,6 +86,13 @@ class Grammar:
         Labels a strand may begin (end) with.
     minimum, maximum : (C,) int64
         Shortest and longest segment of each label; a maximum of 0 is no limit.
+    phases : (3, C, C) bool or None
+        Those of `transitions` that are allowed at boundaries of each position modulo 3; None: all.
+    geometric : labels
+        Labels whose durations need no table.
+    tied, tied_durations : C labels or None
+        The label whose transitions (durations) each label shares: labels that differ in nothing but their reading
+        frame, whose scores must not depend on where a sequence begins. None: its own.
     """
 
     transitions: NDArray[np.bool_]
@@ -93,6 +100,10 @@ class Grammar:
     last: NDArray[np.bool_]
     minimum: NDArray[np.int64]
     maximum: NDArray[np.int64]
+    phases: NDArray[np.bool_] | None = None
+    geometric: tuple[int, ...] = (0,)
+    tied: tuple[int, ...] | None = None
+    tied_durations: tuple[int, ...] | None = None
 
 
 def representative(gene: Gene) -> Transcript | None:

@@ -16,7 +16,9 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.expansion import expansion_of
 from genescribe.segment.features import Tracks
+from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.schemes import SCHEMES, LabelScheme
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -32,8 +34,8 @@ class Scores(NamedTuple):
         Score of each base under each label.
     begin, end : (B, T, C) or None
         Score of a segment whose first (last) base is t.
-    logits : (B, T, C)
-        What `content` is made of: its softmax over labels is the posterior of a base by itself.
+    logits : (B, T, channels)
+        What `content` is made of: its softmax over `LabelScheme.channels` is the posterior of a base by itself.
     """
 
     content: Tensor
@@ -69,15 +71,22 @@ class SegmentModel(nn.Module):
                     where=f"model.{name}",
                     remedy="give a multiple: tiles then fold the same bases together wherever they begin",
                 )
-        self.parts = 3 if config.boundary_scores else 1
-        self.head = nn.Linear(self.encoder.width, self.parts * len(self.scheme.names))
+        self.expansion = expansion_of(self.scheme, code)
+        if config.halo < self.expansion.reach:
+            raise InputError(
+                f"{config.halo} is too short for the scheme {self.scheme.name!r}",
+                where="model.halo",
+                remedy=f"give at least {self.expansion.reach}",
+            )
+        signals = self.expansion.signals if config.boundary_scores else 0
+        self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
         self.crf = crf_config(config, self.scheme).build()
 
     def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
         """Return the encoder's output, (B, T, D)."""
         return cast(Tensor, self.encoder(self.tracks(codes, lengths), lengths))
 
-    def scores(self, codes: Tensor, lengths: Tensor | None = None) -> Scores:
+    def scores(self, codes: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None) -> Scores:
         """Return the scores of every base.
 
         Parameters
@@ -86,16 +95,18 @@ class SegmentModel(nn.Module):
             As `genescribe.genome.alphabet` says; anything past a length.
         lengths : (B,) int64 or None
             Bases of each sequence; None: T for all.
+        offset : (B,) int64 or None
+            Position of each first base in its chain, of which reading frames depend; None: 0.
         """
         if lengths is None:
             lengths = torch.full((len(codes),), codes.shape[1], device=codes.device)
         outputs = self.head(self.features(codes, lengths)).float()
         # One tensor a part: kernels want their rows packed.
-        logits, *boundaries = (part.contiguous() for part in outputs.chunk(self.parts, dim=-1))
-        logits = self._clamped(logits)
+        logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
         content = logits.log_softmax(dim=-1) if self.config.content == "log_softmax" else logits
-        begin, end = (self._clamped(part) for part in boundaries) if boundaries else (None, None)
-        return Scores(self.config.content_scale * content, begin, end, logits)
+        signals = self._clamped(outputs[..., self.expansion.channels :]) if self.config.boundary_scores else None
+        content, begin, end = self.expansion(self.config.content_scale * content, signals, codes, lengths, offset)
+        return Scores(content, begin, end, logits)
 
     def _clamped(self, scores: Tensor) -> Tensor:
         limit = self.config.emission_clamp
@@ -108,8 +119,8 @@ class SegmentModel(nn.Module):
     def penalty(self) -> Tensor:
         """Return the mean square of the CRF's allowed transition and duration scores."""
         table, _ = self.crf.durations()
-        transitions = self.crf.transition[~self.crf.transition_forbidden]
-        return torch.cat([transitions, table[table.isfinite()]]).square().mean()
+        transitions = self.crf.transitions()
+        return torch.cat([transitions[transitions.isfinite()], table[table.isfinite()]]).square().mean()
 
     def save(self, directory: str | Path) -> None:
         """Write `config.json` and `model.safetensors` into an existing directory."""
@@ -167,28 +178,29 @@ def scheme_of(config: SegmentModelConfig) -> LabelScheme:
     if config.scheme not in SCHEMES:
         known = ", ".join(sorted(SCHEMES))
         raise InputError(f"no label scheme {config.scheme!r}", where="model.scheme", remedy=f"known: {known}")
-    return SCHEMES[config.scheme]
+    return SCHEMES[config.scheme].configured(config.gene or GeneRules())
 
 
 def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:
     """Return the head's options: the scheme's grammar, and durations as `head` says.
 
-    A label of the linear head, and intergenic space, has a geometric duration: one score a base. This is a linear
-    CRF whose runs are whole segments, so that both heads score boundaries and decode runs alike.
+    A label of the linear head, unless the scheme says its one length, and intergenic space have a geometric duration:
+    one score a base. This is a linear CRF whose runs are whole segments, so that both heads score boundaries and
+    decode runs alike.
     """
     grammar, labels = scheme.grammar, range(len(scheme.names))
+    shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
     if config.head == "linear":
-        geometric = tuple(labels)
-        shortest, longest, open_ended = [1 for _ in labels], [1 for _ in labels], [True for _ in labels]
+        geometric = tuple(c for c in labels if shortest[c] != limits[c])
+        longest, open_ended = shortest, [c in geometric for c in labels]
     else:
-        limits = [int(limit) for limit in grammar.maximum]
-        geometric = (scheme.background,)
-        shortest = [int(limit) for limit in grammar.minimum]
+        geometric = grammar.geometric
         longest = [
             max(low, min(limit or config.max_duration, config.max_duration))
             for low, limit in zip(shortest, limits, strict=True)
         ]
         open_ended = [limit == 0 for limit in limits]
+    phases = grammar.phases
     pairs = tuple((p, c) for p in labels for c in labels if grammar.transitions[p, c])
     return SemiCRFConfig(
         labels=len(labels),
@@ -199,6 +211,12 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
         allowed_transitions=pairs,
         first_labels=tuple(c for c in labels if grammar.first[c]),
         last_labels=tuple(c for c in labels if grammar.last[c]),
+        period=1 if phases is None else 3,
+        forbidden_phases=()
+        if phases is None
+        else tuple((r, p, c) for p, c in pairs for r in range(3) if not phases[r, p, c]),
+        tied=grammar.tied,
+        tied_durations=grammar.tied_durations,
         duration_knots=config.duration_knots or None,
         backend=config.backend,
     )

@@ -117,13 +117,14 @@ class SegmentPredictor:
         starts = range(0, len(codes), tile)
         for first in range(0, len(starts), TILES_AT_ONCE):
             batch = np.full((TILES_AT_ONCE, width), 4, dtype=np.uint8)
-            lengths = np.ones(TILES_AT_ONCE, dtype=np.int64)
+            lengths, offsets = np.ones(TILES_AT_ONCE, dtype=np.int64), np.zeros(TILES_AT_ONCE, dtype=np.int64)
             chosen = starts[first : first + TILES_AT_ONCE]
             for row, start in enumerate(chosen):
-                piece = codes[max(0, start - halo) : start + tile + halo]
+                offsets[row] = max(0, start - halo)
+                piece = codes[offsets[row] : start + tile + halo]
                 batch[row, : len(piece)], lengths[row] = piece, len(piece)
             scores = self.model.scores(
-                torch.from_numpy(batch).to(self.device, torch.int64), torch.from_numpy(lengths).to(self.device)
+                *(torch.from_numpy(array).to(self.device, torch.int64) for array in (batch, lengths, offsets))
             )
             arrays = [None if part is None else part.float().cpu().numpy() for part in scores[:3]]
             for row, start in enumerate(chosen):

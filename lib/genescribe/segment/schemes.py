@@ -6,10 +6,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from genescribe.data.sample import Runs
-from genescribe.genome.model import Gene
+from genescribe.genome.alphabet import Codes
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Gene, Transcript
 from genescribe.segment.decode import Decoded
 from genescribe.segment.gencode import GencodeScheme
+from genescribe.segment.gene import GeneScheme
+from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.labels import Encoded, Grammar, Kind, LabelPolicy
 
 
@@ -26,12 +33,22 @@ class LabelScheme(Protocol):
         What each label means to a decoder.
     background
         The label of bases between genes.
+    channels
+        What a network scores at a base.
     """
 
     name: str
     names: tuple[str, ...]
     kinds: tuple[Kind, ...]
     background: int
+    channels: tuple[str, ...]
+
+    def configured(self, rules: GeneRules) -> LabelScheme:
+        """Return the scheme under other rules; one that knows none returns itself."""
+
+    @property
+    def routes(self) -> NDArray[np.int64]:
+        """Channel of a base under each label by its position modulo 3, (3, C)."""
 
     @property
     def grammar(self) -> Grammar:
@@ -43,11 +60,21 @@ class LabelScheme(Protocol):
         length: int,
         policy: LabelPolicy | None = None,
         doubtful: Mapping[str, str] = MappingProxyType({}),
+        codes: Codes | None = None,
     ) -> Encoded:
-        """Return the labels of a strand of `length` bases; genes in `doubtful` are masked for the reason given."""
+        """Return the labels of a strand of `length` bases; genes in `doubtful` are masked for the reason given.
+
+        A scheme whose labels depend on the sequence needs its bases, `codes`.
+        """
+
+    def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
+        """Return why the labels cannot hold a coding transcript of the strand `codes`, or None."""
+
+    def shifted(self, runs: Runs, offset: int) -> Runs:
+        """Return the labels of a window that begins at position `offset` of its strand, as it stands alone."""
 
     def decode(self, runs: Runs, *, partial: bool = True) -> Decoded:
         """Return the transcripts that the labels of a whole strand spell."""
 
 
-SCHEMES: dict[str, LabelScheme] = {scheme.name: scheme for scheme in (GencodeScheme(),)}
+SCHEMES: dict[str, LabelScheme] = {scheme.name: scheme for scheme in (GencodeScheme(), GeneScheme())}

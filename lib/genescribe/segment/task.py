@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.bake.stats import sum_stats
-from genescribe.config import to_mapping
+from genescribe.config import from_mapping, to_mapping
 from genescribe.crf.diagnostics import first_batch_report
 from genescribe.crf.statistics import RunStatistics
 from genescribe.data.batching import Batch, collate, ordered_batches, training_batches
@@ -26,8 +26,10 @@ from genescribe.files import read_json
 from genescribe.kernels.potentials import Segmentation
 from genescribe.kernels.semicrf import memory_estimate
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.labels import Kind
 from genescribe.segment.model import FAMILY, Scores, SegmentModel, scheme_of
+from genescribe.segment.schemes import LabelScheme
 from genescribe.train.task import Counts, Loss
 
 _CODING = (Kind.START, Kind.CODING, Kind.STOP)
@@ -64,10 +66,15 @@ class SegmentTask:
                 where=folders[0],
                 remedy=f"bake them with {self.scheme.name!r}, or set model.scheme",
             )
-        self.config = replace(config, genetic_code=config.genetic_code or _genetic_code(folders))
+        self.config = replace(
+            config,
+            genetic_code=config.genetic_code or _genetic_code(folders),
+            gene=_gene_rules(folders, config.gene) if self.scheme.name == "gene" else config.gene,
+        )
+        self.scheme = scheme_of(self.config)
         coding = np.array([kind in _CODING for kind in self.scheme.kinds], dtype=np.int32)
         self._coding = np.append(coding, np.int32(IGNORE))  # Its last entry serves the label IGNORE, -1.
-        self._weights = class_weights(self._train["bases"].values(), config.class_balance)
+        self._weights = class_weights(channel_counts(self.scheme, self._train["bases"]), config.class_balance)
 
     @property
     def _train(self) -> Mapping[str, Any]:
@@ -110,8 +117,9 @@ class SegmentTask:
             total = total + config.crf_weight * self._nll(model, batch, scores).sum()
         if config.base_weight:
             weights = self._weights.to(scores.logits.device)
+            targets = model.expansion.targets(batch.labels())
             cross_entropy = nn.functional.cross_entropy(
-                scores.logits.flatten(0, 1), batch.labels().flatten(), weights, ignore_index=IGNORE, reduction="sum"
+                scores.logits.flatten(0, 1), targets.flatten(), weights, ignore_index=IGNORE, reduction="sum"
             )
             total = total + config.base_weight * cross_entropy
         if config.crf_reg:
@@ -186,7 +194,14 @@ class SegmentTask:
         model.save(directory)
 
 
-def class_weights(bases: Iterable[int], balance: float) -> Tensor:
+def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]:
+    """Return the bases of each channel, given those of each label: a frame's bases fall on every codon position."""
+    thirds = np.tile([bases[name] / 3 for name in scheme.names], (3, 1))
+    counts = np.bincount(scheme.routes.ravel(), weights=thirds.ravel(), minlength=len(scheme.channels))
+    return [float(count) for count in counts]
+
+
+def class_weights(bases: Iterable[float], balance: float) -> Tensor:
     """Return a weight a label: its share to the power of -`balance`, scaled to a mean of 1 over bases.
 
     Examples
@@ -214,6 +229,18 @@ def _genetic_code(folders: Sequence[str | Path]) -> int:
         codes = ", ".join(map(str, sorted(found)))
         raise InputError(f"genomes of genetic codes {codes}", where="data", remedy="set model.genetic_code to one")
     return found.pop()
+
+
+def _gene_rules(folders: Sequence[str | Path], given: GeneRules | None) -> GeneRules:
+    """Return the signals of the genes that were baked, or raise `InputError` where others are given."""
+    for folder in folders:
+        path = Path(folder) / MANIFEST
+        found = from_mapping(GeneRules, read_json(path)["job"]["bake"]["gene"], where=str(path), key="job.bake.gene")
+        given = given or found
+        if given != found:
+            raise InputError("shards with other signals of genes", where=folder, remedy="bake them with model.gene")
+    assert given is not None
+    return given
 
 
 def _edges(batch: Batch) -> dict[str, Tensor]:

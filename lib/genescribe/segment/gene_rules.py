@@ -1,0 +1,114 @@
+"""What a gene of the label scheme `gene` may look like: its signals as lookups over short words of bases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.config import option
+from genescribe.errors import InputError
+from genescribe.genome.alphabet import BASES, N, encode
+from genescribe.genome.genetic_code import GeneticCode
+
+EDGE = 5
+"""Code of what lies beyond a sequence's edge: it may be any base. An N (4) is none of the four."""
+LETTERS = 6
+_CARRIED = ("TA", "TG")
+
+
+@dataclass(frozen=True)
+class GeneRules:
+    """Signals that a gene must have; a gene of the annotation without them is masked."""
+
+    splice_sites: list[Literal["GT-AG", "GC-AG", "AT-AC"]] = option(
+        default_factory=lambda: ["GT-AG", "GC-AG"], doc="first and last two bases of an intron"
+    )
+    starts: Literal["ATG", "table"] = option("ATG", doc="start codons: ATG, or all that the genetic code lists")
+    shortest_intron: int = option(20, doc="bases of the shortest intron", minimum=4)
+
+    def start_codons(self, code: GeneticCode) -> frozenset[str]:
+        """Return the codons that a gene may begin with."""
+        return code.canonical_starts | (code.starts if self.starts == "table" else frozenset())
+
+
+@dataclass(frozen=True, eq=False)
+class SignalTables:
+    """Lookups by word number: the sum of code times 6 to the power of the bases that follow, codes 0..5.
+
+    Attributes
+    ----------
+    start, stop : (216,) bool
+        The word may be a start codon, or the stop codon that ends a gene.
+    stop_inside : (216,) bool
+        The word is a codon that always stops; words with an N or beyond an edge are none.
+    donor, acceptor : (36,) bool
+        The word may be the first (last) two bases of an intron.
+    """
+
+    start: NDArray[np.bool_]
+    stop: NDArray[np.bool_]
+    stop_inside: NDArray[np.bool_]
+    donor: NDArray[np.bool_]
+    acceptor: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, rules: GeneRules, code: GeneticCode) -> SignalTables:
+        """Return the tables.
+
+        Raises
+        ------
+        InputError
+            A genetic code with a stop codon other than TA. and TG.: the labels could not see it across an intron.
+        """
+        stops = _codons(code.always_stop)
+        for codon in sorted(stops):
+            if not codon.startswith(_CARRIED):
+                raise InputError(
+                    f"genetic code {code.number} has the stop codon {codon}",
+                    where="scheme 'gene'",
+                    remedy="use the scheme 'gencode': only stops TA. and TG. are told across introns",
+                )
+        return cls(
+            start=_words(rules.start_codons(code), 3),
+            stop=_words(code.stops, 3),
+            stop_inside=_words(stops, 3, edge=False),
+            donor=_words((pair[:2] for pair in rules.splice_sites), 2),
+            acceptor=_words((pair[3:] for pair in rules.splice_sites), 2),
+        )
+
+
+def _codons(member: NDArray[np.bool_]) -> set[str]:
+    """Return the codons of a lookup by codon number."""
+    return {BASES[n // 16] + BASES[n // 4 % 4] + BASES[n % 4] for n in np.flatnonzero(member[:64]).tolist()}
+
+
+def _words(words: Iterable[str], length: int, *, edge: bool = True) -> NDArray[np.bool_]:
+    """Return the lookup of words of `length` bases; with `edge`, a base beyond the edge may be any."""
+    table = np.zeros(LETTERS**length, dtype=bool)
+    for word in words:
+        choices = [(int(base), EDGE) if edge else (int(base),) for base in encode(word)]
+        for letters in product(*choices):
+            table[word_number(letters)] = True
+    return table
+
+
+def word_number(letters: Iterable[int]) -> int:
+    """Return the place of a word in a lookup.
+
+    Examples
+    --------
+    >>> word_number([0, 3, 2])
+    20
+    """
+    number = 0
+    for letter in letters:
+        number = LETTERS * number + letter
+    return number
+
+
+assert N < EDGE < LETTERS
