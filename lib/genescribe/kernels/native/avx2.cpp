@@ -1,0 +1,19 @@
+// The kernels for processors with AVX2.
+#include "semicrf.h"
+
+#ifdef GENESCRIBE_X86
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi2"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma,bmi2")
+#endif
+#define ISA avx2
+#define WIDTH 4
+#include "isa.h"
+
+const genescribe::Kernels genescribe::kernels_avx2 = {
+    genescribe::avx2::prepare, genescribe::avx2::release, genescribe::avx2::expectation};
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+#endif

@@ -1,0 +1,9 @@
+// The kernels for any processor.
+#include "semicrf.h"
+
+#define ISA baseline
+#define WIDTH 2
+#include "isa.h"
+
+const genescribe::Kernels genescribe::kernels_baseline = {
+    genescribe::baseline::prepare, genescribe::baseline::release, genescribe::baseline::expectation};

@@ -1,0 +1,14 @@
+// One instruction set's kernels: everything below lives in a namespace of its own, so that no function compiled for one
+// processor can be linked in place of another's. Define ISA and WIDTH before.
+namespace genescribe {
+namespace ISA {
+namespace {
+#include "simd.h"
+#include "tables.h"
+#include "layout.h"
+#include "sum.h"
+#include "durations.h"
+#include "counts.h"
+}  // namespace
+}  // namespace ISA
+}  // namespace genescribe

@@ -1,0 +1,116 @@
+// One chain in one direction as the recurrences read it. Included once an instruction set, inside its namespace.
+//
+// Rows of labels are padded to `width`; padding lanes hold neutral values.
+class Layout {
+  public:
+    const Table &table;
+    const Chain &chain;
+    const bool mirrored;
+    const int64_t n, blocks;
+    const int C, width;
+    const bool forbids;                              // some content is -inf
+    double shift_total = 0;                          // what was taken out of the content
+    Buffer<double> into, out;                        // (blocks SIZE, width): begin - S before each base, S after it + end
+    Buffer<double> alive;                            // (blocks SIZE, width): first boundary from which a segment covers i
+    Buffer<double> level;                            // (blocks, width): whole numbers: S at the start of a block is
+    Buffer<double> running, alive_now;               // (width): S less the level, and `alive`, after the last base
+    Buffer<double> end_after, end_level, end_alive;  // (width): the same at the chain's end
+
+    Layout(const Table &t, const Chain &x, bool is_mirrored)
+        : table(t), chain(x), mirrored(is_mirrored), n(x.length), blocks((x.length + SIZE - 1) / SIZE), C(t.labels),
+          width(padded(t.labels)), forbids(has_forbidden(t, x)), into(rows()), out(rows()), alive(forbids ? rows() : 0),
+          level(blocks * width), running(width), alive_now(width), end_after(width), end_level(width),
+          end_alive(width), row(width) {
+        running.fill(width, 0.);
+        alive_now.fill(width, 0.);
+    }
+
+    size_t rows() const { return size_t(blocks) * SIZE * width; }
+
+    // Scores of the base with index i of this direction; null where not given.
+    const double *begins(int64_t i) const { return at(mirrored ? chain.end : chain.begin, i); }
+    const double *finishes(int64_t i) const { return at(mirrored ? chain.begin : chain.end, i); }
+
+    // Which transitions stand at a boundary.
+    int64_t phase(int64_t boundary) const {
+        int64_t t = (mirrored ? n - boundary : boundary) + chain.phase;
+        return (t % table.period + table.period) % table.period;  // boundaries past the end are negative
+    }
+    double first(int c) const {
+        if (mirrored) return chain.depart ? NEVER : table.final_[c];
+        return chain.arrive ? NEVER : table.start[c];
+    }
+    // Score of a censored first segment that ends after base i, or null.
+    const double *injected(int64_t i) const {
+        if (mirrored) return chain.depart ? chain.depart + (n - 1 - i) * C : nullptr;
+        return chain.arrive ? chain.arrive + (i + 1) * C : nullptr;
+    }
+    double alive_at(int64_t i, int c) const { return forbids ? alive[i * width + c] : 0.; }
+
+    // Lay out one more block.
+    void stage(int64_t block) {
+        double *levels = level + block * width;
+        for (int c = 0; c < width; c++) {
+            double whole = std::rint(running[c]);
+            levels[c] = (block ? levels[c - width] : 0.) + whole;
+            running[c] -= whole;
+        }
+        double shifted = 0;
+        for (int j = 0; j < SIZE; j++) shifted += stage_base(block * SIZE + j);
+        shift_total += shifted;
+    }
+
+    // Level of the block after the last one that was laid out.
+    double level_after(int64_t block, int c) const { return level[block * width + c] + std::rint(running[c]); }
+
+  private:
+    Buffer<double> row;
+
+    const double *at(const double *x, int64_t i) const { return x ? x + (mirrored ? n - 1 - i : i) * C : nullptr; }
+
+    static bool has_forbidden(const Table &t, const Chain &x) {
+        double least = 0;
+        for (int64_t i = 0; i < x.length * t.labels; i++) least = x.content[i] < least ? x.content[i] : least;
+        return least < HARDLY;
+    }
+
+    double load_row(int64_t i) {
+        if (i < n) {
+            const double *content = at(chain.content, i);
+            for (int c = 0; c < C; c++) row[c] = content[c];
+            for (int c = C; c < width; c++) row[c] = NEVER;
+        } else {
+            row.fill(width, 0.);
+        }
+        vec tops = load(row);
+        for (int c = WIDTH; c < width; c += WIDTH) tops = larger(tops, load(row + c));
+        double top = largest(tops);
+        return top < HARDLY ? 0. : top;
+    }
+
+    double stage_base(int64_t i) {
+        const double top = load_row(i);
+        double *into_i = into + i * width, *out_i = out + i * width;
+        for (int c = 0; c < width; c += WIDTH) {
+            vec x = load(row + c), s = load(running + c);
+            store(into_i + c, -s);
+            s += x < HARDLY ? vec{} : x - top;
+            store(running + c, s);
+            store(out_i + c, s);
+            if (forbids) {
+                vec from = x < HARDLY ? splat(double(i + 1)) : load(alive_now + c);
+                store(alive_now + c, from);
+                store(alive + i * width + c, from);
+            }
+        }
+        const double *begin = i < n ? begins(i) : nullptr, *end = i < n ? finishes(i) : nullptr;
+        for (int c = 0; begin && c < C; c++) into_i[c] = begin[c] < HARDLY ? NEVER : into_i[c] + begin[c];
+        if (i == n - 1) {
+            std::memcpy(end_after, out_i, sizeof(double) * width);
+            std::memcpy(end_level, level + i / SIZE * width, sizeof(double) * width);
+            std::memcpy(end_alive, alive_now, sizeof(double) * width);
+        }
+        for (int c = 0; end && c < C; c++) out_i[c] = end[c] < HARDLY ? NEVER : out_i[c] + end[c];
+        return top;
+    }
+};

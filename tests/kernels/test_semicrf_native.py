@@ -1,0 +1,112 @@
+"""The native backend against the reference, with every instruction set of this processor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from backend_contract import check_deterministic, check_gradients, gradients, hard_labels, wide_potentials
+from hypothesis import HealthCheck, given, settings
+from random_potentials import potentials, random_potentials
+
+from genescribe.kernels import semicrf_native as native
+from genescribe.kernels import semicrf_reference as reference
+from genescribe.kernels.potentials import Potentials
+
+pytestmark = pytest.mark.skipif(
+    native.library() is None, reason="the native library was not built: `pip install -e .` with a C++17 compiler"
+)
+
+EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MESSAGES = ("entry", "leave", "onward", "log_partition")
+
+
+@pytest.fixture(params=["avx512", "avx2", "baseline"])
+def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Use one instruction set."""
+    if request.param not in native.instruction_sets():
+        pytest.skip(f"this processor has no {request.param}")
+    monkeypatch.setattr(native, "ISA", request.param.encode())
+    return str(request.param)
+
+
+@EXAMPLES
+@given(potentials(longest=9))
+def test_short_chains_agree_with_the_reference(isa: str, p: Potentials) -> None:
+    check_gradients(native, p)
+
+
+@EXAMPLES
+@given(wide_potentials())
+def test_it_agrees_with_the_reference(isa: str, p: Potentials) -> None:
+    check_gradients(native, p)
+
+
+@pytest.mark.parametrize("nats", [1.0, 5.0, 10.0, 20.0])
+def test_labels_of_hard_durations_do_not_underflow(isa: str, nats: float) -> None:
+    p = hard_labels(nats)
+    check_gradients(native, p)
+    found, expected = native.messages(p), reference.messages(p.expanded())
+    for name in MESSAGES:
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-12, atol=1e-9)
+
+
+def test_messages_agree_with_the_reference() -> None:
+    for left, right in ((False, False), (True, False), (False, True), (True, True)):
+        p = random_potentials(3, 150, 40, 4, period=3, boundaries=True, left=left, right=right, forbidden=0.05)
+        found, expected = native.messages(p), reference.messages(p)
+        for name in MESSAGES:
+            torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-9)
+
+
+def test_gradients_are_bit_identical_from_run_to_run_and_for_any_threads() -> None:
+    check_deterministic(native)
+    p = random_potentials(5, 100, 40, 5, seed=2)
+    _, one = gradients(native, p)
+    torch.set_num_threads(3)
+    try:
+        _, three = gradients(native, p)
+    finally:
+        torch.set_num_threads(1)
+    assert all(torch.equal(one[name], three[name]) for name in one)
+
+
+def test_precision_does_not_depend_on_the_length() -> None:
+    p = random_potentials(1, 20_000, 60, 4, mixed=False)
+    # A label that falls behind by nine nats a base, and emissions shifted by a constant a base.
+    p = replace(p, content=p.content + torch.arange(4, dtype=torch.float64) * -3.0)
+    moved = replace(p, content=p.content + 4096.0)
+    (_, plain), (_, shifted) = gradients(native, p), gradients(native, moved)
+    torch.testing.assert_close(plain["content"].sum(2), torch.ones(1, 20_000, dtype=torch.float64), rtol=0, atol=1e-12)
+    # Adding 4096 to a score near 1 rounds it at 5e-13.
+    torch.testing.assert_close(shifted["content"], plain["content"], rtol=0, atol=1e-9)
+
+
+def test_a_chain_without_a_segmentation_has_no_gradient() -> None:
+    p = random_potentials(2, 100, 3, 2, mixed=False)
+    p.content[1, 50] = -torch.inf
+    q = replace(p, content=p.content.clone().requires_grad_())
+    log_z = native.log_partition(q)
+    assert log_z[1] == -torch.inf
+    log_z.sum().backward()
+    assert q.content.grad is not None
+    assert torch.equal(q.content.grad[1], torch.zeros(100, 2, dtype=torch.float64))
+    torch.testing.assert_close(q.content.grad[0].sum(1), torch.ones(100, dtype=torch.float64))
+
+
+def test_without_the_library_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "library", lambda: None)
+    reason = native.supports(random_potentials(1, 4, 2, 2))
+    assert reason is not None and "C++17 compiler" in reason
+
+
+@pytest.mark.slow
+def test_a_very_long_chain_stays_finite() -> None:
+    p = random_potentials(1, 400_000, 3000, 24, mixed=False, dtype=torch.float32)
+    content = p.content.requires_grad_()
+    log_z = native.log_partition(p)
+    log_z.sum().backward()
+    assert bool(log_z.isfinite().all())
+    assert content.grad is not None
+    torch.testing.assert_close(content.grad.sum(2), torch.ones(1, 400_000), rtol=0, atol=1e-5)
