@@ -264,3 +264,23 @@ def test_configuration_survives_json() -> None:
     config = SemiCRFConfig(labels=3, max_duration=(3, 1, 7), geometric=(1,), allowed_transitions=((0, 1), (1, 2)))
     assert from_mapping(SemiCRFConfig, to_mapping(config), where="x") == config
     assert json_schema(SemiCRFConfig)["additionalProperties"] is False
+
+
+def test_tied_labels_share_their_scores() -> None:
+    crf = head(labels=4, max_duration=6, period=3, tied=(0, 1, 1, 1), tied_durations=(0, 1, 1, 1), init_scale=1.0)
+    chains = [np.array([[4, 0], [9, 1], [12, 0], [14, 2], [20, 0], [25, 3], [30, 0]])] * 5
+    emissions, lengths = torch.randn(5, 30, 4), torch.full((5,), 30)
+    for _ in range(2):
+        p = crf.potentials(emissions, lengths)
+        for field in (p.duration, p.tail.unsqueeze(0), p.start.unsqueeze(0), p.final.unsqueeze(0), p.transition[0, :1]):
+            assert torch.equal(field[:, 1], field[:, 2]) and torch.equal(field[:, 1], field[:, 3])
+        assert torch.equal(p.transition[:, 1, 2], p.transition[:, 3, 1])
+        assert torch.equal(p.transition[0], p.transition[2])
+        crf.loss(emissions, chains, lengths).sum().backward()
+        assert all(parameter.grad is not None for parameter in crf.parameters())
+        crf.initialise_from_statistics(RunStatistics.count(chains, 4, period=3), pseudocount=1e-9)
+    # Three durations pooled: 5, 2 and 5.
+    shares = crf.durations()[0][:, 1].exp()
+    assert shares[4].item() == pytest.approx(2 / 3, abs=0.05)
+    assert shares[1].item() == pytest.approx(1 / 3, abs=0.05)
+    assert crf.transition[0, 0, 1].exp().item() == pytest.approx(1)
