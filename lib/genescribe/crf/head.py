@@ -19,6 +19,7 @@ from genescribe.crf.statistics import RunStatistics
 from genescribe.errors import InputError
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf import viterbi
+from genescribe.kernels.stream import ViterbiStream
 
 
 class SemiCRF(nn.Module):
@@ -169,6 +170,13 @@ class SemiCRF(nn.Module):
                     "every segmentation is forbidden", where=f"chain {i}", remedy="allow more labels or durations"
                 )
         return [merge_single_bases(path, self.single) for path in paths]
+
+    def stream(self, phase_offset: int = 0) -> ViterbiStream:
+        """Return an open chain of any length, uncensored, to be decoded in pieces as `decode` decodes it whole."""
+        p = self.potentials(torch.zeros(1, 1, self.config.labels), torch.ones(1, dtype=torch.int64)).detach()
+        return ViterbiStream(
+            p.transition, p.duration, p.tail, p.start, p.final, explicit=p.explicit, phase_offset=phase_offset
+        )
 
     def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
         """Return the posterior of every base, boundary and transition."""
