@@ -16,10 +16,10 @@ from genescribe.crf.inference import Marginals, marginals, segment_marginals
 from genescribe.crf.likelihood import negative_log_likelihood
 from genescribe.crf.runs import Labelling, batch_runs, merge_single_bases
 from genescribe.crf.statistics import RunStatistics
+from genescribe.crf.stream import RunStream
 from genescribe.errors import InputError
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf import viterbi
-from genescribe.kernels.stream import ViterbiStream
 
 
 class SemiCRF(nn.Module):
@@ -171,12 +171,15 @@ class SemiCRF(nn.Module):
                 )
         return [merge_single_bases(path, self.single) for path in paths]
 
-    def stream(self, phase_offset: int = 0) -> ViterbiStream:
-        """Return an open chain of any length, uncensored, to be decoded in pieces as `decode` decodes it whole."""
-        p = self.potentials(torch.zeros(1, 1, self.config.labels), torch.ones(1, dtype=torch.int64)).detach()
-        return ViterbiStream(
-            p.transition, p.duration, p.tail, p.start, p.final, explicit=p.explicit, phase_offset=phase_offset
-        )
+    @torch.no_grad()
+    def stream(self, phase_offset: int = 0) -> RunStream:
+        """Return a decoder that takes a chain of any length, uncensored, piece by piece: `push` and `finish`.
+
+        The runs are those of `decode`, however the chain is cut into pieces.
+        """
+        nothing = self.transition.new_zeros(1, 1, self.config.labels)
+        p = self.potentials(nothing, torch.ones(1, dtype=torch.int64, device=nothing.device))
+        return RunStream(p, self.single.cpu(), phase_offset, self.config.backend)
 
     def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
         """Return the posterior of every base, boundary and transition."""
