@@ -28,31 +28,33 @@ def canonical(path: str | Path, *, phases: bool = False) -> frozenset[Tree]:
     Notes
     -----
     A row with several parents stands below each. A row whose Parent does not exist counts as a top feature. Exact
-    repetitions below one parent count once, and a row that is its own parent counts as a top feature.
+    repetitions below one parent count once, and a row that is its own parent counts as a top feature. AGAT writes some
+    Parents in lower case: a Parent that matches no ID is matched without regard to case.
     """
-    rows: list[tuple[Feature, list[str]]] = []
-    children: dict[str, list[int]] = {}
-    names: list[str | None] = []
-    known: set[str] = set()
+    features: list[Feature] = []
+    names: list[str] = []
+    parents: list[list[str]] = []
     for columns in _rows(path):
         attributes = dict(pair.partition("=")[::2] for pair in columns[8].split(";") if "=" in pair)
-        name = attributes.get("ID")
-        parents = attributes["Parent"].split(",") if "Parent" in attributes else []
-        parents = [parent for parent in parents if parent != name]
+        name = unquote(attributes.get("ID", ""))
         phase = columns[7] if phases else "."
-        feature = (columns[0], columns[2], int(columns[3]), int(columns[4]), columns[6], phase)
-        for parent in parents:
-            children.setdefault(unquote(parent), []).append(len(rows))
-        name = None if name is None else unquote(name)
+        features.append((columns[0], columns[2], int(columns[3]), int(columns[4]), columns[6], phase))
         names.append(name)
-        known.update(() if name is None else (name,))
-        rows.append((feature, [unquote(parent) for parent in parents]))
+        parents.append([p for p in map(unquote, attributes.get("Parent", "").split(",")) if p not in ("", name)])
+    known = {name.lower(): name for name in names if name} | {name: name for name in names if name}
+    children: dict[str, list[int]] = {}
+    top = []
+    for index, wanted in enumerate(parents):
+        found = {known[p if p in known else p.lower()] for p in wanted if p in known or p.lower() in known}
+        for parent in found:
+            children.setdefault(parent, []).append(index)
+        if not found:
+            top.append(index)
 
     def tree(index: int) -> Tree:
-        below = children.get(names[index] or "", ())
-        return rows[index][0], frozenset(tree(child) for child in below)
+        return features[index], frozenset(map(tree, children.get(names[index], ())))
 
-    return frozenset(tree(i) for i, (_, parents) in enumerate(rows) if not any(parent in known for parent in parents))
+    return frozenset(map(tree, top))
 
 
 def difference(ours: Iterable[Tree], theirs: Iterable[Tree]) -> str:

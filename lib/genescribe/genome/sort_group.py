@@ -19,6 +19,11 @@ from genescribe.genome.sort_forest import Forest
 from genescribe.genome.sort_levels import LOCUS, PART, TRANSCRIPT, UNKNOWN, level_of, needs_children
 from genescribe.genome.sort_rows import AnnotationReader, Attributes, Header, Row, encode
 
+RESERVED = frozenset(
+    ("ID", "Name", "Alias", "Parent", "Target", "Gap", "Derives_from", "Note", "Dbxref", "Ontology_term", "Is_circular")
+)
+"""Attribute names that GFF3 defines; all others must begin with a small letter."""
+
 
 class Bucket:
     """Rows that wait for a transcript."""
@@ -57,6 +62,7 @@ class Waiting:
         self.value_of: dict[str, str] = {}
         self.linked: dict[str, dict[int, str | None]] = {}
         self.attached: dict[str, list[str]] = {}
+        self._home: dict[str, str] = {}
 
     def bucket(self, locus: str, transcript: str) -> Bucket:
         """Return the bucket of a transcript, made if need be."""
@@ -66,16 +72,21 @@ class Waiting:
         """Return the value that groups this row with others, and remember it."""
         if not row.tags:
             return None
-        value = self.known.setdefault(row.tags[0][1], row.tags[0][1])
+        value = self._on_sequence(row.tags[0][1], row)
+        value = self.known.setdefault(value, value)
         if level == TRANSCRIPT and row.id is not None:
             self.seen.setdefault(value, []).append(row)
             self.value_of[row.id] = value
         return value
 
+    def _on_sequence(self, value: str, row: Row) -> str:
+        """Return a value of its own for each further sequence that uses the same one."""
+        return value if self._home.setdefault(value, row.seqid) == row.seqid else f"{value}-{row.seqid}"
+
     def note_linked(self, row: Row, level: int) -> None:
         """Remember that a row of this shared value has a parent."""
         for _, value in row.tags:
-            levels = self.linked.setdefault(value, {})
+            levels = self.linked.setdefault(self._on_sequence(value, row), {})
             if level not in levels:
                 levels[level] = row.id if level == TRANSCRIPT else row.parent
                 return
@@ -91,7 +102,9 @@ class Grouper:
         self._owner: dict[str, str] = {}
         self._elsewhere: dict[tuple[str, str], str] = {}
         self._declared: dict[str, Row] = {}
+        self._spelling: dict[str, str] = {}
         # The state of the reading position.
+        self._seqid = ""
         self._key: str | None = None
         self._locus: Row | None = None
         self._locus_is_made = False
@@ -106,18 +119,32 @@ class Grouper:
         if level == UNKNOWN:
             self.forest.log(row, f"type {row.type} belongs to no gene: row left out")
             return
+        if row.seqid != self._seqid:
+            self._seqid, self._key = row.seqid, None
+            self._locus = self._transcript = self._part = None
+            self._locus_is_made = self._after_transcript = False
         self._identify(row, attributes, level)
-        row.rest = ";".join(
-            f"{encode(key)}={','.join(map(encode, values))}"
-            for key, values in attributes.items()
-            if key not in ("ID", "Parent", "common_tag") and values
-        )
+        row.rest = self._rest(row, attributes)
         if level == LOCUS:
             self._add_locus(row, parents)
         elif level == TRANSCRIPT:
             self._add_transcript(row, parents or attributes.get("gene_id", [])[:1])
         else:
             self._add_part(row, parents or attributes.get("transcript_id", []))
+
+    def _rest(self, row: Row, attributes: Attributes) -> str:
+        """Return the attributes but ID and Parent as GFF3, where only reserved names begin with a capital."""
+        pairs = []
+        for name, values in attributes.items():
+            if not values or name in ("ID", "Parent"):
+                continue
+            if name not in self._spelling:
+                lower = name[:1].lower() + name[1:]
+                self._spelling[name] = encode(name if name in RESERVED or lower in attributes else lower)
+                if self._spelling[name] != name:
+                    self.forest.log(row, f"attribute {name} written as {self._spelling[name]} from here on")
+            pairs.append(f"{self._spelling[name]}={','.join(map(encode, values))}")
+        return ";".join(pairs)
 
     def check_cycles(self) -> None:
         """Raise where loci and transcripts are each other's parents."""
@@ -142,7 +169,7 @@ class Grouper:
         row.id = names.claim(given, row.kind)
         if row.id == given:
             if level != PART:
-                self._owner.setdefault(given, row.seqid)
+                self._own(given, row)
             return
         if level == PART:
             # The new name would serve nobody: nothing refers to a part.
@@ -150,6 +177,23 @@ class Grouper:
             row.id = None
         elif self._owner.get(given) != row.seqid:
             self._elsewhere.setdefault((given, row.seqid), row.id)
+
+    def _own(self, name: str, row: Row) -> None:
+        """Note that a feature of that ID stands on the row's sequence; children met on another one are set apart."""
+        owner = self._owner.setdefault(name, row.seqid)
+        if owner == row.seqid:
+            return
+        self._owner[name] = row.seqid
+        apart = self._elsewhere[(name, owner)] = self.forest.names.new("copy")
+        children = [part for rows in self.forest.parts.get(name, {}).values() for part in rows]
+        children += self.forest.transcripts.get(name, [])
+        for child in children:
+            child.parent = apart
+            self.forest.log(child, f"{name} is on {row.seqid}: taken as another feature here")
+        if name in self.forest.parts:
+            self.forest.parts[apart] = self.forest.parts.pop(name)
+        for transcript in self.forest.transcripts.pop(name, []):
+            self.forest.add_transcript(transcript)
 
     def _on_sequence(self, name: str, row: Row) -> str:
         """Return the ID that a Parent means on the row's sequence: one ID on two sequences is two features."""
@@ -184,7 +228,7 @@ class Grouper:
                 forest.loci[row.id] = row
             return
         waiting.note_linked(row, LOCUS)
-        self._key, self._after_transcript = row.id, False
+        self._key, self._after_transcript, self._locus_is_made = row.id, False, False
         if self._drop_duplicate(row, LOCUS, given):
             return
         if given is not None and given != row.id:
@@ -219,7 +263,7 @@ class Grouper:
                     forest.log(row, f"ID {given} is taken: {row.type} renamed {row.id}")
                 forest.add_transcript(row)
                 self._declared.setdefault(row.id, row)
-        self._transcript, self._after_transcript = row, True
+        self._transcript, self._after_transcript = row, row.kind == row.type
 
     def _place_transcript(self, row: Row) -> None:
         """Give a parent to a transcript that names none."""
@@ -228,8 +272,8 @@ class Grouper:
         value = waiting.shared(row, TRANSCRIPT)
         changed = value is not None and value != self._key
         locus = self._locus
-        # Below a locus of the file any number of transcripts may follow; below one made here, a transcript that
-        # follows parts opens the next locus.
+        # Below a locus of the file any number of transcripts may follow. Below one made here, rows of type
+        # `transcript` that follow each other are isoforms; any other transcript opens the next locus.
         if (
             locus is None
             or changed

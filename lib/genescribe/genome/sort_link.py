@@ -12,11 +12,12 @@ def link(forest: Forest, waiting: Waiting) -> None:
     """Leave no row without its parent."""
     _move_early_buckets(forest, waiting)
     _join_split_buckets(waiting)
-    for locus in sorted(waiting.buckets):
+    for locus in sorted(waiting.buckets, key=lambda name: (name in forest.names.made, name)):
         for name in sorted(waiting.buckets[locus]):
             _empty_bucket(forest, waiting, locus, name)
     _make_transcripts(forest)
     _reattach(forest, waiting)
+    _part_sequences(forest)
     _make_loci(forest)
     _drop_empty_loci(forest)
 
@@ -145,25 +146,45 @@ def _locus_for(forest: Forest, template: Row) -> Row:
 
 
 def _parts_of_locus(forest: Forest, locus: Row, parts: Parts, rows: list[Row]) -> None:
-    """Put a transcript between a locus and parts that name the locus as their parent."""
+    """Give a transcript to parts that name a locus as their parent.
+
+    A transcript of the locus that has no parts takes them. Where all have parts of their own, these are taken for
+    another gene under the same name.
+    """
     assert locus.id is not None
-    childless = [t for t in forest.transcripts.get(locus.id, ()) if t.id not in forest.parts]
-    kinds = {t.kind for t in forest.transcripts.get(locus.id, ()) if t.id in forest.parts}
-    home = next((t for t in childless if t.kind not in kinds), None)
-    if home is None:
-        name = forest.names.new("rna")
-        _make_transcript(forest, locus, name, parts, rows)
-    else:
+    transcripts = forest.transcripts.get(locus.id, [])
+    full = {row.kind for row in transcripts if row.id in forest.parts}
+    home = next((row for row in transcripts if row.kind not in full), None)
+    forest.parts.pop(locus.id)
+    if home is not None:
         name = home.id or ""
         forest.log(home, f"takes the parts that name {locus.id} as their parent")
+    else:
+        name = forest.names.new("rna")
+        if transcripts:
+            locus = locus.derive(locus.type, forest.names.new(locus.kind), None)
+            assert locus.id is not None
+            forest.loci[locus.id] = locus
+            forest.log(rows[0], f"{locus.type} {locus.id} made: the transcripts of that parent have parts of their own")
     for row in rows:
         row.parent = name
-    forest.parts[name] = forest.parts.pop(locus.id)
-    forest.fit_transcript(forest.transcript(name) or locus)
+    forest.parts[name] = parts
+    if home is None:
+        _make_transcript(forest, locus, name, parts, rows)
+    else:
+        forest.fit_transcript(home)
 
 
 def _make_transcript(forest: Forest, locus: Row, name: str, parts: Parts, rows: list[Row]) -> None:
+    if name in forest.loci:
+        # Gene and transcript of one name, as in many GTF files.
+        del forest.parts[name]
+        name = forest.names.new("rna")
+        forest.parts[name] = parts
+        for part in rows:
+            part.parent = name
     row = rows[0].derive("mRNA" if "cds" in parts else "RNA", name, locus.id)
+    forest.names.claim(name, row.kind)
     forest.add_transcript(row)
     forest.fit_transcript(row)
     forest.log(row, f"{row.type} {name} made for parts without one")
@@ -197,6 +218,18 @@ def _value_of_parts(forest: Forest, locus_id: str, transcript: Row) -> str | Non
         ):
             return value
     return None
+
+
+def _part_sequences(forest: Forest) -> None:
+    """Give transcripts on another sequence than their locus a locus of their own."""
+    for name in list(forest.transcripts):
+        rows = forest.transcripts[name]
+        home = forest.loci[name].seqid if name in forest.loci else rows[0].seqid if rows else ""
+        for row in [row for row in rows if row.seqid != home]:
+            rows.remove(row)
+            row.parent = f"{name}-{row.seqid}"
+            forest.add_transcript(row)
+            forest.log(row, f"{row.id} lies on another sequence than {name}: taken for another gene")
 
 
 def _make_loci(forest: Forest) -> None:

@@ -150,42 +150,43 @@ def _complete_exons(forest: Forest, transcript: Row, parts: Parts) -> None:
 
 
 def _complete_utrs(forest: Forest, parts: Parts) -> None:
-    """Make, correct or remove UTRs until they are the exons without the CDS's extent."""
-    if "cds" not in parts:
+    """Make, correct or remove UTRs until they are what the exons hold beside the CDS.
+
+    An exon between coding exons is no UTR: none is made there, but a row that is there already is kept.
+    """
+    coding = parts.get("cds")
+    if not coding:
         return
-    exons = sorted(parts["exon"], key=lambda row: row.start)
-    left, right = min(row.start for row in parts["cds"]), max(row.end for row in parts["cds"])
-    wanted = [(row, row.start, min(row.end, left - 1)) for row in exons if row.start < left]
-    wanted += [(row, max(row.start, right + 1), row.end) for row in exons if row.end > right]
+    left, right = min(row.start for row in coding), max(row.end for row in coding)
+    wanted = [(exon, *span) for exon in parts["exon"] for span in _beside(exon, coding)]
     present = [row for kind in sorted(parts) if kind in UTRS for row in parts[kind]]
-    if not wanted:
-        for row in present:
-            forest.log(row, f"{row.type} left out: all exons are coding")
-        for kind in UTRS & parts.keys():
-            del parts[kind]
-        return
-    used: set[int] = set()
-    spare = [row for row in present if any(row.start <= end and row.end >= start for _, start, end in wanted)]
-    for exon, start, end in wanted:
-        found = [row for row in spare if row.start <= end and row.end >= start and id(row) not in used]
-        exact = [row for row in found if (row.start, row.end) == (start, end)]
+    spare = [row for row in present if not wanted or any(row.start <= b and row.end >= a for _, a, b in wanted)]
+    for exon, start, end in sorted(wanted, key=lambda item: item[1:]):
+        found = [row for row in spare if row.start <= end and row.end >= start]
         if found:
-            row = (exact or found)[0]
-            used.add(id(row))
-            if not exact:
-                forest.log(row, f"{row.type} corrected to the exon without its CDS")
+            row = next((row for row in found if (row.start, row.end) == (start, end)), found[0])
+            spare.remove(row)
+            if (row.start, row.end) != (start, end):
                 row.start, row.end = start, end
-            continue
-        five = (end < left) == (exon.strand == "+")
-        row = exon.derive("five_prime_UTR" if five else "three_prime_UTR", None, exon.parent)
-        row.start, row.end = start, end
-        parts.setdefault(row.kind, []).append(row)
-        forest.log(exon, f"{row.type} made from exon and CDS")
-        used.add(id(row))
+                forest.log(row, f"{row.type} corrected to the exon without its CDS")
+        elif end < left or start > right:
+            five = (end < left) == (exon.strand == "+")
+            row = exon.derive("five_prime_UTR" if five else "three_prime_UTR", None, exon.parent)
+            row.start, row.end = start, end
+            parts.setdefault(row.kind, []).append(row)
+            forest.log(exon, f"{row.type} made from exon and CDS")
     for row in spare:
-        if id(row) not in used:
-            forest.log(row, f"{row.type} left out: another row stands for it")
-            parts[row.kind].remove(row)
+        forest.log(row, f"{row.type} left out: no exon has room for it beside the CDS")
+        parts[row.kind].remove(row)
+
+
+def _beside(exon: Row, coding: list[Row]) -> list[Span]:
+    """Return the stretches of an exon before and behind the CDS rows that lie in it; all of it where none does."""
+    inside = [row for row in coding if row.start <= exon.end and row.end >= exon.start]
+    if not inside:
+        return [(exon.start, exon.end)]
+    left, right = min(row.start for row in inside), max(row.end for row in inside)
+    return [(a, b) for a, b in ((exon.start, left - 1), (right + 1, exon.end)) if a <= b]
 
 
 def _fill_phases(forest: Forest, parts: Parts) -> None:

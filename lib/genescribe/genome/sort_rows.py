@@ -160,7 +160,7 @@ class AnnotationReader:
     def __iter__(self) -> Iterator[tuple[Row, Attributes]]:
         self._only_tokens = self._is_gff1()
         if self._only_tokens:
-            self.locus_tags = tuple(sorted({*self.locus_tags, "common_tag"}))
+            self.locus_tags = tuple(sorted({*self.locus_tags, "group"}))
         in_fasta = False
         for number, line in self._lines():
             if not line or line.isspace():
@@ -247,7 +247,7 @@ class AnnotationReader:
             return _AROUND_SEMICOLON.sub(";", text), _GFF3
         if " " not in bare and ";" not in bare:
             token = text.strip('"')
-            return (f"ID={token};common_tag={token}" if self._only_tokens else f"ID={token}"), _GFF3
+            return (f"ID={token};group={token}" if self._only_tokens else f"ID={token}"), _GFF3
         if quoted and ";" in "".join(_QUOTED.findall(text)):
             return _CLOSING.sub('"; ', " ".join(text.split())), _GTF_QUOTED
         if ";" not in bare:
