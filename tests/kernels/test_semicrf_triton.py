@@ -13,9 +13,11 @@ from random_potentials import random_potentials
 pytest.importorskip("triton", reason="triton is an optional dependency; its kernels are not there without it")
 
 from genescribe.kernels import semicrf_reference as reference
-from genescribe.kernels import semicrf_triton, triton_sum
+from genescribe.kernels import semicrf_triton, triton_far, triton_near, triton_sum
+from genescribe.kernels.blocked_counts import end_log_z
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf import choose_backend, memory_estimate
+from genescribe.kernels.triton_layout import lay_out_chains
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -77,14 +79,40 @@ def test_a_doubtful_far_sum_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> N
     regained = torch.arange(60, dtype=torch.float64).unsqueeze(1) * torch.tensor([50.0, 0.0])
     p = replace(p, duration=p.duration + regained, content=p.content - torch.tensor([50.0, 0.0]))
     check_gradients(backend, p)
-    monkeypatch.setattr(triton_sum, "SURE", 0.0)
+    monkeypatch.setattr(triton_far, "SURE", 0.0)
     with pytest.raises(AssertionError):
         check_gradients(backend, p)
 
 
-def test_all_far_sums_may_be_taken_in_the_log_domain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triton_sum, "SURE", float("inf"))
+def test_a_doubtful_block_is_stepped_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # To begin with the second label costs 400 nats, each base of the first 20: what is too small for an exponential
+    # at a block's first base is all there is at its last.
+    p = random_potentials(1, 30, 3, 2, tail=False)
+    p.start[1], p.content[:, :, 0] = -400.0, -20.0
+    p.transition[:, 0, 1] = -torch.inf
+    check_gradients(backend, p)
+    monkeypatch.setattr(triton_near, "SURE", 1e-300)
+    with pytest.raises(AssertionError):
+        check_gradients(backend, p)
+
+
+def test_all_sums_may_be_taken_in_the_log_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triton_far, "SURE", float("inf"))
+    monkeypatch.setattr(triton_near, "MILD", -1.0)
     check_gradients(backend, random_potentials(1, 48, 40, 3, forbidden=0.02))
+
+
+def test_ordinary_scores_need_no_log_domain() -> None:
+    p = random_potentials(1, 50, 20, 3, mixed=False)
+    layout, durations = lay_out_chains(on_device(p), both=False)
+    run = triton_sum.Run.empty(layout, durations)
+    launch = triton_sum.launch(layout, run)
+    # Only the steps in the log domain read these two.
+    for name in ("steps", "rows"):
+        launch.arguments[name].fill_(torch.nan)
+    launch.run()
+    log_z = end_log_z(layout, run.scores).value() + layout.shift.sum(0)
+    torch.testing.assert_close(log_z.cpu(), reference.log_partition(p), rtol=1e-12, atol=1e-9)
 
 
 def test_messages_agree_with_the_reference() -> None:
@@ -118,3 +146,4 @@ def test_it_is_chosen_by_name_and_tells_its_memory() -> None:
 def test_it_says_why_it_refuses() -> None:
     p = random_potentials(1, 4, 2, 2).to(device=torch.device("meta"))
     assert semicrf_triton.supports(p) == "its kernels run on CUDA devices, and the scores are on meta"
+    assert semicrf_triton.supports(random_potentials(1, 1, 1, 257)) == "257 labels, its kernels hold 256"

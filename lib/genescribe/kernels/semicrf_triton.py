@@ -17,12 +17,16 @@ from genescribe.kernels.counts import Counts
 from genescribe.kernels.potentials import Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
+MOST_LABELS = 256
+"""A program holds the transitions between all labels in its registers."""
 
 
 def supports(p: Potentials) -> str | None:
     """Return None where the kernels run on the device of `p`, else the reason why not."""
     if importlib.util.find_spec("triton") is None:
         return "triton is not installed"
+    if p.content.shape[2] > MOST_LABELS:
+        return f"{p.content.shape[2]} labels, its kernels hold {MOST_LABELS}"
     if p.content.device.type == "cuda" or (p.content.device.type == "cpu" and _interpreted()):
         return None
     return f"its kernels run on CUDA devices, and the scores are on {p.content.device.type}"

@@ -4,14 +4,11 @@ The equations and the layout are those of `blocked_layout`; the mirrored chains,
 chains like others. For a block of `SIZE` bases:
 
 * far: the entries of up to `far` earlier blocks reach the ends of this one in the exponential domain, all ends at
-  once, ``sum_s exp(W_s - scale) exp(D(t - s) - scale)``; a multiplication a pair;
+  once, ``sum_s exp(W_s - scale) exp(D(t - s) - scale)``; a multiplication a pair (`triton_far`);
 * older entries, where durations follow the tail, are one number a label;
-* near: base after base in the log domain.
+* near: base after base, in the exponential domain where that is safe (`triton_near`).
 
-Safety of the far sum. Every factor that is not exactly zero is kept at `LOW` or above, so that the product of two never
-underflows: a sum is zero only where no segment is possible, and is right to rounding where it is at least `SURE`, since
-what was lifted adds less than `LOW` a term. Where a sum lies between, the block's far part is summed again in the log
-domain. Nothing is reduced across programs and there are no atomics, so the bits are the same in every run.
+Nothing is reduced across programs and there are no atomics, so the bits are the same in every run.
 """
 
 from __future__ import annotations
@@ -22,15 +19,13 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
+from genescribe.kernels import triton_far, triton_near
 from genescribe.kernels.blocked_layout import Durations, Layout
-from genescribe.kernels.blocked_sum import FLOOR, Scores
-from genescribe.kernels.triton_launch import Launch, Tiles, jit, log_add, log_sum, row_of
+from genescribe.kernels.blocked_sum import Scores
+from genescribe.kernels.triton_far import carry_rest, far_log_sum, far_sum
+from genescribe.kernels.triton_launch import Launch, Tiles, jit, log_add, row_of
 from genescribe.kernels.triton_layout import LOW, SIZE, FarTable
-
-SURE = 1e-130
-"""Least far sum that is right where its factors are `LOW` or above."""
-
-NO_SCALE = tl.constexpr(FLOOR)
+from genescribe.kernels.triton_near import log_of, near_exp, near_log
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +53,7 @@ def launch(layout: Layout, run: Run) -> Launch:
     """Return the launch that fills `run`."""
     _, _, N, C = layout.enter.shape
     tiles, table, scores = Tiles.of(C), run.table, run.scores
-    steps = torch.stack(layout.steps)
+    steps, near = torch.stack(layout.steps), table.rows[:SIZE]
     arguments = {
         "enter": layout.enter,
         "leave": layout.leave,
@@ -68,6 +63,8 @@ def launch(layout: Layout, run: Run) -> Launch:
         "first": layout.first,
         "steps": steps,
         "rows": table.rows,
+        "steps_exp": steps.exp(),
+        "rows_exp": near.exp(),
         "far_weights": table.weights,
         "far_scale": table.scale,
         "onward": table.onward,
@@ -88,16 +85,23 @@ def launch(layout: Layout, run: Run) -> Launch:
         "C": C,
         "period": steps.shape[0],
         "shared": N // steps.shape[1],
+        "mild": int(_mild(steps) and _mild(near)),
         "SIZE": SIZE,
         "SOURCES": tiles.sources,
         "LABELS": tiles.labels,
         "LOW": LOW,
-        "SURE": SURE,
+        "FAR_SURE": triton_far.SURE,
+        "NEAR_SURE": triton_near.SURE,
     }
     return Launch(recurrence, (N,), arguments, tiles.warps)
 
 
-@jit("blocks", "far", "N", "C", "period", "shared")
+def _mild(scores: Tensor) -> bool:
+    """Whether all scores that are not -inf lie within the bounds of `near_exp`."""
+    return bool(((scores.abs() <= triton_near.MILD) | (scores == -torch.inf)).all())
+
+
+@jit("blocks", "far", "N", "C", "period", "shared", "mild")
 def recurrence(  # type: ignore[no-untyped-def]
     enter,
     leave,
@@ -107,6 +111,8 @@ def recurrence(  # type: ignore[no-untyped-def]
     first,
     steps,
     rows,
+    steps_exp,
+    rows_exp,
     far_weights,
     far_scale,
     onward,
@@ -127,11 +133,13 @@ def recurrence(  # type: ignore[no-untyped-def]
     C,
     period,
     shared,
+    mild,
     SIZE: tl.constexpr,
     SOURCES: tl.constexpr,
     LABELS: tl.constexpr,
     LOW: tl.constexpr,
-    SURE: tl.constexpr,
+    FAR_SURE: tl.constexpr,
+    NEAR_SURE: tl.constexpr,
 ):
     """Fill the scores of one chain: `Layout` and `FarTable` in, `Scores` out; `weights` and `scale` keep exp(W)."""
     c = tl.arange(0, LABELS)
@@ -140,8 +148,8 @@ def recurrence(  # type: ignore[no-untyped-def]
     none = float("-inf")
     base_step = N.to(tl.int64) * C
     chain = tl.program_id(0).to(tl.int64) * C + c
-    source_label = tl.program_id(0).to(tl.int64) // shared * C * C + c[:, None] * C + c[None, :]
-    both = here[:, None] & here[None, :]
+    step_at = tl.program_id(0).to(tl.int64) // shared * C * C + c[:, None] * C + c[None, :]
+    phases = (N // shared) * C * C
     last = tl.load(first + chain, here, none)
     rest = tl.full([LABELS], none, tl.float64)
     mean = tl.zeros([LABELS], tl.float64)
@@ -170,7 +178,7 @@ def recurrence(  # type: ignore[no-untyped-def]
             SOURCES,
             LABELS,
             LOW,
-            SURE,
+            FAR_SURE,
         )
         if unsure:
             ends = far_log_sum(
@@ -194,21 +202,61 @@ def recurrence(  # type: ignore[no-untyped-def]
         tl.store(arrived_out + at_block, arrived, here)
         tl.store(rest_out + at_block, rest, here)
         tl.store(mean_out + at_block, mean, here)
-        sources = tl.full([SIZE, LABELS], none, tl.float64)  # W of the block's bases, less `base`
-        for i in tl.range(0, SIZE):
-            at = (begin + i) * base_step + chain
-            step = tl.load(steps + ((begin + i) % period) * (N // shared) * C * C + source_label, both, none)
-            entered = log_sum(last[:, None] + step, 0)
-            entered = tl.where(begin + i > 0, entered, last)
-            tl.store(entry_out + at, entered, here)
-            source = entered + tl.load(enter + at, here, none)
-            sources = tl.where(j[:, None] == i, source[None, :], sources)
-            if alive is not None:
-                sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], none, sources)
-            near = tl.load(rows + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], none)
-            ended = log_add(log_sum(sources + near, 0), row_of(ends, j, i))
-            last = ended + tl.load(leave + at, here, none)
-            tl.store(leave_out + at, last, here)
+        # W of the block's bases, less `base`; 0 where near_log has stored entry and leave already.
+        sources = tl.zeros([SIZE, LABELS], tl.float64)
+        steady = mild > 0
+        if steady:
+            entries, leaves, steady = near_exp(
+                last,
+                ends,
+                enter,
+                leave,
+                alive,
+                steps_exp,
+                rows_exp,
+                begin,
+                base_step,
+                chain,
+                step_at,
+                period,
+                phases,
+                C,
+                SIZE,
+                LABELS,
+                LOW,
+                NEAR_SURE,
+            )
+            if steady:
+                entries = log_of(entries)
+                leaves = log_of(leaves)
+                tl.store(entry_out + tile, entries, here[None, :])
+                tl.store(leave_out + tile, leaves, here[None, :])
+                last = row_of(leaves, j, SIZE - 1)
+                sources = entries + tl.load(enter + tile, here[None, :], none)
+                if alive is not None:
+                    dead = tl.load(alive + (begin + SIZE - 1) * base_step + chain, here, 0)
+                    sources = tl.where((begin + j)[:, None] < dead[None, :], none, sources)
+        if steady == 0:
+            last, sources = near_log(
+                last,
+                ends,
+                enter,
+                leave,
+                alive,
+                steps,
+                rows,
+                entry_out,
+                leave_out,
+                begin,
+                base_step,
+                chain,
+                step_at,
+                period,
+                phases,
+                C,
+                SIZE,
+                LABELS,
+            )
         top = tl.ceil(tl.max(sources, 0))
         safe = tl.where(top > none, top, 0.0)
         kept = tl.maximum(tl.exp(sources - safe[None, :]), LOW)
@@ -238,135 +286,3 @@ def recurrence(  # type: ignore[no-untyped-def]
                 SIZE,
                 LABELS,
             )
-
-
-@jit()
-def far_sum(  # type: ignore[no-untyped-def]
-    weights,
-    scale,
-    far_weights,
-    far_scale,
-    arrived,
-    oldest,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    SOURCES: tl.constexpr,
-    LABELS: tl.constexpr,
-    LOW: tl.constexpr,
-    SURE: tl.constexpr,
-):
-    """Return the log-sums over earlier blocks' sources at the ends of a block, less `arrived`, and if to sum again."""
-    c = tl.arange(0, LABELS)
-    j = tl.arange(0, SIZE)
-    i = tl.arange(0, SOURCES)
-    here = c < C
-    base_step = N.to(tl.int64) * C
-    least = tl.maximum(block - far, 0)
-    top = tl.full([LABELS], NO_SCALE, tl.float64)
-    for source in range(least, block):
-        lag_scale = tl.load(far_scale + (block - source - 1) * C + c, here, NO_SCALE)
-        top = tl.maximum(top, tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale)
-    total = tl.zeros([SIZE, LABELS], tl.float64)
-    for place in range(least * SIZE, block * SIZE, SOURCES):
-        source = place // SIZE
-        lag = block - source - 1
-        lag_scale = tl.load(far_scale + lag * C + c, here, NO_SCALE)
-        factor = tl.exp(tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale - top)
-        position = (place + i)[:, None]
-        weight = tl.load(weights + position * base_step + chain[None, :], here[None, :], 0.0)
-        present = (weight > 0.0) & (position >= oldest[None, :])
-        weight = tl.where(present, tl.maximum(weight * factor[None, :], LOW), 0.0)
-        row = lag * 2 * SIZE + (SIZE - 1) + source * SIZE - place - i[:, None, None] + j[None, :, None]
-        table = tl.load(far_weights + row * C + c[None, None, :], here[None, None, :], 0.0)
-        total += tl.sum(weight[:, None, :] * table, 0)
-    found = total > 0.0
-    ends = tl.where(found, tl.log(tl.where(found, total, 1.0)) + (top - arrived)[None, :], float("-inf"))
-    unsure = tl.max(tl.max((found & (total < SURE)).to(tl.int32), 1), 0) > 0
-    return ends, unsure
-
-
-@jit()
-def far_log_sum(  # type: ignore[no-untyped-def]
-    entry,
-    enter,
-    base,
-    rows,
-    arrived,
-    oldest,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    SOURCES: tl.constexpr,
-    LABELS: tl.constexpr,
-):
-    """Return the same sums, taken in the log domain."""
-    c = tl.arange(0, LABELS)
-    j = tl.arange(0, SIZE)
-    i = tl.arange(0, SOURCES)
-    here = c < C
-    none = float("-inf")
-    base_step = N.to(tl.int64) * C
-    ends = tl.full([SIZE, LABELS], none, tl.float64)
-    for place in range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
-        position = (place + i)[:, None]
-        at = position * base_step + chain[None, :]
-        whole = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
-        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + whole[None, :]
-        source = tl.where(position >= oldest[None, :], source, none)
-        row = block * SIZE - place - i[:, None, None] + j[None, :, None]
-        duration = tl.load(rows + row * C + c[None, None, :], here[None, None, :], none)
-        ends = log_add(ends, log_sum(source[:, None, :] + duration, 0))
-    return ends
-
-
-@jit()
-def carry_rest(  # type: ignore[no-untyped-def]
-    rest,
-    mean,
-    change,
-    entry,
-    enter,
-    base,
-    following,
-    alive,
-    onward,
-    ages,
-    tail,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
-):
-    """Return the sum over sources older than the table, less `following`, one block on, and their mean excess."""
-    c = tl.arange(0, LABELS)
-    j = tl.arange(0, SIZE)
-    here = c < C
-    none = float("-inf")
-    base_step = N.to(tl.int64) * C
-    kept = rest + change + SIZE * tl.load(tail + c, here, none)
-    joining = block - far
-    position = joining * SIZE + j
-    real = (here & (joining >= 0))[None, :]
-    at = position[:, None] * base_step + chain[None, :]
-    whole = tl.load(base + joining * base_step + chain, here & (joining >= 0), 0.0) - following
-    table = tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
-    source = tl.load(entry + at, real, none) + tl.load(enter + at, real, none) + whole[None, :] + table
-    if alive is not None:
-        dead = tl.load(alive + ((block + 1) * SIZE - 1) * base_step + chain, here, 0)
-        source = tl.where(position[:, None] < dead[None, :], none, source)
-        kept = tl.where(dead > joining * SIZE, none, kept)
-    rest = log_add(kept, log_sum(source, 0))
-    safe = tl.where(rest > none, rest, 0.0)
-    age = tl.load(ages + j[:, None] * C + c[None, :], here[None, :], 0.0)
-    mean = tl.exp(kept - safe) * (mean + SIZE) + tl.sum(tl.exp(source - safe[None, :]) * age, 0)
-    return rest, mean

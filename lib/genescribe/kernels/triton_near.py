@@ -1,0 +1,141 @@
+"""The bases of one block, one after another: the part of the sum-product recurrence that cannot be parallel in time.
+
+`near_exp` steps in the exponential domain: a multiplication a pair, and no logarithm between one base and the next.
+It says itself whether its result may be used. The rule, in factors of e to the power of the scores:
+
+* durations within a block and transitions lie within `MILD` nats of 0 or are forbidden (else it is not asked);
+* a base's `enter` and `leave` lie within `WIDE` nats;
+* every sum is 0, or between `SURE` and 1 / `SURE`.
+
+Then no product of a source, its duration and its way out underflows to 0, so that 0 means forbidden; what is lifted to
+`LOW` is at most a factor of 1e-50 of what it is added to. A block that breaks the rule is stepped by `near_log`.
+"""
+
+from __future__ import annotations
+
+import triton.language as tl
+
+from genescribe.kernels.triton_launch import jit, log_add, log_sum, row_of
+
+MILD = 115.0
+WIDE = tl.constexpr(345.0)
+SURE = 1e-100
+
+
+@jit()
+def near_log(  # type: ignore[no-untyped-def]
+    last,
+    ends,
+    enter,
+    leave,
+    alive,
+    steps,
+    rows,
+    entry_out,
+    leave_out,
+    begin,
+    base_step,
+    chain,
+    step_at,
+    period,
+    phases,
+    C,
+    SIZE: tl.constexpr,
+    LABELS: tl.constexpr,
+):
+    """Step through a block in the log domain: store entry and leave, return the last leave, and W of the bases."""
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    here = c < C
+    both = here[:, None] & here[None, :]
+    none = float("-inf")
+    sources = tl.full([SIZE, LABELS], none, tl.float64)
+    for i in tl.range(0, SIZE):
+        at = (begin + i) * base_step + chain
+        step = tl.load(steps + (begin + i) % period * phases + step_at, both, none)
+        entered = log_sum(last[:, None] + step, 0)
+        entered = tl.where(begin + i > 0, entered, last)
+        tl.store(entry_out + at, entered, here)
+        source = entered + tl.load(enter + at, here, none)
+        sources = tl.where(j[:, None] == i, source[None, :], sources)
+        if alive is not None:
+            sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], none, sources)
+        near = tl.load(rows + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], none)
+        ended = log_add(log_sum(sources + near, 0), row_of(ends, j, i))
+        last = ended + tl.load(leave + at, here, none)
+        tl.store(leave_out + at, last, here)
+    return last, sources
+
+
+@jit()
+def near_exp(  # type: ignore[no-untyped-def]
+    last,
+    ends,
+    enter,
+    leave,
+    alive,
+    steps_exp,
+    rows_exp,
+    begin,
+    base_step,
+    chain,
+    step_at,
+    period,
+    phases,
+    C,
+    SIZE: tl.constexpr,
+    LABELS: tl.constexpr,
+    LOW: tl.constexpr,
+    SURE: tl.constexpr,
+):
+    """Step through a block in the exponential domain: return entry and leave, and whether they may be used."""
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    here = c < C
+    both = here[:, None] & here[None, :]
+    none = float("-inf")
+    tile = (begin + j)[:, None] * base_step + chain[None, :]
+    into = tl.load(enter + tile, here[None, :], none)
+    out_of = tl.load(leave + tile, here[None, :], none)
+    wide = ((into > none) & (tl.abs(into) > WIDE)) | ((out_of > none) & (tl.abs(out_of) > WIDE))
+    ending = ends + out_of
+    ending = tl.where(ending > none, tl.maximum(tl.exp(ending), LOW), 0.0)
+    before = tl.where(last > none, tl.maximum(tl.exp(last), LOW), 0.0)
+    doubt = (before > 0.0) & (before < SURE)
+    entries = tl.zeros([SIZE, LABELS], tl.float64)
+    leaves = tl.zeros([SIZE, LABELS], tl.float64)
+    sources = tl.zeros([SIZE, LABELS], tl.float64)
+    for i in tl.range(0, SIZE):
+        at = (begin + i) * base_step + chain
+        step = tl.load(steps_exp + (begin + i) % period * phases + step_at, both, 0.0)
+        entered = tl.sum(before[:, None] * step, 0)
+        entered = tl.where(begin + i > 0, entered, before)
+        doubt = doubt | ((entered > 0.0) & (entered < SURE)) | (entered > 1 / SURE)
+        entered = tl.minimum(entered, 1 / SURE)
+        entries = tl.where(j[:, None] == i, entered[None, :], entries)
+        source = entered * exp_within(tl.load(enter + at, here, none), WIDE)
+        sources = tl.where(j[:, None] == i, source[None, :], sources)
+        if alive is not None:
+            sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], 0.0, sources)
+        near = tl.load(rows_exp + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], 0.0)
+        inside = tl.sum(sources * near, 0)
+        doubt = doubt | (inside > 1e150)
+        ended = tl.minimum(inside, 1e150) * exp_within(tl.load(leave + at, here, none), WIDE)
+        before = tl.where((inside > 0.0) & (ended < LOW), LOW, ended) + row_of(ending, j, i)
+        doubt = doubt | ((before > 0.0) & (before < SURE)) | (before > 1 / SURE)
+        before = tl.minimum(before, 1 / SURE)
+        leaves = tl.where(j[:, None] == i, before[None, :], leaves)
+    doubtful = tl.max(tl.max(wide.to(tl.int32), 1), 0) + tl.max(doubt.to(tl.int32), 0)
+    return entries, leaves, doubtful == 0
+
+
+@jit()
+def exp_within(x, limit: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Return exp(x), 0 for -inf, with finite exponents kept within a limit."""
+    return tl.where(x > float("-inf"), tl.exp(tl.minimum(tl.maximum(x, -limit), limit)), 0.0)
+
+
+@jit()
+def log_of(x):  # type: ignore[no-untyped-def]
+    """Return log(x), -inf for 0 without taking its logarithm."""
+    return tl.where(x > 0.0, tl.log(tl.where(x > 0.0, x, 1.0)), float("-inf"))
