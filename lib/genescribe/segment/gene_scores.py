@@ -27,6 +27,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.expansion import Expansion
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_labels import (
+    CHANNELS,
     EXONS,
     FRAMES,
     INITIAL,
@@ -36,7 +37,6 @@ from genescribe.segment.gene_labels import (
     INTRON2,
     INTRON2_TA,
     INTRON2_TG,
-    NAMES,
     SINGLE,
     STOP,
     UTR3_INTRON,
@@ -47,8 +47,18 @@ from genescribe.segment.gene_rules import EDGE, LETTERS, SignalTables
 SIGNALS = ("start", "donor", "acceptor", "stop")
 """Boundaries that the network scores, whatever the label."""
 _A, _G, _T = 0, 2, 3
-_ALL_INTRONS = (UTR5_INTRON, *range(INTRON0, INTRON2_TG + 1), UTR3_INTRON)
-_STARTS = tuple((frame, exon + frame) for exon in (SINGLE, INITIAL) for frame in FRAMES)
+
+# Labels that share a column of scores, column by column; all others share column 0, which is 0 everywhere.
+_BEGINS: tuple[tuple[int, ...], ...] = (
+    *((SINGLE + frame, INITIAL + frame) for frame in FRAMES),
+    (STOP,),
+    (INTRON0, UTR5_INTRON, UTR3_INTRON),
+    *((intron,) for intron in (INTRON1, INTRON1_T, INTRON2, INTRON2_TA, INTRON2_TG)),
+)
+_ENDS = (
+    (INTRON0, INTRON1, INTRON2, UTR5_INTRON, UTR3_INTRON),
+    *((intron,) for intron in (INTRON1_T, INTRON2_TA, INTRON2_TG)),
+)
 
 
 class GeneExpansion(Expansion):
@@ -68,7 +78,9 @@ class GeneExpansion(Expansion):
     stop_inside: Tensor
     donor: Tensor
     acceptor: Tensor
-    third: Tensor
+    content_column: Tensor
+    begin_column: Tensor
+    end_column: Tensor
 
     def __init__(self, scheme: GeneScheme, code: GeneticCode) -> None:
         super().__init__(scheme)
@@ -76,11 +88,17 @@ class GeneExpansion(Expansion):
         tables = SignalTables.of(scheme.rules, code)
         for name in ("start", "stop", "stop_inside", "donor", "acceptor"):
             self.register_buffer(name, torch.from_numpy(getattr(tables, name)), persistent=False)
-        third = torch.zeros(3, len(NAMES), dtype=torch.bool)
+        # Behind the channels stand the three frames of coding bases.
+        content = self.routes[0].clone()
         for exon in EXONS:
             for frame in FRAMES:
-                third[(frame + 2) % 3, exon + frame] = True
-        self.register_buffer("third", third, persistent=False)
+                content[exon + frame] = self.channels + frame
+        self.register_buffer("content_column", content, persistent=False)
+        for name, groups in (("begin_column", _BEGINS), ("end_column", _ENDS)):
+            columns = torch.zeros(self.labels, dtype=torch.int64)
+            for column, labels in enumerate(groups, 1):
+                columns[list(labels)] = column
+            self.register_buffer(name, columns, persistent=False)
 
     def forward(
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None
@@ -89,63 +107,63 @@ class GeneExpansion(Expansion):
         words = _Words(codes, lengths)
         position = words.position if offset is None else words.position + offset.unsqueeze(1)
         frames = (position % 3).expand(codes.shape)
-        content = content.gather(2, self.routes[frames]).masked_fill(self._stopped(words, frames), -torch.inf)
         if signals is None:
             signals = content.new_zeros(*codes.shape, len(SIGNALS))
-        begin, end = self._signals(signals)
+        start, donor, acceptor, stop = signals.unbind(2)
         return (
-            content,
-            begin.masked_fill(~self._may_begin(words, frames), -torch.inf),
-            end.masked_fill(~self._may_end(words), -torch.inf),
+            _spread(self._content(content, words, frames), self.content_column),
+            _spread(self._begin(start, donor, stop, words, frames), self.begin_column),
+            _spread(self._end(acceptor, words), self.end_column),
         )
 
-    def _stopped(self, words: _Words, frames: Tensor) -> Tensor:
-        """Return where a coding base completes a stop codon, (B, T, C) bool."""
-        return self.third[frames] & self.stop_inside[words.number(-2, -1, 0)].unsqueeze(2)
+    def _content(self, content: Tensor, words: _Words, frames: Tensor) -> Tensor:
+        """Return the channels, and the scores of coding bases of each frame, -inf where a stop is completed."""
+        place = (frames.unsqueeze(2) - torch.arange(3, device=frames.device)) % 3
+        coding = content.gather(2, place + CHANNELS.index("codon1"))
+        stopped = self.stop_inside[words.number(-2, -1, 0)].unsqueeze(2) & (place == 2)
+        return torch.cat([content, coding.masked_fill(stopped, -torch.inf)], dim=2)
 
-    def _may_begin(self, words: _Words, frames: Tensor) -> Tensor:
-        """Return which labels the sequence lets begin at each base, (B, T, C) bool."""
-        may = torch.ones(*frames.shape, self.labels, dtype=torch.bool, device=frames.device)
-        start = self.start[words.number(0, 1, 2)]
-        for frame, label in _STARTS:
-            may[..., label] = start & (frames == frame)
-        may[..., STOP] = self.stop[words.number(0, 1, 2)]
-        donor = self.donor[words.number(0, 1)] | words.first
+    def _begin(self, start: Tensor, donor: Tensor, stop: Tensor, words: _Words, frames: Tensor) -> Tensor:
+        codon = words.number(0, 1, 2)
+        is_start, site = self.start[codon], self.donor[words.number(0, 1)] | words.first
         before, second = words.base(-1), words.base(-2)
         t, ta, tg = (before == _T), (second == _T) & (before == _A), (second == _T) & (before == _G)
-        for label in (UTR5_INTRON, INTRON0, UTR3_INTRON):
-            may[..., label] = donor
-        may[..., INTRON1], may[..., INTRON1_T] = donor & ~t, donor & (t | (before == EDGE))
-        may[..., INTRON2] = donor & ~ta & ~tg
-        beyond = second == EDGE
-        may[..., INTRON2_TA] = donor & (ta | (beyond & ((before == _A) | (before == EDGE))))
-        may[..., INTRON2_TG] = donor & (tg | (beyond & ((before == _G) | (before == EDGE))))
-        return may
+        # Beyond the edge may be what an intron carries, and may be anything else.
+        unseen, half = before == EDGE, second == EDGE
+        return _stack(
+            *(_where(is_start & (frames == frame), start) for frame in FRAMES),
+            _where(self.stop[codon], stop),
+            _where(site, donor),
+            _where(site & ~t, donor),
+            _where(site & (t | unseen), donor),
+            _where(site & ~ta & ~tg, donor),
+            _where(site & (ta | unseen | (half & (before == _A))), donor),
+            _where(site & (tg | unseen | (half & (before == _G))), donor),
+        )
 
-    def _may_end(self, words: _Words) -> Tensor:
-        """Return which labels the sequence lets end at each base, (B, T, C) bool."""
-        may = torch.ones(*words.shape, self.labels, dtype=torch.bool, device=self.acceptor.device)
-        acceptor = self.acceptor[words.number(-1, 0)] | words.last
-        for label in _ALL_INTRONS:
-            may[..., label] = acceptor
-        following = words.number(1, 2)
-        may[..., INTRON1_T] &= ~self.stop_inside[36 * _T + following]
-        for label, base in ((INTRON2_TA, _A), (INTRON2_TG, _G)):
-            may[..., label] &= ~self.stop_inside[36 * _T + LETTERS * base + words.base(1)]
-        return may
+    def _end(self, acceptor: Tensor, words: _Words) -> Tensor:
+        site = self.acceptor[words.number(-1, 0)] | words.last
+        following, carried = words.base(1), LETTERS * LETTERS * _T
+        return _stack(
+            _where(site, acceptor),
+            _where(site & ~self.stop_inside[carried + words.number(1, 2)], acceptor),
+            _where(site & ~self.stop_inside[carried + LETTERS * _A + following], acceptor),
+            _where(site & ~self.stop_inside[carried + LETTERS * _G + following], acceptor),
+        )
 
-    def _signals(self, signals: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the begin and end score of each label, (B, T, C), before masks."""
-        start, donor, acceptor, stop = range(len(SIGNALS))
-        none = len(SIGNALS)
-        begins, ends = [none] * self.labels, [none] * self.labels
-        for _, label in _STARTS:
-            begins[label] = start
-        begins[STOP] = stop
-        for label in _ALL_INTRONS:
-            begins[label], ends[label] = donor, acceptor
-        padded = nn.functional.pad(signals, (0, 1))
-        return padded[..., begins], padded[..., ends]
+
+def _where(allowed: Tensor, score: Tensor) -> Tensor:
+    return score.masked_fill(~allowed, -torch.inf)
+
+
+def _stack(*columns: Tensor) -> Tensor:
+    """Return a column of zeros and the given, (B, T, columns)."""
+    return torch.stack([torch.zeros_like(columns[0]), *columns], dim=2)
+
+
+def _spread(columns: Tensor, column: Tensor) -> Tensor:
+    """Return the column of each label, (B, T, C)."""
+    return columns.gather(2, column.expand(*columns.shape[:2], len(column)))
 
 
 class _Words:
@@ -159,7 +177,7 @@ class _Words:
         self._padded = nn.functional.pad(bases, (2, 2), value=EDGE)
 
     def base(self, shift: int) -> Tensor:
-        """Return the base `shift` places behind (before, if negative) each base, (B, T) int64."""
+        """Return the base `shift` places behind each base (before it, if negative), (B, T) int64."""
         return self._padded[:, 2 + shift : 2 + shift + self.shape[1]]
 
     def number(self, *shifts: int) -> Tensor:
