@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from toy_shards import LENGTH, SPLITS, bake_toy, toy_sequence
 
 from genescribe.data.batching import collate, ordered_batches
@@ -22,6 +23,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.model import SegmentModel
+from genescribe.segment.predictor import SegmentPredictor
 from genescribe.segment.task import SegmentTask, channel_counts
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
@@ -112,3 +114,34 @@ def test_channels_count_each_base_once(shards: Path) -> None:
 def test_a_halo_too_short_is_refused() -> None:
     with pytest.raises(InputError, match="too short for the scheme 'gene'"):
         SegmentModel(replace(CONFIG, genetic_code=1, halo=0))
+
+
+class Noisy(SegmentModel):
+    """Its features are strong noise, a function of seven bases around each."""
+
+    def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        past = torch.arange(codes.shape[1]) >= lengths[:, None]
+        bases = torch.nn.functional.one_hot(codes.masked_fill(past, 4), 5)[..., :4].float()
+        weight = torch.randn(self.encoder.width, 4, 7, generator=torch.Generator().manual_seed(1))
+        mixed = torch.nn.functional.conv1d(bases.transpose(1, 2), 9 * weight, padding=3)
+        return mixed.sin().transpose(1, 2)
+
+
+@torch.no_grad()
+def test_tiles_in_every_frame_give_the_genes_of_the_whole_and_these_are_valid() -> None:
+    torch.manual_seed(3)
+    encoder = replace(ENCODER, fold=1)
+    config = replace(CONFIG, encoder=encoder, content_scale=1.0, genetic_code=1, tile=100, halo=40, max_duration=30)
+    model = Noisy(config).eval()
+    model.head.weight *= 10
+    model.head.bias += torch.tensor([-3.0, *[-1.0] * 2, *[1.0] * 3, 0, 0, *[-1.0] * 2, *[2.0] * 4])
+    codes = np.random.default_rng(5).integers(0, 4, size=1_500).astype(np.uint8)
+    introns = 0
+    for strand in (codes, reverse_complement(codes)):
+        found = SegmentPredictor(model).predict_strand(strand)
+        transcripts = [item.transcript for item in found.transcripts]
+        assert transcripts == genes_of(model, strand)
+        assert {reject.reason for reject in found.rejects} <= {"no coding sequence", "intron without exons"}
+        introns += sum(len(transcript.cds_introns) for transcript in transcripts)
+        assert len(transcripts) > 2
+    assert introns > 5
