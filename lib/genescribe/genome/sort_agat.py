@@ -53,26 +53,36 @@ def run_agat(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
         )  # fmt: skip
     # Reading the source first gives the same errors for bad files as the built-in sorter.
     rows = [(row.line, _key(row)) for row, _ in AnnotationReader(source, tags)]
+    log = target.with_name(f"{target.name}.agat.log")
     with tempfile.TemporaryDirectory(prefix="agat.") as name, atomic_path(target) as temporary:
         folder = Path(name)
         (folder / "agat_config.yaml").write_text(configuration(merge_loci, tags), encoding="ascii")
         _plain_copy(source, folder / "input.gff")
-        command = [program, "--gff", "input.gff", "--output", "output.gff", "--config", "agat_config.yaml"]
-        # A fixed hash seed makes Perl walk its tables, and so AGAT number its IDs, in the same order each time.
-        environment = os.environ | {"PERL_HASH_SEED": "0", "PERL_PERTURB_KEYS": "0", "LC_ALL": "C"}
-        run = subprocess.run(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        text = run.stdout.decode("utf-8", "replace")
-        log = target.with_name(f"{target.name}.agat.log")
+        text, output = _execute(program, folder), folder / "output.gff"
         write_text(log, text)
-        output = folder / "output.gff"
-        if run.returncode != 0 or not output.is_file() or output.stat().st_size == 0:
+        if not output.is_file() or output.stat().st_size == 0:
             last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")
             raise InputError(f"AGAT failed ({last})", where=source, remedy=f"read {log}, or take sorter: builtin")
+        try:
+            written = [_key(row) for row, _ in AnnotationReader(output, tags)]
+        except InputError as error:
+            what = f"AGAT wrote no annotation ({error.what})"
+            raise InputError(what, where=source, remedy=f"read {log}, or take sorter: builtin") from error
         shutil.copyfile(output, temporary)
-        written = [_key(row) for row, _ in AnnotationReader(output, tags)]
     return _version(text), len(rows), len(written), _account(rows, set(written), log)
+
+
+def _execute(program: str, folder: Path) -> str:
+    """Run AGAT in `folder`; return what it says. No output is left where it fails."""
+    command = [program, "--gff", "input.gff", "--output", "output.gff", "--config", "agat_config.yaml"]
+    # A fixed hash seed makes Perl walk its tables, and so AGAT number its IDs, in the same order each time.
+    environment = os.environ | {"PERL_HASH_SEED": "0", "PERL_PERTURB_KEYS": "0", "LC_ALL": "C"}
+    run = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    if run.returncode != 0:
+        (folder / "output.gff").unlink(missing_ok=True)
+    return run.stdout.decode("utf-8", "replace")
 
 
 _Key = tuple[str, str, int, int, str]

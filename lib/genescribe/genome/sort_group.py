@@ -272,14 +272,17 @@ class Grouper:
         value = waiting.shared(row, TRANSCRIPT)
         changed = value is not None and value != self._key
         locus = self._locus
-        # Below a locus of the file any number of transcripts may follow. Below one made here, rows of type
+        # Below a locus of the file follow any number of transcripts that overlap it. Below one made here, rows of type
         # `transcript` that follow each other are isoforms; any other transcript opens the next locus.
-        if (
-            locus is None
-            or changed
-            or (self._locus_is_made and not self._after_transcript and value is None)
-            or locus.seqid != row.seqid
-        ):
+        if locus is None or changed:
+            belongs = False
+        elif value is not None:
+            belongs = True
+        elif locus.id in forest.loci:
+            belongs = row.start <= locus.end and locus.start <= row.end
+        else:
+            belongs = self._after_transcript or not self._locus_is_made
+        if not belongs or locus is None:
             locus = row.derive("gene", value or forest.names.new("gene"), None)
             self._locus, self._locus_is_made = locus, True
         else:

@@ -40,7 +40,8 @@ def _merge(forest: Forest, first: Row, second: Row) -> Row:
         row.parent = keep.id
         forest.add_transcript(row)
     del forest.loci[leave.id]
-    forest.fit_locus(keep)
+    if forest.fit_locus(keep):
+        forest.log(keep, f"{keep.id} fitted to its transcripts")
     forest.log(leave, f"{leave.type} {leave.id} merged into {keep.id}, which it overlaps")
     return keep
 

@@ -100,7 +100,7 @@ _GFF3 = infer_dialect("ID=a;Parent=b")
 # GTF repeats keys where GFF3 writes commas, so a comma is part of the value; `semicolon in quotes` costs a regular
 # expression and is kept for the rows that need it.
 _GTF = infer_dialect('gene_id "a"; transcript_id "b"') | {"repeated keys": True}
-_GTF_QUOTED = infer_dialect('gene_id "a;b"; transcript_id "b"') | {"repeated keys": True}
+_GTF_QUOTED = infer_dialect('gene_id "a; b"; transcript_id "b"') | {"repeated keys": True}
 
 _QUOTED = re.compile(r'"[^"]*"')
 _CLOSING = re.compile(r'"\s*;\s*')
