@@ -33,9 +33,10 @@ def supports(p: Potentials) -> str | None:
 
 
 def working_bytes(p: Potentials) -> int:
-    """Return the bytes of the layout, the scores and the posteriors of both directions."""
+    """Return the bytes of the layout, the scores and the posteriors of both directions, as measured at the peak."""
     B, T, _, C = p.shape
-    return 8 * T * B * C * 30
+    options = (p.begin, p.end, p.arrive, p.depart)
+    return 8 * T * B * C * (26 + 4 * sum(option is not None for option in options))
 
 
 def log_partition(p: Potentials) -> Tensor:

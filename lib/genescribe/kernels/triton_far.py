@@ -26,6 +26,7 @@ def far_sum(  # type: ignore[no-untyped-def]
     far_weights,
     far_scale,
     arrived,
+    alive,
     oldest,
     block,
     far,
@@ -46,22 +47,27 @@ def far_sum(  # type: ignore[no-untyped-def]
     base_step = N.to(tl.int64) * C
     least = tl.maximum(block - far, 0)
     top = tl.full([LABELS], NO_SCALE, tl.float64)
-    for source in range(least, block):
-        lag_scale = tl.load(far_scale + (block - source - 1) * C + c, here, NO_SCALE)
-        top = tl.maximum(top, tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale)
+    for group in tl.range(least, block, SIZE):
+        source = (group + j)[:, None]
+        real = (source < block) & here[None, :]
+        bound = tl.load(scale + source * base_step + chain[None, :], real, NO_SCALE)
+        bound += tl.load(far_scale + (block - source - 1) * C + c[None, :], real, NO_SCALE)
+        top = tl.maximum(top, tl.max(bound, 0))
     total = tl.zeros([SIZE, LABELS], tl.float64)
-    for place in range(least * SIZE, block * SIZE, SOURCES):
-        source = place // SIZE
+    for source in tl.range(least, block):
         lag = block - source - 1
         lag_scale = tl.load(far_scale + lag * C + c, here, NO_SCALE)
         factor = tl.exp(tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale - top)
-        position = (place + i)[:, None]
-        weight = tl.load(weights + position * base_step + chain[None, :], here[None, :], 0.0)
-        present = (weight > 0.0) & (position >= oldest[None, :])
-        weight = tl.where(present, tl.maximum(weight * factor[None, :], LOW), 0.0)
-        row = lag * 2 * SIZE + (SIZE - 1) + source * SIZE - place - i[:, None, None] + j[None, :, None]
-        table = tl.load(far_weights + row * C + c[None, None, :], here[None, None, :], 0.0)
-        total += tl.sum(weight[:, None, :] * table, 0)
+        for part in tl.static_range(0, SIZE, SOURCES):
+            position = (source * SIZE + part + i)[:, None]
+            weight = tl.load(weights + position * base_step + chain[None, :], here[None, :], 0.0)
+            present = weight > 0.0
+            if alive is not None:
+                present = present & (position >= oldest[None, :])
+            weight = tl.where(present, tl.maximum(weight * factor[None, :], LOW), 0.0)
+            row = lag * 2 * SIZE + (SIZE - 1 - part) - i[:, None, None] + j[None, :, None]
+            table = tl.load(far_weights + row * C + c[None, None, :], here[None, None, :], 0.0)
+            total += tl.sum(weight[:, None, :] * table, 0)
     found = total > 0.0
     ends = tl.where(found, tl.log(tl.where(found, total, 1.0)) + (top - arrived)[None, :], float("-inf"))
     unsure = tl.max(tl.max((found & (total < SURE)).to(tl.int32), 1), 0) > 0
@@ -93,7 +99,7 @@ def far_log_sum(  # type: ignore[no-untyped-def]
     none = float("-inf")
     base_step = N.to(tl.int64) * C
     ends = tl.full([SIZE, LABELS], none, tl.float64)
-    for place in range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
+    for place in tl.range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
         position = (place + i)[:, None]
         at = position * base_step + chain[None, :]
         whole = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived

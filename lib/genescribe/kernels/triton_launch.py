@@ -16,8 +16,8 @@ from torch import Tensor
 
 from genescribe.kernels.triton_layout import SIZE
 
-TILE = 1024
-"""Elements of a tile of sources x ends x labels: 8 float64 a thread of four warps."""
+TILE = 2048
+"""Elements of a tile of sources x ends x labels: 16 float64 a thread of four warps."""
 
 
 @dataclass(frozen=True, eq=False)

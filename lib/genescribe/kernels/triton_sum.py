@@ -168,6 +168,7 @@ def recurrence(  # type: ignore[no-untyped-def]
             far_weights,
             far_scale,
             arrived,
+            alive,
             oldest,
             block,
             far,
