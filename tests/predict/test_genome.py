@@ -106,6 +106,12 @@ def test_batches_join_to_the_same_bytes(fasta: Path, tmp_path: Path) -> None:
     assert json.loads((joined / "rejects.jsonl").read_text().splitlines()[0])["seqid"] == "a"
 
 
+def test_a_prediction_without_genes_is_a_prediction(fasta: Path, tmp_path: Path) -> None:
+    genome = Genome.open(fasta)
+    write_prediction(tmp_path / "part", predict(fasta, ["c"]), genome, {}, GeneticCode.from_table(1))
+    assert join_parts([tmp_path / "part"], genome).genes == []
+
+
 def test_nothing_is_left_when_writing_fails(fasta: Path, tmp_path: Path) -> None:
     broken = GenomePrediction([], [{"seqid": object()}])
     with pytest.raises(TypeError):

@@ -86,7 +86,8 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
     Raises
     ------
     InputError
-        Missing, empty, damaged or not UTF-8; no row at all.
+        Missing, empty, damaged or not UTF-8; no row at all, unless it is declared GFF3 and read without a genome: a
+        prediction may hold no gene.
     """
     path = Path(path)
     if not path.is_file():
@@ -103,9 +104,10 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
             [str(copy)],
         )
     connection.execute(_ROWS)
+    (declared,) = one(connection, "SELECT count(*) FROM lines WHERE line = 1 AND starts_with(text, '##gff-version')")
     connection.execute("DROP TABLE lines")
     (count,) = one(connection, "SELECT count(*) FROM rows")
-    if not count:
+    if not count and (lengths is not None or not declared):
         raise InputError("no annotation row", where=path, remedy="give a GFF3 or GTF file with genes")
     if lengths is None:
         connection.execute(
