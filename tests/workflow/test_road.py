@@ -30,7 +30,7 @@ PRODUCTS = (
     "evaluate/tiny/tiny/metrics.json",
     "evaluate/ceiling/tiny/metrics.json",
 )
-SHARDS = "bake/default/tiny/batch_*/*.tar"
+SHARDS = "bake/tiny/tiny/batch_*/*.tar"
 
 
 def start(repository: Path, folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -92,7 +92,7 @@ def test_everything_is_there_and_scored(road: Path) -> None:
     ceiling = read_json(road / "results/tiny/evaluate/ceiling/tiny/metrics.json")
     assert 0 < metrics["cds"]["base"]["f1"] <= 1
     assert ceiling["cds"]["base"]["f1"] > 0.8
-    assert ceiling["cds"]["gene"]["f1"] > metrics["cds"]["gene"]["f1"] - 0.2
+    assert ceiling["cds"]["base"]["f1"] > metrics["cds"]["base"]["f1"]
 
 
 def test_the_report_asks_nothing_of_the_network(road: Path) -> None:
