@@ -50,6 +50,8 @@ def far_sum(  # type: ignore[no-untyped-def]
     for group in tl.range(least, block, SIZE):
         source = (group + j)[:, None]
         real = (source < block) & here[None, :]
+        if alive is not None:
+            real = real & ((source + 1) * SIZE > oldest[None, :])
         bound = tl.load(scale + source * base_step + chain[None, :], real, NO_SCALE)
         bound += tl.load(far_scale + (block - source - 1) * C + c[None, :], real, NO_SCALE)
         top = tl.maximum(top, tl.max(bound, 0))
@@ -57,7 +59,8 @@ def far_sum(  # type: ignore[no-untyped-def]
     for source in tl.range(least, block):
         lag = block - source - 1
         lag_scale = tl.load(far_scale + lag * C + c, here, NO_SCALE)
-        factor = tl.exp(tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale - top)
+        # Blocks that no longer reach this one are not bounded by `top`.
+        factor = tl.exp(tl.minimum(tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale - top, 0.0))
         for part in tl.static_range(0, SIZE, SOURCES):
             position = (source * SIZE + part + i)[:, None]
             weight = tl.load(weights + position * base_step + chain[None, :], here[None, :], 0.0)
