@@ -37,7 +37,7 @@ class SegmentModelConfig:
         "log_softmax", doc="score of a base in a segment: log posterior of the label, at most 0, or any number"
     )
     content_scale: float = option(
-        0.1, doc="factor of the score of a base: neighbours tell the same, so that their sum is too sure", minimum=0.0
+        0.03, doc="factor of the score of a base: neighbours tell the same, so that their sum is too sure", minimum=0.0
     )
     boundary_scores: bool = option(True, doc="also score where segments of each label begin and end")
     emission_clamp: float = option(0.0, doc="largest score of a base or boundary; 0: no limit", minimum=0.0)
