@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 import torch
 from backend_contract import check_best_path, wide_potentials
+from enumerate_segmentations import one
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_potentials import potentials, random_potentials
+from random_potentials import random_potentials
 
+from genescribe.crf.score import Segments, score
 from genescribe.errors import InputError
-from genescribe.kernels import semicrf_native, stream
+from genescribe.kernels import blocked_best, semicrf_blocked, semicrf_native, stream
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf_reference import viterbi as reference_viterbi
-from genescribe.kernels.stream import ViterbiStream, best_paths
+from genescribe.kernels.stream import ViterbiStream
 
 needs_native = pytest.mark.skipif(semicrf_native.library() is None, reason="the native kernels were not built here")
+native = pytest.param("native", marks=needs_native)
 
 
 def open_stream(p: Potentials, backend: str) -> ViterbiStream:
@@ -30,9 +33,9 @@ def in_pieces(p: Potentials, sizes: list[int], backend: str) -> tuple[float, Seg
     chain, n, position = open_stream(p, backend), int(p.lengths[0]), 0
     for size in [*sizes, n]:
         piece = slice(position, min(position + size, n))
-        rows = [None if x is None else x[0, piece].numpy() for x in (p.content, p.begin, p.end)]
-        assert rows[0] is not None
-        chain.push(*rows)
+        content, begin, end = (None if x is None else x[0, piece] for x in (p.content, p.begin, p.end))
+        assert content is not None
+        chain.push(content, begin, end)
         position = piece.stop
         if position == n:
             break
@@ -40,85 +43,148 @@ def in_pieces(p: Potentials, sizes: list[int], backend: str) -> tuple[float, Seg
     return chain.score, path
 
 
-@needs_native
-@settings(max_examples=60, deadline=None)
-@given(potentials())
-def test_native_paths_of_small_chains_are_best(p: Potentials) -> None:
-    check_best_path(semicrf_native, p)
+def same(a: tuple[float, Segmentation], b: tuple[float, Segmentation]) -> bool:
+    return a[0] == b[0] and torch.equal(a[1].ends, b[1].ends) and torch.equal(a[1].labels, b[1].labels)
 
 
-@needs_native
-@settings(max_examples=25, deadline=None)
-@given(wide_potentials())
-def test_native_paths_are_best(p: Potentials) -> None:
-    check_best_path(semicrf_native, p)
+def check_path(p: Potentials, found: tuple[float, Segmentation]) -> None:
+    """Check that the score is the best one, and that of the path."""
+    expected, _ = reference_viterbi(p.expanded())
+    np.testing.assert_allclose(found[0], float(expected[0]), rtol=1e-12, atol=1e-9)
+    if found[0] == -np.inf:
+        assert len(found[1].ends) == 0
+    else:
+        np.testing.assert_allclose(float(score(one(p, 0), Segments.of([found[1]]))[0]), found[0], rtol=1e-12, atol=1e-9)
 
 
-@pytest.mark.parametrize("backend", [pytest.param("native", marks=needs_native), "reference"])
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10_000), sizes=st.lists(st.integers(1, 90), max_size=4), tail=st.booleans())
-def test_pieces_change_nothing(backend: str, seed: int, sizes: list[int], tail: bool) -> None:
+@pytest.mark.parametrize("backend", [native, "blocked", "reference"])
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    sizes=st.lists(st.integers(0, 90), max_size=4),
+    tail=st.booleans(),
+    forbidden=st.sampled_from([0.0, 0.05, 0.3]),
+)
+def test_pieces_change_nothing(backend: str, seed: int, sizes: list[int], tail: bool, forbidden: float) -> None:
     p = random_potentials(
-        1, 150, 12, 4, seed=seed, period=3, tail=tail, boundaries=True, explicit=True, forbidden=0.05, mixed=False
+        1, 150, 45, 4, seed=seed, period=3, tail=tail, boundaries=True, explicit=True, forbidden=forbidden, mixed=False
     )
-    score, path = in_pieces(p, sizes, backend)
-    whole_score, whole_path = in_pieces(p, [], backend)
-    assert score == whole_score
-    assert torch.equal(path.ends, whole_path.ends)
-    assert torch.equal(path.labels, whole_path.labels)
-    expected, paths = reference_viterbi(p.expanded())
-    np.testing.assert_allclose(score, float(expected[0]), rtol=1e-12)
-    assert len(path.ends) == 0 or int(path.ends[-1]) == 150
-    assert len(paths[0].ends) == 0 or torch.equal(path.ends, paths[0].ends)
+    found = in_pieces(p, sizes, backend)
+    assert same(found, in_pieces(p, [], backend))
+    check_path(p, found)
+
+
+@pytest.mark.parametrize("backend", [native, "blocked"])
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    tail=st.booleans(),
+    forbidden=st.sampled_from([0.0, 0.005, 0.05]),
+    K=st.integers(1, 80),
+    scale=st.sampled_from([0.1, 1.0]),
+)
+def test_messages_between_parts_are_exact(
+    backend: str, seed: int, tail: bool, forbidden: float, K: int, scale: float
+) -> None:
+    """Parts of one or two blocks: messages and, in the native kernel, settled and remembered segments all the time."""
+    p = random_potentials(
+        1, 500, K, 3, seed=seed, period=3, tail=tail, boundaries=True, explicit=True, forbidden=forbidden, mixed=False,
+        scale=scale,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "PART", 2 * blocked_best.SIZE)
+        patch.setattr(semicrf_native, "PART", 32)
+        check_path(p, in_pieces(p, [5, 300], backend))
 
 
 @needs_native
-def test_what_is_settled_early_is_what_the_whole_chain_says() -> None:
-    """A chain longer than the distance between two settlings, decoded at once by the same kernel as two halves."""
-    n, generator = 700_000, np.random.default_rng(3)
-    labels = np.repeat(generator.integers(0, 3, n // 200 + 1), 200)[:n]
-    content = generator.normal(size=(n, 3)) + 0.5 * np.eye(3)[labels]
-    model = random_potentials(1, 4, 40, 3, seed=5, mixed=False)
-    chain = open_stream(model, "native")
-    for start in range(0, n, 50_000):
-        chain.push(content[start : start + 50_000])
-    path = chain.finish()
-    p = Potentials(
-        content=torch.from_numpy(content)[None],
+@settings(max_examples=15, deadline=None)
+@given(wide_potentials())
+def test_censored_edges_pass_messages_too(p: Potentials) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(semicrf_native, "PART", 32)
+        check_best_path(semicrf_native, p)
+
+
+def long_chain(n: int, labels: int, duration: int, seed: int) -> Potentials:
+    """Return a chain in which labels persist for some hundred bases, and follow others only.
+
+    (A label that may follow itself can be cut anywhere in its tail, all cuts being equally good.)
+    """
+    generator = np.random.default_rng(seed)
+    chosen = np.repeat(generator.integers(0, labels, n // 200 + 1), 200)[:n]
+    content = (
+        generator.normal(size=(1, n, labels)).astype(np.float32)
+        + np.float32(0.5) * np.eye(labels, dtype=np.float32)[chosen]
+    )
+    model = random_potentials(1, 4, duration, labels, seed=seed, mixed=False)
+    itself = torch.eye(labels, dtype=torch.bool)
+    return Potentials(
+        content=torch.from_numpy(content),
         lengths=torch.tensor([n]),
-        transition=model.transition,
+        transition=(model.transition - 3.0).masked_fill(itself, -torch.inf),
         duration=model.duration,
-        tail=model.tail,
+        tail=model.tail.clamp(max=-0.01),
         start=model.start,
         final=model.final,
     )
-    scores, paths = best_paths(p)
-    assert chain.score == float(scores[0])
-    assert torch.equal(path.ends, paths[0].ends)
-    assert int(path.durations.sum()) == n
-    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(content, axis=0)])
-    starts, ends, chosen = path.starts.numpy(), path.ends.numpy(), path.labels.numpy()
-    table, tails = model.duration.numpy(), model.tail.numpy()
-    lengths = np.minimum(ends - starts, 40)
-    total = (sums[ends, chosen] - sums[starts, chosen] + table[lengths - 1, chosen]).sum()
-    total += ((ends - starts - lengths) * np.where(ends - starts > 40, tails[chosen], 0.0)).sum()
-    total += model.transition[0].numpy()[chosen[:-1], chosen[1:]].sum()
-    total += float(model.start[chosen[0]] + model.final[chosen[-1]])
-    np.testing.assert_allclose(total, chain.score, rtol=1e-9)
 
 
-def test_without_the_native_kernel_the_chain_is_decoded_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@needs_native
+def test_a_long_chain_in_odd_pieces_is_the_chain_at_once() -> None:
+    p = long_chain(40_000, 3, 40, seed=5)
+    pieces = in_pieces(p, [7, 25_000, 33, 1], "native")
+    scores, paths = semicrf_native.viterbi(p)
+    assert same(pieces, (float(scores[0]), paths[0]))
+    expected = in_pieces(p, [], "blocked")
+    np.testing.assert_allclose(pieces[0], expected[0], rtol=1e-13)
+    assert torch.equal(pieces[1].ends, expected[1].ends)
+    assert torch.equal(pieces[1].labels, expected[1].labels)
+
+
+@needs_native
+def test_every_instruction_set_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = random_potentials(3, 150, 40, 5, period=3, boundaries=True, left=True, right=True, forbidden=0.1, explicit=True)
+    found = []
+    for isa in semicrf_native.instruction_sets():
+        monkeypatch.setattr(semicrf_native, "ISA", isa.encode())
+        found.append(semicrf_native.viterbi(p))
+    for scores, paths in found[1:]:
+        assert torch.equal(scores, found[0][0])
+        assert all(torch.equal(a.ends, b.ends) for a, b in zip(paths, found[0][1], strict=True))
+
+
+def test_without_the_native_kernel_auto_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "library", lambda: None)
     p = random_potentials(1, 40, 6, 3, seed=2, boundaries=True, mixed=False)
-    score, path = in_pieces(p, [7, 9], "auto")
-    expected, paths = reference_viterbi(p)
-    assert score == float(expected[0])
-    assert torch.equal(path.ends, paths[0].ends)
+    scores, paths = semicrf_blocked.viterbi(p)
+    assert same(in_pieces(p, [7, 9], "auto"), (float(scores[0]), paths[0]))
     with pytest.raises(InputError, match="no native kernel: it was not built; give auto"):
         open_stream(p, "native")
 
 
-def test_rows_of_another_width_are_refused() -> None:
+def test_bad_pushes_are_refused() -> None:
     p = random_potentials(1, 4, 2, 3, mixed=False)
     with pytest.raises(InputError, match=r"push\.content: shape \(4, 2\); give \(n, 3\)"):
         open_stream(p, "auto").push(np.zeros((4, 2)))
+    with pytest.raises(InputError, match="unknown backend 'triton'; give one of auto, native, blocked, reference"):
+        open_stream(p, "triton")
+    with pytest.raises(InputError, match="no base was pushed"):
+        open_stream(p, "auto").finish()
+    chain = open_stream(p, "auto")
+    chain.push(np.zeros((4, 3)))
+    with pytest.raises(InputError, match="given in some pushes only; give them in all"):
+        chain.push(np.zeros((4, 3)), begin=np.zeros((4, 3)))
+
+
+@pytest.mark.slow
+@needs_native
+def test_a_chromosome_is_decoded_in_a_small_memory() -> None:
+    n, piece = 15_000_000, 1_000_000
+    p = long_chain(piece, 11, 500, seed=7)
+    chain = open_stream(p, "native")
+    for _ in range(n // piece):
+        chain.push(p.content[0])
+    path = chain.finish()
+    assert path.length == n
+    assert np.isfinite(chain.score)

@@ -90,6 +90,17 @@ class Durations:
         extra = torch.where(excess > 0, excess * self.tail, 0.0)
         return (known + extra).masked_fill(k < 1, -torch.inf)
 
+    def onward(self, group: Group, size: int) -> Tensor:
+        """Return the scores of a group's oldest explicit block's entries up to the end of the block, (size, 1, labels).
+
+        From there on they follow the tail; -inf where there is none.
+        """
+        labels = group.labels
+        place = torch.arange(size, device=self.tail.device).unsqueeze(1)
+        excess = (group.blocks + 1) * size - place - self.reach[labels]
+        last = self.rows.gather(0, self.reach.unsqueeze(0) - 1)[:, labels]
+        return torch.where(self.tail[labels] > -torch.inf, last + excess * self.tail[labels], -torch.inf).unsqueeze(1)
+
     def groups(self, size: int, blocks: int) -> list[Group]:
         """Return one or two groups for blocks of `size` bases in chains of so many blocks."""
         needed = (-(-(self.reach - 1) // size)).clamp(max=blocks).tolist()

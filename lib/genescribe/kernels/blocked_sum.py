@@ -103,10 +103,7 @@ class FarTable:
         self.scale = top
         self.weights = (table - top[..., None, None]).exp_().flatten(1, 2)
         self.present = (table > -torch.inf).to(torch.float32).flatten(1, 2)
-        ages = (blocks + 1) * size - torch.arange(size, device=device).unsqueeze(1) - durations.reach[labels]
-        tail = durations.tail[labels]
-        at_reach = durations.rows.gather(0, durations.reach.unsqueeze(0) - 1)[0, labels]
-        self.onward = torch.where(tail > -torch.inf, at_reach + ages * tail, -torch.inf).unsqueeze(1)
+        self.onward = durations.onward(group, size)
 
 
 class Recurrence:

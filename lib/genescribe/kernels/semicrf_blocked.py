@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from genescribe.kernels import counts
+from genescribe.kernels import blocked_best, counts
 from genescribe.kernels.blocked_counts import Posterior, end_log_z
 from genescribe.kernels.blocked_durations import DurationCounts
 from genescribe.kernels.blocked_layout import Durations, Layout, choose_size, growth, lay_out
 from genescribe.kernels.blocked_sum import Recurrence, Scores
 from genescribe.kernels.counts import Counts
-from genescribe.kernels.potentials import Messages, Potentials
+from genescribe.kernels.potentials import Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
 
@@ -42,6 +42,11 @@ def messages(p: Potentials) -> Messages:
     """Return the log-sums at every boundary."""
     p = p.detach().checked()
     return Posterior(p, *_run(p, both=True)).messages()
+
+
+def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
+    """Return the best score of each chain, (B,) float64, and its segmentation (empty where all are forbidden)."""
+    return blocked_best.viterbi(p.detach().checked())
 
 
 def _run(p: Potentials, *, both: bool) -> tuple[Layout, Durations, Scores]:

@@ -1,18 +1,23 @@
 """The blocked recurrence in C++, one chain at a time, for the CPU; absent without harm where it could not be built.
 
 The sources in `native/` hold the algorithm of `blocked_layout` and `blocked_sum`, compiled three times: for any
-processor, for AVX2 and for AVX-512; which one runs is chosen when called. The library has a plain C interface and knows neither torch nor Python.
+processor, for AVX2 and for AVX-512; which one runs is chosen when called. The library has a plain C interface and
+knows neither torch nor Python.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import weakref
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from genescribe.kernels import counts
@@ -20,15 +25,21 @@ from genescribe.kernels.counts import SHARED, Counts
 from genescribe.kernels.potentials import Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
-VERSION = 1
+VERSION = 3
 """Of the C interface: a library built from other sources is not used."""
 
 ISA = b""
 """Instruction set asked for: baseline, avx2, avx512; empty for the best that the processor has."""
 
+PART = 1 << 15
+"""Bases between two messages of the best path; a multiple of 32."""
+
 MODEL = ("transition", "duration", "tail", "start", "final", "explicit")
 CHAIN = ("content", "begin", "end", "arrive", "depart", "whole")
 MESSAGES = ("entry", "leave", "onward")
+
+
+Rows = NDArray[np.float64]
 
 
 class _Model(ctypes.Structure):
@@ -76,9 +87,10 @@ def messages(p: Potentials) -> Messages:
 
 def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation (empty where all are forbidden)."""
-    from genescribe.kernels.stream import best_paths
-
-    return best_paths(p)
+    held = Held(p.detach().checked())
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        found = list(pool.map(lambda chain: NativeChain.whole(held, chain), held.chains))
+    return torch.tensor([score for score, _ in found], dtype=torch.float64), [path for _, path in found]
 
 
 @functools.cache
@@ -90,7 +102,9 @@ def library() -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(path))
         loaded.genescribe_semicrf_version.restype = ctypes.c_int64
         if loaded.genescribe_semicrf_version() == VERSION:
-            loaded.genescribe_semicrf_expectation.restype = ctypes.c_int64
+            for name in ("semicrf_expectation", "stream_edges", "stream_push", "stream_finish"):
+                getattr(loaded, f"genescribe_{name}").restype = ctypes.c_int64
+            loaded.genescribe_stream_open.restype = ctypes.c_void_p
             return loaded
     return None
 
@@ -118,8 +132,7 @@ def _call(p: Potentials, results: dict[str, Tensor]) -> Tensor:
         ctypes.c_int64(torch.get_num_threads()),
         ISA,
     )
-    if failed:
-        raise MemoryError("the native semi-Markov kernels could not allocate their arrays")
+    NativeChain.check(failed)
     return log_z
 
 
@@ -142,6 +155,54 @@ class Held:
     def row(fields: dict[str, Tensor], b: int) -> dict[str, int]:
         """Return the addresses of a chain's rows."""
         return {name: x.data_ptr() + b * x.stride(0) * x.element_size() for name, x in fields.items()}
+
+
+class NativeChain:
+    """The best path of one chain that is pushed in pieces."""
+
+    def __init__(self, held: Held, phase: int) -> None:
+        loaded = library()
+        assert loaded is not None, "`library` was not asked"
+        self._library, self._labels = loaded, held.model.labels
+        opened = loaded.genescribe_stream_open(
+            ctypes.byref(held.model), ctypes.c_int64(phase), ctypes.c_int64(PART), ISA
+        )
+        self.check(not opened)
+        self._stream = ctypes.c_void_p(opened)
+        weakref.finalize(self, loaded.genescribe_stream_close, self._stream)
+
+    @classmethod
+    def whole(cls, held: Held, chain: _Chain) -> tuple[float, Segmentation]:
+        """Return score and best path of a chain that is at hand as a whole."""
+        stream = cls(held, chain.phase)
+        edges = (ctypes.c_void_p(x) for x in (chain.arrive, chain.depart, chain.whole))
+        stream.check(stream._library.genescribe_stream_edges(stream._stream, ctypes.c_int64(chain.length), *edges))
+        stream._push(chain.length, chain.content, chain.begin, chain.end)
+        return stream.finish()
+
+    def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
+        """Add the scores of the next bases, (n, C) each; `begin` and `end` in all pushes or in none."""
+        self._push(len(content), *(None if x is None else x.ctypes.data for x in (content, begin, end)))
+
+    def finish(self) -> tuple[float, Segmentation]:
+        """End the chain: return the score and the segments, none where every segmentation is forbidden."""
+        score = ctypes.c_double()
+        count = self._library.genescribe_stream_finish(self._stream, ctypes.byref(score))
+        self.check(count < 0)
+        path = Segmentation(torch.empty(count, dtype=torch.int64), torch.empty(count, dtype=torch.int64))
+        pointers = (ctypes.c_void_p(x.data_ptr()) for x in (path.ends, path.labels))
+        self._library.genescribe_stream_segments(self._stream, *pointers)
+        return score.value, path
+
+    def _push(self, count: int, *rows: int | None) -> None:
+        pointers = map(ctypes.c_void_p, rows)
+        self.check(self._library.genescribe_stream_push(self._stream, ctypes.c_int64(count), *pointers))
+
+    @staticmethod
+    def check(failed: int) -> None:
+        """Raise `MemoryError` where a call of the library failed: nothing else can go wrong in it."""
+        if failed:
+            raise MemoryError("the native semi-Markov kernels could not allocate their arrays")
 
 
 def _plain(x: Tensor) -> Tensor:

@@ -1,14 +1,14 @@
-"""Exact best segmentation of one chain given in pieces: a chromosome costs what its undecided end costs.
+"""Exact best segmentation of one chain given in pieces, a whole chromosome if need be.
 
-The native kernel remembers back-pointers only as far back as possible futures still differ, and settles all before.
-Without it the pieces are kept and the chain is decoded at the end, with the same result. Either way the sums run base
-after base, so that the size of the pieces changes nothing, not even a rounding.
+The chain is worked through in parts on a grid of its own, whatever the pieces, so that their size changes nothing, not
+even a rounding. The native kernel settles what no future can change any more and forgets it: its memory follows the
+undecided end, not the chain. The blocked backend keeps the scores and one message a part, and goes back part by part.
 """
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,14 +16,25 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from genescribe.errors import InputError
+from genescribe.kernels import semicrf_reference
+from genescribe.kernels.blocked_best import SIZE, BestRecurrence, End, Walk, last_segment, segmentation
 from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf_native import library
-from genescribe.kernels.semicrf_reference import viterbi as reference_viterbi
+from genescribe.kernels.semicrf_native import Held, NativeChain, library
 
-LONGEST_TABLE = 65_534
-"""Durations that the native kernel's back-pointers can tell apart."""
+PART = 1024 * SIZE
+"""Bases a part of the blocked backend."""
 
-_Array = NDArray[np.float64]
+Rows = NDArray[Any]
+
+
+class Engine(Protocol):
+    """Takes (n, C) content, begin and end of the next bases; gives score and path at the chain's end."""
+
+    def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
+        """Add bases."""
+
+    def finish(self) -> tuple[float, Segmentation]:
+        """End the chain."""
 
 
 class ViterbiStream:
@@ -36,12 +47,18 @@ class ViterbiStream:
     phase_offset
         Position of the chain's first base modulo the period.
     backend
-        auto, native or reference.
+        auto (native where it is built, else blocked), native, blocked, or reference, which keeps all and decodes at
+        the end.
+
+    Attributes
+    ----------
+    score : float
+        Score of the segmentation, once finished.
 
     Raises
     ------
     InputError
-        `native` is asked for and not built, or the table is too long for it.
+        An unknown backend, `native` where it is not built, or scores of the wrong shape.
 
     Examples
     --------
@@ -66,128 +83,148 @@ class ViterbiStream:
         phase_offset: int = 0,
         backend: str = "auto",
     ) -> None:
-        model = {"transition": transition, "duration": duration, "tail": tail, "start": start, "final": final}
-        self._model = {name: value.detach().cpu().double().contiguous() for name, value in model.items()}
-        self._explicit = None if explicit is None else explicit.detach().cpu().to(torch.int64).contiguous()
-        self._phase = phase_offset
-        self._labels = len(tail)
-        self._native = _native_wanted(backend, len(duration)) and _NativeChain(
-            self._model, self._explicit, phase_offset
+        # A chain of one base: what is read of it is the model.
+        model = Potentials(
+            content=torch.zeros(1, 1, len(tail)),
+            lengths=torch.ones(1, dtype=torch.int64),
+            transition=transition,
+            duration=duration,
+            tail=tail,
+            start=start,
+            final=final,
+            explicit=explicit,
+            phase_offset=torch.tensor([phase_offset]),
         )
-        self._pieces: list[tuple[_Array, _Array | None, _Array | None]] = []
+        model = model.detach().to(device=torch.device("cpu")).checked()
+        self._labels = len(tail)
+        self._engine = _engine(model, backend)
+        self._boundaries: tuple[bool, bool] | None = None
         self.score = -np.inf
 
     def push(self, content: ArrayLike, begin: ArrayLike | None = None, end: ArrayLike | None = None) -> None:
-        """Add the scores of the next n bases: (n, C), and those of boundaries where the model has them."""
-        piece = self._rows(content, "content")
-        first = None if begin is None else self._rows(begin, "begin")
-        last = None if end is None else self._rows(end, "end")
-        if self._native:
-            self._native.push(piece, first, last)
-        else:
-            self._pieces.append((piece, first, last))
+        """Add the scores of the next n bases, (n, C) each; `begin` and `end` in every push or in none."""
+        given = (begin is not None, end is not None)
+        if self._boundaries not in (None, given):
+            raise InputError("given in some pushes only", where="push.begin, push.end", remedy="give them in all")
+        self._boundaries = given
+        rows = [self._rows(x, name) for x, name in ((content, "content"), (begin, "begin"), (end, "end"))]
+        assert rows[0] is not None
+        self._engine.push(rows[0], rows[1], rows[2])
 
     def finish(self) -> Segmentation:
         """End the chain: return its best segmentation, empty where every one is forbidden; `score` is then set."""
-        if self._native:
-            self.score, found = self._native.finish()
-            return found
-        parts = [None if not p or p[0] is None else np.concatenate(p) for p in zip(*self._pieces, strict=True)]
-        content, begin, end = (None if part is None else torch.from_numpy(part)[None] for part in parts)
-        assert content is not None
-        p = Potentials(
-            content=content,
-            lengths=torch.tensor([content.shape[1]]),
-            begin=begin,
-            end=end,
-            phase_offset=torch.tensor([self._phase]),
-            explicit=self._explicit,
-            **self._model,
-        )
-        scores, paths = reference_viterbi(p.expanded())
-        self.score = float(scores[0])
-        return paths[0]
+        if self._boundaries is None:
+            raise InputError("no base was pushed", where="the chain", remedy="push its scores before finishing it")
+        self.score, path = self._engine.finish()
+        return path
 
-    def _rows(self, scores: ArrayLike, name: str) -> _Array:
-        rows = np.ascontiguousarray(scores, dtype=np.float64)
+    def _rows(self, scores: ArrayLike | None, name: str) -> Rows | None:
+        if scores is None:
+            return None
+        rows: Rows = scores.detach().cpu().numpy() if isinstance(scores, Tensor) else np.asarray(scores)
         if rows.ndim != 2 or rows.shape[1] != self._labels:
             raise InputError(f"shape {rows.shape}", where=f"push.{name}", remedy=f"give (n, {self._labels})")
-        return rows
+        return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
 
 
-def best_paths(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
-    """Return the best score of each chain, (B,) float64, and its segmentation, by the native kernel."""
-    p = p.detach().checked()
-    names = ("transition", "duration", "tail", "start", "final")
-    model = {name: getattr(p, name).double().contiguous() for name in names}
-    explicit = None if p.explicit is None else p.explicit.to(torch.int64).contiguous()
-    scores, paths = [], []
-    for b, n in enumerate(p.lengths.tolist()):
-        chain = _NativeChain(model, explicit, 0 if p.phase_offset is None else int(p.phase_offset[b]))
-        row = {name: _row(getattr(p, name), b) for name in ("content", "begin", "end", "arrive", "depart", "whole")}
-        chain.edges(n, row["arrive"], row["depart"], row["whole"])
-        assert row["content"] is not None
-        chain.push(row["content"][:n], row["begin"], row["end"])
-        score, path = chain.finish()
-        scores.append(score)
-        paths.append(path)
-    return torch.tensor(scores, dtype=torch.float64), paths
+def _engine(model: Potentials, backend: str) -> Engine:
+    if backend == "auto":
+        backend = "blocked" if library() is None else "native"
+    if backend == "native":
+        if library() is None:
+            raise InputError("no native kernel: it was not built", where="backend", remedy="give auto")
+        return _Native(model)
+    if backend == "blocked":
+        return _Blocked(model)
+    if backend == "reference":
+        return _Reference(model)
+    raise InputError(
+        f"unknown backend {backend!r}", where="backend", remedy="give one of auto, native, blocked, reference"
+    )
 
 
-def _row(x: Tensor | None, b: int) -> _Array | None:
-    return None if x is None else np.ascontiguousarray(x[b].numpy(), dtype=np.float64)
+class _Native:
+    """The native kernel, which wants float64."""
 
+    def __init__(self, model: Potentials) -> None:
+        assert model.phase_offset is not None
+        self._chain = NativeChain(Held(model), int(model.phase_offset[0]))
 
-def _native_wanted(backend: str, durations: int) -> bool:
-    reason = None
-    if library() is None:
-        reason = "it was not built"
-    elif durations > LONGEST_TABLE:
-        reason = f"the table has {durations} durations, at most {LONGEST_TABLE} fit"
-    if backend == "native" and reason is not None:
-        raise InputError(f"no native kernel: {reason}", where="backend", remedy="give auto")
-    return backend in ("auto", "native") and reason is None
-
-
-class _NativeChain:
-    """A chain inside the native kernel."""
-
-    def __init__(self, model: dict[str, Tensor], explicit: Tensor | None, phase: int) -> None:
-        self._library = cast(Any, library())
-        self._library.genescribe_viterbi_new.restype = ctypes.c_void_p
-        self._library.genescribe_viterbi_finish.restype = ctypes.c_int64
-        transition, duration = model["transition"], model["duration"]
-        sizes = (transition.shape[-1], len(duration), len(transition), phase)
-        arrays = [model[name].data_ptr() for name in ("transition", "duration", "tail", "start", "final")]
-        arrays.append(0 if explicit is None else explicit.data_ptr())
-        handle = self._library.genescribe_viterbi_new(*map(ctypes.c_int64, sizes), *map(ctypes.c_void_p, arrays))
-        if not handle:
-            raise MemoryError("no memory for a chain")
-        self._handle = ctypes.c_void_p(handle)
-
-    def edges(self, n: int, arrive: _Array | None, depart: _Array | None, whole: _Array | None) -> None:
-        """Give the scores of censored edges of a chain of n bases."""
-        pointers = (_pointer(x) for x in (arrive, depart, whole))
-        self._library.genescribe_viterbi_edges(self._handle, ctypes.c_int64(n), *pointers)
-
-    def push(self, content: _Array, begin: _Array | None, end: _Array | None) -> None:
-        """Add bases."""
-        pointers = (_pointer(x) for x in (content, begin, end))
-        self._library.genescribe_viterbi_push(self._handle, ctypes.c_int64(len(content)), *pointers)
+    def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
+        for low in range(0, len(content), PART):
+            rows = [None if x is None else _plain(x[low : low + PART]) for x in (content, begin, end)]
+            assert rows[0] is not None
+            self._chain.push(rows[0], rows[1], rows[2])
 
     def finish(self) -> tuple[float, Segmentation]:
-        """Return the score and the segments."""
-        score = ctypes.c_double()
-        count = self._library.genescribe_viterbi_finish(self._handle, ctypes.byref(score))
-        found = Segmentation(torch.empty(count, dtype=torch.int64), torch.empty(count, dtype=torch.int64))
-        pointers = (ctypes.c_void_p(x.data_ptr()) for x in (found.ends, found.labels))
-        self._library.genescribe_viterbi_segments(self._handle, *pointers)
-        return score.value, found
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self._library.genescribe_viterbi_free(self._handle)
+        return self._chain.finish()
 
 
-def _pointer(x: _Array | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if x is None else x.ctypes.data)
+def _plain(x: Rows) -> NDArray[np.float64]:
+    return np.ascontiguousarray(x, dtype=np.float64)
+
+
+class _Kept:
+    """The scores of a chain, as they were given."""
+
+    def __init__(self, model: Potentials) -> None:
+        self.model = model
+        self._pieces: tuple[list[Rows], list[Rows], list[Rows]] = ([], [], [])
+
+    def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
+        for pieces, x in zip(self._pieces, (content, begin, end), strict=True):
+            if x is not None:
+                pieces.append(np.array(x))
+
+    def potentials(self) -> Potentials:
+        """Return all that was pushed as one chain."""
+        content, begin, end = (torch.from_numpy(np.concatenate(x))[None] if x else None for x in self._pieces)
+        assert content is not None
+        return replace(
+            self.model, content=content, begin=begin, end=end, lengths=torch.tensor([content.shape[1]])
+        ).checked()
+
+
+class _Reference(_Kept):
+    """All at the end."""
+
+    def finish(self) -> tuple[float, Segmentation]:
+        scores, paths = semicrf_reference.viterbi(self.potentials())
+        return float(scores[0]), paths[0]
+
+
+class _Blocked(_Kept):
+    """The blocked recurrence part by part, to the end and back."""
+
+    def finish(self) -> tuple[float, Segmentation]:
+        p = self.potentials()
+        n = p.shape[1]
+        recurrence = BestRecurrence(p, n)
+        starts = range(0, n, PART)
+        messages = [recurrence.start(p)]
+        for start in starts[:-1]:
+            messages.append(recurrence.run(_part(p, start), messages[-1])[1])
+        found: list[End] = []
+        on, score = (n, -1), -np.inf
+        for start, message in zip(reversed(starts), reversed(messages), strict=True):
+            part = _part(p, start)
+            trace, _ = recurrence.run(part, message)
+            walk = Walk(recurrence, part, trace, 0)
+            if start == starts[-1]:
+                score, begin, label = last_segment(recurrence, part, trace, walk, 0)
+                if score == -np.inf:
+                    return score, segmentation(recurrence, [])
+                score += float(message.total[0] + trace.layout.shift.sum())
+                found.append((n, label))
+                on = (begin, label)
+            on = walk.back(*on, found)
+        return score, segmentation(recurrence, found)
+
+
+def _part(p: Potentials, start: int) -> Potentials:
+    """Return a part of the one chain of `p`; its phases are those of the chain."""
+    part = slice(start, start + PART)
+    rows = {name: x[:, part] for name in ("content", "begin", "end") if (x := getattr(p, name)) is not None}
+    length = rows["content"].shape[1]
+    assert p.phase_offset is not None
+    return replace(p, **rows, lengths=torch.tensor([length]), phase_offset=p.phase_offset + start)

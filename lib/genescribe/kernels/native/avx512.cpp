@@ -12,7 +12,9 @@
 #include "isa.h"
 
 const genescribe::Kernels genescribe::kernels_avx512 = {
-    genescribe::avx512::prepare, genescribe::avx512::release, genescribe::avx512::expectation};
+    genescribe::avx512::prepare,      genescribe::avx512::release,      genescribe::avx512::expectation,
+    genescribe::avx512::prepare_best, genescribe::avx512::release_best, genescribe::avx512::best_part,
+};
 #ifdef __clang__
 #pragma clang attribute pop
 #endif

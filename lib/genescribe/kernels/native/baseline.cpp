@@ -6,4 +6,6 @@
 #include "isa.h"
 
 const genescribe::Kernels genescribe::kernels_baseline = {
-    genescribe::baseline::prepare, genescribe::baseline::release, genescribe::baseline::expectation};
+    genescribe::baseline::prepare,      genescribe::baseline::release,      genescribe::baseline::expectation,
+    genescribe::baseline::prepare_best, genescribe::baseline::release_best, genescribe::baseline::best_part,
+};

@@ -9,6 +9,7 @@ namespace {
 #include "sum.h"
 #include "durations.h"
 #include "counts.h"
+#include "best.h"
 }  // namespace
 }  // namespace ISA
 }  // namespace genescribe

@@ -62,6 +62,32 @@ struct Table {
     const double *transition;      // (P, C, C)
     const double *start, *final_;
     double growth;                 // nats a base by which exponentials of all paths may grow, the content aside
+    int most_blocks;               // the largest of `blocks`
+};
+
+// What one part of a chain tells the next: scores at boundary t. Entries are counted from S = 0 there, which takes
+// `origin` out of W, and A is less `total`.
+struct Message {
+    int64_t boundary;                        // t
+    double total;
+    double *entries;                         // (C, past SIZE): W of the last bases, NEVER where cut off
+    double *rest, *rest_source;              // (C): best older W, its durations included, and where it begins
+    double *parting, *parting_source;        // (C): best W + depart of a censored last segment, and where it begins
+    double *leave;                           // (C): A
+    double *origin;                          // (C)
+    double *open;                            // (C): 1 while no base before t is forbidden
+};
+
+// What is kept of a part to walk back through it, bases and blocks counted from its start.
+struct Trace {
+    int64_t first_base, length, blocks, past;  // past: blocks of the parts before whose entries are repeated here
+    double *sources;                           // (C, past + blocks, SIZE): W less `base`
+    double *base;                              // (past + blocks, C)
+    double *leave;                             // (blocks SIZE, C): A less `offset`
+    double *offset;                            // (blocks)
+    double *rest, *rest_source;                // (blocks, C)
+    double *alive;                             // (blocks SIZE, C): first boundary from which a segment covers a base, or null
+    double *origin, *open;                     // (C): as in the message before
 };
 
 // What one instruction set offers. `prepare` gives what the chains of one model share; `expectation` returns log Z.
@@ -69,7 +95,12 @@ struct Kernels {
     void *(*prepare)(const Table &);
     void (*release)(void *);
     double (*expectation)(const Table &, const void *, const Chain &, const Counts &);
+    void *(*prepare_best)(const Table &);
+    void (*release_best)(void *);
+    void (*best_part)(const Table &, const void *, const Chain &, Message &, Trace &);
 };
+
+const Kernels &kernels(const char *name);  // the best of this processor, or the one named
 
 extern const Kernels kernels_baseline;
 #if defined(__x86_64__) && defined(__GNUC__)
