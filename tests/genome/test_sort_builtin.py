@@ -293,3 +293,34 @@ def test_repairs_stand_beside_the_result(tmp_path: Path) -> None:
     assert table[0] == ["line", "what"]
     assert [(int(line), what) for line, what in table[1:]] == report.repairs
     assert [repair.line for repair in report.repairs if "duplicate" in repair.what] == [2, 5, 7, 8]
+
+
+def test_ids_that_differ_in_case_are_two_genes(tmp_path: Path) -> None:
+    rows = []
+    for name, start in (("dl", 1), ("Dl", 201)):
+        rows += [
+            row("gene", start, start + 89, "+", f"ID={name}"),
+            row("mRNA", start, start + 89, "+", f"ID={name}.t;Parent={name}"),
+            row("exon", start, start + 89, "+", f"Parent={name}.t"),
+        ]
+    target, report = sort_text("\n".join(rows) + "\n", tmp_path)
+    assert len(canonical(target)) == 2 and report.repairs == []
+
+
+def test_a_transcript_beyond_the_gene_above_is_a_locus_of_its_own(tmp_path: Path) -> None:
+    rows = [
+        row("gene", 1, 90, "+", "ID=g"),
+        row("mRNA", 1, 90, "+", "ID=t;Parent=g"),
+        row("exon", 1, 90, "+", "Parent=t"),
+    ]
+    rows.append(row("long_terminal_repeat", 901, 990, "-", "ID=l"))
+    target, _ = sort_text("\n".join(rows) + "\n", tmp_path)
+    assert {tree[0][2:4] for tree in canonical(target)} == {(1, 90), (901, 990)}
+
+
+def test_utrs_on_both_sides_of_a_frameshift(tmp_path: Path) -> None:
+    rows = [row("mRNA", 1, 400, "+", "ID=t"), row("exon", 1, 400, "+", "Parent=t")]
+    rows += [row("CDS", 11, 100, "+", "Parent=t", "0"), row("CDS", 102, 200, "+", "Parent=t", "0")]
+    target, _ = sort_text("\n".join(rows) + "\n", tmp_path)
+    text = target.read_text()
+    assert "\tfive_prime_UTR\t1\t10\t" in text and "\tthree_prime_UTR\t201\t400\t" in text
