@@ -103,6 +103,7 @@ class Grouper:
         self._elsewhere: dict[tuple[str, str], str] = {}
         self._declared: dict[str, Row] = {}
         self._spelling: dict[str, str] = {}
+        self._empty: set[str] = set()
         # The state of the reading position.
         self._seqid = ""
         self._key: str | None = None
@@ -134,17 +135,23 @@ class Grouper:
 
     def _rest(self, row: Row, attributes: Attributes) -> str:
         """Return the attributes but ID and Parent as GFF3, where only reserved names begin with a capital."""
-        pairs = []
+        pairs: dict[str, list[str]] = {}
         for name, values in attributes.items():
-            if not values or name in ("ID", "Parent"):
+            if name in ("ID", "Parent"):
                 continue
-            if name not in self._spelling:
-                lower = name[:1].lower() + name[1:]
-                self._spelling[name] = encode(name if name in RESERVED or lower in attributes else lower)
-                if self._spelling[name] != name:
-                    self.forest.log(row, f"attribute {name} written as {self._spelling[name]} from here on")
-            pairs.append(f"{self._spelling[name]}={','.join(map(encode, values))}")
-        return ";".join(pairs)
+            key = self._spelling.get(name) or self._spell(name, row)
+            if values:
+                pairs.setdefault(key, []).extend(map(encode, values))
+            elif name not in self._empty:
+                self._empty.add(name)
+                self.forest.log(row, f"attribute {name} without a value left out, here and below")
+        return ";".join(f"{key}={','.join(values)}" for key, values in pairs.items())
+
+    def _spell(self, name: str, row: Row) -> str:
+        spelled = self._spelling[name] = encode(name if name in RESERVED else name[:1].lower() + name[1:])
+        if spelled != name:
+            self.forest.log(row, f"attribute {name} written as {spelled}, here and below")
+        return spelled
 
     def check_cycles(self) -> None:
         """Raise where loci and transcripts are each other's parents."""

@@ -82,9 +82,9 @@ class Row:
         twin.type, twin.kind, twin.id, twin.parent = sys.intern(type_), sys.intern(type_.lower()), id_, parent
         twin.source, twin.score, twin.phase = MADE, ".", "."
         keep = _INHERITED.get(twin.kind, _INHERITED["mrna"])
-        names = {name for name, _ in self.tags}
+        names = {name.lower() for name, _ in self.tags}
         pairs = (pair for pair in self.rest.split(";") if pair)
-        twin.rest = ";".join(pair for pair in pairs if keep.match(pair) or pair.partition("=")[0] in names)
+        twin.rest = ";".join(pair for pair in pairs if keep.match(pair) or pair.partition("=")[0].lower() in names)
         return twin
 
 
