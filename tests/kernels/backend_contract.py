@@ -110,3 +110,15 @@ def check_deterministic(module: ModuleType) -> None:
     (first_z, first), (second_z, second) = gradients(module, p), gradients(module, p)
     assert torch.equal(first_z, second_z)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def check_refusal(module: ModuleType) -> None:
+    """Contents too far apart for cumulative sums are refused in words; -inf is not, nor are values past a length."""
+    p = random_potentials(2, 20, 3, 3, seed=4)
+    assert int(p.lengths.min()) < 20
+    p.content[1, -1, 0] = -1e30
+    p.content[0, 3, 0] = -torch.inf
+    assert module.supports(p) is None
+    p.content[0, 4, 1] = -1e9
+    reason = module.supports(p)
+    assert reason is not None and "forbid with -inf" in reason

@@ -6,9 +6,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from backend_contract import check_deterministic, check_gradients, gradients, hard_labels, wide_potentials
+from backend_contract import (
+    check_best_path,
+    check_deterministic,
+    check_gradients,
+    check_refusal,
+    gradients,
+    hard_labels,
+    wide_potentials,
+)
 from enumerate_segmentations import enumerate_chain, expected_gradient
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_potentials import potentials, random_potentials
 
 from genescribe.kernels import semicrf_blocked as blocked
@@ -64,6 +73,16 @@ def test_messages_agree_with_the_reference() -> None:
         found, expected = blocked.messages(p), reference.messages(p)
         for name in ("entry", "leave", "onward", "log_partition"):
             torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(wide_potentials(), potentials()))
+def test_paths_are_best(p: Potentials) -> None:
+    check_best_path(blocked, p)
+
+
+def test_contents_too_far_apart_are_refused() -> None:
+    check_refusal(blocked)
 
 
 def test_gradients_are_bit_identical_from_run_to_run() -> None:

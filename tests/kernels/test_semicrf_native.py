@@ -6,8 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from backend_contract import check_deterministic, check_gradients, gradients, hard_labels, wide_potentials
+from backend_contract import (
+    check_best_path,
+    check_deterministic,
+    check_gradients,
+    check_refusal,
+    gradients,
+    hard_labels,
+    wide_potentials,
+)
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from random_potentials import potentials, random_potentials
 
 from genescribe.kernels import semicrf_native as native
@@ -58,6 +67,16 @@ def test_messages_agree_with_the_reference() -> None:
         found, expected = native.messages(p), reference.messages(p)
         for name in MESSAGES:
             torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(wide_potentials(), potentials()))
+def test_paths_are_best(p: Potentials) -> None:
+    check_best_path(native, p)
+
+
+def test_contents_too_far_apart_are_refused() -> None:
+    check_refusal(native)
 
 
 def test_gradients_are_bit_identical_from_run_to_run_and_for_any_threads() -> None:

@@ -27,6 +27,9 @@ from torch import Tensor
 
 from genescribe.kernels.potentials import Potentials
 
+WIDEST = 1e6
+"""Most nats between the labels of a base: cumulative sums keep ten decimals up to here."""
+
 SIZES = (64, 32, 16)
 """Bases a block."""
 
@@ -109,6 +112,21 @@ class Durations:
         if cut == C:
             return [Group(slice(0, C), longest)]
         return [Group(slice(0, cut), longest), Group(slice(cut, C), needed[cut])]
+
+
+def refusal(p: Potentials) -> str | None:
+    """Return why cumulative sums would lose digits, or None: contents so far apart that one should be -inf."""
+    if p.content.numel() == 0:
+        return None
+    least, most = (float(x) for x in p.content.aminmax())
+    if most - least <= WIDEST:
+        return None
+    lowest = p.content.masked_fill(p.content == -torch.inf, torch.inf).amin(2)
+    inside = torch.arange(p.shape[1], device=lowest.device) < p.lengths.unsqueeze(1)
+    spread = (p.content.amax(2) - lowest).masked_fill(~inside, 0.0)
+    if float(spread.amax()) <= WIDEST:
+        return None
+    return f"the labels' content differs by more than {WIDEST:.0e} nats at a base; forbid with -inf instead"
 
 
 def growth(p: Potentials, durations: Durations) -> float:

@@ -7,7 +7,7 @@ from torch import Tensor
 from genescribe.kernels import blocked_best, counts
 from genescribe.kernels.blocked_counts import Posterior, end_log_z
 from genescribe.kernels.blocked_durations import DurationCounts
-from genescribe.kernels.blocked_layout import Durations, Layout, choose_size, growth, lay_out
+from genescribe.kernels.blocked_layout import SIZES, Durations, Layout, choose_size, growth, lay_out, refusal
 from genescribe.kernels.blocked_sum import Recurrence, Scores
 from genescribe.kernels.counts import Counts
 from genescribe.kernels.potentials import Messages, Potentials, Segmentation
@@ -16,9 +16,14 @@ READS_EXPLICIT = True
 
 
 def supports(p: Potentials) -> str | None:
-    """Return None: it takes every input."""
-    del p
-    return None
+    """Return None where cumulative sums keep their digits, else the reason."""
+    return refusal(p)
+
+
+def working_bytes(p: Potentials) -> int:
+    """Return the bytes of log Z with its gradient: both directions' scores and the far table."""
+    B, T, K, C = p.shape
+    return 8 * C * (2 * 12 * B * (T + SIZES[0]) + SIZES[0] * (K + SIZES[0]))
 
 
 def log_partition(p: Potentials) -> Tensor:

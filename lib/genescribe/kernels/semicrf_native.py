@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genescribe.kernels import counts
+from genescribe.kernels.blocked_layout import refusal
 from genescribe.kernels.counts import SHARED, Counts
 from genescribe.kernels.potentials import Messages, Potentials, Segmentation
 
@@ -60,7 +61,14 @@ def supports(p: Potentials) -> str | None:
         return "the native kernels run on the CPU only"
     if library() is None:
         return "the native library was not built (it needs a C++17 compiler when the package is installed)"
-    return None
+    return refusal(p)
+
+
+def working_bytes(p: Potentials) -> int:
+    """Return the bytes of log Z with its gradient: the counts of all chains, the scores of those under way."""
+    B, T, K, C = p.shape
+    width = -(-C // 8) * 8
+    return 8 * (B * C * (T + K + p.period * C) + min(B, torch.get_num_threads()) * T * (8 * width + 2 * C))
 
 
 def log_partition(p: Potentials) -> Tensor:
