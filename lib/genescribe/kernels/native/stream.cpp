@@ -83,7 +83,10 @@ class Stream {
             append(&begin, begin_, count);
             append(&end, end_, count);
             n -= count;
-            if (held + count == part) run_part();
+            if (held + count < part) continue;
+            run_part();
+            // Only here, where the part is whole: settling reads entries by whole blocks.
+            if (++unsettled == SETTLE_EVERY) settle();
         }
     }
 
@@ -151,7 +154,6 @@ class Stream {
         parts.push_back(std::make_unique<Part>(first, n, table.most_blocks, C));
         kernels_.best_part(table, prepared, chain, message, parts.back()->trace);
         for (Array *x : {&content, &begin, &end}) x->clear();
-        if (++unsettled == SETTLE_EVERY) settle();
     }
 
     const Part &part_of(int64_t base) const {
