@@ -36,8 +36,8 @@ ALIASES = {"exact": "reference", "streaming": "auto"}
 """Names of the Gencode segmentation benchmark."""
 
 PREFERENCE = {"cuda": ("blocked", "triton", "reference"), "cpu": ("native", "blocked", "reference")}
-"""Which backends `auto` asks, in order, on each kind of device. The Triton kernels have run in the interpreter only: until
-they are measured on a GPU, one asks for them by name."""
+"""Which backends `auto` asks, in order, on each kind of device. The Triton kernels have run in the interpreter only:
+until they are measured on a GPU, one asks for them by name."""
 
 _told: set[tuple[str, int, int, str]] = set()
 
