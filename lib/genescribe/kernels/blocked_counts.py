@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genescribe.kernels.blocked_layout import Durations, Layout
+from genescribe.kernels.blocked_layout import Durations, Layout, arranged
 from genescribe.kernels.blocked_sum import FLOOR, Scores
 from genescribe.kernels.counts import Counts
 from genescribe.kernels.potentials import Messages, Potentials
@@ -68,6 +68,11 @@ class Posterior:
         self.log_z = self._log_z()
         # A chain without a segmentation: every posterior becomes exp(-inf) = 0.
         self.z = self.log_z.rest.masked_fill(self.log_z.rest == -torch.inf, torch.inf).unsqueeze(1)
+
+    @property
+    def base(self) -> Tensor:
+        """Return the positions, (T', 1, 1)."""
+        return torch.arange(len(self.past), device=self.past.device).view(-1, 1, 1)
 
     def _log_z(self) -> LogZ:
         p, first = self.p, self.layout.first[: self.layout.chains]
@@ -140,7 +145,7 @@ class Posterior:
         if "transition" in wanted:
             shared["transition"] = self._transitions()
         return {name: self._unlay(name, x) for name, x in found.items() if name in wanted} | {
-            name: x[..., self._sorted] if name != "transition" else x[:, :, self._sorted][..., self._sorted]
+            name: arranged(x, self._sorted) if name != "transition" else x[:, :, self._sorted][..., self._sorted]
             for name, x in shared.items()
             if name in wanted
         }
@@ -152,7 +157,7 @@ class Posterior:
 
     def _unlay(self, name: str, x: Tensor) -> Tensor:
         """Return (T', B, C) as the field `name` is laid out."""
-        x = x[: self.p.shape[1], :, self._sorted].transpose(0, 1)
+        x = arranged(x[: self.p.shape[1]], self._sorted).transpose(0, 1)
         if name == "arrive":
             return torch.nn.functional.pad(x, (0, 0, 1, 0))
         if name == "depart":
@@ -166,8 +171,7 @@ class Posterior:
         covered = covered.cumsum_(0).masked_fill_(~self.inside.unsqueeze(2), 0.0)
         if self.layout.alive is None:
             return covered
-        position = torch.arange(1, len(covered) + 1, device=covered.device).view(-1, 1, 1)
-        return covered.masked_fill_(self.layout.forward(self.layout.alive) == position, 0.0)
+        return covered.masked_fill_(self.layout.forward(self.layout.alive) > self.base, 0.0)
 
     def _transitions(self) -> Tensor:
         """Return the expected number of transitions, (B, P, C, C)."""

@@ -53,6 +53,22 @@ class _Side:
         return _Side.of(self.scores.masked_fill(dead, -torch.inf), self.base)
 
 
+def duration_counts(posterior: Posterior) -> tuple[Tensor, Tensor]:
+    """Return the counts of the durations, (B, K, C), and of the bases past each label's table, (B, C)."""
+    durations, layout, p = posterior.durations, posterior.layout, posterior.p
+    B, _, K, C = p.shape
+    if int(durations.reach.max()) > 1 or bool((durations.tail > -torch.inf).any()):
+        return DurationCounts(posterior).counts()
+    # Each segment is one base.
+    through = posterior.entry + layout.forward(layout.enter + layout.leave) + posterior.onward + durations.rows[0]
+    if layout.alive is not None:
+        through = through.masked_fill(layout.forward(layout.alive) > posterior.base, -torch.inf)
+    segments = posterior.probability((posterior.past + posterior.future).unsqueeze(2), through).sum(0)
+    counts = segments.new_zeros(B, K, C)
+    counts[:, 0] = segments[:, torch.argsort(durations.order)]
+    return counts, segments.new_zeros(B, C)
+
+
 class DurationCounts:
     """Sums over all segments; call `counts`."""
 
@@ -76,7 +92,7 @@ class DurationCounts:
         self.alive = None if layout.alive is None else in_blocks(layout.forward(layout.alive))
 
     def counts(self) -> tuple[Tensor, Tensor]:
-        """Return the counts of the durations, (B, K, C), and of the bases past each label's table, (B, C)."""
+        """Return what `duration_counts` returns."""
         p, durations, layout = self.posterior.p, self.posterior.durations, self.posterior.layout
         B, _, K, C = p.shape
         by_row = self.entries.weights.new_zeros(B, C, K)

@@ -224,7 +224,7 @@ class Layout:
 
     def backward(self, x: Tensor) -> Tensor:
         """Return the mirrored chains of (blocks, size, N, ...), turned round to forward positions: (T', B, ...)."""
-        return take(x.flatten(0, 1)[:, self.chains :], self.mirror)
+        return take(x.flatten(0, 1), self.mirror, self.chains)
 
 
 def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
@@ -234,21 +234,22 @@ def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
     padded = blocks * size
     base = torch.arange(padded, device=p.content.device).unsqueeze(1)
     inside = base < p.lengths
+    ragged = bool((p.lengths < T).any())
     mirror = torch.where(inside, p.lengths - 1 - base, base)
 
     def bases(x: Tensor | None, first: int, outside: float) -> Tensor | None:
         """(B, T or T + 1, C), from column `first` on, to (T', B, C) float64."""
         if x is None:
             return None
-        x = x[:, first : first + T].double().transpose(0, 1)[:, :, order]
-        x = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, padded - T))
-        return torch.where(inside.unsqueeze(2), x, outside)
+        laid = x.new_full((padded, B, x.shape[2]), outside, dtype=torch.float64)
+        laid[:T] = arranged(x[:, first : first + T].transpose(0, 1), order)
+        return laid.masked_fill_(~inside.unsqueeze(2), outside) if ragged else laid
 
     content = bases(p.content, 0, 0.0)
     assert content is not None
     forbidden = content == -torch.inf
     shift = torch.where(forbidden.all(2), 0.0, content.amax(2))
-    content = (content - shift.unsqueeze(2)).masked_fill(forbidden, 0.0)
+    content = content.sub_(shift.unsqueeze(2)).masked_fill_(forbidden, 0.0)
     begin, end = bases(p.begin, 0, 0.0), bases(p.end, 0, 0.0)
     arrive, depart = bases(p.arrive, 1, -torch.inf), bases(p.depart, 0, -torch.inf)
 
@@ -294,10 +295,17 @@ def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
     )
 
 
-def take(x: Tensor, where: Tensor) -> Tensor:
-    """Return ``x[where[i, b], b]``: (T', B, ...) rearranged in time."""
-    index = where.view(*where.shape, *[1] * (x.ndim - 2))
-    return x.gather(0, index.expand(x.shape))
+def take(x: Tensor, where: Tensor, first: int = 0) -> Tensor:
+    """Return ``x[where[i, b], first + b]``: chains of (T', N, ...) rearranged in time."""
+    T, B = where.shape
+    row = where * x.shape[1] + first + torch.arange(B, device=where.device)
+    return x.flatten(0, 1).index_select(0, row.flatten()).view(T, B, *x.shape[2:])
+
+
+def arranged(x: Tensor, order: Tensor) -> Tensor:
+    """Return the labels, the last dimension, in another order."""
+    identity = torch.arange(len(order), device=order.device)
+    return x if torch.equal(order, identity) else x.index_select(-1, order)
 
 
 def _sums(content: Tensor) -> tuple[Tensor, Tensor, Tensor]:

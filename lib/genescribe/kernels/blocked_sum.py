@@ -226,17 +226,22 @@ class Recurrence:
         layout, scores, b = self.layout, self.scores, self.layout.size
         entry, leave = scores.entry[block], scores.leave[block]
         kept = None if layout.alive is None else (layout.alive[block] <= self._bases(block)).to(ends.dtype)
-        ending, into, out_of = ends.exp(), layout.enter[block].exp(), layout.leave[block].exp()
         shared = len(layout.steps[0])
         entering, leaving = (x.view(b, shared, -1, x.shape[2]).unbind() for x in (entry, leave))
         steps = [self.steps_exp[(block * b + j) % len(self.steps_exp)] for j in range(b)]
         before = last.exp().view(shared, -1, last.shape[1])
-        if self.single:
-            direct = into * self.near_exp[0] * out_of
-            direct = direct if kept is None else direct * kept
-            self._steps_of_one(block, before, steps, entering, leaving, direct, ending * out_of)
+        if block == 0:
+            entering[0].copy_(before)
         else:
-            self._steps(block, before, steps, entering, leaving, (into, ending, out_of, kept))
+            torch.bmm(before, steps[0], out=entering[0])
+        if self.single:
+            direct = (layout.enter[block] + self.near[0] + layout.leave[block]).exp()
+            direct = direct if kept is None else direct * kept
+            arriving = None if layout.inject is None else (ends + layout.leave[block]).exp()
+            self._steps_of_one(steps, entering, leaving, direct, arriving)
+        else:
+            into, ending, out_of = layout.enter[block].exp(), ends.exp(), layout.leave[block].exp()
+            self._steps(steps, entering, leaving, (into, ending, out_of, kept))
         doubtful = self._doubtful(block, ends, last)
         entry.log_()
         leave.log_()
@@ -246,47 +251,39 @@ class Recurrence:
 
     def _steps(
         self,
-        block: int,
-        before: Tensor,
         steps: list[Tensor],
         entering: tuple[Tensor, ...],
         leaving: tuple[Tensor, ...],
         scores: tuple[Tensor, Tensor, Tensor, Tensor | None],
     ) -> None:
-        """Fill U and A of a block as exponentials, one (G, N / G, C) a base."""
+        """Fill U and A of a block as exponentials, one (G, N / G, C) a base; the first U is given."""
         into, ending, out_of, kept = scores
         shape = leaving[0].shape
         for j, (into_j, ending_j, out_j) in enumerate(zip(into, ending, out_of, strict=True)):
-            if block == 0 and j == 0:
-                entering[j].copy_(before)
-            else:
-                torch.bmm(before, steps[j], out=entering[j])
+            if j > 0:
+                torch.bmm(leaving[j - 1], steps[j], out=entering[j])
             ending[self.reached[j]].addcmul_(entering[j].view(into_j.shape) * into_j, self.near_exp[j])
             if kept is not None:
                 ending[j:] *= kept[j]
             torch.mul(ending_j.view(shape), out_j.view(shape), out=leaving[j])
-            before = leaving[j]
 
     @staticmethod
     def _steps_of_one(
-        block: int,
-        before: Tensor,
         steps: list[Tensor],
         entering: tuple[Tensor, ...],
         leaving: tuple[Tensor, ...],
         direct: Tensor,
-        arriving: Tensor,
+        arriving: Tensor | None,
     ) -> None:
         """Do as `_steps` where each segment is one base: the linear chain."""
         shape = leaving[0].shape
-        rows = zip(steps, entering, direct.view(-1, *shape), arriving.view(-1, *shape), leaving, strict=True)
-        for j, (step, entry, direct_j, arriving_j, leave) in enumerate(rows):
-            if block == 0 and j == 0:
-                entry.copy_(before)
-            else:
-                torch.bmm(before, step, out=entry)
-            torch.addcmul(arriving_j, entry, direct_j, out=leave)
-            before = leave
+        direct = direct.view(-1, *shape)
+        for j, (entry, direct_j, leave) in enumerate(zip(entering, direct, leaving, strict=True)):
+            if j > 0:
+                torch.bmm(leaving[j - 1], steps[j], out=entry)
+            torch.mul(entry, direct_j, out=leave)
+            if arriving is not None:
+                leave += arriving[j].view(shape)
 
     def _bases(self, block: int) -> Tensor:
         """Return the positions of a block's bases, (b, 1, 1)."""

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from genescribe.kernels import blocked_best, counts
 from genescribe.kernels.blocked_counts import Posterior, end_log_z
-from genescribe.kernels.blocked_durations import DurationCounts
+from genescribe.kernels.blocked_durations import duration_counts
 from genescribe.kernels.blocked_layout import SIZES, Durations, Layout, choose_size, growth, lay_out, refusal
 from genescribe.kernels.blocked_sum import Recurrence, Scores
 from genescribe.kernels.counts import Counts
@@ -39,7 +39,7 @@ def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
     posterior = Posterior(p, *_run(p, both=True))
     found = posterior.counts(wanted)
     if wanted & {"duration", "tail"}:
-        found["duration"], found["tail"] = DurationCounts(posterior).counts()
+        found["duration"], found["tail"] = duration_counts(posterior)
     return posterior.log_z.value() + posterior.layout.shift.sum(0), found
 
 
