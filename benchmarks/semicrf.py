@@ -2,14 +2,18 @@
 
     python benchmarks/semicrf.py --output benchmarks/results/semicrf.json
 
-A row is forward + backward (log Z and the gradient of everything learned), or the best path. A figure is the best of
-some repeats in a process of its own, which also gives its peak memory. Peers run where they are importable: pytorch-crf
-(K = 1) and flash-semicrf. `share` is the part of the machine's multiply-add rate that the arithmetic of the sums over
-durations, 3 B T K C multiply-adds forward and backward, comes to.
+A row is forward + backward (log Z and the gradient of everything learned), or the best path with its traceback. Every
+figure is the best of some repeats in a process of its own, which also gives its peak memory, imports included. Peers
+run where they are importable: pytorch-crf (K = 1) and flash-semicrf.
+
+`share` is what the arithmetic, at the machine's measured multiply-add rate, would take of the time: 3 B T C (K + C)
+multiply-adds for forward, backward and the gradient, B T C (K + C) additions with a comparison for the best path. It
+can pass 1: entries whose weight is zero in float64 are passed over, and so are those that cannot better a path.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import platform
@@ -23,8 +27,8 @@ from pathlib import Path
 import torch
 
 from genescribe.cli import comma_list, parser, run
-from genescribe.files import write_json
-from genescribe.kernels import semicrf
+from genescribe.files import atomic_path, write_json
+from genescribe.kernels import semicrf, semicrf_native
 from genescribe.kernels.potentials import Potentials
 
 CASES = {
@@ -43,8 +47,10 @@ TARGETS = {
 }
 BACKENDS = ("native", "blocked", "reference")
 PEERS = {"pytorch-crf": "torchcrf", "flash-semicrf": "flash_semicrf"}
-PEER_LIMIT = 100_000_000
-"""Largest B T K C that a peer is run on: beyond, one of them takes minutes."""
+SLOW = ("reference", "flash-semicrf")
+"""Run once, not repeatedly."""
+
+Row = dict[str, object]
 
 
 def scores(B: int, T: int, K: int, C: int) -> Potentials:
@@ -114,6 +120,53 @@ def multiply_adds() -> float:
     return 768**3 / best
 
 
+def arithmetic(B: int, T: int, K: int, C: int, task: str) -> int:
+    """Return the multiply-adds (gradient) or additions with a comparison (viterbi) of the factored recurrence."""
+    return B * T * C * (K + C) * (3 if task == "gradient" else 1)
+
+
+def names_of(case: str, backends: list[str], peer_limit: int) -> list[str]:
+    """Return the backends and peers that are run on a case."""
+    B, T, K, C, task = CASES[case]
+    size = B * T * K * C
+    if task != "gradient" or size > peer_limit:
+        return backends
+    importable = [name for name, module in PEERS.items() if importlib.util.find_spec(module)]
+    return backends + [name for name in importable if K == 1 or name != "pytorch-crf"]
+
+
+def rows(cases: list[str], backends: list[str], repeats: int, peer_limit: int, rate: float) -> list[Row]:
+    """Measure every case with every backend and the peers that take it."""
+    found: list[Row] = []
+    for case in cases:
+        for name in names_of(case, backends, peer_limit):
+            command = [sys.executable, __file__, "--one", case, name, str(1 if name in SLOW else repeats)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                print(f"{case}: {name} failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+                continue
+            figures = json.loads(done.stdout.splitlines()[-1])
+            share = arithmetic(*CASES[case]) / (figures["cpu_seconds"] * rate)
+            row = {"case": case, "backend": name, **figures, "share": share, "target": TARGETS[case].get(name)}
+            found.append(row)
+            print(" ".join(cells(row)), flush=True)
+    return found
+
+
+def cells(row: Row) -> list[str]:
+    """Return a row as text."""
+    seconds, peak, share = (float(str(row[name])) for name in ("cpu_seconds", "peak_mib", "share"))
+    target = "-" if row["target"] is None else str(row["target"])
+    return [
+        f"{row['case']:24}",
+        f"{row['backend']:14}",
+        f"{seconds:9.4f}",
+        f"{target:>5}",
+        f"{share:7.1%}",
+        f"{peak:5.0f}",
+    ]
+
+
 def processor() -> str:
     """Return the processor's name."""
     info = Path("/proc/cpuinfo")
@@ -121,38 +174,32 @@ def processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
 
 
-def rows(cases: list[str], backends: list[str], repeats: int) -> list[dict[str, object]]:
-    """Measure every case with every backend and the peers that take it."""
-    found: list[dict[str, object]] = []
-    rate = multiply_adds()
-    for case in cases:
-        B, T, K, C, task = CASES[case]
-        names = [*backends]
-        if task == "gradient" and B * T * K * C <= PEER_LIMIT:
-            wanted = [name for name, module in PEERS.items() if importlib.util.find_spec(module)]
-            names += [name for name in wanted if K == 1 or name != "pytorch-crf"]
-        for name in names:
-            slow = 1 if name in ("reference", "flash-semicrf") else repeats
-            command = [sys.executable, __file__, "--one", case, name, str(slow)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                print(f"{case}: {name} failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-                continue
-            row = {"case": case, "backend": name, **json.loads(done.stdout.splitlines()[-1])}
-            row["target"] = TARGETS[case].get(name)
-            if task == "gradient":
-                row["share"] = 3 * B * T * K * C / (row["cpu_seconds"] * rate)
-            found.append(row)
-            print(line(row))
-    return found
+def provenance(rate: float) -> dict[str, object]:
+    """Return what the figures were measured on."""
+    versions = {"torch": str(torch.__version__)}
+    for name in PEERS:
+        if importlib.util.find_spec(PEERS[name]):
+            versions[name] = importlib.metadata.version(name)
+    return {
+        "processor": processor(),
+        "instruction_set": (*semicrf_native.instruction_sets(), "none")[0],
+        "versions": versions,
+        "multiply_adds_a_second": rate,
+    }
 
 
-def line(row: dict[str, object]) -> str:
-    """Return a row as text."""
-    target = "" if row["target"] is None else f"(to reach {row['target']})"
-    share = f"{100 * float(str(row['share'])):5.1f}% of the rate" if "share" in row else ""
-    seconds, peak = float(str(row["cpu_seconds"])), float(str(row["peak_mib"]))
-    return f"{row['case']:24} {row['backend']:14} {seconds:9.4f} s {target:18} {peak:6.0f} MiB  {share}"
+def markdown(where: dict[str, object], found: list[Row]) -> str:
+    """Return the table with its provenance."""
+    header = ["case", "backend", "CPU seconds", "to reach", "share of the multiply-add rate", "peak MiB"]
+    lines = [" | ".join(header), " | ".join(["---"] * len(header)), *(" | ".join(cells(row)) for row in found)]
+    table = "\n".join(f"| {line} |" for line in lines)
+    versions = ", ".join(f"{name} {version}" for name, version in dict(where["versions"]).items())  # type: ignore[call-overload]
+    machine = f"{where['processor']} ({where['instruction_set']}), {float(str(where['multiply_adds_a_second'])):.3g}"
+    return (
+        "# Semi-Markov CRF: one thread\n\n"
+        "Forward + backward in float64, or the best path; `benchmarks/semicrf.py` says what is measured and what the "
+        f"share means.\n\n{machine} multiply-adds a second; {versions}.\n\n{table}\n"
+    )
 
 
 def main() -> None:
@@ -163,12 +210,21 @@ def main() -> None:
     arguments.add_argument("--cases", type=comma_list, default=list(CASES), help="of the table, separated by commas")
     arguments.add_argument("--backends", type=comma_list, default=list(BACKENDS), help="native, blocked, reference")
     arguments.add_argument("--repeats", type=int, default=5, help="of which the best counts")
-    arguments.add_argument("--output", type=Path, help="JSON file to write")
+    arguments.add_argument(
+        "--peer-limit",
+        type=int,
+        default=100_000_000,
+        help="largest B T K C of peers: flash-semicrf takes a quarter hour",
+    )
+    arguments.add_argument("--output", type=Path, help="JSON file to write; the table goes beside it as .md")
     args = arguments.parse_args()
-    found = rows(args.cases, args.backends, args.repeats)
+    rate = multiply_adds()
+    found = rows(args.cases, args.backends, args.repeats, args.peer_limit, rate)
     if args.output:
-        provenance = {"processor": processor(), "torch": torch.__version__, "multiply_adds_a_second": multiply_adds()}
-        write_json(args.output, {"provenance": provenance, "rows": found})
+        where = provenance(rate)
+        write_json(args.output, {"provenance": where, "rows": found})
+        with atomic_path(args.output.with_suffix(".md")) as path:
+            path.write_text(markdown(where, found))
 
 
 if __name__ == "__main__":
