@@ -27,7 +27,7 @@ def wide_potentials(draw: st.DrawFn) -> Potentials:
         C=draw(st.sampled_from([1, 2, 3, 5, 9])),
         seed=draw(st.integers(0, 2**20)),
         period=draw(st.sampled_from([1, 3])),
-        scale=draw(st.sampled_from([0.1, 1.0, 5.0, 20.0])),
+        scale=draw(st.sampled_from([0.1, 1.0, 5.0, 20.0, 60.0])),
         tail=draw(flag),
         boundaries=draw(flag),
         left=draw(flag),

@@ -38,10 +38,10 @@ inline double sum(vec x) {
     return total;
 }
 
-// exp to about one unit in the last place for |x| < 700; 0 below -708, at most exp(709).
+// exp to about one unit in the last place for |x| < 708; 0 below, infinite above, so that neither passes for a number.
 inline vec exp_(vec x) {
     const vec zero = {};
-    vec y = larger(smaller(x, splat(709.)), splat(-708.));
+    vec y = larger(smaller(x, splat(708.)), splat(-708.));
     const double shifter = 0x1.8p52;  // adding it rounds to a whole number, left in the low bits
     vec z = y * 0x1.71547652b82fep0 + shifter;
     vec n = z - shifter;
@@ -53,6 +53,7 @@ inline vec exp_(vec x) {
     vec g = 1. / 479001600 + r * (1. / 6227020800.);
     vec p = (a + r2 * b) + r4 * (c + r2 * d) + r8 * (e + r2 * f + r4 * g);
     vec result = (vec)((ivec)p + ((ivec)z << 52));
+    result = x > 708. ? splat(INFINITY) : result;
     return x < -708. ? zero : result;
 }
 

@@ -1,4 +1,9 @@
-// The sum-product recurrence over one chain in one direction. Included once an instruction set, inside its namespace.
+// The sum-product recurrence over one chain in one direction: blocked_sum.py in C++. Included once an instruction set,
+// inside its namespace.
+//
+// Sums are taken of exponentials and counted only where they stay well above underflow: a far sum below TINY is taken
+// again in the log domain, and so is a block whose steps leave the range [tiny, HUGE_] other than by a zero to which
+// nothing leads.
 
 // Toeplitz product: total[j] += sum_r weights[r] * band[SIZE - 1 - r + j], scaled.
 inline void toeplitz(const double *weights, double scale, const double *band, double *total) {
@@ -31,7 +36,7 @@ class Direction : public Layout {
 
     Direction(const Table &t, const Exponentials &exponentials, const Chain &x, bool is_mirrored)
         : Layout(t, x, is_mirrored), e(exponentials), entry(rows()), leave(rows()), offset(blocks),
-          base(blocks * width), sources(size_t(C) * blocks * SIZE), ring(ring_blocks(t)),
+          base(blocks * width), sources(size_t(C) * blocks * SIZE), ring(t.most_blocks + 1),
           weights(size_t(ring) * SIZE * C), scale(size_t(ring) * C), rest(width), arrived(width), first_block(C),
           alive_before(width), ends_log(size_t(SIZE) * width), ending(size_t(SIZE) * width),
           into_exp(size_t(SIZE) * width), out_exp(size_t(SIZE) * width), near_sources(size_t(SIZE) * width),
@@ -53,18 +58,13 @@ class Direction : public Layout {
     }
 
   private:
-    const int ring;                // blocks whose weights are kept
+    const int ring;                 // blocks whose weights are kept
     Buffer<double> weights, scale;  // (ring, C, SIZE), (ring, C): exp(W - scale)
     Buffer<double> rest, arrived;   // (width): as in blocked_sum.py
     Buffer<int64_t> first_block;    // (C): blocks before it are cut off by a forbidden base
     Buffer<double> alive_before;    // (width): `alive_now` at the start of the block
     Buffer<double> ends_log, ending, into_exp, out_exp, near_sources, row, row_exp;  // of the block
 
-    static int ring_blocks(const Table &t) {
-        int most = 0;
-        for (int c = 0; c < t.labels; c++) most = t.blocks[c] > most ? t.blocks[c] : most;
-        return most + 1;
-    }
     void stage_block(int64_t block) {
         stage(block);
         for (int i = 0; i < SIZE * width; i += WIDTH) {
