@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 import torch
@@ -186,9 +188,12 @@ def test_bad_pushes_are_refused() -> None:
 def test_a_chromosome_is_decoded_in_a_small_memory() -> None:
     n, piece = 15_000_000, 1_000_000
     p = long_chain(piece, 11, 500, seed=7)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     chain = open_stream(p, "native")
     for _ in range(n // piece):
         chain.push(p.content[0])
     path = chain.finish()
     assert path.length == n
     assert np.isfinite(chain.score)
+    # In KiB: the scores alone would be 660 MB.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 * 1024
