@@ -88,7 +88,8 @@ class DurationTable(nn.Module):
             table[: low - 1, c], table[high:, c] = log_share[0], log_share[-1]
             self.decay[c] = _inverse_softplus(torch.tensor(-tail, dtype=torch.float64))
         fitted = torch.linalg.lstsq(self.basis.double(), table).solution if self.basis.numel() else table
-        self.score.copy_(fitted)
+        # A fit of zeros may come out as -0: equal numbers, but other bytes in the file of weights.
+        self.score.copy_(fitted + 0.0)
 
 
 def _basis(rows: int, knots: int | None) -> Tensor:

@@ -118,7 +118,7 @@ def refusal(p: Potentials) -> str | None:
     """Return why cumulative sums would lose digits, or None: contents so far apart that one should be -inf."""
     if p.content.numel() == 0:
         return None
-    least, most = (float(x) for x in p.content.aminmax())
+    least, most = (float(x) for x in p.content.detach().aminmax())
     if most - least <= WIDEST:
         return None
     lowest = p.content.masked_fill(p.content == -torch.inf, torch.inf).amin(2)
