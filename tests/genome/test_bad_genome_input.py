@@ -60,7 +60,7 @@ ANNOTATION: dict[str, tuple[bytes | str | None, int | None, str]] = {
     "a folder": ("folder", None, "is a folder"),
     "empty": (b"", None, f"the file is empty; {ANNOTATION_KIND}"),
     "blank lines": (b"\n \n", None, "the file is empty"),
-    "comments only": (b"##gff-version 3\n#none\n", None, "no annotation row"),
+    "comments only": (b"#none\n#at all\n", None, "no annotation row"),
     "a genome": (GENOME, None, "a FASTA file, no annotation"),
     "a truncated gzip file": (gzip.compress(GOOD.encode() * 50)[:-20], None, "ends early"),
     "Latin-1": (GOOD.encode() + b"I\tx\tgene\t1\t9\t.\t+\t.\tID=\xe9\n", 3, "byte 0xe9 is not UTF-8; save"),

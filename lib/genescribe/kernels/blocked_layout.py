@@ -116,14 +116,15 @@ class Durations:
 
 def refusal(p: Potentials) -> str | None:
     """Return why cumulative sums would lose digits, or None: contents so far apart that one should be -inf."""
-    if p.content.numel() == 0:
+    content = p.content.detach()
+    if content.numel() == 0:
         return None
-    least, most = (float(x) for x in p.content.detach().aminmax())
+    least, most = (float(x) for x in content.aminmax())
     if most - least <= WIDEST:
         return None
-    lowest = p.content.masked_fill(p.content == -torch.inf, torch.inf).amin(2)
+    lowest = content.masked_fill(content == -torch.inf, torch.inf).amin(2)
     inside = torch.arange(p.shape[1], device=lowest.device) < p.lengths.unsqueeze(1)
-    spread = (p.content.amax(2) - lowest).masked_fill(~inside, 0.0)
+    spread = (content.amax(2) - lowest).masked_fill(~inside, 0.0)
     if float(spread.amax()) <= WIDEST:
         return None
     return f"the labels' content differs by more than {WIDEST:.0e} nats at a base; forbid with -inf instead"
