@@ -75,28 +75,27 @@ def potentials(parameters: SimulationParameters, codes: Codes) -> Potentials:
     Left out, being equal for all segmentations or very nearly: the prior of the repeats' places, and the rule that
     ends a sequence.
     """
-    forward = _strand_scores(parameters, codes)
-    # The reverse strand is read from its own 5' end, then turned round: ends become beginnings, frames change.
-    content, begin, end = (scores[::-1] for scores in _strand_scores(parameters, reverse_complement(codes)))
-    turned = _turned(len(codes))
-    backward = content[:, turned], end[:, turned], begin[:, turned]
+    half = len(STATES)
+    content, begin, end = scores = np.zeros((3, len(codes), N_STATES))
     chain = parameters.chains.intergenic
-    middle = np.zeros((3, len(codes), 1))
-    middle[0, :, 0], middle[1, :, 0] = chain.scores(codes), chain.restart(codes)
-    scores = [np.concatenate([middle[i], forward[i], backward[i]], axis=1) for i in range(3)]
+    content[:, 0], begin[:, 0] = chain.scores(codes), chain.restart(codes)
+    scores[:, :, 1 : half + 1] = _strand_scores(parameters, codes)
+    # The reverse strand is read from its own 5' end, then turned round: frames change, ends become beginnings.
+    turned = _strand_scores(parameters, reverse_complement(codes))[:, ::-1]
+    scores[:, :, half + 1 :] = turned[[0, 2, 1]][:, :, _turned(len(codes))]
     duration, tail, explicit = _durations(parameters)
     edge = np.full(N_STATES, -np.inf)
     edge[0] = 0.0
     return Potentials(
-        content=torch.from_numpy(scores[0])[None],
+        content=torch.from_numpy(content)[None],
         lengths=torch.tensor([len(codes)]),
         transition=torch.from_numpy(transitions(parameters)),
         duration=torch.from_numpy(duration),
         tail=torch.from_numpy(tail),
         start=torch.from_numpy(edge),
         final=torch.from_numpy(edge),
-        begin=torch.from_numpy(scores[1])[None],
-        end=torch.from_numpy(scores[2])[None],
+        begin=torch.from_numpy(begin)[None],
+        end=torch.from_numpy(end)[None],
         explicit=torch.from_numpy(explicit),
     )
 
@@ -113,13 +112,13 @@ def _turned(n: int) -> list[int]:
     ]
 
 
-def _strand_scores(parameters: SimulationParameters, codes: Codes) -> tuple[Floats, Floats, Floats]:
-    """Return content, begin and end, (T, 23) each, of the states of the strand that `codes` spells 5' to 3'."""
+def _strand_scores(parameters: SimulationParameters, codes: Codes) -> Floats:
+    """Return content, begin and end, (3, T, 23), of the states of the strand that `codes` spells 5' to 3'."""
     chains, codons, signals = parameters.chains, parameters.codons, parameters.signals
     n = len(codes)
     utr5, intron, utr3 = (chain.scores(codes) for chain in (chains.utr5, chains.intron, chains.utr3))
     coding = codons.scores(codes)
-    content, begin, end = np.zeros((3, n, len(STATES)))
+    content, begin, end = scores = np.zeros((3, n, len(STATES)))
     donor = matrix_scores(codes, signals.donor, 0) - window_sums(intron, DONOR, 0)
     acceptor = matrix_scores(codes, signals.acceptor, 1 - ACCEPTOR) - window_sums(intron, ACCEPTOR, 1 - ACCEPTOR)
     if signals.branch is not None:
@@ -147,7 +146,7 @@ def _strand_scores(parameters: SimulationParameters, codes: Codes) -> tuple[Floa
             content[:, i] = coding[(position - frame) % _CODON, position]
     # What is masked is a repeat, and those lie between genes.
     content[codes > 4] = -np.inf
-    return content, begin, end
+    return scores
 
 
 def _remembers(codes: Codes, memory: int) -> Floats:
