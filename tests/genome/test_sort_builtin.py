@@ -138,7 +138,7 @@ def annotations(draw: st.DrawFn) -> tuple[str, int]:
                 if rng.random() < 0.7:
                     text = f"ID={name}.cds;Parent={name}"
                     lines.append(row("CDS", start + rng.randint(0, 2), end, strand, text, "0", seqid))
-                if rng.random() < 0.1:
+                if lines and rng.random() < 0.1:
                     lines.append(lines[-1])
     if not lines:
         lines.append(row("gene", 1, 9, "+", "ID=g"))
@@ -305,6 +305,14 @@ def test_ids_that_differ_in_case_are_two_genes(tmp_path: Path) -> None:
         ]
     target, report = sort_text("\n".join(rows) + "\n", tmp_path)
     assert len(canonical(target)) == 2 and report.repairs == []
+
+
+def test_a_parent_in_another_case_is_found(tmp_path: Path) -> None:
+    rows = [row("gene", 1, 90, "+", "ID=g"), row("mRNA", 1, 90, "+", "ID=g.t;Parent=G")]
+    rows.append(row("exon", 1, 90, "+", "Parent=G.T"))
+    target, report = sort_text("\n".join(rows) + "\n", tmp_path)
+    assert len(canonical(target)) == 1 and report.rows_out == 3
+    assert [repair.what for repair in report.repairs] == ["Parent G taken as g", "Parent G.T taken as g.t"]
 
 
 def test_a_transcript_beyond_the_gene_above_is_a_locus_of_its_own(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from genescribe.genome.sort_rows import Row
 
 def link(forest: Forest, waiting: Waiting) -> None:
     """Leave no row without its parent."""
+    _match_case(forest)
     _move_early_buckets(forest, waiting)
     _join_split_buckets(waiting)
     for locus in sorted(waiting.buckets, key=lambda name: (name in forest.names.made, name)):
@@ -20,6 +21,28 @@ def link(forest: Forest, waiting: Waiting) -> None:
     _part_sequences(forest)
     _make_loci(forest)
     _drop_empty_loci(forest)
+
+
+def _match_case(forest: Forest) -> None:
+    """Resolve Parents that differ from the one ID they can mean in upper and lower case only."""
+    ids = {name.lower(): name for name in forest.locus_of} | {name.lower(): name for name in forest.loci}
+    for name in [name for name in forest.parts if name not in forest.locus_of and name not in forest.loci]:
+        meant = ids.get(name.lower())
+        if meant is None:
+            continue
+        for part in [part for rows in forest.parts.pop(name).values() for part in rows]:
+            part.parent = meant
+            forest.add_part(part)
+            forest.log(part, f"Parent {name} taken as {meant}")
+    ids = {name.lower(): name for name in forest.loci}
+    for name in [name for name in forest.transcripts if name not in forest.loci]:
+        meant = ids.get(name.lower())
+        if meant is None:
+            continue
+        for transcript in forest.transcripts.pop(name):
+            transcript.parent = meant
+            forest.add_transcript(transcript)
+            forest.log(transcript, f"Parent {name} taken as {meant}")
 
 
 def _move_early_buckets(forest: Forest, waiting: Waiting) -> None:

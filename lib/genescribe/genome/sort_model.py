@@ -6,6 +6,8 @@ what is left of the exons beside the CDS; a transcript spans its parts, and a lo
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from genescribe.genome.sort_forest import Forest, Parts
 from genescribe.genome.sort_levels import EXONIC, NEVER_JOINED, UTRS, needs_children
 from genescribe.genome.sort_rows import Row
@@ -50,32 +52,42 @@ def _drop_repeated(forest: Forest, parts: Parts) -> None:
 def _join(forest: Forest, parts: Parts) -> None:
     """Join rows of one type that overlap or touch."""
     for kind, rows in parts.items():
-        if kind in NEVER_JOINED or len(rows) == 1:
+        if kind not in NEVER_JOINED and len(rows) > 1:
+            parts[kind] = _joined(forest, rows)
+
+
+def _joined(forest: Forest, rows: list[Row]) -> list[Row]:
+    ordered = sorted(rows, key=lambda row: (row.start, row.end))
+    if rows[0].kind == "cds" and _slips(ordered):
+        return rows
+    kept = ordered[:1]
+    for row in ordered[1:]:
+        into = kept[-1]
+        if row.start > into.end + 1:
+            kept.append(row)
             continue
-        kept: list[Row] = []
-        for row in sorted(rows, key=lambda row: row.start):
-            into = kept[-1] if kept else row
-            if into is row or row.start > into.end + 1 or (kind == "cds" and _slips(into, row)):
-                kept.append(row)
-                continue
-            if row.end > into.end:
-                into.end = row.end
-                if row.strand == "-":
-                    into.phase = row.phase
-                forest.log(into, f"{into.type} extended over the one of line {row.line}")
-            forest.log(row, f"{row.type} joined with the one of line {into.line}, which it overlaps or touches")
-        if len(kept) < len(rows):
-            parts[kind] = kept
+        if row.end > into.end:
+            into.end = row.end
+            if row.strand == "-":
+                into.phase = row.phase
+            forest.log(into, f"{into.type} extended over the one of line {row.line}")
+        forest.log(row, f"{row.type} joined with the one of line {into.line}, which it overlaps or touches")
+    return kept if len(kept) < len(rows) else rows
 
 
-def _slips(left: Row, right: Row) -> bool:
-    """Whether two CDS rows are the sides of a ribosomal slippage: one or two bases are read twice."""
-    if not 1 <= left.end - right.start + 1 <= 2 or right.end <= left.end or right.start == left.start:
-        return False
-    first, second = (left, right) if left.strand != "-" else (right, left)
-    if "." in (first.phase, second.phase):
-        return False
-    return (int(first.phase) - (first.end - first.start + 1)) % 3 == int(second.phase)
+def _slips(ordered: list[Row]) -> bool:
+    """Whether all CDS rows that touch are the sides of a ribosomal slippage: one or two bases are read twice."""
+    for left, right in pairwise(ordered):
+        if right.start > left.end + 1:
+            continue
+        first, second = (right, left) if left.strand == "-" else (left, right)
+        if not 1 <= left.end - right.start + 1 <= 2 or right.end <= left.end or right.start == left.start:
+            return False
+        if "." in (first.phase, second.phase):
+            return False
+        if (int(first.phase) - (first.end - first.start + 1)) % 3 != int(second.phase):
+            return False
+    return True
 
 
 def _extend_over_stop(forest: Forest, parts: Parts) -> None:
@@ -140,7 +152,7 @@ def _complete_exons(forest: Forest, transcript: Row, parts: Parts) -> None:
     if not exons:
         del parts["exon"]
         return
-    exons.sort(key=lambda row: row.start)
+    exons = parts["exon"] = _joined(forest, sorted(exons, key=lambda row: row.start))
     if transcript.start < exons[0].start:
         exons[0].start = transcript.start
         forest.log(exons[0], f"first exon widened to the start of {transcript.id}")
