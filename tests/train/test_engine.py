@@ -223,7 +223,7 @@ def test_the_model_is_compiled_where_asked(tmp_path: Path) -> None:
     ("task", "changes", "message"),
     [
         (ToyTask(count=0), {}, "data: no training sample"),
-        (ToyTask(), {"device": "tpu"}, "device: no device is called 'tpu'; give auto, cpu, cuda or cuda:N"),
+        (ToyTask(), {"device": "tpu"}, "device: no device is called 'tpu'; give auto, cpu, cuda, cuda:N or mps"),
         (ToyTask(), {"device": "cuda:99"}, "device: cuda:99 is not there"),
     ],
 )

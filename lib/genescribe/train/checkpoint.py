@@ -40,6 +40,9 @@ class State:
         Its metric.
     stale
         Validations since.
+    lr_scale, plateau
+        Scheduler `plateau`: what the learning rate is multiplied by, and validations without a better result since it
+        last changed.
     done
         No step is left.
     running
@@ -58,6 +61,8 @@ class State:
     best_step: int = -1
     best_value: float = 0.0
     stale: int = 0
+    lr_scale: float = 1.0
+    plateau: int = 0
     done: bool = False
     running: list[float] = field(default_factory=lambda: [0.0, 0.0])
     log: list[str] = field(default_factory=list)

@@ -12,6 +12,9 @@ NEUTRAL = frozenset(
 )
 """Options that a resumed run may change: they do not change what is learned."""
 
+RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_factor"})
+"""Options that older runs did not know: at their defaults they stay out of the fingerprint, so that those resume."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -24,7 +27,15 @@ class TrainConfig:
     lr: float = option(1e-3, doc="highest learning rate", minimum=0.0)
     warmup: float = option(0.05, doc="share of the steps in which the learning rate rises", minimum=0.0, maximum=1.0)
     final_lr: float = option(0.01, doc="last learning rate, as a share of the highest", minimum=0.0, maximum=1.0)
-    weight_decay: float = option(1e-5, doc="AdamW weight decay of matrices; norms and biases have none", minimum=0.0)
+    weight_decay: float = option(1e-5, doc="weight decay of matrices; norms and biases have none", minimum=0.0)
+    optimizer: Literal["adamw", "adafactor", "muon"] = option(
+        "adamw", doc="muon: orthogonalised momentum for hidden matrices, AdamW for the rest"
+    )
+    scheduler: Literal["cosine", "plateau"] = option(
+        "cosine", doc="plateau: lr times plateau_factor after plateau_patience validations without a better result"
+    )
+    plateau_patience: int = option(2, doc="scheduler plateau: validations to wait", minimum=1)
+    plateau_factor: float = option(0.5, doc="scheduler plateau: what lr is multiplied by", minimum=0.01, maximum=1.0)
     clip: float = option(1.0, doc="largest norm of the gradient; 0: unclipped", minimum=0.0)
     precision: Literal["auto", "float32", "bf16"] = option(
         "auto", doc="bf16: autocast; auto: bf16 on GPUs that have it, else float32"
@@ -40,5 +51,5 @@ class TrainConfig:
     checkpoint_seconds: float = option(120.0, doc="most seconds between checkpoints", minimum=0.0)
     keep_checkpoints: int = option(2, doc="newest checkpoints kept", minimum=1)
     num_workers: int = option(0, doc="processes that read data, a training process; 0: none of their own", minimum=0)
-    device: str = option("auto", doc="auto, cpu, cuda or cuda:N")
+    device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)

@@ -48,7 +48,7 @@ class World:
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """Return the device that `auto`, `cpu`, `cuda` or `cuda:N` means for a process.
+    """Return the device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` (Apple) means for a process.
 
     Raises
     ------
@@ -63,8 +63,12 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     kind, _, number = name.partition(":")
     if kind == "cpu" and not number:
         return torch.device("cpu")
+    if kind == "mps" and not number:
+        if not torch.backends.mps.is_available():
+            raise InputError("mps is not there", where="device", remedy="give auto or cpu")
+        return torch.device("mps")
     if kind != "cuda" or not number.isdecimal():
-        raise InputError(f"no device is called {name!r}", where="device", remedy="give auto, cpu, cuda or cuda:N")
+        raise InputError(f"no device is called {name!r}", where="device", remedy="give auto, cpu, cuda, cuda:N or mps")
     count = torch.cuda.device_count() if available else 0
     if int(number) >= count:
         raise InputError(f"{name} is not there: {count} CUDA devices", where="device", remedy="give auto or cpu")

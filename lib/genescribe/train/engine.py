@@ -24,12 +24,13 @@ from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, atomic_path, read_json, write_json
 from genescribe.train.checkpoint import Checkpoints, State, random_state, restore_random_state
-from genescribe.train.config import NEUTRAL, TrainConfig
+from genescribe.train.config import NEUTRAL, RECENT, TrainConfig
 from genescribe.train.distributed import World, join
 from genescribe.train.log import RunLog
 from genescribe.train.memory import MemoryWatch
+from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
-from genescribe.train.schedule import learning_rate, micro_batch, parameter_groups, reseed, total_steps
+from genescribe.train.schedule import learning_rate, micro_batch, reseed, total_steps
 from genescribe.train.task import Counts, Task
 
 _logger = logging.getLogger("genescribe.train")
@@ -72,7 +73,9 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
 
 
 def _lasting(config: TrainConfig) -> dict[str, Any]:
-    return {name: value for name, value in to_mapping(config).items() if name not in NEUTRAL}
+    usual = to_mapping(TrainConfig())
+    left_out = NEUTRAL | {name for name in RECENT if getattr(config, name) == usual[name]}
+    return {name: value for name, value in to_mapping(config).items() if name not in left_out}
 
 
 def _is_trained(model: Path, fingerprint: Mapping[str, Any]) -> bool:
@@ -101,8 +104,7 @@ class _Run:
         self.validate_every = max(1, round(config.validate_epochs * self.samples / config.batch_size))
         reseed(config.seed, "weights")
         self.model = task.build().to(world.device)
-        groups = parameter_groups(self.model, config.weight_decay, task.no_decay)
-        self.optimiser = torch.optim.AdamW(groups, lr=config.lr)
+        self.optimiser = build_optimiser(config, self.model, task.no_decay, getattr(task, "adamw_only", ()))
         self.average: dict[str, Tensor] = {}
         self.state = checkpoints.newest() or State()
         self._restore()
@@ -153,8 +155,10 @@ class _Run:
     def _step(self, batches: Iterator[Any], slots: range) -> tuple[float, float]:
         """Take one optimiser step; return the mean loss of its batch and the norm of the gradient."""
         self.model.train()
-        self.optimiser.zero_grad(set_to_none=True)
-        sums = torch.zeros(2, dtype=torch.float64, device=self.world.device)
+        self.optimiser.zero_grad()
+        # Apple's GPUs have no float64.
+        exact = torch.float32 if self.world.device.type == "mps" else torch.float64
+        sums = torch.zeros(2, dtype=exact, device=self.world.device)
         read = []
         for slot in slots:
             batch = self.task.to_device(next(batches), self.world.device)
@@ -166,7 +170,7 @@ class _Run:
                 with self._autocast():
                     total, weight = self.objective(batch)
                 total.backward()
-            sums += torch.stack([total.detach().double(), weight.detach().double()])
+            sums += torch.stack([total.detach().to(exact), weight.detach().to(exact)])
         sums = self.world.sum(sums)
         loss, scale = float(sums[0] / sums[1].clamp(min=1)), self.world.size / float(sums[1].clamp(min=1))
         parameters = [p for p in self.model.parameters() if p.grad is not None]
@@ -177,7 +181,7 @@ class _Run:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self._refuse(read, loss, norm)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, self.state.step, self.total)
+            group["lr"] = learning_rate(self.config, self.state.step, self.total, self.state.lr_scale)
         self.optimiser.step()
         for name, average in self.average.items():
             average.lerp_(self.model.get_parameter(name).detach(), 1 - self.config.ema)
@@ -191,6 +195,8 @@ class _Run:
 
     def _autocast(self) -> AbstractContextManager[Any]:
         kind, wanted = self.world.device.type, self.config.precision
+        if wanted == "bf16" and kind == "mps" and not torch.amp.is_autocast_available(kind):
+            return nullcontext()
         if wanted == "bf16" or (wanted == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported()):
             return torch.autocast(kind, dtype=torch.bfloat16)
         return nullcontext()
@@ -216,6 +222,9 @@ class _Run:
             state, value = self.state, metrics[self.task.best]
             gained = state.best_step < 0 or value > state.best_value
             state.stale = 0 if gained else state.stale + 1
+            state.plateau = 0 if gained else state.plateau + 1
+            if self.config.scheduler == "plateau" and state.plateau >= self.config.plateau_patience:
+                state.lr_scale, state.plateau = state.lr_scale * self.config.plateau_factor, 0
             # Of equals the later is kept: it has learned longer.
             if gained or value == state.best_value:
                 state.best_step, state.best_value = state.step, value
@@ -284,7 +293,7 @@ class _Run:
     def _log_training(self, log: RunLog, norm: float) -> None:
         total, steps = self.state.running
         self.state.running = [0.0, 0]
-        rate = learning_rate(self.config, self.state.step - 1, self.total)
+        rate = learning_rate(self.config, self.state.step - 1, self.total, self.state.lr_scale)
         log.row(self._common("train") | {"loss": total / steps, "lr": rate, "grad_norm": norm})
 
     def _common(self, split: str) -> dict[str, int | float | str]:
@@ -333,4 +342,4 @@ class _Objective(nn.Module):
 
 def _add(sums: Counts, counts: Counts) -> None:
     for name, value in counts.items():
-        sums[name] = sums[name] + value.double().cpu() if name in sums else value.double().cpu()
+        sums[name] = sums[name] + value.cpu().double() if name in sums else value.cpu().double()

@@ -16,8 +16,10 @@ from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 
 
-def learning_rate(config: TrainConfig, step: int, total: int) -> float:
+def learning_rate(config: TrainConfig, step: int, total: int, scale: float = 1.0) -> float:
     """Return the learning rate of a step (from 0) of `total`: linear warm-up, then half a cosine down.
+
+    With the scheduler `plateau` the rate stays, times `scale`, which the engine lowers; never below the last rate.
 
     Examples
     --------
@@ -28,6 +30,8 @@ def learning_rate(config: TrainConfig, step: int, total: int) -> float:
     warm = round(config.warmup * total)
     if step < warm:
         return config.lr * (step + 1) / warm
+    if config.scheduler == "plateau":
+        return config.lr * max(config.final_lr, scale)
     progress = (step - warm) / max(1, total - warm)
     return config.lr * (config.final_lr + (1 - config.final_lr) * 0.5 * (1 + math.cos(math.pi * progress)))
 
@@ -69,7 +73,7 @@ def reseed(*key: object) -> None:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, exempt: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Return AdamW's groups: matrices decay; vectors (norms, biases) and names that begin with an `exempt` do not."""
+    """Return the optimiser's groups: matrices decay; vectors (norms, biases) and names beginning with an `exempt` do not."""
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     spared = {name for name, parameter in named if parameter.ndim <= 1 or name.startswith(tuple(exempt))}
     return [

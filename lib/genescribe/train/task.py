@@ -46,6 +46,8 @@ class Task(Protocol):
         The metric that decides which weights are kept; larger is better.
     no_decay
         Beginnings of the names of parameters that weight decay must leave alone.
+    adamw_only
+        Optional: beginnings of the names of matrices that the optimiser `muon` leaves to AdamW.
     """
 
     name: str

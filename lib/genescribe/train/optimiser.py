@@ -1,0 +1,91 @@
+"""The optimisers that a run may choose, behind one interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from genescribe.errors import InputError
+from genescribe.train.config import TrainConfig
+from genescribe.train.schedule import parameter_groups
+
+
+class Optimiser:
+    """One or several optimisers that step together.
+
+    Attributes
+    ----------
+    param_groups
+        Of all of them; their learning rates are set before each step.
+    """
+
+    def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
+        self._parts = list(parts)
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of every part."""
+        return [group for part in self._parts for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for part in self._parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """Take one step with every part."""
+        for part in self._parts:
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, that of the only part as it is."""
+        if len(self._parts) == 1:
+            return self._parts[0].state_dict()
+        return {"parts": [part.state_dict() for part in self._parts]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        states = state["parts"] if len(self._parts) > 1 else [dict(state)]
+        for part, one in zip(self._parts, states, strict=True):
+            part.load_state_dict(one)
+
+
+def build_optimiser(
+    config: TrainConfig, model: nn.Module, exempt: Sequence[str] = (), adamw_only: Sequence[str] = ()
+) -> Optimiser:
+    """Return the optimiser of a run.
+
+    Parameters
+    ----------
+    config
+        `optimizer` is `adamw`, `adafactor` (Shazeer and Stern 2018, arXiv:1804.04235) or `muon` (Jordan 2024: the
+        momentum of each hidden matrix is orthogonalised; its update is scaled to the size of AdamW's, so that one
+        learning rate serves both).
+    model
+        Its parameters.
+    exempt
+        Beginnings of the names of parameters without weight decay.
+    adamw_only
+        Beginnings of the names of matrices that Muon leaves to AdamW: embeddings and output layers.
+
+    Raises
+    ------
+    InputError
+        Muon was asked for and no matrix is left to it.
+    """
+    groups = parameter_groups(model, config.weight_decay, exempt)
+    if config.optimizer == "adafactor":
+        return Optimiser([torch.optim.Adafactor(groups, lr=config.lr)])
+    if config.optimizer == "adamw":
+        return Optimiser([torch.optim.AdamW(groups, lr=config.lr)])
+    spared = {id(p) for name, p in model.named_parameters() if name.startswith((*exempt, *adamw_only))}
+    hidden = [p for p in model.parameters() if p.requires_grad and p.ndim == 2 and id(p) not in spared]
+    if not hidden:
+        raise InputError("Muon finds no hidden matrix", where="train.optimizer", remedy="use adamw")
+    taken = {id(p) for p in hidden}
+    rest = [group | {"params": [p for p in group["params"] if id(p) not in taken]} for group in groups]
+    muon = torch.optim.Muon(hidden, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
+    return Optimiser([muon, torch.optim.AdamW(rest, lr=config.lr)])
