@@ -73,7 +73,7 @@ def reseed(*key: object) -> None:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, exempt: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Return the optimiser's groups: matrices decay; vectors (norms, biases) and names beginning with an `exempt` do not."""
+    """Return the optimiser's groups: matrices decay; vectors (norms, biases) and `exempt` names do not."""
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     spared = {name for name, parameter in named if parameter.ndim <= 1 or name.startswith(tuple(exempt))}
     return [
