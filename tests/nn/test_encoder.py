@@ -89,7 +89,10 @@ def test_reversal_is_its_own_inverse() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (EncoderConfig(kind="gru"), "encoder.kind: unknown encoder 'gru'; known: bilstm, conv"),
+        (
+            EncoderConfig(kind="gru"),
+            "encoder.kind: unknown encoder 'gru'; known: bilstm, conv, mamba, mamba2, mamba_stub",
+        ),
         (EncoderConfig(conv_kernel=4), "encoder.conv_kernel: 4 is even; give an odd number"),
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from genescribe.nn.config import EncoderConfig
+
 
 class BiLSTM(nn.Module):
     """Bidirectional LSTM; each direction has half the width.
@@ -13,12 +15,13 @@ class BiLSTM(nn.Module):
     lengths. Padding then follows the sequence in both, where it cannot reach it, and the fast unpacked LSTM serves.
     """
 
-    def __init__(self, width: int, layers: int, dropout: float) -> None:
+    def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
+        width, layers = config.hidden_dim, config.num_layers
         sizes = (width - width // 2, width // 2)
         self.forwards = nn.ModuleList(nn.LSTM(width, sizes[0], batch_first=True) for _ in range(layers))
         self.backwards = nn.ModuleList(nn.LSTM(width, sizes[1], batch_first=True) for _ in range(layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """Return the states of every step."""
@@ -27,8 +30,8 @@ class BiLSTM(nn.Module):
             if i:
                 steps = self.dropout(steps)
             right, _ = forwards(steps)
-            left, _ = backwards(_reorder(steps, order))
-            steps = torch.cat([right, _reorder(left, order)], dim=-1)
+            left, _ = backwards(reorder(steps, order))
+            steps = torch.cat([right, reorder(left, order)], dim=-1)
         return steps
 
 
@@ -38,5 +41,6 @@ def reversal(lengths: Tensor, S: int) -> Tensor:
     return torch.where(position < lengths[:, None], lengths[:, None] - 1 - position, position)
 
 
-def _reorder(x: Tensor, order: Tensor) -> Tensor:
+def reorder(x: Tensor, order: Tensor) -> Tensor:
+    """Return (B, S, D) with the steps in the order of `reversal`."""
     return x.gather(1, order.unsqueeze(-1).expand_as(x))

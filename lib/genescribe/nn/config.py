@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 CONTEXTS = {
     "bilstm": "genescribe.nn.bilstm.BiLSTM",
     "conv": "genescribe.nn.dilated.DilatedConvolutions",
+    "mamba": "genescribe.nn.mamba.BidirectionalMamba",
+    "mamba2": "genescribe.nn.mamba.BidirectionalMamba",
+    "mamba_stub": "genescribe.nn.mamba.BidirectionalMamba",
 }
-"""What carries context along a sequence, in both directions, padding unseen: a class made from (width, layers,
-dropout), with forward(steps (B, S, D), lengths (B,)) -> (B, S, D). One more kind is one more module and a line."""
+"""What carries context along a sequence, in both directions, padding unseen: a class made from an `EncoderConfig`, with
+forward(steps (B, S, D), lengths (B,)) -> (B, S, D). One more kind is one more module and a line."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class EncoderConfig:
     conv_width: int = option(48, doc="width of the features of a base, local and final", minimum=1)
     conv_kernel: int = option(9, doc="bases that a convolution sees; odd", minimum=1)
     conv_layers: int = option(2, doc="local convolutions", minimum=1)
+    d_state: int = option(16, doc="mamba, mamba2: numbers of state a channel", minimum=1)
+    d_conv: int = option(4, doc="mamba, mamba2, mamba_stub: steps that the causal convolution sees", minimum=1)
+    expand: int = option(2, doc="mamba, mamba2, mamba_stub: inner width, as a multiple of hidden_dim", minimum=1)
     fold: int = option(9, doc="bases in one step of the context; 1: none are folded", minimum=1)
 
     def build(self, channels: int) -> Encoder:

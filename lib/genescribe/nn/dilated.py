@@ -5,17 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from genescribe.nn.config import EncoderConfig
+
 
 class DilatedConvolutions(nn.Module):
     """Residual dilated convolutions of kernel 3, the dilation doubling a layer: sees 2^layers steps to each side."""
 
-    def __init__(self, width: int, layers: int, dropout: float) -> None:
+    def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
+        width, layers = config.hidden_dim, config.num_layers
         self.convolutions = nn.ModuleList(
             nn.Conv1d(width, width, 3, padding=2**i, dilation=2**i) for i in range(layers)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """Return the features of every step."""

@@ -51,7 +51,7 @@ class Encoder(nn.Module):
         self.fold_norm = nn.LayerNorm(config.hidden_dim)
         module, _, name = CONTEXTS[config.kind].rpartition(".")
         build = getattr(importlib.import_module(module), name)
-        self.context = build(config.hidden_dim, config.num_layers, config.dropout)
+        self.context = build(config)
         self.unfold = nn.Linear(config.hidden_dim, config.fold * config.conv_width)
         self.join = nn.Linear(config.conv_width, config.conv_width)
         self.norm = nn.LayerNorm(config.conv_width)

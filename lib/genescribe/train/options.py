@@ -16,15 +16,19 @@ import yaml
 from genescribe.config import from_mapping, option
 from genescribe.errors import InputError
 from genescribe.families import family
+from genescribe.nn.config import CONTEXTS
 from genescribe.train.config import TrainConfig
 from genescribe.train.task import Task
 
 _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
     "--model": ("model.head", {"choices": ("linear", "semicrf"), "help": "head: linear CRF (K=1) or semi-Markov CRF"}),
-    "--encoder": ("model.encoder.kind", {"help": "bilstm or conv"}),
+    "--encoder": ("model.encoder.kind", {"choices": tuple(sorted(CONTEXTS)), "help": "what carries context"}),
     "--max-duration": ("model.max_duration", {"type": int, "help": "longest explicit duration, K"}),
     "--hidden-dim": ("model.encoder.hidden_dim", {"type": int, "help": "width of the context"}),
     "--num-layers": ("model.encoder.num_layers", {"type": int, "help": "layers of the context"}),
+    "--d-state": ("model.encoder.d_state", {"type": int, "help": "mamba, mamba2: numbers of state a channel"}),
+    "--d-conv": ("model.encoder.d_conv", {"type": int, "help": "mamba: steps that the convolution sees"}),
+    "--expand": ("model.encoder.expand", {"type": int, "help": "mamba: inner width, a multiple of --hidden-dim"}),
     "--epochs": ("train.epochs", {"type": float, "help": "passes over the training windows"}),
     "--batch-size": ("train.batch_size", {"type": int, "help": "windows a step, over all processes"}),
     "--lr": ("train.lr", {"type": float, "help": "highest learning rate"}),

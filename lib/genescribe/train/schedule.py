@@ -73,9 +73,17 @@ def reseed(*key: object) -> None:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, exempt: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Return the optimiser's groups: matrices decay; vectors (norms, biases) and `exempt` names do not."""
+    """Return the optimiser's groups: matrices decay; the rest does not.
+
+    That is vectors (norms, biases), names that begin with an `exempt`, and parameters that say so of themselves by the
+    attribute `_no_weight_decay`, as state-space models do.
+    """
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    spared = {name for name, parameter in named if parameter.ndim <= 1 or name.startswith(tuple(exempt))}
+    spared = {
+        name
+        for name, parameter in named
+        if parameter.ndim <= 1 or name.startswith(tuple(exempt)) or getattr(parameter, "_no_weight_decay", False)
+    }
     return [
         {"params": [parameter for name, parameter in named if name not in spared], "weight_decay": weight_decay},
         {"params": [parameter for name, parameter in named if name in spared], "weight_decay": 0.0},
