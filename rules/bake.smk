@@ -4,7 +4,8 @@
 rule bake_batch:
     input:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
-        catalogue=f"{RESULTS}/catalogue/{{genome}}/catalogue.duckdb",
+        catalogue=lambda wildcards: LAYOUT.catalogue(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
     output:
         directory(f"{RESULTS}/bake/{{bake}}/{{genome}}/batch_{{batch}}"),
     log:

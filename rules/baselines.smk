@@ -4,6 +4,7 @@
 rule orf_rule:
     input:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
     output:
         directory(f"{RESULTS}/baseline/orf_rule/{{genome}}/whole"),
     log:
@@ -30,6 +31,7 @@ rule orf_rule:
 rule augustus:
     input:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
     output:
         directory(f"{RESULTS}/baseline/augustus/{{genome}}/whole"),
     log:

@@ -55,3 +55,28 @@ rule catalogue:
     shell:
         "python {params.script:q} --fasta {input.fasta:q} --annotation {input.annotation:q}"
         " --genetic-code {params.genetic_code} --output {output.catalogue:q} --stats {output.stats:q} > {log:q} 2>&1"
+
+
+rule folds:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        catalogue=lambda wildcards: LAYOUT.catalogue(wildcards.genome),
+    output:
+        directory(f"{RESULTS}/folds/{{genome}}"),
+    log:
+        f"{LOGS}/folds/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/folds/{{genome}}.tsv"
+    conda:
+        "../envs/genescribe.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=60,
+    params:
+        script=script("folds.py"),
+        code=code("folds.py"),
+        options=lambda wildcards: LAYOUT.fold_options(wildcards.genome),
+    shell:
+        "python {params.script:q} --fasta {input.fasta:q} --catalogue {input.catalogue:q} {params.options}"
+        " --output {output:q} > {log:q} 2>&1"

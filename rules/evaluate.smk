@@ -3,7 +3,8 @@
 
 rule score:
     input:
-        catalogue=f"{RESULTS}/catalogue/{{annotation}}/catalogue.duckdb",
+        catalogue=lambda wildcards: LAYOUT.catalogue(wildcards.annotation),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.annotation),
         prediction=lambda wildcards: LAYOUT.prediction(
             wildcards.method, wildcards.annotation
         ),

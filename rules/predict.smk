@@ -5,6 +5,7 @@ rule predict_batch:
     input:
         model=f"{RESULTS}/train/{{model}}/model",
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
     output:
         directory(f"{RESULTS}/predict/{{model}}/{{genome}}/batch_{{batch}}"),
     log:
@@ -51,4 +52,29 @@ rule predict:
         code=code("join_predictions.py"),
     shell:
         "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule pool_folds:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        parts=lambda wildcards: LAYOUT.pooled(wildcards.genome)[wildcards.method],
+    output:
+        directory(f"{RESULTS}/pool/{{method}}/{{genome}}/whole"),
+    log:
+        f"{LOGS}/pool_folds/{{method}}/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/pool_folds/{{method}}/{{genome}}.tsv"
+    conda:
+        "../envs/genescribe.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=60,
+    params:
+        script=script("pool_folds.py"),
+        code=code("pool_folds.py"),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
+    shell:
+        "python {params.script:q} {input.parts:q} --fasta {input.fasta:q} --genetic-code {params.genetic_code}"
         " --output {output:q} > {log:q} 2>&1"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genescribe import __version__
-from genescribe.bake.splits import Region
+from genescribe.bake.splits import read_regions
 from genescribe.cli import comma_list, parser, run
 from genescribe.evaluate.baselines import augustus, orf_rule
 from genescribe.files import atomic_directory
@@ -35,7 +35,7 @@ def main() -> None:
 
     genome = Genome.open(args.fasta)
     code = GeneticCode.from_table(args.genetic_code)
-    regions = [Region.parse(text, genome.lengths, where="--seqids") for text in args.seqids or genome.lengths]
+    regions = read_regions(args.seqids or genome.lengths, genome.lengths, where="--seqids")
     if args.method == "orf":
         genes = orf_rule(genome, code, args.minimum, regions)
         made_by = f"open reading frames of at least {args.minimum} bases"

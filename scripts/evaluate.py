@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genescribe import __version__
-from genescribe.bake.splits import Region
+from genescribe.bake.splits import read_regions, show_region
 from genescribe.cli import comma_list, parser, run
 from genescribe.errors import InputError
 from genescribe.evaluate.metrics import measure
@@ -43,7 +43,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     genome = Genome.open(args.fasta)
-    regions = [Region.parse(text, genome.lengths, where="--regions") for text in args.regions or genome.lengths]
+    regions = read_regions(args.regions or genome.lengths, genome.lengths, where="--regions")
     metrics = measure(
         read_annotation(args.reference),
         read_annotation(args.predicted),
@@ -56,7 +56,7 @@ def main() -> None:
     metrics["provenance"] = {
         "genescribe": __version__,
         "predicted_sha256": sha256(args.predicted),
-        "regions": [str(text) for text in args.regions],
+        "regions": [show_region(region, genome.lengths) for region in regions] if args.regions else [],
         "mask_ends": args.mask_ends,
         "genetic_code": args.genetic_code,
         "bootstrap": args.bootstrap,

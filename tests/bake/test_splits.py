@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genescribe.bake.splits import Region, SplitRegion, Splits
+from genescribe.bake.splits import Region, SplitRegion, Splits, read_regions, show_region
 from genescribe.errors import InputError
 
 LENGTHS = {"I": 1000, "II": 500, "2L:1-300": 300}
@@ -48,6 +50,32 @@ class TestRegion:
     def test_any_name_with_a_range(self, name: str, start: int, more: int) -> None:
         lengths = {name: 200}
         assert Region.parse(f"{name}:{start}-{start + more}", lengths) == (name, start - 1, start + more)
+
+
+class TestReadRegions:
+    def test_names_patterns_and_files(self, tmp_path: Path) -> None:
+        (tmp_path / "list.txt").write_text("# chosen\nII\n\nI:1-10\n")
+        found = read_regions(["I*", f"@{tmp_path / 'list.txt'}", "2L:1-300:1-9"], LENGTHS)
+        assert [show_region(region, LENGTHS) for region in found] == ["I", "II", "II", "I:1-10", "2L:1-300:1-9"]
+
+    def test_a_sequence_with_an_odd_name_is_itself(self) -> None:
+        assert read_regions(["a*", "@b"], {"a*": 4, "ab": 5, "@b": 6}) == [("a*", 0, 4), ("@b", 0, 6)]
+
+    @pytest.mark.parametrize(
+        ("text", "message"), [("X*", "no sequence matches 'X\\*'"), ("@no.txt", "no list of regions")]
+    )
+    def test_errors(self, text: str, message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            read_regions([text], LENGTHS)
+
+    def test_splits_take_them(self, tmp_path: Path) -> None:
+        (tmp_path / "test.txt").write_text("II\n")
+        regions = Splits(train=["*"], validation=["2*"], test=[f"@{tmp_path / 'test.txt'}"]).regions(LENGTHS)
+        assert {seqid: found[0].split for seqid, found in regions.items()} == {
+            "I": "train",
+            "II": "test",
+            "2L:1-300": "validation",
+        }
 
 
 class TestSplits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return data
 
 
+EXAMPLES = ("yeast", "celegans_small", "all_genomes")
 BAD = {
     "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
     "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
@@ -47,6 +49,20 @@ BAD = {
     "too many batches": ("genomes.g.batches", 33, r"`genomes\.g\.batches` is 33; give at least 1 and at most 32"),
     "text for a number": ("genomes.g.genetic_code", "standard", r"is 'standard' \(string\); give an integer"),
     "number for a list": ("genomes.g.skip", 3, r"`genomes\.g\.skip` is 3 \(integer\); give a list"),
+    "same as nothing": ("genomes.h", {"same_as": "f"}, r"`genomes\.h\.same_as` names 'f', which is no genome"),
+    "same as a copy": (
+        "genomes",
+        {"g": MINIMAL["genomes"]["g"], "h": {"same_as": "g"}, "i": {"same_as": "h"}},
+        "no gen",
+    ),
+    "files and same_as": ("genomes.g.same_as", "g", r"needs either `simulate`, or both"),
+    "references of a copy": (
+        "genomes.h",
+        {"same_as": "g", "references": {"o": {"annotation": "x"}}},
+        r"`genomes\.h` has `references` and `same_as`",
+    ),
+    "folds and splits": ("genomes.g.folds", {"number": 3}, r"`genomes\.g` has both `folds` and `splits`"),
+    "one fold": ("genomes.g.folds", {"number": 1}, r"`genomes\.g\.folds\.number` is 1; give at least 2"),
     "test takes the rest": ("genomes.g.splits.test", ["*"], r"name the test sequences"),
     "run of no genome": ("runs.r.genomes", ["h"], r"`runs\.r\.genomes` names 'h', which is not defined; known: g"),
     "run of no bake": ("runs.r.bake", "b", r"`runs\.r\.bake` names 'b'"),
@@ -71,7 +87,7 @@ def test_bad_configuration_is_one_line_with_its_remedy(name: str) -> None:
     assert str(error.value).startswith("config.yaml: ")
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "tests/tiny.yaml", *[f"examples/{n}.yaml" for n in ("yeast",)]])
+@pytest.mark.parametrize("name", ["config.yaml", "tests/tiny.yaml", *[f"examples/{n}.yaml" for n in EXAMPLES]])
 def test_the_projects_own_configurations_are_valid(name: str, repository: Path) -> None:
     data = yaml.safe_load((repository / name).read_text())
     assert WorkflowConfig.load(data, where=name).models()
@@ -114,6 +130,54 @@ def test_the_layout_of_references_and_baselines() -> None:
     assert len(with_tool.all_metrics()) == 6
     without = Layout(WorkflowConfig.load(data), tools=frozenset())
     assert not any("augustus" in path for path in without.all_metrics())
+
+
+def in_folds() -> dict[str, Any]:
+    data = changed("genomes.g.splits", {})
+    data["genomes"]["g"]["folds"] = {"number": 3}
+    data["runs"]["r"]["seeds"] = [1, 2]
+    return data
+
+
+def test_folds_make_a_genome_and_models_each_and_are_scored_together() -> None:
+    config = WorkflowConfig.load({**in_folds(), "select": ["r"]})
+    assert list(config.genomes) == ["g", "g-fold1", "g-fold2", "g-fold3"]
+    assert list(config.models()) == [f"r-fold{k}-seed{seed}" for k in (1, 2, 3) for seed in (1, 2)]
+    layout = Layout(config, tools=frozenset())
+    assert layout.test_regions("g") == "@results/folds/g/all.txt"
+    assert json.loads(layout.bake_options("default", "g-fold2"))["splits"] == {
+        split: [f"@results/folds/g/2.{split}.txt"] for split in ("train", "validation", "test")
+    }
+    assert layout.region_lists("g-fold2") == layout.region_lists("g") == ["results/folds/g"]
+    assert layout.genome_fasta("g-fold2") == "results/input/g/genome.fa"
+    assert layout.catalogue("g-fold2") == "results/catalogue/g/catalogue.duckdb"
+    assert layout.prediction("r-seed2", "g") == "results/pool/r-seed2/g/whole"
+    assert layout.pooled("g")["r-seed2"][2] == "results/predict/r-fold3-seed2/g-fold3/whole"
+    methods = ("r-seed1", "r-seed2", "orf_rule")
+    assert layout.all_metrics() == [f"results/evaluate/{method}/g/metrics.json" for method in methods]
+
+
+def test_a_run_on_folds_has_no_other_genome() -> None:
+    data = in_folds()
+    data["genomes"]["h"] = {"same_as": "g", "splits": {"train": ["a"], "test": ["b"]}}
+    data["runs"]["r"]["genomes"] = ["g", "h"]
+    with pytest.raises(InputError, match="give the run that genome alone"):
+        WorkflowConfig.load(data)
+    data["runs"]["r"]["genomes"] = ["h"]
+    data["genomes"]["g-fold1"] = data["genomes"]["h"]
+    with pytest.raises(InputError, match=r"`genomes\.g-fold1` has the name of a fold"):
+        WorkflowConfig.load(data)
+
+
+def test_a_genome_the_same_as_another_shares_its_files_and_references() -> None:
+    data = changed("genomes.h", {"same_as": "g", "splits": {"test": ["a"]}})
+    data["genomes"]["g"]["references"] = {"o": {"annotation": "x"}}
+    data["runs"]["r"]["genomes"] = ["h"]
+    layout = Layout(WorkflowConfig.load(data))
+    assert layout.genome_fasta("h.o") == "results/input/g/genome.fa"
+    assert layout.catalogue("h") == "results/catalogue/g/catalogue.duckdb"
+    assert layout.catalogue("h.o") == "results/catalogue/g.o/catalogue.duckdb"
+    assert "results/evaluate/r/h.o/metrics.json" in layout.all_metrics()
 
 
 def test_annotate_says_what_is_missing(tmp_path: Path) -> None:

@@ -65,14 +65,8 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
     splits = [split for split, genes in proteins.items() for _ in genes]
     names = [name for genes in proteins.values() for name, _ in genes]
     sketches = [words for genes in proteins.values() for _, words in genes]
-    sizes = np.array([len(words) for words in sketches], dtype=np.int64)
     order = list(proteins)
-    shared = _shared_words(sketches, np.array([order.index(split) for split in splits], dtype=np.intp))
-    found = []
-    for (left, right), count in shared.items():
-        share = count / min(sizes[left], sizes[right])
-        if count >= FEWEST and share >= SIMILAR:
-            found.append((float(share), left, right))
+    found = similar_pairs(sketches, [order.index(split) for split in splits])
     found.sort(key=lambda item: (-item[0], names[item[1]], names[item[2]]))
     touched: dict[str, set[int]] = {}
     for _, left, right in found:
@@ -86,6 +80,31 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
             for share, a, b in found[:SHOWN]
         ],
     }
+
+
+def similar_pairs(
+    sketches: Sequence[Sketch], sides: Sequence[int], similar: float = SIMILAR
+) -> list[tuple[float, int, int]]:
+    """Return the pairs of homologous proteins on different sides.
+
+    Parameters
+    ----------
+    sketches
+        Of each protein.
+    sides
+        Of each protein; pairs of one side are not looked for.
+    similar
+        Share of the smaller protein's words in common from which two count as homologous; `FEWEST` words it takes.
+
+    Returns
+    -------
+    list of (float, int, int)
+        Share, and the places of the two in `sketches`.
+    """
+    sizes = [len(words) for words in sketches]
+    pairs = _shared_words(sketches, np.array(sides, dtype=np.intp))
+    shares = ((count, count / min(sizes[left], sizes[right]), left, right) for (left, right), count in pairs.items())
+    return [(share, left, right) for count, share, left, right in shares if count >= FEWEST and share >= similar]
 
 
 def _shared_words(sketches: Sequence[Sketch], sides: NDArray[np.intp]) -> dict[tuple[int, int], int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import NamedTuple
 
 from genescribe.config import option
@@ -11,6 +13,8 @@ from genescribe.data.shards import SPLITS
 from genescribe.errors import InputError
 
 EVERYTHING = "*"
+LIST = "@"
+"""Before the name of a file that lists regions, one a line."""
 
 
 class Region(NamedTuple):
@@ -61,8 +65,7 @@ class Region(NamedTuple):
         if lengths is None:
             return cls(seqid, start, end)
         if seqid not in lengths:
-            known = ", ".join(list(lengths)[:8])
-            raise InputError(f"no sequence {seqid!r}", where=where, remedy=f"the genome has {known} ...")
+            raise InputError(f"no sequence {seqid!r}", where=where, remedy=f"the genome has {_some(lengths)} ...")
         if end is not None and end > lengths[seqid]:
             raise InputError(
                 f"region {text!r} goes past the end of {seqid}",
@@ -70,6 +73,71 @@ class Region(NamedTuple):
                 remedy=f"end it at {lengths[seqid]} or before",
             )
         return cls(seqid, start, lengths[seqid] if end is None else end)
+
+
+def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str = "splits") -> list[Region]:
+    """Return the regions that people name.
+
+    Parameters
+    ----------
+    texts
+        Each of the form of `Region.parse`; or a name with * or ?, which stands for every sequence that it matches; or
+        @FILE, a file of either, one a line.
+    lengths
+        Bases of each sequence.
+    where
+        For messages.
+
+    Raises
+    ------
+    InputError
+        As `Region.parse`; a pattern that matches nothing; a file that is not there.
+
+    Examples
+    --------
+    >>> [region.seqid for region in read_regions(["I*"], {"I": 5, "II": 5, "V": 5})]
+    ['I', 'II']
+    """
+    found: list[Region] = []
+    for text in texts:
+        if text.startswith(LIST) and text not in lengths:
+            found += read_regions(_lines(text.removeprefix(LIST), where), lengths, where=where)
+        elif text not in lengths and set("*?") & set(text):
+            matches = [Region(seqid, 0, length) for seqid, length in lengths.items() if fnmatchcase(seqid, text)]
+            if not matches:
+                raise InputError(
+                    f"no sequence matches {text!r}", where=where, remedy=f"the genome has {_some(lengths)} ..."
+                )
+            found += matches
+        else:
+            found.append(Region.parse(text, lengths, where=where))
+    return found
+
+
+def show_region(region: Region, lengths: Mapping[str, int]) -> str:
+    """Return a region as `read_regions` reads it.
+
+    Examples
+    --------
+    >>> show_region(Region("I", 0, 5), {"I": 5}), show_region(Region("I", 1, 4), {"I": 5})
+    ('I', 'I:2-4')
+    """
+    seqid, start, end = region
+    return seqid if (start, end) == (0, lengths[seqid]) else f"{seqid}:{start + 1}-{end}"
+
+
+def _lines(path: str, where: str) -> list[str]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"no list of regions at {path} ({error.strerror})", where=where, remedy=f"give {LIST}FILE, a region a line"
+        ) from None
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def _some(lengths: Mapping[str, int]) -> str:
+    return ", ".join(list(lengths)[:8])
 
 
 class SplitRegion(NamedTuple):
@@ -84,7 +152,10 @@ class SplitRegion(NamedTuple):
 class Splits:
     """Regions of a genome a split; "*" is every sequence that no split names. What is named nowhere is not used."""
 
-    train: list[str] = option(default_factory=list, doc="seqid, seqid:start-end, or * for all that is not named")
+    train: list[str] = option(
+        default_factory=list,
+        doc="seqid, seqid:start-end, a pattern (chr*), @FILE with a region a line, or * for all that is not named",
+    )
     validation: list[str] = option(default_factory=list, doc="likewise")
     test: list[str] = option(default_factory=list, doc="likewise")
 
@@ -104,11 +175,10 @@ class Splits:
         found: dict[str, list[SplitRegion]] = {}
         rest: list[str] = []
         for split in SPLITS:
-            for text in getattr(self, split):
-                if text == EVERYTHING:
-                    rest.append(split)
-                    continue
-                seqid, start, end = Region.parse(text, lengths, where=f"{where}.{split}")
+            texts: list[str] = getattr(self, split)
+            rest += [split] * (EVERYTHING in texts)
+            named = (text for text in texts if text != EVERYTHING)
+            for seqid, start, end in read_regions(named, lengths, where=f"{where}.{split}"):
                 assert end is not None
                 found.setdefault(seqid, []).append(SplitRegion(start, end, split))
         if len(rest) > 1:

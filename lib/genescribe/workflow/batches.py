@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from genescribe.bake.splits import Region
+from genescribe.bake.splits import read_regions
 
 MAX_BATCHES = 32
 
@@ -56,5 +56,5 @@ def sequences_with(lengths: Mapping[str, int], regions: Sequence[str], *, where:
     """
     if not regions:
         return dict(lengths)
-    wanted = {Region.parse(text, lengths, where=str(where)).seqid for text in regions}
+    wanted = {region.seqid for region in read_regions(regions, lengths, where=str(where))}
     return {name: length for name, length in lengths.items() if name in wanted}

@@ -13,6 +13,7 @@ from genescribe.errors import InputError
 from genescribe.families import FAMILIES
 from genescribe.predict.config import PredictConfig
 from genescribe.workflow.batches import MAX_BATCHES
+from genescribe.workflow.folds import expand_folds
 
 SPLIT_NAMES = ("train", "validation", "test")
 ANNOTATE_SHORTHAND = ("genome", "model", "regions")
@@ -51,17 +52,28 @@ class ReferenceConfig:
 
 
 @dataclass(frozen=True)
+class FoldConfig:
+    """Cross-validation by sequence: homologous genes lie in one fold."""
+
+    number: int = option(5, doc="folds; a model is trained for each, without it", minimum=2, maximum=20)
+    validation: float = option(0.1, doc="share of the sequences outside a fold that validate", minimum=0, maximum=0.5)
+    seed: int = option(1, doc="which sequences go together, beside homology", minimum=0)
+
+
+@dataclass(frozen=True)
 class GenomeConfig:
     """A genome with its annotation."""
 
     fasta: str | SourceConfig | None = option(None, doc="FASTA; plain, gzip or bgzip")
     annotation: str | SourceConfig | None = option(None, doc="GFF3 or GTF; plain or gzip")
     simulate: SimulateConfig | None = option(None, doc="write the genome instead of reading it")
+    same_as: str | None = option(None, doc="the genome whose files these are, where only the splits differ")
     sorter: Literal["builtin", "agat", "auto"] = option(
         "builtin", doc="agat, builtin or auto (not for examples: its result depends on the machine)"
     )
     genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
     splits: Splits = option(default_factory=Splits, doc="which sequences or regions train, validate and test")
+    folds: FoldConfig | None = option(None, doc="instead of splits: each sequence is tested once")
     skip: list[str] = option(default_factory=list, doc="sequences left out everywhere")
     mask_ends: int = option(0, doc="bases at both ends of each sequence that are not scored", minimum=0)
     batches: int = option(4, doc="jobs a stage over this genome", minimum=1, maximum=MAX_BATCHES)
@@ -120,7 +132,7 @@ class WorkflowConfig:
 
     @classmethod
     def load(cls, data: Mapping[str, Any], where: str = "config.yaml") -> WorkflowConfig:
-        """Check Snakemake's merged configuration.
+        """Check Snakemake's merged configuration; genomes and runs in folds become one a fold.
 
         `--config genome=my.fa model=DIR` arrives as top-level keys; they are shorthand for the `annotate` section.
         """
@@ -138,8 +150,8 @@ class WorkflowConfig:
         for name, run in config.runs.items():
             _check_run(config, name, run, where)
         for name, genome in config.genomes.items():
-            _check_genome(name, genome, where)
-        return config
+            _check_genome(config, name, genome, where)
+        return expand_folds(config, where)
 
     def selected(self) -> list[RunConfig]:
         """Return the runs that the targets act on."""
@@ -201,12 +213,29 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
     from_mapping(family.train_config, run.train, where=where, key=f"{key}.train")
 
 
-def _check_genome(name: str, genome: GenomeConfig, where: str) -> None:
+def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:
     key = f"genomes.{name}"
-    if (genome.simulate is None) == (genome.fasta is None or genome.annotation is None):
+    ways = [genome.simulate is not None, not (genome.fasta is None or genome.annotation is None), bool(genome.same_as)]
+    if sum(ways) != 1:
         raise InputError(
-            f"`{key}` needs either `simulate`, or both `fasta` and `annotation`", where=where, remedy="give one of them"
+            f"`{key}` needs either `simulate`, or both `fasta` and `annotation`, or `same_as`",
+            where=where,
+            remedy="give one of them",
         )
+    if genome.same_as and (genome.same_as not in config.genomes or config.genomes[genome.same_as].same_as):
+        raise InputError(
+            f"`{key}.same_as` names {genome.same_as!r}, which is no genome with files of its own",
+            where=where,
+            remedy=f"known: {', '.join(sorted(set(config.genomes) - {name}))}",
+        )
+    if genome.same_as and genome.references:
+        raise InputError(
+            f"`{key}` has `references` and `same_as`",
+            where=where,
+            remedy=f"name them at the genome {genome.same_as}: they are scored on for both",
+        )
+    if genome.folds and genome.splits != Splits():
+        raise InputError(f"`{key}` has both `folds` and `splits`", where=where, remedy="give one of them")
     if "." in name or "/" in name:
         raise InputError(f"`{key}` has a dot or slash in its name", where=where, remedy="use letters, digits, - and _")
     if EVERYTHING in genome.splits.test and (genome.splits.train or genome.splits.validation or genome.skip):

@@ -10,12 +10,14 @@ import os
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
-from genescribe.bake.splits import EVERYTHING
+from genescribe.bake.splits import EVERYTHING, LIST
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
 from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfig, WorkflowConfig
+from genescribe.workflow.folds import fold_name, fold_names, folds_folder
 
 
 def show_library_to_jobs(library: str) -> None:
@@ -49,9 +51,38 @@ class Layout:
 
     def genome_fasta(self, annotation: str) -> str:
         """Return the plain FASTA of a genome."""
-        name = _genome_name(annotation)
+        name = _genome_name(self._files(annotation))
         stage = "input" if self.config.genomes[name].simulate is None else "simulate"
         return f"{self.config.results}/{stage}/{name}/genome.fa"
+
+    def catalogue(self, annotation: str) -> str:
+        """Return the catalogue of a genome, or of one of its references."""
+        return f"{self.config.results}/catalogue/{self._files(annotation)}/catalogue.duckdb"
+
+    def _files(self, annotation: str) -> str:
+        """Return whose files an annotation's are: its own, or those of the genome that it is the same as."""
+        genome, dot, reference = annotation.partition(".")
+        return (self.config.genomes[genome].same_as or genome) + dot + reference
+
+    def _splits(self, name: str) -> dict[str, list[str]]:
+        """Return the regions of each split as the user names them, files of them by where they lie."""
+        splits: dict[str, Any] = to_mapping(self.config.genomes[name].splits)
+        return {split: [_resolved(text) for text in texts] for split, texts in splits.items()}
+
+    def region_lists(self, annotation: str) -> list[str]:
+        """Return the files that a genome's splits name, or the folder of its folds' lists."""
+        name = _genome_name(annotation)
+        texts = [text for texts in self._splits(name).values() for text in texts if text.startswith(LIST)]
+        folders = {folds_folder(self.config.results, other) for other in self.config.genomes}
+        paths = [Path(text.removeprefix(LIST)) for text in texts]
+        return list(dict.fromkeys(str(p.parent) if str(p.parent) in folders else str(p) for p in paths))
+
+    def fold_options(self, name: str) -> str:
+        """Return the options of the script that assigns sequences to folds."""
+        genome = self.config.genomes[name]
+        assert genome.folds is not None
+        words = ["--number", str(genome.folds.number), "--validation", str(genome.folds.validation)]
+        return shlex.join([*words, "--seed", str(genome.folds.seed), "--skip", ",".join(genome.skip)])
 
     def sorter(self, annotation: str) -> str:
         """Return the sorter of a genome's annotation or of one of its references."""
@@ -122,7 +153,7 @@ class Layout:
         options = {
             "genome": genome,
             "bake": to_mapping(self.config.bakes[bake]),
-            "splits": to_mapping(spec.splits),
+            "splits": self._splits(genome),
             "skip": spec.skip,
             "mask_ends": spec.mask_ends,
             "genetic_code": spec.genetic_code,
@@ -166,7 +197,7 @@ class Layout:
     # -- predict and evaluate ------------------------------------------------------------------------------------
     def test_regions(self, annotation: str) -> str:
         """Return the test regions, separated by commas; empty is the whole genome."""
-        return ",".join(region for region in self.genome(annotation).splits.test if region != EVERYTHING)
+        return ",".join(region for region in self._splits(_genome_name(annotation))["test"] if region != EVERYTHING)
 
     def predict_options(self, genome: str, threads: int) -> str:
         """Return the predicting script's command-line options."""
@@ -178,9 +209,23 @@ class Layout:
         return [f"{self.config.results}/predict/{model}/{genome}/batch_{index}" for index in range(count)]
 
     def prediction(self, method: str, annotation: str) -> str:
-        """Return the folder of a method's prediction: a model's or a baseline's."""
+        """Return the folder of a method's prediction: a model's, a baseline's, or that of all folds together."""
+        genome = _genome_name(annotation)
         stage = "predict" if method in self.models else "baseline"
-        return f"{self.config.results}/{stage}/{method}/{_genome_name(annotation)}/whole"
+        if method in self.pooled(genome):
+            stage = "pool"
+        return f"{self.config.results}/{stage}/{method}/{genome}/whole"
+
+    def pooled(self, genome: str) -> dict[str, list[str]]:
+        """Return, for each method that is trained once a fold of a genome, the folders of its predictions."""
+        folds = _folds(genome, self.config.genomes[genome])
+        found: dict[str, list[str]] = {}
+        for model, (run, _) in self.models.items():
+            if self.config.runs[run].genomes == folds[:1]:
+                name, seed = run.removesuffix(fold_name("", 1)), model.removeprefix(run)
+                pairs = zip(fold_names(name, len(folds)), folds, strict=True)
+                found[name + seed] = [self.prediction(part + seed, fold) for part, fold in pairs]
+        return found
 
     def evaluate_options(self, annotation: str) -> str:
         """Return the scoring script's command-line options."""
@@ -193,6 +238,7 @@ class Layout:
         """Return the rows of a genome's table: its models and the baselines that apply."""
         spec, baselines = self.config.genomes[genome], self.config.baselines
         rows = [name for name, (run, _) in self.models.items() if genome in self.config.runs[run].genomes]
+        rows += self.pooled(genome)
         rows += ["orf_rule"] if baselines.orf_rule else []
         rows += ["augustus"] if baselines.augustus and spec.augustus and self._has("augustus") else []
         rows += ["ceiling"] if baselines.ceiling and spec.simulate is not None else []
@@ -200,19 +246,23 @@ class Layout:
 
     def all_metrics(self) -> list[str]:
         """Return every metrics file: methods x annotations of each genome with a test split."""
-        used = dict.fromkeys(genome for run in self.config.selected() for genome in run.genomes)
         paths = []
-        for name in used:
-            genome = self.config.genomes[name]
-            if not genome.splits.test:
-                continue
-            annotations = [name, *(f"{name}.{reference}" for reference in genome.references)]
+        for name in self._tested():
+            references = self.config.genomes[self._files(name)].references
+            annotations = [name, *(f"{name}.{reference}" for reference in references)]
             paths += [
                 f"{self.config.results}/evaluate/{method}/{annotation}/metrics.json"
                 for method in self.methods(name)
                 for annotation in annotations
             ]
         return paths
+
+    def _tested(self) -> list[str]:
+        """Return the genomes of the selected runs that have a test split; folds of one are that one."""
+        whole = {fold: name for name, g in self.config.genomes.items() for fold in _folds(name, g)}
+        used = dict.fromkeys(genome for run in self.config.selected() for genome in run.genomes)
+        names = [whole.get(name, name) for name in used]
+        return [name for name in dict.fromkeys(names) if self.config.genomes[name].splits.test]
 
     def _has(self, tool: str) -> bool:
         return tool in self._tools if self._tools is not None else shutil.which(tool) is not None
@@ -250,6 +300,14 @@ class Layout:
 
 def _law(spec: SimulateConfig) -> list[str]:
     return ["--parameters", spec.parameters, "--durations", spec.durations, "--sharpness", str(spec.sharpness)]
+
+
+def _folds(name: str, genome: GenomeConfig) -> list[str]:
+    return fold_names(name, genome.folds.number) if genome.folds else []
+
+
+def _resolved(region: str) -> str:
+    return f"{LIST}{resolve_path(region.removeprefix(LIST))}" if region.startswith(LIST) else region
 
 
 def _genome_name(annotation: str) -> str:

@@ -1,0 +1,43 @@
+"""Put the predictions of the folds of a genome together: each of other sequences, made by a model of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe import __version__
+from genescribe.cli import parser, run
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.gff import read_genes, write_gff3
+from genescribe.genome.model import Gene
+from genescribe.genome.products import write_products
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("parts", type=Path, nargs="+", help="folders with annotation.gff3")
+    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
+    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
+    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    args = arguments.parse_args()
+
+    genome = Genome.open(args.fasta)
+    genes: list[Gene] = []
+    for part in args.parts:
+        found = read_genes(part / "annotation.gff3")
+        twice = {gene.seqid for gene in genes} & {gene.seqid for gene in found}
+        if twice:
+            raise InputError(
+                f"{min(twice)} is in two folds", where=part, remedy="give predictions of different sequences"
+            )
+        genes += found
+    with atomic_directory(args.output) as folder:
+        header = [f"genescribe {__version__}", f"folds: {len(args.parts)}"]
+        write_gff3(folder / "annotation.gff3", genes, genome.lengths, header=header)
+        write_products(genes, genome, GeneticCode.from_table(args.genetic_code), folder)
+
+
+if __name__ == "__main__":
+    run(main)
