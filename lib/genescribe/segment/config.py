@@ -20,9 +20,10 @@ class SegmentModelConfig:
 
     scheme: str = option("gencode", doc=f"label scheme: {', '.join(sorted(SCHEMES))}")
     gene: GeneRules | None = option(None, doc="signals of the scheme 'gene'; null: those of the data")
-    head: Literal["linear", "semicrf"] = option(
+    head: Literal["linear", "semicrf", "pytorch-crf"] = option(
         "semicrf",
-        doc="linear: durations of one parameter (a linear CRF); semicrf: tables of durations but between genes",
+        doc="linear: durations of one parameter (a linear CRF); semicrf: tables of durations but between genes; "
+        "pytorch-crf: the linear CRF of that package, without grammar and boundary scores, for the scheme gencode",
     )
     max_duration: int = option(300, doc="longest duration in the tables; beyond, one parameter a label", minimum=1)
     duration_knots: int = option(24, doc="parameters of a label's table; 0: one a duration", minimum=0)
@@ -52,3 +53,8 @@ class SegmentModelConfig:
     )
     tile: int = option(18_000, doc="bases that prediction takes from a window", minimum=1)
     halo: int = option(2_250, doc="bases to both sides of them that it also reads", minimum=0)
+
+    @property
+    def scores_boundaries(self) -> bool:
+        """Whether the network scores where segments begin and end: asked for, and the head can use it."""
+        return self.boundary_scores and self.head != "pytorch-crf"

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from genescribe.config import from_mapping, to_mapping
 from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.external import ExternalCRF
+from genescribe.crf.head import SemiCRF
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
 from genescribe.genome.genetic_code import GeneticCode
@@ -78,9 +80,9 @@ class SegmentModel(nn.Module):
                 where="model.halo",
                 remedy=f"give at least {self.expansion.reach}",
             )
-        signals = self.expansion.signals if config.boundary_scores else 0
+        signals = self.expansion.signals if config.scores_boundaries else 0
         self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
-        self.crf = crf_config(config, self.scheme).build()
+        self.crf = build_head(config, self.scheme)
 
     def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
         """Return the encoder's output, (B, T, D)."""
@@ -104,7 +106,7 @@ class SegmentModel(nn.Module):
         # One tensor a part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
         content = logits.log_softmax(dim=-1) if self.config.content == "log_softmax" else logits
-        signals = self._clamped(outputs[..., self.expansion.channels :]) if self.config.boundary_scores else None
+        signals = self._clamped(outputs[..., self.expansion.channels :]) if self.config.scores_boundaries else None
         content, begin, end = self.expansion(self.config.content_scale * content, signals, codes, lengths, offset)
         return Scores(content, begin, end, logits)
 
@@ -179,6 +181,25 @@ def scheme_of(config: SegmentModelConfig) -> LabelScheme:
         known = ", ".join(sorted(SCHEMES))
         raise InputError(f"no label scheme {config.scheme!r}", where="model.scheme", remedy=f"known: {known}")
     return SCHEMES[config.scheme].configured(config.gene or GeneRules())
+
+
+def build_head(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRF | ExternalCRF:
+    """Return the head with fresh weights.
+
+    Raises
+    ------
+    InputError
+        A head of another package with a scheme whose grammar it cannot keep.
+    """
+    if config.head != "pytorch-crf":
+        return crf_config(config, scheme).build()
+    if scheme.grammar.phases is not None:
+        raise InputError(
+            f"pytorch-crf cannot keep the grammar of the scheme {scheme.name!r}",
+            where="model.head",
+            remedy="choose linear or semicrf, or the scheme gencode",
+        )
+    return ExternalCRF(len(scheme.names), config.backend)
 
 
 def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:

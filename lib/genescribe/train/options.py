@@ -20,8 +20,10 @@ from genescribe.nn.config import CONTEXTS
 from genescribe.train.config import TrainConfig
 from genescribe.train.task import Task
 
+HEADS = ("linear", "semicrf", "pytorch-crf")
+
 _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
-    "--model": ("model.head", {"choices": ("linear", "semicrf"), "help": "head: linear CRF (K=1) or semi-Markov CRF"}),
+    "--model": ("model.head", {"choices": HEADS, "help": "head: linear CRF (K=1), semi-Markov CRF, or that package"}),
     "--encoder": ("model.encoder.kind", {"choices": tuple(sorted(CONTEXTS)), "help": "what carries context"}),
     "--max-duration": ("model.max_duration", {"type": int, "help": "longest explicit duration, K"}),
     "--hidden-dim": ("model.encoder.hidden_dim", {"type": int, "help": "width of the context"}),
