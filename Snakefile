@@ -1,5 +1,5 @@
 # genescribe: learn to annotate genomes, and annotate them. Targets: all (default), bake, train, annotate, evaluate,
-# benchmark. Configuration: config.yaml, overlaid with --configfile; docs/architecture.md has the map.
+# baselines, benchmark. Configuration: config.yaml, overlaid with --configfile; docs/architecture.md has the map.
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -28,6 +28,7 @@ localrules:
     bake,
     train,
     evaluate,
+    baselines,
     benchmark,
     annotate,
 
@@ -51,6 +52,11 @@ rule train:
 rule evaluate:
     input:
         all_metrics(),
+
+
+rule baselines:
+    input:
+        LAYOUT.baseline_metrics(),
 
 
 rule benchmark:

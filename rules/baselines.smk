@@ -1,4 +1,5 @@
-# Rows that stand beside every learned result: the ORF rule, AUGUSTUS, and on simulated genomes the ceiling.
+# Rows that stand beside every learned result: the ORF rule, AUGUSTUS with stock and with retrained parameters, and on
+# simulated genomes the ceiling.
 
 
 rule orf_rule:
@@ -48,11 +49,69 @@ rule augustus:
         script=script("baseline.py"),
         code=code("baseline.py"),
         species=lambda wildcards: LAYOUT.genome(wildcards.genome).augustus,
+        options=LAYOUT.augustus_options(),
         regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
         "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.regions:q}"
-        " --genetic-code {params.genetic_code} --species {params.species:q} --workers {threads}"
+        " --genetic-code {params.genetic_code} --species {params.species:q} --workers {threads} {params.options}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule train_augustus:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        catalogue=lambda wildcards: LAYOUT.catalogue(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
+    output:
+        directory(f"{RESULTS}/baseline/augustus_training/{{genome}}"),
+    log:
+        f"{LOGS}/train_augustus/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_augustus/{{genome}}.tsv"
+    conda:
+        "../envs/augustus.yaml"
+    threads: 2 if CONFIG.baselines.augustus_rounds else 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=720,
+    params:
+        script=script("train_augustus.py"),
+        code=code("train_augustus.py"),
+        rounds=CONFIG.baselines.augustus_rounds,
+        options=lambda wildcards: LAYOUT.split_options(wildcards.genome),
+    shell:
+        "python {params.script:q} --fasta {input.fasta:q} --catalogue {input.catalogue:q}"
+        " --options {params.options:q} --rounds {params.rounds} --workers {threads}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule augustus_retrained:
+    input:
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
+        trained=f"{RESULTS}/baseline/augustus_training/{{genome}}",
+    output:
+        directory(f"{RESULTS}/baseline/augustus_retrained/{{genome}}/whole"),
+    log:
+        f"{LOGS}/augustus_retrained/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/augustus_retrained/{{genome}}.tsv"
+    conda:
+        "../envs/augustus.yaml"
+    threads: 2
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=720,
+    params:
+        script=script("baseline.py"),
+        code=code("baseline.py"),
+        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
+        options=LAYOUT.augustus_options(),
+    shell:
+        "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.regions:q}"
+        " --genetic-code {params.genetic_code} --trained {input.trained:q} --workers {threads} {params.options}"
         " --output {output:q} > {log:q} 2>&1"
 
 

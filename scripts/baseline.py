@@ -10,7 +10,8 @@ from pathlib import Path
 from genescribe import __version__
 from genescribe.bake.splits import read_regions
 from genescribe.cli import comma_list, parser, run
-from genescribe.evaluate.baselines import augustus, orf_rule
+from genescribe.evaluate.augustus import RETRAINED, augustus
+from genescribe.evaluate.baselines import orf_rule
 from genescribe.files import atomic_directory
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
@@ -26,12 +27,13 @@ def main() -> None:
     arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
     arguments.add_argument("--minimum", type=int, default=300, help="orf: bases of the shortest frame, stop included")
     arguments.add_argument("--species", help="augustus: name of its parameters")
+    arguments.add_argument("--trained", type=Path, help="augustus: folder that train_augustus.py wrote, for --species")
     arguments.add_argument("--workers", type=int, default=1, help="augustus: processes")
     arguments.add_argument("--option", action="append", default=[], help="augustus: one more option, as --option=--x=y")
     arguments.add_argument("--output", type=Path, required=True, help="folder to write")
     args = arguments.parse_args()
-    if args.method == "augustus" and not args.species:
-        arguments.error("augustus needs --species")
+    if args.method == "augustus" and bool(args.species) == bool(args.trained):
+        arguments.error("augustus needs either --species or --trained")
 
     genome = Genome.open(args.fasta)
     code = GeneticCode.from_table(args.genetic_code)
@@ -40,8 +42,9 @@ def main() -> None:
         genes = orf_rule(genome, code, args.minimum, regions)
         made_by = f"open reading frames of at least {args.minimum} bases"
     else:
-        genes = augustus(genome, args.species, regions, options=args.option, jobs=args.workers)
-        made_by = " ".join(["AUGUSTUS", args.species, *args.option])
+        species = args.species or RETRAINED
+        genes = augustus(genome, species, regions, options=args.option, jobs=args.workers, trained=args.trained)
+        made_by = " ".join(["AUGUSTUS", species, *args.option])
     with atomic_directory(args.output) as folder:
         header = [f"genescribe {__version__}", f"baseline: {made_by}"]
         write_gff3(folder / "annotation.gff3", genes, genome.lengths, header=header, source=args.method)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from genescribe.errors import InputError
 from genescribe.evaluate.accuracy import compare
-from genescribe.evaluate.baselines import augustus, longest_first, open_frames, orf_rule
+from genescribe.evaluate.augustus import augustus
+from genescribe.evaluate.baselines import longest_first, open_frames, orf_rule
 from genescribe.genome.alphabet import decode, encode, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode

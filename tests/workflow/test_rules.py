@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", re.MULTILINE)
-TARGETS = {"all", "bake", "train", "evaluate", "benchmark", "annotate"}
+TARGETS = {"all", "bake", "train", "evaluate", "baselines", "benchmark", "annotate"}
 
 
 def rules(repository: Path) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_the_default_profile_leaves_the_choice_of_machine_open(repository: Path)
 
 
 @pytest.mark.workflow
-@pytest.mark.parametrize("target", ["all", "bake", "train", "evaluate", "benchmark"])
+@pytest.mark.parametrize("target", ["all", "bake", "train", "evaluate", "baselines", "benchmark"])
 def test_targets_resolve_from_any_folder(repository: Path, tmp_path: Path, target: str) -> None:
     done = snakemake(repository, tmp_path, target, "--dry-run", "--configfile", str(repository / "tests" / "tiny.yaml"))
     assert done.returncode == 0, done.stdout + done.stderr

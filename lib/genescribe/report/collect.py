@@ -23,6 +23,7 @@ from genescribe.report.loci import choose_loci, draw_locus
 TITLES = {
     "orf_rule": "ORF rule",
     "augustus": "AUGUSTUS",
+    "augustus_retrained": "AUGUSTUS, retrained",
     "ceiling": "ceiling",
 }
 SHOWN_METRICS = {"cds_segment_f1": "F1 of exact coding segments", "macro_f1": "macro F1 of labels"}
@@ -36,8 +37,8 @@ HOW = (
     "ceiling aside.",
     "Beside the models stand baselines. The ORF rule takes the longest open reading frames and drops those that "
     "overlap a longer one. AUGUSTUS is an established gene finder with its stock parameters, which may have been "
-    "fitted to genes of the test. On simulated genomes the ceiling is a decoder that knows the simulator's true "
-    "parameters.",
+    "fitted to genes of the test; retrained, it has learned from the training genes of the models. On simulated "
+    "genomes the ceiling is a decoder that knows the simulator's true parameters.",
 )
 
 

@@ -113,6 +113,14 @@ class BaselineConfig:
     orf_minimum: int = option(300, doc="shortest ORF in bases, stop included", minimum=6)
     ceiling: bool = option(True, doc="on simulated genomes: a decoder given the true parameters")
     augustus: bool = option(True, doc="where it is installed and the genome names a species")
+    augustus_retrained: bool = option(
+        False, doc="AUGUSTUS trained on each genome's training split; it must be installed"
+    )
+    augustus_rounds: int = option(0, doc="of optimising its meta-parameters when it is trained; hours", minimum=0)
+    augustus_options: list[str] = option(
+        default_factory=lambda: ["--sample=0"],
+        doc="for every prediction of AUGUSTUS; --sample=0 gives the same genes in a third of the time",
+    )
 
 
 @dataclass(frozen=True)

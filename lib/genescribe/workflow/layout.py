@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
 from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfig, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names, folds_folder
+
+RETRAINED = "augustus_retrained"
 
 
 def show_library_to_jobs(library: str) -> None:
@@ -149,16 +152,22 @@ class Layout:
 
     def bake_options(self, bake: str, genome: str) -> str:
         """Return what the baking script needs to know, as JSON."""
+        options = {**self._split_options(genome), "bake": to_mapping(self.config.bakes[bake])}
+        return json.dumps(options, sort_keys=True)
+
+    def split_options(self, genome: str) -> str:
+        """Return what a script that reads the training split needs to know, as JSON."""
+        return json.dumps(self._split_options(genome), sort_keys=True)
+
+    def _split_options(self, genome: str) -> dict[str, Any]:
         spec = self.config.genomes[genome]
-        options = {
+        return {
             "genome": genome,
-            "bake": to_mapping(self.config.bakes[bake]),
             "splits": self._splits(genome),
             "skip": spec.skip,
             "mask_ends": spec.mask_ends,
             "genetic_code": spec.genetic_code,
         }
-        return json.dumps(options, sort_keys=True)
 
     def shards_of_model(self, model: str) -> list[str]:
         """Return the shard folders that a model is trained on."""
@@ -220,6 +229,8 @@ class Layout:
         """Return, for each method that is trained once a fold of a genome, the folders of its predictions."""
         folds = _folds(genome, self.config.genomes[genome])
         found: dict[str, list[str]] = {}
+        if folds and self.config.baselines.augustus_retrained:
+            found[RETRAINED] = [self.prediction(RETRAINED, fold) for fold in folds]
         for model, (run, _) in self.models.items():
             if self.config.runs[run].genomes == folds[:1]:
                 name, seed = run.removesuffix(fold_name("", 1)), model.removeprefix(run)
@@ -236,23 +247,39 @@ class Layout:
 
     def methods(self, genome: str) -> list[str]:
         """Return the rows of a genome's table: its models and the baselines that apply."""
-        spec, baselines = self.config.genomes[genome], self.config.baselines
         rows = [name for name, (run, _) in self.models.items() if genome in self.config.runs[run].genomes]
-        rows += self.pooled(genome)
-        rows += ["orf_rule"] if baselines.orf_rule else []
+        rows += [name for name in self.pooled(genome) if name != RETRAINED]
+        return [*rows, *self.baselines(genome)]
+
+    def baselines(self, genome: str) -> list[str]:
+        """Return the rows of a genome's table that are not learned here."""
+        spec, baselines = self.config.genomes[genome], self.config.baselines
+        rows = ["orf_rule"] if baselines.orf_rule else []
         rows += ["augustus"] if baselines.augustus and spec.augustus and self._has("augustus") else []
+        rows += [RETRAINED] if baselines.augustus_retrained and (spec.splits.train or spec.folds) else []
         rows += ["ceiling"] if baselines.ceiling and spec.simulate is not None else []
         return rows
 
     def all_metrics(self) -> list[str]:
         """Return every metrics file: methods x annotations of each genome with a test split."""
+        return self._metrics(self.methods)
+
+    def baseline_metrics(self) -> list[str]:
+        """Return the metrics files of the methods that are not learned here."""
+        return self._metrics(self.baselines)
+
+    def augustus_options(self) -> str:
+        """Return AUGUSTUS's own options, as the baseline script takes them."""
+        return shlex.join(f"--option={option}" for option in self.config.baselines.augustus_options)
+
+    def _metrics(self, methods: Callable[[str], list[str]]) -> list[str]:
         paths = []
         for name in self._tested():
             references = self.config.genomes[self._files(name)].references
             annotations = [name, *(f"{name}.{reference}" for reference in references)]
             paths += [
                 f"{self.config.results}/evaluate/{method}/{annotation}/metrics.json"
-                for method in self.methods(name)
+                for method in methods(name)
                 for annotation in annotations
             ]
         return paths
