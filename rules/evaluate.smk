@@ -1,4 +1,4 @@
-# Score a prediction against an annotation on the genome's test regions.
+# Score a prediction against an annotation on the genome's test regions; a model beside the baselines, in pairs.
 
 
 rule score:
@@ -7,6 +7,9 @@ rule score:
         regions=lambda wildcards: LAYOUT.region_lists(wildcards.annotation),
         prediction=lambda wildcards: LAYOUT.prediction(
             wildcards.method, wildcards.annotation
+        ),
+        rivals=lambda wildcards: list(
+            LAYOUT.rivals(wildcards.method, wildcards.annotation).values()
         ),
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.annotation),
     output:
@@ -29,7 +32,9 @@ rule score:
     params:
         script=script("evaluate.py"),
         code=code("evaluate.py"),
-        options=lambda wildcards: LAYOUT.evaluate_options(wildcards.annotation),
+        options=lambda wildcards: LAYOUT.evaluate_options(
+            wildcards.method, wildcards.annotation
+        ),
     shell:
         "python {params.script:q} --reference {input.catalogue:q} --predicted {input.prediction:q}/annotation.gff3"
         " --fasta {input.fasta:q} {params.options} --output {output:q} > {log:q} 2>&1"

@@ -6,6 +6,7 @@ intervals; genes with and without introns apart; identical proteins; lengths of 
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from genescribe import __version__
@@ -39,6 +40,14 @@ def main() -> None:
         metavar="NAME=FILE",
         help="another prediction to pair with; repeatable",
     )
+    arguments.add_argument(
+        "--labelled-only", action="store_true", help="score no prediction that overlaps no reference gene"
+    )
+    arguments.add_argument(
+        "--groups",
+        metavar="FILE:COLUMN",
+        help="score groups of sequences apart: a table with tabs whose first column names the sequence",
+    )
     arguments.add_argument("--output", type=Path, required=True, help="JSON file to write")
     args = arguments.parse_args()
 
@@ -50,6 +59,8 @@ def main() -> None:
         regions=without_ends(regions, genome.lengths, args.mask_ends),
         sequences=(genome, GeneticCode.from_table(args.genetic_code)),
         others={name: read_annotation(path) for name, path in map(named_file, args.against)},
+        groups=read_groups(args.groups) if args.groups else None,
+        labelled_only=args.labelled_only,
         replicates=args.bootstrap,
         seed=args.seed,
     )
@@ -58,6 +69,7 @@ def main() -> None:
         "predicted_sha256": sha256(args.predicted),
         "regions": [show_region(region, genome.lengths) for region in regions] if args.regions else [],
         "mask_ends": args.mask_ends,
+        "labelled_only": args.labelled_only,
         "genetic_code": args.genetic_code,
         "bootstrap": args.bootstrap,
         "seed": args.seed,
@@ -78,6 +90,21 @@ def named_file(text: str) -> tuple[str, Path]:
     if not (name and equals and path):
         raise InputError(f"{text!r} is not NAME=FILE", where="--against", remedy="write for example orf=orf.gff3")
     return name, Path(path)
+
+
+def read_groups(text: str) -> dict[str, str]:
+    """Return sequence -> group from FILE:COLUMN."""
+    name, colon, column = text.rpartition(":")
+    if not (name and colon and column):
+        raise InputError(
+            f"{text!r} is not FILE:COLUMN", where="--groups", remedy="write for example species.tsv:phylum"
+        )
+    with Path(name).open(encoding="utf-8", newline="") as handle:
+        rows = csv.DictReader(handle, delimiter="\t")
+        fields = rows.fieldnames or [""]
+        if column not in fields:
+            raise InputError(f"no column {column!r}", where=name, remedy=f"it has {', '.join(fields)}")
+        return {row[fields[0]]: row[column] for row in rows}
 
 
 if __name__ == "__main__":

@@ -54,7 +54,9 @@ class TestMeasure:
         assert set(found["cds"]) == set(found["exon"]) == LEVELS
         assert found["cds"]["gene"]["interval"]["f1"][0] <= found["cds"]["gene"]["f1"]
         assert found["paired"]["worse"]["gene"]["f1"]["difference"] > 0
-        assert found["spliced"]["reference"] + found["unspliced"]["reference"] == found["cds"]["gene"]["reference"]
+        parts = [found[name]["gene"]["reference"] for name in ("spliced", "unspliced")]
+        assert sum(parts) == found["cds"]["gene"]["reference"]
+        assert set(found["paired_spliced"]["worse"]) == LEVELS
         assert found["proteins"]["reference"] == found["cds"]["gene"]["reference"]
         assert found["proteins"]["identical"] >= found["cds"]["gene"]["tp"]
 
@@ -66,8 +68,20 @@ class TestMeasure:
     def test_spliced_genes_are_scored_apart(self) -> None:
         genes = random_genes(4, 40)
         found = measure(genes, [gene for gene in genes if is_spliced(gene)], replicates=0)
-        assert found["spliced"]["f1"] == 1.0
-        assert found["unspliced"]["sensitivity"] == 0.0
+        assert found["spliced"]["gene"]["f1"] == 1.0
+        assert found["unspliced"]["gene"]["sensitivity"] == 0.0
+
+    def test_only_labelled_places_count_where_few_genes_are_annotated(self) -> None:
+        genes = random_genes(4, 40)
+        spans = [genes[0], genes[-1]]
+        everything, labelled = (
+            measure(spans, genes, labelled_only=choice, replicates=0)["cds"]["gene"] for choice in (False, True)
+        )
+        assert everything["predicted"] == len(genes)
+        assert labelled["predicted"] < len(genes)
+        assert labelled["sensitivity"] == 1.0
+        left_out = measure(spans, genes, labelled_only=True, replicates=0)["left_out"]["predicted"]
+        assert left_out + labelled["predicted"] == len(genes)
 
 
 class TestLengths:

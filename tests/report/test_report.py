@@ -24,7 +24,7 @@ from genescribe.report.collect import collect
 from genescribe.report.loci import choose_loci, draw_locus
 from genescribe.report.page import render
 from genescribe.report.style import PALETTE, canvas, styled, to_svg
-from genescribe.report.tables import accuracy_summary, run_times
+from genescribe.report.tables import accuracy_groups, accuracy_summary, differences, run_times
 
 MODEL, SECOND = Method("semicrf", "semicrf", "model", 0), Method("linear", "linear", "model", 1)
 BASELINE, CEILING = Method("orf_rule", "ORF rule", "baseline", 0), Method("ceiling", "ceiling", "ceiling", 0)
@@ -187,7 +187,29 @@ class TestTables:
         assert [row.name for row in table.rows] == ["m-seed0", "m-seed1", "m, mean of 2 seeds", "ORF rule"]
         values = [found[i]["cds"]["gene"]["f1"] for i in (0, 1)]
         assert table.rows[2].cells[0].text == f"{50 * sum(values):.1f}"
-        assert table.rows[2].cells[0].detail == f"sd {100 * abs(values[0] - values[1]) / 2**0.5:.1f}"
+        assert table.rows[2].cells[0].detail == f"{100 * min(values):.1f} to {100 * max(values):.1f}"
+
+    def test_differences_are_paired_and_bold_above_zero(self) -> None:
+        reference = random_genes(1, 60)
+        better = measure(reference, reference, others={"orf_rule": perturb(reference, 1, 0.8)}, replicates=20)
+        table = differences({MODEL: better, BASELINE: score(1, 0.8)}, {"orf_rule": "ORF rule"}, "c")
+        assert table is not None
+        assert [row.name for row in table.rows] == ["semicrf above ORF rule"]
+        assert table.rows[0].cells[0].best
+        assert table.rows[0].cells[0].text.startswith("+")
+        assert differences({BASELINE: score(1, 0.8)}, {}, "c") is None
+
+    def test_groups_have_a_row_each(self) -> None:
+        reference = random_genes(1, 60)
+        seqids = sorted({gene.seqid for gene in reference})
+        groups = {seqid: f"group {seqid}" for seqid in seqids[1:]}
+        found = measure(reference, perturb(reference, 1, 0.2), groups=groups, replicates=20)
+        table = accuracy_groups({MODEL: found}, "c")
+        assert table is not None
+        assert [row.name for row in table.rows] == [f"semicrf: group {seqid}" for seqid in seqids[1:]]
+        counts = [sum(gene.seqid == seqid for gene in reference) for seqid in seqids[1:]]
+        assert [int(row.cells[0].text) for row in table.rows] == counts
+        assert accuracy_groups({MODEL: score(1, 0.2)}, "c") is None
 
     def test_run_times_add_up(self) -> None:
         jobs = {"a": [{"s": "50", "max_rss": "100"}, {"s": "30", "max_rss": "-"}], "b": [{"s": "1", "max_rss": "NA"}]}

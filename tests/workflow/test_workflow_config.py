@@ -157,6 +157,21 @@ def test_folds_make_a_genome_and_models_each_and_are_scored_together() -> None:
     assert layout.all_metrics() == [f"results/evaluate/{method}/g/metrics.json" for method in methods]
 
 
+def test_a_model_is_paired_with_baselines_and_with_runs_before_it() -> None:
+    data = changed("runs.s", {"genomes": ["g"], "seeds": [1, 2]})
+    data["runs"]["t"] = {"genomes": ["g"], "seeds": [1, 2]}
+    layout = Layout(WorkflowConfig.load(data), tools=frozenset())
+    assert list(layout.rivals("r", "g")) == ["orf_rule"]
+    assert list(layout.rivals("s-seed2", "g")) == ["orf_rule", "r"]
+    assert layout.rivals("t-seed1", "g") == {
+        "orf_rule": "results/baseline/orf_rule/g/whole",
+        "r": "results/predict/r/g/whole",
+        "s-seed1": "results/predict/s-seed1/g/whole",
+    }
+    assert layout.rivals("orf_rule", "g") == {}
+    assert "--against orf_rule=results/baseline/orf_rule/g/whole/annotation.gff3" in layout.evaluate_options("r", "g")
+
+
 def test_a_run_on_folds_has_no_other_genome() -> None:
     data = in_folds()
     data["genomes"]["h"] = {"same_as": "g", "splits": {"train": ["a"], "test": ["b"]}}

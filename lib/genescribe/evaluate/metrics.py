@@ -9,7 +9,7 @@ from genescribe.evaluate.accuracy import summarize, tally
 from genescribe.evaluate.bootstrap import intervals, paired_intervals
 from genescribe.evaluate.lengths import compare_lengths
 from genescribe.evaluate.proteins import compare_proteins
-from genescribe.evaluate.regions import Stretch, restrict
+from genescribe.evaluate.regions import Stretch, overlapping, restrict
 from genescribe.evaluate.structures import Level
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
@@ -23,6 +23,8 @@ def measure(
     regions: Sequence[Stretch] | None = None,
     sequences: tuple[Genome, GeneticCode] | None = None,
     others: Mapping[str, Sequence[Gene]] | None = None,
+    groups: Mapping[str, str] | None = None,
+    labelled_only: bool = False,
     replicates: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -38,30 +40,45 @@ def measure(
         Genome and code to translate with; without them "proteins" is missing.
     others
         More predictions, by name: "paired" says by how much `predicted` is better than each.
+    groups
+        Sequence -> group: "groups" scores each group by itself; a sequence without a group stands in none.
+    labelled_only
+        Only some genes are annotated: predicted genes that share no base with one of them, on its strand, are not
+        scored.
     replicates, seed
         Of the bootstrap; no intervals where `replicates` is 0.
 
     Returns
     -------
     dict
-        "cds" and "exon": level -> `accuracy.score` and "interval"; "spliced" and "unspliced": the level gene on genes
-        with and without an intron in a coding sequence; "proteins", "lengths", "paired", "left_out".
+        "cds" and "exon": level -> `accuracy.score` and "interval"; "spliced" and "unspliced": as "cds", on genes with
+        and without an intron in a coding sequence; "proteins", "lengths", "left_out"; "paired" and "paired_spliced":
+        name -> `bootstrap.paired_intervals`, on all genes and on spliced ones; "groups".
     """
-    kept, left_out = _restricted(reference, predicted, regions)
+
+    def scorable(genes: Sequence[Gene]) -> tuple[tuple[list[Gene], list[Gene]], dict[str, int]]:
+        return _restricted(reference, genes, regions, labelled_only)
+
+    kept, left_out = scorable(predicted)
     scored, answers = kept
     result: dict[str, Any] = {"left_out": left_out, "lengths": compare_lengths(scored, answers)}
     for level in get_args(Level):
         result[level] = _levels(scored, answers, level, replicates, seed)
     for name, spliced in (("spliced", True), ("unspliced", False)):
-        part, answered = ([gene for gene in some if is_spliced(gene) == spliced] for some in (scored, answers))
-        result[name] = _levels(part, answered, "cds", replicates, seed)["gene"]
+        part, answered = (_of_kind(some, spliced) for some in (scored, answers))
+        result[name] = _levels(part, answered, "cds", replicates, seed)
     if sequences is not None:
         result["proteins"] = compare_proteins(scored, answers, *sequences)
-    result["paired"] = {}
-    for name, other in (others or {}).items():
-        (_, rival), _ = _restricted(reference, other, regions)
-        counts = tally(scored, rival, answers)
-        result["paired"][name] = paired_intervals(counts[0], counts[1], replicates, seed)
+    rivals = {name: scorable(other)[0][1] for name, other in (others or {}).items()}
+    result["paired"] = {name: _paired(scored, answers, genes, replicates, seed) for name, genes in rivals.items()}
+    spliced_sides = _of_kind(scored, True), _of_kind(answers, True)
+    result["paired_spliced"] = {
+        name: _paired(*spliced_sides, _of_kind(genes, True), replicates, seed) for name, genes in rivals.items()
+    }
+    result["groups"] = {}
+    for group in sorted(set((groups or {}).values())):
+        part, answered = ([g for g in some if (groups or {}).get(g.seqid) == group] for some in (scored, answers))
+        result["groups"][group] = _levels(part, answered, "cds", replicates, seed)
     return result
 
 
@@ -71,12 +88,29 @@ def is_spliced(gene: Gene) -> bool:
 
 
 def _restricted(
-    reference: Sequence[Gene], predicted: Sequence[Gene], regions: Sequence[Stretch] | None
+    reference: Sequence[Gene], predicted: Sequence[Gene], regions: Sequence[Stretch] | None, labelled_only: bool
 ) -> tuple[tuple[list[Gene], list[Gene]], dict[str, int]]:
-    if regions is None:
-        return (list(reference), list(predicted)), {"reference": 0, "predicted": 0}
-    inside = restrict(reference, predicted, regions)
-    return (inside.reference, inside.predicted), inside.left_out
+    left_out = {"reference": 0, "predicted": 0}
+    scored, answers = list(reference), list(predicted)
+    if regions is not None:
+        inside = restrict(reference, predicted, regions)
+        scored, answers, left_out = inside.reference, inside.predicted, inside.left_out
+    if labelled_only:
+        near = overlapping(answers, scored)
+        left_out = {**left_out, "predicted": left_out["predicted"] + len(answers) - len(near)}
+        answers = near
+    return (scored, answers), left_out
+
+
+def _of_kind(genes: Sequence[Gene], spliced: bool) -> list[Gene]:
+    return [gene for gene in genes if is_spliced(gene) == spliced]
+
+
+def _paired(
+    reference: Sequence[Gene], predicted: Sequence[Gene], rival: Sequence[Gene], replicates: int, seed: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    counts = tally(reference, rival, predicted)
+    return paired_intervals(counts[0], counts[1], replicates, seed)
 
 
 def _levels(

@@ -49,6 +49,12 @@ def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iter
     return Restricted(scored_reference, scored_predicted, left_out)
 
 
+def overlapping(genes: Iterable[Gene], others: Iterable[Gene]) -> list[Gene]:
+    """Return the genes whose span shares a base with the span of one of the others, on its strand."""
+    spans = _Spans(others)
+    return [gene for gene in genes if spans.overlap(gene)]
+
+
 def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: int) -> list[Stretch]:
     """Return the regions less the first and last `bases` of each sequence; a region inside them is gone.
 

@@ -97,6 +97,7 @@ def _accuracy(annotation: str, metrics: Mapping[Method, Any]) -> Section:
     blocks: list[Block] = [
         tables.accuracy_summary(metrics, summary),
         charts.f1_bars(f"f1-{_anchor(annotation)}", metrics, f"F1 of coding sequences on {place}, by level."),
+        *_pairs_and_groups(metrics, place),
         tables.accuracy_details(metrics, "cds", "All levels on coding sequences: counts, sensitivity, precision"),
         tables.accuracy_details(metrics, "exon", "All levels on whole exons of coding transcripts"),
     ]
@@ -107,6 +108,17 @@ def _accuracy(annotation: str, metrics: Mapping[Method, Any]) -> Section:
         note = f"Reference genes that cross an edge of the test regions, and are not scored: {crossing:,}."
         blocks.append(Text(note, "note"))
     return Section(f"Accuracy: {_title(annotation)}", blocks)
+
+
+def _pairs_and_groups(metrics: Mapping[Method, Any], place: str) -> list[Block]:
+    titles = {method.name: method.title for method in metrics}
+    pairs = (
+        f"Points of F1 that one method is above another on {place}; below, the paired 95% interval, both methods on "
+        "the same draws of the same genes. Bold: above zero throughout."
+    )
+    groups = f"F1 on {place} by group of sequences, in percent; below, the 95% bootstrap interval."
+    found = tables.differences(metrics, titles, pairs), tables.accuracy_groups(metrics, groups)
+    return [table for table in found if table is not None]
 
 
 def _pictures(results: Path, annotation: str, metrics: Mapping[Method, Any]) -> Section:

@@ -15,7 +15,7 @@ Metrics = Mapping[Method, Mapping[str, Any]]
 
 _SUMMARY: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "gene": lambda found: found["cds"]["gene"],
-    "gene, with introns": lambda found: found["spliced"],
+    "gene, with introns": lambda found: found["spliced"]["gene"],
     "intron chain": lambda found: found["cds"]["intron_chain"],
     "exon": lambda found: found["cds"]["exon"],
     "base": lambda found: found["cds"]["base"],
@@ -24,7 +24,7 @@ _NONE = "–"
 
 
 def accuracy_summary(metrics: Metrics, caption: str) -> Table:
-    """Return F1 of the main levels, a row a method; seeds of one run are followed by their mean."""
+    """Return F1 of the main levels, a row a method; seeds of one run are followed by their mean and range."""
     columns = [f"{name}\nF1, %" for name in _SUMMARY] + ["identical\nproteins, %"]
     values = {
         method: [*(pick(found)["f1"] for pick in _SUMMARY.values()), _proteins(found)]
@@ -44,6 +44,40 @@ def accuracy_summary(metrics: Metrics, caption: str) -> Table:
     for place, row in sorted(_means(values).items(), reverse=True):
         rows.insert(place, row)
     return Table(caption, "method", columns, rows)
+
+
+def differences(metrics: Metrics, titles: Mapping[str, str], caption: str) -> Table | None:
+    """Return by how much each method's F1 is above another's, with the paired interval; None where none was paired.
+
+    Parameters
+    ----------
+    metrics
+        Of each method.
+    titles
+        What each method is called.
+    caption
+        Of the table.
+    """
+    rows: list[Row] = []
+    for method, found in metrics.items():
+        for number, (rival, levels) in enumerate(found.get("paired", {}).items()):
+            parts = [levels["gene"], found["paired_spliced"][rival]["gene"], levels["exon"], levels["base"]]
+            cells = [_difference(part["f1"]) for part in parts]
+            rows.append(Row(f"{method.title} above {titles.get(rival, rival)}", cells, number == 0 and bool(rows)))
+    columns = [f"{name}\nF1, points" for name in ("gene", "gene, with introns", "exon", "base")]
+    return Table(caption, "pair", columns, rows) if rows else None
+
+
+def accuracy_groups(metrics: Metrics, caption: str) -> Table | None:
+    """Return F1 of each group of sequences, a row a method and group; None where there are no groups."""
+    rows: list[Row] = []
+    for method, found in metrics.items():
+        for number, (group, levels) in enumerate(found.get("groups", {}).items()):
+            parts = [levels[name] for name in ("gene", "exon", "base")]
+            cells = [Cell(f"{levels['gene']['reference']:,}"), *(Cell(percent(p["f1"]), _interval(p)) for p in parts)]
+            rows.append(Row(f"{method.title}: {group}", cells, number == 0 and bool(rows)))
+    columns = ["genes", *(f"{name}\nF1, %" for name in ("gene", "exon", "base"))]
+    return Table(caption, "method and group", columns, rows) if rows else None
 
 
 def accuracy_details(metrics: Metrics, level: str, caption: str) -> Table:
@@ -125,7 +159,7 @@ def percent(share: float | None) -> str:
 
 
 def _means(values: Mapping[Method, Sequence[float | None]]) -> dict[int, Row]:
-    """Return, by the place to insert it at, a row of means and standard deviations for runs with several seeds."""
+    """Return, by the place to insert it at, a row of means and ranges for runs with several seeds."""
     seeds: dict[str, list[int]] = defaultdict(list)
     for place, method in enumerate(values):
         if found := re.fullmatch(r"(.+)-seed\d+", method.name):
@@ -135,7 +169,7 @@ def _means(values: Mapping[Method, Sequence[float | None]]) -> dict[int, Row]:
         cells = []
         for numbers in zip(*(table[place] for place in places), strict=True):
             known = [number for number in numbers if number is not None]
-            spread = f"sd {100 * statistics.stdev(known):.1f}" if len(known) > 1 else ""
+            spread = f"{100 * min(known):.1f} to {100 * max(known):.1f}" if len(known) > 1 else ""
             cells.append(Cell(percent(statistics.fmean(known)) if known else _NONE, spread))
         if len(places) > 1:
             rows[places[-1] + 1] = Row(f"{run}, mean of {len(places)} seeds", cells)
@@ -150,6 +184,14 @@ def _proteins(found: Mapping[str, Any]) -> float | None:
 def _interval(one: Mapping[str, Any], metric: str = "f1") -> str:
     ends = one.get("interval", {}).get(metric)
     return "" if ends is None else f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f}"
+
+
+def _difference(one: Mapping[str, Any]) -> Cell:
+    """Return a difference in points; in bold where its interval lies above zero."""
+    value, ends = one["difference"], one["interval"]
+    if value is None or ends is None:
+        return Cell(_NONE)
+    return Cell(f"{100 * value:+.1f}", f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}", ends[0] > 0)
 
 
 def _number(value: float | None) -> str:

@@ -61,6 +61,14 @@ class FoldConfig:
 
 
 @dataclass(frozen=True)
+class GroupConfig:
+    """Groups of sequences that are scored apart as well."""
+
+    table: str = option(doc="table with tabs and a header; its first column names the sequence")
+    column: str = option(doc="the column with the group")
+
+
+@dataclass(frozen=True)
 class GenomeConfig:
     """A genome with its annotation."""
 
@@ -76,6 +84,8 @@ class GenomeConfig:
     folds: FoldConfig | None = option(None, doc="instead of splits: each sequence is tested once")
     skip: list[str] = option(default_factory=list, doc="sequences left out everywhere")
     mask_ends: int = option(0, doc="bases at both ends of each sequence that are not scored", minimum=0)
+    labelled_only: bool = option(False, doc="some genes are not annotated: score only predictions that overlap one")
+    groups: GroupConfig | None = option(None, doc="score groups of sequences apart as well")
     batches: int = option(4, doc="jobs a stage over this genome", minimum=1, maximum=MAX_BATCHES)
     references: dict[str, ReferenceConfig] = option(default_factory=dict, doc="further annotations to score on")
     augustus: str | None = option(None, doc="AUGUSTUS species of the baseline; none: no such row")

@@ -238,11 +238,33 @@ class Layout:
                 found[name + seed] = [self.prediction(part + seed, fold) for part, fold in pairs]
         return found
 
-    def evaluate_options(self, annotation: str) -> str:
+    def rivals(self, method: str, annotation: str) -> dict[str, str]:
+        """Return the methods that a model is paired with, and their predictions: baselines, and runs named before it.
+
+        Of a run with several seeds it is the model of the same seed; where there is none, each.
+        """
+        genome = _genome_name(annotation)
+        rows = self.methods(genome)
+        names = [name for name in rows if name in self.baselines(genome) and name != "ceiling"]
+        if method in self.baselines(genome):
+            return {}
+        run, _, seed = method.partition("-seed")
+        for other in rows[: rows.index(method)]:
+            earlier, _, its_seed = other.partition("-seed")
+            same = f"{earlier}-seed{seed}" in rows if seed else False
+            if earlier != run and (its_seed == seed or not same):
+                names.append(other)
+        return {name: self.prediction(name, annotation) for name in names}
+
+    def evaluate_options(self, method: str, annotation: str) -> str:
         """Return the scoring script's command-line options."""
         genome = self.genome(annotation)
         words = ["--regions", self.test_regions(annotation), "--mask-ends", str(genome.mask_ends)]
         words += ["--genetic-code", str(genome.genetic_code), "--bootstrap", str(self.config.bootstrap)]
+        words += ["--labelled-only"] if genome.labelled_only else []
+        words += ["--groups", f"{resolve_path(genome.groups.table)}:{genome.groups.column}"] if genome.groups else []
+        for name, folder in self.rivals(method, annotation).items():
+            words += ["--against", f"{name}={folder}/annotation.gff3"]
         return shlex.join(words)
 
     def methods(self, genome: str) -> list[str]:
