@@ -48,13 +48,13 @@ rule augustus:
     params:
         script=script("baseline.py"),
         code=code("baseline.py"),
-        species=lambda wildcards: LAYOUT.genome(wildcards.genome).augustus,
+        species=lambda wildcards: LAYOUT.species_options(wildcards.genome),
         options=LAYOUT.augustus_options(),
         regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
         "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.regions:q}"
-        " --genetic-code {params.genetic_code} --species {params.species:q} --workers {threads} {params.options}"
+        " --genetic-code {params.genetic_code} {params.species} --workers {threads} {params.options}"
         " --output {output:q} > {log:q} 2>&1"
 
 

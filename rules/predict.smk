@@ -3,7 +3,7 @@
 
 rule predict_batch:
     input:
-        model=f"{RESULTS}/train/{{model}}/model",
+        model=lambda wildcards: LAYOUT.model_folder(wildcards.model),
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
         regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
     output:
@@ -32,7 +32,7 @@ rule predict_batch:
 
 rule predict:
     input:
-        model=f"{RESULTS}/train/{{model}}/model",
+        model=lambda wildcards: LAYOUT.model_folder(wildcards.model),
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
         parts=lambda wildcards: LAYOUT.predict_parts(wildcards.model, wildcards.genome),
     output:

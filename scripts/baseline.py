@@ -5,11 +5,14 @@ Writes DIR/annotation.gff3, DIR/proteins.fa and DIR/cds.fa.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from genescribe import __version__
-from genescribe.bake.splits import read_regions
+from genescribe.bake.splits import Region, read_regions
 from genescribe.cli import comma_list, parser, run
+from genescribe.errors import InputError
 from genescribe.evaluate.augustus import RETRAINED, augustus
 from genescribe.evaluate.baselines import orf_rule
 from genescribe.files import atomic_directory
@@ -26,7 +29,13 @@ def main() -> None:
     arguments.add_argument("--seqids", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
     arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
     arguments.add_argument("--minimum", type=int, default=300, help="orf: bases of the shortest frame, stop included")
-    arguments.add_argument("--species", help="augustus: name of its parameters")
+    arguments.add_argument(
+        "--species",
+        action="append",
+        default=[],
+        metavar="[PATTERN=]NAME",
+        help="augustus: its name of the parameters; of those of the sequences whose names match a pattern; repeatable",
+    )
     arguments.add_argument("--trained", type=Path, help="augustus: folder that train_augustus.py wrote, for --species")
     arguments.add_argument("--workers", type=int, default=1, help="augustus: processes")
     arguments.add_argument("--option", action="append", default=[], help="augustus: one more option, as --option=--x=y")
@@ -42,13 +51,29 @@ def main() -> None:
         genes = orf_rule(genome, code, args.minimum, regions)
         made_by = f"open reading frames of at least {args.minimum} bases"
     else:
-        species = args.species or RETRAINED
-        genes = augustus(genome, species, regions, options=args.option, jobs=args.workers, trained=args.trained)
-        made_by = " ".join(["AUGUSTUS", species, *args.option])
+        species = args.species or [RETRAINED]
+        genes = []
+        for name, part in by_species(regions, species).items():
+            genes += augustus(genome, name, part, options=args.option, jobs=args.workers, trained=args.trained)
+        made_by = " ".join(["AUGUSTUS", *species, *args.option])
     with atomic_directory(args.output) as folder:
         header = [f"genescribe {__version__}", f"baseline: {made_by}"]
         write_gff3(folder / "annotation.gff3", genes, genome.lengths, header=header, source=args.method)
         write_products(genes, genome, code, folder)
+
+
+def by_species(regions: Sequence[Region], rules: Sequence[str]) -> dict[str, list[Region]]:
+    """Return the regions of each species: of the first rule, [PATTERN=]NAME, that a sequence's name matches."""
+    patterns = [rule.split("=", 1) if "=" in rule else ["*", rule] for rule in rules]
+    found: dict[str, list[Region]] = {}
+    for region in regions:
+        name = next((name for pattern, name in patterns if fnmatchcase(region.seqid, pattern)), None)
+        if name is None:
+            raise InputError(
+                f"no species for the sequence {region.seqid}", where="--species", remedy="end with the pattern *=NAME"
+            )
+        found.setdefault(name, []).append(region)
+    return found
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return data
 
 
-EXAMPLES = ("yeast", "celegans_small", "all_genomes")
+EXAMPLES = ("yeast", "celegans_small", "all_genomes", "g3po")
 BAD = {
     "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
     "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
@@ -71,6 +71,7 @@ BAD = {
     "train key": ("runs.r.train", {"epoch": 3}, r"unknown key `runs\.r\.train\.epoch`"),
     "head": ("runs.r.model", {"head": "hmm"}, r"`runs\.r\.model\.head` is 'hmm'"),
     "negative rate": ("runs.r.train", {"lr": -1}, r"`runs\.r\.train\.lr` is -1\.0; give at least 0"),
+    "given and trained": ("runs.r", {"genomes": ["g"], "trained": "m", "train": {"lr": 1}}, r"`trained` beside"),
     "seeds twice": ("runs.r.seeds", [1, 1], r"repeats a seed"),
     "selected run": ("select", ["q"], r"`select` names the run 'q'; known runs: r"),
     "window": ("bakes.default", {"window": 0}, r"`bakes\.default\.window` is 0; give at least 1"),
@@ -128,6 +129,10 @@ def test_the_layout_of_references_and_baselines() -> None:
     assert with_tool.prediction("augustus", "g.other") == "results/baseline/augustus/g/whole"
     assert with_tool.prediction("r", "g.other") == "results/predict/r/g/whole"
     assert len(with_tool.all_metrics()) == 6
+    assert with_tool.species_options("g") == "--species yeast"
+    data["genomes"]["g"]["augustus"] = {"*_HUMAN": "human", "*": "fly"}
+    many = Layout(WorkflowConfig.load(data), tools=frozenset())
+    assert many.species_options("g") == "--species '*_HUMAN=human' --species '*=fly'"
     without = Layout(WorkflowConfig.load(data), tools=frozenset())
     assert not any("augustus" in path for path in without.all_metrics())
 
@@ -155,6 +160,17 @@ def test_folds_make_a_genome_and_models_each_and_are_scored_together() -> None:
     assert layout.pooled("g")["r-seed2"][2] == "results/predict/r-fold3-seed2/g-fold3/whole"
     methods = ("r-seed1", "r-seed2", "orf_rule")
     assert layout.all_metrics() == [f"results/evaluate/{method}/g/metrics.json" for method in methods]
+
+
+def test_a_given_model_is_scored_and_not_trained(tmp_path: Path) -> None:
+    data = changed("runs.r.trained", str(tmp_path))
+    layout = Layout(WorkflowConfig.load(data), tools=frozenset())
+    assert layout.all_models() == layout.all_baked() == []
+    assert layout.model_folder("r") == str(tmp_path)
+    assert "results/evaluate/r/g/metrics.json" in layout.all_metrics()
+    data["runs"]["r"]["trained"] = str(tmp_path / "no")
+    with pytest.raises(InputError, match=r"no: no such folder; correct `runs\.r\.trained`"):
+        Layout(WorkflowConfig.load(data)).model_folder("r")
 
 
 def test_a_model_is_paired_with_baselines_and_with_runs_before_it() -> None:

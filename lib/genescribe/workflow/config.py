@@ -88,7 +88,9 @@ class GenomeConfig:
     groups: GroupConfig | None = option(None, doc="score groups of sequences apart as well")
     batches: int = option(4, doc="jobs a stage over this genome", minimum=1, maximum=MAX_BATCHES)
     references: dict[str, ReferenceConfig] = option(default_factory=dict, doc="further annotations to score on")
-    augustus: str | None = option(None, doc="AUGUSTUS species of the baseline; none: no such row")
+    augustus: str | dict[str, str] | None = option(
+        None, doc="AUGUSTUS species of the baseline, or pattern of sequence names -> species; none: no such row"
+    )
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class RunConfig:
     model: dict[str, Any] = option(default_factory=dict, doc="the family's model options")
     train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
     seeds: list[int] = option(default_factory=lambda: [1], doc="one model a seed")
+    trained: str | None = option(None, doc="folder of a trained model, to be scored only; nothing is baked or trained")
     threads: int = option(2, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job", minimum=0)
 
@@ -226,6 +229,12 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
                 )
     if not run.seeds or len(set(run.seeds)) != len(run.seeds):
         raise InputError(f"`{key}.seeds` is empty or repeats a seed", where=where, remedy="give different seeds")
+    if run.trained and (run.model or run.train or len(run.seeds) > 1):
+        raise InputError(
+            f"`{key}` has `trained` beside `model`, `train` or several `seeds`",
+            where=where,
+            remedy="leave those out: the folder says what the model is",
+        )
     family = FAMILIES[run.family]
     from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
     from_mapping(family.train_config, run.train, where=where, key=f"{key}.train")

@@ -147,7 +147,9 @@ class Layout:
 
     def all_baked(self) -> list[str]:
         """Return the shard folders of every run."""
-        pairs = {(run.bake, genome): None for run in self.config.selected() for genome in run.genomes}
+        pairs = {
+            (run.bake, genome): None for run in self.config.selected() if not run.trained for genome in run.genomes
+        }
         return [folder for bake, genome in pairs for folder in self.baked(bake, genome)]
 
     def bake_options(self, bake: str, genome: str) -> str:
@@ -200,8 +202,20 @@ class Layout:
         return self.config.runs[self.models[model][0]].gpus
 
     def all_models(self) -> list[str]:
-        """Return every trained model."""
-        return [f"{self.train_folder(model)}/model" for model in self.models]
+        """Return every model that is trained here."""
+        return [f"{self.train_folder(name)}/model" for name, (run, _) in self.models.items() if not self._given(run)]
+
+    def model_folder(self, model: str) -> str:
+        """Return the folder of a model: where it is trained here, or where the user has it."""
+        given = self._given(self.models[model][0])
+        if given is None:
+            return f"{self.train_folder(model)}/model"
+        if not Path(given).is_dir():
+            raise InputError("no such folder", where=given, remedy=f"correct `runs.{model}.trained`")
+        return given
+
+    def _given(self, run: str) -> str | None:
+        return self.config.runs[run].trained
 
     # -- predict and evaluate ------------------------------------------------------------------------------------
     def test_regions(self, annotation: str) -> str:
@@ -289,6 +303,12 @@ class Layout:
     def baseline_metrics(self) -> list[str]:
         """Return the metrics files of the methods that are not learned here."""
         return self._metrics(self.baselines)
+
+    def species_options(self, genome: str) -> str:
+        """Return AUGUSTUS's stock species of a genome, as the baseline script takes them."""
+        species = self.config.genomes[genome].augustus or ""
+        pairs = [species] if isinstance(species, str) else [f"{text}={name}" for text, name in species.items()]
+        return shlex.join(word for pair in pairs for word in ("--species", pair))
 
     def augustus_options(self) -> str:
         """Return AUGUSTUS's own options, as the baseline script takes them."""
