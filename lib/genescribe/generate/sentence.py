@@ -184,6 +184,8 @@ def canonical(
         A transcript that is none (see `fault`), twice the same transcript, an unused feature, or too many features.
     """
     ordered = [sorted(chain, key=lambda f: transcription_order(f, strand)) for chain in chains]
+    if not ordered:
+        raise SentenceError("no transcript")
     features = sorted({f for chain in ordered for f in chain}, key=lambda f: transcription_order(f, strand))
     if declared is not None and set(declared) != set(features):
         raise SentenceError("feature in no transcript")
