@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from genescribe.nn.encoder import Encoder
 
 CONTEXTS = {
+    "attention": "genescribe.nn.attention.Attention",
     "bilstm": "genescribe.nn.bilstm.BiLSTM",
     "conv": "genescribe.nn.dilated.DilatedConvolutions",
     "mamba": "genescribe.nn.mamba.BidirectionalMamba",

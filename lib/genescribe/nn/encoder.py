@@ -67,6 +67,10 @@ class Encoder(nn.Module):
         lengths : (B,) int64
             Bases of each sequence, 1..T.
         """
+        return self.both(tracks, lengths)[0]
+
+    def both(self, tracks: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features of every base, and the context of every step, (B, ceil(T / fold), hidden_dim)."""
         B, T, _ = tracks.shape
         steps = -(-T // self.config.fold)
         tracks = nn.functional.pad(tracks, (0, 0, 0, steps * self.config.fold - T))
@@ -76,7 +80,7 @@ class Encoder(nn.Module):
         folded = self.context(self.dropout(folded), -(-lengths // self.config.fold))
         context = self.unfold(self.dropout(folded)).reshape(B, -1, self.width)
         features = nn.functional.gelu(self.norm(self.join(local) + context))
-        return (features if mask is None else features * mask)[:, :T]
+        return (features if mask is None else features * mask)[:, :T], folded
 
 
 def padding_mask(lengths: Tensor, T: int) -> Tensor | None:

@@ -1,0 +1,65 @@
+"""Options of the models that write gene sentences. Free of torch, so that reading a configuration is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genescribe.config import option
+from genescribe.nn.config import EncoderConfig
+from genescribe.segment.config import TRACKS
+from genescribe.segment.gene_rules import GeneRules
+
+
+@dataclass(frozen=True)
+class PretrainedConfig:
+    """An encoder from a local `transformers` folder, beside the tracks."""
+
+    folder: str = option(doc="folder that AutoModel and AutoTokenizer read; copied into the trained model")
+    tuning: Literal["frozen", "lora", "full"] = option("frozen", doc="which of its weights are trained")
+    lora_rank: int = option(8, doc="rank of the LoRA updates", minimum=1)
+    window: int = option(6_000, doc="bases that it reads at once; more in overlapping pieces", minimum=12)
+    overlap: int = option(600, doc="bases that neighbouring pieces share, cut in the middle", minimum=0)
+    trust_remote_code: bool = option(False, doc="run Python code that the folder brings")
+
+
+@dataclass(frozen=True)
+class GenerateModelConfig:
+    """A model that writes all transcripts of a locus."""
+
+    architecture: Literal["encoder_decoder"] = option("encoder_decoder", doc="how the locus is read and written")
+    form: Literal["pointer", "digits"] = option(
+        "pointer", doc="coordinates are places in the encoder's output, or numbers in digits"
+    )
+    encoder: EncoderConfig = option(
+        default_factory=lambda: EncoderConfig("attention", hidden_dim=256, num_layers=4, conv_width=64, fold=6),
+        doc="bases to features; its steps are what the decoder attends to",
+    )
+    features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")
+    feature_cap: int = option(1500, doc="bases to each side that the tracks of reading frames look at", minimum=3)
+    softmask_dropout: float = option(
+        0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
+    )
+    segment: str | None = option(
+        None, doc="folder of a segment model: its posteriors are further tracks, and it proposes loci; copied"
+    )
+    segment_tracks: bool = option(True, doc="read the posteriors of that model; if not, it only proposes loci")
+    pretrained: PretrainedConfig | None = option(None, doc="an encoder from a transformers folder")
+    decoder_layers: int = option(4, doc="layers of the decoder", minimum=1)
+    pointer_width: int = option(64, doc="width in which boundaries are compared with what is sought", minimum=2)
+    dropout: float = option(0.1, doc="dropout in the decoder", minimum=0.0, maximum=0.9)
+    genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)
+    gene: GeneRules = option(default_factory=GeneRules, doc="start codons, splice sites and shortest intron")
+    constraint: Literal["orf", "grammar"] = option(
+        "orf", doc="write only open reading frames with known splice sites, or anything that the grammar allows"
+    )
+    most_features: int = option(96, doc="features of a sentence after which only what it needs is added", minimum=2)
+    content_weight: float = option(
+        1.0, doc="weight, beside the sentence, of telling coding bases, introns, ... apart", minimum=0.0
+    )
+    content_scale: float = option(
+        0.1, doc="first factor of the content of a stretch in the score of its end; learned", minimum=0.0
+    )
+    flank: int = option(100, doc="bases on both sides of a locus that are read with it", minimum=0)
+    shift: int = option(60, doc="training takes up to so many of the flanking bases away, at random", minimum=0)
+    window_limit: int = option(49_152, doc="longest window; longer loci are read in overlapping pieces", minimum=600)

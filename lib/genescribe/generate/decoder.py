@@ -1,0 +1,137 @@
+"""A transformer decoder over steps of a sentence, with cross-attention to a locus and a key/value cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from genescribe.nn.attention import FeedForward, heads_of, rotate, split_heads
+
+
+@dataclass
+class Memory:
+    """What is read of a batch of loci, once.
+
+    Attributes
+    ----------
+    keys, values : (B, heads, S, d), one a layer
+        Of the encoder's steps.
+    mask : (B, 1, 1, S) bool
+        Which steps there are.
+    """
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    mask: Tensor
+
+    def rows(self, index: Tensor) -> Memory:
+        """Return some rows."""
+        return Memory([k[index] for k in self.keys], [v[index] for v in self.values], self.mask[index])
+
+
+@dataclass
+class Cache:
+    """Keys and values of the steps written so far, (B, heads, L, d), one a layer."""
+
+    keys: list[Tensor] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+
+    @property
+    def length(self) -> int:
+        """Steps held."""
+        return self.keys[0].shape[2] if self.keys else 0
+
+    def rows(self, index: Tensor) -> Cache:
+        """Return some rows."""
+        return Cache([k[index] for k in self.keys], [v[index] for v in self.values])
+
+
+class DecoderLayer(nn.Module):
+    """Attention to the steps before, to the locus, and a feed-forward network; each after a norm."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads_of(width)
+        self.norms = nn.ModuleList(nn.RMSNorm(width) for _ in range(3))
+        self.project, self.leave = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+        self.seek, self.leave_locus = nn.Linear(width, width, bias=False), nn.Linear(width, width, bias=False)
+        self.read = nn.Linear(width, 2 * width, bias=False)
+        self.feed, self.dropout = FeedForward(width), nn.Dropout(dropout)
+
+    def remember(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys and values of the locus, turned to their places."""
+        k, v = (split_heads(part, self.heads) for part in self.read(context).chunk(2, dim=-1))
+        return rotate(k, torch.arange(context.shape[1], device=context.device)), v
+
+    def forward(
+        self, x: Tensor, places: Tensor, memory: tuple[Tensor, Tensor, Tensor], past: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the steps after the layer, and the keys and values of all steps so far.
+
+        Parameters
+        ----------
+        x : (B, L, D)
+            New steps.
+        places : (B, L) float
+            Where in the locus each of them is, in steps of the encoder.
+        memory
+            Keys, values and mask of the locus.
+        past
+            Keys and values of the steps before; None at the beginning.
+        """
+        attend = nn.functional.scaled_dot_product_attention
+        q, k, v = (split_heads(part, self.heads) for part in self.project(self.norms[0](x)).chunk(3, dim=-1))
+        before = 0 if past is None else past[0].shape[2]
+        positions = torch.arange(before, before + x.shape[1], device=x.device)
+        q, k = rotate(q, positions), rotate(k, positions)
+        if past is not None:
+            k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
+        seen = attend(q, k, v, is_causal=True) if before == 0 else attend(q, k, v, attn_mask=_causal(positions, k))
+        x = x + self.dropout(self.leave(seen.transpose(1, 2).flatten(2)))
+        sought = rotate(split_heads(self.seek(self.norms[1](x)), self.heads), places)
+        found = attend(sought, memory[0], memory[1], attn_mask=memory[2])
+        x = x + self.dropout(self.leave_locus(found.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.feed(self.norms[2](x))), (k, v)
+
+
+def _causal(positions: Tensor, keys: Tensor) -> Tensor | None:
+    if len(positions) == 1:
+        return None
+    return torch.arange(keys.shape[2], device=keys.device) <= positions[:, None]
+
+
+class Decoder(nn.Module):
+    """Steps of sentences -> their hidden states."""
+
+    def __init__(self, width: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(DecoderLayer(width, dropout) for _ in range(layers))
+        self.norm = nn.RMSNorm(width)
+
+    def remember(self, context: Tensor, mask: Tensor) -> Memory:
+        """Return what the layers read of the locus; computed once a locus.
+
+        Parameters
+        ----------
+        context : (B, S, D)
+            The encoder's steps.
+        mask : (B, S) bool
+            Which of them there are.
+        """
+        pairs = [layer.remember(context) for layer in self._layers()]
+        return Memory([k for k, _ in pairs], [v for _, v in pairs], mask[:, None, None])
+
+    def _layers(self) -> list[DecoderLayer]:
+        return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
+
+    def forward(self, x: Tensor, places: Tensor, memory: Memory, cache: Cache | None = None) -> tuple[Tensor, Cache]:
+        """Return the hidden states of new steps (B, L, D), and the cache with them in it."""
+        grown = Cache()
+        for i, layer in enumerate(self.layers):
+            past = None if cache is None or not cache.keys else (cache.keys[i], cache.values[i])
+            x, (keys, values) = layer(x, places, (memory.keys[i], memory.values[i], memory.mask), past)
+            grown.keys.append(keys)
+            grown.values.append(values)
+        return self.norm(x), grown

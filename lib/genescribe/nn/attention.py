@@ -1,0 +1,95 @@
+"""Attention with rotary positions (Su et al., 2021, "RoFormer"), in both directions over steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+HEAD = 32
+"""Least width of a head."""
+
+
+def heads_of(width: int) -> int:
+    """Return how many heads a width is divided among: a power of two, each of at least `HEAD` where it can be."""
+    heads = 1
+    while heads < 16 and width % (4 * heads) == 0 and width // (2 * heads) >= HEAD:
+        heads *= 2
+    return heads
+
+
+def rotate(x: Tensor, positions: Tensor) -> Tensor:
+    """Turn pairs of channels by angles that grow with the position.
+
+    Parameters
+    ----------
+    x : (B, heads, n, d)
+        Queries or keys, d even.
+    positions : (B, n) or (n,) float
+        Their places.
+    """
+    half = x.shape[-1] // 2
+    rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
+    angles = positions.float().unsqueeze(-1) * rates
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    if positions.dim() == 2:
+        cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
+    first, second = x[..., :half], x[..., half:]
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, n, heads * d) -> (B, heads, n, d)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+class FeedForward(nn.Module):
+    """SwiGLU (Shazeer, 2020, "GLU variants improve transformer"), about as wide as a plain one of four times."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inner = -(-8 * width // 3 // 8) * 8
+        self.enter, self.leave = nn.Linear(width, 2 * inner, bias=False), nn.Linear(inner, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the update of each step by itself."""
+        gate, value = self.enter(x).chunk(2, dim=-1)
+        out: Tensor = self.leave(nn.functional.silu(gate) * value)
+        return out
+
+
+class AttentionLayer(nn.Module):
+    """A pre-norm layer of attention among all steps, then a feed-forward network."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads_of(width)
+        self.norm, self.norm_after = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.project, self.leave = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+        self.feed, self.dropout = FeedForward(width), nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the steps after the layer; `mask` (B, 1, 1, S) is True where a step may be seen."""
+        q, k, v = (split_heads(part, self.heads) for part in self.project(self.norm(x)).chunk(3, dim=-1))
+        q, k = rotate(q, positions), rotate(k, positions)
+        seen = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.dropout(self.leave(seen.transpose(1, 2).flatten(2)))
+        out: Tensor = x + self.dropout(self.feed(self.norm_after(x)))
+        return out
+
+
+class Attention(nn.Module):
+    """Layers of attention in both directions; padding is not seen."""
+
+    def __init__(self, width: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(AttentionLayer(width, dropout) for _ in range(layers))
+        self.norm = nn.RMSNorm(width)
+
+    def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
+        """Return the features of every step."""
+        positions = torch.arange(steps.shape[1], device=steps.device)
+        mask = (positions < lengths[:, None])[:, None, None]
+        for layer in self.layers:
+            steps = layer(steps, positions, mask)
+        out: Tensor = self.norm(steps)
+        return out
