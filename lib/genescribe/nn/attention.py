@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from genescribe.nn.config import EncoderConfig
+
 HEAD = 32
 """Least width of a head."""
 
@@ -39,7 +41,7 @@ def rotate(x: Tensor, positions: Tensor) -> Tensor:
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, n, heads * d) -> (B, heads, n, d)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -80,9 +82,10 @@ class AttentionLayer(nn.Module):
 class Attention(nn.Module):
     """Layers of attention in both directions; padding is not seen."""
 
-    def __init__(self, width: int, layers: int, dropout: float) -> None:
+    def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(AttentionLayer(width, dropout) for _ in range(layers))
+        width = config.hidden_dim
+        self.layers = nn.ModuleList(AttentionLayer(width, config.dropout) for _ in range(config.num_layers))
         self.norm = nn.RMSNorm(width)
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:

@@ -1,0 +1,165 @@
+"""The encoder-decoder that spells: tokens of the published vocabulary, coordinates in digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genescribe.generate import tokenizer
+from genescribe.generate.boundaries import Boundaries, BoundaryScorer
+from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.decoder import Cache, Decoder, Memory
+from genescribe.generate.digits import DigitAutomaton
+from genescribe.generate.examples import IGNORED, contents
+from genescribe.generate.grammar import Grammar
+from genescribe.generate.pointer_model import StepLosses
+from genescribe.generate.reader import Reader
+from genescribe.generate.sentence import GeneSentence
+from genescribe.generate.signals import Mask, Signals
+from genescribe.segment.model import SegmentModel
+
+
+@dataclass
+class SpelledExample:
+    """A sentence token by token, what was allowed at each, and what each base is (see `examples.Example`)."""
+
+    tokens: list[int]
+    allowed: list[Mask]
+    content: np.ndarray[tuple[int], np.dtype[np.int64]]
+    checked: bool
+
+
+@dataclass
+class Tokens:
+    """B sentences of up to L tokens: what to write, what was allowed (B, L, 272), the kinds of the tokens."""
+
+    values: Tensor
+    kinds: Tensor
+    mask: Tensor
+    content: Tensor
+
+    def to(self, device: torch.device | str) -> Tokens:
+        """Return the tokens on a device."""
+        return Tokens(*(part.to(device) for part in (self.values, self.kinds, self.mask, self.content)))
+
+
+def _kind_table() -> Tensor:
+    """Return, for each token, its place in `DigitModel.step_kinds`."""
+    table = torch.full((len(tokenizer.VOCABULARY),), 3)
+    table[tokenizer.FIRST_DIGIT : tokenizer.FIRST_DIGIT + 10] = 0
+    table[[i for i in range(len(table)) if tokenizer.kind_of(i)]] = 1
+    table[[tokenizer.NUMBER[token] for token in "ABC."]] = 2
+    return table
+
+
+class DigitModel(nn.Module):
+    """Reads a locus on the strand of its gene; writes its sentence in the digit form."""
+
+    step_kinds = ("digit", "feature", "phase", "mark")
+
+    def __init__(self, config: GenerateModelConfig, segment: SegmentModel | None = None) -> None:
+        super().__init__()
+        hidden, width = config.encoder.hidden_dim, config.encoder.conv_width
+        self.config = config
+        self.reader = Reader(config, segment)
+        # Only its look at the contents of bases is used: the same side task as the pointer form has.
+        self.scorer = BoundaryScorer(width, hidden, config.pointer_width, config.content_scale)
+        self.decoder = Decoder(hidden, config.decoder_layers, config.dropout)
+        self.embed = nn.Embedding(len(tokenizer.VOCABULARY), hidden)
+        self.head = nn.Linear(hidden, len(tokenizer.VOCABULARY))
+        nn.init.normal_(self.embed.weight, std=0.02)
+
+    def automaton(self, signals: Signals) -> DigitAutomaton:
+        """Return what restricts the sentence of a window."""
+        return DigitAutomaton(Grammar(signals, self.config.most_features))
+
+    def example(self, sentence: GeneSentence, signals: Signals) -> SpelledExample:
+        """Return the training example of a sentence that is written on its own strand."""
+        tokens = tokenizer.encode(sentence)
+        most = max(self.config.most_features, len(sentence.features) + 1)
+        for candidate in (signals, Signals.free(signals.length)):
+            automaton, allowed = DigitAutomaton(Grammar(candidate, most)), []
+            for token in tokens:
+                mask = automaton.allowed()
+                if not mask[token]:
+                    break
+                allowed.append(mask)
+                automaton.advance(token)
+            else:
+                return SpelledExample(tokens, allowed, contents(sentence, signals.length), candidate.checked)
+        raise AssertionError("the grammar allows every sentence")
+
+    def batch(self, examples: Sequence[SpelledExample], length: int) -> Tokens:
+        """Return the tensors of some examples, their windows padded to `length` bases."""
+        B, L = len(examples), max(len(e.tokens) for e in examples)
+        values = torch.full((B, L), tokenizer.PAD)
+        mask = torch.ones(B, L, len(tokenizer.VOCABULARY), dtype=torch.bool)
+        content = torch.full((B, length), IGNORED)
+        for b, e in enumerate(examples):
+            values[b, : len(e.tokens)] = torch.tensor(e.tokens)
+            mask[b, : len(e.tokens)] = torch.from_numpy(np.stack(e.allowed))
+            content[b, : len(e.content)] = torch.from_numpy(e.content)
+        kinds = torch.where(values == tokenizer.PAD, -1, _kind_table()[values])
+        return Tokens(values, kinds, mask, content)
+
+    def _read(self, codes: Tensor, lengths: Tensor) -> tuple[Boundaries, Memory]:
+        reading = self.reader(codes, lengths)
+        place = torch.arange(reading.steps.shape[1], device=codes.device)
+        steps = reading.steps + _sinusoids(place, reading.steps.shape[-1])
+        return self.scorer.survey(reading), self.decoder.remember(steps, reading.step_mask)
+
+    def forward(self, codes: Tensor, lengths: Tensor, steps: Tokens) -> StepLosses:
+        """Return how unlikely each token is, given the locus and the tokens before."""
+        known, memory = self._read(codes, lengths)
+        begin = torch.full_like(steps.values[:, :1], tokenizer.EOS)
+        inputs = self.embed(torch.cat([begin, steps.values[:, :-1]], dim=1))
+        hidden, _ = self.decoder(inputs, torch.zeros(inputs.shape[:2], device=codes.device), memory)
+        present = steps.kinds >= 0
+        logs = self.head(hidden).float().masked_fill(~steps.mask, -math.inf).log_softmax(dim=-1)
+        nll = -logs.gather(2, steps.values.unsqueeze(-1)).squeeze(-1).masked_fill(~present, 0.0)
+        content = nn.functional.cross_entropy(
+            known.logits.float().flatten(0, 1), steps.content.flatten(), ignore_index=IGNORED
+        )
+        return StepLosses(nll, (logs.argmax(dim=-1) == steps.values) & present, content)
+
+    @torch.no_grad()
+    def begin(self, codes: Tensor, lengths: Tensor) -> DigitSession:
+        """Read loci, once, and begin to write their sentences."""
+        return DigitSession(self, self._read(codes, lengths)[1])
+
+
+class DigitSession:
+    """Sentences that are being spelled, one a row."""
+
+    def __init__(self, model: DigitModel, memory: Memory) -> None:
+        self.model, self._memory, self._cache = model, memory, Cache()
+        self._next = torch.full((len(memory.mask), 1), tokenizer.EOS, device=memory.mask.device)
+
+    @torch.no_grad()
+    def scores(self) -> list[np.ndarray]:
+        """Take a step of the decoder; return each row's scores of the next token."""
+        places = torch.zeros(self._next.shape, device=self._next.device)
+        hidden, self._cache = self.model.decoder(self.model.embed(self._next), places, self._memory, self._cache)
+        return list(self.model.head(hidden[:, -1]).float().cpu().numpy())
+
+    def advance(self, values: Sequence[int]) -> None:
+        """Write the next token of every row."""
+        self._next = torch.tensor([[value] for value in values], device=self._next.device)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, in this order; a row may be there several times."""
+        index = torch.tensor(list(rows), device=self._next.device)
+        self._next, self._memory, self._cache = self._next[index], self._memory.rows(index), self._cache.rows(index)
+
+
+def _sinusoids(place: Tensor, width: int) -> Tensor:
+    """Return absolute places as sines and cosines (Vaswani et al., 2017), (n, width)."""
+    half = width // 2
+    rates = 10_000.0 ** (-torch.arange(half, device=place.device, dtype=torch.float32) / half)
+    angles = place.float().unsqueeze(-1) * rates
+    return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=-1), (0, width - 2 * half))

@@ -1,0 +1,200 @@
+"""Models that write gene sentences: what each must offer, and the folder that holds one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from genescribe.config import from_mapping, to_mapping
+from genescribe.errors import InputError
+from genescribe.files import read_json, write_json
+from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.digit_model import DigitModel
+from genescribe.generate.grammar import Grammar
+from genescribe.generate.pointer_model import PointerModel, StepLosses
+from genescribe.generate.sentence import GeneSentence
+from genescribe.generate.signals import Mask, Signals
+from genescribe.segment.model import SegmentModel
+
+CONFIG, WEIGHTS, SEGMENT, PRETRAINED = "config.json", "model.safetensors", "segment", "pretrained"
+FAMILY = "generate"
+
+
+class Automaton(Protocol):
+    """What restricts a sentence that is being written."""
+
+    grammar: Grammar
+
+    @property
+    def finished(self) -> bool:
+        """Whether the sentence has ended."""
+
+    def allowed(self) -> Mask:
+        """Return which values the next step may have; none at a dead end."""
+
+    def advance(self, value: int) -> None:
+        """Write a step."""
+
+    def copy(self) -> Automaton:
+        """Return one in the same state that goes on by itself."""
+
+
+class Session(Protocol):
+    """Sentences that a model is writing, one a row; their loci were read once."""
+
+    def scores(self) -> list[np.ndarray]:
+        """Return each row's scores of the values of its next step."""
+
+    def advance(self, values: Sequence[int]) -> None:
+        """Write the next step of every row."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, in this order; a row may be there several times."""
+
+
+class SentenceModel(Protocol):
+    """A model that writes the sentence of a locus, given on the strand of its gene.
+
+    Attributes
+    ----------
+    config
+        Options.
+    step_kinds
+        Names of the kinds of steps, for accuracy by kind.
+    """
+
+    config: GenerateModelConfig
+    step_kinds: tuple[str, ...]
+
+    def automaton(self, signals: Signals) -> Automaton:
+        """Return what restricts the sentence of a window."""
+
+    def example(self, sentence: GeneSentence, signals: Signals) -> Any:
+        """Return the training example of a sentence."""
+
+    def batch(self, examples: Sequence[Any], length: int) -> Any:
+        """Return the tensors of examples; they have `kinds` (B, L), -1 past the end, and `to(device)`."""
+
+    def __call__(self, codes: Tensor, lengths: Tensor, steps: Any) -> StepLosses:
+        """Return how unlikely each step of such a batch is."""
+
+    def begin(self, codes: Tensor, lengths: Tensor) -> Session:
+        """Read loci and begin to write."""
+
+
+ARCHITECTURES: dict[tuple[str, str], type[nn.Module]] = {
+    ("encoder_decoder", "pointer"): PointerModel,
+    ("encoder_decoder", "digits"): DigitModel,
+}
+"""Model of an architecture and a form."""
+
+
+def build_model(config: GenerateModelConfig) -> nn.Module:
+    """Return a model with fresh weights."""
+    segment = None
+    if config.segment is not None and config.segment_tracks:
+        segment = SegmentModel.load(config.segment).requires_grad_(False)
+    made: nn.Module = ARCHITECTURES[config.architecture, config.form](config, segment)
+    return made
+
+
+def save_model(model: nn.Module, directory: str | Path) -> None:
+    """Write the folder of a model into an existing directory.
+
+    `config.json`, `model.safetensors`, and copies of the folders that the model was built with, so that it stands by
+    itself. What a frozen encoder weighs stands in its own folder only.
+    """
+    directory, config = Path(directory), model.config
+    assert isinstance(config, GenerateModelConfig)
+    for folder, name in (
+        (config.segment, SEGMENT),
+        (config.pretrained.folder if config.pretrained else None, PRETRAINED),
+    ):
+        if folder is not None:
+            shutil.copytree(folder, directory / name)
+    if config.segment is not None:
+        config = replace(config, segment=SEGMENT)
+    if config.pretrained is not None:
+        config = replace(config, pretrained=replace(config.pretrained, folder=PRETRAINED))
+    write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(config)})
+    save_file({name: value.cpu().contiguous() for name, value in weights_of(model).items()}, directory / WEIGHTS)
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights that belong to the model, without those of a frozen encoder."""
+    weights: dict[str, Tensor] = {name: value.detach() for name, value in model.state_dict().items()}
+    config = model.config
+    assert isinstance(config, GenerateModelConfig)
+    if config.pretrained is not None and config.pretrained.tuning == "frozen":
+        weights = {name: value for name, value in weights.items() if not name.startswith("reader.pretrained.")}
+    return weights
+
+
+def load_model(directory: str | Path) -> nn.Module:
+    """Return the model of a folder, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
+    """
+    directory = Path(directory)
+    model = build_model(read_config(directory))
+    path = directory / WEIGHTS
+    try:
+        weights = load_file(path)
+    except FileNotFoundError:
+        raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
+    except SafetensorError as error:
+        raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
+    expected = weights_of(model)
+    odd = sorted(expected.keys() ^ weights.keys())
+    odd = odd or sorted(name for name, value in expected.items() if value.shape != weights[name].shape)
+    if odd:
+        raise InputError(f"weights that do not fit: {', '.join(odd[:3])}", where=path, remedy=f"see its {CONFIG}")
+    model.load_state_dict(weights, strict=False)
+    return model.eval()
+
+
+def read_config(directory: str | Path) -> GenerateModelConfig:
+    """Return the configuration of a model's folder; folders in it are given with their whole path.
+
+    Raises
+    ------
+    InputError
+        It is missing, not JSON, of another family, or holds an unknown option.
+    """
+    path = Path(directory) / CONFIG
+    try:
+        stored: Any = read_json(path)
+    except FileNotFoundError:
+        raise InputError("no such file", where=path, remedy="give a folder that training wrote") from None
+    except ValueError as error:
+        raise InputError(f"not JSON ({error})", where=path, remedy="copy or train the model again") from None
+    if not isinstance(stored, dict) or stored.get("family") != FAMILY or stored.keys() != {"family", "model"}:
+        raise InputError("not the configuration of a generate model", where=path, remedy="give another folder")
+    config = from_mapping(GenerateModelConfig, stored["model"], where=str(path), key="model")
+    if config.segment is not None:
+        config = replace(config, segment=str(Path(directory) / config.segment))
+    if config.pretrained is not None:
+        folder = str(Path(directory) / config.pretrained.folder)
+        config = replace(config, pretrained=replace(config.pretrained, folder=folder))
+    return config
+
+
+def pad_codes(windows: Sequence[np.ndarray], device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Return windows of base codes as (B, T) int64, N past the end, and their lengths."""
+    lengths = [len(window) for window in windows]
+    codes = np.full((len(windows), max(lengths)), 4, dtype=np.int64)
+    for row, window in zip(codes, windows, strict=True):
+        row[: len(window)] = window
+    return torch.from_numpy(codes).to(device), torch.tensor(lengths, device=device)

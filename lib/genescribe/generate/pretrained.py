@@ -1,0 +1,124 @@
+"""An encoder from a local `transformers` folder as a source of features for every base."""
+
+from __future__ import annotations
+
+import importlib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from genescribe.errors import InputError
+from genescribe.generate.config import PretrainedConfig
+from genescribe.genome.alphabet import decode, unmasked
+
+
+def need(module: str) -> Any:
+    """Import an optional package.
+
+    Raises
+    ------
+    InputError
+        It is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise InputError(
+            f"needs the Python package {module}", where="model", remedy="pip install 'genescribe[pretrained]'"
+        ) from None
+
+
+class Pretrained(nn.Module):
+    """(B, T) codes -> (B, T, width): the state of the token that holds each base.
+
+    A locus longer than the encoder's window is read in overlapping pieces; of an overlap each half comes from the
+    piece in which it is farther from the edge. Pieces are read one by one, without padding.
+
+    Parameters
+    ----------
+    config
+        Folder, tuning, window.
+
+    Raises
+    ------
+    InputError
+        No such folder, remote code that was not asked for, or a tokenizer whose tokens do not spell the bases.
+    """
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        super().__init__()
+        transformers = need("transformers")
+        if not Path(config.folder).is_dir():
+            raise InputError("no such folder", where=config.folder, remedy="download the encoder and give its folder")
+        if config.overlap >= config.window:
+            raise InputError("the pieces overlap whole", where="pretrained.overlap", remedy="make it less than window")
+        options = {"trust_remote_code": config.trust_remote_code, "local_files_only": True}
+        try:
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, **options)
+            model = transformers.AutoModel.from_pretrained(config.folder, **options)
+        except (OSError, ValueError) as error:
+            first = str(error).strip().splitlines()[0]
+            remedy = "check the folder; trust_remote_code lets its own code run"
+            raise InputError(f"cannot be loaded ({first})", where=config.folder, remedy=remedy) from None
+        self.config, self.width = config, int(model.config.hidden_size)
+        if config.tuning == "lora":
+            peft = need("peft")
+            lora = peft.LoraConfig(
+                r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", lora_dropout=0.0
+            )
+            model = peft.get_peft_model(model, lora)
+        elif config.tuning == "frozen":
+            model.requires_grad_(False)
+        self.model = cast(nn.Module, model)
+
+    def train(self, mode: bool = True) -> Pretrained:
+        """Set the mode; a frozen encoder keeps to evaluation."""
+        super().train(mode)
+        if self.config.tuning == "frozen":
+            self.model.eval()
+        return self
+
+    def forward(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        """Return the features of every base; zero past a locus's end."""
+        found = torch.zeros(*codes.shape, self.width, device=codes.device)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.config.tuning != "frozen"):
+            for row, (bases, length) in enumerate(zip(codes, lengths.tolist(), strict=True)):
+                text = decode(unmasked(bases[:length].cpu().numpy().astype("uint8")))
+                for begin, end, low, high in pieces(length, self.config.window, self.config.overlap):
+                    states = self._piece(text[begin:end], codes.device)
+                    found[row, low:high] = states[low - begin : high - begin]
+        return found
+
+    def _piece(self, text: str, device: torch.device) -> Tensor:
+        encoded = self.tokenizer(text, return_tensors="pt").to(device)
+        ids = encoded["input_ids"][0].tolist()
+        special = set(self.tokenizer.all_special_ids)
+        sizes = [
+            0 if i in special else len(t) for i, t in zip(ids, self.tokenizer.convert_ids_to_tokens(ids), strict=True)
+        ]
+        if sum(sizes) != len(text):
+            raise InputError(
+                "the tokens do not spell the bases", where=self.config.folder, remedy="use an encoder of DNA letters"
+            )
+        states = self.model(**encoded).last_hidden_state[0]
+        spread: Tensor = states.repeat_interleave(torch.tensor(sizes, device=device), dim=0).float()
+        return spread
+
+
+def pieces(length: int, window: int, overlap: int) -> list[tuple[int, int, int, int]]:
+    """Return (begin, end, low, high) of pieces that cover a locus: what is read, and the part of it that is kept.
+
+    Examples
+    --------
+    >>> pieces(25, 10, 2)
+    [(0, 10, 0, 9), (8, 18, 9, 17), (15, 25, 17, 25)]
+    """
+    if length <= window:
+        return [(0, length, 0, length)]
+    step = window - overlap
+    begins = [*range(0, length - window, step), length - window]
+    cuts = [0, *((after + begin + window) // 2 for begin, after in pairwise(begins)), length]
+    return [(begin, begin + window, cuts[i], cuts[i + 1]) for i, begin in enumerate(begins)]

@@ -1,0 +1,251 @@
+"""Writing sentences: greedily, with a beam, or by chance; always inside the grammar."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.config import option
+from genescribe.generate.model import Automaton, Session
+from genescribe.generate.sentence import GeneSentence, SentenceError, canonical, fault, feature_names
+from genescribe.generate.signals import Mask
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How sentences are chosen."""
+
+    method: Literal["greedy", "beam", "sample"] = option("greedy", doc="likeliest step, likeliest sentence, or chance")
+    beams: int = option(4, doc="beam: sentences kept a locus", minimum=1)
+    temperature: float = option(1.0, doc="sample: scores are divided by it", minimum=0.01)
+    seed: int = option(1, doc="sample: seed; a locus is drawn alike in any batch", minimum=0)
+    max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
+
+
+@dataclass
+class Outcome:
+    """What became of a locus.
+
+    Attributes
+    ----------
+    status
+        "accepted"; "repaired", with the reason: something was left out to make it a gene; or "rejected".
+    reason
+        Short and countable; empty for accepted ones.
+    raw
+        The text as it was written.
+    sentence
+        The sentence on its own strand; None where rejected.
+    log_probability
+        Of what was written, natural logarithm, within the grammar.
+    scores
+        For each transcript of the sentence, the probability of its features and of their choice.
+    """
+
+    status: Literal["accepted", "repaired", "rejected"]
+    reason: str
+    raw: str
+    sentence: GeneSentence | None = None
+    log_probability: float = 0.0
+    scores: tuple[float, ...] = ()
+
+
+@dataclass
+class _Hypothesis:
+    automaton: Automaton
+    locus: int
+    total: float = 0.0
+    length: int = 0
+    # Log probability by declared feature, and by transcript.
+    features: dict[int, float] = field(default_factory=dict)
+    chains: dict[int, float] = field(default_factory=dict)
+
+    def extended(self, value: int, log: float) -> _Hypothesis:
+        other = _Hypothesis(self.automaton.copy(), self.locus, self.total + log, self.length + 1)
+        other.features, other.chains = dict(self.features), dict(self.chains)
+        grammar = other.automaton.grammar
+        part, place = (other.chains, len(grammar.chains)) if grammar.closed else (other.features, len(grammar.nodes))
+        part[place] = part.get(place, 0.0) + log
+        other.automaton.advance(value)
+        return other
+
+
+def write(
+    session: Session,
+    automata: Sequence[Automaton],
+    config: SearchConfig,
+    *,
+    names: Sequence[str] = (),
+    prompts: Sequence[Sequence[int]] = (),
+) -> list[Outcome]:
+    """Write the sentences of a batch of loci.
+
+    Parameters
+    ----------
+    session
+        The model, which has read the loci.
+    automata
+        What each locus allows.
+    config
+        How to choose.
+    names
+        Of the loci, for chance; their places where there are none.
+    prompts
+        Steps that a sentence begins with, a locus each.
+
+    Returns
+    -------
+    list of Outcome
+        One a locus.
+    """
+    search = _Search(session, automata, config, names)
+    for locus, prompt in enumerate(prompts):
+        search.forced[locus] = list(prompt)
+    while search.live:
+        search.step()
+    return [search.outcome(locus) for locus in range(len(automata))]
+
+
+class _Search:
+    def __init__(
+        self, session: Session, automata: Sequence[Automaton], config: SearchConfig, names: Sequence[str]
+    ) -> None:
+        self.session, self.config = session, config
+        self.width = config.beams if config.method == "beam" else 1
+        self.live = [_Hypothesis(automaton, locus) for locus, automaton in enumerate(automata)]
+        self.done: list[list[_Hypothesis]] = [[] for _ in automata]
+        self.stuck: list[_Hypothesis | None] = [None] * len(automata)
+        self.forced: dict[int, list[int]] = {}
+        labels = names or [str(i) for i in range(len(automata))]
+        self.chance = [_generator(config.seed, name) for name in labels] if config.method == "sample" else []
+
+    def step(self) -> None:
+        """Take a step of every live sentence."""
+        found: dict[int, list[tuple[float, int, int, float]]] = {}
+        for row, (hypothesis, scores) in enumerate(zip(self.live, self.session.scores(), strict=True)):
+            options = self._options(hypothesis, scores)
+            if not options:
+                self.stuck[hypothesis.locus] = hypothesis
+            for value, log in options:
+                found.setdefault(hypothesis.locus, []).append((hypothesis.total + log, row, value, log))
+        rows, values, survivors = [], [], []
+        for locus in sorted(found):
+            # Ties go to the earlier row and the smaller value: the order of a batch does not show.
+            best = sorted(found[locus], key=lambda item: (-item[0], item[1], item[2]))[: self.width]
+            for _, row, value, log in best:
+                grown = self.live[row].extended(value, log)
+                if grown.automaton.finished:
+                    self.done[locus].append(grown)
+                else:
+                    rows.append(row)
+                    values.append(value)
+                    survivors.append(grown)
+        chosen = [i for i, hypothesis in enumerate(survivors) if self._worth(hypothesis)]
+        self._go_on([rows[i] for i in chosen], [values[i] for i in chosen], [survivors[i] for i in chosen])
+
+    def _options(self, hypothesis: _Hypothesis, scores: NDArray[np.float32]) -> list[tuple[int, float]]:
+        """Return the values that a sentence may go on with, and their log probabilities."""
+        mask = hypothesis.automaton.allowed()
+        if not mask.any():
+            return []
+        allowed, logs = _log_softmax(scores, mask)
+        forced = self.forced.get(hypothesis.locus, [])
+        if hypothesis.length < len(forced):
+            value = forced[hypothesis.length]
+            place = int(np.searchsorted(allowed, value))
+            known = place < len(allowed) and allowed[place] == value
+            return [(value, float(logs[place]))] if known else []
+        if self.config.method == "sample":
+            scaled = logs / self.config.temperature
+            weights = np.exp(scaled - scaled.max())
+            draw = self.chance[hypothesis.locus].random() * weights.sum()
+            place = min(int(np.searchsorted(np.cumsum(weights), draw, side="right")), len(allowed) - 1)
+            return [(int(allowed[place]), float(logs[place]))]
+        best = np.argsort(-logs, kind="stable")[: self.width]
+        return [(int(allowed[i]), float(logs[i])) for i in best]
+
+    def _worth(self, hypothesis: _Hypothesis) -> bool:
+        """Whether a sentence can still be the best of its locus."""
+        if hypothesis.length >= self.config.max_length:
+            self.stuck[hypothesis.locus] = hypothesis
+            return False
+        finished = self.done[hypothesis.locus]
+        return not finished or hypothesis.total > max(other.total for other in finished)
+
+    def _go_on(self, rows: list[int], values: list[int], survivors: list[_Hypothesis]) -> None:
+        if rows and rows != list(range(len(self.live))):
+            self.session.keep(rows)
+        self.live = survivors
+        if rows:
+            self.session.advance(values)
+
+    def outcome(self, locus: int) -> Outcome:
+        """Return what became of a locus."""
+        if self.done[locus]:
+            return _told(max(self.done[locus], key=lambda hypothesis: hypothesis.total), "")
+        stuck = self.stuck[locus]
+        if stuck is None:
+            return Outcome("rejected", "nothing can be written here", "")
+        reason = "longer than max_length" if stuck.length >= self.config.max_length else "dead end"
+        return _told(stuck, reason)
+
+
+def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
+    """Return the outcome of what was written; `reason` is why it did not end by itself."""
+    grammar = hypothesis.automaton.grammar
+    raw = spelled(hypothesis.automaton)
+    kept = [
+        (chain, number)
+        for number, chain in enumerate(grammar.chains)
+        if fault([grammar.nodes[i].feature for i in chain], "+") is None
+    ]
+    if not kept:
+        if not grammar.nodes and not reason:
+            reason = "dead end"
+        return Outcome("rejected", reason or "no transcript", raw, log_probability=hypothesis.total)
+    by_chain = {}
+    for chain, number in kept:
+        logs = hypothesis.chains.get(number, 0.0) + sum(hypothesis.features.get(i, 0.0) for i in chain)
+        by_chain[tuple(grammar.nodes[i].feature for i in chain)] = math.exp(logs)
+    try:
+        sentence = canonical("+", list(by_chain))
+    except SentenceError as error:
+        return Outcome("rejected", error.reason, raw, log_probability=hypothesis.total)
+    scores = tuple(by_chain[tuple(sentence.features[i] for i in chain)] for chain in sentence.transcripts)
+    if not reason and (grammar.abandoned or len(kept) < len(grammar.chains)):
+        reason = "features of no transcript"
+    return Outcome("repaired" if reason else "accepted", reason, raw, sentence, hypothesis.total, scores)
+
+
+def spelled(automaton: Automaton) -> str:
+    """Return the text of what was written so far, whether it is a sentence or not."""
+    grammar = automaton.grammar
+    features = [node.feature for node in grammar.nodes]
+    names = feature_names(features)
+    letters = {None: ".", 0: "A", 1: "B", 2: "C"}
+    rows = [f"{f.start}|{name}|{f.end}|+|{letters[f.phase]};" for f, name in zip(features, names, strict=True)]
+    text = "".join(rows)
+    if not grammar.closed:
+        return text
+    chains = [*grammar.chains, *([grammar.chain] if grammar.chain else [])]
+    return text + ">" + ";".join("|".join(names[i] for i in chain) for chain in chains)
+
+
+def _log_softmax(scores: NDArray[np.float32], mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the allowed values and their log probabilities among themselves."""
+    allowed = np.flatnonzero(mask)
+    chosen = scores[allowed].astype(np.float64)
+    chosen = np.where(np.isfinite(chosen), chosen, -1e30)
+    shifted = chosen - chosen.max()
+    return allowed, shifted - np.log(np.exp(shifted).sum())
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
