@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from genescribe.errors import InputError
 from genescribe.files import read_json
+from genescribe.generate.config import GenerateModelConfig
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
 
@@ -43,6 +44,12 @@ class Family:
 
 
 FAMILIES = {
+    "generate": Family(
+        GenerateModelConfig,
+        TrainConfig,
+        task="genescribe.generate.task.GenerateTask",
+        predictor="genescribe.generate.predictor.GeneratePredictorFactory",
+    ),
     "segment": Family(
         SegmentModelConfig,
         TrainConfig,

@@ -31,7 +31,7 @@ from genescribe.segment.labels import cut
 from genescribe.segment.schemes import SCHEMES, LabelScheme
 
 STATS, GENES, PROTEINS = "stats.json", "index.json", "proteins.npy"
-_WORDS = np.dtype([("gene", "<u4"), ("word", "<u8")])
+WORDS = np.dtype([("gene", "<u4"), ("word", "<u8")])
 
 
 class Baker:
@@ -183,7 +183,7 @@ class Baker:
         sketches = [
             (number, self.sketches[gene]) for number, gene in enumerate(sorted(self.index)) if gene in self.sketches
         ]
-        words = np.zeros(sum(len(found) for _, found in sketches), dtype=_WORDS)
+        words = np.zeros(sum(len(found) for _, found in sketches), dtype=WORDS)
         if sketches:
             words["gene"] = np.repeat([number for number, _ in sketches], [len(found) for _, found in sketches])
             words["word"] = np.concatenate([found for _, found in sketches])

@@ -26,6 +26,8 @@ from genescribe.bake.stats import sum_stats
 from genescribe.data.shards import MANIFEST, SPLITS
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json
+from genescribe.generate.bake import SentenceBaker
+from genescribe.generate.bake import sum_stats as sum_loci
 from genescribe.genome.catalogue import Catalogue
 from genescribe.genome.catalogue_tables import Rejected
 from genescribe.genome.fasta import Genome
@@ -54,7 +56,7 @@ def bake_batch(
         A parameter or split that makes no sense, or a file that cannot be read.
     """
     genome = Genome.open(fasta)
-    baker = Baker(job, genome.lengths)
+    baker = (SentenceBaker if job.bake.target == "sentences" else Baker)(job, genome.lengths)
     genes: dict[str, list[Gene]] = {seqid: [] for seqid in seqids}
     rejected: dict[str, list[Rejected]] = {seqid: [] for seqid in seqids}
     contents = Catalogue(catalogue)
@@ -110,7 +112,8 @@ def merge_stats(folders: Iterable[str | Path]) -> dict[str, Any]:
             raise InputError(
                 f"no {Path(error.filename).name}", where=folder, remedy="give a folder that bake wrote"
             ) from None
-    return {**sum_stats(stats), "leakage": leakage(proteins)}
+    loci = bool(stats) and stats[0].get("target") == "sentences"
+    return {**(sum_loci(stats) if loci else sum_stats(stats)), "leakage": leakage(proteins)}
 
 
 def _proteins(folder: Path) -> Iterator[tuple[str, str, Sketch]]:

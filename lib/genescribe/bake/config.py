@@ -11,9 +11,22 @@ from genescribe.segment.gene_rules import GeneRules
 
 
 @dataclass(frozen=True)
-class BakeConfig:
-    """How a genome becomes windows with labels."""
+class LociConfig:
+    """How windows lie around loci."""
 
+    flank: int = option(300, doc="bases on both sides of a gene that its window holds at least", minimum=0)
+    window_step: int = option(6144, doc="a window is a multiple of so many bases", minimum=1)
+    window_limit: int = option(49_152, doc="longest window; genes that need more are rejected", minimum=1)
+
+
+@dataclass(frozen=True)
+class BakeConfig:
+    """How a genome becomes windows with labels, or loci with gene sentences."""
+
+    target: Literal["labels", "sentences"] = option(
+        "labels", doc="labels of every base (family segment), or a sentence a gene (family generate)"
+    )
+    loci: LociConfig = option(default_factory=LociConfig, doc="sentences: windows around the genes")
     scheme: str = option("gencode", doc="label scheme")
     gene: GeneRules = option(default_factory=GeneRules, doc="signals that genes of the scheme 'gene' must have")
     window: int = option(10_000, doc="bases of a window", minimum=1)

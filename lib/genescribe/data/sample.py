@@ -43,6 +43,8 @@ class WindowMeta:
     core
         The part of ``[start, end)`` that no other window of this strand counts: windows overlap, their cores do not,
         and together the cores are every base once. None: the whole window.
+    sentence
+        Of a locus: all its transcripts, see `genescribe.generate.sentence`; empty where the runs are the target.
     """
 
     genome: str
@@ -55,6 +57,7 @@ class WindowMeta:
     right_censored: bool
     genes: tuple[str, ...] = ()
     core: Interval | None = None
+    sentence: str = ""
 
     @property
     def core_slice(self) -> slice:

@@ -70,7 +70,7 @@ class ShardWriter:
             self._close(split)
             self._handles[split] = (self.folder / shard_name(split, number)).open("wb")
         handle = self._handles[split]
-        members = (_npy(sample.codes), _npy(sample.runs), _json(asdict(sample.meta)))
+        members = (_npy(sample.codes), _npy(sample.runs), _json(_told(sample.meta)))
         row = (SPLITS.index(split), number, handle.tell(), tuple(map(len, members)), len(sample.codes))
         for suffix, data in zip(SUFFIXES, members, strict=True):
             handle.write(_header(sample.key + suffix, len(data)))
@@ -148,6 +148,11 @@ def meta_from_json(value: dict[str, Any]) -> WindowMeta:
     """Return a window's origin from the values of its JSON member."""
     core = value["core"]
     return WindowMeta(**{**value, "genes": tuple(value["genes"]), "core": None if core is None else tuple(core)})
+
+
+def _told(meta: WindowMeta) -> dict[str, Any]:
+    """Return the values of a window's JSON member; windows with labels have no sentence there."""
+    return {name: value for name, value in asdict(meta).items() if name != "sentence" or value}
 
 
 def _npy(array: NDArray[Any]) -> bytes:

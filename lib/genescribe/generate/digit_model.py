@@ -11,14 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.generate import tokenizer
-from genescribe.generate.boundaries import Boundaries, BoundaryScorer
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.decoder import Cache, Decoder, Memory
 from genescribe.generate.digits import DigitAutomaton
 from genescribe.generate.examples import IGNORED, contents
 from genescribe.generate.grammar import Grammar
 from genescribe.generate.pointer_model import StepLosses
-from genescribe.generate.reader import Reader
+from genescribe.generate.reader import Content, Reader
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Mask, Signals
 from genescribe.segment.model import SegmentModel
@@ -67,8 +66,8 @@ class DigitModel(nn.Module):
         hidden, width = config.encoder.hidden_dim, config.encoder.conv_width
         self.config = config
         self.reader = Reader(config, segment)
-        # Only its look at the contents of bases is used: the same side task as the pointer form has.
-        self.scorer = BoundaryScorer(width, hidden, config.pointer_width, config.content_scale)
+        # The same side task as the pointer form has; here nothing else uses it.
+        self.content = nn.Linear(width, len(Content))
         self.decoder = Decoder(hidden, config.decoder_layers, config.dropout)
         self.embed = nn.Embedding(len(tokenizer.VOCABULARY), hidden)
         self.head = nn.Linear(hidden, len(tokenizer.VOCABULARY))
@@ -107,15 +106,15 @@ class DigitModel(nn.Module):
         kinds = torch.where(values == tokenizer.PAD, -1, _kind_table()[values])
         return Tokens(values, kinds, mask, content)
 
-    def _read(self, codes: Tensor, lengths: Tensor) -> tuple[Boundaries, Memory]:
+    def _read(self, codes: Tensor, lengths: Tensor) -> tuple[Tensor, Memory]:
         reading = self.reader(codes, lengths)
         place = torch.arange(reading.steps.shape[1], device=codes.device)
         steps = reading.steps + _sinusoids(place, reading.steps.shape[-1])
-        return self.scorer.survey(reading), self.decoder.remember(steps, reading.step_mask)
+        return self.content(reading.bases), self.decoder.remember(steps, reading.step_mask)
 
     def forward(self, codes: Tensor, lengths: Tensor, steps: Tokens) -> StepLosses:
         """Return how unlikely each token is, given the locus and the tokens before."""
-        known, memory = self._read(codes, lengths)
+        contents_seen, memory = self._read(codes, lengths)
         begin = torch.full_like(steps.values[:, :1], tokenizer.EOS)
         inputs = self.embed(torch.cat([begin, steps.values[:, :-1]], dim=1))
         hidden, _ = self.decoder(inputs, torch.zeros(inputs.shape[:2], device=codes.device), memory)
@@ -123,7 +122,7 @@ class DigitModel(nn.Module):
         logs = self.head(hidden).float().masked_fill(~steps.mask, -math.inf).log_softmax(dim=-1)
         nll = -logs.gather(2, steps.values.unsqueeze(-1)).squeeze(-1).masked_fill(~present, 0.0)
         content = nn.functional.cross_entropy(
-            known.logits.float().flatten(0, 1), steps.content.flatten(), ignore_index=IGNORED
+            contents_seen.float().flatten(0, 1), steps.content.flatten(), ignore_index=IGNORED
         )
         return StepLosses(nll, (logs.argmax(dim=-1) == steps.values) & present, content)
 

@@ -1,0 +1,225 @@
+"""Loci of one sequence after another: windows with gene sentences, in shards and in a DuckDB of loci.
+
+`loci.duckdb` of a folder has one table, ``loci``: key, species, gene, seqid, strand, start, end (the gene),
+window_start, window_end, sentence (relative to the window), transcripts, features, tokens, split, shard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from genescribe import __version__
+from genescribe.bake.baker import GENES, PROTEINS, STATS, WORDS
+from genescribe.bake.config import BakeJob
+from genescribe.bake.leakage import Sketch, sketch
+from genescribe.bake.splits import SplitRegion, Splits
+from genescribe.bake.windows import Tile, window_key
+from genescribe.config import to_mapping
+from genescribe.data.cursor import hash64
+from genescribe.data.sample import IGNORE, Sample, WindowMeta
+from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
+from genescribe.errors import InputError
+from genescribe.files import sha256, write_json
+from genescribe.generate import tokenizer
+from genescribe.generate.sentence import GeneSentence, SentenceError, sentence_of, told_part
+from genescribe.generate.windows import place_window
+from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.catalogue_tables import Rejected
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Gene, mirror
+from genescribe.segment.decode import coding_codes, validate_gene
+
+LOCI = "loci.duckdb"
+SHARES = (75, 10, 15)
+"""Training, validation and test where a genome has no splits: shares of its sequences."""
+_TABLE = """CREATE TABLE loci ("key" VARCHAR, species VARCHAR, gene VARCHAR, seqid VARCHAR, strand VARCHAR,
+    "start" INTEGER, "end" INTEGER, window_start INTEGER, window_end INTEGER, sentence VARCHAR,
+    transcripts INTEGER, features INTEGER, tokens INTEGER, split VARCHAR, shard VARCHAR)"""
+
+
+class SentenceBaker:
+    """Loci of one sequence after another; to be used as `genescribe.bake.baker.Baker` is.
+
+    Parameters
+    ----------
+    job
+        Windows, splits. A genome without splits is divided by sequence, 75 : 10 : 15.
+    lengths
+        Bases of every sequence of the genome.
+    """
+
+    def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
+        self.job, self.config = job, job.bake.loci
+        self.code = GeneticCode.from_table(job.genetic_code)
+        usable = {seqid: length for seqid, length in lengths.items() if seqid not in job.skip}
+        if unknown := set(job.skip) - set(lengths):
+            raise InputError(f"no sequence {min(unknown)!r} to skip", where="skip", remedy="correct the name")
+        self.regions = job.splits.regions(usable) or by_shares(usable, SHARES, job.bake.seed)
+        self.index: dict[str, dict[str, Any]] = {}
+        self.inputs: dict[str, dict[str, str]] = {}
+        self.rejected: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.splits = {split: Counter[str]() for split in SPLITS}
+        self._sketches: dict[str, Sketch] = {}
+        self._rows: list[tuple[Any, ...]] = []
+
+    def writing(self, folder: Path) -> ShardWriter:
+        """Begin to write into an empty folder."""
+        self.folder, self.writer = folder, ShardWriter(folder, self.job.bake.windows_per_shard)
+        return self.writer
+
+    def add(self, seqid: str, codes: Codes, genes: Sequence[Gene], rejected: Sequence[Rejected] = ()) -> None:
+        """Bake the loci of a sequence; every gene ends in the index, in a window or with the reason why not."""
+        digests = {"sequence": codes.tobytes(), "genes": repr(genes).encode(), "rejected": repr(rejected).encode()}
+        self.inputs[seqid] = {name: hashlib.sha256(data).hexdigest() for name, data in digests.items()}
+        known = {gene.id for gene in genes}
+        for item in rejected:
+            if item.gene is not None and item.gene not in known:
+                place = {"seqid": seqid, "strand": item.strand, "start": item.start, "end": item.end}
+                self._reject(item.gene, place, f"catalogue: {item.reason}")
+        for gene in genes:
+            place = {"seqid": seqid, "strand": gene.strand, "start": gene.start, "end": gene.end}
+            reason = self._bake(gene, codes, place)
+            if reason is not None:
+                self._reject(gene.id, place, reason)
+
+    def _reject(self, gene: str, place: dict[str, Any], reason: str) -> None:
+        self.index[gene] = {**place, "splits": [], "windows": [], "reason": reason}
+        self.rejected[reason] += 1
+
+    def _bake(self, gene: Gene, codes: Codes, place: dict[str, Any]) -> str | None:
+        """Write the window of a gene, or return why it has none."""
+        told = told_part(gene)
+        if told.gene is None:
+            return told.reason
+        kept, left_out = self._sound(told.gene, codes)
+        if kept is None:
+            return left_out[0]
+        regions = self.regions.get(gene.seqid, [])
+        region = next((r for r in regions if r.start <= gene.start and gene.end <= r.end), None)
+        if region is None:
+            return "crosses the edge of a split" if regions else "its sequence is in no split"
+        window = place_window(
+            gene.start,
+            gene.end,
+            (region.start, region.end),
+            flank=self.config.flank,
+            step=self.config.window_step,
+            limit=self.config.window_limit,
+        )
+        if window is None:
+            return "longer than the longest window"
+        try:
+            sentence = sentence_of(kept, window[0])
+        except SentenceError as error:
+            return error.reason
+        self.left_out.update([*(reason for _, reason in told.left_out), *left_out])
+        self._write(kept, sentence, codes, window, region.split, place)
+        return None
+
+    def _sound(self, gene: Gene, codes: Codes) -> tuple[Gene | None, list[str]]:
+        """Return the gene with the transcripts that make a protein, and why the others do not."""
+        if not self.job.bake.check_genes:
+            return gene, []
+        length = len(codes)
+        turned = gene if gene.strand == "+" else mirror(gene, length)
+        strand = codes if gene.strand == "+" else reverse_complement(codes)
+        faults = {t.id: validate_gene(t, strand, self.code) for t in turned.transcripts}
+        kept = tuple(t for t in gene.transcripts if faults[t.id] is None)
+        reasons = [reason for reason in faults.values() if reason is not None]
+        if not kept:
+            return None, reasons
+        whole = Gene(gene.id, gene.seqid, gene.strand, kept, gene.score, gene.biotype, dict(gene.attributes))
+        return whole, reasons
+
+    def _write(
+        self,
+        gene: Gene,
+        sentence: GeneSentence,
+        codes: Codes,
+        window: tuple[int, int],
+        split: str,
+        place: dict[str, Any],
+    ) -> None:
+        job, (start, end) = self.job, window
+        tile = Tile(gene.start, gene.end, gene.start, gene.end)
+        suffix = hashlib.sha256(gene.id.encode()).hexdigest()[:6]
+        key = f"{window_key(job.genome, gene.seqid, tile, gene.strand)}-{suffix}"
+        text = str(sentence)
+        meta = WindowMeta(
+            job.genome, gene.seqid, "+", start, end, split, start > 0, end < len(codes), (gene.id,), None, text
+        )
+        runs = np.array([[end - start, IGNORE]], dtype=np.int32)
+        shard = self.writer.add(Sample(key, codes[start:end], runs, meta))
+        counts = {"transcripts": len(sentence.transcripts), "features": len(sentence.features)}
+        tokens = len(tokenizer.encode(sentence))
+        self.splits[split].update(
+            loci=1, bases=end - start, tokens=tokens, several_transcripts=int(counts["transcripts"] > 1), **counts
+        )
+        row = (key, job.genome, gene.id, gene.seqid, gene.strand, gene.start, gene.end, start, end, text)
+        self._rows.append((*row, counts["transcripts"], counts["features"], tokens, split, shard))
+        self.index[gene.id] = {**place, "splits": [split], "windows": [[shard, key]], "reason": None}
+        first = gene if gene.strand == "+" else mirror(gene, len(codes))
+        strand = codes if gene.strand == "+" else reverse_complement(codes)
+        self._sketches[gene.id] = sketch(self.code.translate(coding_codes(first.transcripts[0], strand)))
+
+    def finish(self) -> dict[str, Any]:
+        """Write the loci, the index, the statistics and the manifest; return the statistics."""
+        self.writer.finish()
+        stats = {
+            "target": "sentences",
+            "splits": {split: dict(sorted(counts.items())) for split, counts in self.splits.items()},
+            "rejected": dict(sorted(self.rejected.items())),
+            "left_out": dict(sorted(self.left_out.items())),
+        }
+        write_json(self.folder / STATS, stats)
+        write_json(self.folder / GENES, self.index)
+        names = sorted(self.index)
+        rows = [(names.index(gene), word) for gene, words in sorted(self._sketches.items()) for word in words.tolist()]
+        np.save(self.folder / PROTEINS, np.array(rows, dtype=WORDS), allow_pickle=False)
+        digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
+        manifest = {"version": __version__, "job": to_mapping(self.job), "inputs": self.inputs, "outputs": digests}
+        write_json(self.folder / MANIFEST, manifest)
+        with duckdb.connect(str(self.folder / LOCI)) as connection:
+            connection.execute(_TABLE)
+            if self._rows:
+                marks = ", ".join("?" * len(self._rows[0]))
+                connection.executemany(f"INSERT INTO loci VALUES ({marks})", sorted(self._rows))
+        return stats
+
+
+def by_shares(
+    lengths: Mapping[str, int], shares: Sequence[int] = SHARES, seed: int = 1
+) -> dict[str, list[SplitRegion]]:
+    """Return whole sequences divided among training, validation and test by chance, in given shares of their number.
+
+    Examples
+    --------
+    >>> found = by_shares({str(i): 10 for i in range(20)})
+    >>> [sum(r[0].split == split for r in found.values()) for split in SPLITS]
+    [15, 2, 3]
+    """
+    names = np.array(list(lengths), dtype=object)
+    hashed = np.array([int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in names], np.uint64)
+    order = names[np.argsort(hash64(hashed ^ np.uint64(seed)), kind="stable")]
+    cuts = np.round(np.cumsum(shares)[:-1] * len(names) / sum(shares)).astype(int)
+    parts = np.split(order, cuts)
+    splits = Splits(*(sorted(part.tolist()) for part in parts))
+    return splits.regions(lengths)
+
+
+def sum_stats(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sum of what several `stats.json` of loci hold."""
+    total: dict[str, Any] = {"target": "sentences", "splits": {split: {} for split in SPLITS}}
+    for name in ("rejected", "left_out"):
+        total[name] = dict(sum((Counter(part[name]) for part in parts), Counter()))
+    for split in SPLITS:
+        total["splits"][split] = dict(sum((Counter(part["splits"][split]) for part in parts), Counter()))
+    return total
