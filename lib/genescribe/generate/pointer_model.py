@@ -170,8 +170,9 @@ class PointerModel(nn.Module):
         typed, member = kinds == StepKind.TYPE, (kinds == StepKind.MEMBER) & (values < FIRST_MEMBER)
         types = self.embed_type(torch.where(typed, values, 0))
         marks = self.embed_member(torch.where(member, values, 0))
-        seen: Tensor = self.embed_kind(kinds) + self.embed_phase(next_phase) + pointed * self.embed_place(looks)
-        return seen + typed.unsqueeze(-1) * types + member.unsqueeze(-1) * marks
+        seen = self.embed_kind(kinds) + self.embed_phase(next_phase) + pointed * self.embed_place(looks)
+        out: Tensor = torch.addcmul(seen, typed.unsqueeze(-1), types) + member.unsqueeze(-1) * marks
+        return out
 
     def _embed_feature(self, choice: Tensor, start: Tensor, end: Tensor) -> Tensor:
         """Return what a feature is seen as where a transcript names it: its type and the keys of its boundaries."""
