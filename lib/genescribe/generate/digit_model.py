@@ -93,6 +93,11 @@ class DigitModel(nn.Module):
                 return SpelledExample(tokens, allowed, contents(sentence, signals.length), candidate.checked)
         raise AssertionError("the grammar allows every sentence")
 
+    def prompt(self, sentence: GeneSentence) -> list[int]:
+        """Return the tokens that declare the features of a sentence, to be gone on from."""
+        tokens = tokenizer.encode(sentence)
+        return tokens[: tokens.index(tokenizer.NUMBER[">"])]
+
     def batch(self, examples: Sequence[SpelledExample], length: int) -> Tokens:
         """Return the tensors of some examples, their windows padded to `length` bases."""
         B, L = len(examples), max(len(e.tokens) for e in examples)

@@ -81,6 +81,9 @@ class SentenceModel(Protocol):
     def example(self, sentence: GeneSentence, signals: Signals) -> Any:
         """Return the training example of a sentence."""
 
+    def prompt(self, sentence: GeneSentence) -> list[int]:
+        """Return the values that declare the features of a sentence, to be gone on from."""
+
     def batch(self, examples: Sequence[Any], length: int) -> Any:
         """Return the tensors of examples; they have `kinds` (B, L), -1 past the end, and `to(device)`."""
 

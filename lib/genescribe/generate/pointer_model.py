@@ -15,7 +15,7 @@ from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.decoder import Cache, Decoder, Memory
 from genescribe.generate.examples import IGNORED, Example, Steps, batch_steps, example, phase_after
 from genescribe.generate.grammar import Grammar
-from genescribe.generate.pointer import CLOSE, FIRST_MEMBER, PointerAutomaton, StepKind
+from genescribe.generate.pointer import CLOSE, FIRST_MEMBER, PointerAutomaton, StepKind, encode
 from genescribe.generate.reader import Reader
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Signals
@@ -87,6 +87,10 @@ class PointerModel(nn.Module):
     def batch(self, examples: Sequence[Example], length: int) -> Steps:
         """Return the tensors of some examples, their windows padded to `length` bases."""
         return batch_steps(examples, length)
+
+    def prompt(self, sentence: GeneSentence) -> list[int]:
+        """Return the steps that declare the features of a sentence, to be gone on from."""
+        return [step.value for step in encode(sentence) if step.kind is not StepKind.MEMBER][:-1]
 
     # -- the parts, for training and writing alike ---------------------------------------------------------------
     def _read(self, codes: Tensor, lengths: Tensor) -> tuple[Boundaries, Memory]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from genescribe.genome.model import Gene, Transcript, mirror
-from genescribe.predict.strand import Reject, StrandPrediction
+from genescribe.predict.strand import PredictedTranscript, Reject, StrandPrediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,16 @@ class Candidate:
 
 def to_forward(seqid: str, strand: str, length: int, found: StrandPrediction) -> tuple[list[Candidate], list[Reject]]:
     """Turn a strand's prediction into forward coordinates of a sequence of `length` bases."""
+    isoforms: dict[tuple[str, int], list[PredictedTranscript]] = {}
+    for number, predicted in enumerate(found.transcripts):
+        own = ("", number) if predicted.gene is None else ("gene", predicted.gene)
+        isoforms.setdefault(own, []).append(predicted)
     genes = [
-        Candidate(Gene("", seqid, "+", (predicted.transcript,)), predicted.log_odds) for predicted in found.transcripts
+        Candidate(
+            Gene("", seqid, "+", tuple(predicted.transcript for predicted in some)),
+            max(predicted.log_odds for predicted in some),
+        )
+        for some in isoforms.values()
     ]
     if strand == "+":
         return genes, list(found.rejects)

@@ -20,10 +20,13 @@ class PredictedTranscript:
         Its ID is a placeholder; the driver names it.
     log_odds
         Log score of the transcript's bases as labelled, minus their score as intergenic. Orders rival genes.
+    gene
+        Number of the gene on its strand, the same for its isoforms; None: a gene of its own.
     """
 
     transcript: Transcript
     log_odds: float
+    gene: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

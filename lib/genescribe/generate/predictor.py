@@ -1,0 +1,110 @@
+"""The generate family over whole strands: a segment model proposes loci, and each is read and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from genescribe.data.batching import pack
+from genescribe.errors import InputError
+from genescribe.files import sha256
+from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.model import CONFIG, WEIGHTS, load_model, read_config
+from genescribe.genome.alphabet import Codes
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Interval
+from genescribe.predict.strand import PredictedTranscript, Reject, StrandPrediction, StrandPredictor
+from genescribe.segment.predictor import SegmentPredictorFactory
+
+LOCI_AT_ONCE = 16
+
+
+class GeneratePredictorFactory:
+    """The model of a folder, loaded where it is called.
+
+    Parameters
+    ----------
+    folder
+        What training wrote; the segment model that proposes loci stands in it.
+    device
+        auto, cpu or cuda.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto") -> None:
+        self.folder, self.config = folder, read_config(folder)
+        if self.config.segment is None:
+            raise InputError(
+                "nothing here proposes loci",
+                where=folder,
+                remedy="train with model.segment, or give loci to scripts/run_genome_annotation.py",
+            )
+        self.proposer = SegmentPredictorFactory(Path(self.config.segment), device)
+        self.device = self.proposer.device
+
+    def __call__(self) -> GeneratePredictor:
+        """Load both models."""
+        return GeneratePredictor(Annotator(load_model(self.folder).to(self.device)), self.proposer())
+
+    def genetic_code(self) -> GeneticCode:
+        """Return the model's genetic code."""
+        return GeneticCode.from_table(self.config.genetic_code)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the family, the form and digests of the model's two files."""
+        return {
+            "model": f"generate ({self.config.architecture}, {self.config.form})",
+            "model-config-sha256": sha256(self.folder / CONFIG),
+            "model-weights-sha256": sha256(self.folder / WEIGHTS),
+        }
+
+
+class GeneratePredictor:
+    """Genes of a strand, all isoforms."""
+
+    def __init__(self, annotator: Annotator, proposer: StrandPredictor) -> None:
+        self.annotator, self.proposer = annotator, proposer
+
+    @torch.no_grad()
+    def predict_strand(self, codes: Codes) -> StrandPrediction:
+        """Return the genes on `codes`; a locus of which nothing could be written is among the rejects."""
+        proposed = self.proposer.predict_strand(codes)
+        spans = joined([(p.transcript.start, p.transcript.end) for p in proposed.transcripts])
+        flank, size = self.annotator.config.flank, len(codes)
+        loci = []
+        for number, (start, end) in enumerate(spans):
+            low, high = max(0, start - flank), min(size, end + flank)
+            loci.append(LocusWindow(str(number), "", start, end, "+", low, codes[low:high]))
+        found = StrandPrediction(rejects=list(proposed.rejects))
+        results: dict[int, LocusResult] = {}
+        lengths = torch.tensor([len(locus.codes) for locus in loci], dtype=torch.int64).numpy()
+        for batch in pack(lengths, size=LOCI_AT_ONCE):
+            for number, result in zip(batch, self.annotator([loci[i] for i in batch]), strict=True):
+                results[number] = result
+        for number, locus in enumerate(loci):
+            result = results[number]
+            if result.gene is None:
+                found.rejects.append(Reject(locus.start, locus.end, f"locus: {result.reason}"))
+                continue
+            for transcript in result.gene.transcripts:
+                odds = cast(float, transcript.score)
+                found.transcripts.append(PredictedTranscript(transcript, odds, gene=number))
+        return found
+
+
+def joined(spans: list[Interval]) -> list[Interval]:
+    """Return the stretches that overlapping loci make together, ascending.
+
+    Examples
+    --------
+    >>> joined([(5, 9), (0, 6), (9, 12)])
+    [(0, 9), (9, 12)]
+    """
+    result: list[Interval] = []
+    for start, end in sorted(spans):
+        if result and start < result[-1][1]:
+            result[-1] = result[-1][0], max(end, result[-1][1])
+        else:
+            result.append((start, end))
+    return result

@@ -1,0 +1,57 @@
+"""Write all transcripts of given loci with a model of the generate family: FASTA and GFF3 (or BED) in, GFF3 out.
+
+Exit status: 0; 2 where an input cannot be used; 3 where the run finished, but a locus was rejected for an error (lack
+of memory, ...) and not for what was written.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from genescribe.cli import parser, run
+from genescribe.config import from_mapping
+from genescribe.generate.job import AnnotationJob, run_job
+from genescribe.generate.search import SearchConfig
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    add = arguments.add_argument
+    add("fasta_file", help="genome; plain, gzip or bgzip")
+    add("gff_file", help="loci: GFF3 or GTF (rows of type gene), or BED")
+    add("-o", "--output", default=AnnotationJob.output, help="GFF3 to write")
+    add("--reject_output", help="JSON lines of the rejected loci (default: <output>.rejects.txt)")
+    add("-m", "--model", default=AnnotationJob.model, help="folder that training wrote, or a transformers checkpoint")
+    add("--device", default="auto", help="cuda (auto: if available) or cpu")
+    add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="of the computation")
+    add("--compile", action="store_true", help="compile the decoding step with torch.compile")
+    add("--batch_size", type=int, default=1, help="loci at a time")
+    add("--max_length", type=int, default=SearchConfig.max_length, help="longest sentence, in steps or tokens")
+    add("--num_workers", type=int, default=2, help="processes that read loci; 0: none of their own")
+    add("--prefetch_factor", type=int, default=2, help="batches that each of them reads ahead")
+    add("--checkpoint_path", help="checkpoint (default: <output>.ckpt.json)")
+    add("--resume", action="store_true", help="go on from the checkpoint; refused where anything has changed")
+    add("--no_sort", action="store_true", help="the GFF is well-formed: do not sort and repair it")
+    add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
+    add("--merge-into", metavar="GFF", help="write this annotation, its genes augmented by the new transcripts")
+    add(
+        "--gm_key", default="GM", help="attribute with the source gene's ID; gm passes validators that reserve capitals"
+    )
+    add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="how a sentence is chosen")
+    add("--beams", type=int, default=SearchConfig.beams, help="sentences kept a locus with --search beam")
+    add("--temperature", type=float, default=SearchConfig.temperature, help="of --search sample")
+    add("--seed", type=int, default=SearchConfig.seed, help="of --search sample")
+    add("--constraint", choices=("orf", "grammar"), help="valid reading frames and splice sites, or grammar alone")
+    add("--revision", help="commit of a checkpoint on the hub")
+    add("--trust_remote_code", action="store_true", help="run Python code that comes with a checkpoint")
+    args = arguments.parse_args()
+    search = {"method": args.search, "beams": args.beams, "temperature": args.temperature}
+    search |= {"seed": args.seed, "max_length": args.max_length}
+    named = {name: value for name, value in vars(args).items() if name in AnnotationJob.__dataclass_fields__}
+    options = {**named, "fasta": args.fasta_file, "loci": args.gff_file, "search": search}
+    job = from_mapping(AnnotationJob, options, where="command line")
+    sys.exit(run_job(job))
+
+
+if __name__ == "__main__":
+    run(main)
