@@ -35,7 +35,7 @@ def main() -> None:
     add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
     add("--merge-into", metavar="GFF", help="write this annotation, its genes augmented by the new transcripts")
     add(
-        "--gm_key", default="GM", help="attribute with the source gene's ID; gm passes validators that reserve capitals"
+        "--gm_key", default="GM", help="attribute with the source gene's ID; strict validators want gm"
     )
     add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="how a sentence is chosen")
     add("--beams", type=int, default=SearchConfig.beams, help="sentences kept a locus with --search beam")

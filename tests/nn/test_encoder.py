@@ -91,7 +91,7 @@ def test_reversal_is_its_own_inverse() -> None:
     [
         (
             EncoderConfig(kind="gru"),
-            "encoder.kind: unknown encoder 'gru'; known: bilstm, conv, mamba, mamba2, mamba_stub",
+            "encoder.kind: unknown encoder 'gru'; known: attention, bilstm, conv, mamba, mamba2, mamba_stub",
         ),
         (EncoderConfig(conv_kernel=4), "encoder.conv_kernel: 4 is even; give an odd number"),
     ],

@@ -1,0 +1,218 @@
+"""Both forms: written step by step as trained, alone as in a batch; folders; the search."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy_loci import bake_toy, random_model, toy_config, toy_genome
+
+from genescribe.errors import InputError
+from genescribe.files import read_json, write_json
+from genescribe.generate.annotate import Annotator, LocusWindow
+from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.model import CONFIG, build_model, load_model, pad_codes, read_config
+from genescribe.generate.search import SearchConfig, write
+from genescribe.generate.sentence import sentence_of
+from genescribe.generate.signals import Signals
+from genescribe.generate.task import GenerateTask, Locus
+from genescribe.generate.windows import locus_pieces, place_window
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.gff import read_genes
+from genescribe.genome.model import Gene
+from genescribe.segment.decode import validate_gene
+
+FORMS = ("pointer", "digits")
+CODE = GeneticCode.from_table(1)
+
+
+@pytest.fixture(scope="module")
+def baked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bake_toy(tmp_path_factory.mktemp("toy"), {"t": 12, "v": 4, "x": 4})
+
+
+def task_and_loci(form: str, baked: Path) -> tuple[GenerateTask, list[Locus]]:
+    task = GenerateTask(toy_config(form), [baked])
+    return task, [task._locus(task.training[i], shift=0) for i in range(len(task.training))]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_steps_one_by_one_are_as_likely_as_all_at_once(form: str, baked: Path) -> None:
+    task, loci = task_and_loci(form, baked)
+    torch.manual_seed(0)
+    model = task.build().eval()
+    loci = [locus for locus in loci if model.example(locus.sentence, task.signals(locus.codes)).checked]
+    assert len(loci) > 8
+    with torch.no_grad():
+        losses, _ = task._losses(model, loci)
+    codes, lengths = pad_codes([locus.codes for locus in loci], "cpu")
+    session = model.begin(codes, lengths)
+    automata = [model.automaton(task.signals(locus.codes)) for locus in loci]
+    forced = []
+    for locus in loci:
+        example = model.example(locus.sentence, task.signals(locus.codes))
+        forced.append([step.value for step in example.steps] if form == "pointer" else example.tokens)
+    outcomes = write(session, automata, SearchConfig(), prompts=forced)
+    for outcome, locus, nll in zip(outcomes, loci, losses.nll.sum(dim=1).tolist(), strict=True):
+        assert outcome.status == "accepted"
+        assert outcome.sentence == locus.sentence
+        assert outcome.log_probability == pytest.approx(-nll, abs=1e-3)
+        assert all(0 <= score <= 1 for score in outcome.scores)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
+def test_a_batch_is_its_loci_one_by_one(form: str, method: str, baked: Path, tmp_path: Path) -> None:
+    model = load_model(random_model(tmp_path / "model", form))
+    task, loci = task_and_loci(form, baked)
+    annotator = Annotator(model, SearchConfig(method=method, beams=3, seed=5))  # type: ignore[arg-type]
+    windows = [
+        LocusWindow(f"g{i}", "s", 5 * (i % 4), len(locus.codes) - 7 * i, "+-."[i % 3], 0, locus.codes)
+        for i, locus in enumerate(loci[:6])
+    ]
+    together = annotator(windows)
+    for result, window in zip(together, windows, strict=True):
+        (alone,) = annotator([window])
+        assert (alone.status, alone.raw, alone.clean) == (result.status, result.raw, result.clean)
+        if result.gene is None or alone.gene is None:
+            assert result.gene is alone.gene
+            continue
+        for a, b in zip(alone.gene.transcripts, result.gene.transcripts, strict=True):
+            assert (a.exons, a.cds, a.phase) == (b.exons, b.cds, b.phase)
+            assert a.score == pytest.approx(b.score, abs=1e-4)
+            assert validate_gene(a, window.codes, task.code) is None or result.gene.strand == "-"
+    assert sum(result.gene is not None for result in together) > 2
+    again = annotator(windows)
+    assert [result.raw for result in again] == [result.raw for result in together]
+
+
+def test_a_wider_beam_is_at_least_as_likely(baked: Path, tmp_path: Path) -> None:
+    model = load_model(random_model(tmp_path / "model"))
+    task, loci = task_and_loci("pointer", baked)
+    codes, lengths = pad_codes([locus.codes for locus in loci], "cpu")
+    found = {}
+    for beams in (1, 6):
+        automata = [model.automaton(task.signals(locus.codes)) for locus in loci]
+        search = SearchConfig("beam", beams)
+        found[beams] = [o.log_probability for o in write(model.begin(codes, lengths), automata, search)]
+    assert np.mean(found[6]) > np.mean(found[1])
+
+
+def test_a_prompt_is_gone_on_from(baked: Path, tmp_path: Path) -> None:
+    for form in FORMS:
+        model = load_model(random_model(tmp_path / form, form))
+        fasta, annotation, _ = toy_genome(tmp_path / f"{form}.genome", {"t": 4})
+        genome = Genome.open(fasta)
+        for gene in read_genes(annotation):
+            given = gene.transcripts[0]
+            codes = genome.codes(gene.seqid)
+            result = Annotator(model).sequence(codes, strand=gene.strand, prompt=given)
+            assert result.gene is not None
+            sentence = sentence_of(Gene("g", gene.seqid, gene.strand, (given,)))
+            sentence = sentence if gene.strand == "+" else sentence.reverse_complement(len(codes))
+            assert result.raw.startswith(str(sentence).partition(">")[0])
+
+
+def test_a_sentence_that_grows_too_long_is_repaired_or_rejected(tmp_path: Path, baked: Path) -> None:
+    model = load_model(random_model(tmp_path / "model"))
+    _, loci = task_and_loci("pointer", baked)
+    for length in (1, 3, 9, 30):
+        for locus in loci:
+            result = Annotator(model, SearchConfig(max_length=length)).sequence(locus.codes)
+            assert result.status in ("accepted", "repaired", "rejected")
+            if result.status == "rejected":
+                assert result.reason == "longer than max_length"
+                assert result.gene is None
+
+
+def test_a_long_locus_is_read_in_pieces(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.choice(4, size=2_500).astype(np.uint8)
+    model = load_model(random_model(tmp_path / "model", window_limit=600))
+    result = Annotator(model).sequence(codes)
+    assert result.reason.startswith("read in pieces")
+    assert result.gene is not None
+    for transcript in result.gene.transcripts:
+        assert validate_gene(transcript, codes, CODE) is None
+    assert result.gene.end - result.gene.start > 600
+
+
+def test_no_start_codon_is_a_reject(tmp_path: Path) -> None:
+    model = load_model(random_model(tmp_path / "model"))
+    result = Annotator(model).sequence(np.full(200, 1, dtype=np.uint8))
+    assert (result.status, result.reason, result.gene) == ("rejected", "dead end", None)
+
+
+def test_an_error_rejects_its_locus_alone(tmp_path: Path, baked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model(random_model(tmp_path / "model"))
+    _, loci = task_and_loci("pointer", baked)
+    annotator = Annotator(model)
+    begin = model.begin
+
+    def out_of_memory(codes: torch.Tensor, lengths: torch.Tensor) -> object:
+        if bool((lengths == len(loci[2].codes)).any()):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return begin(codes, lengths)
+
+    monkeypatch.setattr(model, "begin", out_of_memory)
+    windows = [LocusWindow(f"g{i}", "s", 0, len(x.codes), "+", 0, x.codes) for i, x in enumerate(loci[:5])]
+    results = annotator(windows)
+    bad = [i for i, x in enumerate(loci[:5]) if len(x.codes) == len(loci[2].codes)]
+    assert [i for i, result in enumerate(results) if result.failed] == bad
+    assert "OutOfMemoryError" in results[2].reason
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_folder_gives_the_model_back(form: str, tmp_path: Path) -> None:
+    folder = random_model(tmp_path / "model", form)
+    first, again = load_model(folder), load_model(folder)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+    stored = read_json(folder / CONFIG)
+    write_json(folder / CONFIG, {**stored, "model": {**stored["model"], "depth": 3}})
+    with pytest.raises(InputError, match="unknown key"):
+        load_model(folder)
+    write_json(folder / CONFIG, {**stored, "model": {**stored["model"], "decoder_layers": 2}})
+    with pytest.raises(InputError, match="do not fit"):
+        load_model(folder)
+    with pytest.raises(InputError, match="no such file"):
+        read_config(tmp_path)
+
+
+def test_the_first_loss_of_the_digit_form_is_that_of_the_vocabulary(baked: Path) -> None:
+    """Law: what knows nothing is as unsure as chance (ln 272 where nothing is masked)."""
+    task, loci = task_and_loci("digits", baked)
+    torch.manual_seed(0)
+    model = task.build().eval()
+    examples = [model.example(locus.sentence, Signals.free(len(locus.codes))) for locus in loci]
+    codes, lengths = pad_codes([locus.codes for locus in loci], "cpu")
+    steps = model.batch(examples, codes.shape[1])
+    steps.mask[:] = True
+    with torch.no_grad():
+        nll = model(codes, lengths, steps).nll
+    assert float(nll.sum() / (steps.kinds >= 0).sum()) == pytest.approx(math.log(272), rel=0.15)
+
+
+def test_windows() -> None:
+    place = {"flank": 100, "step": 600, "limit": 1800}
+    for start, end in ((0, 50), (5, 700), (9_000, 9_990), (9_990, 10_000), (4_000, 5_500)):
+        window = place_window(start, end, (0, 10_000), **place)
+        assert window is not None
+        low, high = window
+        assert (high - low) % 600 == 0
+        assert 0 <= low <= max(0, start - 100)
+        assert min(10_000, end + 100) <= high <= 10_000
+    assert place_window(1_000, 3_000, (0, 10_000), **place) is None
+    assert place_window(10, 20, (0, 450), **place) == (0, 450)
+    assert [b - a for a, b in locus_pieces(0, 1_001, 500)] == [500] * 4
+
+
+def test_parameters_can_be_few_or_many() -> None:
+    few = build_model(toy_config(genetic_code=1))
+    assert sum(p.numel() for p in few.parameters()) < 100_000
+    default = build_model(GenerateModelConfig(genetic_code=1))
+    assert 2_000_000 < sum(p.numel() for p in default.parameters()) < 30_000_000
