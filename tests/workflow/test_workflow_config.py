@@ -66,7 +66,7 @@ BAD = {
     "test takes the rest": ("genomes.g.splits.test", ["*"], r"name the test sequences"),
     "run of no genome": ("runs.r.genomes", ["h"], r"`runs\.r\.genomes` names 'h', which is not defined; known: g"),
     "run of no bake": ("runs.r.bake", "b", r"`runs\.r\.bake` names 'b'"),
-    "family": ("runs.r.family", "seg", r"`runs\.r\.family` names 'seg'.*known: segment"),
+    "family": ("runs.r.family", "seg", r"`runs\.r\.family` names 'seg'.*known: .*segment"),
     "model key": ("runs.r.model", {"heads": "linear"}, r"unknown key `runs\.r\.model\.heads`"),
     "train key": ("runs.r.train", {"epoch": 3}, r"unknown key `runs\.r\.train\.epoch`"),
     "head": ("runs.r.model", {"head": "hmm"}, r"`runs\.r\.model\.head` is 'hmm'"),

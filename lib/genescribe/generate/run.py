@@ -168,7 +168,8 @@ def _named(result: LocusResult, number: int, gm_key: str) -> Gene | None:
 def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> list[Gene]:
     """Return the given genes, each with the transcripts found for it that it lacks; and the other found genes.
 
-    Found genes name the given one in their attribute `gm_key`. A found transcript is new where no transcript of the gene has its exons and coding sequence.
+    Found genes name the given one in their attribute `gm_key`. A found transcript is new where no transcript of the
+    gene has its exons and coding sequence.
     """
     by_name: dict[str, list[Gene]] = {}
     for gene in found:
