@@ -21,6 +21,7 @@ from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.nn.config import EncoderConfig
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
+from genescribe.segment.evidence import Evidence
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.model import SegmentModel
 from genescribe.segment.predictor import SegmentPredictor
@@ -120,7 +121,7 @@ def test_a_halo_too_short_is_refused() -> None:
 class Noisy(SegmentModel):
     """Its features are strong noise, a function of seven bases around each."""
 
-    def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
+    def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
         past = torch.arange(codes.shape[1]) >= lengths[:, None]
         bases = torch.nn.functional.one_hot(codes.masked_fill(past, 4), 5)[..., :4].float()
         weight = torch.randn(self.encoder.width, 4, 7, generator=torch.Generator().manual_seed(1))

@@ -15,6 +15,18 @@ TRACKS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
 
 
 @dataclass(frozen=True)
+class EvidenceConfig:
+    """Evidence that is counted from the training genes; see `genescribe.segment.evidence`."""
+
+    order: int = option(5, doc="bases before a base that its content is given", minimum=1, maximum=7)
+    window: int = option(97, doc="bases of the windows over which content is averaged; odd", minimum=1)
+    branch_width: int = option(7, doc="bases of the motif of branch points", minimum=4)
+    branch_reach: int = option(60, doc="farthest end of that motif before the acceptor", minimum=1)
+    content_gain: float = option(0.3, doc="what content is worth before training")
+    signal_gain: float = option(1.0, doc="what signals are worth before training")
+
+
+@dataclass(frozen=True)
 class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
@@ -33,12 +45,19 @@ class SegmentModelConfig:
     softmask_dropout: float = option(
         0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
     )
+    evidence: EvidenceConfig | None = option(None, doc="counted evidence (scheme `gene`); null: none")
     encoder: EncoderConfig = option(default_factory=EncoderConfig, doc="tracks to features of every base")
     content: Literal["log_softmax", "logits"] = option(
         "log_softmax", doc="score of a base in a segment: log posterior of the label, at most 0, or any number"
     )
     content_scale: float = option(
         0.03, doc="factor of the score of a base: neighbours tell the same, so that their sum is too sure", minimum=0.0
+    )
+    content_floor: float = option(
+        0.0,
+        doc="share of doubt in the posterior of a base: bounds what a base, wrongly sure, can cost a segment",
+        minimum=0.0,
+        maximum=1.0,
     )
     boundary_scores: bool = option(True, doc="also score where segments of each label begin and end")
     emission_clamp: float = option(0.0, doc="largest score of a base or boundary; 0: no limit", minimum=0.0)

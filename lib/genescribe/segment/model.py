@@ -18,9 +18,12 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.evidence import SITES, CountedEvidence, Evidence
 from genescribe.segment.expansion import expansion_of
 from genescribe.segment.features import Tracks
+from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules
+from genescribe.segment.gene_scores import SIGNALS
 from genescribe.segment.schemes import SCHEMES, LabelScheme
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -65,7 +68,8 @@ class SegmentModel(nn.Module):
         self.config, self.scheme = config, scheme_of(config)
         code = GeneticCode.from_table(config.genetic_code)
         self.tracks = Tracks(config.features, code, config.feature_cap, config.softmask_dropout)
-        self.encoder = config.encoder.build(self.tracks.width)
+        self.evidence = _evidence_of(config)
+        self.encoder = config.encoder.build(self.tracks.width + (self.evidence.width if self.evidence else 0))
         for name in ("tile", "halo"):
             if getattr(config, name) % config.encoder.fold:
                 raise InputError(
@@ -74,19 +78,26 @@ class SegmentModel(nn.Module):
                     remedy="give a multiple: tiles then fold the same bases together wherever they begin",
                 )
         self.expansion = expansion_of(self.scheme, code)
-        if config.halo < self.expansion.reach:
+        if config.halo < max(self.expansion.reach, self.evidence.reach if self.evidence else 0):
             raise InputError(
                 f"{config.halo} is too short for the scheme {self.scheme.name!r}",
                 where="model.halo",
-                remedy=f"give at least {self.expansion.reach}",
+                remedy=f"give at least {max(self.expansion.reach, self.evidence.reach if self.evidence else 0)}",
             )
         signals = self.expansion.signals if config.scores_boundaries else 0
         self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
+        if config.evidence is not None:
+            self.content_gain = nn.Parameter(torch.full((self.expansion.channels,), config.evidence.content_gain))
+            self.signal_gain = nn.Parameter(torch.full((len(SITES) + 1,), config.evidence.signal_gain))
         self.crf = build_head(config, self.scheme)
 
-    def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
+    def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
         """Return the encoder's output, (B, T, D)."""
-        return cast(Tensor, self.encoder(self.tracks(codes, lengths), lengths))
+        tracks = self.tracks(codes, lengths)
+        if self.evidence is not None:
+            evidence = evidence or self.evidence(codes, lengths)
+            tracks = torch.cat([tracks, evidence.tracks], dim=2)
+        return cast(Tensor, self.encoder(tracks, lengths))
 
     def scores(self, codes: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None) -> Scores:
         """Return the scores of every base.
@@ -102,13 +113,33 @@ class SegmentModel(nn.Module):
         """
         if lengths is None:
             lengths = torch.full((len(codes),), codes.shape[1], device=codes.device)
-        outputs = self.head(self.features(codes, lengths)).float()
+        evidence = None if self.evidence is None else self.evidence(codes, lengths)
+        outputs = self.head(self.features(codes, lengths, evidence)).float()
         # One tensor a part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
-        content = logits.log_softmax(dim=-1) if self.config.content == "log_softmax" else logits
+        content = self._log_posterior(logits) if self.config.content == "log_softmax" else logits
         signals = self._clamped(outputs[..., self.expansion.channels :]) if self.config.scores_boundaries else None
-        content, begin, end = self.expansion(self.config.content_scale * content, signals, codes, lengths, offset)
+        content = self.config.content_scale * content
+        if evidence is not None:
+            content = content + self.content_gain * evidence.content
+            signals = self._with_evidence(signals, evidence.signals)
+        content, begin, end = self.expansion(content, signals, codes, lengths, offset)
         return Scores(content, begin, end, logits)
+
+    def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
+        """Return the scores of boundaries with what counting says of them; branch points tell of acceptors."""
+        *sites, branch = (self.signal_gain * evidence).unbind(2)
+        named = dict(zip(SITES, sites, strict=True))
+        named["acceptor"] = named["acceptor"] + branch
+        counted = torch.stack([named[name] for name in SIGNALS], dim=2)
+        return counted if signals is None else signals + counted
+
+    def _log_posterior(self, logits: Tensor) -> Tensor:
+        """Return the log posterior of each base by itself, mixed with a share of doubt between all channels."""
+        floor = self.config.content_floor
+        if not floor:
+            return logits.log_softmax(dim=-1)
+        return torch.log((1 - floor) * logits.softmax(dim=-1) + floor / logits.shape[-1])
 
     def _clamped(self, scores: Tensor) -> Tensor:
         limit = self.config.emission_clamp
@@ -200,6 +231,16 @@ def build_head(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRF | Ext
             remedy="choose linear or semicrf, or the scheme gencode",
         )
     return ExternalCRF(len(scheme.names), config.backend)
+
+
+def _evidence_of(config: SegmentModelConfig) -> CountedEvidence | None:
+    if config.evidence is None:
+        return None
+    if not isinstance(scheme_of(config), GeneScheme):
+        raise InputError(
+            f"counted with the scheme {config.scheme!r}", where="model.evidence", remedy="set model.scheme to gene"
+        )
+    return CountedEvidence(config.evidence)
 
 
 def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from genescribe.bake.stats import sum_stats
 from genescribe.config import from_mapping, to_mapping
@@ -23,10 +24,13 @@ from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.evaluate.labels import confusion, position_f1, segment_counts, segments
 from genescribe.files import read_json
+from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.potentials import Segmentation
 from genescribe.kernels.semicrf import memory_estimate
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.gene_rules import GeneRules
+from genescribe.segment.evidence_fit import fit_evidence
+from genescribe.segment.gene import GeneScheme
+from genescribe.segment.gene_rules import GeneRules, SignalTables
 from genescribe.segment.labels import Kind
 from genescribe.segment.model import FAMILY, Scores, SegmentModel, scheme_of
 from genescribe.segment.schemes import LabelScheme
@@ -89,6 +93,11 @@ class SegmentTask:
         """Return a model whose CRF knows the durations and transitions of the training annotation."""
         model = SegmentModel(self.config)
         model.crf.initialise_from_statistics(run_statistics(self._train, self.scheme.names))
+        if model.evidence is not None:
+            assert isinstance(self.scheme, GeneScheme) and self.config.gene is not None
+            tables = SignalTables.of(self.config.gene, GeneticCode.from_table(self.config.genetic_code))
+            windows = (self.training[i] for i in tqdm(range(len(self.training)), desc="evidence", disable=None))
+            fit_evidence(model.evidence, windows, self.scheme, tables)
         return model
 
     def samples(self) -> int:
