@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from genescribe.genome.alphabet import SOFTMASK, N
+from genescribe.genome.alphabet import SOFTMASK, N, encode
+from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import EvidenceConfig
-from genescribe.segment.evidence import CODON, SITES, CountedEvidence
-from genescribe.segment.evidence_fit import content_odds, signal_odds
+from genescribe.segment.evidence import CODON, RANKS, SITES, CountedEvidence
+from genescribe.segment.evidence_fit import content_odds, rank_odds, signal_odds
 from genescribe.segment.gene_labels import CHANNELS
 
 CONFIG = EvidenceConfig(order=2, window=13, branch_width=4, branch_reach=9)
@@ -21,8 +22,8 @@ CONFIG = EvidenceConfig(order=2, window=13, branch_width=4, branch_reach=9)
 def evidence() -> CountedEvidence:
     """Evidence of random tables."""
     generator = torch.Generator().manual_seed(1)
-    module = CountedEvidence(CONFIG)
-    for buffer in (module.content, module.motif, *(getattr(module, name) for name in SITES)):
+    module = CountedEvidence(CONFIG, GeneticCode.from_table(1), cap=60)
+    for buffer in (module.content, module.motif, module.rank, *(getattr(module, name) for name in SITES)):
         buffer.copy_(torch.randn(buffer.shape, generator=generator))
     module.content[-1] = 0
     module.content[:, 0] = 0
@@ -69,7 +70,21 @@ def test_branch_points_are_summed_over_their_places(evidence: CountedEvidence) -
             start = t - d - CONFIG.branch_width + 1
             odds = sum(float(motif[bases[start + i], i]) for i in range(4)) if start >= 0 else 0.0
             total += float(distance[d - 1]) * float(np.exp(odds))
-        assert found.signals[0, t, -1].item() == pytest.approx(np.log(total), abs=1e-4)
+        assert found.signals[0, t, len(SITES)].item() == pytest.approx(np.log(total), abs=1e-4)
+
+
+def test_ranks_count_the_start_codons_before(evidence: CountedEvidence) -> None:
+    text = "ATGCCATGAATGATGATG" + "ATG" * 30 + "TAAATGNTGATG"
+    codes = torch.from_numpy(encode(text).astype(np.int64))
+    found = evidence(codes[None], torch.tensor([len(text)])).signals[0, :, -1]
+    stops = {"TAA", "TAG", "TGA"}
+    for t in range(len(text)):
+        before, u = 0, t - 3
+        while u >= max(0, t - evidence.cap + 3) and text[u : u + 3] not in stops and "N" not in text[u : u + 3]:
+            before += text[u : u + 3] == "ATG"
+            u -= 3
+        expected = float(evidence.rank[min(before, RANKS - 1)]) if text[t : t + 3] == "ATG" else 0.0
+        assert found[t].item() == expected, t
 
 
 def test_means_follow_the_reading_frame_of_either_strand(evidence: CountedEvidence) -> None:
@@ -137,3 +152,11 @@ def test_signal_odds_need_sites() -> None:
     assert (signal_odds(few, false)[:, 0] > 0).all() and (signal_odds(few, false) < signal_odds(many, false))[
         :, 0
     ].all()
+
+
+def test_rank_odds_compare_shares() -> None:
+    odds = rank_odds(np.array([[5000, 3000, 1000, 1000], [960, 30, 10, 0]]))
+    assert odds[0] == pytest.approx(np.log(0.96 / 0.5), abs=0.02)
+    assert odds[1] == pytest.approx(np.log(0.03 / 0.3), abs=0.1)
+    assert (np.diff(odds) < 0).all()
+    assert not rank_odds(np.array([[5000, 3000, 1000, 1000], [0, 0, 0, 0]])).any()

@@ -18,7 +18,7 @@ from genescribe.segment.gene_labels import CHANNELS
 from genescribe.segment.model import SegmentModel
 from genescribe.segment.task import SegmentTask
 
-COUNTED = replace(CONFIG, evidence=EvidenceConfig(order=2, window=31, branch_reach=20), halo=60)
+COUNTED = replace(CONFIG, evidence=EvidenceConfig(order=2, window=31, branch_reach=20), halo=330)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ misses.
 * Content: the chance of a base given those before it under each channel, against that under intergenic.
 * Signals: the chance of the bases around a start, donor, acceptor or stop, each given the one before it, against that
   around other places where the same letters stand.
+* Rank: whether a start codon is the first of its stop-free run, or has others before it.
 * Branch: a motif at its distance before the acceptor, found in the introns (`genescribe.segment.branch`).
 * Tracks: the same as inputs of the network; coding content, of this strand and the other, also as means over windows
   in frame.
@@ -24,7 +25,9 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.genome.alphabet import SOFTMASK, N
+from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import EvidenceConfig
+from genescribe.segment.features import StopFreeRuns, codon_members, codon_numbers, run_ends
 from genescribe.segment.gene_labels import CHANNELS
 
 SITES = {"start": (15, 9), "donor": (4, 9), "acceptor": (24, 4), "stop": (6, 12)}
@@ -32,6 +35,10 @@ SITES = {"start": (15, 9), "donor": (4, 9), "acceptor": (24, 4), "stop": (6, 12)
 
 The boundary base is the first of a start or stop codon and of an intron, for acceptors the last of the intron."""
 CODON = CHANNELS.index("codon1")
+EXTRA = {"branch": "acceptor", "rank": "start"}
+"""Further evidence of a signal, behind that of `SITES`."""
+RANKS = 4
+"""Start codons are told apart by the number of others before them in their run, up to three."""
 _SCALE = 0.2  # of the tracks, which are sums of several nats
 
 
@@ -42,8 +49,8 @@ class Evidence(NamedTuple):
     ----------
     content : (B, T, channels)
         Nats for each channel; 0 for intergenic.
-    signals : (B, T, 5)
-        Nats for each of `SITES` and for a branch point before an acceptor at this base.
+    signals : (B, T, 6)
+        Nats for each of `SITES`, then of `EXTRA`.
     tracks : (B, T, F)
         Inputs of the network.
     """
@@ -60,26 +67,36 @@ class CountedEvidence(nn.Module):
     ----------
     config
         Sizes.
+    code
+        Whose stops end a run of codons, and whose canonical starts have a rank.
+    cap
+        Bases before a start codon that its rank looks at, rounded down to whole codons.
     """
 
     content: Tensor
     motif: Tensor
     distance: Tensor
+    rank: Tensor
+    stops: Tensor
+    starts: Tensor
 
-    def __init__(self, config: EvidenceConfig) -> None:
+    def __init__(self, config: EvidenceConfig, code: GeneticCode, cap: int = 1500) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.cap = config, cap - cap % 3
+        self.register_buffer("stops", run_ends(code), persistent=False)
+        self.register_buffer("starts", codon_members(code.canonical_starts), persistent=False)
         # The last row serves words with an N, or cut by an edge.
         self.register_buffer("content", torch.zeros(4 ** (config.order + 1) + 1, len(CHANNELS)))
         for name, (left, right) in SITES.items():
             self.register_buffer(name, torch.zeros(1, 16, left + right))
         self.register_buffer("motif", torch.zeros(1, 4, config.branch_width))
         self.register_buffer("distance", torch.zeros(1, 1, config.branch_reach))
+        self.register_buffer("rank", torch.zeros(RANKS))
 
     @property
     def width(self) -> int:
         """F, the number of tracks."""
-        return 3 * 3 + 1 + len(SITES) + 1
+        return 3 * 3 + 1 + len(SITES) + len(EXTRA)
 
     @property
     def reach(self) -> int:
@@ -87,7 +104,7 @@ class CountedEvidence(nn.Module):
         # The first base of a window is given the one before it.
         sites = 1 + max(max(window) for window in SITES.values())
         branch = self.config.branch_reach + self.config.branch_width
-        return max(sites, branch, self.config.window // 2 + self.config.order + 2)
+        return max(sites, branch, self.config.window // 2 + self.config.order + 2, self.cap + 3)
 
     @torch.no_grad()
     def forward(self, codes: Tensor, lengths: Tensor) -> Evidence:
@@ -105,13 +122,24 @@ class CountedEvidence(nn.Module):
         content = self.content[words(bases, self.config.order + 1)]
         other = (3 - bases).masked_fill(bases == N, N).flip(1)
         antisense = self.content[:, CODON : CODON + 3][words(other, self.config.order + 1)].flip(1)
-        signals = torch.cat([*self._sites(bases), self._branch(bases)], dim=1).transpose(1, 2)
+        rank = self.rank[self.ranks(bases)].masked_fill(~self.is_start(bases), 0.0).unsqueeze(1)
+        signals = torch.cat([*self._sites(bases), self._branch(bases), rank], dim=1).transpose(1, 2)
         sense = content[..., CODON : CODON + 3]
         intron = self._mean(content[..., CHANNELS.index("intron")].unsqueeze(2))
         tracks = [sense, self._in_frame(sense, 1), self._in_frame(antisense, -1), intron, _SCALE * signals]
         past = past.unsqueeze(2)
         found = (content, signals, torch.cat(tracks, dim=2))
         return Evidence(*(part.masked_fill(past, 0.0) for part in found))
+
+    def is_start(self, bases: Tensor) -> Tensor:
+        """Return whether a start codon begins at each base, (B, T) bool."""
+        return self.starts[codon_numbers(bases)[:, 2:]]
+
+    def ranks(self, bases: Tensor) -> Tensor:
+        """Return the number of start codons before each base in the run of its frame, at most 3, (B, T) int64."""
+        codons = codon_numbers(bases)
+        ranks = StopFreeRuns(self.stops[codons], self.cap).rank(self.starts[codons])
+        return ranks[:, 2:].clamp(max=RANKS - 1).long()
 
     def _sites(self, bases: Tensor) -> list[Tensor]:
         """Return the scores of `SITES`, (B, 1, T) each."""

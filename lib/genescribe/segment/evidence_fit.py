@@ -13,7 +13,7 @@ from genescribe.data.sample import IGNORE, Sample
 from genescribe.genome.alphabet import Codes, N, unmasked
 from genescribe.segment.branch import find_branch_motif
 from genescribe.segment.config import EvidenceConfig
-from genescribe.segment.evidence import SITES, CountedEvidence
+from genescribe.segment.evidence import RANKS, SITES, CountedEvidence
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_labels import (
     CHANNELS,
@@ -45,22 +45,25 @@ class EvidenceCounts:
 
     Parameters
     ----------
-    config
-        Sizes.
+    evidence
+        Whose tables are counted.
     scheme
         Labels.
     tables
         Words that may be signals.
     """
 
-    config: EvidenceConfig
+    evidence: CountedEvidence
     scheme: GeneScheme
     tables: SignalTables
     content: NDArray[np.int64] = field(init=False)
     pairs: dict[str, NDArray[np.int64]] = field(init=False)
+    ranks: NDArray[np.int64] = field(init=False)
     introns: list[Codes] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        self.config: EvidenceConfig = self.evidence.config
+        self.ranks = np.zeros((2, RANKS), dtype=np.int64)
         self.content = np.zeros((len(CHANNELS), 4 ** (self.config.order + 1)), dtype=np.int64)
         # Of each signal: pairs of bases at each place, around the true sites [1] and all others [0].
         self.pairs = {name: np.zeros((2, left + right, 16), dtype=np.int64) for name, (left, right) in SITES.items()}
@@ -71,10 +74,13 @@ class EvidenceCounts:
         durations = np.diff(sample.runs[:, 0], prepend=0)
         labels = np.repeat(sample.runs[:, 1], durations).astype(np.int64)
         self._add_content(bases, labels)
+        ranks = self.evidence.ranks(torch.from_numpy(bases)[None])[0].numpy()
         for name, (candidates, true) in self._sites(bases, sample.runs).items():
-            known = candidates[labels[candidates] != IGNORE]
-            self._add_pairs(name, bases, np.setdiff1d(known, true), 0)
-            self._add_pairs(name, bases, true, 1)
+            false = np.setdiff1d(candidates[labels[candidates] != IGNORE], true)
+            for kind, places in enumerate((false, true)):
+                self._add_pairs(name, bases, places, kind)
+                if name == "start":
+                    self.ranks[kind] += np.bincount(ranks[places], minlength=RANKS)
         wanted = self.config.branch_width + self.config.branch_reach
         for i in np.flatnonzero(np.isin(sample.runs[:, 1], _INTRONS)):
             if 0 < i < len(sample.runs) - 1 and durations[i] >= wanted:
@@ -120,14 +126,16 @@ class EvidenceCounts:
             at = at[(at >= 0) & (at < len(bases))]
             self.pairs[name][true, i] += np.bincount(pair[at][~unknown[at]], minlength=16)
 
-    def fill(self, evidence: CountedEvidence) -> None:
-        """Set the tables of `evidence`."""
+    def fill(self) -> None:
+        """Set the tables."""
+        evidence = self.evidence
         content = np.zeros((evidence.content.shape), dtype=np.float64)
         content[:-1] = content_odds(self.content).T
         _set(evidence.content, content)
         for name in SITES:
             false, true = self.pairs[name]
             _set(getattr(evidence, name), signal_odds(true, false).T[None])
+        _set(evidence.rank, rank_odds(self.ranks))
         motif = find_branch_motif(self.introns, self.config.branch_width, self.config.branch_reach)
         _set(evidence.motif, motif.odds[None])
         _set(evidence.distance, motif.distance[None, None])
@@ -137,10 +145,10 @@ def fit_evidence(
     evidence: CountedEvidence, samples: Iterable[Sample], scheme: GeneScheme, tables: SignalTables
 ) -> None:
     """Count the tables of `evidence` from labelled windows."""
-    counts = EvidenceCounts(evidence.config, scheme, tables)
+    counts = EvidenceCounts(evidence, scheme, tables)
     for sample in samples:
         counts.add(sample)
-    counts.fill(evidence)
+    counts.fill()
 
 
 def content_odds(counts: NDArray[np.int64]) -> FloatArray:
@@ -188,6 +196,14 @@ def signal_odds(true: NDArray[np.int64], false: NDArray[np.int64]) -> FloatArray
     if not true.any():
         odds[:] = 0.0
     return odds.reshape(places, 16)
+
+
+def rank_odds(counts: NDArray[np.int64]) -> FloatArray:
+    """Return nats of each rank of a start codon, (ranks,), given counts of false [0] and true [1] ones."""
+    other = (counts[0] + 1.0) / (counts[0] + 1.0).sum()
+    like = (counts[1] + _SITE_BACKOFF * other) / (counts[1].sum() + _SITE_BACKOFF)
+    odds: FloatArray = np.log(like) - np.log(other)
+    return odds
 
 
 def _words(bases: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -55,11 +55,10 @@ class Tracks(nn.Module):
                 known = ", ".join(TRACKS)
                 raise InputError(f"unknown track {name!r}", where="features", remedy=f"known: {known}")
         self.names, self.cap, self.softmask_dropout = tuple(names), cap - cap % 3, softmask_dropout
-        stops = torch.from_numpy(code.is_stop.copy())
-        stops[AMBIGUOUS] = True
+        stops = run_ends(code)
         self._constant("stops", stops)
         self._constant("antisense_stops", stops[_other_strand()])
-        self._constant("starts", _members(code.canonical_starts))
+        self._constant("starts", codon_members(code.canonical_starts))
         self._constant("base_values", torch.cat([torch.eye(4), torch.full((1, 4), 0.25)]))
 
     def _constant(self, name: str, value: Tensor) -> None:
@@ -167,6 +166,14 @@ class StopFreeRuns:
         inside = (first <= self._here) & ~self._stops
         return self._in_order(torch.where(inside, self._behind + self._here - first, 0))
 
+    def rank(self, starts: Tensor) -> Tensor:
+        """Return how many start codons of the run stand before this codon, as far back as is looked at."""
+        starts = self._in_frames(starts, False)
+        seen = nn.functional.pad(starts.int().cumsum(dim=1), (0, 0, 1, 0))
+        seen_from = torch.maximum(self._last_stop + 1, self._here - self._cap + 1).clamp(max=len(self._here) - 1)
+        counts = seen[:, :-1] - seen.gather(1, seen_from.long())
+        return self._in_order(counts.clamp(min=0))
+
     def _in_frames(self, flags: Tensor, edge: bool) -> Tensor:
         """(B, J) -> (B, n, 3): the codons of a frame follow each other along n."""
         padded = nn.functional.pad(flags, (0, -self._size % 3), value=edge)
@@ -190,7 +197,14 @@ def codon_numbers(bases: Tensor) -> Tensor:
     return torch.where(known, 16 * first + 4 * second + third, AMBIGUOUS)
 
 
-def _members(codons: Iterable[str]) -> Tensor:
+def run_ends(code: GeneticCode) -> Tensor:
+    """Return (65,) bool: which codon numbers end a run of codons, `AMBIGUOUS` among them."""
+    stops = torch.from_numpy(code.is_stop.copy())
+    stops[AMBIGUOUS] = True
+    return stops
+
+
+def codon_members(codons: Iterable[str]) -> Tensor:
     """Return (65,) bool: which codon numbers are among `codons`."""
     member = torch.zeros(AMBIGUOUS + 1, dtype=torch.bool)
     for codon in codons:

@@ -18,7 +18,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.evidence import SITES, CountedEvidence, Evidence
+from genescribe.segment.evidence import EXTRA, SITES, CountedEvidence, Evidence
 from genescribe.segment.expansion import expansion_of
 from genescribe.segment.features import Tracks
 from genescribe.segment.gene import GeneScheme
@@ -68,7 +68,7 @@ class SegmentModel(nn.Module):
         self.config, self.scheme = config, scheme_of(config)
         code = GeneticCode.from_table(config.genetic_code)
         self.tracks = Tracks(config.features, code, config.feature_cap, config.softmask_dropout)
-        self.evidence = _evidence_of(config)
+        self.evidence = _evidence_of(config, code)
         self.encoder = config.encoder.build(self.tracks.width + (self.evidence.width if self.evidence else 0))
         for name in ("tile", "halo"):
             if getattr(config, name) % config.encoder.fold:
@@ -88,7 +88,7 @@ class SegmentModel(nn.Module):
         self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
         if config.evidence is not None:
             self.content_gain = nn.Parameter(torch.full((self.expansion.channels,), config.evidence.content_gain))
-            self.signal_gain = nn.Parameter(torch.full((len(SITES) + 1,), config.evidence.signal_gain))
+            self.signal_gain = nn.Parameter(torch.full((len(SITES) + len(EXTRA),), config.evidence.signal_gain))
         self.crf = build_head(config, self.scheme)
 
     def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
@@ -127,10 +127,10 @@ class SegmentModel(nn.Module):
         return Scores(content, begin, end, logits)
 
     def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
-        """Return the scores of boundaries with what counting says of them; branch points tell of acceptors."""
-        *sites, branch = (self.signal_gain * evidence).unbind(2)
-        named = dict(zip(SITES, sites, strict=True))
-        named["acceptor"] = named["acceptor"] + branch
+        """Return the scores of boundaries with what counting says of them."""
+        named = dict(zip((*SITES, *EXTRA), (self.signal_gain * evidence).unbind(2), strict=True))
+        for name, signal in EXTRA.items():
+            named[signal] = named[signal] + named[name]
         counted = torch.stack([named[name] for name in SIGNALS], dim=2)
         return counted if signals is None else signals + counted
 
@@ -233,14 +233,14 @@ def build_head(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRF | Ext
     return ExternalCRF(len(scheme.names), config.backend)
 
 
-def _evidence_of(config: SegmentModelConfig) -> CountedEvidence | None:
+def _evidence_of(config: SegmentModelConfig, code: GeneticCode) -> CountedEvidence | None:
     if config.evidence is None:
         return None
     if not isinstance(scheme_of(config), GeneScheme):
         raise InputError(
             f"counted with the scheme {config.scheme!r}", where="model.evidence", remedy="set model.scheme to gene"
         )
-    return CountedEvidence(config.evidence)
+    return CountedEvidence(config.evidence, code, config.feature_cap)
 
 
 def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:
