@@ -34,9 +34,7 @@ def main() -> None:
     add("--no_sort", action="store_true", help="the GFF is well-formed: do not sort and repair it")
     add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
     add("--merge-into", metavar="GFF", help="write this annotation, its genes augmented by the new transcripts")
-    add(
-        "--gm_key", default="GM", help="attribute with the source gene's ID; strict validators want gm"
-    )
+    add("--gm_key", default="GM", help="attribute with the source gene's ID; strict validators want gm")
     add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="how a sentence is chosen")
     add("--beams", type=int, default=SearchConfig.beams, help="sentences kept a locus with --search beam")
     add("--temperature", type=float, default=SearchConfig.temperature, help="of --search sample")

@@ -18,7 +18,7 @@ SPLITS = Splits(train=["t0", "t1", "t2", "t3"], validation=["v0"])
 
 def bake_toy(folder: Path, *, window: int = 700, genetic_code: int = 1, scheme: str = "gencode") -> Path:
     """Bake five sequences; each has a gene with an intron and one without, on both strands in turn."""
-    config = BakeConfig(scheme, window=window, overlap=100)
+    config = BakeConfig(scheme=scheme, window=window, overlap=100)
     job = BakeJob("toy", config, SPLITS, genetic_code=genetic_code)
     names = [*SPLITS.train, *SPLITS.validation]
     baker = Baker(job, dict.fromkeys(names, LENGTH))
