@@ -19,6 +19,7 @@ include: "rules/train.smk"
 include: "rules/predict.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluate.smk"
+include: "rules/labels.smk"
 include: "rules/report.smk"
 include: "rules/annotate.smk"
 

@@ -57,7 +57,11 @@ def all_models():
 
 
 def all_metrics():
-    return LAYOUT.all_metrics()
+    return LAYOUT.all_metrics() + all_label_scores()
+
+
+def all_label_scores():
+    return LAYOUT.label_scores()
 
 
 def annotate_targets(wildcards):

@@ -18,6 +18,7 @@ from genescribe.genome.model import Gene
 from genescribe.report import charts, tables
 from genescribe.report.blocks import Block, Figure, Section, Text
 from genescribe.report.charts import Method
+from genescribe.report.labels import label_sections
 from genescribe.report.loci import choose_loci, draw_locus
 
 TITLES = {
@@ -68,6 +69,7 @@ def collect(results: str | Path) -> list[Section]:
     sections += [
         _pictures(results, annotation, found) for annotation, found in metrics.items() if "." not in annotation
     ]
+    sections += label_sections(results)
     sections += [_lengths(metrics), _training(logs, order), _times(results), _provenance(results)]
     return [section for section in sections if section.blocks]
 

@@ -108,7 +108,7 @@ def draw_locus(
                 for gene, transcript in lane:
                     exact = (gene.seqid, gene.strand, transcript.cds) in truth
                     right, total = right + (number > 0 and exact), total + (number > 0)
-                    _draw(axes, gene, transcript, y, locus, _look(number == 0, exact))
+                    _draw(axes, gene, transcript, y, locus, look_of(number == 0, exact))
                 y += 1
             y += 0.5
             if number + 1 < len(tracks):
@@ -120,7 +120,7 @@ def draw_locus(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlabel(f"position on {locus.seqid}, bases")
-        figure.legend(handles=_legend(), loc="outside upper left", ncols=3, handlelength=1.6)
+        figure.legend(handles=legend(), loc="outside upper left", ncols=3, handlelength=1.6)
         where = f"{locus.seqid}:{locus.start + 1}-{locus.end}"
         alt = f"Gene models at {where}; {right} of {total} predicted transcripts have an exact coding sequence"
         return to_svg(figure, name, caption, alt)
@@ -163,7 +163,8 @@ def _lanes(genes: Sequence[Gene], locus: Locus) -> list[Lane]:
     return lanes
 
 
-def _look(is_reference: bool, exact: bool) -> dict[str, Any]:
+def look_of(is_reference: bool, exact: bool) -> dict[str, Any]:
+    """Return how a part is filled: the reference in ink, what is exact plainly, the rest hatched."""
     if is_reference:
         return {"facecolor": INK, "alpha": 0.62, "linewidth": 0}
     if exact:
@@ -171,9 +172,10 @@ def _look(is_reference: bool, exact: bool) -> dict[str, Any]:
     return {"facecolor": WRONG, "linewidth": 0, "hatch": "/////", "edgecolor": PAPER}
 
 
-def _legend() -> list[Patch]:
-    names = ((True, True, "reference"), (False, True, "exact coding sequence"), (False, False, "another one"))
-    return [Patch(label=label, **_look(reference, exact)) for reference, exact, label in names]
+def legend(exact: str = "exact coding sequence") -> list[Patch]:
+    """Return the patches that say what the fillings mean; `exact` names what is filled plainly."""
+    names = ((True, True, "reference"), (False, True, exact), (False, False, "another one"))
+    return [Patch(label=label, **look_of(reference, right)) for reference, right, label in names]
 
 
 def _names(axes: Any, lanes: Sequence[Lane], locus: Locus) -> None:

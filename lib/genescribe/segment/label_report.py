@@ -51,7 +51,7 @@ def score_labels(
     Returns
     -------
     dict
-        `label_scores.summarise`, and "model", "learned" (`learned`), "data" (the training durations in the same bins),
+        `label_scores.summarise`, and "model", "learned" (`learned`), "data" (the same of the training annotation),
         "stretches" (the place of each), "provenance".
 
     Raises
@@ -75,7 +75,10 @@ def score_labels(
     result = summarise(counts, model.scheme.names, replicates=replicates, seed=seed) | {
         "model": describe(model),
         "learned": learned(model),
-        "data": {name: binned(dict(map(tuple, trained["durations"][name]))) for name in model.scheme.names},
+        "data": {
+            "durations": {name: binned(dict(map(tuple, trained["durations"][name]))) for name in model.scheme.names},
+            "transitions": shares(np.array(trained["transitions"], dtype=np.float64)),
+        },
         "stretches": places,
         "provenance": {
             "genescribe": __version__,
@@ -124,10 +127,10 @@ def learned(model: SegmentModel) -> dict[str, Any]:
     durations = {}
     for label, name in enumerate(names):
         if bool(model.crf.single[label]):
-            shares = np.power(float(staying[label]), np.arange(LONGEST, dtype=np.float64))
+            curve = np.power(float(staying[label]), np.arange(LONGEST, dtype=np.float64))
         else:
-            shares = _extended(table[:, label], float(tail[label]), _explicit(model, label))
-        durations[name] = _in_bins(np.arange(1, LONGEST + 1), shares)
+            curve = _extended(table[:, label], float(tail[label]), _explicit(model, label))
+        durations[name] = _in_bins(np.arange(1, LONGEST + 1), curve)
     return {"transitions": between.tolist(), "durations": durations, "bins_per_doubling": BINS_PER_DOUBLING}
 
 
@@ -135,6 +138,12 @@ def binned(counts: dict[int, int]) -> list[float]:
     """Return the share of each logarithmic bin: bin b holds lengths from 2**(b/2) to 2**((b+1)/2)."""
     lengths, numbers = np.array(sorted(counts.items()), dtype=np.float64).reshape(-1, 2).T
     return _in_bins(lengths, numbers) if len(lengths) else []
+
+
+def shares(counts: NDArray[np.float64]) -> list[list[float]]:
+    """Return the counts of a matrix as shares of its rows; rows of zeros stay."""
+    found: list[list[float]] = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist()
+    return found
 
 
 def _explicit(model: SegmentModel, label: int) -> int:
@@ -148,8 +157,8 @@ def _extended(table: torch.Tensor, tail: float, explicit: int) -> NDArray[np.flo
     scores[:explicit] = table[:explicit].numpy()
     if np.isfinite(tail):
         scores[explicit:] = scores[explicit - 1] + tail * np.arange(1, LONGEST - explicit + 1)
-    shares: NDArray[np.float64] = np.exp(scores - scores.max())
-    return shares
+    curve: NDArray[np.float64] = np.exp(scores - scores.max())
+    return curve
 
 
 def _in_bins(lengths: NDArray[Any], weights: NDArray[np.float64]) -> list[float]:

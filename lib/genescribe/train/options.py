@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -76,8 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     several.add_argument("--nccl-ifname", help="network interface of NCCL")
 
 
-def read_options(arguments: argparse.Namespace) -> tuple[RunOptions, str]:
-    """Return the options of the command line and the name of their source, for messages.
+def read_options(
+    arguments: argparse.Namespace, defaults: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[RunOptions, str]:
+    """Return the options of the command line, over some defaults, and the name of their source, for messages.
 
     Raises
     ------
@@ -85,9 +88,9 @@ def read_options(arguments: argparse.Namespace) -> tuple[RunOptions, str]:
         A file that cannot be parsed, or an unknown key.
     """
     where = str(arguments.config or "options")
-    data: dict[str, Any] = {}
+    data = dict(defaults)
     if arguments.config is not None:
-        data = _parsed(arguments.config.read_text(encoding="utf-8"), where)
+        data = _overlaid(data, _parsed(arguments.config.read_text(encoding="utf-8"), where))
     if arguments.options is not None:
         data = _overlaid(data, _parsed(arguments.options, "--options"))
     for flag, (key, _) in _BENCHMARK.items():

@@ -326,6 +326,24 @@ class Layout:
             ]
         return paths
 
+    def label_scores(self) -> list[str]:
+        """Return the folders with scores of labels: of models whose labels do not depend on reading frames.
+
+        Each is scored on the test strands of the genomes that it was trained on.
+        """
+        folders = []
+        for model, (name, _) in self.models.items():
+            run = self.config.runs[name]
+            if run.family != "segment" or self.config.bakes[run.bake].scheme != "gencode":
+                continue
+            tested = [genome for genome in run.genomes if self.config.genomes[genome].splits.test]
+            folders += [f"{self.config.results}/labels/{model}/{genome}" for genome in tested]
+        return folders
+
+    def label_shards(self, model: str, genome: str) -> list[str]:
+        """Return the shard folders on which a model's labels are scored."""
+        return self.baked(self.config.runs[self.models[model][0]].bake, genome)
+
     def _tested(self) -> list[str]:
         """Return the genomes of the selected runs that have a test split; folds of one are that one."""
         whole = {fold: name for name, g in self.config.genomes.items() for fold in _folds(name, g)}
