@@ -14,7 +14,7 @@ import pytest
 
 from genescribe.errors import InputError
 from genescribe.genome.fasta import Genome
-from genescribe.genome.inputs import DATA_VARIABLE, fetch_annotation, fetch_fasta, resolve_path
+from genescribe.genome.inputs import DATA_VARIABLE, fetch_annotation, fetch_fasta, published_md5, resolve_path
 
 GENOME = b">a\nACGT\nACG\n>b\nGG\n"
 ANNOTATION = "#é\r\na\tx\tgene\t1\t2\t.\t+\t.\tID=g\r\n##FASTA\r\n>a\r\nACGT\r\n"
@@ -142,3 +142,11 @@ def test_what_cannot_be_fetched(
         fetch_fasta(address, target, **options)
     assert str(caught.value).startswith(f"{address}: ")
     assert not target.parent.exists() or not list(target.parent.iterdir())
+
+
+def test_a_published_list_gives_the_digest_of_its_file(tmp_path: Path) -> None:
+    sums = tmp_path / "MD5SUMS"
+    sums.write_text(f"{'0' * 32}  other.fa.gz\n{'1' * 32} *./genome.fa.gz\n")
+    assert published_md5(sums.as_uri(), "https://example.org/release/genome.fa.gz") == "1" * 32
+    with pytest.raises(InputError, match=r"does not name genes.gtf"):
+        published_md5(sums.as_uri(), "https://example.org/genes.gtf")

@@ -79,6 +79,32 @@ def fetch_annotation(source: str, target: str | Path, *, sha256: str | None = No
         out.writelines(read_text(path, shown=shown))
 
 
+def published_md5(md5sums: str, source: str) -> str:
+    """Return the MD5 that a published list gives for the file that `source` ends with.
+
+    Parameters
+    ----------
+    md5sums
+        URL of a list as md5sum writes it: a digest and a file name a line.
+    source
+        URL of the file.
+
+    Raises
+    ------
+    InputError
+        The list cannot be had, or does not name the file.
+    """
+    name = Path(urllib.parse.urlparse(source).path).name
+    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
+        path = Path(folder) / "md5sums"
+        _download(md5sums, path)
+        lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    for words in lines:
+        if len(words) == 2 and Path(words[1].lstrip("*")).name == name:
+            return words[0]
+    raise InputError(f"does not name {name}", where=md5sums, remedy="correct the address of the list or of the file")
+
+
 @contextmanager
 def _local(source: str, sha256: str | None, md5: str | None) -> Iterator[tuple[Path, str]]:
     """Yield a local copy of `source`, its checksum verified, and the name that messages should give it."""

@@ -27,6 +27,7 @@ class SourceConfig:
     url: str | None = option(None, doc="https:// or file:// address; needs a checksum")
     sha256: str | None = option(None, doc="hexadecimal SHA-256 of the file as downloaded")
     md5: str | None = option(None, doc="hexadecimal MD5, where the source publishes only that")
+    md5sums: str | None = option(None, doc="URL of the list of MD5 digests that the source publishes")
 
 
 @dataclass(frozen=True)
@@ -279,5 +280,5 @@ def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where
 def _check_source(key: str, source: SourceConfig, where: str) -> None:
     if (source.path is None) == (source.url is None):
         raise InputError(f"`{key}` needs either `path` or `url`", where=where, remedy="give one of them")
-    if source.url is not None and source.sha256 is None and source.md5 is None:
+    if source.url is not None and not (source.sha256 or source.md5 or source.md5sums):
         raise InputError(f"`{key}` is a URL without a checksum", where=where, remedy="add sha256")

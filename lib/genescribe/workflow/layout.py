@@ -111,7 +111,7 @@ class Layout:
         source = self._source(annotation, kind)
         location = source.url if source.path is None else str(resolve_path(source.path))
         words = ["--source", str(location)]
-        for name, digest in (("--sha256", source.sha256), ("--md5", source.md5)):
+        for name, digest in (("--sha256", source.sha256), ("--md5", source.md5), ("--md5sums", source.md5sums)):
             words += [name, digest] if digest else []
         return shlex.join(words)
 
