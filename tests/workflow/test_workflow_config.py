@@ -35,7 +35,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return data
 
 
-EXAMPLES = ("yeast", "celegans_small", "all_genomes", "g3po")
+EXAMPLES = ("yeast", "celegans_small", "all_genomes", "g3po", "gencode", "gencode_cpu")
 BAD = {
     "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
     "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
