@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from genescribe.errors import InputError
@@ -32,3 +34,18 @@ def score_table(results: str | Path) -> str:
         scores_text = "".join(f"  {value:6.1f}" for value in values)
         lines.append(f"{annotation:{width[0]}}  {method:{width[1]}}{scores_text}")
     return "\n".join(lines)
+
+
+def merged_seeds(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the models of each run that has several seeds, in the order given.
+
+    Examples
+    --------
+    >>> merged_seeds(["a-seed1", "b", "a-seed2", "c-seed1"])
+    {'a': ['a-seed1', 'a-seed2']}
+    """
+    runs: dict[str, list[str]] = {}
+    for name in names:
+        if found := re.fullmatch(r"(.+)-seed\d+", name):
+            runs.setdefault(found[1], []).append(name)
+    return {run: models for run, models in runs.items() if len(models) > 1}

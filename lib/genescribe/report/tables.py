@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from genescribe.evaluate.summary import merged_seeds
 from genescribe.report.blocks import Cell, Row, Table
 from genescribe.report.charts import FEATURE_NAMES, LEVEL_NAMES, Method, duration
 
@@ -160,19 +160,15 @@ def percent(share: float | None) -> str:
 
 def _means(values: Mapping[Method, Sequence[float | None]]) -> dict[int, Row]:
     """Return, by the place to insert it at, a row of means and ranges for runs with several seeds."""
-    seeds: dict[str, list[int]] = defaultdict(list)
-    for place, method in enumerate(values):
-        if found := re.fullmatch(r"(.+)-seed\d+", method.name):
-            seeds[found[1]].append(place)
+    places = {method.name: place for place, method in enumerate(values)}
     rows, table = {}, list(values.values())
-    for run, places in seeds.items():
+    for run, names in merged_seeds(places).items():
         cells = []
-        for numbers in zip(*(table[place] for place in places), strict=True):
+        for numbers in zip(*(table[places[name]] for name in names), strict=True):
             known = [number for number in numbers if number is not None]
             spread = f"{100 * min(known):.1f} to {100 * max(known):.1f}" if len(known) > 1 else ""
             cells.append(Cell(percent(statistics.fmean(known)) if known else _NONE, spread))
-        if len(places) > 1:
-            rows[places[-1] + 1] = Row(f"{run}, mean of {len(places)} seeds", cells)
+        rows[places[names[-1]] + 1] = Row(f"{run}, mean of {len(names)} seeds", cells)
     return rows
 
 
