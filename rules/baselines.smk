@@ -118,6 +118,7 @@ rule augustus_retrained:
 rule ceiling:
     input:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+        regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
     output:
         directory(f"{RESULTS}/baseline/ceiling/{{genome}}/whole"),
     log:

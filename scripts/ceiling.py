@@ -9,6 +9,7 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.gff import write_gff3
 from genescribe.simulate import ceiling, load_parameters, parameter_sets
 from genescribe.simulate.parameters import Durations
+from genescribe.workflow.batches import sequences_with
 
 
 def main() -> None:
@@ -19,14 +20,15 @@ def main() -> None:
     )
     arguments.add_argument("--durations", choices=get_args(Durations), default="informative", help="as simulated")
     arguments.add_argument("--sharpness", type=float, default=1.0, help="as simulated")
-    arguments.add_argument("--seqids", type=comma_list, default=[], help="sequences to annotate, a,b,c; none: all")
+    arguments.add_argument("--seqids", type=comma_list, default=[], help="sequences with these regions, ...; none: all")
     arguments.add_argument("--backend", default="auto", help="of the semi-Markov kernel")
     arguments.add_argument("--output", required=True, help="GFF3 file to write")
     args = arguments.parse_args()
 
     parameters = load_parameters(args.parameters).with_durations(args.durations).sharpened(args.sharpness)
     genome = Genome.open(args.genome)
-    sequences = {seqid: genome.codes(seqid) for seqid in args.seqids or genome.lengths}
+    wanted = sequences_with(genome.lengths, args.seqids, where="--seqids")
+    sequences = {seqid: genome.codes(seqid) for seqid in wanted}
     genes = ceiling(parameters, sequences, args.backend)
     write_gff3(args.output, genes, genome.lengths, (f"ceiling: {parameters.name}, durations {args.durations}",))
 

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genescribe.bake.splits import Region
+from genescribe.errors import InputError
 from genescribe.evaluate.lengths import compare_lengths, feature_lengths
 from genescribe.evaluate.metrics import is_spliced, measure
 from genescribe.evaluate.perturb import perturb, random_genes
@@ -180,3 +182,35 @@ class TestScripts:
         assert len(errors) == 1
         assert message in errors[0]
         assert not (tmp_path / "m.json").exists()
+
+
+def test_species_by_the_pattern_of_a_name(repository: Path) -> None:
+    by_species = runpy.run_path(str(repository / "scripts/baseline.py"))["by_species"]
+    regions = [Region("a_HUMAN", 0, 5), Region("b_FLY", 0, 5), Region("c_HUMAN", 2, 5)]
+    assert by_species(regions, ["fly"]) == {"fly": regions}
+    assert by_species(regions, ["*_HUMAN=human", "*=fly"]) == {"human": regions[::2], "fly": regions[1:2]}
+    with pytest.raises(InputError, match="no species for the sequence b_FLY"):
+        by_species(regions, ["*_HUMAN=human"])
+
+
+def test_folds_that_share_a_sequence_are_no_folds(
+    repository: Path, fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lengths = Genome.open(fasta).lengths
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_gff3(tmp_path / name / "annotation.gff3", [g for g in random_genes(1, 9) if g.seqid == "s0"], lengths)
+    options = (tmp_path / "one", tmp_path / "two", "--fasta", fasta, "--output", tmp_path / "whole")
+    with pytest.raises(SystemExit):
+        run_script(repository, monkeypatch, "pool_folds.py", *options)
+    assert "s0 is in two folds" in capsys.readouterr().err
+    assert not (tmp_path / "whole").exists()
+
+
+def test_groups_come_from_a_table(repository: Path, tmp_path: Path) -> None:
+    read_groups = runpy.run_path(str(repository / "scripts/evaluate.py"))["read_groups"]
+    (tmp_path / "t.tsv").write_text("record\tphylum\na\tx\nb\ty\n")
+    assert read_groups(f"{tmp_path / 't.tsv'}:phylum") == {"a": "x", "b": "y"}
+    for text, message in ((f"{tmp_path / 't.tsv'}:rank", "no column 'rank'"), ("t.tsv", "is not FILE:COLUMN")):
+        with pytest.raises(InputError, match=message):
+            read_groups(text)
