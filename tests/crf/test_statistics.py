@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ import torch
 from genescribe.crf.censored import survival_tables
 from genescribe.crf.config import SemiCRFConfig
 from genescribe.crf.durations import DurationTable
+from genescribe.crf.head import SemiCRF
 from genescribe.crf.statistics import RunStatistics, duration_shares
 from genescribe.kernels.potentials import Potentials
 
@@ -91,3 +95,18 @@ def test_roughness_sees_bends_only() -> None:
     with torch.no_grad():
         table.score[3, 0] += 1
     assert table.roughness().item() == pytest.approx((1 + 4 + 1) / 2, rel=1e-5)
+
+
+def test_a_geometric_label_that_every_edge_cuts_starts_with_the_mean_of_its_bases() -> None:
+    # Forty chains of 600 to 1,000 bases: background, one segment of label 1, background. No background run is whole.
+    rng = np.random.default_rng(2)
+    chains = [np.array([[n, 0], [n + 100, 1], [n + 100 + m, 0]]) for n, m in rng.integers(300, 500, (40, 2))]
+    counted = RunStatistics.count(chains, 2)
+    assert not counted.durations[0]
+    bases = torch.tensor([sum(float(c[0, 0] + c[2, 0] - c[1, 0]) for c in chains), 4000.0], dtype=torch.float64)
+    crf = SemiCRF(SemiCRFConfig(labels=2, max_duration=(1, 200), geometric=(0,)))
+    crf.initialise_from_statistics(replace(counted, bases=bases))
+    table, tail = (part.detach() for part in crf.durations())
+    # 40 of some 32,000 bases are the last of their segment: the runs at the chains' ends go on beyond.
+    assert -1 / float(tail[0]) == pytest.approx(float(bases[0]) / 40, rel=0.05)
+    assert float(table[0, 0]) == pytest.approx(math.log(1 - math.exp(float(tail[0]))), abs=1e-4)

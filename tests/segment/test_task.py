@@ -219,7 +219,7 @@ def test_the_script_trains_and_the_command_line_overrides(repository: Path, shar
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ('{"family": "poem"}', "options: no family is called 'poem'; known: segment"),
+        ('{"family": "poem"}', "options: no family is called 'poem'; known: "),
         ('{"colour": 1}', "options: unknown key `colour`; known keys here: family, model, train"),
         ('{"model": {"heads": 2}}', "options: unknown key `model.heads`"),
         ('{"train": {"lr": "fast"}}', "options: `train.lr` is 'fast' (string); give a number"),

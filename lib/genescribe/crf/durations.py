@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -69,10 +70,13 @@ class DurationTable(nn.Module):
         return (bend.square() * inner).sum() / self.config.labels
 
     @torch.no_grad()
-    def initialise(self, durations: Sequence[Mapping[int, int]], pseudocount: float) -> None:
+    def initialise(
+        self, durations: Sequence[Mapping[int, int]], pseudocount: float, continuing: Tensor | None = None
+    ) -> None:
         """Set the scores to the smoothed log shares of counted durations, ``durations[c][k]``.
 
-        The counts of labels that share a score are added up.
+        The counts of labels that share a score are added up. `continuing` is `RunStatistics.continuing`; where it is
+        given, geometric labels follow it instead of their counts.
         """
         pooled: list[Counter[int]] = [Counter() for _ in durations]
         for c, counts in enumerate(durations):
@@ -82,7 +86,13 @@ class DurationTable(nn.Module):
             if self.config.single_base(c):
                 continue
             low, high = self.config.shortest(c), int(self.explicit[c])
-            log_share, tail = duration_shares(pooled[c], low, high, not bool(self.tailless[c]), pseudocount)
+            if c in self.config.geometric and continuing is not None:
+                # The mean duration is the shortest plus ratio / (1 - ratio).
+                excess = max(1 / (1 - float(continuing[c])) - low, 0.1)
+                ratio = excess / (1 + excess)
+                log_share, tail = torch.full((1,), math.log(1 - ratio), dtype=torch.float64), math.log(ratio)
+            else:
+                log_share, tail = duration_shares(pooled[c], low, high, not bool(self.tailless[c]), pseudocount)
             table[low - 1 : high, c] = log_share
             # Rows that are not used take the nearest used score, so that knots fit the used ones.
             table[: low - 1, c], table[high:, c] = log_share[0], log_share[-1]

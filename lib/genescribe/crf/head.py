@@ -202,6 +202,7 @@ class SemiCRF(nn.Module):
         if statistics.transitions.shape[-1] != C:
             raise InputError("counts of other labels", where="statistics", remedy=f"count runs of {C} labels")
         statistics = statistics.in_single_bases(self.single.cpu())
+        continuing = statistics.continuing(self.durations.like.cpu(), pseudocount)
         statistics, forbidden, first_forbidden = self._pooled(statistics)
         # What is met at a random place is as likely to be each of the labels that share their scores.
         members = torch.bincount(self.like.cpu(), minlength=C).clamp(min=1)
@@ -216,7 +217,7 @@ class SemiCRF(nn.Module):
                 nothing = torch.zeros_like(self.first_forbidden)
                 self.entering.copy_(statistics.log_shares(statistics.segments / members, nothing, pseudocount))
                 self.leaving.zero_()
-            self.durations.initialise(statistics.durations, pseudocount)
+            self.durations.initialise(statistics.durations, pseudocount, continuing)
 
     def _pooled(self, statistics: RunStatistics) -> tuple[RunStatistics, Tensor, Tensor]:
         """Return counts of tied labels added up under the one whose scores they share, and what is forbidden to it."""

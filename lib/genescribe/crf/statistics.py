@@ -30,11 +30,14 @@ class RunStatistics:
         Number of boundaries, ``[phase, source, destination]``; P is 1 or 3.
     first : (C,) float64
         Number of chains that begin with each label, or anything in proportion to it.
+    bases : (C,) float64 or None
+        Number of bases of each label, those of cut runs included; None: not counted.
     """
 
     durations: tuple[Mapping[int, int], ...]
     transitions: Tensor
     first: Tensor
+    bases: Tensor | None = None
 
     @classmethod
     def count(cls, chains: Iterable[Runs], labels: int, *, whole_edges: bool = False, period: int = 1) -> RunStatistics:
@@ -77,6 +80,25 @@ class RunStatistics:
             mean = bases / runs if runs else 1.0
             transitions[:, label, label] = (mean - 1) * transitions[:, label].sum(-1)
         return replace(self, transitions=transitions)
+
+    def continuing(self, like: Tensor, pseudocount: float) -> Tensor | None:
+        """Return the share of a label's bases that are not its segment's last, (C,); None where bases are not counted.
+
+        This is the estimate of a geometric duration from all runs, also those that an edge cuts: where every sequence
+        is one locus, no run between genes is whole.
+
+        Parameters
+        ----------
+        like : (C,) int64
+            The label whose durations each label shares.
+        pseudocount
+            Weight of the prior, one segment a label, whatever its length.
+        """
+        if self.bases is None:
+            return None
+        ended = torch.zeros_like(self.bases).index_add_(0, like, self.transitions.sum((0, 2)))[like]
+        bases = torch.zeros_like(self.bases).index_add_(0, like, self.bases)[like]
+        return 1 - (ended + pseudocount) / (bases + 2 * pseudocount)
 
     def log_transitions(self, forbidden: Tensor, pseudocount: float) -> Tensor:
         """Return the log share of each destination a source, in the shape of `forbidden`, (P, C, C); finite."""

@@ -228,7 +228,7 @@ def run_statistics(split: Mapping[str, Any], names: Sequence[str]) -> RunStatist
     """Return what the CRF starts from, out of one split of `stats.json`."""
     durations = tuple(dict(map(tuple, split["durations"][name])) for name in names)
     first = torch.tensor([split["bases"][name] for name in names], dtype=torch.float64)
-    return RunStatistics(durations, torch.tensor([split["transitions"]], dtype=torch.float64), first)
+    return RunStatistics(durations, torch.tensor([split["transitions"]], dtype=torch.float64), first, bases=first)
 
 
 def _genetic_code(folders: Sequence[str | Path]) -> int:
