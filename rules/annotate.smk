@@ -13,18 +13,19 @@ rule annotate_batch:
         f"{BENCHMARKS}/annotate_batch/{{genome}}/{{batch}}.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 1
+    threads: LAYOUT.predict_threads()
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(4000 * LAYOUT.predict_threads()),
         runtime=720,
     params:
         script=script("predict.py"),
         code=code("predict.py"),
+        work=lambda wildcards: f"{RESULTS}/annotate/{wildcards.genome}/work/batch_{wildcards.batch}",
         batches=CONFIG.annotate.batches,
         options=lambda wildcards, threads: LAYOUT.annotate_options(threads),
     shell:
         "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
-        " --batch {wildcards.batch} --batches {params.batches} --output {output:q} > {log:q} 2>&1"
+        " --batch {wildcards.batch} --batches {params.batches} --work {params.work:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule annotate_genome:
@@ -47,6 +48,8 @@ rule annotate_genome:
     params:
         script=script("join_predictions.py"),
         code=code("join_predictions.py"),
+        options=lambda wildcards, threads: LAYOUT.annotate_options(threads),
     shell:
         "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
+        " {params.options}"
         " --output {output:q} > {log:q} 2>&1"

@@ -14,20 +14,21 @@ rule predict_batch:
         f"{BENCHMARKS}/predict_batch/{{model}}/{{genome}}/{{batch}}.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 1
+    threads: LAYOUT.predict_threads()
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(4000 * LAYOUT.predict_threads()),
         runtime=240,
     params:
         script=script("predict.py"),
         code=code("predict.py"),
+        work=lambda wildcards: f"{RESULTS}/predict/{wildcards.model}/{wildcards.genome}/work/batch_{wildcards.batch}",
         batches=lambda wildcards: LAYOUT.genome(wildcards.genome).batches,
         options=lambda wildcards, threads: LAYOUT.predict_options(
             wildcards.genome, threads
         ),
     shell:
         "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
-        " --batch {wildcards.batch} --batches {params.batches} --output {output:q} > {log:q} 2>&1"
+        " --batch {wildcards.batch} --batches {params.batches} --work {params.work:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule predict:
@@ -50,8 +51,12 @@ rule predict:
     params:
         script=script("join_predictions.py"),
         code=code("join_predictions.py"),
+        options=lambda wildcards, threads: LAYOUT.predict_options(
+            wildcards.genome, threads
+        ),
     shell:
         "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
+        " {params.options}"
         " --output {output:q} > {log:q} 2>&1"
 
 

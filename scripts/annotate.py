@@ -1,4 +1,9 @@
-"""Annotate a genome with a trained model: FASTA in, GFF3, proteins, CDS and rejects out, without Snakemake."""
+"""Annotate a genome with a trained model, without Snakemake.
+
+FASTA in; GFF3 out, and beside it FASTA of proteins, coding sequences, exons and introns, what was rejected and why
+(.rejects.jsonl), and numbers of the whole (.summary.json). One that was stopped goes on where it stood when it is
+started again.
+"""
 
 from __future__ import annotations
 
@@ -8,42 +13,39 @@ from pathlib import Path
 from genescribe.cli import comma_list, parser, run
 from genescribe.families import load_predictor
 from genescribe.genome.fasta import Genome
-from genescribe.predict.config import PredictConfig
+from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.write import ANNOTATION, write_prediction
-from genescribe.workflow.batches import sequences_with
+from genescribe.predict.options import add_arguments, config_of
+from genescribe.predict.pieces import pieces_of
+from genescribe.predict.work import remove_work
+from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
+
+BESIDE = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("fasta", type=Path, help="genome; plain, gzip or bgzip")
     arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
-    arguments.add_argument(
-        "-o", "--output", type=Path, required=True, help="GFF3; proteins, CDS and rejects stand beside it"
-    )
-    arguments.add_argument(
-        "--regions", type=comma_list, default=[], help="only sequences with these: seqid or seqid:start-end, ..."
-    )
-    arguments.add_argument("--workers", type=int, default=PredictConfig.workers, help="processes")
-    arguments.add_argument("--device", default=PredictConfig.device, help="auto, cpu or cuda")
+    arguments.add_argument("-o", "--output", type=Path, required=True, help="GFF3; all else stands beside it")
+    arguments.add_argument("--regions", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
+    add_arguments(arguments)
     args = arguments.parse_args()
 
-    genome = Genome.open(args.fasta)
-    factory = load_predictor(args.model, device=args.device)
-    seqids = list(sequences_with(genome.lengths, args.regions, where=args.fasta))
-    prediction = predict_genome(factory, args.fasta, seqids, PredictConfig(workers=args.workers, device=args.device))
-    with tempfile.TemporaryDirectory(dir=_existing(args.output.parent)) as scratch:
+    config, genome = config_of(args), Genome.open(args.fasta)
+    factory = load_predictor(args.model, device=config.device)
+    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    work = args.output.with_name(f"{args.output.name}.work")
+    prediction = predict_genome(factory, args.fasta, pieces, config, work)
+    with tempfile.TemporaryDirectory(dir=args.output.parent) as scratch:
         whole = Path(scratch) / "whole"
-        write_prediction(whole, prediction, genome, factory.provenance(), factory.genetic_code())
-        for name in ("proteins.fa", "cds.fa", "rejects.jsonl"):
+        write_annotation(whole, prediction, genome, pieces, factory, config)
+        for name in BESIDE:
             (whole / name).replace(args.output.with_suffix(f".{name}"))
         (whole / ANNOTATION).replace(args.output)
-    print(f"{len(prediction.genes)} genes: {args.output}; beside it .proteins.fa, .cds.fa and .rejects.jsonl")
-
-
-def _existing(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    remove_work(work)
+    print(f"{len(prediction.genes)} genes: {args.output}; beside it .{', .'.join(BESIDE)}")
 
 
 if __name__ == "__main__":

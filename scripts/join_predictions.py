@@ -1,13 +1,15 @@
-"""Join the batches of a genome into one annotation with its proteins and coding sequences."""
+"""Join the batches of a genome into one annotation: GFF3, FASTA of what it names, what was rejected and why."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from genescribe.cli import parser, run
+from genescribe.cli import comma_list, parser, run
 from genescribe.families import load_predictor
 from genescribe.genome.fasta import Genome
-from genescribe.predict.write import join_parts, write_prediction
+from genescribe.predict.options import add_arguments, config_of
+from genescribe.predict.pieces import pieces_of
+from genescribe.predict.write import ANNOTATION, join_batches, write_annotation
 
 
 def main() -> None:
@@ -15,14 +17,17 @@ def main() -> None:
     arguments.add_argument("parts", type=Path, nargs="+", help="folders that predict.py wrote")
     arguments.add_argument("--model", type=Path, required=True, help="the model that predicted them")
     arguments.add_argument("--fasta", type=Path, required=True, help="genome")
+    arguments.add_argument("--regions", type=comma_list, default=[], help="as predict.py was given")
     arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_arguments(arguments)
     args = arguments.parse_args()
 
+    config, genome = config_of(args), Genome.open(args.fasta)
     factory = load_predictor(args.model)
-    genome = Genome.open(args.fasta)
-    joined = join_parts(args.parts, genome)
-    write_prediction(args.output, joined, genome, factory.provenance(), factory.genetic_code())
-    print(f"{len(joined.genes)} genes: {args.output / 'annotation.gff3'}")
+    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+    joined = join_batches(args.parts, pieces, config)
+    write_annotation(args.output, joined, genome, pieces, factory, config)
+    print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Annotate one batch of a genome's sequences with a trained model.
+"""Read one batch of a genome's sequences with a trained model.
 
-Writes DIR/annotation.gff3 and DIR/rejects.jsonl. The batches of a genome are joined by join_predictions.py.
+Writes DIR/strands.jsonl. The batches of a genome are joined into one annotation by join_predictions.py.
 """
 
 from __future__ import annotations
@@ -10,35 +10,33 @@ from pathlib import Path
 from genescribe.cli import comma_list, parser, run
 from genescribe.families import load_predictor
 from genescribe.genome.fasta import Genome
-from genescribe.predict.config import PredictConfig
-from genescribe.predict.genome import predict_genome
-from genescribe.predict.write import write_prediction
-from genescribe.workflow.batches import batch_of, sequences_with
+from genescribe.predict.options import add_arguments, config_of
+from genescribe.predict.pieces import batch_of_pieces, pieces_of
+from genescribe.predict.scan import job_of, scan
+from genescribe.predict.work import Work, remove_work
+from genescribe.predict.write import write_batch
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
     arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument(
-        "--regions", type=comma_list, default=[], help="only sequences with these: seqid or seqid:start-end, ..."
-    )
+    arguments.add_argument("--regions", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
     arguments.add_argument("--batch", type=int, default=0, help="which batch, from 0")
     arguments.add_argument("--batches", type=int, default=1, help="number of batches")
-    arguments.add_argument("--workers", type=int, default=PredictConfig.workers, help="processes")
-    arguments.add_argument("--device", default=PredictConfig.device, help="auto, cpu or cuda")
-    arguments.add_argument("--minimum-cds", type=int, default=PredictConfig.minimum_cds)
-    arguments.add_argument("--maximum-overlap", type=float, default=PredictConfig.maximum_overlap)
+    arguments.add_argument("--work", type=Path, required=True, help="folder of unfinished work; removed at the end")
     arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_arguments(arguments)
     args = arguments.parse_args()
 
-    genome = Genome.open(args.fasta)
-    lengths = sequences_with(genome.lengths, args.regions, where=args.fasta)
-    seqids = batch_of(lengths, args.batch, args.batches)
-    factory = load_predictor(args.model, device=args.device)
-    config = PredictConfig(args.workers, args.device, args.minimum_cds, args.maximum_overlap)
-    prediction = predict_genome(factory, args.fasta, seqids, config)
-    write_prediction(args.output, prediction, genome, factory.provenance())
+    config, genome = config_of(args), Genome.open(args.fasta)
+    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+    chosen = batch_of_pieces(pieces, args.batch, args.batches)
+    factory = load_predictor(args.model, device=config.device)
+    work = Work(args.work, job_of(factory, args.fasta, chosen, config))
+    scan(factory, args.fasta, chosen, config, work)
+    write_batch(args.output, chosen, work.done)
+    remove_work(args.work)
 
 
 if __name__ == "__main__":

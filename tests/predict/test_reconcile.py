@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,12 +25,25 @@ def test_minus_strand_is_turned() -> None:
         [PredictedTranscript(Transcript("", ((10, 20), (30, 45)), ((12, 20), (30, 40))), 3.0)],
         [Reject(0, 5, "no start codon")],
     )
-    genes, rejects = to_forward("s", "-", 100, found)
+    genes, rejects = to_forward("s", 0, 100, "-", found)
     transcript = genes[0].gene.transcripts[0]
     assert genes[0].gene.strand == "-"
     assert transcript.exons == ((55, 70), (80, 90))
     assert transcript.cds == ((60, 70), (80, 88))
     assert rejects == [Reject(95, 100, "no start codon")]
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_a_piece_of_a_sequence_lies_where_it_lies(strand: str) -> None:
+    transcript = Transcript("", ((10, 20), (30, 45)), ((12, 20), (30, 40)), exon_scores=(0.25, 0.5), score=0.125)
+    found = StrandPrediction([PredictedTranscript(transcript, 3.0)], [Reject(0, 5, "no start codon")])
+    (candidate,), (reject,) = to_forward("s", 1_000, 1_100, strand, found)
+    turned = candidate.gene.transcripts[0]
+    forward = strand == "+"
+    assert turned.exons == (((1_010, 1_020), (1_030, 1_045)) if forward else ((1_055, 1_070), (1_080, 1_090)))
+    assert turned.exon_scores == ((0.25, 0.5) if forward else (0.5, 0.25))
+    assert candidate.gene.score == 0.125
+    assert (reject.start, reject.end) == ((1_000, 1_005) if forward else (1_095, 1_100))
 
 
 def test_shared_cds_counts_common_bases() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genescribe.errors import InputError
-from genescribe.workflow.batches import balance, batch_of, sequences_with
+from genescribe.workflow.batches import balance, batch_of
 
 LENGTHS = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.integers(1, 10_000), max_size=40)
 
@@ -34,11 +33,3 @@ def test_batch_of_is_one_of_the_batches() -> None:
 def test_too_many_batches() -> None:
     with pytest.raises(ValueError, match=r"1\.\.32"):
         balance({"a": 1}, 33)
-
-
-def test_sequences_of_regions_keep_the_genomes_order() -> None:
-    lengths = {"I": 9, "II": 9, "III": 9}
-    assert list(sequences_with(lengths, ["III:1-5", "I"], where="g.fa")) == ["I", "III"]
-    assert list(sequences_with(lengths, [], where="g.fa")) == ["I", "II", "III"]
-    with pytest.raises(InputError, match=r"g\.fa: no sequence 'X'"):
-        sequences_with(lengths, ["X"], where="g.fa")

@@ -172,13 +172,21 @@ class SemiCRF(nn.Module):
         return [merge_single_bases(path, self.single) for path in paths]
 
     @torch.no_grad()
-    def stream(self, phase_offset: int = 0) -> RunStream:
+    def stream(self, phase_offset: int = 0, first: Tensor | None = None, last: Tensor | None = None) -> RunStream:
         """Return a decoder that takes a chain of any length, uncensored, piece by piece: `push` and `finish`.
 
         The runs are those of `decode`, however the chain is cut into pieces.
+
+        Parameters
+        ----------
+        phase_offset
+            Position of the chain's first base modulo the period.
+        first, last : (C,) bool or None
+            Labels that the chain may begin (end) with, among those that the configuration allows; None: all of them.
         """
         nothing = self.transition.new_zeros(1, 1, self.config.labels)
         p = self.potentials(nothing, torch.ones(1, dtype=torch.int64, device=nothing.device))
+        p = restricted(p, first, last)
         return RunStream(p, self.single.cpu(), phase_offset, self.config.backend)
 
     def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
@@ -233,6 +241,13 @@ class SemiCRF(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print` shows."""
         return f"labels={self.config.labels}, max_duration={self.durations.rows}, period={self.config.period}"
+
+
+def restricted(p: Potentials, first: Tensor | None, last: Tensor | None) -> Potentials:
+    """Return the scores with chains that begin (end) with these labels only, (C,) bool; None: as before."""
+    start = p.start if first is None else p.start.masked_fill(~first, -torch.inf)
+    final = p.final if last is None else p.final.masked_fill(~last, -torch.inf)
+    return replace(p, start=start, final=final)
 
 
 def _outside(labels: tuple[int, ...] | None, C: int) -> Tensor:

@@ -112,20 +112,25 @@ def _gene_rows(gene: Gene, source: str, ids: _UniqueIds) -> Iterator[str]:
         kind = "mRNA" if transcript.cds else gene.biotype if gene.biotype in _RNA_TYPES else "transcript"
         columns = {"ID": transcript_id, "Parent": gene_id} | ({"tag": "canonical"} if transcript.canonical else {})
         yield row(kind, (transcript.start, transcript.end), columns, transcript.score)
-        parts = [(exon, 0, "exon", ".", {"Parent": transcript_id}) for exon in transcript.exons]
+        scores = transcript.exon_scores or [None] * len(transcript.exons)
+        parts: list[_Part] = [
+            (exon, 0, "exon", ".", {"Parent": transcript_id}, score)
+            for exon, score in zip(transcript.exons, scores, strict=True)
+        ]
         if transcript.cds:
             parts += _coding_parts(transcript, gene.strand, transcript_id, ids.take(f"{transcript_id}.cds"))
-        for interval, _, part, phase, columns in sorted(parts, key=lambda part: (part[0][0], part[1])):
-            yield row(part, interval, columns, None, phase)
+        for interval, _, part, phase, columns, score in sorted(parts, key=lambda part: (part[0][0], part[1])):
+            yield row(part, interval, columns, score, phase)
 
 
-_Part = tuple[Interval, int, str, str, dict[str, str]]
+_Part = tuple[Interval, int, str, str, dict[str, str], float | None]
 
 
 def _coding_parts(transcript: Transcript, strand: str, parent: str, cds_id: str) -> list[_Part]:
     phases = cds_phases(transcript.cds, strand, transcript.phase)
+    scores = transcript.cds_scores or [None] * len(phases)
     parts: list[_Part] = []
-    for number, (interval, phase) in enumerate(zip(transcript.cds, phases, strict=True)):
+    for number, (interval, phase, score) in enumerate(zip(transcript.cds, phases, scores, strict=True)):
         columns = {"ID": cds_id, "Parent": parent}
         cut_left = number == 0 and (transcript.partial5 if strand == "+" else transcript.partial3)
         cut_right = number == len(phases) - 1 and (transcript.partial3 if strand == "+" else transcript.partial5)
@@ -135,14 +140,14 @@ def _coding_parts(transcript: Transcript, strand: str, parent: str, cds_id: str)
             columns["start_range"] = f".,{interval[0] + 1}"
         if cut_right:
             columns["end_range"] = f"{interval[1]},."
-        parts.append((interval, 1, "CDS", str(phase), columns))
+        parts.append((interval, 1, "CDS", str(phase), columns, score))
     first, last = transcript.cds[0][0], transcript.cds[-1][1]
     before, after = ("five_prime_UTR", "three_prime_UTR")[:: 1 if strand == "+" else -1]
     for start, end in transcript.exons:
         if start < first:
-            parts.append(((start, min(end, first)), 2, before, ".", {"Parent": parent}))
+            parts.append(((start, min(end, first)), 2, before, ".", {"Parent": parent}, None))
         if end > last:
-            parts.append(((max(start, last), end), 2, after, ".", {"Parent": parent}))
+            parts.append(((max(start, last), end), 2, after, ".", {"Parent": parent}, None))
     return parts
 
 

@@ -7,7 +7,7 @@ metrics and the GFF3 writer all speak in lists of `Gene`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 Interval = tuple[int, int]
@@ -36,6 +36,8 @@ class Transcript:
     partial5, partial3
         The coding sequence goes on beyond its first (last) base in transcript order: cut by a sequence's end, or
         annotated so.
+    exon_scores, cds_scores
+        Posterior probability of each exon (coding part), in their order, or None; written, not read back.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Transcript:
     canonical: bool = False
     partial5: bool = False
     partial3: bool = False
+    exon_scores: tuple[float | None, ...] | None = None
+    cds_scores: tuple[float | None, ...] | None = None
 
     @property
     def start(self) -> int:
@@ -149,7 +153,13 @@ def mirror(gene: Gene, length: int) -> Gene:
         return tuple((length - end, length - start) for start, end in reversed(intervals))
 
     transcripts = tuple(
-        Transcript(t.id, flip(t.exons), flip(t.cds), t.phase, t.score, t.canonical, t.partial5, t.partial3)
+        replace(
+            t,
+            exons=flip(t.exons),
+            cds=flip(t.cds),
+            exon_scores=t.exon_scores and t.exon_scores[::-1],
+            cds_scores=t.cds_scores and t.cds_scores[::-1],
+        )
         for t in gene.transcripts
     )
     ordered = tuple(sorted(transcripts, key=lambda t: (t.start, t.end, t.id)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from genescribe.genome.genetic_code import GeneticCode, codon_numbers
 from genescribe.genome.model import Gene, Transcript
 
 PROTEINS, CODING = "proteins.fa", "cds.fa"
+EXONS, INTRONS = "exons.fa", "introns.fa"
 LONGEST_PROTEINS, LONGEST_CODING = "proteins.longest.fa", "cds.longest.fa"
 
 
@@ -57,6 +58,28 @@ def write_products(genes: Iterable[Gene], genome: Genome, code: GeneticCode, dir
     write_fasta(directory / CODING, coding)
     write_fasta(directory / LONGEST_PROTEINS, (proteins[index] for index in longest))
     write_fasta(directory / LONGEST_CODING, (coding[index] for index in longest))
+
+
+def write_parts(genes: Iterable[Gene], genome: Genome, directory: str | Path) -> None:
+    """Write the exons and introns of all transcripts, in reading direction: `exons.fa` and `introns.fa`.
+
+    Records are named by their transcript and their number in it, from its 5' end, and ordered as in `write_products`.
+    """
+    directory = Path(directory)
+    order = {seqid: number for number, seqid in enumerate(genome.lengths)}
+    ordered = sorted(genes, key=lambda gene: (order[gene.seqid], gene.start, gene.end, gene.id))
+    for name, kind in ((EXONS, "exon"), (INTRONS, "intron")):
+        write_fasta(directory / name, (record for gene in ordered for record in _parts(gene, genome, kind)))
+
+
+def _parts(gene: Gene, genome: Genome, kind: str) -> Iterator[tuple[str, Codes]]:
+    for transcript in gene.transcripts:
+        intervals = transcript.exons if kind == "exon" else transcript.introns
+        for number, (start, end) in enumerate(intervals[:: 1 if gene.strand == "+" else -1], start=1):
+            codes = genome.codes(gene.seqid, start, end)
+            place = f"{gene.seqid}:{start + 1}-{end}({gene.strand})"
+            header = f"{transcript.id}.{kind}{number} gene={gene.id} {place}"
+            yield header, codes if gene.strand == "+" else reverse_complement(codes)
 
 
 def coding_codes(genome: Genome, gene: Gene, transcript: Transcript) -> Codes:

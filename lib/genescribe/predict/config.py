@@ -1,19 +1,32 @@
-"""Options of genome-wide prediction that do not change the model's answer, and those that filter it."""
+"""Options of genome-wide prediction: those that do not change the model's answer, and those that filter it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from genescribe.config import option
 
 
 @dataclass(frozen=True)
 class PredictConfig:
-    """How to run over a genome."""
+    """How to run over a genome, and which genes to write."""
 
-    workers: int = option(2, doc="processes; each takes a strand of a sequence at a time", minimum=1)
-    device: str = option("auto", doc="auto, cpu or cuda")
+    workers: int = option(2, doc="processes; each takes a chunk of a strand at a time", minimum=1)
+    device: str = option("auto", doc="auto, cpu or cuda; with several GPUs the workers share them out")
+    chunk: int = option(1_000_000, doc="bases that a process reads at a time; changes no gene", minimum=1)
+    partial: bool = option(False, doc="also genes that a sequence's end cuts")
+    posteriors: bool = option(True, doc="posterior probabilities of exons and genes in the score columns")
+    minimum_posterior: float = option(
+        0.0, doc="genes of a lower posterior probability are rejected", minimum=0.0, maximum=1.0
+    )
     minimum_cds: int = option(60, doc="shorter coding sequences are rejected, in bases with the stop", minimum=6)
+    opposite_strands: Literal["resolve", "allow"] = option(
+        "resolve", doc="genes on opposite strands that overlap by more than maximum_overlap: the better alone, or both"
+    )
     maximum_overlap: float = option(
         0.2, doc="share of the shorter CDS that two genes on opposite strands may share", minimum=0.0, maximum=1.0
+    )
+    flank: int = option(
+        20_000, doc="bases beside a region that are read with it, for genes that reach over its edge", minimum=0
     )

@@ -1,23 +1,21 @@
-"""The genome-wide driver: every strand of every sequence through a model, in parallel, into one annotation."""
+"""The genome-wide driver: every strand of every piece through a model, into one annotation."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
-from genescribe.genome.alphabet import reverse_complement
-from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.pieces import Piece
 from genescribe.predict.reconcile import Candidate, name_genes, resolve_overlaps, to_forward
+from genescribe.predict.scan import job_of, scan
 from genescribe.predict.strand import PredictorFactory, Reject, StrandPrediction
+from genescribe.predict.work import StrandKey, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +27,15 @@ class GenomePrediction:
 
 
 def predict_genome(
-    factory: PredictorFactory, fasta: str | Path, seqids: Sequence[str], config: PredictConfig
+    factory: PredictorFactory,
+    fasta: str | Path,
+    pieces: Sequence[Piece],
+    config: PredictConfig,
+    work: str | Path | None = None,
 ) -> GenomePrediction:
-    """Annotate the named sequences of a genome.
+    """Annotate stretches of a genome.
 
-    Both strands of each sequence are read apart and reconciled; the result is the same whatever the number of
-    workers.
+    Both strands of each are read apart and reconciled; the result is the same whatever chunks and workers.
 
     Parameters
     ----------
@@ -42,103 +43,85 @@ def predict_genome(
         Gives the model.
     fasta
         The genome.
-    seqids
-        Sequences to annotate, in the order of the output.
+    pieces
+        What to annotate, in the order of the output: `genescribe.predict.pieces.pieces_of`.
     config
         Workers, filters.
+    work
+        Folder of unfinished work, which a later call goes on with; it is left there. None: a temporary one.
     """
-    genome = Genome.open(fasta)
-    tasks = [(seqid, strand) for seqid in seqids for strand in "+-"]
-    found: dict[tuple[str, str], StrandPrediction] = {}
-    total = 2 * sum(genome.lengths[seqid] for seqid in seqids)
-    # Longest first fills the workers evenly; results are collected by name, so the order does not show.
-    queue = sorted(tasks, key=lambda task: -genome.lengths[task[0]])
-    with tqdm(total=total, unit="b", unit_scale=True, desc="predict", disable=None) as bar:
-        for task, prediction in _run(factory, str(fasta), queue, config.workers):
-            found[task] = prediction
-            bar.update(genome.lengths[task[0]])
-    genes: list[Gene] = []
-    rejects: list[dict[str, Any]] = []
-    for seqid in seqids:
-        kept, dropped = _sequence(seqid, genome.lengths[seqid], found, config)
-        genes.extend(name_genes(kept))
-        rejects.extend(dropped)
-    return GenomePrediction(genes, rejects)
+    if work is None:
+        with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
+            return predict_genome(factory, fasta, pieces, config, Path(scratch) / "work")
+    keeping = Work(work, job_of(factory, fasta, pieces, config))
+    scan(factory, fasta, pieces, config, keeping)
+    return assemble(pieces, keeping.done, config)
 
 
-def _sequence(
-    seqid: str, length: int, found: dict[tuple[str, str], StrandPrediction], config: PredictConfig
-) -> tuple[list[Candidate], list[dict[str, Any]]]:
-    candidates: list[Candidate] = []
-    rejects: list[dict[str, Any]] = []
-    for strand in "+-":
-        genes, refused = to_forward(seqid, strand, length, found[seqid, strand])
-        rejects.extend(_reject_row(seqid, strand, reject) for reject in refused)
-        for candidate in genes:
-            if candidate.gene.transcripts[0].cds_length < config.minimum_cds:
-                too_short = Reject(candidate.gene.start, candidate.gene.end, "short coding sequence")
-                rejects.append(_reject_row(seqid, strand, too_short))
-            else:
-                candidates.append(candidate)
-    kept, dropped = resolve_overlaps(candidates, config.maximum_overlap)
-    for loser, winner in dropped:
-        row = _reject_row(seqid, loser.gene.strand, Reject(loser.gene.start, loser.gene.end, "overlaps a better gene"))
-        row["winner"] = [winner.gene.start, winner.gene.end, winner.gene.strand]
-        rejects.append(row)
-    rejects.sort(key=lambda row: (row["start"], row["end"], row["strand"], row["reason"]))
+def assemble(
+    pieces: Iterable[Piece], found: Mapping[StrandKey, StrandPrediction], config: PredictConfig
+) -> GenomePrediction:
+    """Make one annotation of what was found on the strands: filter, resolve overlaps, give names.
+
+    Parameters
+    ----------
+    pieces
+        In the order of the output.
+    found
+        Of each strand of each piece.
+    config
+        Filters and rules.
+    """
+    candidates: dict[str, list[Candidate]] = defaultdict(list)
+    rejects: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for piece in pieces:
+        for strand in "+-":
+            genes, refused = to_forward(
+                piece.seqid, piece.start, piece.end, strand, found[piece.seqid, piece.start, piece.end, strand]
+            )
+            candidates[piece.seqid] += [item for item in genes if piece.wants(item.gene.start, item.gene.end)]
+            rejects[piece.seqid] += [
+                _reject_row(piece.seqid, strand, reject) for reject in refused if piece.wants(reject.start, reject.end)
+            ]
+    whole = GenomePrediction([], [])
+    for seqid, items in candidates.items():
+        kept, dropped = _filtered(items, config)
+        if config.opposite_strands == "resolve":
+            kept, losers = resolve_overlaps(kept, config.maximum_overlap)
+            dropped += [_overlap_row(*pair) for pair in losers]
+        else:
+            kept = sorted(kept, key=lambda item: (item.gene.start, item.gene.end, item.gene.strand))
+        whole.genes.extend(name_genes(kept))
+        rows = rejects[seqid] + dropped
+        whole.rejects.extend(sorted(rows, key=lambda row: (row["start"], row["end"], row["strand"], row["reason"])))
+    return whole
+
+
+def _filtered(candidates: Iterable[Candidate], config: PredictConfig) -> tuple[list[Candidate], list[dict[str, Any]]]:
+    """Return what passes, and rows for what does not. A gene without a probability passes any threshold."""
+    kept, rejects = [], []
+    for candidate in candidates:
+        gene = candidate.gene
+        if max(transcript.cds_length for transcript in gene.transcripts) < config.minimum_cds:
+            rejects.append(_candidate_row(candidate, "short coding sequence"))
+        elif gene.score is not None and gene.score < config.minimum_posterior:
+            rejects.append(_candidate_row(candidate, "improbable"))
+        else:
+            kept.append(candidate)
     return kept, rejects
+
+
+def _candidate_row(candidate: Candidate, reason: str) -> dict[str, Any]:
+    gene = candidate.gene
+    row = _reject_row(gene.seqid, gene.strand, Reject(gene.start, gene.end, reason))
+    return row if gene.score is None else {**row, "posterior": gene.score}
+
+
+def _overlap_row(loser: Candidate, winner: Candidate) -> dict[str, Any]:
+    row = _candidate_row(loser, "overlaps a better gene")
+    row["winner"] = [winner.gene.start, winner.gene.end, winner.gene.strand]
+    return row
 
 
 def _reject_row(seqid: str, strand: str, reject: Reject) -> dict[str, Any]:
     return {"seqid": seqid, "strand": strand, "start": reject.start, "end": reject.end, "reason": reject.reason}
-
-
-_Task = tuple[str, str]
-
-
-class _Worker:
-    """State of one process: the model and the genome, loaded once."""
-
-    def __init__(self, factory: PredictorFactory, fasta: str) -> None:
-        # One thread a process: results do not depend on how many processes share the machine.
-        torch.set_num_threads(1)
-        self.predictor, self.genome = factory(), Genome.open(fasta)
-
-    def __call__(self, task: _Task) -> tuple[_Task, StrandPrediction]:
-        seqid, strand = task
-        codes = self.genome.codes(seqid)
-        return task, self.predictor.predict_strand(codes if strand == "+" else reverse_complement(codes))
-
-
-_worker: _Worker | None = None
-
-
-def _initialise(factory: PredictorFactory, fasta: str) -> None:
-    global _worker
-    _worker = _Worker(factory, fasta)
-
-
-def _work(task: _Task) -> tuple[_Task, StrandPrediction]:
-    assert _worker is not None
-    return _worker(task)
-
-
-def _run(
-    factory: PredictorFactory, fasta: str, tasks: list[_Task], workers: int
-) -> Iterator[tuple[_Task, StrandPrediction]]:
-    if min(workers, len(tasks)) <= 1:
-        threads = torch.get_num_threads()
-        try:
-            yield from map(_Worker(factory, fasta), tasks)
-        finally:
-            torch.set_num_threads(threads)
-        return
-    # Spawned, since a forked torch may hang; an executor, since it notices a worker that is killed.
-    with ProcessPoolExecutor(
-        min(workers, len(tasks)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_initialise,
-        initargs=(factory, fasta),
-    ) as pool:
-        for future in as_completed([pool.submit(_work, task) for task in tasks]):
-            yield future.result()

@@ -1,10 +1,14 @@
-"""Two strands become one annotation: coordinates turned, overlaps resolved by rule, names given."""
+"""Two strands become one annotation: coordinates turned, overlaps resolved by rule, names given.
+
+The rule: of two genes whose coding sequences share more than a share of the shorter one, the one of the higher log odds
+stays. It is asked of genes on opposite strands; those of one strand come from one path and never overlap.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.genome.model import Gene, Interval, Transcript, mirror
 from genescribe.predict.strand import PredictedTranscript, Reject, StrandPrediction
 
 
@@ -16,24 +20,37 @@ class Candidate:
     log_odds: float
 
 
-def to_forward(seqid: str, strand: str, length: int, found: StrandPrediction) -> tuple[list[Candidate], list[Reject]]:
-    """Turn a strand's prediction into forward coordinates of a sequence of `length` bases."""
+def to_forward(
+    seqid: str, start: int, end: int, strand: str, found: StrandPrediction
+) -> tuple[list[Candidate], list[Reject]]:
+    """Turn the prediction of a strand of ``[start, end)`` of a sequence into the sequence's coordinates."""
+    length = end - start
     isoforms: dict[tuple[str, int], list[PredictedTranscript]] = {}
     for number, predicted in enumerate(found.transcripts):
         own = ("", number) if predicted.gene is None else ("gene", predicted.gene)
         isoforms.setdefault(own, []).append(predicted)
-    genes = [
-        Candidate(
-            Gene("", seqid, "+", tuple(predicted.transcript for predicted in some)),
-            max(predicted.log_odds for predicted in some),
-        )
-        for some in isoforms.values()
-    ]
-    if strand == "+":
-        return genes, list(found.rejects)
-    turned = [replace(candidate, gene=mirror(candidate.gene, length)) for candidate in genes]
-    rejects = [Reject(length - reject.end, length - reject.start, reject.reason) for reject in found.rejects]
-    return turned, rejects
+    genes = []
+    for some in isoforms.values():
+        # One isoform is the gene; of several, none is as probable as the gene.
+        score = some[0].transcript.score if some[0].gene is None else None
+        gene = Gene("", seqid, "+", tuple(predicted.transcript for predicted in some), score=score)
+        odds = max(predicted.log_odds for predicted in some)
+        genes.append(Candidate(shifted(gene if strand == "+" else mirror(gene, length), start), odds))
+    rejects = []
+    for reject in found.rejects:
+        low, high = (reject.start, reject.end) if strand == "+" else (length - reject.end, length - reject.start)
+        rejects.append(Reject(low + start, high + start, reject.reason))
+    return genes, rejects
+
+
+def shifted(gene: Gene, offset: int) -> Gene:
+    """Return the gene so many bases further on."""
+
+    def move(intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
+        return tuple((start + offset, end + offset) for start, end in intervals)
+
+    transcripts = tuple(replace(t, exons=move(t.exons), cds=move(t.cds)) for t in gene.transcripts)
+    return replace(gene, transcripts=transcripts)
 
 
 def shared_cds(a: Transcript, b: Transcript) -> int:

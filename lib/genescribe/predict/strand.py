@@ -1,13 +1,21 @@
-"""What a family must give the genome-wide driver: the genes of one strand of one sequence."""
+"""What a family must give the genome-wide driver: the genes of one strand of one stretch of sequence."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from genescribe.genome.alphabet import Codes
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Transcript
+from genescribe.predict.config import PredictConfig
+
+Rows = NDArray[np.float32]
+"""What a model says of bases, (n, anything)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,7 @@ class PredictedTranscript:
     Attributes
     ----------
     transcript
-        Its ID is a placeholder; the driver names it.
+        Its ID is a placeholder; the driver names it. Its scores are posterior probabilities.
     log_odds
         Log score of the transcript's bases as labelled, minus their score as intergenic. Orders rival genes.
     gene
@@ -54,21 +62,77 @@ class StrandPrediction:
     rejects: list[Reject] = field(default_factory=list)
 
 
-class StrandPredictor(Protocol):
-    """Anything that reads genes from one strand."""
+class StrandCodes(Protocol):
+    """The bases of a strand, 5' to 3': an array of codes, or something that reads slices of them when asked."""
 
-    def predict_strand(self, codes: Codes) -> StrandPrediction:
-        """Return the genes on `codes`, the whole strand 5' to 3'."""
+    def __len__(self) -> int:
+        """Return the number of bases."""
+
+    def __getitem__(self, key: slice, /) -> Codes:
+        """Return the codes of a slice."""
+
+
+class StrandRows(Protocol):
+    """What a model says of every base of a strand: an array, or something that reads slices of it when asked."""
+
+    def __getitem__(self, key: slice, /) -> Rows:
+        """Return the rows of a slice."""
+
+
+class GenomeStrand:
+    """A strand of ``[start, end)`` of a sequence, read from the genome a slice at a time.
+
+    Parameters
+    ----------
+    genome, seqid, start, end
+        The stretch.
+    strand
+        "+" or "-".
+    """
+
+    def __init__(self, genome: Genome, seqid: str, start: int, end: int, strand: str) -> None:
+        self._genome, self._seqid, self._start, self._end, self._strand = genome, seqid, start, end, strand
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    def __getitem__(self, key: slice, /) -> Codes:
+        low, high, _ = key.indices(len(self))
+        high = max(low, high)
+        if self._strand == "+":
+            return self._genome.codes(self._seqid, self._start + low, self._start + high)
+        return reverse_complement(self._genome.codes(self._seqid, self._end - high, self._end - low))
+
+
+class StrandPredictor(Protocol):
+    """Anything that reads genes from one strand, in two steps: bases chunk by chunk, then the strand as a whole."""
+
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return what the model says of the bases ``[start, end)``, whatever else is asked."""
+
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes of a strand of which all bases were read."""
 
 
 class PredictorFactory(Protocol):
-    """A model's folder: it travels to the workers, each of which loads the model once. Must be picklable."""
+    """A model's folder: it travels to the workers, each of which loads the model once. Must be picklable.
 
-    def __call__(self) -> StrandPredictor:
-        """Load the model."""
+    Attributes
+    ----------
+    grain
+        Chunks begin at multiples of so many bases: what is said of a base is then the same in all chunks.
+    """
+
+    grain: int
+
+    def __call__(self, worker: int = 0) -> StrandPredictor:
+        """Load the model into the worker of this number."""
 
     def genetic_code(self) -> GeneticCode:
         """Return the code that its coding sequences are read with."""
 
     def provenance(self) -> dict[str, Any]:
         """Return what stands in the header of its GFF3: which model, which digest."""
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the genes of the training genomes were like, as `genescribe.predict.summary` names it."""

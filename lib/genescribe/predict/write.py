@@ -1,52 +1,90 @@
-"""The files of a prediction: one batch's part, and the whole that the parts make."""
+"""The files of a prediction, and the strands that batches hand on."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from genescribe import __version__
-from genescribe.files import atomic_directory
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, write_json
 from genescribe.genome.fasta import Genome
-from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes, write_gff3
-from genescribe.genome.products import write_products
-from genescribe.predict.genome import GenomePrediction
+from genescribe.genome.gff import write_gff3
+from genescribe.genome.products import write_parts, write_products
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import GenomePrediction, assemble
+from genescribe.predict.pieces import Piece
+from genescribe.predict.strand import PredictorFactory, StrandPrediction
+from genescribe.predict.summary import summarise, warnings_of
+from genescribe.predict.work import STRANDS, StrandKey, read_strands, write_strands
 
-ANNOTATION = "annotation.gff3"
-REJECTS = "rejects.jsonl"
+ANNOTATION, REJECTS, SUMMARY = "annotation.gff3", "rejects.jsonl", "summary.json"
+RULES = ("partial", "minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap")
+"""Options that decide which genes are written; the header of the GFF3 names them."""
+_log = logging.getLogger(__name__)
 
 
-def write_prediction(
+def write_annotation(
     target: str | Path,
     prediction: GenomePrediction,
     genome: Genome,
-    provenance: Mapping[str, Any],
-    code: GeneticCode | None = None,
-) -> None:
-    """Write `annotation.gff3` and `rejects.jsonl` into the folder `target`, whole or not at all.
+    pieces: Sequence[Piece],
+    factory: PredictorFactory,
+    config: PredictConfig,
+) -> list[str]:
+    """Write all files of an annotation into the folder `target`, whole or not at all; return the warnings.
 
-    With a genetic code, `proteins.fa` and `cds.fa` as well.
+    `annotation.gff3`, FASTA of proteins, coding sequences, exons and introns, `rejects.jsonl` and `summary.json`.
     """
-    header = [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items())]
+    summary = summarise(prediction.genes, pieces)
+    warnings = warnings_of(summary, factory.statistics())
+    for line in warnings:
+        _log.warning(line)
     with atomic_directory(target) as folder:
-        write_gff3(folder / ANNOTATION, prediction.genes, genome.lengths, header=header)
+        write_gff3(folder / ANNOTATION, prediction.genes, genome.lengths, header=_header(factory.provenance(), config))
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
         (folder / REJECTS).write_text(lines, encoding="utf-8")
-        if code is not None:
-            write_products(prediction.genes, genome, code, folder)
+        write_json(folder / SUMMARY, {**summary, "warnings": warnings})
+        write_products(prediction.genes, genome, factory.genetic_code(), folder)
+        write_parts(prediction.genes, genome, folder)
+    return warnings
 
 
-def join_parts(parts: Sequence[str | Path], genome: Genome) -> GenomePrediction:
-    """Read what `write_prediction` wrote for each batch and put it into the order of the genome's sequences."""
-    order = {seqid: position for position, seqid in enumerate(genome.lengths)}
-    genes = [gene for part in parts for gene in read_genes(Path(part) / ANNOTATION)]
-    genes.sort(key=lambda gene: (order[gene.seqid], gene.start, gene.end, gene.id))
-    rejects = [row for part in parts for row in read_rejects(Path(part) / REJECTS)]
-    rejects.sort(key=lambda row: order[row["seqid"]])
-    return GenomePrediction(genes, rejects)
+def _header(provenance: Mapping[str, Any], config: PredictConfig) -> list[str]:
+    options = asdict(config)
+    rules = " ".join(f"{name}={options[name]}" for name in RULES)
+    return [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items()), f"rules: {rules}"]
+
+
+def write_batch(target: str | Path, pieces: Sequence[Piece], found: Mapping[StrandKey, StrandPrediction]) -> None:
+    """Write what was found on the strands of some pieces into the folder `target`, for `join_batches`."""
+    keys = [(piece.seqid, piece.start, piece.end, strand) for piece in pieces for strand in "+-"]
+    with atomic_directory(target) as folder:
+        write_strands(folder / STRANDS, {key: found[key] for key in keys})
+
+
+def join_batches(folders: Iterable[str | Path], pieces: Sequence[Piece], config: PredictConfig) -> GenomePrediction:
+    """Make one annotation of what `write_batch` wrote, in the order of `pieces`.
+
+    Raises
+    ------
+    InputError
+        A strand that no batch holds.
+    """
+    found = {key: prediction for folder in folders for key, prediction in read_strands(Path(folder) / STRANDS)}
+    for piece in pieces:
+        for strand in "+-":
+            if (piece.seqid, piece.start, piece.end, strand) not in found:
+                raise InputError(
+                    f"no batch holds the strand {strand} of {piece.name}",
+                    where=STRANDS,
+                    remedy="join all batches, with the regions that they were made with",
+                )
+    return assemble(pieces, found, config)
 
 
 def read_rejects(path: str | Path) -> list[dict[str, Any]]:

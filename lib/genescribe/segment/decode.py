@@ -17,7 +17,7 @@ from genescribe.genome.alphabet import Codes
 from genescribe.genome.alphabet import decode as decode_codes
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_numbers
 from genescribe.genome.model import Interval, Transcript
-from genescribe.predict.strand import Reject
+from genescribe.predict.strand import Reject, StrandCodes
 from genescribe.segment.labels import Kind
 
 _CODON = 3
@@ -158,13 +158,13 @@ def _joined(runs: list[_Run]) -> tuple[Interval, ...]:
     return tuple(joined)
 
 
-def coding_codes(transcript: Transcript, codes: Codes) -> Codes:
+def coding_codes(transcript: Transcript, codes: StrandCodes) -> Codes:
     """Return the spliced coding bases of a transcript of the strand `codes`, from its first whole codon on."""
     return np.concatenate([codes[start:end] for start, end in transcript.cds])[transcript.phase :]
 
 
 def validate_gene(
-    transcript: Transcript, codes: Codes, code: GeneticCode, *, alternative_starts: bool = True
+    transcript: Transcript, codes: StrandCodes, code: GeneticCode, *, alternative_starts: bool = True
 ) -> str | None:
     """Return why a coding transcript makes no protein, or None where it does.
 

@@ -85,6 +85,8 @@ class GencodeScheme:
     name = "gencode"
     names: tuple[str, ...] = _NAMES
     background = INTERGENIC
+    opening: tuple[int, ...] = (INTERGENIC, UTR5, STARTCODON)
+    closing: tuple[int, ...] = (INTERGENIC, UTR3, STOPCODON)
     channels: tuple[str, ...] = _NAMES
     routes = np.tile(np.arange(len(_NAMES)), (3, 1))
     kinds: tuple[Kind, ...] = (

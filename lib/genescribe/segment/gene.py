@@ -81,6 +81,8 @@ class GeneScheme:
     names: tuple[str, ...] = NAMES
     kinds: tuple[Kind, ...] = KINDS
     background = INTERGENIC
+    opening: tuple[int, ...] = (INTERGENIC, UTR5, *range(SINGLE, INTERNAL))
+    closing: tuple[int, ...] = (INTERGENIC, UTR3, STOP)
     channels: tuple[str, ...] = CHANNELS
     routes = routes()
 

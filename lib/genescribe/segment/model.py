@@ -26,7 +26,7 @@ from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.gene_scores import SIGNALS
 from genescribe.segment.schemes import SCHEMES, LabelScheme
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, STATISTICS = "config.json", "model.safetensors", "statistics.json"
 FAMILY = "segment"
 
 
@@ -52,6 +52,24 @@ class Scores(NamedTuple):
     def boundaries(self) -> dict[str, Tensor | None]:
         """`begin` and `end` as the CRF's methods take them."""
         return {"begin": self.begin, "end": self.end}
+
+
+class ChannelScores(NamedTuple):
+    """What the network says of a batch, before it is spread over the labels, float32.
+
+    Attributes
+    ----------
+    content : (B, T, channels)
+        Score of each base under each channel.
+    signals : (B, T, signals) or None
+        Scores of boundaries.
+    logits : (B, T, channels)
+        What `content` is made of.
+    """
+
+    content: Tensor
+    signals: Tensor | None
+    logits: Tensor
 
 
 class SegmentModel(nn.Module):
@@ -113,6 +131,15 @@ class SegmentModel(nn.Module):
         """
         if lengths is None:
             lengths = torch.full((len(codes),), codes.shape[1], device=codes.device)
+        found = self.channel_scores(codes, lengths)
+        content, begin, end = self.expansion(found.content, found.signals, codes, lengths, offset)
+        return Scores(content, begin, end, found.logits)
+
+    def channel_scores(self, codes: Tensor, lengths: Tensor) -> ChannelScores:
+        """Return the scores of every base before `expansion` spreads them over the labels.
+
+        They are a few numbers a base and do not depend on the position in the chain: what prediction keeps.
+        """
         evidence = None if self.evidence is None else self.evidence(codes, lengths)
         outputs = self.head(self.features(codes, lengths, evidence)).float()
         # One tensor a part: kernels want their rows packed.
@@ -123,8 +150,7 @@ class SegmentModel(nn.Module):
         if evidence is not None:
             content = content + self.content_gain * evidence.content
             signals = self._with_evidence(signals, evidence.signals)
-        content, begin, end = self.expansion(content, signals, codes, lengths, offset)
-        return Scores(content, begin, end, logits)
+        return ChannelScores(content, signals, logits)
 
     def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
         """Return the scores of boundaries with what counting says of them."""

@@ -1,27 +1,47 @@
-"""A trained segment model over a whole strand: tiles on an absolute grid, one exact decoding, checked genes."""
+"""A trained segment model over a whole strand: tiles on an absolute grid, one exact decoding, checked genes.
+
+The network is read tile by tile; what it says of a base is a few numbers, which the driver keeps. The CRF then goes
+over the strand from end to end and spreads them over the labels stretch by stretch: nothing of the size of bases times
+labels is ever held.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from genescribe.crf.head import restricted
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
-from genescribe.files import sha256
-from genescribe.genome.alphabet import Codes
+from genescribe.files import read_json, sha256
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.kernels.potentials import Segmentation
-from genescribe.predict.strand import PredictedTranscript, Reject, StrandPrediction
+from genescribe.genome.model import Interval, Transcript
+from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.strand import (
+    PredictedTranscript,
+    Reject,
+    Rows,
+    StrandCodes,
+    StrandPrediction,
+    StrandRows,
+)
+from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
-from genescribe.segment.model import CONFIG, WEIGHTS, SegmentModel, read_config
+from genescribe.segment.model import CONFIG, STATISTICS, WEIGHTS, Scores, SegmentModel, read_config
+from genescribe.segment.posterior import chain_posteriors, chains_of
 
 TILES_AT_ONCE = 8
 """Tiles in every call of the encoder, the last call padded: equal shapes give equal bits, whatever is asked for."""
+STRETCH = 1 << 17
+"""Bases whose scores are spread over the labels at a time."""
+DIGITS = 4
+"""Decimals of a probability."""
 
 
 class SegmentPredictorFactory:
@@ -41,11 +61,14 @@ class SegmentPredictorFactory:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise InputError("no CUDA device here", where="--device", remedy="give cpu or auto")
-        self.device = device
+        self.device, self.grain = device, grain_of(self.config)
 
-    def __call__(self) -> SegmentPredictor:
-        """Load the model."""
-        return SegmentPredictor(SegmentModel.load(self.folder).to(self.device))
+    def __call__(self, worker: int = 0) -> SegmentPredictor:
+        """Load the model; workers share out the GPUs that there are."""
+        device = self.device
+        if device == "cuda":
+            device = f"cuda:{worker % torch.cuda.device_count()}"
+        return SegmentPredictor(SegmentModel.load(self.folder).to(device))
 
     def genetic_code(self) -> GeneticCode:
         """Return the model's genetic code."""
@@ -59,13 +82,10 @@ class SegmentPredictorFactory:
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
         }
 
-
-class TileScores(NamedTuple):
-    """Scores of the bases of one tile: (n, C) float32 each; `begin` and `end` None where the model has none."""
-
-    content: NDArray[np.float32]
-    begin: NDArray[np.float32] | None
-    end: NDArray[np.float32] | None
+    def statistics(self) -> dict[str, float]:
+        """Return what the genes of the training genomes were like; empty where the model does not say."""
+        path = self.folder / STATISTICS
+        return dict(read_json(path)) if path.is_file() else {}
 
 
 class SegmentPredictor:
@@ -75,70 +95,167 @@ class SegmentPredictor:
         self.model = model.eval()
         self.code = GeneticCode.from_table(model.config.genetic_code)
         self.device = next(model.parameters()).device
+        self._grain = grain_of(model.config)
 
-    def predict_strand(self, codes: Codes) -> StrandPrediction:
-        """Return the genes on `codes`, the whole strand 5' to 3'."""
-        path, content = self.decode(codes)
-        decoded = self.model.scheme.decode(_runs(path))
-        found = StrandPrediction(rejects=list(decoded.rejects))
-        odds = np.concatenate([[0.0], np.cumsum(self._odds(path, content))])
-        for transcript in decoded.transcripts:
-            fault = validate_gene(transcript, codes, self.code)
-            if fault is not None:
-                found.rejects.append(Reject(transcript.start, transcript.end, fault))
-                continue
-            gained = float(odds[transcript.end] - odds[transcript.start])
-            found.transcripts.append(PredictedTranscript(transcript, gained))
-        return found
-
-    def decode(self, codes: Codes) -> tuple[Segmentation, NDArray[np.float32]]:
-        """Return the best segmentation of a whole strand, and the content scores, (T, C).
-
-        The chain is decoded exactly across tiles: no segment is cut by a tile's edge.
-        """
-        stream = self.model.crf.stream()
-        content = np.empty((len(codes), len(self.model.scheme.names)), dtype=np.float32)
-        position = 0
-        for tile in self.tiles(codes):
-            content[position : position + len(tile.content)] = tile.content
-            position += len(tile.content)
-            stream.push(tile.content, begin=tile.begin, end=tile.end)
-        return stream.finish(), content
+    def predict_strand(self, codes: StrandCodes, config: PredictConfig | None = None) -> StrandPrediction:
+        """Return the genes on `codes`, the whole strand 5' to 3', read in one go."""
+        return self.finish(codes, self.read(codes, 0, len(codes)), config or PredictConfig())
 
     @torch.no_grad()
-    def tiles(self, codes: Codes) -> Iterator[TileScores]:
-        """Yield the scores of a strand, tile after tile.
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return the scores of channels and signals of the bases ``[start, end)``, side by side.
 
-        Tiles lie on a grid from the strand's first base; each is read with its halo. Tile, halo and the number of
-        tiles in a call are the model's, so that the scores are a function of the strand alone.
+        Tiles lie on a grid from the strand's first base; each is read with its halo, in groups of `grain_of` bases.
+        Tile, halo and the number of tiles in a call follow from the model and the strand's length, so that the scores
+        are a function of the strand alone.
+
+        Parameters
+        ----------
+        start
+            A multiple of the grain.
         """
-        tile, halo = self.model.config.tile, self.model.config.halo
-        width = tile + 2 * halo
-        starts = range(0, len(codes), tile)
-        for first in range(0, len(starts), TILES_AT_ONCE):
-            batch = np.full((TILES_AT_ONCE, width), 4, dtype=np.uint8)
-            lengths, offsets = np.ones(TILES_AT_ONCE, dtype=np.int64), np.zeros(TILES_AT_ONCE, dtype=np.int64)
-            chosen = starts[first : first + TILES_AT_ONCE]
-            for row, start in enumerate(chosen):
-                offsets[row] = max(0, start - halo)
-                piece = codes[offsets[row] : start + tile + halo]
+        config = self.model.config
+        tiles = min(TILES_AT_ONCE, -(-len(codes) // config.tile))
+        # A strand within one tile is read as it is.
+        width = config.tile + 2 * config.halo if tiles > 1 else len(codes)
+        parts = []
+        for first in range(start, end, self._grain):
+            group = range(first, min(first + self._grain, len(codes)), config.tile)
+            batch = np.full((tiles, width), 4, dtype=np.uint8)
+            lengths = np.ones(tiles, dtype=np.int64)
+            for row, tile in enumerate(group):
+                piece = codes[max(0, tile - config.halo) : tile + config.tile + config.halo]
                 batch[row, : len(piece)], lengths[row] = piece, len(piece)
-            scores = self.model.scores(
-                *(torch.from_numpy(array).to(self.device, torch.int64) for array in (batch, lengths, offsets))
+            found = self.model.channel_scores(
+                *(torch.from_numpy(array).to(self.device, torch.int64) for array in (batch, lengths))
             )
-            arrays = [None if part is None else part.float().cpu().numpy() for part in scores[:3]]
-            for row, start in enumerate(chosen):
-                left = min(halo, start)
-                inside = slice(left, left + min(tile, len(codes) - start))
-                content, begin, end = (None if array is None else array[row, inside] for array in arrays)
-                assert content is not None
-                yield TileScores(content, begin, end)
+            columns = [x for x in (found.content, found.signals) if x is not None]
+            for row, tile in enumerate(group):
+                left = min(config.halo, tile)
+                inside = slice(left, left + min(config.tile, len(codes) - tile))
+                parts.append(torch.cat([x[row, inside] for x in columns], dim=-1).float().cpu().numpy())
+        return np.concatenate(parts)[: end - start]
 
-    def _odds(self, path: Segmentation, content: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the content score of each base as labelled, minus its score between genes; (T,)."""
-        labels = path.per_base().numpy()
-        chosen = np.take_along_axis(content, labels[:, None], axis=1)[:, 0]
-        return chosen.astype(np.float64) - content[:, self.model.scheme.background]
+    @torch.no_grad()
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes of a strand: the best path from end to end, checked, with probabilities."""
+        path = self.decode(codes, rows, config)
+        decoded = self.model.scheme.decode(_runs(path), partial=config.partial)
+        found = StrandPrediction(rejects=list(decoded.rejects))
+        valid = []
+        for transcript in decoded.transcripts:
+            fault = validate_gene(transcript, codes, self.code)
+            if fault is None:
+                valid.append(transcript)
+            else:
+                found.rejects.append(Reject(transcript.start, transcript.end, fault))
+        odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
+        if config.posteriors:
+            valid = self._with_posteriors(valid, path, codes, rows, config)
+        found.transcripts += map(PredictedTranscript, valid, odds)
+        return found
+
+    @torch.no_grad()
+    def decode(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> Segmentation:
+        """Return the best segmentation of a whole strand.
+
+        The chain is decoded exactly across tiles and stretches: no segment is cut by their edges.
+        """
+        stream = self.model.crf.stream(0, *self._edges(config))
+        for start in range(0, len(codes), STRETCH):
+            scores = self._scores(codes, rows, start, min(start + STRETCH, len(codes)))
+            begin, end = (None if x is None else x[0] for x in (scores.begin, scores.end))
+            stream.push(scores.content[0], begin=begin, end=end)
+        return stream.finish()
+
+    def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""
+        if config.partial:
+            return None, None
+        scheme = self.model.scheme
+        masks = torch.zeros(2, len(scheme.names), dtype=torch.bool, device=self.device)
+        masks[0, list(scheme.opening)] = masks[1, list(scheme.closing)] = True
+        return masks[0], masks[1]
+
+    def _scores(self, codes: StrandCodes, rows: StrandRows, start: int, end: int) -> Scores:
+        """Return the scores of the labels on ``[start, end)``, as a batch of one."""
+        expansion = self.model.expansion
+        low, high = max(0, start - expansion.reach), min(len(codes), end + expansion.reach)
+        given = torch.from_numpy(rows[low:high]).to(self.device).unsqueeze(0)
+        bases = torch.from_numpy(codes[low:high]).to(self.device, torch.int64).unsqueeze(0)
+        content, signals = given[..., : expansion.channels], given[..., expansion.channels :]
+        parts = expansion(
+            content,
+            signals if self.model.config.boundary_scores else None,
+            bases,
+            torch.tensor([high - low], device=self.device),
+            torch.tensor([low], device=self.device),
+        )
+        inside = slice(start - low, end - low)
+        spread, begin, last = (None if x is None else x[:, inside].cpu() for x in parts)
+        assert spread is not None
+        return Scores(spread, begin, last, content[:, inside])
+
+    def _odds(self, path: Segmentation, rows: StrandRows, start: int, end: int) -> float:
+        """Return the content score of the bases ``[start, end)`` as labelled, minus their score between genes."""
+        routes, total = self.model.expansion.routes.cpu().numpy(), 0.0
+        first, last = (int(x) for x in np.searchsorted(path.ends.numpy(), (start, end - 1), side="right"))
+        part = slice(first, last + 1)
+        labels = path.labels.numpy()[part].repeat(path.durations.numpy()[part])
+        for low in range(start, end, STRETCH):
+            high = min(end, low + STRETCH)
+            position = np.arange(low, high)
+            content = rows[low:high]
+            chosen, between = (
+                np.take_along_axis(content, routes[position % len(routes), label][:, None], axis=1)[:, 0]
+                for label in (labels[low - start : high - start], np.full(high - low, self.model.scheme.background))
+            )
+            total += float(np.sum(chosen.astype(np.float64) - between))
+        return total
+
+    def _with_posteriors(
+        self,
+        transcripts: Sequence[Transcript],
+        path: Segmentation,
+        codes: StrandCodes,
+        rows: StrandRows,
+        config: PredictConfig,
+    ) -> list[Transcript]:
+        """Return the transcripts with the probability of each, of its exons and of its coding parts."""
+        first, last = self._edges(config)
+
+        def potentials(low: int, high: int) -> Potentials:
+            scores = self._scores(codes, rows, low, high)
+            p = self.model.crf.potentials(
+                scores.content,
+                torch.tensor([high - low]),
+                phase_offset=torch.tensor([low % 3]),
+                **scores.boundaries,
+            )
+            edges = first if low == 0 else None, last if high == len(codes) else None
+            return restricted(p, *edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
+
+        spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript)))
+        found = chain_posteriors(path, chains_of(path, spans), potentials, self.model.config.backend)
+        known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, found, strict=True)}
+        return [
+            replace(
+                t,
+                score=known[t.start, t.end],
+                exon_scores=tuple(known[exon] for exon in t.exons),
+                cds_scores=tuple(known[part] for part in t.cds),
+            )
+            for t in transcripts
+        ]
+
+
+def grain_of(config: SegmentModelConfig) -> int:
+    """Return the bases of a whole group of tiles."""
+    return TILES_AT_ONCE * config.tile
+
+
+def _spans(transcript: Transcript) -> list[Interval]:
+    return [(transcript.start, transcript.end), *transcript.exons, *transcript.cds]
 
 
 def _runs(path: Segmentation) -> Runs:

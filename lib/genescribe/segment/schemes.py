@@ -35,6 +35,8 @@ class LabelScheme(Protocol):
         The label of bases between genes.
     channels
         What a network scores at a base.
+    opening, closing
+        Labels that a strand begins (ends) with where it cuts no gene.
     """
 
     name: str
@@ -42,6 +44,8 @@ class LabelScheme(Protocol):
     kinds: tuple[Kind, ...]
     background: int
     channels: tuple[str, ...]
+    opening: tuple[int, ...]
+    closing: tuple[int, ...]
 
     def configured(self, rules: GeneRules) -> LabelScheme:
         """Return the scheme under other rules; one that knows none returns itself."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from genescribe.bake.splits import read_regions
+from collections.abc import Mapping
 
 MAX_BATCHES = 32
 
@@ -44,17 +41,3 @@ def balance(lengths: Mapping[str, int], batches: int) -> list[list[str]]:
 def batch_of(lengths: Mapping[str, int], index: int, batches: int) -> list[str]:
     """Return the names in batch `index` (0-based) of `batches`."""
     return balance(lengths, batches)[index]
-
-
-def sequences_with(lengths: Mapping[str, int], regions: Sequence[str], *, where: str | Path) -> dict[str, int]:
-    """Return the lengths of the sequences that hold the regions, in the genome's order; of all where none is given.
-
-    Raises
-    ------
-    InputError
-        A region of a sequence that the genome does not have.
-    """
-    if not regions:
-        return dict(lengths)
-    wanted = {region.seqid for region in read_regions(regions, lengths, where=str(where))}
-    return {name: length for name, length in lengths.items() if name in wanted}

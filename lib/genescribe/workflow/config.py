@@ -17,6 +17,7 @@ from genescribe.workflow.folds import expand_folds
 
 SPLIT_NAMES = ("train", "validation", "test")
 ANNOTATE_SHORTHAND = ("genome", "model", "regions")
+PREDICT_SHORTHAND = ("partial", "minimum_posterior")
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,13 @@ class WorkflowConfig:
     def load(cls, data: Mapping[str, Any], where: str = "config.yaml") -> WorkflowConfig:
         """Check Snakemake's merged configuration; genomes and runs in folds become one a fold.
 
-        `--config genome=my.fa model=DIR` arrives as top-level keys; they are shorthand for the `annotate` section.
+        `--config genome=my.fa model=DIR` arrives as top-level keys; they are shorthand for the `annotate` section, and
+        `partial=true minimum_posterior=0.5` for the `predict` section.
         """
-        merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND}
+        merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND + PREDICT_SHORTHAND}
+        options = {key: data[key] for key in PREDICT_SHORTHAND if key in data}
+        if options:
+            merged["predict"] = {**dict(merged.get("predict") or {}), **options}
         shorthand = {key: data[key] for key in ANNOTATE_SHORTHAND if key in data}
         if isinstance(shorthand.get("regions"), str):
             shorthand["regions"] = [part for part in shorthand["regions"].split(",") if part]
@@ -207,9 +212,13 @@ def schema() -> dict[str, Any]:
         }
         for name, family in sorted(FAMILIES.items())
     ]
-    for key in ANNOTATE_SHORTHAND:
-        described = properties["annotate"]["properties"][key]
-        properties[key] = {"description": f"shorthand for annotate.{key}", "anyOf": [described, {"type": "string"}]}
+    for section, keys in (("annotate", ANNOTATE_SHORTHAND), ("predict", PREDICT_SHORTHAND)):
+        for key in keys:
+            described = properties[section]["properties"][key]
+            properties[key] = {
+                "description": f"shorthand for {section}.{key}",
+                "anyOf": [described, {"type": "string"}],
+            }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "genescribe workflow configuration"}
     return head | result
 

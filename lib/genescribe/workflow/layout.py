@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from genescribe.bake.splits import EVERYTHING, LIST
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
+from genescribe.predict.options import command_line
 from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfig, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names, folds_folder
 
@@ -226,6 +228,10 @@ class Layout:
         """Return the predicting script's command-line options."""
         return shlex.join([*self._predict_options(threads), "--regions", self.test_regions(genome)])
 
+    def predict_threads(self) -> int:
+        """Return the processes of a job that predicts."""
+        return self.config.predict.workers
+
     def predict_parts(self, model: str, genome: str) -> list[str]:
         """Return the parts of a prediction."""
         count = self.config.genomes[genome].batches
@@ -381,8 +387,7 @@ class Layout:
 
     def _predict_options(self, threads: int) -> list[str]:
         options = self.config.predict
-        words = ["--workers", str(min(threads, options.workers)), "--device", options.device]
-        return [*words, "--minimum-cds", str(options.minimum_cds), "--maximum-overlap", str(options.maximum_overlap)]
+        return command_line(replace(options, workers=min(threads, options.workers)))
 
 
 def _law(spec: SimulateConfig) -> list[str]:

@@ -1,0 +1,51 @@
+"""The options of prediction on a command line: those of `PredictConfig`, under their names."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import typing
+from typing import Any, Literal, get_args, get_origin
+
+from genescribe.config import from_mapping
+from genescribe.predict.config import PredictConfig
+
+SHORT = {"minimum_posterior": "--min-posterior"}
+"""Further names of options."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a script's parser."""
+    hints = typing.get_type_hints(PredictConfig)
+    for field in dataclasses.fields(PredictConfig):
+        kind = hints[field.name]
+        more: dict[str, Any]
+        if kind is bool:
+            more = {"action": argparse.BooleanOptionalAction}
+        elif get_origin(kind) is Literal:
+            more = {"choices": get_args(kind)}
+        else:
+            more = {"type": kind}
+        names = [f"--{field.name.replace('_', '-')}", *([SHORT[field.name]] if field.name in SHORT else [])]
+        parser.add_argument(*names, dest=field.name, default=field.default, help=field.metadata["doc"], **more)
+
+
+def config_of(arguments: argparse.Namespace) -> PredictConfig:
+    """Return the options that were given.
+
+    Raises
+    ------
+    InputError
+        A value outside its bounds.
+    """
+    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(PredictConfig)}
+    return from_mapping(PredictConfig, values, where="command line")
+
+
+def command_line(config: PredictConfig) -> list[str]:
+    """Return the words that give these options to a script."""
+    words = []
+    for field in dataclasses.fields(PredictConfig):
+        value, name = getattr(config, field.name), field.name.replace("_", "-")
+        words += [f"--{name}" if value else f"--no-{name}"] if isinstance(value, bool) else [f"--{name}", str(value)]
+    return words

@@ -1,0 +1,197 @@
+"""Both strands of every piece through a model, in parallel processes, chunk by chunk."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from genescribe.files import sha256
+from genescribe.genome.fasta import Genome
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.pieces import Piece
+from genescribe.predict.strand import GenomeStrand, PredictorFactory, StrandPrediction
+from genescribe.predict.work import StoredRows, StrandKey, Work, save_scores, scores_path
+
+
+def job_of(
+    factory: PredictorFactory, fasta: str | Path, pieces: Sequence[Piece], config: PredictConfig
+) -> dict[str, Any]:
+    """Return what the strands' predictions depend on, as JSON values; what filters them later is not among it."""
+    return {
+        "model": factory.provenance(),
+        "fasta_sha256": sha256(fasta),
+        "pieces": [piece.name for piece in pieces],
+        "chunk": chunk_of(factory, config),
+        "partial": config.partial,
+        "posteriors": config.posteriors,
+    }
+
+
+def chunk_of(factory: PredictorFactory, config: PredictConfig) -> int:
+    """Return the bases of a chunk: as configured, rounded up to whole groups of tiles."""
+    return -(-config.chunk // factory.grain) * factory.grain
+
+
+def scan(
+    factory: PredictorFactory, fasta: str | Path, pieces: Sequence[Piece], config: PredictConfig, work: Work
+) -> None:
+    """Read both strands of the pieces; what is found is kept in `work`, and what it holds already is not read again.
+
+    A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. The
+    result is the same whatever the chunks, the workers and the kills in between.
+    """
+    strands = [(piece.seqid, piece.start, piece.end, sign) for piece in pieces for sign in "+-"]
+    # Longest first fills the workers evenly; results are kept by name, so the order does not show.
+    open_strands = sorted((s for s in strands if s not in work.done), key=lambda s: s[1] - s[2])
+    plan = _Plan(open_strands, chunk_of(factory, config), work)
+    total = sum(end - start for _, start, end, _ in strands)
+    with (
+        tqdm(total=total, initial=total - plan.bases, unit="b", unit_scale=True, desc="predict", disable=None) as bar,
+        _executor(factory, str(fasta), config, work, min(config.workers, len(plan))) as pool,
+    ):
+        for job, prediction in _results(pool, plan, 2 * config.workers):
+            if prediction is not None:
+                work.add(job.strand, prediction, plan.chunks(job.strand))
+            bar.update(job.end - job.start if job.kind != "finish" else 0)
+
+
+class _Job(NamedTuple):
+    """A task of a worker: read a chunk to disk, go over a strand whose chunks are there, or both at once in memory."""
+
+    kind: Literal["read", "finish", "whole"]
+    strand: StrandKey
+    start: int
+    end: int
+    chunk: int
+
+
+class _Plan:
+    """Which jobs are left, and in which order: what can be finished goes before what can be begun, to free the disk."""
+
+    def __init__(self, strands: Sequence[StrandKey], chunk: int, work: Work) -> None:
+        self._chunk, self._missing = chunk, dict[StrandKey, int]()
+        self._finish, self._read = deque[_Job](), deque[_Job]()
+        for strand in strands:
+            length = strand[2] - strand[1]
+            if length <= chunk:
+                self._read.append(_Job("whole", strand, 0, length, chunk))
+                continue
+            left = [start for start in self.chunks(strand) if not work.scores(strand, start).exists()]
+            self._missing[strand] = len(left)
+            self._read += [_Job("read", strand, start, min(start + chunk, length), chunk) for start in left]
+            if not left:
+                self._finish.append(self._finishing(strand))
+        self.bases = sum(job.end - job.start for job in self._read)
+
+    def chunks(self, strand: StrandKey) -> range:
+        """Return where the chunks of a strand begin."""
+        return range(0, strand[2] - strand[1], self._chunk)
+
+    def __len__(self) -> int:
+        return len(self._finish) + len(self._read)
+
+    def next(self) -> _Job:
+        """Take a job."""
+        return (self._finish or self._read).popleft()
+
+    def done(self, job: _Job) -> None:
+        """Note that a job is done."""
+        if job.kind == "read":
+            self._missing[job.strand] -= 1
+            if not self._missing[job.strand]:
+                self._finish.append(self._finishing(job.strand))
+
+    def _finishing(self, strand: StrandKey) -> _Job:
+        return _Job("finish", strand, 0, strand[2] - strand[1], self._chunk)
+
+
+def _results(pool: Executor, plan: _Plan, most: int) -> Iterator[tuple[_Job, StrandPrediction | None]]:
+    running: dict[Future[StrandPrediction | None], _Job] = {}
+    while plan or running:
+        while plan and len(running) < most:
+            job = plan.next()
+            running[pool.submit(_work, job)] = job
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            job = running.pop(future)
+            plan.done(job)
+            yield job, future.result()
+
+
+class _Worker:
+    """State of one process: the model and the genome, loaded once."""
+
+    def __init__(self, factory: PredictorFactory, fasta: str, config: PredictConfig, folder: Path, number: int) -> None:
+        # One thread a process: results do not depend on how many processes share the machine.
+        torch.set_num_threads(1)
+        self._predictor, self._genome = factory(number), Genome.open(fasta)
+        self._config, self._folder = config, folder
+
+    def __call__(self, job: _Job) -> StrandPrediction | None:
+        codes = GenomeStrand(self._genome, *job.strand)
+        if job.kind == "finish":
+            paths = [scores_path(self._folder, job.strand, start) for start in range(0, len(codes), job.chunk)]
+            return self._predictor.finish(codes, StoredRows(paths, job.chunk), self._config)
+        rows = self._predictor.read(codes, job.start, job.end)
+        if job.kind == "whole":
+            return self._predictor.finish(codes, rows, self._config)
+        save_scores(scores_path(self._folder, job.strand, job.start), rows)
+        return None
+
+
+_worker: _Worker | None = None
+
+
+def _initialise(factory: PredictorFactory, fasta: str, config: PredictConfig, folder: Path, counter: Any) -> None:
+    global _worker
+    with counter.get_lock():
+        number = counter.value
+        counter.value += 1
+    _worker = _Worker(factory, fasta, config, folder, number)
+
+
+def _work(job: _Job) -> StrandPrediction | None:
+    assert _worker is not None
+    return _worker(job)
+
+
+class _Here(Executor):
+    """Runs everything at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the result."""
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@contextmanager
+def _executor(
+    factory: PredictorFactory, fasta: str, config: PredictConfig, work: Work, workers: int
+) -> Iterator[Executor]:
+    # Spawned, since a forked torch may hang; an executor, since it notices a worker that is killed.
+    context = multiprocessing.get_context("spawn")
+    given = (factory, fasta, config, work.folder)
+    if workers > 1:
+        counter = context.Value("i", 0)
+        with ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_initialise, initargs=(*given, counter)
+        ) as pool:
+            yield pool
+        return
+    global _worker
+    threads = torch.get_num_threads()
+    try:
+        _worker = _Worker(*given, 0) if workers else None
+        yield _Here()
+    finally:
+        _worker = None
+        torch.set_num_threads(threads)

@@ -1,0 +1,70 @@
+"""A segment model that knows nothing and finds many genes, with introns: for tests of what is made of its scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.nn.config import EncoderConfig
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.model import SegmentModel
+from genescribe.segment.predictor import SegmentPredictor, grain_of
+
+CONFIG = SegmentModelConfig(
+    scheme="gene",
+    encoder=EncoderConfig(hidden_dim=4, conv_width=12, conv_kernel=5, fold=1, dropout=0.0, num_layers=1),
+    max_duration=30,
+    duration_knots=8,
+    content_scale=1.0,
+    genetic_code=1,
+    feature_cap=300,
+    tile=100,
+    halo=40,
+)
+
+
+class NoisyModel(SegmentModel):
+    """Its features are strong noise, a function of seven bases around each."""
+
+    def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        past = torch.arange(codes.shape[1]) >= lengths[:, None]
+        bases = torch.nn.functional.one_hot(codes.masked_fill(past, 4) % 8, 5)[..., :4].float()
+        weight = torch.randn(self.encoder.width, 4, 7, generator=torch.Generator().manual_seed(1))
+        return torch.nn.functional.conv1d(bases.transpose(1, 2), 9 * weight, padding=3).sin().transpose(1, 2)
+
+
+def noisy_model(gain: float = 10.0) -> NoisyModel:
+    """Return the model; the same weights whenever."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = NoisyModel(CONFIG).eval()
+    with torch.no_grad():
+        model.head.weight *= gain
+        model.head.bias += torch.tensor([-3.0, *[-1.0] * 2, *[1.0] * 3, 0, 0, *[-1.0] * 2, *[2.0] * 4])
+    return model
+
+
+class NoisyFactory:
+    """Gives the model to workers. A file named `stop_after` in `folder` holds how many chunks may be read in all."""
+
+    grain = grain_of(CONFIG)
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+
+    def __call__(self, worker: int = 0) -> SegmentPredictor:
+        del worker
+        return SegmentPredictor(noisy_model())
+
+    def genetic_code(self) -> GeneticCode:
+        return GeneticCode.from_table(1)
+
+    def provenance(self) -> dict[str, Any]:
+        return {"model": "noise"}
+
+    def statistics(self) -> dict[str, float]:
+        return {}

@@ -1,0 +1,76 @@
+"""Probabilities of what is written: windows give what the whole chain gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from noisy_model import noisy_model
+
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.pieces import Piece
+from genescribe.predict.summary import summarise, warnings_of
+from genescribe.segment import posterior
+from genescribe.segment.posterior import windows
+from genescribe.segment.predictor import SegmentPredictor
+
+
+@torch.no_grad()
+def test_probabilities_are_those_of_the_whole_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = np.random.default_rng(8).integers(0, 4, 3_000).astype(np.uint8)
+    # Weaker noise: probabilities of all sizes.
+    model = noisy_model(gain=4.0)
+    predictor = SegmentPredictor(model)
+    config = PredictConfig(partial=True)
+    scores = model.scores(torch.from_numpy(codes.astype(np.int64))[None])
+    length = torch.tensor([len(codes)])
+    path = predictor.decode(codes, predictor.read(codes, 0, len(codes)), config)
+    (whole,) = model.crf.segment_marginals(scores.content, length, [path], **scores.boundaries)
+    by_span = {(int(start), int(end)): float(p) for start, end, p in zip(path.starts, path.ends, whole, strict=True)}
+    monkeypatch.setattr(posterior, "FLANK", 600)
+    monkeypatch.setattr(posterior, "WINDOW", 500)
+    found = predictor.predict_strand(codes, config).transcripts
+    checked = 0
+    for transcript in (item.transcript for item in found):
+        assert transcript.score is not None
+        assert transcript.exon_scores is not None
+        # A gene is at most as probable as each of its exons.
+        assert all(score is None or transcript.score <= score + 1e-4 for score in transcript.exon_scores)
+        for exon, score in zip(transcript.exons, transcript.exon_scores, strict=True):
+            if exon in by_span:  # The last exon is two segments: it holds the stop.
+                assert score == pytest.approx(by_span[exon], abs=1e-4)
+                checked += 1
+    assert checked > 5
+
+
+def test_genes_too_long_have_no_probability_and_their_exons_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posterior, "LONGEST", 120)
+    codes = np.random.default_rng(8).integers(0, 4, 3_000).astype(np.uint8)
+    found = SegmentPredictor(noisy_model()).predict_strand(codes, PredictConfig()).transcripts
+    longest = max((item.transcript for item in found), key=lambda t: t.end - t.start)
+    assert longest.score is None
+    assert any(score is not None for score in longest.exon_scores or ())
+
+
+def test_every_span_is_in_one_window_with_its_flanks() -> None:
+    random = np.random.default_rng(0)
+    starts = random.integers(0, 990_000, 300).tolist()
+    spans = [(start, start + size) for start, size in zip(starts, random.integers(1, 9_000, 300).tolist(), strict=True)]
+    seen: list[int] = []
+    for low, high, members in windows(spans, 1_000_000):
+        for index in members:
+            assert low <= max(0, spans[index][0] - posterior.FLANK)
+            assert min(1_000_000, spans[index][1] + posterior.FLANK) <= high
+        seen += members
+    assert sorted(seen) == list(range(300))
+
+
+def test_numbers_of_the_whole_warn_of_another_kind_of_genome() -> None:
+    trained = {"genes_per_mb": 480.0, "mean_cds_length": 1_480.0, "mean_exons": 1.05}
+    row = {"genes": 400, "bases": 1_000_000, "genes_per_mb": 400.0, "mean_cds_length": 1_300.0, "mean_exons": 1.2}
+    assert warnings_of(row, trained) == []
+    assert len(warnings_of({**row, "genes_per_mb": 2_000.0, "mean_cds_length": 300.0}, trained)) == 2
+    assert "bases of coding sequence a gene" in warnings_of({**row, "mean_cds_length": 300.0}, trained)[0]
+    assert warnings_of({**row, "bases": 5_000, "genes_per_mb": 0.0}, trained) == []
+    assert warnings_of(row, {}) == []
+    assert summarise([], [Piece("s", 0, 10, ((0, 10),))]) == {"genes": 0, "bases": 10, "genes_per_mb": 0.0}
