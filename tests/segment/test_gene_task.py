@@ -26,7 +26,8 @@ from genescribe.segment.evidence import Evidence
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.model import SegmentModel
 from genescribe.segment.predictor import SegmentPredictor
-from genescribe.segment.task import SegmentTask, channel_counts
+from genescribe.segment.schemes import SCHEMES
+from genescribe.segment.task import SegmentTask, channel_counts, gene_statistics
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 
@@ -112,6 +113,19 @@ def test_channels_count_each_base_once(shards: Path) -> None:
     assert counts["codon1"] == pytest.approx(counts["codon2"]) == pytest.approx(counts["codon3"])
     assert counts["stop"] == bases["stop"]
     assert counts["intron"] == sum(bases[name] for name in bases if name.startswith("intron"))
+
+
+def test_a_model_remembers_what_its_genes_were_like() -> None:
+    """Two genes, of 30 and of 60 coding bases in one and in two exons, on a kilobase of both strands."""
+    scheme = SCHEMES["gene"]
+    counts = {"intergenic": 1_885, "single_0": 27, "initial_1": 30, "terminal_2": 27, "stop": 6, "intron0": 25}
+    split = {
+        "bases": {name: counts.get(name, 0) for name in scheme.names},
+        "durations": {name: [[counts[name], 1]] if name in counts else [] for name in scheme.names},
+        "ignored": 0,
+    }
+    expected = {"genes_per_mb": 2_000.0, "mean_cds_length": 45.0, "mean_exons": 1.5}
+    assert gene_statistics(split, scheme) == expected
 
 
 def test_a_halo_too_short_is_refused() -> None:

@@ -23,7 +23,7 @@ from genescribe.data.sample import IGNORE, Runs
 from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.evaluate.labels import confusion, position_f1, segment_counts, segments
-from genescribe.files import read_json
+from genescribe.files import read_json, write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.potentials import Segmentation
 from genescribe.kernels.semicrf import memory_estimate
@@ -31,8 +31,8 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.evidence_fit import fit_evidence
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules, SignalTables
-from genescribe.segment.labels import Kind
-from genescribe.segment.model import FAMILY, Scores, SegmentModel, scheme_of
+from genescribe.segment.labels import CODON, Kind
+from genescribe.segment.model import FAMILY, STATISTICS, Scores, SegmentModel, scheme_of
 from genescribe.segment.schemes import LabelScheme
 from genescribe.train.task import Counts, Loss
 
@@ -198,9 +198,10 @@ class SegmentTask:
         model.encoder.compile(dynamic=True)
 
     def save(self, model: nn.Module, directory: Path) -> None:
-        """Write the model."""
+        """Write the model, and what the genes were like that it learned from."""
         assert isinstance(model, SegmentModel)
         model.save(directory)
+        write_json(directory / STATISTICS, gene_statistics(self._train, self.scheme))
 
 
 def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]:
@@ -208,6 +209,25 @@ def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]
     thirds = np.tile([bases[name] / 3 for name in scheme.names], (3, 1))
     counts = np.bincount(scheme.routes.ravel(), weights=thirds.ravel(), minlength=len(scheme.channels))
     return [float(count) for count in counts]
+
+
+def gene_statistics(split: Mapping[str, Any], scheme: LabelScheme) -> dict[str, float]:
+    """Return genes a Mb and, a gene, mean coding bases and exons, out of one split of `stats.json`.
+
+    Windows hold both strands of a genome, and a gene has one stop codon.
+    """
+
+    def bases(*kinds: Kind) -> int:
+        return sum(split["bases"][name] for name, kind in zip(scheme.names, scheme.kinds, strict=True) if kind in kinds)
+
+    coding = [name for name, kind in zip(scheme.names, scheme.kinds, strict=True) if kind is Kind.CODING]
+    exons = sum(count for name in coding for _, count in split["durations"][name])
+    genes = bases(Kind.STOP) / CODON
+    mb = (sum(split["bases"].values()) + split["ignored"]) / 2e6
+    row = {"genes_per_mb": genes / mb if mb else 0.0}
+    if genes:
+        row |= {"mean_cds_length": bases(*_CODING) / genes, "mean_exons": exons / genes}
+    return {name: round(value, 3) for name, value in row.items()}
 
 
 def class_weights(bases: Iterable[float], balance: float) -> Tensor:
