@@ -143,10 +143,11 @@ class ExternalCRF(nn.Module):
         return {name: value.double() for name, value in self.external.named_parameters()}
 
     @torch.no_grad()
-    def stream(self, phase_offset: int = 0) -> RunStream:
-        """Return a decoder that takes a chain of any length, piece by piece."""
+    def stream(self, phase_offset: int = 0, first: Tensor | None = None, last: Tensor | None = None) -> RunStream:
+        """Return a decoder that takes a chain of any length, piece by piece; see `SemiCRF.stream`."""
         nothing = self.external.start_transitions.new_zeros(1, 1, self.labels)
         p = self.potentials(nothing, torch.ones(1, dtype=torch.int64, device=nothing.device))
+        p = p.restricted(first, last)
         return RunStream(p, self.single.cpu(), phase_offset, self.backend)
 
     def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:

@@ -186,7 +186,7 @@ class SemiCRF(nn.Module):
         """
         nothing = self.transition.new_zeros(1, 1, self.config.labels)
         p = self.potentials(nothing, torch.ones(1, dtype=torch.int64, device=nothing.device))
-        p = restricted(p, first, last)
+        p = p.restricted(first, last)
         return RunStream(p, self.single.cpu(), phase_offset, self.config.backend)
 
     def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
@@ -241,13 +241,6 @@ class SemiCRF(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print` shows."""
         return f"labels={self.config.labels}, max_duration={self.durations.rows}, period={self.config.period}"
-
-
-def restricted(p: Potentials, first: Tensor | None, last: Tensor | None) -> Potentials:
-    """Return the scores with chains that begin (end) with these labels only, (C,) bool; None: as before."""
-    start = p.start if first is None else p.start.masked_fill(~first, -torch.inf)
-    final = p.final if last is None else p.final.masked_fill(~last, -torch.inf)
-    return replace(p, start=start, final=final)
 
 
 def _outside(labels: tuple[int, ...] | None, C: int) -> Tensor:

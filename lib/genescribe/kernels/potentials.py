@@ -157,6 +157,12 @@ class Potentials:
         last_row = self.duration.double().gather(0, torch.minimum(row, last))
         return replace(self, duration=last_row + extra, explicit=None)
 
+    def restricted(self, first: Tensor | None, last: Tensor | None) -> Potentials:
+        """Return chains that begin (end) with these labels only, (C,) bool; None: as before."""
+        start = self.start if first is None else self.start.masked_fill(~first, -torch.inf)
+        final = self.final if last is None else self.final.masked_fill(~last, -torch.inf)
+        return replace(self, start=start, final=final)
+
     def rows(self, index: Tensor) -> Potentials:
         """Return the chains `index`, (N,) int64 or (B,) bool; differentiable."""
         batched = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "whole")

@@ -15,8 +15,9 @@ from genescribe.data.strands import Stretch, stretches
 from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.genome.alphabet import Codes
+from genescribe.predict.config import PredictConfig
 from genescribe.segment.model import SegmentModel
-from genescribe.segment.predictor import SegmentPredictor
+from genescribe.segment.predictor import RowsOnDemand, SegmentPredictor
 
 
 def predict_labels(
@@ -57,8 +58,5 @@ def predict_labels(
 
 def decode_labels(predictor: SegmentPredictor, codes: Codes) -> Runs:
     """Return the best labels of a strand, in memory that does not grow with what the network puts out."""
-    stream = predictor.model.crf.stream()
-    for tile in predictor.tiles(codes):
-        stream.push(tile.content, begin=tile.begin, end=tile.end)
-    path = stream.finish()
+    path = predictor.decode(codes, RowsOnDemand(predictor, codes), PredictConfig(partial=True))
     return np.stack([path.ends.numpy(), path.labels.numpy()], axis=1).astype(np.int32)

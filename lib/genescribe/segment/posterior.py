@@ -38,7 +38,11 @@ PotentialsOf = Callable[[int, int], Potentials]
 
 
 def chain_posteriors(
-    path: Segmentation, chains: Sequence[Chain], potentials: PotentialsOf, backend: str = "auto"
+    path: Segmentation,
+    chains: Sequence[Chain],
+    potentials: PotentialsOf,
+    single: NDArray[np.bool_],
+    backend: str = "auto",
 ) -> list[float | None]:
     """Return the posterior probability of each chain of segments, None where it is too long.
 
@@ -50,6 +54,8 @@ def chain_posteriors(
         In any order.
     potentials
         Scores of any window.
+    single : (C,) bool
+        Labels that last one base only: a segment of the path is a run of them.
     backend
         As in `genescribe.kernels.semicrf`.
     """
@@ -58,7 +64,7 @@ def chain_posteriors(
     found: list[float | None] = [None] * len(chains)
     spans = [(int(starts[chain.first]), int(ends[chain.last])) for chain in chains]
     for low, high, members in windows(spans, path.length):
-        window = _Window(potentials(low, high), low, backend)
+        window = _Window(potentials(low, high), low, single, backend)
         for index in members:
             rows = slice(chains[index].first, chains[index].last + 1)
             found[index] = window.probability(starts[rows], ends[rows], labels[rows])
@@ -91,8 +97,8 @@ def windows(spans: Sequence[tuple[int, int]], length: int) -> Iterator[tuple[int
 class _Window:
     """Messages of one window, and the scores that a chain of segments is made of."""
 
-    def __init__(self, p: Potentials, low: int, backend: str) -> None:
-        self._low = low
+    def __init__(self, p: Potentials, low: int, single: NDArray[np.bool_], backend: str) -> None:
+        self._low, self._single = low, single
         found = messages(p, backend)
         self._entry, self._onward = found.entry[0].numpy(), found.onward[0].numpy()
         self._log_z = float(found.log_partition[0])
@@ -108,6 +114,10 @@ class _Window:
         """Return the probability of neighbouring segments, given in the strand's coordinates."""
         s, e = starts - self._low, ends - self._low
         each = labels.repeat(e - s)
+        alone = self._single[labels]
+        pieces = np.where(alone, e - s, 1)
+        e = s[0] + np.cumsum(np.where(alone, 1, e - s).repeat(pieces))
+        s, labels = np.concatenate([s[:1], e[:-1]]), labels.repeat(pieces)
         # Sums of a chain's bases in float64, in order: the same whatever else the window holds.
         total = float(np.sum(self._content[np.arange(s[0], e[-1]), each], dtype=np.float64))
         total += float(np.sum(self._durations(e - s, labels)))

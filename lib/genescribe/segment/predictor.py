@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from genescribe.crf.head import restricted
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
@@ -186,7 +185,7 @@ class SegmentPredictor:
         content, signals = given[..., : expansion.channels], given[..., expansion.channels :]
         parts = expansion(
             content,
-            signals if self.model.config.boundary_scores else None,
+            signals if self.model.config.scores_boundaries else None,
             bases,
             torch.tensor([high - low], device=self.device),
             torch.tensor([low], device=self.device),
@@ -233,10 +232,12 @@ class SegmentPredictor:
                 **scores.boundaries,
             )
             edges = first if low == 0 else None, last if high == len(codes) else None
-            return restricted(p, *edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
+            return p.restricted(*edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
 
         spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript)))
-        found = chain_posteriors(path, chains_of(path, spans), potentials, self.model.config.backend)
+        found = chain_posteriors(
+            path, chains_of(path, spans), potentials, self.model.crf.single.cpu().numpy(), self.model.config.backend
+        )
         known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, found, strict=True)}
         return [
             replace(
@@ -247,6 +248,24 @@ class SegmentPredictor:
             )
             for t in transcripts
         ]
+
+
+class RowsOnDemand:
+    """What the network says of a strand, read when asked for and then forgotten: for going over it once."""
+
+    def __init__(self, predictor: SegmentPredictor, codes: StrandCodes) -> None:
+        self._predictor, self._codes = predictor, codes
+        self._grain = grain_of(predictor.model.config)
+        self._kept: dict[int, Rows] = {}
+
+    def __getitem__(self, key: slice, /) -> Rows:
+        groups = range(key.start // self._grain * self._grain, key.stop, self._grain)
+        self._kept = {start: self._kept[start] if start in self._kept else self._read(start) for start in groups}
+        whole = np.concatenate(list(self._kept.values()))
+        return whole[key.start - groups[0] : key.stop - groups[0]]
+
+    def _read(self, start: int) -> Rows:
+        return self._predictor.read(self._codes, start, min(start + self._grain, len(self._codes)))
 
 
 def grain_of(config: SegmentModelConfig) -> int:
