@@ -106,6 +106,15 @@ def test_the_schema_refuses_what_the_dataclasses_refuse() -> None:
         assert not validator.is_valid(changed(*BAD[name][:2])), name
 
 
+def test_how_to_annotate_may_stand_on_the_command_line() -> None:
+    config = WorkflowConfig.load({**MINIMAL, "partial": "true", "minimum_posterior": 0.5})
+    assert config.predict.partial
+    assert config.predict.minimum_posterior == 0.5
+    words = Layout(config).annotate_options(1)
+    assert "--partial" in words
+    assert "--minimum-posterior 0.5" in words
+
+
 def test_shorthand_belongs_to_annotate_and_to_nothing_else() -> None:
     data = {**MINIMAL, "genome": "my.fa", "model": "models/m", "regions": "I,II:1-50"}
     config = WorkflowConfig.load(data)

@@ -161,7 +161,9 @@ class WorkflowConfig:
         `partial=true minimum_posterior=0.5` for the `predict` section.
         """
         merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND + PREDICT_SHORTHAND}
-        options = {key: data[key] for key in PREDICT_SHORTHAND if key in data}
+        # Snakemake reads numbers on its command line as numbers, but not truth values.
+        words = {"true": True, "false": False}
+        options = {key: words.get(str(data[key]).lower(), data[key]) for key in PREDICT_SHORTHAND if key in data}
         if options:
             merged["predict"] = {**dict(merged.get("predict") or {}), **options}
         shorthand = {key: data[key] for key in ANNOTATE_SHORTHAND if key in data}
