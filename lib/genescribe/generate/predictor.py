@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,10 +13,18 @@ from genescribe.errors import InputError
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.model import CONFIG, WEIGHTS, load_model, read_config
-from genescribe.genome.alphabet import Codes
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval
-from genescribe.predict.strand import PredictedTranscript, Reject, StrandPrediction, StrandPredictor
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.strand import (
+    PredictedTranscript,
+    Reject,
+    Rows,
+    StrandCodes,
+    StrandPrediction,
+    StrandPredictor,
+    StrandRows,
+)
 from genescribe.segment.predictor import SegmentPredictorFactory
 
 LOCI_AT_ONCE = 16
@@ -41,11 +50,11 @@ class GeneratePredictorFactory:
                 remedy="train with model.segment, or give loci to scripts/run_genome_annotation.py",
             )
         self.proposer = SegmentPredictorFactory(Path(self.config.segment), device)
-        self.device = self.proposer.device
+        self.device, self.grain = self.proposer.device, self.proposer.grain
 
-    def __call__(self) -> GeneratePredictor:
+    def __call__(self, worker: int = 0) -> GeneratePredictor:
         """Load both models."""
-        return GeneratePredictor(Annotator(load_model(self.folder).to(self.device)), self.proposer())
+        return GeneratePredictor(Annotator(load_model(self.folder).to(self.device)), self.proposer(worker))
 
     def genetic_code(self) -> GeneticCode:
         """Return the model's genetic code."""
@@ -59,6 +68,10 @@ class GeneratePredictorFactory:
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
         }
 
+    def statistics(self) -> dict[str, float]:
+        """Return what the genes of the proposing model's training genomes were like."""
+        return self.proposer.statistics()
+
 
 class GeneratePredictor:
     """Genes of a strand, all isoforms."""
@@ -66,10 +79,14 @@ class GeneratePredictor:
     def __init__(self, annotator: Annotator, proposer: StrandPredictor) -> None:
         self.annotator, self.proposer = annotator, proposer
 
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return what the proposing model says of the bases ``[start, end)``."""
+        return self.proposer.read(codes, start, end)
+
     @torch.no_grad()
-    def predict_strand(self, codes: Codes) -> StrandPrediction:
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes on `codes`; a locus of which nothing could be written is among the rejects."""
-        proposed = self.proposer.predict_strand(codes)
+        proposed = self.proposer.finish(codes, rows, replace(config, posteriors=False))
         spans = joined([(p.transcript.start, p.transcript.end) for p in proposed.transcripts])
         flank, size = self.annotator.config.flank, len(codes)
         loci = []

@@ -185,7 +185,7 @@ class SegmentPredictor:
         content, signals = given[..., : expansion.channels], given[..., expansion.channels :]
         parts = expansion(
             content,
-            signals if self.model.config.scores_boundaries else None,
+            signals if signals.shape[-1] else None,
             bases,
             torch.tensor([high - low], device=self.device),
             torch.tensor([low], device=self.device),
