@@ -11,6 +11,7 @@ from torch import Tensor
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.nn.config import EncoderConfig
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.evidence import Evidence
 from genescribe.segment.model import SegmentModel
 from genescribe.segment.predictor import SegmentPredictor, grain_of
 
@@ -30,7 +31,8 @@ CONFIG = SegmentModelConfig(
 class NoisyModel(SegmentModel):
     """Its features are strong noise, a function of seven bases around each."""
 
-    def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
+    def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
+        del evidence
         past = torch.arange(codes.shape[1]) >= lengths[:, None]
         bases = torch.nn.functional.one_hot(codes.masked_fill(past, 4) % 8, 5)[..., :4].float()
         weight = torch.randn(self.encoder.width, 4, 7, generator=torch.Generator().manual_seed(1))
