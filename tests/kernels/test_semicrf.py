@@ -104,6 +104,13 @@ def test_the_edge_tensor_is_what_textbooks_build() -> None:
     assert estimate.used < semicrf.memory_estimate(random_potentials(2, 50, 70, 3), "reference").used
 
 
+def test_every_backend_has_a_line_with_its_memory() -> None:
+    lines = semicrf.memory_of_backends(random_potentials(2, 50, 7, 3))
+    assert [line.partition(":")[0] for line in lines[:-1]] == list(semicrf.BACKENDS)
+    assert lines[-1] == "the edge tensor of the textbook algorithm, never built: 0 MiB"
+    assert all("MiB" in line for line in lines if "installed" not in line)
+
+
 @pytest.mark.parametrize("name", ["auto", *semicrf.BACKENDS])
 def test_every_backend_here_says_what_the_reference_says(name: str) -> None:
     p = random_potentials(2, 40, 6, 3, period=3, boundaries=True, left=True, right=True, forbidden=0.05, explicit=True)

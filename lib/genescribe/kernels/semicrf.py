@@ -121,6 +121,20 @@ def memory_estimate(p: Potentials, backend: str = "auto") -> MemoryEstimate:
     return MemoryEstimate(edge_tensor=4 * B * T * K * C * C, used=int(used))
 
 
+def memory_of_backends(p: Potentials) -> list[str]:
+    """Return a line a backend: the memory that it allocates for `p`, and why it does not run here where it does not."""
+    lines = []
+    for name, module in BACKENDS.items():
+        if importlib.util.find_spec(module) is None:
+            lines.append(f"{name}: it is not installed")
+            continue
+        used = getattr(_load(name), "working_bytes", _load("reference").working_bytes)(p) / 2**20
+        reason = _refusal(name, p)
+        lines.append(f"{name}: about {used:,.0f} MiB" + (f"; not here: {reason}" if reason else ""))
+    B, T, K, C = p.shape
+    return [*lines, f"the edge tensor of the textbook algorithm, never built: {4 * B * T * K * C * C / 2**20:,.0f} MiB"]
+
+
 def _chosen(p: Potentials, backend: str, task: str) -> tuple[ModuleType, Potentials]:
     name = choose_backend(p, backend, task)
     module = _load(name)

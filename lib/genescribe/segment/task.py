@@ -26,7 +26,7 @@ from genescribe.evaluate.labels import confusion, position_f1, segment_counts, s
 from genescribe.files import read_json, write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.potentials import Segmentation
-from genescribe.kernels.semicrf import memory_estimate
+from genescribe.kernels.semicrf import memory_estimate, memory_of_backends
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.evidence_fit import fit_evidence
 from genescribe.segment.gene import GeneScheme
@@ -189,6 +189,7 @@ class SegmentTask:
         return [
             f"{size:,} parameters; {len(self.training):,} training and {len(self.validation):,} validation windows",
             f"first batch: B={B}, T={T}, K={K}, C={C}; CRF {memory_estimate(p, self.config.backend)}",
+            *(f"memory of the CRF, {line}" for line in memory_of_backends(p)),
             *first_batch_report(p, features),
         ]
 

@@ -208,7 +208,7 @@ class _Run:
         raise InputError(
             f"loss {loss} and gradient norm {norm} at step {self.state.step}; the batch and the weights are saved here",
             where=path,
-            remedy="lower lr, clamp the emissions, or regularise the CRF",
+            remedy="lower lr, clamp the scores (--emission-clamp 50), or regularise the CRF (--crf-reg 1e-4)",
         )
 
     # -- validation ----------------------------------------------------------------------------------------------
