@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genescribe.evaluate.label_counts import LabelCounts, pool
-from genescribe.evaluate.label_scores import FEWEST, HEADLINES, compare, summarise
+from genescribe.evaluate.label_scores import FEWEST, compare, summarise
 from genescribe.files import read_json
 from genescribe.report import label_charts
 from genescribe.report.blocks import Block, Cell, Row, Section, Table, Text
@@ -20,8 +20,6 @@ from genescribe.report.label_loci import draw_label_loci
 COLUMNS = {
     "position_f1": "bases,\nmacro F1, %",
     "boundary_f1": "boundaries,\nF1, %",
-    "boundary_f1_10": "boundaries\nwithin 10, F1, %",
-    "typed_boundary_f1": "typed boundaries,\nF1, %",
     "segment_f1": "segments,\nF1, %",
     "exon_f1": "exons,\nF1, %",
     "intron_f1": "introns,\nF1, %",
@@ -115,13 +113,13 @@ def _headlines(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str, An
         name: (min if name in LOWER_IS_BETTER else max)(
             (v for s in summaries.values() if (v := s["headlines"][name]) is not None), default=None
         )
-        for name in HEADLINES
+        for name in COLUMNS
     }
     rows = []
     for head in heads:
         summary = summaries[head.method]
         cells = []
-        for name in HEADLINES:
+        for name in COLUMNS:
             value, ends = summary["headlines"][name], summary.get("intervals", {}).get(name)
             detail = "" if ends is None else "–".join(shown(name, end) for end in ends)
             cells.append(Cell(shown(name, value), detail, value is not None and value == best[name]))
@@ -141,7 +139,7 @@ def _floor(summary: Mapping[str, Any]) -> Row:
     shift = [one["floor_wasserstein"] / one["true"]["mean"] for one in enough]
     values = {"duration_kl": kl, "duration_distance": shift}
     means = {name: sum(found) / len(found) for name, found in values.items() if found}
-    cells = [Cell(shown(name, means.get(name)) if name in LOWER_IS_BETTER else "") for name in HEADLINES]
+    cells = [Cell(shown(name, means.get(name)) if name in LOWER_IS_BETTER else "") for name in COLUMNS]
     return Row("floor: two samples of the truth", cells, first_of_group=True)
 
 
@@ -160,7 +158,7 @@ def _gains(heads: Sequence[Head], names: Sequence[str], genome: str) -> Table | 
             both = {"other": LabelCounts.load(head.folder / "counts.npz"), "linear": first}
         found = compare(both, names, baseline="linear", replicates=REPLICATES)["other"]
         cells = []
-        for name in HEADLINES:
+        for name in COLUMNS:
             one = found[name]
             ends = one["interval"]
             detail = "" if ends is None else " to ".join(signed(name, end) for end in ends)
