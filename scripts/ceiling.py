@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import get_args
 
+from genescribe.bake.splits import read_regions
 from genescribe.cli import comma_list, parser, run
 from genescribe.genome.fasta import Genome
 from genescribe.genome.gff import write_gff3
 from genescribe.simulate import ceiling, load_parameters, parameter_sets
 from genescribe.simulate.parameters import Durations
-from genescribe.workflow.batches import sequences_with
 
 
 def main() -> None:
@@ -27,8 +27,8 @@ def main() -> None:
 
     parameters = load_parameters(args.parameters).with_durations(args.durations).sharpened(args.sharpness)
     genome = Genome.open(args.genome)
-    wanted = sequences_with(genome.lengths, args.seqids, where="--seqids")
-    sequences = {seqid: genome.codes(seqid) for seqid in wanted}
+    regions = read_regions(args.seqids or genome.lengths, genome.lengths, where="--seqids")
+    sequences = {seqid: genome.codes(seqid) for seqid in dict.fromkeys(region.seqid for region in regions)}
     genes = ceiling(parameters, sequences, args.backend)
     write_gff3(args.output, genes, genome.lengths, (f"ceiling: {parameters.name}, durations {args.durations}",))
 
