@@ -98,7 +98,7 @@ def run_job(job: AnnotationJob) -> int:
     rejects = job.reject_output or f"{output}.rejects.txt"
     provenance = {"model": Path(job.model).name, "run": fingerprint}
     counts = write_results(output, rejects, results, genome.lengths, provenance, job.merge_into, job.gm_key)
-    journal.close(remove=True)
+    journal.remove()
     if not job.keep_db:
         database.unlink()
     print(

@@ -57,32 +57,30 @@ class Journal:
                     remedy="run without --resume to begin anew, or give another --checkpoint_path",
                 )
             self.batches, self._size = state["batches"], state["bytes"]
-        self._handle = self.lines.open("r+b" if self._size else "wb")
-        # What a killed run wrote after its last checkpoint does not count.
-        self._handle.truncate(self._size)
-        self._handle.seek(self._size)
+        self.lines.touch()
 
     def add(self, results: Iterable[tuple[int, LocusResult]]) -> None:
         """Keep the results of a batch, each with the number of its locus."""
-        for number, result in results:
-            self._handle.write(json.dumps([number, _row(result)]).encode() + b"\n")
-        self._handle.flush()
-        os.fsync(self._handle.fileno())
-        self.batches, self._size = self.batches + 1, self._handle.tell()
+        with self.lines.open("r+b") as handle:
+            # What a killed run wrote after its last checkpoint does not count.
+            handle.truncate(self._size)
+            handle.seek(self._size)
+            for number, result in results:
+                handle.write(json.dumps([number, asdict(result)]).encode() + b"\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+            self.batches, self._size = self.batches + 1, handle.tell()
         write_json(self.checkpoint, {"fingerprint": self.fingerprint, "batches": self.batches, "bytes": self._size})
 
     def results(self) -> list[LocusResult]:
         """Return all results, in the order of the loci."""
-        self._handle.flush()
         rows = [json.loads(line) for line in self.lines.read_bytes()[: self._size].splitlines()]
         return [_result(row) for _, row in sorted(rows, key=lambda row: int(row[0]))]
 
-    def close(self, *, remove: bool) -> None:
-        """Close the journal; remove it where the results are written."""
-        self._handle.close()
-        if remove:
-            self.checkpoint.unlink(missing_ok=True)
-            self.lines.unlink(missing_ok=True)
+    def remove(self) -> None:
+        """Remove the files, once the results are written."""
+        self.checkpoint.unlink(missing_ok=True)
+        self.lines.unlink(missing_ok=True)
 
 
 def annotate_loci(
@@ -186,10 +184,6 @@ def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> 
         ordered = sorted([*gene.transcripts, *new], key=lambda t: (t.start, t.end, t.id))
         result.append(replace(gene, transcripts=tuple(ordered)))
     return result + [gene for genes in by_name.values() for gene in genes]
-
-
-def _row(result: LocusResult) -> dict[str, Any]:
-    return asdict(result)
 
 
 def _result(row: Mapping[str, Any]) -> LocusResult:
