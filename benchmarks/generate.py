@@ -1,0 +1,258 @@
+"""The generate family on C. elegans small genes: accuracy beside baselines, isoforms, speed. Writes a table and JSON.
+
+    python benchmarks/generate.py --model MODEL --fasta genome.fa --annotation annotation.gff3.gz --baked DIR \
+        --against augustus=FILE --output benchmarks/results/generate
+
+The loci are those of the baked folder's test split; each method answers on the strand of the locus. The longest open
+reading frame of the locus is a baseline that knows neither introns nor isoforms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import torch
+
+from genescribe import __version__
+from genescribe.evaluate.accuracy import summarize, tally
+from genescribe.evaluate.augustus import augustus
+from genescribe.evaluate.baselines import open_frames
+from genescribe.evaluate.bootstrap import intervals, paired_intervals
+from genescribe.files import read_json, sha256, write_json, write_text
+from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.bake import LOCI
+from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.model import build_model, load_model, pad_codes
+from genescribe.generate.pointer_model import PointerModel
+from genescribe.generate.search import SearchConfig
+from genescribe.genome.alphabet import reverse_complement
+from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.gff import read_genes
+from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.nn.config import EncoderConfig
+from genescribe.segment.decode import validate_gene
+
+SHOWN = ("base", "exon", "intron_chain", "transcript", "gene")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--model", type=Path, action="append", default=[], required=True)
+    arguments.add_argument("--fasta", type=Path, required=True)
+    arguments.add_argument("--catalogue", type=Path, required=True)
+    arguments.add_argument("--baked", type=Path, required=True)
+    arguments.add_argument("--split", default="test")
+    arguments.add_argument("--augustus", help="species")
+    arguments.add_argument("--against", action="append", default=[], metavar="NAME=GFF")
+    arguments.add_argument("--beams", type=int, default=4)
+    arguments.add_argument("--output", type=Path, required=True, help="without suffix")
+    args = arguments.parse_args()
+    torch.set_num_threads(1)
+    genome, code = Genome.open(args.fasta), GeneticCode.from_table(1)
+    with duckdb.connect(str(args.baked / LOCI), read_only=True) as connection:
+        query = "SELECT gene FROM loci WHERE split = ? ORDER BY key"
+        names = {row[0] for row in connection.execute(query, [args.split]).fetchall()}
+    truth = [gene for gene in Catalogue(args.catalogue).genes() if gene.id in names]
+    truth = [Gene(**{**as_dict(gene), "transcripts": coding(gene)}) for gene in truth]
+    rows: dict[str, list[Gene]] = {"longest ORF": [longest(gene, genome, code) for gene in truth]}
+    details: dict[str, Any] = {}
+    for folder in args.model:
+        for method in ("greedy", "beam"):
+            search = SearchConfig(method, args.beams)  # type: ignore[arg-type]
+            results, seconds = annotate(folder, truth, genome, search)
+            name = f"{folder.parent.name} {method}"
+            rows[name] = [result.gene for result in results if result.gene is not None]
+            details[name] = described(results, truth, genome, code) | {"cpu_seconds": round(seconds, 2)}
+    if args.augustus:
+        rows["augustus"] = on_strand(
+            augustus(genome, args.augustus, [(g.seqid, 0, None) for g in truth], jobs=1), truth
+        )
+    for text in args.against:
+        name, _, path = text.partition("=")
+        places = {gene.seqid for gene in truth}
+        rows[name] = on_strand([gene for gene in read_genes(path) if gene.seqid in places], truth)
+    accuracy = compare(truth, rows)
+    model = load_model(args.model[0])
+    report = {
+        "version": __version__,
+        "loci": len(truth),
+        "models": {folder.parent.name: provenance(folder) for folder in args.model},
+        "accuracy": accuracy,
+        "details": details,
+        "speed": speed(model, truth, genome),
+    }
+    write_json(f"{args.output}.json", report)
+    write_text(f"{args.output}.md", table(report))
+    print(table(report))
+
+
+def as_dict(gene: Gene) -> dict[str, Any]:
+    return {name: getattr(gene, name) for name in gene.__dataclass_fields__}
+
+
+def coding(gene: Gene) -> tuple[Transcript, ...]:
+    return tuple(t for t in gene.transcripts if t.cds)
+
+
+def provenance(folder: Path) -> dict[str, Any]:
+    stored = read_json(folder / "provenance.json")
+    size = sum(p.numel() for p in load_model(folder).parameters())
+    return {"parameters": size, "steps": stored["steps"], "weights_sha256": sha256(folder / "model.safetensors")}
+
+
+def longest(gene: Gene, genome: Genome, code: GeneticCode) -> Gene:
+    """Return the longest open reading frame of the locus on its strand, as a gene."""
+    frames = [f for f in open_frames(genome.codes(gene.seqid), code, 6) if f[2] == gene.strand]
+    start, end, _ = max(frames, key=lambda f: (f[1] - f[0], -f[0]))
+    cds = ((start, end),)
+    return Gene(f"{gene.id}.orf", gene.seqid, gene.strand, (Transcript(f"{gene.id}.orf.t", cds, cds),))
+
+
+def on_strand(found: list[Gene], truth: list[Gene]) -> list[Gene]:
+    """Return the genes on the strand of their locus: the strand is given to every method."""
+    strand = {gene.seqid: gene.strand for gene in truth}
+    return [gene for gene in found if strand[gene.seqid] == gene.strand]
+
+
+def windows(truth: list[Gene], genome: Genome) -> list[LocusWindow]:
+    return [LocusWindow(g.id, g.seqid, g.start, g.end, g.strand, 0, genome.codes(g.seqid)) for g in truth]
+
+
+def annotate(folder: Path, truth: list[Gene], genome: Genome, search: SearchConfig) -> tuple[list[LocusResult], float]:
+    annotator = Annotator(load_model(folder), search)
+    loci = windows(truth, genome)
+    order = np.argsort([len(locus.codes) for locus in loci])
+    results: dict[int, LocusResult] = {}
+    started = time.process_time()
+    for begin in range(0, len(order), 16):
+        chosen = order[begin : begin + 16].tolist()
+        for number, result in zip(chosen, annotator([loci[i] for i in chosen]), strict=True):
+            results[number] = result
+    return [results[i] for i in range(len(loci))], time.process_time() - started
+
+
+def described(results: list[LocusResult], truth: list[Gene], genome: Genome, code: GeneticCode) -> dict[str, Any]:
+    """Return how many loci were accepted, valid reading frames, and how the additional isoforms fare."""
+    counts = {status: sum(r.status == status for r in results) for status in ("accepted", "repaired", "rejected")}
+    valid = total = several = right = wanted = said = 0
+    for gene, result in zip(truth, results, strict=True):
+        first, *others = dict.fromkeys(t.cds for t in gene.transcripts)
+        wanted += len(others)
+        if result.gene is None:
+            continue
+        codes = genome.codes(gene.seqid)
+        turned = result.gene if gene.strand == "+" else mirror(result.gene, len(codes))
+        strand = codes if gene.strand == "+" else reverse_complement(codes)
+        total += len(turned.transcripts)
+        valid += sum(validate_gene(t, strand, code, alternative_starts=False) is None for t in turned.transcripts)
+        chains = dict.fromkeys(t.cds for t in sorted(result.gene.transcripts, key=lambda t: -(t.score or 0)))
+        extra = list(chains)[1:]
+        several += len(chains) > 1
+        said += len(extra)
+        right += sum(cds in {first, *others} for cds in extra)
+    found = {"wanted": wanted, "said": said, "right": right, "loci_with_several": several}
+    return {**counts, "valid_orfs": valid, "transcripts": total, "additional_isoforms": found}
+
+
+def compare(truth: list[Gene], rows: dict[str, list[Gene]]) -> dict[str, Any]:
+    names = list(rows)
+    counts = tally(truth, *rows.values())
+    result: dict[str, Any] = {}
+    for name, mine in zip(names, counts, strict=True):
+        values = summarize(mine.sum(axis=0))
+        spread, gain = intervals(mine), paired_intervals(counts[0], mine)
+        result[name] = {
+            level: {
+                "sensitivity": values[level]["sensitivity"],
+                "precision": values[level]["precision"],
+                "f1": values[level]["f1"],
+                "interval": spread[level]["f1"],
+                "above_longest_orf": gain[level]["f1"],
+            }
+            for level in SHOWN
+        }
+    return result
+
+
+def speed(model: torch.nn.Module, truth: list[Gene], genome: Genome) -> dict[str, Any]:
+    """Return loci and steps a second, with and without the cache, and a locus of 49,152 bases; CPU time, one thread."""
+    short = [w for w in windows(truth, genome) if len(w.codes) <= 1000][:64]
+    annotator = Annotator(model)
+    annotator(short[:4])
+    started = time.process_time()
+    for begin in range(0, len(short), 32):
+        annotator(short[begin : begin + 32])
+    loci = len(short) / (time.process_time() - started)
+    five = GenerateModelConfig(
+        genetic_code=1,
+        encoder=EncoderConfig("attention", hidden_dim=192, num_layers=4, conv_width=64, fold=6),
+    )
+    torch.manual_seed(0)
+    larger = build_model(five).eval()
+    started = time.process_time()
+    big = Annotator(larger)
+    big(short[:32])
+    rate = 32 / (time.process_time() - started)
+    rng = np.random.default_rng(0)
+    long = rng.choice(4, size=49_152, p=[0.3, 0.2, 0.2, 0.3]).astype(np.uint8)
+    started = time.process_time()
+    Annotator(model).sequence(long)
+    whole = time.process_time() - started
+    return {
+        "loci_a_second": round(loci, 1),
+        "random_weights": {"parameters": sum(p.numel() for p in larger.parameters()), "loci_a_second": round(rate, 1)},
+        "steps_a_second": steps_a_second(model, short[0]),
+        "locus_of_49152_seconds": round(whole, 2),
+    }
+
+
+def steps_a_second(model: torch.nn.Module, locus: LocusWindow, steps: int = 100) -> dict[str, float]:
+    """Return steps a second: with the cache; with all steps anew each time; and with the locus read anew as well."""
+    assert isinstance(model, PointerModel)
+    codes, lengths = pad_codes([locus.codes], "cpu")
+    inputs, places = torch.randn(1, steps, model.config.encoder.hidden_dim), torch.zeros(1, steps)
+    found = {}
+    with torch.no_grad():
+        memory = model._read(codes, lengths)[1]
+        started, cache = time.process_time(), None
+        for i in range(steps):
+            _, cache = model.decoder(inputs[:, i : i + 1], places[:, i : i + 1], memory, cache)
+        found["cached"] = round(steps / (time.process_time() - started), 1)
+        started = time.process_time()
+        for i in range(steps):
+            model.decoder(inputs[:, : i + 1], places[:, : i + 1], memory)
+        found["not_cached"] = round(steps / (time.process_time() - started), 1)
+        started = time.process_time()
+        for i in range(0, steps, 5):
+            model.decoder(inputs[:, : i + 1], places[:, : i + 1], model._read(codes, lengths)[1])
+        found["not_cached_and_read_anew"] = round(steps / 5 / (time.process_time() - started), 1)
+    return found
+
+
+def table(report: dict[str, Any]) -> str:
+    lines = [
+        f"{report['loci']} loci; F1 on coding sequences with 95% bootstrap intervals",
+        "",
+        "| method | exon | intron chain | transcript | gene |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, levels in report["accuracy"].items():
+        cells = []
+        for level in SHOWN[1:]:
+            entry = levels[level]
+            spread = entry["interval"]
+            shown = "-" if entry["f1"] is None else f"{100 * entry['f1']:.1f}"
+            cells.append(shown if spread is None else f"{shown} ({100 * spread[0]:.1f}-{100 * spread[1]:.1f})")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

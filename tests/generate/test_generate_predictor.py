@@ -1,0 +1,113 @@
+"""The family over whole genomes: a segment model proposes loci, its posteriors are read, isoforms stay together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy_loci import random_model, toy_genome
+
+from genescribe.errors import InputError
+from genescribe.families import load_predictor
+from genescribe.generate.annotate import Annotator
+from genescribe.generate.model import load_model
+from genescribe.generate.predictor import GeneratePredictor, joined
+from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.gff import read_genes
+from genescribe.genome.model import Gene, mirror
+from genescribe.nn.config import EncoderConfig
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import predict_genome
+from genescribe.predict.strand import PredictedTranscript, StrandPrediction
+from genescribe.predict.write import write_prediction
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.model import SegmentModel
+
+
+class Oracle:
+    """Proposes where the genes of a strand are; stands for a trained segment model."""
+
+    def __init__(self, genome: Genome, genes: list[Gene]) -> None:
+        self.known = []
+        for seqid, length in genome.lengths.items():
+            codes = genome.codes(seqid)
+            for strand, bases in (("+", codes), ("-", reverse_complement(codes))):
+                here = [g for g in genes if g.seqid == seqid and g.strand == strand]
+                turned = here if strand == "+" else [mirror(gene, length) for gene in here]
+                self.known.append((bases, [gene.transcripts[0] for gene in turned]))
+
+    def predict_strand(self, codes: Codes) -> StrandPrediction:
+        found = next(genes for bases, genes in self.known if np.array_equal(bases, codes))
+        return StrandPrediction([PredictedTranscript(t, 1.0) for t in found])
+
+
+class Factory:
+    """Gives the predictor as it is."""
+
+    def __init__(self, predictor: GeneratePredictor) -> None:
+        self.predictor = predictor
+
+    def __call__(self) -> GeneratePredictor:
+        return self.predictor
+
+    def genetic_code(self) -> GeneticCode:
+        return GeneticCode.from_table(1)
+
+    def provenance(self) -> dict[str, object]:
+        return {}
+
+
+def test_proposed_loci_become_genes_or_rejects(tmp_path: Path) -> None:
+    fasta, annotation, _ = toy_genome(tmp_path, {"t": 8})
+    genome, truth = Genome.open(fasta), read_genes(annotation)
+    predictor = GeneratePredictor(Annotator(load_model(random_model(tmp_path / "model"))), Oracle(genome, truth))
+    options = PredictConfig(workers=1, minimum_cds=6)
+    found = predict_genome(Factory(predictor), fasta, list(genome.lengths), options)  # type: ignore[arg-type]
+    assert len(found.genes) + len(found.rejects) == len(truth)
+    assert any(len(gene.transcripts) > 1 for gene in found.genes)
+    write_prediction(tmp_path / "out", found, genome, {}, GeneticCode.from_table(1))
+    again = read_genes(tmp_path / "out" / "annotation.gff3")
+    assert [[t.exons for t in g.transcripts] for g in again] == [[t.exons for t in g.transcripts] for g in found.genes]
+    spans = {(gene.seqid, gene.strand): (gene.start, gene.end) for gene in truth}
+    for gene in found.genes:
+        start, end = spans[gene.seqid, gene.strand]
+        assert start - 30 <= gene.start < gene.end <= end + 30
+
+
+@pytest.fixture(scope="module")
+def segment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("segment")
+    torch.manual_seed(0)
+    encoder = EncoderConfig("conv", hidden_dim=8, num_layers=1, conv_width=6)
+    SegmentModel(SegmentModelConfig(genetic_code=1, max_duration=20, encoder=encoder)).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize("tracks", [True, False])
+def test_a_segment_model_travels_with_the_model(segment: Path, tmp_path: Path, tracks: bool) -> None:
+    folder = random_model(tmp_path / "model", segment=str(segment), segment_tracks=tracks)
+    model = load_model(folder)
+    assert (folder / "segment" / "config.json").is_file()
+    assert not any("segment" in name for name in model.state_dict())
+    fasta, _, _ = toy_genome(tmp_path, {"t": 1})
+    factory = load_predictor(folder, device="cpu")
+    genome = Genome.open(fasta)
+    found = predict_genome(factory, fasta, list(genome.lengths), PredictConfig(workers=1))
+    assert found.genes or found.rejects is not None
+    assert "encoder_decoder, pointer" in factory.provenance()["model"]
+    result = Annotator(model).sequence(genome.codes("t0"), strand=".")
+    assert result.status in ("accepted", "repaired")
+
+
+def test_without_a_proposer_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="run_genome_annotation"):
+        load_predictor(random_model(tmp_path / "model"), device="cpu")
+
+
+def test_overlapping_proposals_are_one_locus() -> None:
+    assert joined([]) == []
+    assert joined([(5, 9), (0, 6), (9, 12), (20, 30), (22, 25)]) == [(0, 9), (9, 12), (20, 30)]
