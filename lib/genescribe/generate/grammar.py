@@ -99,6 +99,9 @@ class Grammar:
         self._begin[0] = begin
         self._successors: list[list[int]] = []
         self._alive: list[bool] = []
+        # Sets of features as bits: what a transcript can come to from each, and all that must be in one.
+        self._ahead: list[int] = []
+        self._wanted = 0
 
     def copy(self) -> Grammar:
         """Return a state that goes on by itself; what the window allows is shared."""
@@ -298,6 +301,13 @@ class Grammar:
         for i, node in enumerate(self.nodes):
             reached[i] = node.entry or any(reached[j] for j in node.before)
         self._alive = [alive and seen for alive, seen in zip(self._alive, reached, strict=True)]
+        self._ahead = [0] * len(self.nodes)
+        for i in range(len(self.nodes) - 1, -1, -1):
+            if self._alive[i]:
+                self._wanted |= 1 << i
+                self._ahead[i] = 1 << i
+                for j in self._successors[i]:
+                    self._ahead[i] |= self._ahead[j]
 
     @property
     def abandoned(self) -> int:
@@ -306,19 +316,47 @@ class Grammar:
         return len(self.nodes) - len(used)
 
     def members(self) -> list[int]:
-        """Return the features that the transcript may go on with, so that it stays behind the one before."""
+        """Return the features that the transcript may go on with.
+
+        It stays behind the one before, and no feature is passed over that no later transcript could have.
+        """
         if not self.closed or self.finished:
             return []
         options = self._options(self.chain)
         previous = self.chains[-1] if self.chains else ()
         place = len(self.chain)
-        if self.chain != previous[:place] or place >= len(previous):
-            return options
-        return [
-            i
-            for i in options
-            if i > previous[place] or (i == previous[place] and self._can_exceed((*self.chain, i), previous))
-        ]
+        if self.chain == previous[:place] and place < len(previous):
+            options = [
+                i
+                for i in options
+                if i > previous[place] or (i == previous[place] and self._can_exceed((*self.chain, i), previous))
+            ]
+        missing = self._missing()
+        later = self._later(self.chain)
+        thrifty = []
+        for i in options:
+            beside = later
+            for j in options:
+                beside |= self._ahead[j] if j > i else 0
+            if not missing & ~(self._ahead[i] | beside):
+                thrifty.append(i)
+        return thrifty or options
+
+    def _missing(self) -> int:
+        """Return the features that are in no transcript yet."""
+        missing = self._wanted
+        for chain in (*self.chains, self.chain):
+            for i in chain:
+                missing &= ~(1 << i)
+        return missing
+
+    def _later(self, chain: Sequence[int]) -> int:
+        """Return the features of transcripts that can follow all those which begin with `chain`."""
+        found = 0
+        for place, taken in enumerate(chain):
+            for i in self._options(chain[:place]):
+                found |= self._ahead[i] if i > taken else 0
+        return found
 
     def _options(self, chain: Sequence[int]) -> list[int]:
         if not chain:
@@ -347,10 +385,14 @@ class Grammar:
 
     def can_finish(self) -> bool:
         """Whether the sentence may end: every feature is used, or no transcript is left that could use it."""
-        if not self.can_end():
-            return False
-        used = {i for chain in (*self.chains, self.chain) for i in chain}
-        return not self.can_go_on() or all(i in used for i, alive in enumerate(self._alive) if alive)
+        return self.can_end() and (not self._missing() or not self._reachable(self.chain))
+
+    def _reachable(self, chain: tuple[int, ...]) -> int:
+        """Return the missing features that a transcript after `chain` can have."""
+        found = self._later(chain)
+        for i in self._options(chain):
+            found |= self._ahead[i]
+        return found & self._missing()
 
     def add(self, member: int) -> None:
         """Go on with a feature that `members` allows."""
