@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genescribe.generate.grammar import CHOICES, Grammar
+from genescribe.generate.listing import Listing
 from genescribe.generate.sentence import Kind
 from genescribe.generate.signals import Mask
 from genescribe.generate.tokenizer import EOS, FIRST_DIGIT, NUMBER, VOCABULARY, kind_of, name_token
@@ -46,8 +47,8 @@ class DigitAutomaton:
     def allowed(self) -> Mask:
         """Return which tokens may come next, (272,); none where the sentence cannot be finished."""
         mask = np.zeros(len(VOCABULARY), dtype=bool)
-        if self.grammar.closed:
-            self._members(mask)
+        if self.grammar.listing is not None:
+            self._members(mask, self.grammar.listing)
         elif self._field == "start":
             places = self._starts()
             self._digits(mask, places)
@@ -68,26 +69,26 @@ class DigitAutomaton:
             mask[_END] = True
         return mask
 
-    def _members(self, mask: Mask) -> None:
+    def _members(self, mask: Mask, listing: Listing) -> None:
         grammar = self.grammar
         counts = dict.fromkeys(Kind, 0)
         names = []
         for node in grammar.nodes:
             counts[node.feature.kind] += 1
             names.append(name_token(node.feature.kind, counts[node.feature.kind]))
-        mask[[names[i] for i in grammar.members()]] = True
-        mask[_END], mask[EOS] = grammar.can_go_on(), grammar.can_finish()
+        mask[[names[i] for i in listing.members()]] = True
+        mask[_END], mask[EOS] = listing.can_go_on(), listing.can_finish()
 
     def advance(self, token: int) -> None:
         """Write a token."""
         grammar = self.grammar
-        if grammar.closed:
+        if grammar.listing is not None:
             named = kind_of(token)
             if named is None:
-                grammar.end(finish=token == EOS)
+                grammar.listing.end(finish=token == EOS)
             else:
                 same = [i for i, node in enumerate(grammar.nodes) if node.feature.kind is named[0]]
-                grammar.add(same[named[1] - 1])
+                grammar.listing.add(same[named[1] - 1])
         elif token == _TRANSCRIPTS:
             grammar.close()
         elif FIRST_DIGIT <= token < FIRST_DIGIT + 10:

@@ -10,11 +10,9 @@ none that an intron splits) and introns with known ends. A stop codon that an in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
+from genescribe.generate.listing import Listing, Node
 from genescribe.generate.sentence import LIMITS, Feature, GeneSentence, Kind, canonical, fault
 from genescribe.generate.signals import NEVER, Mask, Signals
 
@@ -26,38 +24,6 @@ CHOICES: tuple[tuple[Kind, int | None], ...] = (
     (Kind.UTR3, None),
 )
 """Type and phase of a feature."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A declared feature.
-
-    Attributes
-    ----------
-    feature
-        What was declared.
-    entry, exit
-        A transcript may begin (end) with it.
-    before
-        Declared features that it may follow.
-    deadline
-        Last boundary at which a feature can begin that follows it; `NEVER` where none need follow.
-    onward : (T + 1,)
-        Where a coding feature may begin that follows this coding one, of the phase `next_phase`; None if none may.
-    """
-
-    feature: Feature
-    entry: bool
-    exit: bool
-    before: tuple[int, ...]
-    deadline: int
-    onward: Mask | None = None
-
-    @property
-    def next_phase(self) -> int:
-        """Phase of the coding feature that follows this one."""
-        assert self.feature.phase is not None
-        return (self.feature.phase - (self.feature.end - self.feature.start)) % 3
 
 
 class Grammar:
@@ -74,9 +40,7 @@ class Grammar:
     def __init__(self, signals: Signals, most_features: int = 64) -> None:
         self.signals, self.most = signals, most_features
         self.nodes: list[Node] = []
-        self.closed = self.finished = False
-        self.chains: list[tuple[int, ...]] = []
-        self.chain: tuple[int, ...] = ()
+        self.listing: Listing | None = None
         self._served: list[bool] = []
         size = signals.length + 1
         nowhere = np.zeros(size, dtype=bool)
@@ -97,18 +61,14 @@ class Grammar:
         begin = nowhere.copy()
         begin[: int(leaders[-1]) if len(leaders) else 0] = True
         self._begin[0] = begin
-        self._successors: list[list[int]] = []
-        self._alive: list[bool] = []
-        # Sets of features as bits: what a transcript can come to from each, and all that must be in one.
-        self._ahead: list[int] = []
-        self._wanted = 0
 
     def copy(self) -> Grammar:
         """Return a state that goes on by itself; what the window allows is shared."""
         other = Grammar.__new__(Grammar)
         other.__dict__.update(self.__dict__)
-        for name in ("nodes", "chains", "_served", "_begin"):
+        for name in ("nodes", "_served", "_begin"):
             setattr(other, name, list(getattr(self, name)))
+        other.listing = None if self.listing is None else self.listing.copy()
         return other
 
     # -- features ------------------------------------------------------------------------------------------------
@@ -277,6 +237,21 @@ class Grammar:
         return touch or signals.intron(before.end, after.start)
 
     # -- transcripts ---------------------------------------------------------------------------------------------
+    @property
+    def closed(self) -> bool:
+        """Whether the features are all declared."""
+        return self.listing is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the sentence has ended."""
+        return self.listing is not None and self.listing.finished
+
+    @property
+    def chains(self) -> list[tuple[int, ...]]:
+        """The transcripts that have ended, each the places of its features."""
+        return [] if self.listing is None else self.listing.chains
+
     def can_close(self) -> bool:
         """Whether transcripts may come now: every feature leads to a transcript's end."""
         return not self.closed and self.has_coding() and all(self._served)
@@ -287,122 +262,12 @@ class Grammar:
 
     def close(self) -> None:
         """End the features. Those that lead to no transcript's end are left out."""
-        self.closed = True
-        self._successors = [[] for _ in self.nodes]
-        self._alive = [False] * len(self.nodes)
-        for i in range(len(self.nodes) - 1, -1, -1):
-            node = self.nodes[i]
-            self._alive[i] = node.exit or bool(self._successors[i])
-            if self._alive[i]:
-                for j in node.before:
-                    self._successors[j].insert(0, i)
-        # A leader that reaches nothing but leaders is no transcript, nor is what only they lead to.
-        reached = [False] * len(self.nodes)
-        for i, node in enumerate(self.nodes):
-            reached[i] = node.entry or any(reached[j] for j in node.before)
-        self._alive = [alive and seen for alive, seen in zip(self._alive, reached, strict=True)]
-        self._ahead = [0] * len(self.nodes)
-        for i in range(len(self.nodes) - 1, -1, -1):
-            if self._alive[i]:
-                self._wanted |= 1 << i
-                self._ahead[i] = 1 << i
-                for j in self._successors[i]:
-                    self._ahead[i] |= self._ahead[j]
+        self.listing = Listing(self.nodes)
 
     @property
     def abandoned(self) -> int:
         """Declared features that no transcript has."""
-        used = {i for chain in self.chains for i in chain}
-        return len(self.nodes) - len(used)
-
-    def members(self) -> list[int]:
-        """Return the features that the transcript may go on with.
-
-        It stays behind the one before, and no feature is passed over that no later transcript could have.
-        """
-        if not self.closed or self.finished:
-            return []
-        options = self._options(self.chain)
-        previous = self.chains[-1] if self.chains else ()
-        place = len(self.chain)
-        if self.chain == previous[:place] and place < len(previous):
-            options = [
-                i
-                for i in options
-                if i > previous[place] or (i == previous[place] and self._can_exceed((*self.chain, i), previous))
-            ]
-        missing = self._missing()
-        later = self._later(self.chain)
-        thrifty = []
-        for i in options:
-            beside = later
-            for j in options:
-                beside |= self._ahead[j] if j > i else 0
-            if not missing & ~(self._ahead[i] | beside):
-                thrifty.append(i)
-        return thrifty or options
-
-    def _missing(self) -> int:
-        """Return the features that are in no transcript yet."""
-        missing = self._wanted
-        for chain in (*self.chains, self.chain):
-            for i in chain:
-                missing &= ~(1 << i)
-        return missing
-
-    def _later(self, chain: Sequence[int]) -> int:
-        """Return the features of transcripts that can follow all those which begin with `chain`."""
-        found = 0
-        for place, taken in enumerate(chain):
-            for i in self._options(chain[:place]):
-                found |= self._ahead[i] if i > taken else 0
-        return found
-
-    def _options(self, chain: Sequence[int]) -> list[int]:
-        if not chain:
-            return [i for i, node in enumerate(self.nodes) if node.entry and self._alive[i]]
-        return [i for i in self._successors[chain[-1]] if self._alive[i]]
-
-    def _can_exceed(self, chain: tuple[int, ...], previous: tuple[int, ...]) -> bool:
-        """Whether a transcript that begins with `chain`, a beginning of `previous`, can come after it."""
-        options = self._options(chain)
-        if len(chain) == len(previous):
-            return bool(options)
-        after = previous[len(chain)]
-        return any(i > after for i in options) or (after in options and self._can_exceed((*chain, after), previous))
-
-    def can_end(self) -> bool:
-        """Whether the transcript may end here."""
-        if not self.chain or not self.nodes[self.chain[-1]].exit:
-            return False
-        # The same transcript again, or the beginning of the one before, would not be in order.
-        previous = self.chains[-1] if self.chains else ()
-        return self.chain > previous
-
-    def can_go_on(self) -> bool:
-        """Whether a further transcript may follow this one, which may end here."""
-        return self.can_end() and self._can_exceed((), self.chain)
-
-    def can_finish(self) -> bool:
-        """Whether the sentence may end: every feature is used, or no transcript is left that could use it."""
-        return self.can_end() and (not self._missing() or not self._reachable(self.chain))
-
-    def _reachable(self, chain: tuple[int, ...]) -> int:
-        """Return the missing features that a transcript after `chain` can have."""
-        found = self._later(chain)
-        for i in self._options(chain):
-            found |= self._ahead[i]
-        return found & self._missing()
-
-    def add(self, member: int) -> None:
-        """Go on with a feature that `members` allows."""
-        self.chain = (*self.chain, member)
-
-    def end(self, *, finish: bool) -> None:
-        """End the transcript, and the sentence with it."""
-        self.chains = [*self.chains, self.chain]
-        self.chain = ()
-        self.finished = finish
+        return len(self.nodes) - len({i for chain in self.chains for i in chain})
 
     def sentence(self) -> GeneSentence:
         """Return what was written; features of no transcript, and an unfinished transcript, are left out.
@@ -413,10 +278,7 @@ class Grammar:
             No transcript was finished.
         """
         chains = [[self.nodes[i].feature for i in chain] for chain in self.chains]
-        if self.chain and self.can_end():
-            chains.append([self.nodes[i].feature for i in self.chain])
-        whole = [chain for chain in chains if fault(chain, "+") is None]
-        return canonical("+", whole)
+        return canonical("+", [chain for chain in chains if fault(chain, "+") is None])
 
 
 def _may_follow_coding(node: Node, start: int, phase: int) -> bool:

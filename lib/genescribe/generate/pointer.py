@@ -108,25 +108,27 @@ class PointerAutomaton:
             mask[grammar.choices()] = True
             mask[CLOSE] = grammar.can_close() or (not mask.any() and grammar.has_coding())
             return mask
+        listing = grammar.listing
+        assert listing is not None
         mask = np.zeros(FIRST_MEMBER + len(grammar.nodes), dtype=bool)
-        mask[[FIRST_MEMBER + i for i in grammar.members()]] = True
-        mask[NEXT], mask[FINISH] = grammar.can_go_on(), grammar.can_finish()
+        mask[[FIRST_MEMBER + i for i in listing.members()]] = True
+        mask[NEXT], mask[FINISH] = listing.can_go_on(), listing.can_finish()
         return mask
 
     def advance(self, value: int) -> None:
         """Write a step."""
         grammar, kind = self.grammar, self.kind
-        if kind is StepKind.TYPE and value == CLOSE:
+        if grammar.listing is not None and value >= FIRST_MEMBER:
+            grammar.listing.add(value - FIRST_MEMBER)
+        elif grammar.listing is not None:
+            grammar.listing.end(finish=value == FINISH)
+        elif kind is StepKind.TYPE and value == CLOSE:
             grammar.close()
         elif kind is StepKind.TYPE:
             self._choice = value
         elif kind is StepKind.START:
             self._start = value
-        elif kind is StepKind.END:
+        else:
             assert self._choice is not None and self._start is not None
             grammar.declare(self._choice, self._start, value)
             self._choice = self._start = None
-        elif value >= FIRST_MEMBER:
-            grammar.add(value - FIRST_MEMBER)
-        else:
-            grammar.end(finish=value == FINISH)

@@ -231,9 +231,9 @@ def spelled(automaton: Automaton) -> str:
     letters = {None: ".", 0: "A", 1: "B", 2: "C"}
     rows = [f"{f.start}|{name}|{f.end}|+|{letters[f.phase]};" for f, name in zip(features, names, strict=True)]
     text = "".join(rows)
-    if not grammar.closed:
+    if grammar.listing is None:
         return text
-    chains = [*grammar.chains, *([grammar.chain] if grammar.chain else [])]
+    chains = [*grammar.chains, *([grammar.listing.chain] if grammar.listing.chain else [])]
     return text + ">" + ";".join("|".join(names[i] for i in chain) for chain in chains)
 
 
