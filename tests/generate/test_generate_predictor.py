@@ -14,7 +14,7 @@ from genescribe.families import load_predictor
 from genescribe.generate.annotate import Annotator
 from genescribe.generate.model import load_model
 from genescribe.generate.predictor import GeneratePredictor, joined
-from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.alphabet import reverse_complement
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes
@@ -22,8 +22,9 @@ from genescribe.genome.model import Gene, mirror
 from genescribe.nn.config import EncoderConfig
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.strand import PredictedTranscript, StrandPrediction
-from genescribe.predict.write import write_prediction
+from genescribe.predict.pieces import pieces_of
+from genescribe.predict.strand import PredictedTranscript, Rows, StrandCodes, StrandPrediction, StrandRows
+from genescribe.predict.write import write_annotation
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.model import SegmentModel
 
@@ -40,18 +41,23 @@ class Oracle:
                 turned = here if strand == "+" else [mirror(gene, length) for gene in here]
                 self.known.append((bases, [gene.transcripts[0] for gene in turned]))
 
-    def predict_strand(self, codes: Codes) -> StrandPrediction:
-        found = next(genes for bases, genes in self.known if np.array_equal(bases, codes))
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        return np.zeros((end - start, 1), dtype=np.float32)
+
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        found = next(genes for bases, genes in self.known if np.array_equal(bases, codes[0 : len(codes)]))
         return StrandPrediction([PredictedTranscript(t, 1.0) for t in found])
 
 
 class Factory:
     """Gives the predictor as it is."""
 
+    grain = 1
+
     def __init__(self, predictor: GeneratePredictor) -> None:
         self.predictor = predictor
 
-    def __call__(self) -> GeneratePredictor:
+    def __call__(self, worker: int = 0) -> GeneratePredictor:
         return self.predictor
 
     def genetic_code(self) -> GeneticCode:
@@ -60,18 +66,26 @@ class Factory:
     def provenance(self) -> dict[str, object]:
         return {}
 
+    def statistics(self) -> dict[str, float]:
+        return {}
+
 
 def test_proposed_loci_become_genes_or_rejects(tmp_path: Path) -> None:
     fasta, annotation, _ = toy_genome(tmp_path, {"t": 8})
     genome, truth = Genome.open(fasta), read_genes(annotation)
     predictor = GeneratePredictor(Annotator(load_model(random_model(tmp_path / "model"))), Oracle(genome, truth))
     options = PredictConfig(workers=1, minimum_cds=6)
-    found = predict_genome(Factory(predictor), fasta, list(genome.lengths), options)  # type: ignore[arg-type]
+    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    factory = Factory(predictor)
+    found = predict_genome(factory, fasta, pieces, options)  # type: ignore[arg-type]
     assert len(found.genes) + len(found.rejects) == len(truth)
     assert any(len(gene.transcripts) > 1 for gene in found.genes)
-    write_prediction(tmp_path / "out", found, genome, {}, GeneticCode.from_table(1))
+    write_annotation(tmp_path / "out", found, genome, pieces, factory, options)  # type: ignore[arg-type]
     again = read_genes(tmp_path / "out" / "annotation.gff3")
-    assert [[t.exons for t in g.transcripts] for g in again] == [[t.exons for t in g.transcripts] for g in found.genes]
+    isoforms = [
+        [sorted((t.exons, t.cds) for t in gene.transcripts) for gene in genes] for genes in (again, found.genes)
+    ]
+    assert isoforms[0] == isoforms[1]
     spans = {(gene.seqid, gene.strand): (gene.start, gene.end) for gene in truth}
     for gene in found.genes:
         start, end = spans[gene.seqid, gene.strand]
@@ -96,7 +110,8 @@ def test_a_segment_model_travels_with_the_model(segment: Path, tmp_path: Path, t
     fasta, _, _ = toy_genome(tmp_path, {"t": 1})
     factory = load_predictor(folder, device="cpu")
     genome = Genome.open(fasta)
-    found = predict_genome(factory, fasta, list(genome.lengths), PredictConfig(workers=1))
+    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    found = predict_genome(factory, fasta, pieces, PredictConfig(workers=1))
     assert found.genes or found.rejects is not None
     assert "encoder_decoder, pointer" in factory.provenance()["model"]
     result = Annotator(model).sequence(genome.codes("t0"), strand=".")
