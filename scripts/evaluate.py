@@ -10,7 +10,7 @@ import csv
 from pathlib import Path
 
 from genescribe import __version__
-from genescribe.bake.splits import read_regions, show_region
+from genescribe.bake.splits import EVERYTHING, read_regions, show_region
 from genescribe.cli import comma_list, parser, run
 from genescribe.errors import InputError
 from genescribe.evaluate.metrics import measure
@@ -67,7 +67,9 @@ def main() -> None:
     metrics["provenance"] = {
         "genescribe": __version__,
         "predicted_sha256": sha256(args.predicted),
-        "regions": [show_region(region, genome.lengths) for region in regions] if args.regions else [],
+        "regions": [show_region(region, genome.lengths) for region in regions]
+        if set(args.regions) - {EVERYTHING}
+        else [],
         "mask_ends": args.mask_ends,
         "labelled_only": args.labelled_only,
         "genetic_code": args.genetic_code,

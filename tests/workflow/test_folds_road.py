@@ -31,15 +31,20 @@ def test_every_sequence_is_annotated_once_and_scored(repository: Path, tmp_path:
     trained = shutil.which("etraining") is not None
     config = {
         "results": "results/folds",
-        "select": ["cross"],
+        "select": ["cross", "given"],
         "genomes": {
             "g": {
                 "simulate": {"parameters": "arabidopsis_thaliana", "bases": 240_000, "sequences": 6, "seed": 3},
                 "folds": {"number": 2, "validation": 0.2},
                 "batches": 1,
-            }
+            },
+            "whole": {
+                "simulate": {"parameters": "arabidopsis_thaliana", "bases": 40_000, "sequences": 2, "seed": 4},
+                "splits": {"test": ["*"]},
+                "batches": 1,
+            },
         },
-        "runs": {"cross": {"genomes": ["g"]}},
+        "runs": {"cross": {"genomes": ["g"]}, "given": {"genomes": ["whole"], "trained": "nowhere"}},
         "baselines": {"augustus_retrained": trained},
         "bootstrap": 20,
     }
@@ -60,6 +65,7 @@ def test_every_sequence_is_annotated_once_and_scored(repository: Path, tmp_path:
         assert metrics["cds"]["base"]["f1"] > 0.7
         assert metrics["provenance"]["regions"] == sequences
     assert read_json(results / "evaluate/orf_rule/g/metrics.json")["cds"]["gene"]["reference"] > 20
+    assert read_json(results / "evaluate/orf_rule/whole/metrics.json")["provenance"]["regions"] == []
 
 
 @pytest.mark.parametrize("name", ["yeast", "celegans_small", "all_genomes", "g3po"])

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genescribe.bake.splits import EVERYTHING, LIST
+from genescribe.bake.splits import LIST
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
@@ -221,8 +221,8 @@ class Layout:
 
     # -- predict and evaluate ------------------------------------------------------------------------------------
     def test_regions(self, annotation: str) -> str:
-        """Return the test regions, separated by commas; empty is the whole genome."""
-        return ",".join(region for region in self._splits(_genome_name(annotation))["test"] if region != EVERYTHING)
+        """Return the test regions, separated by commas; * is the whole genome."""
+        return ",".join(self._splits(_genome_name(annotation))["test"])
 
     def predict_options(self, genome: str, threads: int) -> str:
         """Return the predicting script's command-line options."""
