@@ -174,12 +174,21 @@ def test_folds_make_a_genome_and_models_each_and_are_scored_together() -> None:
 def test_a_given_model_is_scored_and_not_trained(tmp_path: Path) -> None:
     data = changed("runs.r.trained", str(tmp_path))
     layout = Layout(WorkflowConfig.load(data), tools=frozenset())
-    assert layout.all_models() == layout.all_baked() == []
+    assert layout.all_models() == layout.all_baked() == layout.label_scores() == []
     assert layout.model_folder("r") == str(tmp_path)
     assert "results/evaluate/r/g/metrics.json" in layout.all_metrics()
     data["runs"]["r"]["trained"] = str(tmp_path / "no")
     with pytest.raises(InputError, match=r"no: no such folder; correct `runs\.r\.trained`"):
         Layout(WorkflowConfig.load(data)).model_folder("r")
+
+
+def test_labels_of_gencode_models_are_scored_on_what_they_were_trained_on() -> None:
+    data = changed("runs.s", {"genomes": ["g"], "seeds": [1, 2]})
+    layout = Layout(WorkflowConfig.load(data), tools=frozenset())
+    assert layout.label_scores() == [f"results/labels/{model}/g" for model in ("r", "s-seed1", "s-seed2")]
+    assert layout.label_shards("s-seed2", "g") == layout.baked("default", "g")
+    data["bakes"] = {"default": {"scheme": "gene"}}
+    assert Layout(WorkflowConfig.load(data), tools=frozenset()).label_scores() == []
 
 
 def test_a_model_is_paired_with_baselines_and_with_runs_before_it() -> None:

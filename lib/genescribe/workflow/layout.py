@@ -333,14 +333,14 @@ class Layout:
         return paths
 
     def label_scores(self) -> list[str]:
-        """Return the folders with scores of labels: of models whose labels do not depend on reading frames.
+        """Return the folders with scores of labels: of models trained here on labels without reading frames.
 
         Each is scored on the test strands of the genomes that it was trained on.
         """
         folders = []
         for model, (name, _) in self.models.items():
             run = self.config.runs[name]
-            if run.family != "segment" or self.config.bakes[run.bake].scheme != "gencode":
+            if run.family != "segment" or run.trained or self.config.bakes[run.bake].scheme != "gencode":
                 continue
             tested = [genome for genome in run.genomes if self.config.genomes[genome].splits.test]
             folders += [f"{self.config.results}/labels/{model}/{genome}" for genome in tested]
