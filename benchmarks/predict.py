@@ -1,20 +1,25 @@
-"""Bases a second and peak memory of prediction, on any genome and model.
+"""Bases a second and peak memory of annotation, beside AUGUSTUS on the same sequence in the same run.
 
     GENESCRIBE_DATA=... python benchmarks/predict.py --model DIR --output benchmarks/results/predict.json
 
-Measures yeast's sixteen chromosomes and 10 Mb of the C. elegans genome, both strands, as scripts/predict.py runs them.
+Annotates yeast and the beginning of a C. elegans chromosome, both strands, posterior probabilities on, as
+scripts/annotate.py does, and runs AUGUSTUS with its stock settings and with --sample=0 --UTR=off, a process a core,
+each on a share of the sequence. Seconds of CPU are summed over processes, so that what else the machine does counts
+little; of this program they hold starting Python and loading the model.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,57 +30,87 @@ from genescribe.genome.fasta import Genome, write_fasta
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SETS = {
-    "yeast": ("eukaryotes/Saccharomyces.cerevisiae/genome.fa.gz", {"skip": {"Mito"}, "bases": None}),
-    "C. elegans, 10 Mb": (
-        "scale/Caenorhabditis.elegans_WS220_noCDS/genome.fa.gz",
-        {"skip": set(), "bases": 10_000_000},
+    "yeast": (
+        "eukaryotes/Saccharomyces.cerevisiae/genome.fa.gz",
+        "saccharomyces_cerevisiae_S288C",
+        ("IV", "VII", "XV", "XII", "XVI", "XIII", "II", "XIV", "X", "XI", "V", "VIII", "IX", "III", "VI", "I"),
+        0,
     ),
+    "C. elegans": ("scale/Caenorhabditis.elegans_WS220_noCDS/genome.fa.gz", "caenorhabditis", (), 2_000_000),
 }
+"""Name -> genome, AUGUSTUS species, sequences (none: the first), first base."""
+AUGUSTUS = {"AUGUSTUS, stock": (), "AUGUSTUS, --sample=0 --UTR=off": ("--sample=0", "--UTR=off")}
 
 
-def cut(source: Path, target: Path, skip: set[str], bases: int | None) -> int:
-    """Write the first bases of a genome's sequences to `target`; return how many."""
-    genome, records, left = Genome.open(source), [], bases or sys.maxsize
-    for seqid, length in genome.lengths.items():
-        if seqid not in skip and left > 0:
-            records.append((seqid, genome.codes(seqid, 0, min(length, left))))
-            left -= len(records[-1][1])
-    write_fasta(target, records)
-    return sum(len(codes) for _, codes in records)
+def cut(source: Path, folder: Path, seqids: tuple[str, ...], start: int, bases: int, shares: int) -> list[Path]:
+    """Write `bases` of a genome whole, and in as many shares as asked for; return the files, the whole first."""
+    genome = Genome.open(source)
+    records, left = [], bases
+    for seqid in seqids or (next(iter(genome.lengths)),):
+        codes = genome.codes(seqid, start, min(genome.lengths[seqid], start + left))
+        records.append((seqid, codes))
+        left -= len(codes)
+        if left <= 0:
+            break
+    write_fasta(folder / "whole.fa", records)
+    pieces: list[list[Any]] = [[] for _ in range(shares)]
+    for seqid, codes in records:
+        size = -(-len(codes) // shares)
+        for number in range(shares):
+            pieces[number].append((f"{seqid}_{number}", codes[number * size : (number + 1) * size]))
+    for number, piece in enumerate(pieces):
+        write_fasta(folder / f"share_{number}.fa", piece)
+    return [folder / "whole.fa", *(folder / f"share_{number}.fa" for number in range(shares))]
 
 
-def measure(fasta: Path, model: Path, workers: int, scratch: Path) -> tuple[float, float, int]:
-    """Return wall seconds, the largest process's peak memory in MiB, and the genes of one prediction."""
-    command = [sys.executable, str(REPOSITORY / "scripts" / "predict.py"), "--model", str(model), "--fasta", str(fasta)]
-    began = time.perf_counter()
-    subprocess.run([*command, "--workers", str(workers), "--output", str(scratch / "out")], check=True)
-    seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    genes = (scratch / "out" / "annotation.gff3").read_text().count("\tgene\t")
-    return seconds, peak, genes
+def timed(commands: list[list[str]]) -> dict[str, float]:
+    """Run commands side by side; return wall and CPU seconds, and the peak MiB of the largest process so far."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for done in pool.map(lambda words: subprocess.run(words, stdout=subprocess.DEVNULL, check=False), commands):
+            done.check_returncode()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": time.perf_counter() - began, "cpu_seconds": cpu, "peak_mib": after.ru_maxrss / 1024}
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--model", type=Path, required=True, help="folder of a trained model")
-    arguments.add_argument("--workers", type=int, default=2, help="processes")
+    arguments.add_argument("--workers", type=int, default=2, help="processes of each program")
+    arguments.add_argument("--bases", type=int, default=5_000_000, help="bases of each genome")
     arguments.add_argument("--output", type=Path, help="JSON file to write")
     args = arguments.parse_args()
     data = os.environ.get("GENESCRIBE_DATA")
     if not data:
         raise InputError("not set", where="GENESCRIBE_DATA", remedy="name the folder of docs/data.md")
     rows = []
-    for name, (path, limits) in SETS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            scratch = Path(folder)
-            bases = cut(Path(data) / path, scratch / "genome.fa", limits["skip"], limits["bases"])
-            seconds, peak, genes = measure(scratch / "genome.fa", args.model, args.workers, scratch)
-        rows.append({"genome": name, "bases": bases, "seconds": seconds, "peak_mib": peak, "genes": genes})
-        rate = bases / seconds / 1e6
-        print(f"{name}: {bases / 1e6:.2f} Mb, {seconds:.1f} s, {rate:.3f} Mb/s, {peak:.0f} MiB, {genes} genes")
+    for name, (path, species, seqids, start) in SETS.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            whole, *shares = cut(Path(data) / path, Path(scratch), seqids, start, args.bases, args.workers)
+            bases = sum(Genome.open(whole).lengths.values())
+            script = [
+                sys.executable,
+                str(REPOSITORY / "scripts" / "annotate.py"),
+                str(whole),
+                "--model",
+                str(args.model),
+            ]
+            ours = [*script, "--workers", str(args.workers), "-o", str(Path(scratch) / "out.gff3")]
+            found = {"genescribe": timed([ours])}
+            if shutil.which("augustus"):
+                for title, words in AUGUSTUS.items():
+                    found[title] = timed(
+                        [["augustus", f"--species={species}", "--softmasking=0", *words, str(one)] for one in shares]
+                    )
+        for title, measured in found.items():
+            rate = bases / measured["cpu_seconds"] / 1e6
+            rows.append({"genome": name, "program": title, "bases": bases, "mb_per_cpu_second": rate, **measured})
+            cpu, peak = measured["cpu_seconds"], measured["peak_mib"]
+            print(f"{name}, {title}: {bases:,} bases, {cpu:.1f} CPU s, {rate:.4f} Mb a CPU second, {peak:.0f} MiB")
     if args.output:
-        provenance = {"torch": torch.__version__, "workers": args.workers, "model": args.model.name}
-        write_json(args.output, {"provenance": provenance, "rows": json.loads(json.dumps(rows))})
+        provenance = {"torch": torch.__version__, "workers": args.workers, "bases": args.bases}
+        write_json(args.output, {"provenance": provenance, "rows": rows})
 
 
 if __name__ == "__main__":

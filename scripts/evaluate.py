@@ -13,6 +13,7 @@ from genescribe import __version__
 from genescribe.bake.splits import EVERYTHING, read_regions, show_region
 from genescribe.cli import comma_list, parser, run
 from genescribe.errors import InputError
+from genescribe.evaluate.calibration import read_part_scores
 from genescribe.evaluate.metrics import measure
 from genescribe.evaluate.regions import without_ends
 from genescribe.files import sha256, write_json
@@ -61,6 +62,7 @@ def main() -> None:
         others={name: read_annotation(path) for name, path in map(named_file, args.against)},
         groups=read_groups(args.groups) if args.groups else None,
         labelled_only=args.labelled_only,
+        parts=read_part_scores(args.predicted),
         replicates=args.bootstrap,
         seed=args.seed,
     )

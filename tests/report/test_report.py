@@ -7,6 +7,7 @@ import re
 import runpy
 import sys
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ from genescribe.evaluate.perturb import perturb, random_genes
 from genescribe.files import write_json
 from genescribe.genome.model import Gene, Transcript
 from genescribe.report import Cell, Figure, Row, Section, Table, Text, write_figures, write_report
-from genescribe.report.charts import Method, duration, f1_bars, length_histograms
+from genescribe.report.charts import Method, duration, f1_bars, length_histograms, reliability_diagram
 from genescribe.report.collect import collect
 from genescribe.report.loci import choose_loci, draw_locus
 from genescribe.report.page import render
 from genescribe.report.style import PALETTE, canvas, styled, to_svg
-from genescribe.report.tables import accuracy_groups, accuracy_summary, differences, run_times
+from genescribe.report.tables import accuracy_groups, accuracy_summary, calibration, differences, run_times
 
 MODEL, SECOND = Method("semicrf", "semicrf", "model", 0), Method("linear", "linear", "model", 1)
 BASELINE, CEILING = Method("orf_rule", "ORF rule", "baseline", 0), Method("ceiling", "ceiling", "ceiling", 0)
@@ -48,7 +49,8 @@ class Page(HTMLParser):
 
 def score(seed: int, rate: float) -> dict[str, Any]:
     reference = random_genes(seed, 60)
-    return measure(reference, perturb(reference, seed, rate), replicates=20)
+    predicted = [replace(gene, score=0.9 - rate / 2) for gene in perturb(reference, seed, rate)]
+    return measure(reference, predicted, replicates=20)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,15 @@ def results(tmp_path: Path, metrics: dict[Method, Any]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:01:10\t{seconds * 10}\n", encoding="utf-8")
     return tmp_path
+
+
+def test_probabilities_are_held_against_outcomes(metrics: dict[Method, Any]) -> None:
+    figure = reliability_diagram("reliability", metrics, "caption")
+    error = metrics[MODEL]["calibration"]["gene"]["expected_calibration_error"]
+    assert f"semicrf genes {error:.3f}" in figure.alt
+    table = calibration(metrics, "caption")
+    assert [row.name for row in table.rows] == [method.title for method in metrics]
+    assert table.rows[0].cells[1].text == f"{error:.3f}"
 
 
 def write_log(path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from genescribe.evaluate.accuracy import summarize, tally
 from genescribe.evaluate.bootstrap import intervals, paired_intervals
+from genescribe.evaluate.calibration import Part, calibration
 from genescribe.evaluate.lengths import compare_lengths
 from genescribe.evaluate.proteins import compare_proteins
 from genescribe.evaluate.regions import Stretch, overlapping, restrict
@@ -25,6 +26,7 @@ def measure(
     others: Mapping[str, Sequence[Gene]] | None = None,
     groups: Mapping[str, str] | None = None,
     labelled_only: bool = False,
+    parts: Mapping[Part, float] | None = None,
     replicates: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -45,6 +47,8 @@ def measure(
     labelled_only
         Only some genes are annotated: predicted genes that share no base with one of them, on its strand, are not
         scored.
+    parts
+        Probability of each predicted coding part, for "calibration".
     replicates, seed
         Of the bootstrap; no intervals where `replicates` is 0.
 
@@ -53,7 +57,8 @@ def measure(
     dict
         "cds" and "exon": level -> `accuracy.score` and "interval"; "spliced" and "unspliced": as "cds", on genes with
         and without an intron in a coding sequence; "proteins", "lengths", "left_out"; "paired" and "paired_spliced":
-        name -> `bootstrap.paired_intervals`, on all genes and on spliced ones; "groups".
+        name -> `bootstrap.paired_intervals`, on all genes and on spliced ones; "groups"; "calibration" of what has
+        probabilities.
     """
 
     def scorable(genes: Sequence[Gene]) -> tuple[tuple[list[Gene], list[Gene]], dict[str, int]]:
@@ -75,6 +80,7 @@ def measure(
     result["paired_spliced"] = {
         name: _paired(*spliced_sides, _of_kind(genes, True), replicates, seed) for name, genes in rivals.items()
     }
+    result["calibration"] = calibration(scored, answers, parts or {})
     result["groups"] = {}
     for group in sorted(set((groups or {}).values())):
         part, answered = ([g for g in some if (groups or {}).get(g.seqid) == group] for some in (scored, answers))

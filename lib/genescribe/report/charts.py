@@ -97,6 +97,35 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
         return to_svg(figure, name, caption, alt)
 
 
+def reliability_diagram(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
+    """Draw the share of right genes and exons by their probability, a line a method, and how many there are."""
+    kinds = {"gene": "genes", "exon": "coding parts of exons"}
+    with styled():
+        figure = canvas(3.6)
+        top, bottom = figure.subplots(2, len(kinds), height_ratios=(3, 1), sharex=True, sharey="row")
+        words = []
+        for upper, lower, (kind, title) in zip(top, bottom, kinds.items(), strict=True):
+            upper.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+            for method, found in metrics.items():
+                one = found["calibration"].get(kind)
+                if one is None:
+                    continue
+                x, y = ([row[key] for row in one["bins"]] for key in ("mean_probability", "right"))
+                style: dict[str, Any] = {"color": method.colour, "linestyle": method.line}
+                label = method.title if kind == "gene" else None
+                upper.plot(x, y, marker="o", markersize=3, label=label, **style)
+                lower.plot(x, [row["count"] for row in one["bins"]], marker="o", markersize=3, **style)
+                words.append(f"{method.title} {title} {one['expected_calibration_error']:.3f}")
+            upper.set(title=title, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+            lower.set(xlabel="posterior probability", yscale="log")
+            for axes in (upper, lower):
+                axes.grid()
+        top[0].set_ylabel("share right")
+        bottom[0].set_ylabel("number")
+        figure.legend(loc="outside upper left", ncols=3, handlelength=2.4, columnspacing=1.2)
+        return to_svg(figure, name, caption, "Reliability diagram; expected calibration error: " + "; ".join(words))
+
+
 def training_curves(
     name: str, logs: Mapping[Method, Sequence[Mapping[str, str]]], metric: tuple[str, str] | None, caption: str
 ) -> Figure:

@@ -100,6 +100,7 @@ def _accuracy(annotation: str, metrics: Mapping[Method, Any]) -> Section:
         tables.accuracy_summary(metrics, summary),
         charts.f1_bars(f"f1-{_anchor(annotation)}", metrics, f"F1 of coding sequences on {place}, by level."),
         *_pairs_and_groups(metrics, place),
+        *_calibration(annotation, metrics, place),
         tables.accuracy_details(metrics, "cds", "All levels on coding sequences: counts, sensitivity, precision"),
         tables.accuracy_details(metrics, "exon", "All levels on whole exons of coding transcripts"),
     ]
@@ -121,6 +122,25 @@ def _pairs_and_groups(metrics: Mapping[Method, Any], place: str) -> list[Block]:
     groups = f"F1 on {place} by group of sequences, in percent; below, the 95% bootstrap interval."
     found = tables.differences(metrics, titles, pairs), tables.accuracy_groups(metrics, groups)
     return [table for table in found if table is not None]
+
+
+def _calibration(annotation: str, metrics: Mapping[Method, Any], place: str) -> list[Block]:
+    """Show whether probabilities mean what they say, where a method gives any."""
+    given = {method: found for method, found in metrics.items() if found.get("calibration")}
+    if not given:
+        return []
+    diagram = (
+        f"Reliability on {place}: predictions in ten bins of posterior probability, the share of them that is exactly "
+        "right, and their number. On the dotted line a probability means what it says."
+    )
+    errors = (
+        "Expected calibration error: mean distance between probability and share right, weighted by the predictions "
+        "of a bin. Brier score: mean squared distance between probability and outcome."
+    )
+    return [
+        charts.reliability_diagram(f"reliability-{_anchor(annotation)}", given, diagram),
+        tables.calibration(given, errors),
+    ]
 
 
 def _pictures(results: Path, annotation: str, metrics: Mapping[Method, Any]) -> Section:

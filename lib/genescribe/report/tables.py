@@ -68,6 +68,24 @@ def differences(metrics: Metrics, titles: Mapping[str, str], caption: str) -> Ta
     return Table(caption, "pair", columns, rows) if rows else None
 
 
+def calibration(metrics: Metrics, caption: str) -> Table:
+    """Return how well probabilities are calibrated, a row a method that has any."""
+    rows = []
+    for method, found in metrics.items():
+        cells = []
+        for kind in ("gene", "exon"):
+            one = found["calibration"].get(kind)
+            if one is None:
+                cells += [Cell(_NONE)] * 3
+                continue
+            error, brier = one["expected_calibration_error"], one["brier"]
+            cells += [Cell(f"{one['count']:,}"), Cell(f"{error:.3f}"), Cell(f"{brier:.3f}")]
+        if found["calibration"]:
+            rows.append(Row(method.title, cells, False))
+    columns = [f"{kind}s:\n{what}" for kind in ("gene", "exon") for what in ("number", "calibration error", "Brier")]
+    return Table(caption, "method", columns, rows)
+
+
 def accuracy_groups(metrics: Metrics, caption: str) -> Table | None:
     """Return F1 of each group of sequences, a row a method and group; None where there are no groups."""
     rows: list[Row] = []
