@@ -16,6 +16,7 @@ from tqdm import tqdm
 from genescribe.files import sha256
 from genescribe.genome.fasta import Genome
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.memory import keep_memory
 from genescribe.predict.pieces import Piece
 from genescribe.predict.strand import GenomeStrand, PredictorFactory, StrandPrediction
 from genescribe.predict.work import StoredRows, StrandKey, Work, save_scores, scores_path
@@ -132,6 +133,7 @@ class _Worker:
     def __init__(self, factory: PredictorFactory, fasta: str, config: PredictConfig, folder: Path, number: int) -> None:
         # One thread a process: results do not depend on how many processes share the machine.
         torch.set_num_threads(1)
+        keep_memory()
         self._predictor, self._genome = factory(number), Genome.open(fasta)
         self._config, self._folder = config, folder
 
