@@ -11,13 +11,11 @@ little; of this program they hold starting Python and loading the model.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +62,21 @@ def cut(source: Path, folder: Path, seqids: tuple[str, ...], start: int, bases: 
 
 
 def timed(commands: list[list[str]]) -> dict[str, float]:
-    """Run commands side by side; return wall and CPU seconds, and the peak MiB of the largest process so far."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    with ThreadPoolExecutor(len(commands)) as pool:
-        for done in pool.map(lambda words: subprocess.run(words, stdout=subprocess.DEVNULL, check=False), commands):
-            done.check_returncode()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": time.perf_counter() - began, "cpu_seconds": cpu, "peak_mib": after.ru_maxrss / 1024}
+    """Run commands side by side; return wall seconds, CPU seconds of all, and the largest process's peak in MiB."""
+    began = time.perf_counter()
+    started = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for words in commands]
+    used = []
+    for process in started:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+        used.append(usage)
+    return {
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": sum(usage.ru_utime + usage.ru_stime for usage in used),
+        "peak_mib": max(usage.ru_maxrss for usage in used) / 1024,
+    }
 
 
 def main() -> None:
