@@ -1,6 +1,6 @@
 """The generate family on C. elegans small genes: accuracy beside baselines, isoforms, speed. Writes a table and JSON.
 
-    python benchmarks/generate.py --model MODEL --fasta genome.fa --annotation annotation.gff3.gz --baked DIR \
+    python benchmarks/generate.py --model MODEL --fasta genome.fa --catalogue catalogue.duckdb --baked DIR \
         --against augustus=FILE --output benchmarks/results/generate
 
 The loci are those of the baked folder's test split; each method answers on the strand of the locus. The longest open
@@ -51,6 +51,7 @@ def main() -> None:
     arguments.add_argument("--split", default="test")
     arguments.add_argument("--augustus", help="species")
     arguments.add_argument("--against", action="append", default=[], metavar="NAME=GFF")
+    arguments.add_argument("--methods", nargs="+", default=["greedy"], help="greedy, beam, sample")
     arguments.add_argument("--beams", type=int, default=4)
     arguments.add_argument("--output", type=Path, required=True, help="without suffix")
     args = arguments.parse_args()
@@ -64,7 +65,7 @@ def main() -> None:
     rows: dict[str, list[Gene]] = {"longest ORF": [longest(gene, genome, code) for gene in truth]}
     details: dict[str, Any] = {}
     for folder in args.model:
-        for method in ("greedy", "beam"):
+        for method in args.methods:
             search = SearchConfig(method, args.beams)  # type: ignore[arg-type]
             results, seconds = annotate(folder, truth, genome, search)
             name = f"{folder.parent.name} {method}"

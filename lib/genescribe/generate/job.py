@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from genescribe.errors import InputError
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.loci import LocusDataset, read_loci, write_database
+from genescribe.generate.loci import Locus, LocusDataset, read_loci, write_database
 from genescribe.generate.model import CONFIG, FAMILY, load_model
 from genescribe.generate.published import PublishedModel
 from genescribe.generate.run import Journal, annotate_loci, write_results
@@ -81,7 +82,7 @@ def run_job(job: AnnotationJob) -> int:
     journal = Journal(checkpoint, fingerprint, resume=job.resume)
     database = output.with_name(output.name + ".loci.duckdb")
     database.parent.mkdir(parents=True, exist_ok=True)
-    total = write_database(database, read_loci(_sorted(job), genome.lengths), genome, config.flank)
+    total = write_database(database, _loci(job, genome.lengths), genome, config.flank)
     _log.info("%d loci, %d batches done before", total, journal.batches)
     dataset = LocusDataset(database)
     annotator = Annotator(model, job.search, precision=job.precision, compiled=job.compile)
@@ -128,17 +129,14 @@ def load_writer(job: AnnotationJob) -> nn.Module:
     return model.to(device)
 
 
-def _sorted(job: AnnotationJob) -> str:
-    """Return the loci as they are, or sorted and repaired into a file beside the output."""
+def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> list[Locus]:
+    """Return the loci of a job; an annotation that is not said to be sorted is sorted and repaired first."""
     if job.no_sort or Path(job.loci).name.removesuffix(".gz").endswith(".bed"):
-        return job.loci
-    target = Path(f"{job.output}.sorted.gff3")
+        return read_loci(job.loci, lengths)
     with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
-        sort_annotation(job.loci, Path(scratch) / "sorted.gff3", sorter="auto")
-        loci = (Path(scratch) / "sorted.gff3").read_bytes()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(loci)
-    return str(target)
+        target = Path(scratch) / "sorted.gff3"
+        sort_annotation(job.loci, target, sorter="auto")
+        return read_loci(target, lengths)
 
 
 def _fingerprint(job: AnnotationJob) -> str:
