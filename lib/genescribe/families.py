@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from genescribe.codon.config import CodonOptions
 from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.generate.config import GenerateModelConfig
@@ -30,13 +31,14 @@ class Family:
     task
         Class made from (model options, folders of shards): a `genescribe.train.task.Task`.
     predictor
-        Class made from (folder of a model, device): a `genescribe.predict.strand.PredictorFactory`.
+        Class made from (folder of a model, device): a `genescribe.predict.strand.PredictorFactory`; None where the
+        family does not annotate genomes.
     """
 
     model_config: type[Any]
     train_config: type[Any]
     task: str
-    predictor: str
+    predictor: str | None = None
 
     def build_task(self, config: Any, folders: Sequence[str | Path]) -> Task:
         """Return the family at work on the shards of some folders."""
@@ -56,6 +58,7 @@ FAMILIES = {
         task="genescribe.segment.task.SegmentTask",
         predictor="genescribe.segment.predictor.SegmentPredictorFactory",
     ),
+    "codon": Family(CodonOptions, TrainConfig, task="genescribe.codon.task.CodonTask"),
 }
 
 
@@ -81,7 +84,12 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
         raise InputError("no model here", where=model, remedy="give a folder with config.json") from None
     except (ValueError, KeyError, TypeError):
         raise InputError("not a model's configuration", where=path, remedy="train the model again") from None
-    return cast("PredictorFactory", _load(family(name, where=str(path)).predictor)(Path(model), device))
+    predictor = family(name, where=str(path)).predictor
+    if predictor is None:
+        raise InputError(
+            f"a model of the family {name!r} annotates no genomes", where=model, remedy="give another model"
+        )
+    return cast("PredictorFactory", _load(predictor)(Path(model), device))
 
 
 def _load(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""Codon language models of prokaryotic coding sequences: data, model, evaluation, interpretation, classifiers."""

@@ -1,0 +1,283 @@
+"""A coding sequence as annotated, and the judgement of it: codons to learn from, or a reason why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.genome.alphabet import decode, encode, reverse_complement
+from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_numbers
+
+Part = tuple[int, int, int]
+"""[start, end) of the forward strand, 0-based, and 1 or -1."""
+
+RECODED = "UO"
+"""Selenocysteine and pyrrolysine: amino acids that a stop codon may stand for."""
+
+PSEUDO = "pseudogene"
+PARTIAL = "partial"
+OUTSIDE = "outside the sequence"
+UNREADABLE = "location cannot be read"
+FRAME = "length is no multiple of three"
+EMPTY = "no codon"
+AMBIGUOUS_CODON = "ambiguous codon"
+INTERNAL_STOP = "internal stop"
+NO_START = "no start codon"
+NO_STOP = "no stop codon"
+MISMATCH = "translation differs from the annotated one"
+UNKNOWN_TABLE = "unknown genetic code"
+SHORT = "shorter than min_len"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """A CDS as its file has it.
+
+    Attributes
+    ----------
+    id
+        Unique in its file: locus tag, protein ID or place.
+    seqid
+        Name of its sequence.
+    parts
+        In reading order, so that a CDS over the origin of a circle is its two ends one after the other.
+    codon_start
+        1, 2 or 3: the base of the first part that begins the first whole codon.
+    table
+        NCBI genetic code.
+    partial5, partial3
+        Goes on beyond its first (last) base.
+    pseudo
+        Marked as a pseudogene.
+    translation
+        The annotated protein; empty where there is none.
+    exceptions
+        First base (0-based, forward strand) of each codon that is read otherwise than the code says -> amino acid.
+    product
+        What it makes.
+    """
+
+    id: str
+    seqid: str
+    parts: tuple[Part, ...]
+    codon_start: int = 1
+    table: int = 11
+    partial5: bool = False
+    partial3: bool = False
+    pseudo: bool = False
+    translation: str = ""
+    exceptions: tuple[tuple[int, int, str], ...] = ()
+    product: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it lies, as people write it: 1-based, closed."""
+        return ",".join(f"{start + 1}-{end}({'+' if strand > 0 else '-'})" for start, end, strand in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Cds:
+    """A coding sequence fit for use.
+
+    Attributes
+    ----------
+    annotated
+        Where it comes from.
+    codons : (n,) uint8
+        Numbers 0..63, 16 a + 4 b + c; start and stop inside, where it has them.
+    protein
+        Its translation without the final stop.
+    """
+
+    annotated: Annotated
+    codons: NDArray[np.uint8]
+    protein: str
+
+    @property
+    def id(self) -> str:
+        """Name in its file."""
+        return self.annotated.id
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A coding sequence that is not used, and why."""
+
+    annotated: Annotated
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of one annotated CDS.
+
+    Attributes
+    ----------
+    result
+        Used or rejected.
+    agrees
+        Whether its translation is the annotated one; None where there is none to compare, or nothing to translate.
+    """
+
+    result: Cds | Rejected
+    agrees: bool | None = None
+
+
+def spliced(annotated: Annotated, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the bases of a CDS in reading order, and the forward-strand position of each.
+
+    Parameters
+    ----------
+    annotated
+        Its parts must lie inside the sequence.
+    codes : (n,)
+        Base codes of the sequence.
+    """
+    bases, places = [], []
+    for start, end, strand in annotated.parts:
+        part, place = codes[start:end], np.arange(start, end)
+        bases.append(part if strand > 0 else reverse_complement(part))
+        places.append(place if strand > 0 else place[::-1])
+    return np.concatenate(bases), np.concatenate(places)
+
+
+def judge(annotated: Annotated, codes: NDArray[np.uint8], *, min_len: int = 0, partial: bool = False) -> Judgement:
+    """Turn an annotated CDS into codons, or say why it cannot be used.
+
+    Parameters
+    ----------
+    annotated
+        The CDS.
+    codes : (n,)
+        Base codes of its sequence.
+    min_len
+        Fewest codons, the stop not counted.
+    partial
+        Use coding sequences that are cut at an end, too.
+
+    Returns
+    -------
+    Judgement
+        A pseudogene is not translated; every other CDS is, and is compared with its annotated protein, whatever else
+        speaks against it.
+    """
+    if annotated.pseudo:
+        return Judgement(Rejected(annotated, PSEUDO))
+    if not annotated.parts:
+        return Judgement(Rejected(annotated, UNREADABLE))
+    if any(not 0 <= start < end <= len(codes) for start, end, _ in annotated.parts):
+        return Judgement(Rejected(annotated, OUTSIDE, f"{annotated.place} on {len(codes)} bases"))
+    try:
+        code = GeneticCode.from_table(annotated.table)
+    except ValueError:
+        return Judgement(Rejected(annotated, UNKNOWN_TABLE, str(annotated.table)))
+    bases, places = spliced(annotated, codes)
+    bases, places = bases[annotated.codon_start - 1 :], places[annotated.codon_start - 1 :]
+    numbers = codon_numbers(bases)
+    protein, recoded = _translate(annotated, numbers, places, code)
+    agrees = None if not annotated.translation else _same(protein, annotated)
+    fault = _fault(annotated, len(bases) % 3, numbers, recoded, code, min_len=min_len, partial=partial)
+    if fault is None and agrees is False:
+        fault = (MISMATCH, _difference(protein, annotated.translation))
+    if fault is not None:
+        return Judgement(Rejected(annotated, *fault), agrees)
+    return Judgement(Cds(annotated, numbers, protein.removesuffix("*")), agrees)
+
+
+def _translate(
+    annotated: Annotated, numbers: NDArray[np.uint8], places: NDArray[np.int64], code: GeneticCode
+) -> tuple[str, NDArray[np.bool_]]:
+    """Return the protein, stop included, and which codons are read otherwise than the code says."""
+    letters = code.amino_acids[numbers]
+    recoded = np.zeros(len(numbers), dtype=bool)
+    if not len(numbers):
+        return "", recoded
+    if code.is_start[numbers[0]] and not annotated.partial5 and annotated.codon_start == 1:
+        letters[0] = ord("M")
+    first, last = places[0 : 3 * len(numbers) : 3], places[2 : 3 * len(numbers) : 3]
+    lows = np.minimum(first, last)
+    for start, _, amino_acid in annotated.exceptions:
+        hit = lows == start
+        letters[hit], recoded[hit] = ord(amino_acid), amino_acid != "*"
+    # The annotated protein may name a recoded stop without a note of its own.
+    for place in np.flatnonzero(letters == ord("*"))[:-1].tolist():
+        if annotated.translation[place : place + 1] in tuple(RECODED):
+            letters[place], recoded[place] = ord(annotated.translation[place]), True
+    return letters.tobytes().decode("ascii"), recoded
+
+
+def _same(protein: str, annotated: Annotated) -> bool:
+    """Whether two proteins agree: where a codon is ambiguous, only the annotation may know the amino acid."""
+    ours, theirs = protein.removesuffix("*"), annotated.translation.removesuffix("*")
+    return len(ours) == len(theirs) and all(a in (b, "X") for a, b in zip(ours, theirs, strict=True))
+
+
+def _difference(ours: str, theirs: str) -> str:
+    ours, theirs = ours.removesuffix("*"), theirs.removesuffix("*")
+    if len(ours) != len(theirs):
+        return f"{len(ours)} amino acids, annotated {len(theirs)}"
+    place = next(i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b)
+    return f"{ours[place]} at {place + 1}, annotated {theirs[place]}"
+
+
+def _fault(
+    annotated: Annotated,
+    left_over: int,
+    numbers: NDArray[np.uint8],
+    recoded: NDArray[np.bool_],
+    code: GeneticCode,
+    *,
+    min_len: int,
+    partial: bool,
+) -> tuple[str, str] | None:
+    """Return what speaks against a CDS, the most telling reason first."""
+    cut5 = annotated.partial5 or annotated.codon_start > 1
+    if left_over and not annotated.partial3:
+        return FRAME, f"{3 * len(numbers) + left_over} bases"
+    if not len(numbers):
+        return EMPTY, ""
+    if (numbers == AMBIGUOUS).any():
+        return AMBIGUOUS_CODON, f"codon {int(np.argmax(numbers == AMBIGUOUS)) + 1}"
+    stops = code.always_stop[numbers] & ~recoded
+    if stops[:-1].any():
+        return INTERNAL_STOP, f"codon {int(np.argmax(stops)) + 1} of {len(numbers)}"
+    if (cut5 or annotated.partial3) and not partial:
+        return PARTIAL, "5'" * cut5 + "3'" * annotated.partial3
+    if not cut5 and not code.is_start[numbers[0]]:
+        return NO_START, decode(_bases(int(numbers[0])))
+    ends = bool(code.is_stop[numbers[-1]]) and not recoded[-1]
+    if not annotated.partial3 and not ends:
+        return NO_STOP, decode(_bases(int(numbers[-1])))
+    if len(numbers) - ends < max(min_len, 1):
+        return SHORT, f"{len(numbers) - ends} codons"
+    return None
+
+
+def _bases(number: int) -> NDArray[np.uint8]:
+    return np.array([number // 16, number // 4 % 4, number % 4], dtype=np.uint8)
+
+
+def codons_of(dna: str) -> NDArray[np.uint8]:
+    """Return the codon numbers of a coding sequence as text; up to two bases left over are dropped.
+
+    Examples
+    --------
+    >>> codons_of("ATGAAATAA").tolist()
+    [14, 0, 48]
+    """
+    return codon_numbers(encode(dna))
+
+
+def dna_of(codons: NDArray[np.uint8]) -> str:
+    """Return codon numbers as text.
+
+    Examples
+    --------
+    >>> dna_of(codons_of("ATGAAATAA"))
+    'ATGAAATAA'
+    """
+    bases = np.stack([codons // 16, codons // 4 % 4, codons % 4], axis=1).astype(np.uint8)
+    return decode(bases.ravel())

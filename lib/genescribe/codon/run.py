@@ -1,0 +1,149 @@
+"""One codon language model from its data to its evaluation: the sections of its options, and what they mean."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genescribe.codon.config import (
+    CodonModelConfig,
+    CodonOptions,
+    CodonTrainSection,
+    DataConfig,
+    EvaluationConfig,
+    OutputsConfig,
+    ScheduleConfig,
+    SystemConfig,
+)
+from genescribe.config import from_mapping, option
+from genescribe.errors import InputError
+from genescribe.train.config import TrainConfig
+
+_logger = logging.getLogger("genescribe.codon")
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class CodonRunConfig:
+    """A codon language model: all of its options."""
+
+    data: DataConfig = option(doc="genomes, splits, packing")
+    model: CodonModelConfig = option(default_factory=CodonModelConfig, doc="the network")
+    train: CodonTrainSection = option(default_factory=CodonTrainSection, doc="optimiser, loss, passes")
+    schedule: ScheduleConfig = option(default_factory=ScheduleConfig, doc="learning rate, early stopping")
+    system: SystemConfig = option(default_factory=SystemConfig, doc="device, precision, reading")
+    outputs: OutputsConfig = option(default_factory=OutputsConfig, doc="folders, seed")
+    evaluate: EvaluationConfig = option(default_factory=EvaluationConfig, doc="evaluation and interpretation")
+
+    def __post_init__(self) -> None:
+        names = [dataset.name for dataset in self.data.datasets]
+        bad = [name for name in names if not re.fullmatch(r"[\w.-]+", name)]
+        if bad or len(set(names)) != len(names) or not names:
+            raise InputError(
+                "names of datasets are missing, repeated or hold other signs",
+                where="data.datasets",
+                remedy="rename them",
+            )
+
+    def options(self) -> CodonOptions:
+        """Return the model options of the family `codon`."""
+        network = {field.name: getattr(self.model, field.name) for field in fields(CodonModelConfig)}
+        loss: dict[str, Any] = {"label_smoothing": self.train.label_smoothing, "use_checkpoint": self.train.use_checkpoint}
+        names = ("compile_mode", "matmul_precision", "pin_memory", "prefetch_factor", "persistent_workers")
+        return CodonOptions(**network, **loss, **{name: getattr(self.system, name) for name in names})
+
+    def training(self, *, windows: int, tokens: int, parameters: int) -> TrainConfig:
+        """Return the options of the engine.
+
+        Parameters
+        ----------
+        windows, tokens
+            Of the training split.
+        parameters
+            Of the network; `epochs: auto` derives the passes from tokens_per_param x parameters / tokens, and logs it.
+        """
+        train, schedule = self.train, self.schedule
+        epochs = train.epochs
+        if isinstance(epochs, str):
+            epochs = auto_epochs(train.tokens_per_param, parameters, tokens)
+            derivation = (
+                f"{train.tokens_per_param:g} tokens a parameter x {parameters:,} parameters / {tokens:,} tokens"
+            )
+            _logger.info("epochs: auto = %s = %.3f", derivation, epochs)
+        batch = train.batch_size * train.grad_accum_steps
+        steps = max(1, -(-round(epochs * windows) // batch))
+        return TrainConfig(
+            epochs=epochs,
+            batch_size=batch,
+            micro_batch=train.batch_size,
+            lr=train.lr,
+            warmup=min(1.0, schedule.warmup_steps / steps),
+            final_lr=min(1.0, schedule.min_lr / train.lr) if train.lr else 0.0,
+            weight_decay=train.weight_decay,
+            optimizer=train.optimizer,
+            scheduler=schedule.scheduler,
+            plateau_patience=schedule.plateau_patience,
+            clip=train.clip,
+            precision="bf16" if train.amp else "float32",
+            compile=self.system.compile,
+            ema=train.ema,
+            validate_epochs=schedule.validate_epochs,
+            patience=schedule.early_stop_patience,
+            num_workers=self.system.num_workers,
+            device=self.system.device,
+            seed=self.outputs.seed,
+        )
+
+
+def auto_epochs(tokens_per_param: float, parameters: int, tokens: int) -> float:
+    """Return the passes that show a network so many tokens a parameter.
+
+    Examples
+    --------
+    >>> auto_epochs(20, 1_000_000, 5_000_000)
+    4.0
+    """
+    return tokens_per_param * parameters / tokens
+
+
+def run_name(name: str, config: CodonRunConfig) -> str:
+    """Return the name of a run's folder; the date is provenance, not part of it.
+
+    Examples
+    --------
+    >>> from genescribe.codon.config import DatasetConfig
+    >>> run_name("tiny", CodonRunConfig(DataConfig([DatasetConfig("e.coli", gbff="e.gbff")])))
+    'tiny_4L4H_d128_e5'
+    """
+    epochs = config.train.epochs
+    passes = epochs if isinstance(epochs, str) else f"{epochs:g}"
+    return f"{name}_{config.model.n_layer}L{config.model.n_head}H_d{config.model.n_embd}_e{passes}"
+
+
+def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig:
+    """Return the options of a YAML (or JSON) file, or of text.
+
+    Raises
+    ------
+    InputError
+        It cannot be parsed, or holds unknown keys or values.
+    """
+    where = str(path or "--options")
+    source = text if text is not None else Path(str(path)).read_text(encoding="utf-8")
+    try:
+        data: Any = yaml.safe_load(source)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise InputError(f"not YAML or JSON: {error.problem}", where=where, line=line, remedy="correct it") from None
+    return checked_run(data, where=where)
+
+
+def checked_run(data: Mapping[str, Any], *, where: str, key: str = "") -> CodonRunConfig:
+    """Return checked options; errors name the file."""
+    return from_mapping(CodonRunConfig, data, where=where, key=key)

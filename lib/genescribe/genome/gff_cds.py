@@ -1,0 +1,116 @@
+"""The CDS rows of a GFF3 file, grouped by the coding sequence they belong to, with what only bacteria need.
+
+The catalogue reads genes of one piece of one strand; here a coding sequence may pass the origin of a circular
+sequence, be marked as a pseudogene, name its own genetic code, and have no gene row at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from genescribe.errors import InputError
+from genescribe.genome.catalogue_rows import read_text
+
+_COLUMNS = 9
+
+
+@dataclass
+class CdsRows:
+    """The rows of one coding sequence.
+
+    Attributes
+    ----------
+    id
+        Its `ID`, or the place of its only row.
+    seqid
+        Name of its sequence.
+    parts
+        Start, end (0-based half-open; the end may lie past the end of a circular sequence), strand 1 or -1, and phase,
+        as the file orders them.
+    attributes
+        Of the first row, and of its parents where it lacks them: name -> text.
+    """
+
+    id: str
+    seqid: str
+    parts: list[tuple[int, int, int, int]] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], set[str]]:
+    """Return the coding sequences of a GFF3 file in the order of their first rows, and the circular sequences.
+
+    Parameters
+    ----------
+    path
+        Plain or gzip; an appended FASTA section is left alone.
+
+    Raises
+    ------
+    InputError
+        A row without nine columns or with impossible numbers, or no CDS row at all.
+    """
+    found: dict[tuple[str, str], CdsRows] = {}
+    parents: dict[str, dict[str, str]] = {}
+    circular: set[str] = set()
+    for number, cells in _rows(path):
+        seqid, kind, attributes = unquote(cells[0]), cells[2], _attributes(cells[8])
+        if attributes.get("Is_circular", "").lower() == "true":
+            circular.add(seqid)
+        if kind != "CDS":
+            if "ID" in attributes:
+                parents[attributes["ID"]] = attributes
+            continue
+        start, end, strand, phase = _numbers(cells, path, number)
+        name = attributes.get("ID") or f"{seqid}:{start + 1}"
+        rows = found.setdefault((seqid, name), CdsRows(name, seqid, [], attributes))
+        rows.parts.append((start, end, strand, phase))
+    if not found:
+        raise InputError("no CDS row", where=path, remedy="give a GFF3 file with coding sequences")
+    for rows in found.values():
+        inherited: dict[str, str] = {}
+        for parent in rows.attributes.get("Parent", "").split(","):
+            inherited |= _ancestry(parent, parents)
+        rows.attributes = inherited | rows.attributes
+    return list(found.values()), circular
+
+
+def _ancestry(name: str, parents: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Return the attributes of a feature over those of its own parents."""
+    merged: dict[str, str] = {}
+    seen: set[str] = set()
+    while name in parents and name not in seen:
+        seen.add(name)
+        merged = parents[name] | merged
+        name = parents[name].get("Parent", "").split(",")[0]
+    return merged
+
+
+def _rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    text = b"".join(read_text(Path(path))).decode("utf-8")
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        if len(cells) != _COLUMNS:
+            raise InputError(f"{len(cells)} columns, not nine", where=path, line=number, remedy="give GFF3")
+        yield number, cells
+
+
+def _numbers(cells: list[str], path: str | Path, line: int) -> tuple[int, int, int, int]:
+    try:
+        start, end = int(cells[3]) - 1, int(cells[4])
+    except ValueError:
+        start, end = 0, 0
+    if not 0 <= start < end or cells[6] not in "+-" or cells[7] not in ("0", "1", "2", "."):
+        what = f"start {cells[3]}, end {cells[4]}, strand {cells[6]!r}, phase {cells[7]!r}"
+        raise InputError(what, where=path, line=line, remedy="correct the CDS row")
+    return start, end, 1 if cells[6] == "+" else -1, int(cells[7].replace(".", "0"))
+
+
+def _attributes(text: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in text.split(";") if "=" in part)
+    return {key.strip(): unquote(value.strip()) for key, _, value in pairs}

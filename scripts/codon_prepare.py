@@ -1,0 +1,43 @@
+"""Divide coding sequences into training, validation and test, and pack them into windows.
+
+Writes DIR/SPLIT.npz, cds.tsv, quarantine.tsv (near-duplicates across splits), statistics.json, integrity.json and
+manifest.json. Ends with exit status 2 where windows hold nothing or transitions are lost, unless --force.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe.cli import parser, run
+from genescribe.codon.prepare import prepare
+from genescribe.codon.run import load_run
+from genescribe.errors import InputError
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("extracted", type=Path, nargs="+", help="folders of codon_extract.py, one a dataset")
+    arguments.add_argument("--config", type=Path, help="YAML file of the run")
+    arguments.add_argument("--options", help="the same as JSON text")
+    arguments.add_argument("--force", action="store_true", help="go on although the integrity check fails")
+    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    args = arguments.parse_args()
+    config = load_run(args.config, args.options)
+    names = [dataset.name for dataset in config.data.datasets]
+    if len(names) != len(args.extracted):
+        what = f"{len(args.extracted)} folders for {len(names)} datasets"
+        raise InputError(what, where="extracted", remedy="give one folder a dataset, in their order")
+    found = prepare(
+        dict(zip(names, args.extracted, strict=True)),
+        config.data,
+        args.output,
+        block_size=config.model.block_size,
+        seed=config.outputs.seed,
+        force=args.force,
+    )
+    for name, one in found["splits"].items():
+        print(f"{name}: {one['windows']:,} windows, {one['transitions']:,} transitions")
+
+
+if __name__ == "__main__":
+    run(main)
