@@ -8,6 +8,7 @@ LIBRARY = str(Path(workflow.basedir) / "lib")
 sys.path.insert(0, LIBRARY)
 from genescribe.errors import InputError
 from genescribe.workflow.layout import Layout, show_library_to_jobs
+from genescribe.workflow.codon_layout import CodonLayout
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.digest import code_digest
 
@@ -18,6 +19,7 @@ except InputError as error:
 
 show_library_to_jobs(LIBRARY)
 LAYOUT = Layout(CONFIG)
+CODON = CodonLayout(CONFIG.results, CONFIG.selected_codon())
 RESULTS = CONFIG.results
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
@@ -49,11 +51,11 @@ def megabytes(amount):
 
 
 def all_baked():
-    return LAYOUT.all_baked()
+    return [*LAYOUT.all_baked(), *CODON.all_prepared()]
 
 
 def all_models():
-    return LAYOUT.all_models()
+    return [*LAYOUT.all_models(), *CODON.all_models()]
 
 
 def all_metrics():

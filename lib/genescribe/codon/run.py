@@ -54,7 +54,10 @@ class CodonRunConfig:
     def options(self) -> CodonOptions:
         """Return the model options of the family `codon`."""
         network = {field.name: getattr(self.model, field.name) for field in fields(CodonModelConfig)}
-        loss: dict[str, Any] = {"label_smoothing": self.train.label_smoothing, "use_checkpoint": self.train.use_checkpoint}
+
+            "label_smoothing": self.train.label_smoothing,
+            "use_checkpoint": self.train.use_checkpoint,
+        }
         names = ("compile_mode", "matmul_precision", "pin_memory", "prefetch_factor", "persistent_workers")
         return CodonOptions(**network, **loss, **{name: getattr(self.system, name) for name in names})
 

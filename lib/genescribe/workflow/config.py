@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import EVERYTHING, Splits
+from genescribe.codon.run import CodonRunConfig
 from genescribe.config import from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
@@ -144,6 +145,7 @@ class WorkflowConfig:
 
     genomes: dict[str, GenomeConfig] = option(doc="name -> genome")
     runs: dict[str, RunConfig] = option(doc="name -> model run")
+    codon: dict[str, CodonRunConfig] = option(default_factory=dict, doc="name -> codon language model")
     bakes: dict[str, BakeConfig] = option(default_factory=lambda: {"default": BakeConfig()}, doc="name -> windows")
     predict: PredictConfig = option(default_factory=PredictConfig, doc="genome-wide prediction")
     annotate: AnnotateConfig = option(default_factory=AnnotateConfig, doc="the `annotate` target")
@@ -173,8 +175,8 @@ class WorkflowConfig:
             merged["annotate"] = {**dict(merged.get("annotate") or {}), **shorthand}
         config = from_mapping(cls, merged, where=where)
         for name in config.select:
-            if name not in config.runs:
-                known = ", ".join(sorted(config.runs))
+            if name not in config.runs and name not in config.codon:
+                known = ", ".join(sorted({**config.runs, **config.codon}))
                 raise InputError(f"`select` names the run {name!r}", where=where, remedy=f"known runs: {known}")
         for name, run in config.runs.items():
             _check_run(config, name, run, where)
@@ -185,6 +187,10 @@ class WorkflowConfig:
     def selected(self) -> list[RunConfig]:
         """Return the runs that the targets act on."""
         return [run for name, run in self.runs.items() if not self.select or name in self.select]
+
+    def selected_codon(self) -> dict[str, CodonRunConfig]:
+        """Return the codon language models that the targets act on."""
+        return {name: run for name, run in self.codon.items() if not self.select or name in self.select}
 
     def models(self) -> dict[str, tuple[str, int]]:
         """Return model name -> (run, seed): the run's name, with the seed where it has several."""

@@ -1,0 +1,99 @@
+"""Where the results of codon language models lie, and which options their rules get."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+
+from genescribe.codon.config import DatasetConfig
+from genescribe.codon.run import CodonRunConfig, run_name
+from genescribe.config import to_mapping
+from genescribe.errors import InputError
+from genescribe.genome.inputs import resolve_path
+
+
+class CodonLayout:
+    """Paths and options of the codon runs of a configuration.
+
+    Parameters
+    ----------
+    results
+        Folder of the results.
+    runs
+        Name -> run, those that the targets act on.
+    """
+
+    def __init__(self, results: str, runs: Mapping[str, CodonRunConfig]) -> None:
+        self._root = f"{results}/codon"
+        self.runs = {run_name(name, run): run for name, run in runs.items()}
+
+    def dataset(self, run: str, name: str) -> DatasetConfig:
+        """Return a dataset of a run."""
+        return next(dataset for dataset in self.runs[run].data.datasets if dataset.name == name)
+
+    def sources(self, run: str, name: str) -> list[str]:
+        """Return the files of a dataset.
+
+        Raises
+        ------
+        InputError
+            One of them is not there.
+        """
+        dataset = self.dataset(run, name)
+        given = [dataset.gbff] if dataset.gbff else [dataset.gff3, dataset.fasta]
+        found = [resolve_path(str(path)) for path in given]
+        for path in found:
+            if not path.exists():
+                raise InputError(
+                    "not found here nor under $GENESCRIBE_DATA",
+                    where=path,
+                    remedy=f"correct the dataset {name}, or set that variable to the folder of the data",
+                )
+        return [str(path) for path in found]
+
+    def extract_options(self, run: str, name: str) -> str:
+        """Return the extracting script's options, its files included."""
+        dataset, files = self.dataset(run, name), self.sources(run, name)
+        words = [files[0], *(["--fasta", files[1]] if len(files) > 1 else [])]
+        words += ["--table", str(dataset.table), "--min-len", str(dataset.min_len)]
+        return shlex.join([*words, *(["--partial"] if dataset.partial else [])])
+
+    def extracted(self, run: str) -> list[str]:
+        """Return the folders of a run's datasets, in their order."""
+        return [f"{self._root}/{run}/extract/{dataset.name}" for dataset in self.runs[run].data.datasets]
+
+    def options(self, run: str, *sections: str) -> str:
+        """Return some sections of a run, as JSON: a rule runs again only when what it reads has changed.
+
+        The datasets are needed to check any of them, and are always there.
+        """
+        whole = to_mapping(self.runs[run])
+        return json.dumps({name: whole[name] for name in ("data", *sections)}, sort_keys=True)
+
+    def launcher(self, run: str) -> str:
+        """Return the command that starts training: python, or torchrun with a process a GPU."""
+        system = self.runs[run].system
+        if system.gpus > 1:
+            return f"torchrun --standalone --nproc-per-node={system.gpus}"
+        return f"OMP_NUM_THREADS={system.threads} python"
+
+    def folder(self, run: str) -> str:
+        """Return the folder of a run."""
+        return f"{self._root}/{run}"
+
+    def model(self, run: str) -> str:
+        """Return the folder of a run's model."""
+        return f"{self._root}/{run}/{self.runs[run].outputs.out_dir}/model"
+
+    def scores(self, run: str) -> str:
+        """Return the folder of a run's scores."""
+        return f"{self._root}/{run}/{self.runs[run].outputs.scores_dir}"
+
+    def all_prepared(self) -> list[str]:
+        """Return the data of every run."""
+        return [f"{self._root}/{run}/data" for run in self.runs]
+
+    def all_models(self) -> list[str]:
+        """Return the model of every run."""
+        return [self.model(run) for run in self.runs]

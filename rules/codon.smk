@@ -1,0 +1,87 @@
+# Codon language models: coding sequences, windows, training, evaluation, interpretation, classifiers.
+
+
+wildcard_constraints:
+    codon=r"[^/]+",
+    dataset=r"[^/]+",
+    out=r"[^/]+",
+    scores=r"[^/]+",
+
+
+rule codon_extract:
+    input:
+        lambda wildcards: CODON.sources(wildcards.codon, wildcards.dataset),
+    output:
+        directory(f"{RESULTS}/codon/{{codon}}/extract/{{dataset}}"),
+    log:
+        f"{LOGS}/codon_extract/{{codon}}/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_extract/{{codon}}/{{dataset}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=30,
+    params:
+        script=script("codon_extract.py"),
+        code=code("codon_extract.py"),
+        options=lambda wildcards: CODON.extract_options(
+            wildcards.codon, wildcards.dataset
+        ),
+    shell:
+        "python {params.script:q} {params.options} --output {output:q} > {log:q} 2>&1"
+
+
+rule codon_prepare:
+    input:
+        lambda wildcards: CODON.extracted(wildcards.codon),
+    output:
+        directory(f"{RESULTS}/codon/{{codon}}/data"),
+    log:
+        f"{LOGS}/codon_prepare/{{codon}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_prepare/{{codon}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=60,
+    params:
+        script=script("codon_prepare.py"),
+        code=code("codon_prepare.py"),
+        options=lambda wildcards: CODON.options(wildcards.codon, "model", "outputs"),
+    shell:
+        "python {params.script:q} {input:q} --options {params.options:q} --output {output:q} > {log:q} 2>&1"
+
+
+# Checkpoints and the curves lie in undeclared places: a job that was killed goes on from the former.
+rule codon_train:
+    input:
+        f"{RESULTS}/codon/{{codon}}/data",
+    output:
+        model=directory(f"{RESULTS}/codon/{{codon}}/{{out}}/model"),
+        log=f"{RESULTS}/codon/{{codon}}/{{out}}/log.csv",
+    log:
+        f"{LOGS}/codon_train/{{codon}}/{{out}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_train/{{codon}}/{{out}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: lambda wildcards: CODON.runs[wildcards.codon].system.threads
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=720,
+        gpu=lambda wildcards: CODON.runs[wildcards.codon].system.gpus,
+    params:
+        script=script("codon_train.py"),
+        code=code("codon_train.py"),
+        folder=lambda wildcards: CODON.folder(wildcards.codon),
+        launcher=lambda wildcards: CODON.launcher(wildcards.codon),
+        options=lambda wildcards: CODON.options(
+            wildcards.codon, "model", "train", "schedule", "system", "outputs"
+        ),
+    shell:
+        "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
