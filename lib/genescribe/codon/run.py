@@ -48,13 +48,13 @@ class CodonRunConfig:
             raise InputError(
                 "names of datasets are missing, repeated or hold other signs",
                 where="data.datasets",
-                remedy="rename them",
+                remedy="use letters, digits, dot, - and _",
             )
 
     def options(self) -> CodonOptions:
         """Return the model options of the family `codon`."""
         network = {field.name: getattr(self.model, field.name) for field in fields(CodonModelConfig)}
-
+        loss: dict[str, Any] = {
             "label_smoothing": self.train.label_smoothing,
             "use_checkpoint": self.train.use_checkpoint,
         }
