@@ -1,0 +1,178 @@
+"""Held-out evaluation of a codon model beside its baselines and controls; the test split is read here and only here."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from genescribe.codon import scoring
+from genescribe.codon.controls import sample_genes, shuffled, synonym_shuffled
+from genescribe.codon.network import Network
+from genescribe.codon.ngram import CodonUsage, InGene, KneserNey, Predictor, Uniform
+from genescribe.codon.prepare import Gene, read_genes
+from genescribe.codon.scoring import GeneScores
+from genescribe.codon.vocabulary import SIZE
+from genescribe.errors import InputError
+from genescribe.files import atomic_path, read_json, write_json
+
+MODEL, UNTRAINED = "model", "untrained"
+TRIGRAM = "trigram"
+USAGE, OWN_USAGE = "codon usage", "codon usage of its genome"
+WEIGHTS = (50.0, 100.0, 200.0, 400.0, 800.0)
+CONTROL_GENES = 400
+_logger = logging.getLogger("genescribe.codon")
+
+
+def baselines(training: Sequence[Gene], validation: Sequence[Gene]) -> dict[str, Predictor]:
+    """Return the models that stand beside the network, from the same training data.
+
+    The prior weight of the model that learns within the gene is chosen on the validation genes.
+    """
+    codons = [gene.codons for gene in training]
+    found: dict[str, Predictor] = {"uniform": Uniform()}
+    found |= {name: KneserNey(codons, n) for n, name in enumerate(("unigram", "bigram", TRIGRAM), 1)}
+    chosen = sample_genes(validation, CONTROL_GENES, seed=0)
+    trials = {weight: InGene(found["bigram"], weight) for weight in WEIGHTS}
+    losses = {weight: float(_scores(one, chosen).perplexity()) if chosen else weight for weight, one in trials.items()}
+    best = min(losses, key=lambda weight: losses[weight])
+    return found | {f"bigram + usage of the gene so far (weight {best:g})": trials[best]}
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    target: str | Path,
+    *,
+    bootstrap: int = 1000,
+    device: str = "cpu",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Score a model on the test genes and write `metrics.json` and `genes.tsv`.
+
+    Parameters
+    ----------
+    model
+        Folder of the model.
+    data
+        Prepared folder that it was trained on.
+    target
+        Folder to write.
+    bootstrap
+        Draws of genes for the intervals.
+    device
+        Where the network computes.
+    seed
+        Of the draws, the shuffles and the untrained control.
+
+    Returns
+    -------
+    dict
+        What `metrics.json` holds.
+
+    Raises
+    ------
+    InputError
+        No test genes.
+    """
+    genes = read_genes(data)
+    by_split = {split: [gene for gene in genes if gene.split == split] for split in ("train", "validation", "test")}
+    test = by_split["test"]
+    if not test:
+        raise InputError("no test genes", where=data, remedy="give a test fraction, or a dataset with split: test")
+    network = Network.load(model, device)
+    others = baselines(by_split["train"], by_split["validation"])
+    scores = {name: _scores(one, test, name) for name, one in others.items()}
+    scores[MODEL] = _network_scores(network, test)
+    usage = CodonUsage([gene.codons for gene in by_split["train"]])
+    scores[USAGE] = GeneScores(np.array([scoring.usage_score(gene, usage.shares(gene.table)) for gene in test]))
+    scores[OWN_USAGE] = scoring.own_usage(test)
+    weights = scoring.draws(len(test), bootstrap, seed)
+    sample = sample_genes(test, CONTROL_GENES, seed=seed)
+    fresh = network.untrained(seed)
+    metrics: dict[str, Any] = {
+        "genes": len(test),
+        "codons": int(sum(len(gene.codons) for gene in test)),
+        "methods": {name: scoring.summary(one, weights) for name, one in scores.items()},
+        "model_against": {
+            name: scoring.compared(one, scores[MODEL], weights) for name, one in scores.items() if name != MODEL
+        },
+        "genomes": scoring.by_group(scores, [gene.genome for gene in test]),
+        "homology": scoring.by_group(
+            scores, ["homologue in training" if gene.homologue else "no homologue in training" for gene in test]
+        ),
+        "controls": _controls(network, others[TRIGRAM], sample, seed),
+        "first_loss": {"untrained": first_loss(fresh, sample), "ln_v": math.log(SIZE)},
+        "untrained_perplexity": float(_network_scores(fresh, sample).perplexity()),
+        "parameters": sum(parameter.numel() for parameter in network.model.parameters()),
+        "provenance": _provenance(model, data),
+    }
+    target = Path(target)
+    _write_genes(target / "genes.tsv", test, {name: scores[name] for name in (MODEL, TRIGRAM)})
+    write_json(target / "metrics.json", metrics)
+    return metrics
+
+
+def first_loss(network: Network, genes: Sequence[Gene]) -> float:
+    """Return the mean loss of a network over all transitions, the end tokens inside, in nats."""
+    tokens = scoring.tokens_of(genes)
+    total = count = 0.0
+    for one, predicted in zip(tokens, network.predict_many(tokens), strict=True):
+        total -= float(np.log(predicted[np.arange(len(one) - 1), one[1:]]).sum())
+        count += len(one) - 1
+    return total / count
+
+
+def _scores(predictor: Predictor, genes: Sequence[Gene], name: str = "") -> GeneScores:
+    tokens = tqdm(scoring.tokens_of(genes), name or "genes", disable=None if name else True, unit="CDS")
+    return scoring.score(genes, (predictor.predict(one) for one in tokens))
+
+
+def _network_scores(network: Network, genes: Sequence[Gene]) -> GeneScores:
+    predictions = network.predict_many(scoring.tokens_of(genes))
+    return scoring.score(genes, tqdm(predictions, MODEL, total=len(genes), disable=None, unit="CDS"))
+
+
+def _controls(network: Network, trigram: Predictor, genes: Sequence[Gene], seed: int) -> dict[str, Any]:
+    """Return perplexities on genes whose codons were put in another order, composition or protein being kept."""
+    variants = {
+        "as they are": list(genes),
+        "codons shuffled": [replace(gene, codons=shuffled(gene, seed)) for gene in genes],
+        "synonyms shuffled": [replace(gene, codons=synonym_shuffled(gene, seed)) for gene in genes],
+    }
+    return {"genes": len(genes)} | {
+        name: {
+            MODEL: float(_network_scores(network, some).perplexity()),
+            TRIGRAM: float(_scores(trigram, some).perplexity()),
+        }
+        for name, some in variants.items()
+    }
+
+
+def _provenance(model: str | Path, data: str | Path) -> dict[str, Any]:
+    path = Path(model) / "provenance.json"
+    trained = read_json(path) if path.exists() else {}
+    manifest = read_json(Path(data) / "manifest.json")
+    return {
+        "trained": trained.get("finished"),
+        "fingerprint_sha256": trained.get("fingerprint_sha256"),
+        "data": manifest["files"],
+    }
+
+
+def _write_genes(path: Path, genes: Sequence[Gene], scores: dict[str, GeneScores]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
+        names = list(scores)
+        writer.writerow(["genome", "id", "codons", "homologue", *(f"nats_{name}" for name in names), "product"])
+        for number, gene in enumerate(genes):
+            nats = [f"{scores[name].values[number, 0] / len(gene.codons):.4f}" for name in names]
+            homologue = "yes" if gene.homologue else "no"
+            writer.writerow([gene.genome, gene.id, len(gene.codons), homologue, *nats, gene.product])

@@ -1,0 +1,31 @@
+"""Score a codon model on held-out genes, beside n-grams, codon usage and controls.
+
+Writes DIR/metrics.json (perplexity and choice among synonyms with bootstrap intervals over genes) and DIR/genes.tsv.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe.cli import parser, run
+from genescribe.codon.evaluation import MODEL, TRIGRAM, evaluate
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--model", type=Path, required=True, help="folder of the model")
+    arguments.add_argument("--data", type=Path, required=True, help="folder of codon_prepare.py")
+    arguments.add_argument("--bootstrap", type=int, default=1000, help="draws of genes for the intervals")
+    arguments.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    arguments.add_argument("--seed", type=int, default=0, help="of draws and controls")
+    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    args = arguments.parse_args()
+    found = evaluate(args.model, args.data, args.output, bootstrap=args.bootstrap, device=args.device, seed=args.seed)
+    for name in (MODEL, TRIGRAM):
+        value, interval = (found["methods"][name]["perplexity"][key] for key in ("value", "interval"))
+        ends = f" [{interval[0]:.2f}-{interval[1]:.2f}]" if interval else ""
+        print(f"{name}: perplexity {value:.2f}{ends} on {found['codons']:,} codons")
+
+
+if __name__ == "__main__":
+    run(main)
