@@ -6,6 +6,7 @@ wildcard_constraints:
     dataset=r"[^/]+",
     out=r"[^/]+",
     scores=r"[^/]+",
+    kind=r"[a-z_]+",
 
 
 rule codon_extract:
@@ -85,3 +86,115 @@ rule codon_train:
     shell:
         "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule codon_evaluate:
+    input:
+        model=lambda wildcards: CODON.model(wildcards.codon),
+        data=f"{RESULTS}/codon/{{codon}}/data",
+    output:
+        report(
+            f"{RESULTS}/codon/{{codon}}/{{scores}}/metrics.json",
+            category="Codon models",
+            caption="report/metrics.rst",
+            labels={"model": "{codon}"},
+        ),
+        f"{RESULTS}/codon/{{codon}}/{{scores}}/genes.tsv",
+    log:
+        f"{LOGS}/codon_evaluate/{{codon}}/{{scores}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_evaluate/{{codon}}/{{scores}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=120,
+    params:
+        script=script("codon_evaluate.py"),
+        code=code("codon_evaluate.py"),
+        options=lambda wildcards: CODON.evaluate_options(wildcards.codon),
+        folder=lambda wildcards: CODON.scores(wildcards.codon),
+    shell:
+        "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule codon_generate:
+    input:
+        model=lambda wildcards: CODON.model(wildcards.codon),
+        data=f"{RESULTS}/codon/{{codon}}/data",
+    output:
+        samples=f"{RESULTS}/codon/{{codon}}/{{scores}}/gen_prefix/samples.csv",
+        summary=f"{RESULTS}/codon/{{codon}}/{{scores}}/gen_prefix/summary.csv",
+    log:
+        f"{LOGS}/codon_generate/{{codon}}/{{scores}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_generate/{{codon}}/{{scores}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=120,
+    params:
+        script=script("codon_generate.py"),
+        code=code("codon_generate.py"),
+        options=lambda wildcards: CODON.generate_options(wildcards.codon),
+        folder=lambda wildcards, output: str(Path(output.samples).parent),
+    shell:
+        "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule codon_interpret:
+    input:
+        model=lambda wildcards: CODON.model(wildcards.codon),
+        data=f"{RESULTS}/codon/{{codon}}/data",
+    output:
+        directory(f"{RESULTS}/codon/{{codon}}/interpret"),
+    log:
+        f"{LOGS}/codon_interpret/{{codon}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_interpret/{{codon}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=120,
+    params:
+        script=script("codon_interpret.py"),
+        code=code("codon_interpret.py"),
+        options=lambda wildcards: CODON.interpret_options(wildcards.codon),
+    shell:
+        "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+# Kinds of proteins across species: trained on genes of the training genomes, tested on the held-out ones.
+rule codon_classify:
+    input:
+        model=lambda wildcards: CODON.model(wildcards.codon),
+        data=f"{RESULTS}/codon/{{codon}}/data",
+    output:
+        directory(f"{RESULTS}/codon/{{codon}}/classify/{{kind}}"),
+    log:
+        f"{LOGS}/codon_classify/{{codon}}/{{kind}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_classify/{{codon}}/{{kind}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=120,
+    params:
+        script=script("codon_classify.py"),
+        code=code("codon_classify.py"),
+        options=lambda wildcards: CODON.classify_options(
+            wildcards.codon, wildcards.kind
+        ),
+    shell:
+        "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
+        " --output {output:q} > {log:q} 2>&1"

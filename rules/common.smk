@@ -59,7 +59,7 @@ def all_models():
 
 
 def all_metrics():
-    return LAYOUT.all_metrics() + all_label_scores()
+    return [*LAYOUT.all_metrics(), *all_label_scores(), *CODON.all_scores()]
 
 
 def all_label_scores():

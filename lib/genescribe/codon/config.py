@@ -162,4 +162,7 @@ class EvaluationConfig:
     top_k: int = option(0, doc="generation: draw among the best so many; 0: all", minimum=0)
     genes: int = option(200, doc="interpretation: test genes that saliency and probes look at", minimum=10)
     mutation_genes: int = option(3, doc="mutation maps to draw", minimum=0)
-    classify: str | None = option(None, doc="YAML file of a classifier to train on the model's embeddings")
+    classifiers: list[str] = option(
+        default_factory=lambda: ["probe_logreg", "kmer_logreg"],
+        doc="classifiers of products across species: probe_logreg, probe_svm, mlp, kmer_logreg, kmer_svm, kmer_xgb",
+    )

@@ -169,4 +169,4 @@ class CodonUsage:
 def synonyms(table: int) -> NDArray[np.float64]:
     """Return which codons mean the same, (64, 64) of 0 and 1; stops are synonyms of each other."""
     letters = GeneticCode.from_table(table).amino_acids[:64]
-    return (letters[:, None] == letters[None, :]).astype(float)
+    return np.asarray(letters[:, None] == letters[None, :], dtype=np.float64)

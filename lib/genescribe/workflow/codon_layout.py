@@ -97,3 +97,36 @@ class CodonLayout:
     def all_models(self) -> list[str]:
         """Return the model of every run."""
         return [self.model(run) for run in self.runs]
+
+    def evaluate_options(self, run: str) -> str:
+        """Return the scoring script's options."""
+        return shlex.join(["--bootstrap", str(self.runs[run].evaluate.bootstrap), *self._device(run)])
+
+    def generate_options(self, run: str) -> str:
+        """Return the generating script's options."""
+        how = self.runs[run].evaluate
+        words = ["--prefix", str(how.prefix), "--samples", str(how.samples)]
+        return shlex.join([*words, "--temperature", str(how.temperature), "--top-k", str(how.top_k)])
+
+    def interpret_options(self, run: str) -> str:
+        """Return the interpreting script's options."""
+        how, outputs = self.runs[run].evaluate, self.runs[run].outputs
+        words = ["--name", run, "--genes", str(how.genes), "--maps", str(how.mutation_genes), *self._device(run)]
+        return shlex.join([*words, "--window", str(outputs.saliency_window), "--top", str(outputs.saliency_top)])
+
+    def classify_options(self, run: str, kind: str) -> str:
+        """Return the classifying script's options."""
+        return shlex.join(["--kind", kind, "--bootstrap", str(min(300, self.runs[run].evaluate.bootstrap))])
+
+    def all_scores(self) -> list[str]:
+        """Return everything that is said of the models."""
+        found = []
+        for run, config in self.runs.items():
+            scores, folder = self.scores(run), self.folder(run)
+            found += [f"{scores}/metrics.json", f"{scores}/gen_prefix/summary.csv", f"{folder}/interpret"]
+            found += [f"{folder}/classify/{kind}" for kind in config.evaluate.classifiers]
+        return found
+
+    def _device(self, run: str) -> list[str]:
+        device = self.runs[run].system.device
+        return [] if device == "auto" else ["--device", device]

@@ -1,0 +1,151 @@
+"""Step 3: where attention looks: maps with real codons on their axes, distances, synonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genescribe.codon.interpret.biology import letters
+from genescribe.codon.interpret.pictures import heat, lines
+from genescribe.codon.interpret.step import Measure, Step
+from genescribe.codon.model import Block, CodonModel
+from genescribe.codon.network import Network
+from genescribe.codon.prepare import Gene
+from genescribe.codon.vocabulary import FIRST_CODON, TOKENS, to_tokens
+from genescribe.report.blocks import Figure
+
+FARTHEST = 64
+SHOWN = 40
+
+
+@torch.inference_mode()
+def attention_weights(model: CodonModel, tokens: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the attention of one coding sequence, (L, H, T, T): row t looks at columns up to t, and sums to 1.
+
+    The mask is the model's own: causal, one coding sequence, nothing of its neighbours in a window.
+    """
+    device = model.embedding.weight.device
+    row = torch.from_numpy(tokens.astype(np.int64)).to(device)
+    positions = torch.arange(len(row), device=device)
+    x = model.embedding(row)
+    if model.positions is not None:
+        x = x + model.positions(positions)
+    turn = model.turn(positions)
+    future = torch.ones(len(row), len(row), dtype=torch.bool, device=device).triu(1)
+    found = []
+    for block in model.blocks:
+        assert isinstance(block, Block)
+        q, k, v = block.attention.project(block.norm1(x), turn).permute(1, 2, 0, 3).unbind(0)
+        weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).masked_fill(future, float("-inf")).softmax(-1)
+        found.append(weights)
+        x = block.feed(x + block.attention.out((weights @ v).transpose(0, 1).flatten(-2)))
+    return torch.stack(found).double().cpu().numpy()
+
+
+def distance_profile(weights: NDArray[np.float64], farthest: int = FARTHEST) -> NDArray[np.float64]:
+    """Return the mean attention at each distance back, (L, H, farthest + 1), over rows that reach so far."""
+    length = weights.shape[-1]
+    return np.stack(
+        [
+            np.diagonal(weights, -d, axis1=-2, axis2=-1)[..., farthest - d :].mean(-1)
+            if length > farthest + 1
+            else np.full(weights.shape[:2], np.nan)
+            for d in range(farthest + 1)
+        ],
+        axis=-1,
+    )
+
+
+def attention(label: str, network: Network, untrained: Network, genes: Sequence[Gene], *, seed: int) -> Step:
+    """Return how far attention looks, and whether it prefers the same codon or the same amino acid.
+
+    Nulls: fresh weights, and codons permuted within the gene (the weights and their distances being kept).
+    """
+    generator = np.random.default_rng(seed)
+    usable = [gene for gene in genes if len(gene.codons) > 2 * FARTHEST][:30]
+    profiles, fresh_profiles, shares, fresh, permuted = [], [], [], [], []
+    for gene in usable:
+        tokens = to_tokens(gene.codons[:400], end=False)
+        weights, others = attention_weights(network.model, tokens), attention_weights(untrained.model, tokens)
+        profiles.append(distance_profile(weights))
+        fresh_profiles.append(distance_profile(others))
+        shares.append(_shares(weights, tokens, gene.table))
+        fresh.append(_shares(others, tokens, gene.table))
+        mixed = tokens.copy()
+        mixed[1:] = generator.permutation(mixed[1:])
+        permuted.append(_shares(weights, mixed, gene.table))
+    profile, flat = np.mean(profiles, axis=0), np.mean(fresh_profiles, axis=0)
+    names = ("the same codon", "a synonym", "the beginning of the CDS")
+    means = [np.mean(one, axis=0) for one in (shares, fresh, permuted)]
+    measures = [
+        Measure(
+            f"share of attention on {name}, mean of heads",
+            float(means[0][i].mean()),
+            {"untrained": float(means[1][i].mean())}
+            | ({"codons permuted": float(means[2][i].mean())} if i < 2 else {}),
+        )
+        for i, name in enumerate(names)
+    ]
+    layers, heads = profile.shape[:2]
+    distance = list(range(1, FARTHEST + 1))
+    panels = {
+        f"block {layer + 1}": {f"head {h + 1}": (distance, profile[layer, h, 1:].tolist()) for h in range(heads)}
+        | {"untrained": (distance, flat[layer].mean(0)[1:].tolist())}
+        for layer in range(layers)
+    }
+    example = usable[0]
+    head_rows = [
+        [layer + 1, head + 1, *(float(means[0][i][layer, head]) for i in range(3))]
+        for layer in range(layers)
+        for head in range(heads)
+    ]
+    far = [[layer + 1, head + 1, *map(float, profile[layer, head])] for layer in range(layers) for head in range(heads)]
+    return Step(
+        "3_attention",
+        "3 Attention",
+        f"Attention of {len(usable)} test genes, each row under the mask it was trained with.",
+        measures,
+        {
+            "heads": (["block", "head", "same_codon", "synonym", "beginning"], head_rows),
+            "distances": (["block", "head", *(f"back_{d}" for d in range(FARTHEST + 1))], far),
+        },
+        [
+            lines(
+                f"{label}-distance",
+                panels,
+                "Mean attention by distance back in codons; the distance 0 and the beginning are left out.",
+                x="codons back",
+                y="attention",
+                logy=True,
+            ),
+            _map(label, network, example),
+        ],
+    )
+
+
+def _shares(weights: NDArray[np.float64], tokens: NDArray[np.uint8], table: int) -> NDArray[np.float64]:
+    """Return, for each head, the mean attention on earlier equal codons, earlier synonyms, and `<BOS_CDS>`."""
+    codons = tokens[1:].astype(np.int64) - FIRST_CODON
+    amino_acids = letters(table)[codons]
+    rows = weights[..., 1:, 1:]
+    earlier = np.tril(np.ones(rows.shape[-2:], dtype=bool), -1)
+    same = (codons[:, None] == codons[None, :]) & earlier
+    alike = (amino_acids[:, None] == amino_acids[None, :]) & earlier & ~same
+    parts = [(rows * member).sum(-1).mean(-1) for member in (same, alike)]
+    return np.stack([*parts, weights[..., 1:, 0].mean(-1)])
+
+
+def _map(label: str, network: Network, gene: Gene) -> Figure:
+    tokens = to_tokens(gene.codons[: SHOWN - 1], end=False)
+    weights = attention_weights(network.model, tokens)
+    middle = weights.mean(axis=(0, 1))
+    middle[np.triu_indices(len(tokens), 1)] = np.nan
+    amino_acids = letters(gene.table)
+    names = [TOKENS[tokens[0]], *(f"{TOKENS[t]} {chr(amino_acids[t - FIRST_CODON])}" for t in tokens[1:])]
+    caption = f"Attention at the beginning of {gene.id} ({gene.product or 'no product named'}), mean of all heads."
+    return heat(
+        f"{label}-attention", np.sqrt(middle), names, names, caption, label="square root of attention", height=5.6
+    )

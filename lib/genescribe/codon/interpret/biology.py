@@ -1,0 +1,97 @@
+"""What is known of codons and amino acids: order, classes, hydropathy, usage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.codon.ngram import synonyms
+from genescribe.codon.prepare import Gene
+from genescribe.genome.genetic_code import GeneticCode
+
+HYDROPATHY = dict(
+    zip(
+        "ARNDCQEGHILKMFPSTWYV",
+        (
+            1.8,
+            -4.5,
+            -3.5,
+            -3.5,
+            2.5,
+            -3.5,
+            -3.5,
+            -0.4,
+            -3.2,
+            4.5,
+            3.8,
+            -3.9,
+            1.9,
+            2.8,
+            -1.6,
+            -0.8,
+            -0.7,
+            -0.9,
+            -1.3,
+            4.2,
+        ),
+        strict=True,
+    )
+)
+"""Kyte and Doolittle 1982, J Mol Biol 157:105."""
+
+CLASSES = {"hydrophobic": "AVILMFWC", "polar": "STNQYGPH", "positive": "KR", "negative": "DE", "stop": "*"}
+
+
+def letters(table: int = 11) -> NDArray[np.uint8]:
+    """Return the amino acid of each codon, (64,) ASCII."""
+    return GeneticCode.from_table(table).amino_acids[:64]
+
+
+def class_of(letter: str) -> str:
+    """Return the class of an amino acid."""
+    return next(name for name, members in CLASSES.items() if letter in members)
+
+
+def codon_order(table: int = 11) -> NDArray[np.int64]:
+    """Return codon numbers ordered by class, amino acid, codon: for the axes of pictures."""
+    every = letters(table)
+    classes = list(CLASSES)
+    key = [(classes.index(class_of(chr(letter))), chr(letter), number) for number, letter in enumerate(every)]
+    return np.array([number for *_, number in sorted(key)], dtype=np.int64)
+
+
+def usage(genes: Sequence[Gene]) -> NDArray[np.float64]:
+    """Return how often each codon occurs, (64,)."""
+    if not genes:
+        return np.zeros(64)
+    return np.bincount(np.concatenate([gene.codons for gene in genes]), minlength=64).astype(float)
+
+
+def rscu(counts: NDArray[np.float64], table: int) -> NDArray[np.float64]:
+    """Return relative synonymous codon usage: observed over expected of equal use (Sharp and Li 1986)."""
+    members = synonyms(table)
+    total = members @ counts
+    return np.asarray(np.where(total > 0, counts * members.sum(axis=1) / np.maximum(total, 1), np.nan))
+
+
+def cai(codons: NDArray[np.uint8], reference: NDArray[np.float64], table: int) -> float:
+    """Return the codon adaptation index of a gene (Sharp and Li 1987, Nucleic Acids Res 15:1281).
+
+    The geometric mean over codons of their frequency in a reference set of highly expressed genes, each divided by
+    that of the most frequent synonym. Codons without synonyms and stops do not count; counts of 0 are taken as 0.5.
+    """
+    members = synonyms(table)
+    counts = np.maximum(reference, 0.5)
+    adaptiveness = counts / (members * counts).max(axis=1)
+    counted = (members.sum(axis=1) > 1) & (letters(table) != ord("*"))
+    kept = codons[counted[codons]]
+    return float(np.exp(np.log(adaptiveness[kept]).mean())) if len(kept) else float("nan")
+
+
+def is_ribosomal(gene: Gene) -> bool:
+    """Whether the product is a protein of the ribosome: the usual stand-in for high expression."""
+    product = gene.product.lower()
+    ribosome = "ribosomal protein" in product or "ribosomal subunit protein" in product
+    return ribosome and not any(word in product for word in ("transferase", "acetyl", "methyl", "modification"))

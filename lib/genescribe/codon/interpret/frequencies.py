@@ -1,0 +1,103 @@
+"""Step 1: codon frequencies, relative synonymous usage, and the codon adaptation index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+from genescribe.codon.interpret.biology import cai, codon_order, is_ribosomal, letters, rscu, usage
+from genescribe.codon.interpret.pictures import heat
+from genescribe.codon.interpret.step import Measure, Step, permutation_p
+from genescribe.codon.prepare import Gene
+from genescribe.codon.vocabulary import CODONS
+
+PERMUTATIONS = 200
+
+
+def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Return the area under the ROC curve: the chance that a positive one scores higher (Mann and Whitney)."""
+    ranks = rankdata(scores)
+    n, m = int(positive.sum()), int((~positive).sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m)) if n and m else float("nan")
+
+
+def frequencies(label: str, genes: Sequence[Gene], *, seed: int) -> Step:
+    """Return codon usage of every genome, and whether CAI tells ribosomal proteins from others.
+
+    The reference of CAI are the genome's ribosomal proteins; a ribosomal protein is judged by the others. The null
+    permutes which genes are called ribosomal, reference and all.
+    """
+    names = list(dict.fromkeys(gene.genome for gene in genes))
+    members = {name: [gene for gene in genes if gene.genome == name] for name in names}
+    counts = {name: usage(members[name]) for name in names}
+    tables = {name: members[name][0].table for name in names}
+    relative = {name: rscu(counts[name], tables[name]) for name in names}
+    order = codon_order()
+    rows = [
+        [name, CODONS[i], chr(letters(tables[name])[i]), int(counts[name][i]), float(relative[name][i])]
+        for name in names
+        for i in range(64)
+    ]
+    generator = np.random.default_rng(seed)
+    measures, indices = [], []
+    for name in [name for name in names if any(gene.split == "test" for gene in members[name])]:
+        mine = members[name]
+        truth = np.array([is_ribosomal(gene) for gene in mine])
+        if not 10 <= truth.sum() <= len(mine) // 2:
+            continue
+        scores = _cai_scores(mine, truth)
+        indices += [
+            [name, gene.id, "yes" if r else "no", float(s)] for gene, r, s in zip(mine, truth, scores, strict=True)
+        ]
+        chosen = np.append(
+            np.flatnonzero(truth), generator.choice(np.flatnonzero(~truth), min(600, int((~truth).sum())))
+        )
+        some, value = [mine[i] for i in chosen.tolist()], auroc(scores, truth)
+        permuted = []
+        for _ in range(PERMUTATIONS // 10):
+            shuffled = generator.permutation(truth[chosen])
+            permuted.append(auroc(_cai_scores(some, shuffled), shuffled))
+        measures.append(
+            Measure(
+                f"AUROC of CAI for ribosomal proteins, {name}",
+                value,
+                {"permuted labels": float(np.mean(permuted))},
+                permutation_p(value, permuted),
+            )
+        )
+    figure = heat(
+        f"{label}-rscu",
+        np.stack([relative[name] for name in names])[:, order],
+        names,
+        [f"{CODONS[i]} {chr(letters()[i])}" for i in order.tolist()],
+        "Relative synonymous codon usage of each genome: 1 (white) where synonyms are used alike.",
+        label="RSCU",
+        height=2.6,
+        centre=1.0,
+        small=5.5,
+        limit=2.0,
+    )
+    return Step(
+        "1_frequencies",
+        "1 Codon frequencies, RSCU, CAI",
+        "Codon usage of each genome, and whether the codon adaptation index finds ribosomal proteins in test genomes.",
+        measures,
+        {
+            "codon_usage": (["genome", "codon", "amino_acid", "count", "rscu"], rows),
+            "cai": (["genome", "id", "ribosomal", "cai"], indices),
+        },
+        [figure],
+    )
+
+
+def _cai_scores(genes: Sequence[Gene], reference: np.ndarray) -> np.ndarray:
+    own = np.stack([np.bincount(gene.codons, minlength=64).astype(float) for gene in genes])
+    total = own[reference].sum(axis=0)
+    return np.array(
+        [
+            cai(gene.codons, total - counts if used else total, gene.table)
+            for gene, counts, used in zip(genes, own, reference, strict=True)
+        ]
+    )

@@ -1,0 +1,155 @@
+"""Pictures of the interpretation, in the report's style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.codon.interpret.biology import CLASSES, class_of, codon_order, letters
+from genescribe.codon.vocabulary import CODONS
+from genescribe.report.blocks import Figure
+from genescribe.report.style import INK, LINES, MUTED, PALETTE, canvas, styled, to_svg
+
+_COLOURS = dict(zip(CLASSES, (PALETTE[1], PALETTE[2], PALETTE[0], PALETTE[3], MUTED[0]), strict=True))
+
+
+def scatter(name: str, points: NDArray[np.float64], axes_names: Sequence[str], caption: str, table: int = 11) -> Figure:
+    """Draw a codon at each of 64 points, coloured by the class of its amino acid."""
+    amino_acids = letters(table)
+    with styled():
+        figure = canvas(4.6)
+        axes = figure.subplots()
+        for kind, colour in _COLOURS.items():
+            chosen = [i for i in range(64) if class_of(chr(amino_acids[i])) == kind]
+            axes.scatter(points[chosen, 0], points[chosen, 1], s=14, color=colour, label=kind)
+            for i in chosen:
+                text = f"{CODONS[i]} {chr(amino_acids[i])}"
+                place: dict[str, Any] = {"xytext": (3, 2), "textcoords": "offset points", "fontsize": 6}
+                axes.annotate(text, points[i], color=colour, **place)
+        axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
+        axes.grid()
+        figure.legend(loc="outside upper left", ncols=5, handletextpad=0.2)
+        return to_svg(figure, name, caption, "Codons in the plane of the first two principal components")
+
+
+def heat(
+    name: str,
+    values: NDArray[np.float64],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    caption: str,
+    *,
+    label: str,
+    height: float = 3.0,
+    centre: float | None = None,
+    small: float = 6.0,
+    limit: float | None = None,
+) -> Figure:
+    """Draw a matrix with named rows and columns; with `centre`, colours diverge from it."""
+    with styled():
+        figure = canvas(height)
+        axes = figure.subplots()
+        style: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "cmap": "viridis"}
+        if centre is not None:
+            reach = limit or float(np.nanmax(np.abs(values - centre))) or 1.0
+            style |= {"cmap": "RdBu_r", "vmin": centre - reach, "vmax": centre + reach}
+        image = axes.imshow(values, **style)
+        axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=small)
+        axes.set_yticks(range(len(rows)), rows, fontsize=small)
+        axes.tick_params(length=0, pad=1.5)
+        bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
+        bar.set_label(label, color=INK)
+        bar.outline.set_visible(False)
+        return to_svg(figure, name, caption, f"Heat map: {caption}")
+
+
+def lines(
+    name: str,
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    caption: str,
+    *,
+    x: str,
+    y: str,
+    logx: bool = False,
+    logy: bool = False,
+    diagonal: bool = False,
+    height: float = 2.7,
+) -> Figure:
+    """Draw curves: panel title -> curve name -> (x, y)."""
+    with styled():
+        figure = canvas(height)
+        drawn = figure.subplots(1, len(panels), squeeze=False)[0]
+        known = list(dict.fromkeys(curve for curves in panels.values() for curve in curves))
+        for axes, (title, curves) in zip(drawn, panels.items(), strict=True):
+            for curve, (xs, ys) in curves.items():
+                number = known.index(curve)
+                style: dict[str, Any] = {
+                    "color": PALETTE[number % len(PALETTE)],
+                    "linestyle": LINES[number % len(LINES)],
+                }
+                axes.plot(xs, ys, label=curve, marker="o", markersize=2.4, **style)
+            if diagonal:
+                axes.plot([0, 1], [0, 1], color=MUTED[0], linewidth=0.7)
+            axes.set(title=title, xlabel=x, ylabel=y if axes is drawn[0] else "")
+            if logx:
+                axes.set_xscale("log")
+            if logy:
+                axes.set_yscale("log")
+            axes.grid()
+        handles: dict[str, Any] = {}
+        for axes in drawn:
+            handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=4, handlelength=2.4)
+        return to_svg(figure, name, caption, f"Curves of {', '.join(known)}")
+
+
+def bars(
+    name: str,
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    caption: str,
+    *,
+    y: str,
+    height: float = 2.6,
+    intervals: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+) -> Figure:
+    """Draw grouped bars: series name -> one value a group."""
+    with styled():
+        figure = canvas(height)
+        axes = figure.subplots()
+        width = 0.84 / len(series)
+        for number, (label, values) in enumerate(series.items()):
+            where = np.arange(len(groups)) + (number - (len(series) - 1) / 2) * width
+            colour = PALETTE[number] if number < 3 else MUTED[(number - 3) % len(MUTED)]
+            axes.bar(where, values, width * 0.92, color=colour, label=label, linewidth=0)
+            if intervals and label in intervals:
+                ends = np.array(intervals[label])
+                spread = np.abs(ends.T - np.array(values))
+                axes.errorbar(where, values, spread, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5)
+        axes.set_xticks(range(len(groups)), groups, fontsize=7.5)
+        axes.set(ylabel=y)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y")
+        figure.legend(loc="outside upper left", ncols=4, handlelength=1.4)
+        return to_svg(figure, name, caption, f"Bars of {', '.join(series)}")
+
+
+def mutation_picture(
+    name: str, codons: NDArray[np.uint8], ratios: NDArray[np.float64], table: int, gene: str, *, longest: int = 150
+) -> Figure:
+    """Draw a mutation map, codons ordered by amino acid, up to `longest` codons."""
+    order = codon_order(table)
+    amino_acids = letters(table)
+    shown = ratios[:longest, order].T
+    rows = [f"{CODONS[i]} {chr(amino_acids[i])}" for i in order.tolist()]
+    step = 1 if len(codons) <= 60 else 5
+    places = range(min(len(codons), longest))
+    columns = [f"{i + 1} {chr(amino_acids[codons[i]])}" if i % step == 0 else "" for i in places]
+    caption = (
+        f"Mutation map {gene}: log ratio of every codon against the one that stands there, given what comes before. "
+        "Blue: the model prefers what stands there."
+    )
+    return heat(name, shown, rows, columns, caption, label="log ratio", height=5.6, centre=0.0, small=4.5, limit=6.0)

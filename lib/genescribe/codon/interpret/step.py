@@ -1,0 +1,130 @@
+"""What one step of an interpretation leaves: measures beside their nulls, tables, pictures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genescribe.files import atomic_directory, read_json, write_json
+from genescribe.report.blocks import Block, Cell, Figure, Row, Table, Text
+
+_NONE = "–"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of the trained model, beside what it would be if nothing had been learned.
+
+    Attributes
+    ----------
+    name
+        What is measured.
+    value
+        Of the trained model.
+    nulls
+        Name of the null (untrained, permuted labels, majority, ...) -> value.
+    p
+        Share of permutations that reach the value, where labels were permuted.
+    """
+
+    name: str
+    value: float
+    nulls: Mapping[str, float]
+    p: float | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an interpretation.
+
+    Attributes
+    ----------
+    name, title
+        For its folder and its heading.
+    text
+        What was done, in a sentence or two.
+    measures
+        The numbers to read first.
+    tables
+        File name -> (head, rows).
+    figures
+        Pictures.
+    """
+
+    name: str
+    title: str
+    text: str
+    measures: Sequence[Measure]
+    tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = field(default_factory=dict)
+    figures: Sequence[Figure] = ()
+
+
+def write_step(step: Step, folder: str | Path) -> None:
+    """Write a step: `summary.json`, a CSV a table, an SVG a picture."""
+    with atomic_directory(folder) as out:
+        for name, (head, rows) in step.tables.items():
+            with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as handle:
+                writer = csv.writer(handle, lineterminator="\n")
+                writer.writerow(head)
+                writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+        for figure in step.figures:
+            (out / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+        write_json(
+            out / "summary.json",
+            {
+                "title": step.title,
+                "text": step.text,
+                "measures": [
+                    {"name": one.name, "value": one.value, "nulls": dict(one.nulls), "p": one.p}
+                    for one in step.measures
+                ],
+                "figures": [{"name": f.name, "caption": f.caption, "alt": f.alt} for f in step.figures],
+                "tables": list(step.tables),
+            },
+        )
+
+
+def read_blocks(folder: str | Path) -> tuple[str, list[Block]]:
+    """Return a written step's title and its blocks for the report."""
+    folder = Path(folder)
+    stored = read_json(folder / "summary.json")
+    blocks: list[Block] = [Text(stored["text"])]
+    if stored["measures"]:
+        blocks.append(measure_table(stored["measures"]))
+    for one in stored["figures"]:
+        svg = (folder / f"{one['name']}.svg").read_text(encoding="utf-8")
+        blocks.append(Figure(one["name"], svg, one["caption"], one["alt"]))
+    return str(stored["title"]), blocks
+
+
+def measure_table(measures: Sequence[Mapping[str, Any]]) -> Table:
+    """Return measures beside their nulls."""
+    names = list(dict.fromkeys(name for one in measures for name in one["nulls"]))
+    with_p = any(one["p"] is not None for one in measures)
+    rows = []
+    for one in measures:
+        cells = [Cell(_number(one["value"])), *(Cell(_number(one["nulls"].get(name))) for name in names)]
+        if with_p:
+            cells.append(Cell(_NONE if one["p"] is None else f"{one['p']:.3g}"))
+        rows.append(Row(one["name"], cells))
+    columns = ["trained", *names, *(["p"] if with_p else [])]
+    return Table("The trained model beside what it would be if nothing had been learned.", "measure", columns, rows)
+
+
+def permutation_p(value: float, permuted: Iterable[float]) -> float:
+    """Return the share of permutations that reach a value, itself among them (Phipson and Smyth 2010).
+
+    Examples
+    --------
+    >>> permutation_p(3.0, [1.0, 2.0, 3.0])
+    0.5
+    """
+    others = list(permuted)
+    return (1 + sum(one >= value for one in others)) / (1 + len(others))
+
+
+def _number(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"

@@ -1,0 +1,25 @@
+"""Train a classifier of coding sequences from a YAML file and test it: probes on embeddings, or k-mer models.
+
+Writes model.joblib, metrics.json, predictions.csv, confusion.png and calibration.png.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe.cli import parser, run
+from genescribe.codon.classify.train import load_classifier_config, train_classifier
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--config", type=Path, required=True, help="YAML file")
+    arguments.add_argument("--output", type=Path, help="folder to write, in place of out_dir")
+    args = arguments.parse_args()
+    found = train_classifier(load_classifier_config(args.config), args.output)
+    for name, row in found["rows"].items():
+        print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
+
+
+if __name__ == "__main__":
+    run(main)
