@@ -16,11 +16,20 @@ def main() -> None:
     arguments.add_argument("--model", type=Path, required=True, help="folder of the model")
     arguments.add_argument("--data", type=Path, required=True, help="folder of codon_prepare.py")
     arguments.add_argument("--bootstrap", type=int, default=1000, help="draws of genes for the intervals")
+    arguments.add_argument("--genes", type=int, default=0, help="test genes to score, drawn; 0: all")
     arguments.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     arguments.add_argument("--seed", type=int, default=0, help="of draws and controls")
     arguments.add_argument("--output", type=Path, required=True, help="folder to write")
     args = arguments.parse_args()
-    found = evaluate(args.model, args.data, args.output, bootstrap=args.bootstrap, device=args.device, seed=args.seed)
+    found = evaluate(
+        args.model,
+        args.data,
+        args.output,
+        bootstrap=args.bootstrap,
+        genes=args.genes,
+        device=args.device,
+        seed=args.seed,
+    )
     for name in (MODEL, TRIGRAM):
         value, interval = (found["methods"][name]["perplexity"][key] for key in ("value", "interval"))
         ends = f" [{interval[0]:.2f}-{interval[1]:.2f}]" if interval else ""

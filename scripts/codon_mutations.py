@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genescribe.codon.interpret.pictures import mutation_picture
-
 from genescribe.cli import comma_list, parser, run
+from genescribe.codon.interpret.pictures import mutation_picture
 from genescribe.codon.mutations import mutation_map, whole_map, write_map
 from genescribe.codon.network import Network
 from genescribe.codon.vocabulary import dna_tokens, to_codons

@@ -156,6 +156,7 @@ class EvaluationConfig:
     """How much is looked at after training."""
 
     bootstrap: int = option(1000, doc="draws of genes for the intervals", minimum=0)
+    test_genes: int = option(0, doc="test genes to score, drawn; 0: all", minimum=0)
     prefix: int = option(20, doc="generation: codons of a real CDS that are given", minimum=1)
     samples: int = option(64, doc="generation: coding sequences to go on from", minimum=1)
     temperature: float = option(1.0, doc="generation", minimum=0.01)

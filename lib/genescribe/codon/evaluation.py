@@ -52,6 +52,7 @@ def evaluate(
     target: str | Path,
     *,
     bootstrap: int = 1000,
+    genes: int = 0,
     device: str = "cpu",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -67,6 +68,8 @@ def evaluate(
         Folder to write.
     bootstrap
         Draws of genes for the intervals.
+    genes
+        Test genes to score, drawn; 0: all.
     device
         Where the network computes.
     seed
@@ -82,9 +85,9 @@ def evaluate(
     InputError
         No test genes.
     """
-    genes = read_genes(data)
-    by_split = {split: [gene for gene in genes if gene.split == split] for split in ("train", "validation", "test")}
-    test = by_split["test"]
+    every = read_genes(data)
+    by_split = {split: [gene for gene in every if gene.split == split] for split in ("train", "validation", "test")}
+    test = sample_genes(by_split["test"], genes or len(every), seed=seed)
     if not test:
         raise InputError("no test genes", where=data, remedy="give a test fraction, or a dataset with split: test")
     network = Network.load(model, device)
@@ -99,6 +102,7 @@ def evaluate(
     fresh = network.untrained(seed)
     metrics: dict[str, Any] = {
         "genes": len(test),
+        "test_genes": len(by_split["test"]),
         "codons": int(sum(len(gene.codons) for gene in test)),
         "methods": {name: scoring.summary(one, weights) for name, one in scores.items()},
         "model_against": {

@@ -18,6 +18,7 @@ from genescribe.genome.model import Gene
 from genescribe.report import charts, tables
 from genescribe.report.blocks import Block, Figure, Section, Text
 from genescribe.report.charts import Method
+from genescribe.report.codon import codon_sections
 from genescribe.report.labels import label_sections
 from genescribe.report.loci import choose_loci, draw_locus
 
@@ -59,7 +60,8 @@ def collect(results: str | Path) -> list[Section]:
     results = Path(results)
     metrics = _metrics(results)
     logs = {path.parent.name: _rows(path, ",") for path in sorted(results.glob("train/*/log.csv"))}
-    if not metrics and not logs:
+    codon = [section for section in codon_sections(results) if section.blocks]
+    if not metrics and not logs and not codon:
         raise InputError(
             "neither metrics nor training logs", where=results, remedy="run the target evaluate or train first"
         )
@@ -70,7 +72,7 @@ def collect(results: str | Path) -> list[Section]:
         _pictures(results, annotation, found) for annotation, found in metrics.items() if "." not in annotation
     ]
     sections += label_sections(results)
-    sections += [_lengths(metrics), _training(logs, order), _times(results), _provenance(results)]
+    sections += [_lengths(metrics), _training(logs, order), *codon, _times(results), _provenance(results)]
     return [section for section in sections if section.blocks]
 
 
@@ -202,6 +204,7 @@ def _times(results: Path) -> Section:
 
 def _provenance(results: Path) -> Section:
     found = {path.parents[1].name: read_json(path) for path in sorted(results.glob("train/*/model/provenance.json"))}
+    found |= {path.parents[2].name: read_json(path) for path in sorted(results.glob("codon/*/*/model/provenance.json"))}
     caption = "Commit of the code (+: with changes), versions, and a digest of data and options together."
     return Section("Provenance", [tables.provenance(found, caption)] if found else [])
 

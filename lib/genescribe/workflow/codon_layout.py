@@ -100,7 +100,9 @@ class CodonLayout:
 
     def evaluate_options(self, run: str) -> str:
         """Return the scoring script's options."""
-        return shlex.join(["--bootstrap", str(self.runs[run].evaluate.bootstrap), *self._device(run)])
+        how = self.runs[run].evaluate
+        words = ["--bootstrap", str(how.bootstrap), "--genes", str(how.test_genes)]
+        return shlex.join([*words, *self._device(run)])
 
     def generate_options(self, run: str) -> str:
         """Return the generating script's options."""

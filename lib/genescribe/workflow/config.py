@@ -143,8 +143,8 @@ class BaselineConfig:
 class WorkflowConfig:
     """The whole of `config.yaml`."""
 
-    genomes: dict[str, GenomeConfig] = option(doc="name -> genome")
-    runs: dict[str, RunConfig] = option(doc="name -> model run")
+    genomes: dict[str, GenomeConfig] = option(default_factory=dict, doc="name -> genome")
+    runs: dict[str, RunConfig] = option(default_factory=dict, doc="name -> model run")
     codon: dict[str, CodonRunConfig] = option(default_factory=dict, doc="name -> codon language model")
     bakes: dict[str, BakeConfig] = option(default_factory=lambda: {"default": BakeConfig()}, doc="name -> windows")
     predict: PredictConfig = option(default_factory=PredictConfig, doc="genome-wide prediction")

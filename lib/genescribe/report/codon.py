@@ -1,0 +1,228 @@
+"""The sections of the report on codon language models, built from what their runs left."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genescribe.codon.evaluation import MODEL, TRIGRAM
+from genescribe.codon.interpret.pictures import bars, lines
+from genescribe.codon.interpret.step import read_blocks
+from genescribe.files import read_json
+from genescribe.report.blocks import Block, Cell, Row, Section, Table, Text
+
+_NONE = "–"
+
+HOW = (
+    "Perplexity is the exponent of the mean negative log likelihood of a codon, the stop codon inside, without "
+    "smoothing: 1 is certain, 64 is a guess. Every method predicts from the codons before alone; n-grams are modified "
+    "Kneser-Ney on the same training genes. The choice among synonyms is judged given the amino acid, over amino acids "
+    "that have several codons, starts and stops left out. Intervals are 95% bootstrap intervals over genes. The test "
+    "genomes are whole species that no model was trained on; training genes that resemble one of theirs were left out."
+)
+
+
+def codon_sections(results: Path) -> list[Section]:
+    """Return the sections of every codon run of a results folder; none where there is none."""
+    runs = {path.name: path for path in sorted(results.glob("codon/*")) if path.is_dir()}
+    scores = {name: _scores(path) for name, path in runs.items()}
+    scored = {name: one for name, one in scores.items() if one}
+    sections = []
+    if scored:
+        sections.append(Section("Codon models", [Text(HOW), _comparison(scored)]))
+    for name, path in runs.items():
+        sections += _run_sections(name, path, scores[name])
+    return sections
+
+
+def _run_sections(name: str, path: Path, metrics: Mapping[str, Any] | None) -> list[Section]:
+    found = [Section(f"{name}: data", _data(path))]
+    if metrics:
+        found.append(Section(f"{name}: held-out genomes", _held_out(_anchor(name), metrics)))
+    found.append(Section(f"{name}: training", _curves(name, path)))
+    found.append(Section(f"{name}: generation", _generation(path)))
+    for step in sorted(path.glob("interpret/*/summary.json")):
+        title, blocks = read_blocks(step.parent)
+        found.append(Section(f"{name}: {title}", blocks))
+    found.append(Section(f"{name}: classifiers", _classifiers(path)))
+    return found
+
+
+def _scores(path: Path) -> dict[str, Any] | None:
+    files = sorted(path.glob("*/metrics.json"))
+    return dict(read_json(files[0])) if files else None
+
+
+def _comparison(scored: Mapping[str, Mapping[str, Any]]) -> Table:
+    columns = ["parameters", "perplexity", "trigram", "model - trigram", "synonyms right", "codon usage", "first loss"]
+    rows = []
+    for name, one in scored.items():
+        against = one["model_against"][TRIGRAM]["perplexity"]
+        usage = one["methods"]["codon usage"]["synonym_accuracy"]
+        cells = [
+            Cell(f"{one['parameters']:,}"),
+            _cell(one["methods"][MODEL]["perplexity"]),
+            _cell(one["methods"][TRIGRAM]["perplexity"]),
+            Cell(f"{against['difference']:+.2f}", _ends(against["interval"])),
+            _cell(one["methods"][MODEL]["synonym_accuracy"], 100),
+            _cell(usage, 100),
+            Cell(f"{one['first_loss']['untrained']:.3f}", f"ln V {one['first_loss']['ln_v']:.3f}"),
+        ]
+        rows.append(Row(name, cells))
+    caption = "Every run on its test genomes. Synonyms right: in percent, of the model and of training codon usage."
+    return Table(caption, "run", columns, rows)
+
+
+def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
+    methods = metrics["methods"]
+    best = min(one["perplexity"]["value"] for one in methods.values() if "perplexity" in one)
+    right = max(one["synonym_accuracy"]["value"] for one in methods.values() if "synonym_accuracy" in one)
+    rows = []
+    for name, one in methods.items():
+        cells = [
+            _cell(one.get("perplexity"), best=best),
+            _cell(one.get("synonym_accuracy"), 100, best=right),
+            _cell(one.get("synonym_perplexity")),
+        ]
+        rows.append(Row(name, cells, name == MODEL))
+    columns = ["perplexity", "synonyms right, %", "perplexity given the protein"]
+    caption = f"{metrics['genes']:,} of {metrics['test_genes']:,} test genes, {metrics['codons']:,} codons."
+    blocks: list[Block] = [Table(caption, "method", columns, rows)]
+    shown = [name for name in methods if "perplexity" in methods[name] and name != "uniform"]
+    genomes = list(metrics["genomes"])
+    series = {name: [metrics["genomes"][g][name]["perplexity"] for g in genomes] for name in shown}
+    caption = "Perplexity on each test genome."
+    blocks.append(bars(f"{anchor}-genomes", genomes, series, caption, y="perplexity"))
+    blocks.append(_group_table(metrics["genomes"], "Perplexity and synonyms right (%) by test genome.", "genome"))
+    caption = "The same by whether a training gene resembles the test gene (a fifth of its protein's words in common)."
+    blocks.append(_group_table(metrics["homology"], caption, "genes"))
+    controls = {name: one for name, one in metrics["controls"].items() if name != "genes"}
+    orders = {name: [Cell(f"{one[MODEL]:.2f}"), Cell(f"{one[TRIGRAM]:.2f}")] for name, one in controls.items()}
+    caption = (
+        f"Perplexity on {metrics['controls']['genes']} test genes whose codons were put in another order: among all "
+        "(composition kept), or among synonyms (protein kept). Untrained, as they are: "
+        f"{metrics['untrained_perplexity']:.2f}."
+    )
+    blocks.append(Table(caption, "codons", ["model", "trigram"], [Row(name, row) for name, row in orders.items()]))
+    return blocks
+
+
+def _group_table(groups: Mapping[str, Mapping[str, Any]], caption: str, corner: str) -> Table:
+    methods = [name for name in next(iter(groups.values())) if name != "genes"]
+    rows = []
+    for name, one in groups.items():
+        cells = [Cell(f"{one['genes']:,}")]
+        for method in methods:
+            found = one[method]
+            share = found.get("synonym_accuracy")
+            detail = "" if share is None else f"{100 * share:.1f}%"
+            value = found.get("perplexity")
+            cells.append(Cell(_NONE if value is None else f"{value:.2f}", detail))
+        rows.append(Row(name, cells))
+    return Table(caption, corner, ["genes", *methods], rows, folded=True)
+
+
+def _data(path: Path) -> list[Block]:
+    if not (path / "data" / "statistics.json").exists():
+        return []
+    statistics, integrity = (read_json(path / "data" / f"{name}.json") for name in ("statistics", "integrity"))
+    sources = read_json(path / "data" / "manifest.json")["sources"]
+    rows: list[Row] = []
+    for split, one in statistics.items():
+        for number, (genome, part) in enumerate(one["genomes"].items()):
+            cells = [Cell(split), Cell(f"{part['cds']:,}"), Cell(f"{part['codons']:,}")]
+            cells += [Cell(f"{100 * part[key]:.1f}") for key in ("gc", "gc3")]
+            rows.append(Row(genome, cells, number == 0 and bool(rows)))
+    agree = sum(one["translation"]["agree"] for one in sources.values())
+    differ = sum(one["translation"]["differ"] for one in sources.values())
+    total, used = (sum(one[key] for one in sources.values()) for key in ("cds", "used"))
+    text = (
+        f"{used:,} of {total:,} annotated CDS are used; of {agree + differ:,} with an annotated protein, {agree:,} "
+        f"({100 * agree / max(1, agree + differ):.2f}%) translate to it. Windows that hold only padding: "
+        f"{integrity['pad_only']}; transitions in no window: {integrity['lost']}."
+    )
+    reasons = sorted({reason for one in sources.values() for reason in one["rejected"]})
+    rejected = [
+        Row(name, [Cell(f"{one['rejected'].get(reason, 0):,}") for reason in reasons]) for name, one in sources.items()
+    ]
+    columns = ["split", "CDS", "codons", "GC, %", "GC3, %"]
+    blocks: list[Block] = [Text(text), Table("Coding sequences of each genome and split.", "genome", columns, rows)]
+    if reasons:
+        blocks.append(Table("CDS that are not used, by reason.", "genome", reasons, rejected, folded=True))
+    return blocks
+
+
+def _curves(name: str, path: Path) -> list[Block]:
+    files = sorted(path.glob("*/curves.csv"))
+    if not files:
+        return []
+    rows = _rows(files[0])
+    training = [(float(r["step"]), float(r["train_loss"])) for r in rows if r["train_loss"]]
+    validation = [(float(r["step"]), float(r["val_loss"])) for r in rows if r["val_loss"]]
+    curves = {
+        label: ([s for s, _ in points], [v for _, v in points])
+        for label, points in (("training", training), ("validation", validation))
+        if points
+    }
+    caption = "Nats a codon over optimiser steps; validation is unsmoothed, on genomes of its own."
+    return [lines(f"{_anchor(name)}-curves", {"": curves}, caption, x="optimiser step", y="nats")]
+
+
+def _generation(path: Path) -> list[Block]:
+    files = sorted(path.glob("*/gen_prefix/summary.csv"))
+    if not files:
+        return []
+    rows = _rows(files[0])
+    columns = [name for name in rows[0] if name != "method"]
+    caption = (
+        "Sequences that go on from the first codons of test genes: free; spelling the natural protein; and, as a "
+        "control, the protein in codons drawn by training usage. Overlap: words of 8 codons that a training gene holds."
+    )
+    table = [Row(row["method"], [Cell(row[name]) for name in columns]) for row in rows]
+    return [Table(caption, "method", [name.replace("_", " ") for name in columns], table)]
+
+
+def _classifiers(path: Path) -> list[Block]:
+    rows: list[Row] = []
+    classes: list[str] = []
+    sizes: dict[str, int] = {}
+    for file in sorted(path.glob("classify/*/result/metrics.json")):
+        found = read_json(file)
+        classes, sizes = found["classes"], found["sequences"]
+        for number, (name, one) in enumerate(found["rows"].items()):
+            title = name if number == 0 else f"{file.parents[1].name}: {name}"
+            cells = [_cell(one.get(key)) for key in ("balanced_accuracy", "macro_f1", "auroc", "auprc")]
+            rows.append(Row(title, cells, number == 0 and bool(rows)))
+    if not rows:
+        return []
+    caption = (
+        f"What kind of protein a gene makes ({', '.join(classes)}), by the words of its product: trained on "
+        f"{sizes['train']:,} genes of the training genomes, tested on {sizes['test']:,} of the held-out ones."
+    )
+    return [Table(caption, "classifier", ["balanced accuracy", "macro F1", "AUROC", "AUPRC"], rows)]
+
+
+def _cell(one: Mapping[str, Any] | None, scale: float = 1, best: float | None = None) -> Cell:
+    if one is None:
+        return Cell(_NONE)
+    digits = 3 if scale == 1 and one["value"] <= 1 else 2
+    return Cell(f"{scale * one['value']:.{digits}f}", _ends(one["interval"], scale, digits), one["value"] == best)
+
+
+def _ends(interval: Sequence[float] | None, scale: float = 1, digits: int = 2) -> str:
+    if interval is None:
+        return ""
+    low, high = (f"{scale * end:.{digits}f}" for end in interval)
+    return f"{low} to {high}" if low.startswith("-") else f"{low}–{high}"
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"[^\w-]", "_", name)
