@@ -185,7 +185,7 @@ def test_epochs_auto_follow_from_tokens_a_parameter(
     with caplog.at_level("INFO", logger="genescribe.codon"):
         options = auto.training(windows=100, tokens=5000, parameters=1000)
     assert options.epochs == 2.0
-    assert "10 tokens a parameter x 1000 parameters / 5000 tokens = 2.000" in caplog.text
+    assert "10 tokens a parameter x 1,000 parameters / 5,000 tokens = 2.000" in caplog.text
 
 
 def test_what_is_no_codon_model_is_refused(trained: Path, tmp_path: Path) -> None:

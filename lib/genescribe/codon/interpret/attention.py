@@ -65,13 +65,15 @@ def attention(label: str, network: Network, untrained: Network, genes: Sequence[
     Nulls: fresh weights, and codons permuted within the gene (the weights and their distances being kept).
     """
     generator = np.random.default_rng(seed)
-    usable = [gene for gene in genes if len(gene.codons) > 2 * FARTHEST][:30]
+    lengths = np.array([len(gene.codons) for gene in genes])
+    reach = int(min(FARTHEST, max(2, np.median(lengths) // 2)))
+    usable = [gene for gene in genes if len(gene.codons) > reach + 2][:30]
     profiles, fresh_profiles, shares, fresh, permuted = [], [], [], [], []
     for gene in usable:
         tokens = to_tokens(gene.codons[:400], end=False)
         weights, others = attention_weights(network.model, tokens), attention_weights(untrained.model, tokens)
-        profiles.append(distance_profile(weights))
-        fresh_profiles.append(distance_profile(others))
+        profiles.append(distance_profile(weights, reach))
+        fresh_profiles.append(distance_profile(others, reach))
         shares.append(_shares(weights, tokens, gene.table))
         fresh.append(_shares(others, tokens, gene.table))
         mixed = tokens.copy()
@@ -90,7 +92,7 @@ def attention(label: str, network: Network, untrained: Network, genes: Sequence[
         for i, name in enumerate(names)
     ]
     layers, heads = profile.shape[:2]
-    distance = list(range(1, FARTHEST + 1))
+    distance = list(range(1, reach + 1))
     panels = {
         f"block {layer + 1}": {f"head {h + 1}": (distance, profile[layer, h, 1:].tolist()) for h in range(heads)}
         | {"untrained": (distance, flat[layer].mean(0)[1:].tolist())}
@@ -110,7 +112,7 @@ def attention(label: str, network: Network, untrained: Network, genes: Sequence[
         measures,
         {
             "heads": (["block", "head", "same_codon", "synonym", "beginning"], head_rows),
-            "distances": (["block", "head", *(f"back_{d}" for d in range(FARTHEST + 1))], far),
+            "distances": (["block", "head", *(f"back_{d}" for d in range(reach + 1))], far),
         },
         [
             lines(
