@@ -77,7 +77,7 @@ def _comparison(scored: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
-    methods = metrics["methods"]
+    methods = {name: metrics["methods"][name] for name in _ordered(metrics["methods"])}
     best = min(one["perplexity"]["value"] for one in methods.values() if "perplexity" in one)
     right = max(one["synonym_accuracy"]["value"] for one in methods.values() if "synonym_accuracy" in one)
     rows = []
@@ -87,7 +87,7 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
             _cell(one.get("synonym_accuracy"), 100, best=right),
             _cell(one.get("synonym_perplexity")),
         ]
-        rows.append(Row(name, cells, name == MODEL))
+        rows.append(Row(name, cells))
     columns = ["perplexity", "synonyms right, %", "perplexity given the protein"]
     caption = f"{metrics['genes']:,} of {metrics['test_genes']:,} test genes, {metrics['codons']:,} codons."
     blocks: list[Block] = [Table(caption, "method", columns, rows)]
@@ -108,6 +108,16 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
     )
     blocks.append(Table(caption, "codons", ["model", "trigram"], [Row(name, row) for name, row in orders.items()]))
     return blocks
+
+
+def _ordered(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the methods from the worst perplexity to the best, and then those that have none."""
+
+    def key(name: str) -> tuple[bool, float]:
+        found = methods[name].get("perplexity")
+        return (False, -found["value"]) if found else (True, methods[name]["synonym_accuracy"]["value"])
+
+    return sorted(methods, key=key)
 
 
 def _group_table(groups: Mapping[str, Mapping[str, Any]], caption: str, corner: str) -> Table:
