@@ -77,7 +77,7 @@ def frequencies(label: str, genes: Sequence[Gene], *, seed: int) -> Step:
         height=2.6,
         centre=1.0,
         small=5.5,
-        limit=2.0,
+        limit=1.0,
     )
     return Step(
         "1_frequencies",
