@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def whole_map(network: Network, codons: NDArray[np.uint8], places: Sequence[int]
     return np.stack(rows)
 
 
+@cache
 def effect(before: int, after: int, table: int) -> str:
     """Return what a change of one codon does to the protein: none, synonymous, missense, nonsense or stop lost."""
     letters = GeneticCode.from_table(table).amino_acids

@@ -7,6 +7,7 @@ smoothing techniques for language modeling, section 3: discounts for n-grams see
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -166,7 +167,10 @@ class CodonUsage:
         return np.asarray(self.counts / (members @ self.counts))
 
 
+@cache
 def synonyms(table: int) -> NDArray[np.float64]:
     """Return which codons mean the same, (64, 64) of 0 and 1; stops are synonyms of each other."""
     letters = GeneticCode.from_table(table).amino_acids[:64]
-    return np.asarray(letters[:, None] == letters[None, :], dtype=np.float64)
+    members = np.asarray(letters[:, None] == letters[None, :], dtype=np.float64)
+    members.flags.writeable = False
+    return members

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ HYDROPATHY = dict(
 CLASSES = {"hydrophobic": "AVILMFWC", "polar": "STNQYGPH", "positive": "KR", "negative": "DE", "stop": "*"}
 
 
+@cache
 def letters(table: int = 11) -> NDArray[np.uint8]:
     """Return the amino acid of each codon, (64,) ASCII."""
     return GeneticCode.from_table(table).amino_acids[:64]
