@@ -1,0 +1,269 @@
+"""Starting the processes that train together: on one host, on the nodes of a Slurm job, on hosts named by the user.
+
+Each host runs one torchrun agent, which starts that host's processes. The agents meet at the first host; where a
+process dies they stop the others and start all of them again, and training goes on from its last checkpoint. This
+module imports nothing heavy: it only starts others.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genescribe.config import option
+from genescribe.errors import InputError
+
+_SLURM_PORTS = range(20_000, 30_000)
+"""Where the agents of a Slurm job meet: a port from its number, so that two jobs on one node do not meet."""
+_PASSED_ON = ("PATH", "PYTHONPATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+"""What a host that is reached by a remote shell must be told of this process's environment."""
+
+
+@dataclass(frozen=True)
+class LaunchConfig:
+    """Where the processes of a training run are started."""
+
+    nodes: int = option(1, doc="hosts; on Slurm they are asked for, elsewhere name them in `hosts`", minimum=1)
+    hosts: list[str] = option(
+        default_factory=list, doc="names or addresses of hosts without Slurm; the first is where all meet"
+    )
+    processes: int = option(0, doc="processes on each host; 0: one a GPU, or one", minimum=0)
+    nccl_ifname: str | None = option(None, doc="network interface between the hosts, of NCCL and gloo")
+    port: int = option(29_400, doc="port of the meeting point, where `hosts` are named", minimum=1024, maximum=65_535)
+    remote_shell: str = option("ssh -o BatchMode=yes", doc="command that runs another one on a host of `hosts`")
+    restarts: int = option(2, doc="times that all processes are started again after one has died", minimum=0)
+
+    def count(self) -> int:
+        """Return the number of hosts."""
+        return len(self.hosts) or self.nodes
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Where the agents of a run meet.
+
+    Attributes
+    ----------
+    addresses
+        Of the hosts; the first is the meeting point.
+    port
+        On it.
+    name
+        Of the run: agents of another run are turned away.
+    """
+
+    addresses: tuple[str, ...]
+    port: int
+    name: str
+
+
+def environment(config: LaunchConfig) -> dict[str, str]:
+    """Return the variables that tell NCCL and gloo their network interface; those already set win."""
+    names = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME") if config.nccl_ifname else ()
+    return {name: os.environ.get(name, str(config.nccl_ifname)) for name in names}
+
+
+def agent(config: LaunchConfig, processes: int, meeting: Meeting | None = None, rank: int = 0) -> list[str]:
+    """Return the torchrun command of one host; what it shall run follows it.
+
+    Parameters
+    ----------
+    config
+        The launch.
+    processes
+        Processes on this host.
+    meeting
+        None: this is the only host.
+    rank
+        Of this host.
+    """
+    words = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    words.append(f"--max-restarts={config.restarts}")
+    if meeting is None:
+        return [*words, "--standalone"]
+    return [
+        *words,
+        f"--nnodes={len(meeting.addresses)}",
+        "--rdzv-backend=c10d",
+        f"--rdzv-id={meeting.name}",
+        f"--rdzv-endpoint={meeting.addresses[0]}:{meeting.port}",
+        # Names need not resolve, nor hosts know their own: say who holds the meeting, and where each is reached.
+        f"--rdzv-conf=is_host={int(rank == 0)}",
+        f"--local-addr={meeting.addresses[rank]}",
+    ]
+
+
+def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | None = None) -> int:
+    """Run a training command on all hosts to its end; return its exit status.
+
+    Parameters
+    ----------
+    config
+        The launch.
+    gpus
+        GPUs of each host; 0: CPUs.
+    command
+        Script and arguments, the same on every host; its folders are seen by all of them.
+    rank
+        Start only the part of this host, which is the `rank`-th; None: all.
+
+    Raises
+    ------
+    InputError
+        Several hosts, but neither Slurm nor `hosts`; no such rank; fewer GPUs here than asked for.
+    """
+    os.environ.update(environment(config))
+    processes = config.processes or max(gpus, 1)
+    if config.count() == 1:
+        locks = lock_gpus(gpus) if gpus else []
+        # Alone it needs no agent.
+        program = [sys.executable] if processes == 1 else agent(config, processes)
+        return subprocess.run([*program, *command], check=False, pass_fds=locks).returncode
+    job = os.environ.get("SLURM_JOB_ID")
+    if rank is not None:
+        meeting = slurm_meeting(job) if job and not config.hosts else hosts_meeting(config)
+        if not 0 <= rank < len(meeting.addresses):
+            last = len(meeting.addresses) - 1
+            raise InputError(f"no host has rank {rank}", where="--node-rank", remedy=f"give 0 to {last}")
+        return subprocess.run([*agent(config, processes, meeting, rank), *command], check=False).returncode
+    if config.hosts:
+        return _over_hosts(config, processes, command)
+    if job:
+        return _over_slurm(config, command)
+    raise InputError(
+        f"{config.nodes} hosts are asked for, and this is no job of Slurm",
+        where="launch.nodes",
+        remedy="use --profile slurm, or name the hosts in launch.hosts",
+    )
+
+
+# -- Slurm -----------------------------------------------------------------------------------------------------------
+def slurm_meeting(job: str) -> Meeting:
+    """Return where the agents of a Slurm job meet, from the job's number alone.
+
+    A step that Snakemake starts does not see the list of nodes in its environment.
+
+    Raises
+    ------
+    InputError
+        Slurm does not know the job.
+    """
+    nodes = _asked("squeue", "--noheader", f"--job={job}", "--format=%N").strip()
+    if not nodes:
+        raise InputError("Slurm names no nodes of this job", where=f"job {job}", remedy="look at `squeue --job`")
+    names = _asked("scontrol", "show", "hostnames", nodes).split()
+    port = _SLURM_PORTS[int(job) % len(_SLURM_PORTS)]
+    return Meeting(tuple(_slurm_address(name) for name in names), port, job)
+
+
+def _slurm_address(name: str) -> str:
+    fields = dict(
+        word.partition("=")[::2] for word in _asked("scontrol", "--oneliner", "show", "node", name).split() if "=" in word
+    )
+    return fields.get("NodeAddr", name)
+
+
+def _asked(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join(done.stderr.split())
+        raise InputError(f"{command[0]} failed: {said}", where="Slurm", remedy="look at the cluster")
+    return done.stdout
+
+
+def _over_slurm(config: LaunchConfig, command: Sequence[str]) -> int:
+    """Start this launcher on every node of the job; each finds its rank in SLURM_NODEID."""
+    count = str(config.nodes)
+    step = ["srun", f"--nodes={count}", f"--ntasks={count}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
+    return subprocess.run([*step, sys.executable, *_again("slurm"), *command], check=False).returncode
+
+
+def _again(rank: str) -> list[str]:
+    """Return this launcher's own command line up to the command, for one host."""
+    return [*sys.argv[: sys.argv.index("--")], f"--node-rank={rank}", "--"]
+
+
+# -- hosts without Slurm ---------------------------------------------------------------------------------------------
+def hosts_meeting(config: LaunchConfig) -> Meeting:
+    """Return where the agents of the named hosts meet."""
+    return Meeting(tuple(config.hosts), config.port, f"genescribe-{config.port}")
+
+
+def remote_command(config: LaunchConfig, rank: int, command: Sequence[str]) -> list[str]:
+    """Return the command that starts one host's part from here."""
+    told = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | environment(config)
+    part = ["env", *(f"{name}={value}" for name, value in told.items()), sys.executable, *_again(str(rank)), *command]
+    line = f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(part)}"
+    return [*shlex.split(config.remote_shell), config.hosts[rank], line]
+
+
+def _over_hosts(config: LaunchConfig, processes: int, command: Sequence[str]) -> int:
+    """Start every host's part and wait; the first that fails ends the others."""
+    parts = [subprocess.Popen(remote_command(config, rank, command)) for rank in range(len(config.hosts))]
+    waiting = dict(enumerate(parts))
+    status = 0
+    try:
+        while waiting and not status:
+            for rank, part in list(waiting.items()):
+                try:
+                    status = part.wait(timeout=0.2)
+                except subprocess.TimeoutExpired:
+                    continue
+                del waiting[rank]
+                if status:
+                    print(f"genescribe: the part of {config.hosts[rank]} ended with status {status}", file=sys.stderr)
+                    break
+    finally:
+        for part in waiting.values():
+            part.terminate()
+        for part in waiting.values():
+            part.wait()
+    return status
+
+
+# -- GPUs of this host -----------------------------------------------------------------------------------------------
+def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = None) -> list[int]:
+    """Choose GPUs that no other launcher on this host uses, and show only those to CUDA.
+
+    Where `CUDA_VISIBLE_DEVICES` is set already (by Slurm, or by the user), or this host shows no NVIDIA device, nothing
+    is done.
+
+    Returns
+    -------
+    list of int
+        Open files whose locks hold the devices until every process that inherits them has ended.
+
+    Raises
+    ------
+    InputError
+        Fewer are free than asked for.
+    """
+    found = sorted(int(path.name[6:]) for path in devices.glob("nvidia[0-9]*") if path.name[6:].isdecimal())
+    if "CUDA_VISIBLE_DEVICES" in os.environ or not found:
+        return []
+    folder = locks or Path(tempfile.gettempdir())
+    held: dict[int, int] = {}
+    for number in found:
+        if len(held) == count:
+            break
+        file = os.open(folder / f"genescribe-gpu-{number}.lock", os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held[number] = file
+        except BlockingIOError:
+            os.close(file)
+    if len(held) < count:
+        raise InputError(
+            f"{count} GPUs are asked for, {len(held)} of {len(found)} are free",
+            where="GPUs",
+            remedy=f"run fewer jobs at a time: snakemake --resources gpu={len(found)}",
+        )
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, held))
+    return list(held.values())
