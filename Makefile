@@ -2,6 +2,9 @@
 #   make run        the whole road on the default, simulated genome
 #   make test       every quick test and check
 #   make test-all   the slow tests on real genomes as well (GENESCRIBE_DATA=folder)
+#   make test-slurm the workflow through a Slurm brought up on this machine (root; munge, slurmctld, slurmd)
+#   make test-tools every rule that runs an outside tool (busco, hmmer, augustus, gffread, genometools)
+#   make profiles   make profiles/slurm known to Snakemake: snakemake --profile slurm
 # PyTorch's build: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu (or any other pip index).
 
 SHELL := /bin/bash
@@ -16,7 +19,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test test-all lint format schema lock clean
+.PHONY: setup run test test-all test-slurm test-tools profiles lint format schema lock clean
 
 setup: $(STAMP)
 
@@ -36,10 +39,25 @@ run: setup
 	@python scripts/show_scores.py
 
 test: setup lint
-	python -m pytest -n $(CORES) -m "not slow" $(PYTEST_ARGS)
+	python -m pytest -n $(CORES) -m "not slow and not slurm and not tools" $(PYTEST_ARGS)
 
 test-all: setup lint
-	python -m pytest -n $(CORES) $(PYTEST_ARGS)
+	python -m pytest -n $(CORES) -m "not slurm" $(PYTEST_ARGS)
+	python -m pytest tests/slurm $(PYTEST_ARGS)
+
+test-slurm: setup
+	python -m pytest tests/slurm $(if $(ALL),,-m "not slow") $(PYTEST_ARGS)
+
+test-tools: setup
+	python -m pytest -n $(CORES) -m "tools and not slow" $(PYTEST_ARGS)
+
+PROFILES = $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/snakemake
+
+profiles:
+	@mkdir -p "$(PROFILES)"
+	@[ ! -e "$(PROFILES)/slurm" ] || [ -L "$(PROFILES)/slurm" ] || \
+	  { echo "genescribe: error: $(PROFILES)/slurm is there already and is no link: move it away" >&2; exit 2; }
+	ln -sfn "$(CURDIR)/profiles/slurm" "$(PROFILES)/slurm"
 
 lint: setup
 	ruff check .

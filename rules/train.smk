@@ -18,13 +18,22 @@ rule train_model:
     resources:
         mem_mb=megabytes(6000),
         runtime=720,
-        gpu=lambda wildcards: LAYOUT.train_gpus(wildcards.model),
+        gpu=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gpu"],
+        gres=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gres"],
+        nodes=lambda wildcards: LAYOUT.train_resources(wildcards.model)["nodes"],
+        tasks=lambda wildcards: LAYOUT.train_resources(wildcards.model)["tasks"],
+        tasks_per_node=lambda wildcards: LAYOUT.train_resources(wildcards.model)[
+            "tasks_per_node"
+        ],
+        mpi=lambda wildcards: LAYOUT.train_resources(wildcards.model)["mpi"],
     params:
         script=script("train.py"),
         code=code("train.py"),
         folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
         options=lambda wildcards: LAYOUT.train_options(wildcards.model),
-        launcher=lambda wildcards, threads: LAYOUT.launcher(wildcards.model, threads),
+        launcher=lambda wildcards, threads: LAYOUT.launcher(
+            wildcards.model, threads, script("launch.py")
+        ),
     shell:
         "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
+
+from genescribe.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -49,6 +52,29 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def alone_in(directory: str | Path) -> Iterator[None]:
+    """Hold a folder, made where it does not exist, against other processes of this project.
+
+    The lock is the kernel's and this process's own: it ends with it, however it ends, and children do not inherit it.
+
+    Raises
+    ------
+    InputError
+        Another process holds it.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                "another process works in this folder", where=directory, remedy="wait for it, or end it"
+            ) from None
+        yield
 
 
 def write_text(path: str | Path, text: str) -> None:

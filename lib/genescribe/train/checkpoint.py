@@ -85,38 +85,41 @@ class Checkpoints:
     def __init__(self, directory: Path, fingerprint: Mapping[str, Any], keep: int) -> None:
         self._directory, self._fingerprint, self._keep = directory, dict(fingerprint), keep
 
-    def newest(self) -> State | None:
-        """Return the newest state, or None where there is none.
+    def newest_step(self) -> int | None:
+        """Return the step of the newest state, or None where there is none."""
+        found = self._states()
+        return _step(found[-1]) if found else None
+
+    def load(self, step: int) -> State:
+        """Return the state of a step.
 
         Raises
         ------
         InputError
             It belongs to a run with other options or other data.
         """
-        found = self._states()
-        if not found:
-            return None
+        source = self._directory / f"step-{step:09d}.pt"
         try:
-            stored = torch.load(found[-1], map_location="cpu", weights_only=True)
+            stored = torch.load(source, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError) as error:
             raise InputError(
-                f"not a readable checkpoint ({type(error).__name__})", where=found[-1], remedy="remove this file"
+                f"not a readable checkpoint ({type(error).__name__})", where=source, remedy="remove this file"
             ) from error
         if stored["version"] != _VERSION:
-            raise InputError("written by another version", where=found[-1], remedy=self._remedy())
+            raise InputError("written by another version", where=source, remedy=self._remedy())
         changed = differences(stored["fingerprint"], self._fingerprint)
         if changed:
             more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
             raise InputError(
                 f"the run has changed since: {'; '.join(changed[:_SHOWN])}{more}",
-                where=found[-1],
+                where=source,
                 remedy=self._remedy(),
             )
         state = State(**stored["state"])
         # Best weights that a killed run wrote after its last checkpoint: this run may find others.
         for path in self._bests():
             if _step(path) > state.step:
-                path.unlink()
+                path.unlink(missing_ok=True)  # All processes do this at once.
         return state
 
     def _remedy(self) -> str:

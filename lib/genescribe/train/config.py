@@ -8,7 +8,16 @@ from typing import Literal
 from genescribe.config import option
 
 NEUTRAL = frozenset(
-    {"micro_batch", "num_workers", "device", "log_every", "checkpoint_steps", "checkpoint_seconds", "keep_checkpoints"}
+    {
+        "parallel",
+        "micro_batch",
+        "num_workers",
+        "device",
+        "log_every",
+        "checkpoint_steps",
+        "checkpoint_seconds",
+        "keep_checkpoints",
+    }
 )
 """Options that a resumed run may change: they do not change what is learned."""
 
@@ -39,6 +48,9 @@ class TrainConfig:
     clip: float = option(1.0, doc="largest norm of the gradient; 0: unclipped", minimum=0.0)
     precision: Literal["auto", "float32", "bf16"] = option(
         "auto", doc="bf16: autocast; auto: bf16 on GPUs that have it, else float32"
+    )
+    parallel: Literal["ddp", "fsdp"] = option(
+        "ddp", doc="several processes: each with all weights (ddp), or with a share of weights and optimiser (fsdp)"
     )
     compile: bool = option(False, doc="compile the model's heavy parts with torch.compile")
     ema: float = option(

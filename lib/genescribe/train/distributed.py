@@ -38,6 +38,14 @@ class World:
         dist.all_reduce(total)
         return total
 
+    def first(self, value: T) -> T:
+        """Return the leader's value."""
+        if self.size == 1:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, device=self.device)
+        return values[0]
+
     def gather(self, value: T) -> list[T]:
         """Return every process's value, in the order of their ranks."""
         if self.size == 1:

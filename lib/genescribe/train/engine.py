@@ -17,12 +17,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from genescribe.config import to_mapping
 from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, atomic_path, read_json, write_json
+from genescribe.files import alone_in, atomic_directory, atomic_path, read_json, write_json
 from genescribe.train.checkpoint import Checkpoints, State, random_state, restore_random_state
 from genescribe.train.config import NEUTRAL, RECENT, TrainConfig
 from genescribe.train.distributed import World, join
@@ -31,6 +30,7 @@ from genescribe.train.memory import MemoryWatch
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
 from genescribe.train.schedule import learning_rate, micro_batch, reseed, total_steps
+from genescribe.train.sharding import divided, spread, together, unsynchronised, whole
 from genescribe.train.task import Counts, Task
 
 _logger = logging.getLogger("genescribe.train")
@@ -61,7 +61,7 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
     """
     directory = Path(directory)
     fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": _lasting(config)}
-    with join(config.device) as world:
+    with join(config.device) as world, alone_in(directory) if world.leads else nullcontext():
         checkpoints = Checkpoints(directory / "checkpoints", fingerprint, config.keep_checkpoints)
         if _is_trained(directory / "model", fingerprint):
             _logger.info("%s is trained already", directory / "model")
@@ -104,14 +104,17 @@ class _Run:
         self.validate_every = max(1, round(config.validate_epochs * self.samples / config.batch_size))
         reseed(config.seed, "weights")
         self.model = task.build().to(world.device)
-        self.optimiser = build_optimiser(config, self.model, task.no_decay, getattr(task, "adamw_only", ()))
-        self.average: dict[str, Tensor] = {}
-        self.state = checkpoints.newest() or State()
-        self._restore()
+        # The leader decides where to go on: the others may see an older state of a shared folder.
+        step = world.first(checkpoints.newest_step())
+        self.state = State() if step is None else checkpoints.load(step)
+        if self.state.step:
+            self.model.load_state_dict(self.state.model)
         if config.compile:
             task.compile(self.model)
-        objective = _Objective(task, self.model)
-        self.objective = DistributedDataParallel(objective, broadcast_buffers=False) if world.size > 1 else objective
+        self.objective = spread(_Objective(task, self.model), world, config.parallel)
+        self.optimiser = build_optimiser(config, self.model, task.no_decay, getattr(task, "adamw_only", ()))
+        self.average: dict[str, Tensor] = {}
+        self._restore()
         self.memory = MemoryWatch(world.device)
         self.started = time.monotonic() - self.state.seconds
         self.saved = time.monotonic()
@@ -127,8 +130,7 @@ class _Run:
                 )
             if not self.state.done:
                 self._loop(log)
-        if self.world.leads:
-            self._write_model(fingerprint)
+        self._write_model(fingerprint)
 
     def _loop(self, log: RunLog | None) -> None:
         config = self.config
@@ -166,7 +168,7 @@ class _Run:
             if self.state.step == 0 and slot == 0:
                 self._diagnose(batch)
             reseed(self.config.seed, self.state.step, slot)
-            with self._unsynchronised(slot != slots[-1]):
+            with unsynchronised(self.objective) if slot != slots[-1] else nullcontext():
                 with self._autocast():
                     total, weight = self.objective(batch)
                 total.backward()
@@ -177,7 +179,7 @@ class _Run:
         for parameter in parameters:
             assert parameter.grad is not None
             parameter.grad.mul_(scale)
-        norm = float(nn.utils.clip_grad_norm_(parameters, self.config.clip or math.inf))
+        norm = float(whole(nn.utils.clip_grad_norm_(parameters, self.config.clip or math.inf)))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self._refuse(read, loss, norm)
         for group in self.optimiser.param_groups:
@@ -186,12 +188,6 @@ class _Run:
         for name, average in self.average.items():
             average.lerp_(self.model.get_parameter(name).detach(), 1 - self.config.ema)
         return loss, norm
-
-    def _unsynchronised(self, more: bool) -> AbstractContextManager[None]:
-        """Leave gradients unshared while more micro-batches of the step are to come."""
-        if more and isinstance(self.objective, DistributedDataParallel):
-            return self.objective.no_sync()
-        return nullcontext()
 
     def _autocast(self) -> AbstractContextManager[Any]:
         kind, wanted = self.world.device.type, self.config.precision
@@ -204,7 +200,7 @@ class _Run:
     def _refuse(self, read: list[Any], loss: float, norm: float) -> None:
         path = self.directory / "nonfinite" / f"step-{self.state.step}-process-{self.world.rank}.pt"
         with atomic_path(path) as temporary:
-            torch.save({"batches": read, "model": self.model.state_dict()}, temporary)
+            torch.save({"batches": read, "model": whole(self.model.state_dict())}, temporary)
         raise InputError(
             f"loss {loss} and gradient norm {norm} at step {self.state.step}; the batch and the weights are saved here",
             where=path,
@@ -228,8 +224,9 @@ class _Run:
             # Of equals the later is kept: it has learned longer.
             if gained or value == state.best_value:
                 state.best_step, state.best_value = state.step, value
+                weights = whole(self.model.state_dict())
                 if self.world.leads:
-                    self.checkpoints.save_best(state.step, self.model.state_dict())
+                    self.checkpoints.save_best(state.step, weights)
         state.done |= 0 < self.config.patience <= state.stale
         if log is not None:
             log.row(self._common("validation") | metrics | {"validation_seconds": time.monotonic() - started})
@@ -240,7 +237,7 @@ class _Run:
         reseed(self.config.seed, self.state.step, "validation")
         size = micro_batch(self.config, self.world.size)
         mine: Counts = {}
-        with torch.no_grad():
+        with torch.no_grad(), together(self.objective):
             for batch in self.task.validation_batches(self.world.rank, self.world.size, size, self.config.num_workers):
                 with self._autocast():
                     counts = self.task.validate(self.model, self.task.to_device(batch, self.world.device))
@@ -263,30 +260,36 @@ class _Run:
     @torch.no_grad()
     def _fill(self, weights: Mapping[str, Tensor]) -> None:
         for name, weight in weights.items():
-            self.model.get_parameter(name).copy_(weight)
+            parameter = self.model.get_parameter(name)
+            parameter.copy_(divided(weight, parameter))
 
     # -- state, logs, files --------------------------------------------------------------------------------------
     def _restore(self) -> None:
         state = self.state
         if state.step:
-            self.model.load_state_dict(state.model)
             self.optimiser.load_state_dict(state.optimiser)
             restore_random_state(state.random)
             _logger.info("resuming at step %d of %d", state.step, self.total)
         if self.config.ema:
-            start = state.average or {name: p.detach().clone() for name, p in self.model.named_parameters()}
-            self.average = {name: value.to(self.world.device) for name, value in start.items()}
+            for name, parameter in self.model.named_parameters():
+                start = state.average[name] if state.average else parameter.detach().clone()
+                self.average[name] = divided(start, parameter)
 
     def _is_time_to_save(self) -> bool:
-        waited = time.monotonic() - self.saved
-        return self.state.step % self.config.checkpoint_steps == 0 or waited >= self.config.checkpoint_seconds
+        late = time.monotonic() - self.saved >= self.config.checkpoint_seconds
+        if self.config.parallel == "fsdp":
+            late = self.world.first(late)  # All must take part in saving: one clock decides.
+        return self.state.step % self.config.checkpoint_steps == 0 or late
 
     def _save(self) -> None:
         self.saved = time.monotonic()
+        # A divided model is put together by all of them.
+        model, optimiser = whole(self.model.state_dict()), whole(self.optimiser.state_dict())
+        average = whole(self.average)
         if not self.world.leads:
             return
-        self.state.model, self.state.optimiser = self.model.state_dict(), self.optimiser.state_dict()
-        self.state.average, self.state.random = self.average, random_state()
+        self.state.model, self.state.optimiser = model, optimiser
+        self.state.average, self.state.random = average, random_state()
         self.state.seconds = time.monotonic() - self.started
         self.checkpoints.save(self.state)
 
@@ -308,23 +311,27 @@ class _Run:
         }
 
     def _diagnose(self, batch: Any) -> None:
-        if self.world.leads:
-            for line in self.task.diagnose(self.model, batch):
+        with together(self.objective):
+            for line in self.task.diagnose(self.model, batch) if self.world.leads else []:
                 _logger.info("%s", line)
 
     def _write_model(self, fingerprint: Mapping[str, Any]) -> None:
-        if self.state.best_step >= 0:
-            self.model.load_state_dict(self.checkpoints.load_best(self.state.best_step))
-        elif self.average:
+        if self.state.best_step < 0 and self.average:
             self._fill(self.average)
-        self.model.eval()
+        weights = whole(self.model.state_dict())
+        if not self.world.leads:
+            return
+        if self.state.best_step >= 0:
+            weights = self.checkpoints.load_best(self.state.best_step)
+        model = self.task.build().eval()
+        model.load_state_dict(weights)
         provenance = describe(fingerprint, self.world.device, self.world.size) | {
             "steps": self.state.step,
             "best_step": self.state.best_step,
             "best": {self.task.best: self.state.best_value} if self.state.best_step >= 0 else {},
         }
         with atomic_directory(self.directory / "model") as temporary:
-            self.task.save(self.model, temporary)
+            self.task.save(model, temporary)
             write_json(temporary / "provenance.json", provenance)
 
 

@@ -13,9 +13,11 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from genescribe.config import option
 from genescribe.errors import InputError
@@ -122,19 +124,19 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
     os.environ.update(environment(config))
     processes = config.processes or max(gpus, 1)
     if config.count() == 1:
-        locks = lock_gpus(gpus) if gpus else []
+        if gpus:
+            lock_gpus(gpus)
         # Alone it needs no agent.
-        program = [sys.executable] if processes == 1 else agent(config, processes)
-        return subprocess.run([*program, *command], check=False, pass_fds=locks).returncode
+        _become([*([sys.executable] if processes == 1 else agent(config, processes)), *command])
     job = os.environ.get("SLURM_JOB_ID")
     if rank is not None:
         meeting = slurm_meeting(job) if job and not config.hosts else hosts_meeting(config)
         if not 0 <= rank < len(meeting.addresses):
             last = len(meeting.addresses) - 1
             raise InputError(f"no host has rank {rank}", where="--node-rank", remedy=f"give 0 to {last}")
-        return subprocess.run([*agent(config, processes, meeting, rank), *command], check=False).returncode
+        _become([*agent(config, processes, meeting, rank), *command])
     if config.hosts:
-        return _over_hosts(config, processes, command)
+        return _over_hosts(config, command)
     if job:
         return _over_slurm(config, command)
     raise InputError(
@@ -142,6 +144,12 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         where="launch.nodes",
         remedy="use --profile slurm, or name the hosts in launch.hosts",
     )
+
+
+def _become(command: Sequence[str]) -> NoReturn:
+    """Replace this process, so that whoever ends it ends the training."""
+    sys.stdout.flush()
+    os.execvp(command[0], list(command))
 
 
 # -- Slurm -----------------------------------------------------------------------------------------------------------
@@ -165,7 +173,9 @@ def slurm_meeting(job: str) -> Meeting:
 
 def _slurm_address(name: str) -> str:
     fields = dict(
-        word.partition("=")[::2] for word in _asked("scontrol", "--oneliner", "show", "node", name).split() if "=" in word
+        word.partition("=")[::2]
+        for word in _asked("scontrol", "--oneliner", "show", "node", name).split()
+        if "=" in word
     )
     return fields.get("NodeAddr", name)
 
@@ -204,7 +214,7 @@ def remote_command(config: LaunchConfig, rank: int, command: Sequence[str]) -> l
     return [*shlex.split(config.remote_shell), config.hosts[rank], line]
 
 
-def _over_hosts(config: LaunchConfig, processes: int, command: Sequence[str]) -> int:
+def _over_hosts(config: LaunchConfig, command: Sequence[str]) -> int:
     """Start every host's part and wait; the first that fails ends the others."""
     parts = [subprocess.Popen(remote_command(config, rank, command)) for rank in range(len(config.hosts))]
     waiting = dict(enumerate(parts))
@@ -229,16 +239,25 @@ def _over_hosts(config: LaunchConfig, processes: int, command: Sequence[str]) ->
 
 
 # -- GPUs of this host -----------------------------------------------------------------------------------------------
-def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = None) -> list[int]:
+def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = None, patience: float = 20.0) -> list[int]:
     """Choose GPUs that no other launcher on this host uses, and show only those to CUDA.
 
     Where `CUDA_VISIBLE_DEVICES` is set already (by Slurm, or by the user), or this host shows no NVIDIA device, nothing
-    is done.
+    is done. The devices are held until every process that this one becomes or starts has ended.
+
+    Parameters
+    ----------
+    count
+        GPUs wanted.
+    devices, locks
+        Folders of the devices and of the lock files.
+    patience
+        Seconds to wait for them.
 
     Returns
     -------
     list of int
-        Open files whose locks hold the devices until every process that inherits them has ended.
+        The GPUs that are held.
 
     Raises
     ------
@@ -250,20 +269,33 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
         return []
     folder = locks or Path(tempfile.gettempdir())
     held: dict[int, int] = {}
-    for number in found:
-        if len(held) == count:
+    deadline = time.monotonic() + patience
+    while True:
+        for number in found:
+            if len(held) < count and number not in held:
+                file = _locked(folder / f"genescribe-gpu-{number}.lock")
+                held |= {number: file} if file is not None else {}
+        # The reading processes of a run that was just killed hold its device for some seconds more.
+        if len(held) == count or time.monotonic() > deadline:
             break
-        file = os.open(folder / f"genescribe-gpu-{number}.lock", os.O_CREAT | os.O_RDWR, 0o666)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held[number] = file
-        except BlockingIOError:
-            os.close(file)
+        time.sleep(0.5)
     if len(held) < count:
         raise InputError(
             f"{count} GPUs are asked for, {len(held)} of {len(found)} are free",
             where="GPUs",
             remedy=f"run fewer jobs at a time: snakemake --resources gpu={len(found)}",
         )
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, held))
-    return list(held.values())
+    for file in held.values():
+        os.set_inheritable(file, True)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, sorted(held)))
+    return sorted(held)
+
+
+def _locked(path: Path) -> int | None:
+    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file

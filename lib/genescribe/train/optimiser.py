@@ -11,6 +11,7 @@ from torch import nn
 from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 from genescribe.train.schedule import parameter_groups
+from genescribe.train.sharding import divide_state
 
 
 class Optimiser:
@@ -51,6 +52,7 @@ class Optimiser:
         states = state["parts"] if len(self._parts) > 1 else [dict(state)]
         for part, one in zip(self._parts, states, strict=True):
             part.load_state_dict(one)
+            divide_state(part.state)
 
 
 def build_optimiser(
@@ -74,9 +76,11 @@ def build_optimiser(
     Raises
     ------
     InputError
-        Muon was asked for and no matrix is left to it.
+        Muon was asked for and no matrix is left to it; FSDP with another optimiser than AdamW.
     """
     groups = parameter_groups(model, config.weight_decay, exempt)
+    if config.optimizer != "adamw" and config.parallel == "fsdp":
+        raise InputError(f"{config.optimizer} does not divide its state", where="train.parallel", remedy="use ddp")
     if config.optimizer == "adafactor":
         return Optimiser([torch.optim.Adafactor(groups, lr=config.lr)])
     if config.optimizer == "adamw":

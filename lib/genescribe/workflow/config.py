@@ -13,6 +13,7 @@ from genescribe.config import from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
 from genescribe.predict.config import PredictConfig
+from genescribe.train.launch import LaunchConfig
 from genescribe.workflow.batches import MAX_BATCHES
 from genescribe.workflow.folds import expand_folds
 
@@ -108,7 +109,8 @@ class RunConfig:
     seeds: list[int] = option(default_factory=lambda: [1], doc="one model a seed")
     trained: str | None = option(None, doc="folder of a trained model, to be scored only; nothing is baked or trained")
     threads: int = option(2, doc="CPU threads of the training job", minimum=1)
-    gpus: int = option(0, doc="GPUs of the training job", minimum=0)
+    gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
+    launch: LaunchConfig = option(default_factory=LaunchConfig, doc="hosts and processes of the training job")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
 from genescribe.predict.options import command_line
+from genescribe.train.launch import LaunchConfig
 from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfig, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names, folds_folder
 
@@ -188,20 +189,39 @@ class Layout:
         options = {"family": run.family, "model": run.model, "train": {**run.train, "seed": seed}}
         return json.dumps(options, sort_keys=True)
 
-    def launcher(self, model: str, threads: int) -> str:
-        """Return the command that starts training: python, or torchrun with a process a GPU."""
-        gpus = self.train_gpus(model)
-        if gpus > 1:
-            return f"torchrun --standalone --nproc-per-node={gpus}"
-        return f"OMP_NUM_THREADS={threads} python"
+    def launcher(self, model: str, threads: int, script: str) -> str:
+        """Return the command that starts training: python, or the launcher `script` for GPUs and several processes."""
+        run = self.config.runs[self.models[model][0]]
+        start, usual = run.launch, LaunchConfig()
+        processes = start.processes or max(run.gpus, 1)
+        alone = f"OMP_NUM_THREADS={max(1, threads // processes)} python"
+        if start.count() == 1 and processes == 1 and not run.gpus:
+            return alone
+        words = ["--nodes", str(start.count()), "--gpus", str(run.gpus), "--processes", str(start.processes)]
+        words += ["--hosts", ",".join(start.hosts)] if start.hosts else []
+        words += ["--nccl-ifname", start.nccl_ifname] if start.nccl_ifname else []
+        words += ["--remote-shell", start.remote_shell] if start.remote_shell != usual.remote_shell else []
+        words += ["--port", str(start.port), "--restarts", str(start.restarts), "--"]
+        return f"{alone} {shlex.join([script, *words])}"
+
+    def train_resources(self, model: str) -> dict[str, str | int]:
+        """Return what Slurm must know of a training job beside memory, time and threads.
+
+        Over several nodes the launcher calls srun itself: Snakemake's plugin is told so by `mpi`, which wants more than
+        one task. GPUs are then asked for by node.
+        """
+        run = self.config.runs[self.models[model][0]]
+        nodes = 1 if run.launch.hosts else run.launch.nodes
+        if nodes == 1:
+            return {"nodes": 1, "gpu": run.gpus, "mpi": "", "tasks": 1, "tasks_per_node": 0, "gres": ""}
+        if not run.gpus:
+            return {"nodes": nodes, "gpu": 0, "mpi": "srun", "tasks": nodes, "tasks_per_node": 0, "gres": ""}
+        per_node: dict[str, str | int] = {"mpi": "srun", "tasks": 0, "tasks_per_node": 2, "gres": f"gpu:{run.gpus}"}
+        return {"nodes": nodes, "gpu": 0, **per_node}
 
     def train_threads(self, model: str) -> int:
         """Return the CPU threads of a training job."""
         return self.config.runs[self.models[model][0]].threads
-
-    def train_gpus(self, model: str) -> int:
-        """Return the GPUs of a training job."""
-        return self.config.runs[self.models[model][0]].gpus
 
     def all_models(self) -> list[str]:
         """Return every model that is trained here."""
