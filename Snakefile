@@ -21,6 +21,7 @@ include: "rules/predict.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluate.smk"
 include: "rules/labels.smk"
+include: "rules/busco.smk"
 include: "rules/report.smk"
 include: "rules/annotate.smk"
 
@@ -54,6 +55,7 @@ rule train:
 rule evaluate:
     input:
         all_metrics(),
+        all_completeness(),
 
 
 rule baselines:

@@ -5,6 +5,7 @@ rule report_page:
     input:
         metrics=all_metrics(),
         models=all_models(),
+        completeness=all_completeness(),
     output:
         page=report(REPORT, category="Report", caption="report/page.rst"),
         figures=report(

@@ -72,6 +72,7 @@ def collect(results: str | Path) -> list[Section]:
         _pictures(results, annotation, found) for annotation, found in metrics.items() if "." not in annotation
     ]
     sections += label_sections(results)
+    sections += [_completeness(results, genome) for genome in metrics if "." not in genome]
     sections += [_lengths(metrics), _training(logs, order), *codon, _times(results), _provenance(results)]
     return [section for section in sections if section.blocks]
 
@@ -162,6 +163,25 @@ def _pictures(results: Path, annotation: str, metrics: Mapping[Method, Any]) -> 
         caption = f"{where}, {locus.why}. Plain: the exact coding sequence of the reference; hatched: another one."
         blocks.append(draw_locus(f"locus-{_anchor(annotation)}-{number}", locus, truth, predicted, caption))
     return Section(title, blocks)
+
+
+def _completeness(results: Path, genome: str) -> Section:
+    paths = sorted(results.glob(f"busco/proteins/*/{genome}/busco.json"), key=lambda p: p.parts[-3] != "reference")
+    found = {TITLES.get(path.parts[-3], path.parts[-3]): read_json(path) for path in paths}
+    whole = results / "busco" / "genome" / genome / "busco.json"
+    if whole.exists():
+        found["the genome itself"] = read_json(whole)
+    if not found:
+        return Section(f"Completeness: {genome}")
+    one = next((one for one in found.values() if one["versions"]), next(iter(found.values())))
+    name, groups = one["lineage"].get("name", "unknown"), one["total"]
+    version, date = one["versions"].get("busco", "?"), one["lineage"].get("creation_date", "unknown date")
+    regions = ", ".join(one["provenance"]["regions"]) or "all sequences"
+    caption = (
+        f"BUSCO {version} in protein mode, one isoform a gene, on {regions}: the {groups:,} groups of {name} ({date}). "
+        "The reference is measured on the same sequences: it is the most that can be found there."
+    )
+    return Section(f"Completeness: {genome}", [tables.completeness(found, caption)])
 
 
 def _lengths(metrics: Mapping[str, Mapping[Method, Any]]) -> Section:

@@ -21,6 +21,7 @@ _SUMMARY: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "base": lambda found: found["cds"]["base"],
 }
 _NONE = "–"
+_BUSCO = ("complete", "single", "duplicated", "fragmented", "missing")
 
 
 def accuracy_summary(metrics: Metrics, caption: str) -> Table:
@@ -134,6 +135,17 @@ def length_distances(metrics: Metrics, caption: str) -> Table:
             cells.append(Cell(_number(one.get("wasserstein")), "" if kl is None else f"KL {kl:.3f}"))
         rows.append(Row(method.title, cells))
     return Table(caption, "method", [FEATURE_NAMES[name] for name in features], rows, folded=True)
+
+
+def completeness(found: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
+    """Return BUSCO's counts, a row an annotation: shares of all groups, complete ones with their number."""
+    rows = []
+    for name, one in found.items():
+        total = one["total"]
+        shares = [one[key] / total if total else None for key in _BUSCO]
+        cells = [Cell(percent(share), f"{one[key]:,}") for share, key in zip(shares, _BUSCO, strict=True)]
+        rows.append(Row(name, [*cells, Cell(f"{one['proteins']:,}" if "proteins" in one else _NONE)]))
+    return Table(caption, "annotation", [*(f"{key}, %" for key in _BUSCO), "proteins"], rows)
 
 
 def run_times(jobs: Mapping[str, Sequence[Mapping[str, str]]], caption: str) -> Table:

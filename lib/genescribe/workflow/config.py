@@ -73,6 +73,16 @@ class GroupConfig:
 
 
 @dataclass(frozen=True)
+class BuscoConfig:
+    """How complete a genome's proteins are, by BUSCO."""
+
+    lineage: str = option(
+        doc="folder of a lineage, also below $GENESCRIBE_DATA (offline); or the name of one, which BUSCO downloads"
+    )
+    genome: bool = option(False, doc="BUSCO on the genome itself as well; needs its genome finders")
+
+
+@dataclass(frozen=True)
 class GenomeConfig:
     """A genome with its annotation."""
 
@@ -95,6 +105,7 @@ class GenomeConfig:
     augustus: str | dict[str, str] | None = option(
         None, doc="AUGUSTUS species of the baseline, or pattern of sequence names -> species; none: no such row"
     )
+    busco: BuscoConfig | None = option(None, doc="completeness by BUSCO, where it is installed; none: not asked")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfi
 from genescribe.workflow.folds import fold_name, fold_names, folds_folder
 
 RETRAINED = "augustus_retrained"
+OUTSIDE_TOOLS = frozenset({"augustus", "busco"})
+"""Programs whose rows are left out where they are missing."""
+REFERENCE = "reference"
+"""What stands in a method's place for the annotation that predictions are compared with."""
 
 
 def show_library_to_jobs(library: str) -> None:
@@ -369,6 +373,31 @@ class Layout:
     def label_shards(self, model: str, genome: str) -> list[str]:
         """Return the shard folders on which a model's labels are scored."""
         return self.baked(self.config.runs[self.models[model][0]].bake, genome)
+
+    def all_completeness(self) -> list[str]:
+        """Return every file of BUSCO: the reference, each method, and the genome where that is asked for."""
+        folder, paths = f"{self.config.results}/busco", []
+        for name in self._tested() if self._has("busco") else []:
+            busco = self.config.genomes[name].busco
+            if busco is not None:
+                paths += [
+                    f"{folder}/proteins/{method}/{name}/busco.json" for method in [REFERENCE, *self.methods(name)]
+                ]
+                paths += [f"{folder}/genome/{name}/busco.json"] if busco.genome else []
+        return paths
+
+    def busco_annotation(self, method: str, genome: str) -> str:
+        """Return what holds the proteins that BUSCO looks at: a prediction's folder, or the reference's catalogue."""
+        return self.catalogue(genome) if method == REFERENCE else self.prediction(method, genome)
+
+    def busco_options(self, genome: str) -> str:
+        """Return the options of the BUSCO script that a genome decides."""
+        spec = self.config.genomes[genome]
+        assert spec.busco is not None
+        found = resolve_path(spec.busco.lineage)
+        # BUSCO tells a folder from a name by its slash.
+        lineage = str(found.resolve()) if found.is_dir() else spec.busco.lineage
+        return shlex.join(["--lineage", lineage, "--genetic-code", str(spec.genetic_code)])
 
     def _tested(self) -> list[str]:
         """Return the genomes of the selected runs that have a test split; folds of one are that one."""

@@ -1,0 +1,174 @@
+"""BUSCO: which of the genes that nearly every species of a lineage has once are among some proteins.
+
+Manni et al. 2021, Molecular Biology and Evolution 38:4647. The program is run as it is; this module prepares its input
+(one isoform a gene), keeps it offline where the lineage is a folder, and reads what it wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from genescribe.errors import InputError
+from genescribe.evaluate.regions import Stretch, restrict
+from genescribe.files import read_json
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Gene
+from genescribe.genome.products import LONGEST_PROTEINS, write_products
+
+PROGRAM = "busco"
+Mode = Literal["proteins", "genome"]
+COUNTS = {"Complete": "single", "Duplicated": "duplicated", "Fragmented": "fragmented", "Missing": "missing"}
+"""Status in BUSCO's table -> key of the result. BUSCO calls single-copy genes `Complete`."""
+
+
+def write_longest_proteins(
+    genes: Sequence[Gene], regions: Iterable[Stretch] | None, genome: Genome, code: GeneticCode, folder: Path
+) -> tuple[Path, int]:
+    """Write the protein of each gene's longest isoform; return the file and the number of proteins.
+
+    Parameters
+    ----------
+    genes
+        Of the annotation.
+    regions
+        Genes that lie whole inside these are taken; all of them if None.
+    genome, code
+        To translate with.
+    folder
+        Gets the file.
+    """
+    taken = list(genes) if regions is None else restrict(genes, [], regions).reference
+    write_products(taken, genome, code, folder)
+    return folder / LONGEST_PROTEINS, sum(any(t.cds for t in gene.transcripts) for gene in taken)
+
+
+def run_busco(fasta: str | Path, lineage: str, mode: Mode, threads: int = 1) -> dict[str, Any]:
+    """Run BUSCO and return its counts.
+
+    Parameters
+    ----------
+    fasta
+        Proteins, or a genome.
+    lineage
+        Name of a lineage, which BUSCO downloads (`saccharomycetes_odb10`); or the folder of one, upon which it asks
+        nothing of the network.
+    mode
+        What `fasta` holds.
+    threads
+        At a time.
+
+    Returns
+    -------
+    dict
+        "complete" (single and duplicated together), "single", "duplicated", "fragmented", "missing" and "total" groups;
+        "lineage" (name, creation_date, number_of_buscos, number_of_species), "versions", "mode".
+
+    Raises
+    ------
+    InputError
+        BUSCO is not installed or fails; no such lineage.
+    """
+    folder = lineage_folder(lineage)
+    with tempfile.TemporaryDirectory(prefix="busco.") as name:
+        work = Path(name)
+        # BUSCO takes a lineage for a folder only where its path has a slash, and works beside where it is started.
+        where = (
+            [str(folder.resolve()), "--offline"] if folder else [lineage, "--download_path", str(work / "downloads")]
+        )
+        command = [PROGRAM, "-i", str(Path(fasta).resolve()), "-m", mode, "-o", "out", "-c", str(threads), "-f", "-l"]
+        try:
+            done = subprocess.run(
+                [*command, *where], cwd=work, capture_output=True, text=True, check=False, env=_environment()
+            )
+        except FileNotFoundError:
+            raise InputError("busco is not on PATH", where="BUSCO", remedy="install it, or use --sdm conda") from None
+        if done.returncode:
+            raise InputError(f"BUSCO failed: {_reason(done)}", where=fasta, remedy="see the lines above")
+        return read_result(work / "out") | {"mode": mode}
+
+
+def lineage_folder(lineage: str) -> Path | None:
+    """Return the folder that a lineage is, or None where it is a name.
+
+    Raises
+    ------
+    InputError
+        It looks like a path, and no lineage is there.
+    """
+    folder = Path(lineage)
+    if "/" not in lineage and not folder.is_dir():
+        return None
+    if not (folder / "dataset.cfg").is_file():
+        raise InputError(
+            "no BUSCO lineage (it holds dataset.cfg and hmms)",
+            where=lineage,
+            remedy="give its folder, or a lineage's name",
+        )
+    return folder
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """Return the counts, lineage and versions from a folder that BUSCO wrote.
+
+    Counts are those of its table, gene by gene: the percentages of its summary are rounded, and their keys differ
+    between versions.
+
+    Raises
+    ------
+    InputError
+        BUSCO's files are not there, or its table has a status that it does not know.
+    """
+    summaries = sorted(folder.glob("short_summary*.json")) or sorted(folder.glob("run_*/short_summary*.json"))
+    tables = sorted(folder.glob("run_*/full_table.tsv"))
+    if not summaries or not tables:
+        raise InputError("BUSCO left no summary", where=folder, remedy="look at its messages")
+    status: dict[str, str] = {}
+    for number, line in enumerate(tables[0].read_text(encoding="utf-8").splitlines(), 1):
+        if line and not line.startswith("#"):
+            group, found = line.split("\t")[:2]
+            if found not in COUNTS:
+                raise InputError(f"unknown status {found!r}", where=tables[0], line=number, remedy="use another BUSCO")
+            status[group] = found
+    counts = {key: sum(found == name for found in status.values()) for name, key in COUNTS.items()}
+    summary = read_json(summaries[0])
+    return {
+        **counts,
+        "complete": counts["single"] + counts["duplicated"],
+        "total": len(status),
+        "lineage": {key: str(value) for key, value in summary.get("lineage_dataset", {}).items()},
+        "versions": {key: str(value) for key, value in summary.get("versions", {}).items()},
+    }
+
+
+def nothing_found(lineage: str, mode: Mode) -> dict[str, Any]:
+    """Return the result for no proteins at all, which BUSCO refuses: everything is missing.
+
+    The size of a lineage that is a name is not known here: its total is 0.
+    """
+    folder, described = lineage_folder(lineage), {"name": lineage}
+    if folder:
+        lines = (folder / "dataset.cfg").read_text(encoding="utf-8").splitlines()
+        described = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines) if value}
+    total = int(described.get("number_of_BUSCOs", 0))
+    kept = {key.lower(): described[key] for key in ("name", "creation_date", "number_of_BUSCOs") if key in described}
+    counts = dict.fromkeys(("complete", "single", "duplicated", "fragmented"), 0)
+    return {**counts, "missing": total, "total": total, "lineage": kept, "versions": {}, "mode": mode}
+
+
+def _environment() -> dict[str, str]:
+    # BUSCO is a Python program of its own, with another Python than this one where it comes from the system.
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    errors = [line for line in lines if "ERROR" in line and "failed" not in line]
+    return (errors or lines or ["no message"])[0].partition("ERROR:")[2].strip() or (lines or ["no message"])[
+        -1
+    ].strip()

@@ -1,0 +1,50 @@
+"""Run BUSCO on an annotation's proteins, one isoform a gene, or on a genome; write its counts as JSON."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from genescribe import __version__
+from genescribe.bake.splits import Region
+from genescribe.cli import comma_list, parser, run
+from genescribe.evaluate.busco import nothing_found, run_busco, write_longest_proteins
+from genescribe.files import write_json
+from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.gff import read_genes
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
+    arguments.add_argument(
+        "--annotation", type=Path, help="GFF3, GTF, catalogue.duckdb or a prediction's folder; none: genome mode"
+    )
+    arguments.add_argument("--regions", type=comma_list, default=[], help="only genes in seqid or seqid:start-end, ...")
+    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
+    arguments.add_argument("--lineage", required=True, help="folder of a lineage, or the name of one to download")
+    arguments.add_argument("--threads", type=int, default=1, help="threads of BUSCO")
+    arguments.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    args = arguments.parse_args()
+
+    if args.annotation is None:
+        result = run_busco(args.fasta, args.lineage, "genome", args.threads)
+    else:
+        genome = Genome.open(args.fasta)
+        source = args.annotation / "annotation.gff3" if args.annotation.is_dir() else args.annotation
+        genes = list(Catalogue(source).genes()) if source.suffix == ".duckdb" else read_genes(source)
+        regions = [Region.parse(text, genome.lengths, where="--regions") for text in args.regions] or None
+        with tempfile.TemporaryDirectory(prefix="proteins.") as name:
+            code = GeneticCode.from_table(args.genetic_code)
+            fasta, count = write_longest_proteins(genes, regions, genome, code, Path(name))
+            result = run_busco(fasta, args.lineage, "proteins", args.threads) if count else None
+        result = (result or nothing_found(args.lineage, "proteins")) | {"proteins": count}
+    result["provenance"] = {"genescribe": __version__, "regions": args.regions, "genetic_code": args.genetic_code}
+    write_json(args.output, result)
+    print(f"{args.output}: {result['complete']} of {result['total']} complete")
+
+
+if __name__ == "__main__":
+    run(main)
