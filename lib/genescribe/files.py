@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gzip
 import hashlib
@@ -16,6 +17,8 @@ from typing import IO, Any, cast
 
 from genescribe.errors import InputError
 
+_NO_SPACE = 64 * 1024
+"""Free bytes below which an error in writing is taken for want of space."""
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -23,12 +26,14 @@ GZIP_MAGIC = b"\x1f\x8b"
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any error."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    with _named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
+        with _full_disk_explained(path):
+            yield temporary
         # mkstemp makes private files; a result has the permissions that the user's umask gives.
         umask = os.umask(0)
         os.umask(umask)
@@ -42,16 +47,42 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary directory beside `path`; it replaces `path` on success and is removed on any error."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    with _named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     try:
-        yield temporary
+        with _full_disk_explained(path):
+            yield temporary
         temporary.chmod(0o755)
         if path.exists():
             shutil.rmtree(path)
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let an error name the file that the user knows, not the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+@contextmanager
+def _full_disk_explained(path: Path) -> Iterator[None]:
+    """Turn any error for want of space into one that says so: writers each have their own, and few name the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or (not isinstance(error, OSError) and shutil.disk_usage(path.parent).free < _NO_SPACE):
+            raise InputError("no space left on the device", where=path, remedy="free some and run again") from error
+        raise
 
 
 @contextmanager

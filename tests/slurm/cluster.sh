@@ -75,7 +75,7 @@ SelectTypeParameters=CR_Core_Memory
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
-MinJobAge=600
+MinJobAge=3600
 SchedulerParameters=sched_interval=1,bf_interval=2,defer_batch
 KillWait=5
 SlurmctldTimeout=30

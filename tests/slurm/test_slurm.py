@@ -141,7 +141,7 @@ def test_a_killed_job_is_retried_and_the_results_are_the_local_ones(runs: tuple[
 
 def test_jobs_ran_where_and_as_they_were_asked_to(cluster: Path, runs: tuple[Path, Path, str, str]) -> None:
     said = runs[3]
-    assert "Group job bake" in said and "Group job predict" in said
+    assert all(f"Group job {name}" in said for name in ("prepare", "bake", "predict"))
     jobs = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in (cluster / "log/completed.txt").read_text().splitlines()]
     number = re.findall(r"SLURM jobid (\d+) \(log: \S*rule_train_model", said)
     assert len(number) == 2, "the killed job and its second attempt"
@@ -149,7 +149,9 @@ def test_jobs_ran_where_and_as_they_were_asked_to(cluster: Path, runs: tuple[Pat
     assert {by_number[n]["Partition"] for n in number} == {"gpu"}
     assert [by_number[n]["JobState"] for n in number] != ["COMPLETED", "COMPLETED"]
     assert by_number[number[1]]["JobState"] == "COMPLETED"
-    assert all("gpu" in by_number[n]["Tres"] for n in number)
+    for n in number:
+        shown = subprocess.run(["scontrol", "show", "job", n], capture_output=True, text=True, check=True).stdout
+        assert "TresPerJob=gres:gpu:1" in shown
     assert {job["Partition"] for job in jobs if job["JobId"] not in number} == {"cpu"}
 
 

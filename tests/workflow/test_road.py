@@ -1,76 +1,26 @@
-"""The whole road on a small simulated genome, killed on the way and run again; then a genome of one's own."""
+"""The whole road on a small simulated genome, killed on the way again and again; then a genome of one's own."""
 
 from __future__ import annotations
 
 import csv
 import os
+import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from killer import Killer, durations, plan, running_jobs
+from road import PRODUCTS, finish, results_of, start
 
-from genescribe.files import read_json, sha256
+from genescribe.files import read_json
 from genescribe.genome.gff import read_genes
 
 pytestmark = pytest.mark.workflow
-
-PRODUCTS = (
-    "train/tiny/model/config.json",
-    "train/tiny/model/model.safetensors",
-    "predict/tiny/tiny/whole/annotation.gff3",
-    "predict/tiny/tiny/whole/proteins.fa",
-    "predict/tiny/tiny/whole/cds.fa",
-    "predict/tiny/tiny/whole/rejects.jsonl",
-    "evaluate/tiny/tiny/metrics.json",
-    "evaluate/ceiling/tiny/metrics.json",
-)
-SHARDS = "bake/tiny/tiny/batch_*/*.tar"
-
-
-def start(repository: Path, folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start Snakemake in a folder, in a process group of its own, so that a kill reaches its jobs."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "2"]
-    with (folder / "snakemake.log").open("ab") as log:
-        return subprocess.Popen(
-            [*command, *arguments],
-            cwd=folder,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def finish(repository: Path, folder: Path, *arguments: str) -> str:
-    """Run Snakemake to its end and return what it said of this run."""
-    log = folder / "snakemake.log"
-    before = log.stat().st_size if log.exists() else 0
-    status = start(repository, folder, *arguments).wait()
-    said = log.read_bytes()[before:].decode()
-    assert status == 0, said[-4000:]
-    return said
-
-
-def kill_once(repository: Path, folder: Path, reached: Callable[[], bool], *arguments: str) -> None:
-    """Start Snakemake and kill it and all its jobs as soon as `reached` says so."""
-    process = start(repository, folder, *arguments)
-    while not reached():
-        assert process.poll() is None, "the run ended before the kill"
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-
-
-def results_of(folder: Path) -> dict[str, str]:
-    results = folder / "results" / "tiny"
-    paths = [results / name for name in PRODUCTS] + sorted(results.glob(SHARDS))
-    return {str(path.relative_to(results)): sha256(path) for path in paths}
 
 
 @pytest.fixture(scope="module")
@@ -123,20 +73,40 @@ def test_the_gff3_is_valid(road: Path, tool: list[str]) -> None:
         assert "warning" not in done.stderr.lower(), done.stderr
 
 
-@pytest.mark.parametrize("stage", ["train", "predict"])
-def test_killed_and_run_again_gives_the_same_bytes(
-    repository: Path, road: Path, tmp_path: Path, arguments: list[str], stage: str
+@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_in_every_rule(
+    repository: Path, road: Path, tmp_path: Path, arguments: list[str], kills: int
 ) -> None:
+    """Jobs die at random and are tried again; once Snakemake dies with them and is started anew."""
+    chance = random.Random(kills)
     results = tmp_path / "results" / "tiny"
-    marks: dict[str, Callable[[], bool]] = {
-        # A checkpoint is there: the kill falls in mid-training, and the next run resumes.
-        "train": lambda: any((results / "train/tiny/checkpoints").glob("*")),
-        "predict": lambda: any((results / "logs/predict_batch").rglob("*.log")),
-    }
-    kill_once(repository, tmp_path, marks[stage], *arguments)
-    assert not (results / "report.html").exists()
+    seconds = durations(road / "results/tiny/benchmarks")
+    killer = Killer(plan(sorted(seconds), kills - 1, chance), seconds, results / "train/tiny/checkpoints", chance)
+    retried = ["--retries", str(kills)]
+
+    first = start(repository, tmp_path, *arguments, *retried, "--until", "bake_batch", "orf_rule", "ceiling")
+    assert killer.watch(first) == 0, (tmp_path / "snakemake.log").read_text()[-4000:]
+    second = start(repository, tmp_path, *arguments, *retried)
+    while not any(killer.checkpoints.glob("step-*.pt")):
+        assert second.poll() is None, "the run ended before the kill"
+        time.sleep(0.02)
+    assert "train_model" in dict(running_jobs(second.pid))
+    os.killpg(second.pid, signal.SIGKILL)
+    assert second.wait() == -signal.SIGKILL
     finish(repository, tmp_path, "--unlock", *arguments)
-    finish(repository, tmp_path, *arguments)
+
+    before = (tmp_path / "snakemake.log").stat().st_size
+    assert not (results / "report.html").exists()
+    last = start(repository, tmp_path, *arguments, *retried)
+    assert killer.watch(last) == 0, (tmp_path / "snakemake.log").read_text()[before:][-4000:]
+    for _ in range(3):
+        if killer.plan.total():  # Jobs that were quicker than before: once more, and at once.
+            killer.seconds = {}
+            assert killer.watch(start(repository, tmp_path, *arguments, *retried, "--forcerun", *+killer.plan)) == 0
+    assert killer.hits.total() == kills - 1, f"missed: {+killer.plan}"
+    assert set(killer.hits) == set(seconds), "a rule was spared"
+    assert killer.in_mid_epoch >= 1, "no kill of training with a reading process"
+    assert (tmp_path / "snakemake.log").read_text().count("Trying to restart job") == kills - 1
     assert results_of(tmp_path) == results_of(road)
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,10 @@ def build_catalogue(
         atomic_path(target) as temporary,
         tempfile.TemporaryDirectory(prefix="genescribe-") as scratch,
         tqdm(total=5, desc="catalogue", disable=None, delay=2) as bar,
+        ExitStack() as stack,
     ):
         temporary.unlink()  # DuckDB makes its file itself
+        stack.callback(temporary.with_name(f"{temporary.name}.wal").unlink, missing_ok=True)
         with duckdb.connect(str(temporary)) as connection:
             connection.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = '{scratch}'")
             gtf = load_rows(connection, annotation, genome.lengths)
@@ -96,6 +99,8 @@ def build_catalogue(
             connection.execute("CREATE TABLE meta (key VARCHAR, value VARCHAR)")
             meta = {"format": FORMAT, "genetic_code": str(genetic_code), "annotation_sha256": sha256(annotation)}
             connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(meta.items()))
+            # Closing would do the same, and say nothing where the disk is full.
+            connection.execute("CHECKPOINT")
         bar.update()
 
 
