@@ -165,7 +165,7 @@ class _Run:
         for slot in slots:
             batch = self.task.to_device(next(batches), self.world.device)
             read.append(batch)
-            if self.state.step == 0 and slot == 0:
+            if self.state.step == 0 and slot == slots[0]:
                 self._diagnose(batch)
             reseed(self.config.seed, self.state.step, slot)
             with unsynchronised(self.objective) if slot != slots[-1] else nullcontext():

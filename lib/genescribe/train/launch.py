@@ -280,6 +280,8 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
             break
         time.sleep(0.5)
     if len(held) < count:
+        for file in held.values():
+            os.close(file)
         raise InputError(
             f"{count} GPUs are asked for, {len(held)} of {len(found)} are free",
             where="GPUs",

@@ -19,6 +19,7 @@ from genescribe.errors import InputError
 from genescribe.families import family
 from genescribe.nn.config import CONTEXTS
 from genescribe.train.config import TrainConfig
+from genescribe.train.launch import LaunchConfig, agent, environment
 from genescribe.train.task import Task
 
 HEADS = ("linear", "semicrf", "pytorch-crf")
@@ -106,11 +107,10 @@ def read_options(
 
 def start_processes(arguments: argparse.Namespace) -> None:
     """Replace this process by torchrun where `--distributed` asks for it and torchrun has not started it already."""
-    if arguments.nccl_ifname:
-        os.environ["NCCL_SOCKET_IFNAME"] = arguments.nccl_ifname
+    config = LaunchConfig(nccl_ifname=arguments.nccl_ifname)
+    os.environ.update(environment(config))
     if arguments.distributed and arguments.world_size > 1 and "WORLD_SIZE" not in os.environ:
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        os.execv(sys.executable, [*launcher, f"--nproc-per-node={arguments.world_size}", *sys.argv])
+        os.execv(sys.executable, [*agent(config, arguments.world_size), *sys.argv])
 
 
 def _parsed(text: str, where: str) -> dict[str, Any]:
