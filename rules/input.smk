@@ -10,7 +10,7 @@ rule simulate:
     benchmark:
         f"{BENCHMARKS}/simulate/{{genome}}.tsv"
     conda:
-        "../envs/genescribe.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),

@@ -13,7 +13,11 @@ rule train_model:
     benchmark:
         f"{BENCHMARKS}/train_model/{{model}}.tsv"
     conda:
-        "../envs/torch.yaml"
+        lambda wildcards: (
+            "../envs/torch-cuda.yaml"
+            if LAYOUT.train_gpus(wildcards.model)
+            else "../envs/torch.yaml"
+        )
     threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
     resources:
         mem_mb=megabytes(6000),

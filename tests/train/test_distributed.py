@@ -26,6 +26,7 @@ from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 from genescribe.train.launch import LaunchConfig, agent
+from genescribe.train.launch import environment as launch_environment
 
 PROGRAM = Path(__file__).with_name("toy_task.py")
 # Micro-batches of two: then the dropout of a sample is the same, whichever process draws it.
@@ -37,7 +38,7 @@ CONFIG = TrainConfig(
 def start(directory: Path, task: ToyTask, config: TrainConfig, *prefix: str) -> subprocess.Popen[bytes]:
     options = directory.with_suffix(".json")
     options.write_text(json.dumps({"task": vars(task), "train": to_mapping(config)}))
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | launch_environment(LaunchConfig())
     with directory.with_suffix(".log").open("a") as log:
         return subprocess.Popen(
             [*prefix, str(PROGRAM), str(directory), str(options)], stdout=log, stderr=log, env=environment

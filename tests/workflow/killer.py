@@ -102,7 +102,9 @@ def reading(process: psutil.Process) -> bool:
 def kill(process: psutil.Process) -> bool:
     """Kill a process; return whether it was alive, and died of it."""
     try:
-        process.suspend()  # It can no longer end by itself.
+        process.suspend()  # It can no longer end by itself; the signal takes a moment.
+        while process.status() in ALIVE:
+            time.sleep(0.001)
         if process.status() != psutil.STATUS_STOPPED:
             return False
         process.kill()

@@ -67,9 +67,13 @@ class Meeting:
 
 
 def environment(config: LaunchConfig) -> dict[str, str]:
-    """Return the variables that tell NCCL and gloo their network interface; those already set win."""
-    names = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME") if config.nccl_ifname else ()
-    return {name: os.environ.get(name, str(config.nccl_ifname)) for name in names}
+    """Return what torchrun and its processes must find in their environment; what is set already wins."""
+    # Processes that start again must not meet at the store of those that died: they would wait for each other's old
+    # addresses for ever (seen with torch 2.13, gloo).
+    wanted = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    if config.nccl_ifname:
+        wanted |= {"NCCL_SOCKET_IFNAME": config.nccl_ifname, "GLOO_SOCKET_IFNAME": config.nccl_ifname}
+    return {name: os.environ.get(name, value) for name, value in wanted.items()}
 
 
 def agent(config: LaunchConfig, processes: int, meeting: Meeting | None = None, rank: int = 0) -> list[str]:

@@ -223,6 +223,10 @@ class Layout:
         per_node: dict[str, str | int] = {"mpi": "srun", "tasks": 0, "tasks_per_node": 2, "gres": f"gpu:{run.gpus}"}
         return {"nodes": nodes, "gpu": 0, **per_node}
 
+    def train_gpus(self, model: str) -> int:
+        """Return the GPUs of a training job on each of its hosts."""
+        return self.config.runs[self.models[model][0]].gpus
+
     def train_threads(self, model: str) -> int:
         """Return the CPU threads of a training job."""
         return self.config.runs[self.models[model][0]].threads
