@@ -7,12 +7,8 @@ from snakemake.exceptions import WorkflowError
 LIBRARY = str(Path(workflow.basedir) / "lib")
 sys.path.insert(0, LIBRARY)
 from genescribe.errors import InputError
-<<<<<<< HEAD
-from genescribe.workflow.layout import Layout, show_library_to_jobs
-from genescribe.workflow.codon_layout import CodonLayout
-=======
 from genescribe.workflow.layout import OUTSIDE_TOOLS, Layout, show_library_to_jobs
->>>>>>> bab1bed (Run BUSCO on predicted and reference proteins; test every rule that runs an outside tool)
+from genescribe.workflow.codon_layout import CodonLayout
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.digest import code_digest
 
@@ -22,16 +18,12 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 show_library_to_jobs(LIBRARY)
-<<<<<<< HEAD
-LAYOUT = Layout(CONFIG)
-CODON = CodonLayout(CONFIG.results, CONFIG.selected_codon())
-=======
 # What conda or a container brings counts as installed.
 LAYOUT = Layout(
     CONFIG,
     OUTSIDE_TOOLS if workflow.deployment_settings.deployment_method else None,
 )
->>>>>>> bab1bed (Run BUSCO on predicted and reference proteins; test every rule that runs an outside tool)
+CODON = CodonLayout(CONFIG.results, CONFIG.selected_codon())
 RESULTS = CONFIG.results
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
