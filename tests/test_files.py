@@ -97,3 +97,14 @@ def test_compressed_or_plain_whatever_the_name(tmp_path: Path, content: bytes) -
         with open_binary(path) as handle:
             assert handle.read() == content
     assert sha256(plain) == hashlib.sha256(content).hexdigest()
+
+
+def test_files_of_a_directory_are_readable_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with atomic_directory(tmp_path / "model") as folder:
+            (folder / "weights").write_bytes(b"1")
+            (folder / "weights").chmod(0o600)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "model" / "weights").stat().st_mode & 0o777 == 0o644

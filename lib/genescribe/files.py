@@ -34,10 +34,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         with _full_disk_explained(path):
             yield temporary
-        # mkstemp makes private files; a result has the permissions that the user's umask gives.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _share(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -54,6 +51,9 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         with _full_disk_explained(path):
             yield temporary
         temporary.chmod(0o755)
+        for file in temporary.rglob("*"):
+            if file.is_file() and not file.stat().st_mode & 0o077:
+                _share(file)
         if path.exists():
             shutil.rmtree(path)
         temporary.replace(path)
@@ -106,6 +106,13 @@ def alone_in(directory: str | Path) -> Iterator[None]:
                 "another process works in this folder", where=directory, remedy="wait for it, or end it"
             ) from None
         yield
+
+
+def _share(file: Path) -> None:
+    """Give a file that was made for its owner alone the permissions that the user's umask gives."""
+    umask = os.umask(0)
+    os.umask(umask)
+    file.chmod(0o666 & ~umask)
 
 
 def write_text(path: str | Path, text: str) -> None:
