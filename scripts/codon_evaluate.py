@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from genescribe.cli import parser, run
-from genescribe.codon.evaluation import MODEL, TRIGRAM, evaluate
+from genescribe.codon.evaluation import evaluate
+from genescribe.codon.methods import MODEL, TRIGRAM
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from genescribe.codon import scoring
 from genescribe.codon.controls import shuffled, synonym_shuffled
-from genescribe.codon.evaluation import MODEL, TRIGRAM, evaluate
+from genescribe.codon.evaluation import evaluate
+from genescribe.codon.methods import MODEL, TRIGRAM
 from genescribe.codon.ngram import CodonUsage, InGene, KneserNey, Uniform, synonyms
 from genescribe.codon.prepare import Gene, read_genes
 from genescribe.codon.vocabulary import EOS, FIRST_CODON, to_tokens

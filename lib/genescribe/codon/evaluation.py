@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from genescribe.codon import scoring
 from genescribe.codon.controls import sample_genes, shuffled, synonym_shuffled
+from genescribe.codon.methods import MODEL, TRIGRAM
 from genescribe.codon.network import Network
 from genescribe.codon.ngram import CodonUsage, InGene, KneserNey, Predictor, Uniform
 from genescribe.codon.prepare import Gene, read_genes
@@ -23,8 +24,6 @@ from genescribe.codon.vocabulary import SIZE
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, read_json, write_json
 
-MODEL, UNTRAINED = "model", "untrained"
-TRIGRAM = "trigram"
 USAGE, OWN_USAGE = "codon usage", "codon usage of its genome"
 WEIGHTS = (50.0, 100.0, 200.0, 400.0, 800.0)
 CONTROL_GENES = 400

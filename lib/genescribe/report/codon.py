@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genescribe.codon.evaluation import MODEL, TRIGRAM
 from genescribe.codon.interpret.pictures import bars, lines
 from genescribe.codon.interpret.step import read_blocks
+from genescribe.codon.methods import MODEL, TRIGRAM
 from genescribe.files import read_json
 from genescribe.report.blocks import Block, Cell, Row, Section, Table, Text
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.codon.ngram import synonyms
-from genescribe.codon.prepare import Gene
 from genescribe.genome.genetic_code import GeneticCode
+
+if TYPE_CHECKING:
+    from genescribe.codon.prepare import Gene
 
 HYDROPATHY = dict(
     zip(
