@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,9 +130,14 @@ def test_a_second_workflow_in_the_folder_is_turned_away(repository: Path, tmp_pa
     first = start(repository, tmp_path, target, *configuration)
     while not list((tmp_path / ".snakemake").glob("locks/*")):
         assert first.poll() is None, "it ended before the second began"
+    # It would be done before the second has started where the machine is busy.
+    first.send_signal(signal.SIGSTOP)
     (tmp_path / "second").mkdir()
     second = start(repository, tmp_path / "second", target, *configuration, "--directory", str(tmp_path))
-    assert second.wait() != 0
+    try:
+        assert second.wait() != 0
+    finally:
+        first.send_signal(signal.SIGCONT)
     assert "Directory cannot be locked" in (tmp_path / "second" / "snakemake.log").read_text()
     assert first.wait() == 0, (tmp_path / "snakemake.log").read_text()[-4000:]
     assert "Nothing to be done" in finish(repository, tmp_path, target, *configuration)
