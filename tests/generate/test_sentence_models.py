@@ -14,7 +14,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
 from genescribe.generate.annotate import Annotator, LocusWindow
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.model import CONFIG, build_model, load_model, pad_codes, read_config
+from genescribe.generate.model import build_model, load_model, pad_codes, read_config
 from genescribe.generate.search import SearchConfig, write
 from genescribe.generate.sentence import sentence_of
 from genescribe.generate.signals import Signals
@@ -25,6 +25,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene
 from genescribe.segment.decode import validate_gene
+from genescribe.train.model_files import CONFIG
 
 FORMS = ("pointer", "digits")
 CODE = GeneticCode.from_table(1)

@@ -20,12 +20,13 @@ from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.loci import Locus, LocusDataset, read_loci, write_database
-from genescribe.generate.model import CONFIG, FAMILY, load_model
+from genescribe.generate.model import FAMILY, load_model
 from genescribe.generate.published import PublishedModel
 from genescribe.generate.run import Journal, annotate_loci, write_results
 from genescribe.generate.search import SearchConfig
 from genescribe.genome.fasta import Genome
 from genescribe.genome.sort import sort_annotation
+from genescribe.train.model_files import CONFIG
 
 _log = logging.getLogger(__name__)
 FAILED = 3

@@ -10,13 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genescribe.config import from_mapping, to_mapping
 from genescribe.errors import InputError
-from genescribe.files import read_json, write_json
+from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.digit_model import DigitModel
 from genescribe.generate.grammar import Grammar
@@ -24,8 +23,9 @@ from genescribe.generate.pointer_model import PointerModel, StepLosses
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Mask, Signals
 from genescribe.segment.model import SegmentModel
+from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
-CONFIG, WEIGHTS, SEGMENT, PRETRAINED = "config.json", "model.safetensors", "segment", "pretrained"
+SEGMENT, PRETRAINED = "segment", "pretrained"
 FAMILY = "generate"
 
 
@@ -153,12 +153,7 @@ def load_model(directory: str | Path) -> nn.Module:
     directory = Path(directory)
     model = build_model(read_config(directory))
     path = directory / WEIGHTS
-    try:
-        weights = load_file(path)
-    except FileNotFoundError:
-        raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
-    except SafetensorError as error:
-        raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
+    weights = stored_weights(directory)
     expected = weights_of(model)
     odd = sorted(expected.keys() ^ weights.keys())
     odd = odd or sorted(name for name, value in expected.items() if value.shape != weights[name].shape)
@@ -177,15 +172,7 @@ def read_config(directory: str | Path) -> GenerateModelConfig:
         It is missing, not JSON, of another family, or holds an unknown option.
     """
     path = Path(directory) / CONFIG
-    try:
-        stored: Any = read_json(path)
-    except FileNotFoundError:
-        raise InputError("no such file", where=path, remedy="give a folder that training wrote") from None
-    except ValueError as error:
-        raise InputError(f"not JSON ({error})", where=path, remedy="copy or train the model again") from None
-    if not isinstance(stored, dict) or stored.get("family") != FAMILY or stored.keys() != {"family", "model"}:
-        raise InputError("not the configuration of a generate model", where=path, remedy="give another folder")
-    config = from_mapping(GenerateModelConfig, stored["model"], where=str(path), key="model")
+    config = from_mapping(GenerateModelConfig, stored_options(directory, FAMILY), where=str(path), key="model")
     if config.segment is not None:
         config = replace(config, segment=str(Path(directory) / config.segment))
     if config.pretrained is not None:

@@ -12,7 +12,7 @@ from genescribe.data.batching import pack
 from genescribe.errors import InputError
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
-from genescribe.generate.model import CONFIG, WEIGHTS, load_model, read_config
+from genescribe.generate.model import load_model, read_config
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval
 from genescribe.predict.config import PredictConfig
@@ -26,6 +26,7 @@ from genescribe.predict.strand import (
     StrandRows,
 )
 from genescribe.segment.predictor import SegmentPredictorFactory
+from genescribe.train.model_files import CONFIG, WEIGHTS
 
 LOCI_AT_ONCE = 16
 

@@ -17,7 +17,8 @@ from genescribe.evaluate.label_counts import LabelCounts, add_up, count_labels
 from genescribe.evaluate.label_scores import summarise
 from genescribe.files import atomic_directory, read_json, sha256, write_json
 from genescribe.segment.label_predictions import predict_labels
-from genescribe.segment.model import WEIGHTS, SegmentModel
+from genescribe.segment.model import SegmentModel
+from genescribe.train.model_files import WEIGHTS
 
 SCORES, COUNTS, LABELS = "labels.json", "counts.npz", "runs.npz"
 BINS_PER_DOUBLING = 2

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genescribe.config import from_mapping, to_mapping
@@ -15,7 +14,7 @@ from genescribe.crf.config import SemiCRFConfig
 from genescribe.crf.external import ExternalCRF
 from genescribe.crf.head import SemiCRF
 from genescribe.errors import InputError
-from genescribe.files import read_json, write_json
+from genescribe.files import write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.evidence import EXTRA, SITES, CountedEvidence, Evidence
@@ -25,8 +24,9 @@ from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.gene_scores import SIGNALS
 from genescribe.segment.schemes import SCHEMES, LabelScheme
+from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
-CONFIG, WEIGHTS, STATISTICS = "config.json", "model.safetensors", "statistics.json"
+STATISTICS = "statistics.json"
 FAMILY = "segment"
 
 
@@ -199,12 +199,7 @@ class SegmentModel(nn.Module):
         """
         model = cls(read_config(directory))
         path = Path(directory) / WEIGHTS
-        try:
-            weights = load_file(path)
-        except FileNotFoundError:
-            raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
-        except SafetensorError as error:
-            raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
+        weights = stored_weights(directory)
         problem = _mismatch(model.state_dict(), weights)
         if problem:
             raise InputError(problem, where=path, remedy=f"give the weights that belong to its {CONFIG}")
@@ -221,15 +216,7 @@ def read_config(directory: str | Path) -> SegmentModelConfig:
         It is missing, not JSON, of another family, or holds an unknown option.
     """
     path = Path(directory) / CONFIG
-    try:
-        stored: Any = read_json(path)
-    except FileNotFoundError:
-        raise InputError("no such file", where=path, remedy="give a folder that training wrote") from None
-    except ValueError as error:
-        raise InputError(f"not JSON ({error})", where=path, remedy="copy or train the model again") from None
-    if not isinstance(stored, dict) or stored.get("family") != FAMILY or stored.keys() != {"family", "model"}:
-        raise InputError("not the configuration of a segment model", where=path, remedy="give another folder")
-    return from_mapping(SegmentModelConfig, stored["model"], where=str(path), key="model")
+    return from_mapping(SegmentModelConfig, stored_options(directory, FAMILY), where=str(path), key="model")
 
 
 def scheme_of(config: SegmentModelConfig) -> LabelScheme:

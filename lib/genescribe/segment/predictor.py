@@ -32,8 +32,9 @@ from genescribe.predict.strand import (
 )
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
-from genescribe.segment.model import CONFIG, STATISTICS, WEIGHTS, Scores, SegmentModel, read_config
+from genescribe.segment.model import STATISTICS, Scores, SegmentModel, read_config
 from genescribe.segment.posterior import chain_posteriors, chains_of
+from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 8
 """Tiles in every call of the encoder, the last call padded: equal shapes give equal bits, whatever is asked for."""
