@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_baker import JOB, Toy, orf
+from tests.bake.test_baker import JOB, Toy, orf
 
 from genescribe.bake.baker import Baker
 from genescribe.bake.batch import bake_batch, merge_stats

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genomes import write_genome
+from tests.codon.genomes import write_genome
 
 from genescribe.codon.config import CodonModelConfig, CodonTrainSection, DataConfig, DatasetConfig, ScheduleConfig
 from genescribe.codon.extract import extract

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from genomes import random_cds
+from tests.codon.genomes import random_cds
 
 from genescribe.codon.classify.config import ClassifierConfig
 from genescribe.codon.classify.metrics import calibration, measure

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genomes import GenBank, protein, random_cds, reverse, write_genome
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.codon.genomes import GenBank, protein, random_cds, reverse, write_genome
 
 from genescribe.codon import cds as reasons
 from genescribe.codon.cds import Annotated, Cds, Rejected, codons_of, dna_of, judge

@@ -1,16 +1,12 @@
-"""The oracle of tests/kernels, and the reference as the backend: tests/kernels compares the others with it."""
+"""The reference as the backend: tests/kernels compares the others with it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from genescribe.kernels import semicrf
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernels"))
 
 
 @pytest.fixture(autouse=True, scope="session")

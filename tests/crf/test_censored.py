@@ -6,10 +6,10 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from enumerate_segmentations import enumerate_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_potentials import random_potentials
+from tests.kernels.enumerate_segmentations import enumerate_chain
+from tests.kernels.random_potentials import random_potentials
 
 from genescribe.crf.censored import censored, duration_table, survival_tables
 from genescribe.errors import InputError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from random_potentials import random_potentials
+from tests.kernels.random_potentials import random_potentials
 
 from genescribe.crf.diagnostics import check_finite, first_batch_report, scales
 from genescribe.errors import InputError

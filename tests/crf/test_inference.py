@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 import torch
-from enumerate_segmentations import enumerate_chain, single_base_labels
 from hypothesis import given, settings
-from random_potentials import potentials, random_potentials
+from tests.kernels.enumerate_segmentations import enumerate_chain, single_base_labels
+from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.crf.inference import entropy, marginals, sample, segment_marginals, transition_marginals
 from genescribe.crf.kbest import k_best

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from enumerate_segmentations import enumerate_chain, single_base_labels
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_potentials import potentials, random_potentials
+from tests.kernels.enumerate_segmentations import enumerate_chain, single_base_labels
+from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.crf.likelihood import log_numerator, negative_log_likelihood
 from genescribe.crf.partial import agreeing

@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from enumerate_segmentations import one, segmentations
 from hypothesis import given, settings
-from random_potentials import potentials, random_potentials
+from tests.kernels.enumerate_segmentations import one, segmentations
+from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.crf.score import Segments, forbidden_by, score
 from genescribe.errors import InputError

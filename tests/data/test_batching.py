@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_shards import make_samples, write
+from tests.data.test_shards import make_samples, write
 
 from genescribe.data.batching import Batch, collate, ordered_batches, pack, training_batches
 from genescribe.data.cursor import Cursor, epoch_order, micro_batches

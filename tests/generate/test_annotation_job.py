@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from toy_loci import LENGTH, random_model, toy_genome
+from tests.generate.toy_loci import LENGTH, random_model, toy_genome
 
 from genescribe.config import from_mapping
 from genescribe.errors import InputError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_loci import random_model, toy_genome
+from tests.generate.toy_loci import random_model, toy_genome
 
 from genescribe.errors import InputError
 from genescribe.families import load_predictor

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sentence_strategies import LENGTH, genes
+from tests.generate.sentence_strategies import LENGTH, genes
 
 from genescribe.generate import pointer, tokenizer
 from genescribe.generate.digits import DigitAutomaton

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentence_strategies import LENGTH, genes
+from tests.generate.sentence_strategies import LENGTH, genes
 
 from genescribe.generate import tokenizer
 from genescribe.generate.sentence import (

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 import torch
-from toy_loci import bake_toy, toy_config, toy_genome
+from tests.generate.toy_loci import bake_toy, toy_config, toy_genome
 
 from genescribe.bake.batch import bake_batch, merge_stats
 from genescribe.bake.config import BakeConfig, BakeJob, LociConfig

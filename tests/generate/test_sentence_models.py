@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_loci import bake_toy, random_model, toy_config, toy_genome
+from tests.generate.toy_loci import bake_toy, random_model, toy_config, toy_genome
 
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_loci import bake_toy, toy_config, toy_genome
+from tests.generate.toy_loci import bake_toy, toy_config, toy_genome
 
 from genescribe.config import from_mapping
 from genescribe.errors import InputError

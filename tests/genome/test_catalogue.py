@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from gene_strategies import SEQUENCES, gene_sets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.genome.gene_strategies import SEQUENCES, gene_sets
 
 from genescribe.genome.alphabet import N, decode, encode, reverse_complement
 from genescribe.genome.catalogue import Catalogue, build_catalogue

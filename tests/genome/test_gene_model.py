@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from gene_strategies import SEQUENCES, gene_sets
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.genome.gene_strategies import SEQUENCES, gene_sets
 
 from genescribe.genome.model import Gene, Interval, Transcript, cds_phases, gaps, mirror
 

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gene_strategies import SEQUENCES, gene_sets
 from hypothesis import HealthCheck, given, settings
+from tests.genome.gene_strategies import SEQUENCES, gene_sets
 
 from genescribe.errors import InputError
 from genescribe.genome.catalogue_tables import REASONS, Rejected

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 from types import ModuleType
 
 import torch
-from enumerate_segmentations import one
 from hypothesis import strategies as st
-from random_potentials import random_potentials
+from tests.kernels.enumerate_segmentations import one
+from tests.kernels.random_potentials import random_potentials
 from torch import Tensor
 
 from genescribe.crf.score import Segments, score

@@ -8,7 +8,7 @@ import types
 
 import pytest
 import torch
-from random_potentials import random_potentials
+from tests.kernels.random_potentials import random_potentials
 
 from genescribe.errors import InputError
 from genescribe.kernels import semicrf

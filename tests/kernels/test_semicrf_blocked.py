@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from backend_contract import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.kernels.backend_contract import (
     check_best_path,
     check_deterministic,
     check_gradients,
@@ -15,10 +17,8 @@ from backend_contract import (
     hard_labels,
     wide_potentials,
 )
-from enumerate_segmentations import enumerate_chain, expected_gradient
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from random_potentials import potentials, random_potentials
+from tests.kernels.enumerate_segmentations import enumerate_chain, expected_gradient
+from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.kernels import semicrf_blocked as blocked
 from genescribe.kernels import semicrf_reference as reference

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from backend_contract import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.kernels.backend_contract import (
     check_best_path,
     check_deterministic,
     check_gradients,
@@ -15,9 +17,7 @@ from backend_contract import (
     hard_labels,
     wide_potentials,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from random_potentials import potentials, random_potentials
+from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.kernels import semicrf_native as native
 from genescribe.kernels import semicrf_reference as reference

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from enumerate_segmentations import enumerate_chain, expected_gradient, one
 from hypothesis import given, settings
-from random_potentials import potentials, random_potentials
+from tests.kernels.enumerate_segmentations import enumerate_chain, expected_gradient, one
+from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.crf.score import Segments, duration_score, score
 from genescribe.errors import InputError

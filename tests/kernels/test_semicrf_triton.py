@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from backend_contract import check_best_path, check_gradients, gradients, hard_labels
-from random_potentials import random_potentials
+from tests.kernels.backend_contract import check_best_path, check_gradients, gradients, hard_labels
+from tests.kernels.random_potentials import random_potentials
 
 pytest.importorskip("triton", reason="triton is an optional dependency; its kernels are not there without it")
 

@@ -7,11 +7,11 @@ import resource
 import numpy as np
 import pytest
 import torch
-from backend_contract import check_best_path, wide_potentials
-from enumerate_segmentations import one
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_potentials import random_potentials
+from tests.kernels.backend_contract import check_best_path, wide_potentials
+from tests.kernels.enumerate_segmentations import one
+from tests.kernels.random_potentials import random_potentials
 
 from genescribe.crf.score import Segments, score
 from genescribe.errors import InputError

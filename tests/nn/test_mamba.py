@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from slow_scan import TOLERANCE, slow_heads, slow_selective
+from tests.nn.slow_scan import TOLERANCE, slow_heads, slow_selective
 from torch.nn import functional
 
 from genescribe.errors import InputError

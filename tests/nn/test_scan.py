@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_scan import TOLERANCE, slow_heads, slow_selective
+from tests.nn.slow_scan import TOLERANCE, slow_heads, slow_selective
 from torch import Tensor
 
 from genescribe.nn import scan

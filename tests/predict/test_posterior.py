@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from noisy_model import noisy_model
+from tests.predict.noisy_model import noisy_model
 
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.pieces import Piece

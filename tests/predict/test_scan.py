@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from noisy_model import CONFIG, NoisyFactory, noisy_model
+from tests.predict.noisy_model import CONFIG, NoisyFactory, noisy_model
 
 from genescribe.genome.alphabet import decode, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
@@ -79,7 +79,7 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-import test_scan
+from tests.predict import test_scan
 from genescribe.predict import scan
 def slow(path, rows, save=scan.save_scores):
     save(path, rows)
@@ -97,7 +97,7 @@ def test_killed_and_run_again_it_goes_on_and_gives_the_same_bytes(
         sys.executable,
         "-c",
         KILLED,
-        str(Path(__file__).parent),
+        str(Path(__file__).parents[2]),
         str(simulated),
         str(tmp_path / "out"),
         str(work),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_shards import LENGTH, toy_sequence
+from tests.segment.toy_shards import LENGTH, toy_sequence
 
 from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import Splits

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_gene_task import CONFIG
-from toy_shards import bake_toy
+from tests.segment.test_gene_task import CONFIG
+from tests.segment.toy_shards import bake_toy
 
 from genescribe.data.batching import collate
 from genescribe.errors import InputError

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_oracle import by_strand, crop, load, structure
+from tests.segment.test_oracle import by_strand, crop, load, structure
 
 from genescribe.crf.runs import batch_runs
 from genescribe.crf.score import score

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.segment.toy_shards import LENGTH, SPLITS, bake_toy, toy_sequence
 from torch import Tensor
-from toy_shards import LENGTH, SPLITS, bake_toy, toy_sequence
 
 from genescribe.data.batching import collate, ordered_batches
 from genescribe.data.dataset import ShardDataset

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from toy_shards import bake_toy
+from tests.segment.toy_shards import bake_toy
 
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.strands import stretches

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from toy_shards import bake_toy
+from tests.segment.toy_shards import bake_toy
 
 from genescribe.config import to_mapping
 from genescribe.data.batching import collate

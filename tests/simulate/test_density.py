@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from naive_simulator import log_density
+from tests.simulate.naive_simulator import log_density
 
 from genescribe.crf.score import Segments, forbidden_by, score
 from genescribe.genome.alphabet import reverse_complement

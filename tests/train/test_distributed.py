@@ -19,7 +19,7 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy_task import ToyTask
+from tests.train.toy_task import ToyTask
 
 from genescribe.config import to_mapping
 from genescribe.errors import InputError

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy_task import ToyTask
+from tests.train.toy_task import ToyTask
 
 from genescribe.config import to_mapping
 from genescribe.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from toy_task import ToyTask
+from tests.train.toy_task import ToyTask
 
 from genescribe.errors import InputError
 from genescribe.files import read_json

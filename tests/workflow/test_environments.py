@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from rattler import MatchSpec
-from test_rules import TARGETS, rules
+from tests.workflow.test_rules import TARGETS, rules
 
 from genescribe.genome.sort_agat import PROGRAM as AGAT
 

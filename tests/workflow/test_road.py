@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from killer import Killer, durations, plan, running_jobs
-from road import PRODUCTS, finish, results_of, start
+from tests.workflow.killer import Killer, durations, plan, running_jobs
+from tests.workflow.road import PRODUCTS, finish, results_of, start
 
 from genescribe.files import read_json
 from genescribe.genome.gff import read_genes
