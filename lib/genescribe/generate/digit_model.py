@@ -16,7 +16,7 @@ from genescribe.generate.decoder import Cache, Decoder, Memory
 from genescribe.generate.digits import DigitAutomaton
 from genescribe.generate.examples import IGNORED, contents
 from genescribe.generate.grammar import Grammar
-from genescribe.generate.pointer_model import StepLosses
+from genescribe.generate.pointer_model import StepLosses, content_loss
 from genescribe.generate.reader import Content, Reader
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Mask, Signals
@@ -93,6 +93,14 @@ class DigitModel(nn.Module):
                 return SpelledExample(tokens, allowed, contents(sentence, signals.length), candidate.checked)
         raise AssertionError("the grammar allows every sentence")
 
+    def example_as_written(self, values: Sequence[int], signals: Signals) -> SpelledExample:
+        """Return the example of tokens as they were written, the sentence ended or not."""
+        automaton, allowed = self.automaton(signals), []
+        for token in values:
+            allowed.append(automaton.allowed())
+            automaton.advance(token)
+        return SpelledExample(list(values), allowed, np.full(signals.length, IGNORED), signals.checked)
+
     def prompt(self, sentence: GeneSentence) -> list[int]:
         """Return the tokens that declare the features of a sentence, to be gone on from."""
         tokens = tokenizer.encode(sentence)
@@ -126,10 +134,9 @@ class DigitModel(nn.Module):
         present = steps.kinds >= 0
         logs = self.head(hidden).float().masked_fill(~steps.mask, -math.inf).log_softmax(dim=-1)
         nll = -logs.gather(2, steps.values.unsqueeze(-1)).squeeze(-1).masked_fill(~present, 0.0)
-        content = nn.functional.cross_entropy(
-            contents_seen.float().flatten(0, 1), steps.content.flatten(), ignore_index=IGNORED
+        return StepLosses(
+            nll, (logs.argmax(dim=-1) == steps.values) & present, content_loss(contents_seen, steps.content)
         )
-        return StepLosses(nll, (logs.argmax(dim=-1) == steps.values) & present, content)
 
     @torch.no_grad()
     def begin(self, codes: Tensor, lengths: Tensor) -> DigitSession:

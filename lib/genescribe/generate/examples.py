@@ -67,6 +67,20 @@ def follow(steps: Sequence[Step], signals: Signals, most_features: int) -> list[
     return allowed
 
 
+def example_as_written(values: Sequence[int], signals: Signals, most_features: int) -> Example:
+    """Return the example of steps that were written under `signals`, whether the sentence has ended or not.
+
+    It is what scores a sequence that was sampled; the contents of bases are not known.
+    """
+    automaton = PointerAutomaton(Grammar(signals, most_features))
+    steps, allowed = [], []
+    for value in values:
+        allowed.append(automaton.allowed())
+        steps.append(Step(automaton.kind, value))
+        automaton.advance(value)
+    return Example(steps, allowed, np.full(signals.length, IGNORED), signals.checked)
+
+
 def contents(sentence: GeneSentence, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return what each base is, (T,): see `Content`."""
     begin, end = sentence.span
@@ -134,8 +148,9 @@ class Steps:
 def batch_steps(examples: Sequence[Example], length: int) -> Steps:
     """Return the tensors of some examples, their windows padded to `length` bases."""
     B, L = len(examples), max(len(e.steps) for e in examples)
-    N = max(sum(step.kind is StepKind.END for step in e.steps) for e in examples)
-    P, M = 2 * N, max(sum(step.kind is StepKind.MEMBER for step in e.steps) for e in examples)
+    # At least one of each: a sentence that was broken off may have no feature, or an end too few.
+    N = max(1, *(sum(step.kind is StepKind.START for step in e.steps) for e in examples))
+    P, M = 2 * N, max(1, *(sum(step.kind is StepKind.MEMBER for step in e.steps) for e in examples))
     long = {name: np.zeros((B, P), dtype=np.int64) for name in ("pointer_step", "choice", "anchor", "target")}
     flags = {name: np.zeros((B, P), dtype=bool) for name in ("is_end", "first", "pointed")}
     kinds, values = np.full((B, L), -1), np.zeros((B, L), dtype=np.int64)

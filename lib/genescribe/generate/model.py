@@ -81,6 +81,9 @@ class SentenceModel(Protocol):
     def example(self, sentence: GeneSentence, signals: Signals) -> Any:
         """Return the training example of a sentence."""
 
+    def example_as_written(self, values: Sequence[int], signals: Signals) -> Any:
+        """Return the example of steps as they were written under `signals`, the sentence ended or not."""
+
     def prompt(self, sentence: GeneSentence) -> list[int]:
         """Return the values that declare the features of a sentence, to be gone on from."""
 

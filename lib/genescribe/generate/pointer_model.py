@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from genescribe.generate.boundaries import Boundaries, BoundaryScorer, Sought
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.decoder import Cache, Decoder, Memory
-from genescribe.generate.examples import IGNORED, Example, Steps, batch_steps, example, phase_after
+from genescribe.generate.examples import IGNORED, Example, Steps, batch_steps, example, example_as_written, phase_after
 from genescribe.generate.grammar import Grammar
 from genescribe.generate.pointer import CLOSE, FIRST_MEMBER, PointerAutomaton, StepKind, encode
 from genescribe.generate.reader import Reader
@@ -84,6 +84,10 @@ class PointerModel(nn.Module):
         """Return the training example of a sentence that is written on its own strand."""
         return example(sentence, signals, self.config.most_features)
 
+    def example_as_written(self, values: Sequence[int], signals: Signals) -> Example:
+        """Return the example of steps as they were written, the sentence ended or not."""
+        return example_as_written(values, signals, self.config.most_features)
+
     def batch(self, examples: Sequence[Example], length: int) -> Steps:
         """Return the tensors of some examples, their windows padded to `length` bases."""
         return batch_steps(examples, length)
@@ -137,15 +141,12 @@ class PointerModel(nn.Module):
         scores = scores.masked_fill(~steps.pointer_mask & steps.pointed.unsqueeze(-1), -math.inf)
         _scatter(nll, right, steps.pointer_step, steps.pointed, scores, steps.target)
         at = steps.member_step.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
-        # A feature is named by the state that has seen its end: one step later.
-        ends = (steps.feature_step + 1).unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+        # A feature is named by the state that has seen its end: one step later, where there is one.
+        ends = (steps.feature_step + 1).clamp(max=L - 1).unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         scores = self._member_scores(hidden.gather(1, at), hidden.gather(1, ends)).float()
         scores = scores.masked_fill(~steps.member_mask, -math.inf)
         _scatter(nll, right, steps.member_step, steps.member_target != IGNORED, scores, steps.member_target)
-        content = nn.functional.cross_entropy(
-            known.logits.float().flatten(0, 1), steps.content.flatten(), ignore_index=IGNORED
-        )
-        return StepLosses(nll, right, content)
+        return StepLosses(nll, right, content_loss(known.logits, steps.content))
 
     def _inputs(self, known: Boundaries, steps: Steps) -> tuple[Tensor, Tensor]:
         """Return what the decoder sees before each step, and where in the locus that is."""
@@ -317,6 +318,14 @@ class _Row:
 
     def move(self, named: tuple[int, int, int] | None) -> None:
         self.place = self._far if named is None else named[2]
+
+
+def content_loss(logits: Tensor, contents: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the contents of bases, (B, T, contents) and (B, T); 0 where none is known."""
+    total = nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), contents.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    return total / (contents != IGNORED).sum().clamp(min=1)
 
 
 def _enter(nll: Tensor, right: Tensor, chosen: Tensor, scores: Tensor, targets: Tensor) -> None:

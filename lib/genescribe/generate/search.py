@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,9 @@ class Outcome:
         Of what was written, natural logarithm, within the grammar.
     scores
         For each transcript of the sentence, the probability of its features and of their choice.
+    values, logs
+        What was written, step by step, and the log probability of each step within the grammar, whatever the
+        temperature. `SentenceModel.example_as_written(values, ...)` scores it again.
     """
 
     status: Literal["accepted", "repaired", "rejected"]
@@ -54,6 +57,8 @@ class Outcome:
     sentence: GeneSentence | None = None
     log_probability: float = 0.0
     scores: tuple[float, ...] = ()
+    values: tuple[int, ...] = ()
+    logs: tuple[float, ...] = ()
 
 
 @dataclass
@@ -61,13 +66,20 @@ class _Hypothesis:
     automaton: Automaton
     locus: int
     total: float = 0.0
-    length: int = 0
+    values: tuple[int, ...] = ()
+    logs: tuple[float, ...] = ()
     # Log probability by declared feature, and by transcript.
     features: dict[int, float] = field(default_factory=dict)
     chains: dict[int, float] = field(default_factory=dict)
 
+    @property
+    def length(self) -> int:
+        """Steps written."""
+        return len(self.values)
+
     def extended(self, value: int, log: float) -> _Hypothesis:
-        other = _Hypothesis(self.automaton.copy(), self.locus, self.total + log, self.length + 1)
+        values, logs = (*self.values, value), (*self.logs, log)
+        other = _Hypothesis(self.automaton.copy(), self.locus, self.total + log, values, logs)
         other.features, other.chains = dict(self.features), dict(self.chains)
         grammar = other.automaton.grammar
         part, place = (other.chains, len(grammar.chains)) if grammar.closed else (other.features, len(grammar.nodes))
@@ -188,12 +200,16 @@ class _Search:
     def outcome(self, locus: int) -> Outcome:
         """Return what became of a locus."""
         if self.done[locus]:
-            return _told(max(self.done[locus], key=lambda hypothesis: hypothesis.total), "")
+            return self._outcome(max(self.done[locus], key=lambda hypothesis: hypothesis.total), "")
         stuck = self.stuck[locus]
         if stuck is None:
             return Outcome("rejected", "nothing can be written here", "")
         reason = "longer than max_length" if stuck.length >= self.config.max_length else "dead end"
-        return _told(stuck, reason)
+        return self._outcome(stuck, reason)
+
+    @staticmethod
+    def _outcome(hypothesis: _Hypothesis, reason: str) -> Outcome:
+        return replace(_told(hypothesis, reason), values=hypothesis.values, logs=hypothesis.logs)
 
 
 def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
