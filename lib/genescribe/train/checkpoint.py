@@ -46,7 +46,7 @@ class State:
     done
         No step is left.
     running
-        Sum and number of the losses since the last row of the log.
+        Since the last row of the log: sum and number of the losses, sums of their parts; empty where there was none.
     log
         Rows of the log so far.
     seconds
@@ -64,7 +64,7 @@ class State:
     lr_scale: float = 1.0
     plateau: int = 0
     done: bool = False
-    running: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    running: list[float] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     seconds: float = 0.0
 

@@ -17,9 +17,11 @@ NEUTRAL = frozenset(
         "checkpoint_steps",
         "checkpoint_seconds",
         "keep_checkpoints",
+        "memory_seconds",
+        "start",
     }
 )
-"""Options that a resumed run may change: they do not change what is learned."""
+"""Options that a resumed run may change: they do not change what is learned. Of `start` the weights count."""
 
 RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_factor"})
 """Options that older runs did not know: at their defaults they stay out of the fingerprint, so that those resume."""
@@ -29,6 +31,9 @@ RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_facto
 class TrainConfig:
     """How a model is trained."""
 
+    start: str | None = option(
+        None, doc="folder of a trained model whose weights training begins with; none: fresh weights"
+    )
     epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0", minimum=0.0)
     max_steps: int = option(0, doc="optimiser steps; 0: as many as epochs give", minimum=0)
     batch_size: int = option(32, doc="samples of a step, over all processes together", minimum=1)
@@ -62,6 +67,7 @@ class TrainConfig:
     checkpoint_steps: int = option(500, doc="most steps between checkpoints", minimum=1)
     checkpoint_seconds: float = option(120.0, doc="most seconds between checkpoints", minimum=0.0)
     keep_checkpoints: int = option(2, doc="newest checkpoints kept", minimum=1)
+    memory_seconds: float = option(30.0, doc="seconds between rows of memory_<process>.csv", minimum=0.1)
     num_workers: int = option(0, doc="processes that read data, a training process; 0: none of their own", minimum=0)
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)

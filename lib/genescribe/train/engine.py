@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from genescribe.train.config import NEUTRAL, RECENT, TrainConfig
 from genescribe.train.distributed import World, join
 from genescribe.train.log import RunLog
 from genescribe.train.memory import MemoryWatch
+from genescribe.train.model_files import begin_with, weights_digest
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
 from genescribe.train.schedule import learning_rate, micro_batch, reseed, total_steps
@@ -47,7 +48,8 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
         How to train.
     directory
         Gets `model/` (the best weights by validation, with `provenance.json`), `log.csv` and `tensorboard/`; while
-        the run lasts also `checkpoints/`.
+        the run lasts also `checkpoints/`. The rows of `log.csv` stand by split in `training_log.csv` and
+        `eval_log.csv` too, and `memory_<process>.csv` says what memory was held when.
 
     Returns
     -------
@@ -61,6 +63,8 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
     """
     directory = Path(directory)
     fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": _lasting(config)}
+    if config.start is not None:
+        fingerprint["start"] = weights_digest(config.start)
     with join(config.device) as world, alone_in(directory) if world.leads else nullcontext():
         checkpoints = Checkpoints(directory / "checkpoints", fingerprint, config.keep_checkpoints)
         if _is_trained(directory / "model", fingerprint):
@@ -103,7 +107,11 @@ class _Run:
         self.total = total_steps(config, self.samples)
         self.validate_every = max(1, round(config.validate_epochs * self.samples / config.batch_size))
         reseed(config.seed, "weights")
-        self.model = task.build().to(world.device)
+        self.parts, self.repeats = tuple(getattr(task, "parts", ())), int(getattr(task, "repeats", 1))
+        self.model = task.build()
+        if config.start is not None:
+            begin_with(self.model, config.start)
+        self.model = self.model.to(world.device)
         # The leader decides where to go on: the others may see an older state of a shared folder.
         step = world.first(checkpoints.newest_step())
         self.state = State() if step is None else checkpoints.load(step)
@@ -111,11 +119,11 @@ class _Run:
             self.model.load_state_dict(self.state.model)
         if config.compile:
             task.compile(self.model)
-        self.objective = spread(_Objective(task, self.model), world, config.parallel)
+        self.objective = spread(_Objective(task, self.model, self.parts), world, config.parallel)
         self.optimiser = build_optimiser(config, self.model, task.no_decay, getattr(task, "adamw_only", ()))
         self.average: dict[str, Tensor] = {}
         self._restore()
-        self.memory = MemoryWatch(world.device)
+        self.memory = MemoryWatch(world.device, directory / f"memory_{world.rank}.csv", config.memory_seconds)
         self.started = time.monotonic() - self.state.seconds
         self.saved = time.monotonic()
 
@@ -125,9 +133,11 @@ class _Run:
         with ExitStack() as stack:
             log = None
             if self.world.leads:
+                state, metrics = self.state, self.task.metrics
                 log = stack.enter_context(
-                    RunLog(self.directory, self.task.metrics, self.state.log, self.state.step, self.total)
+                    RunLog(self.directory, metrics, state.log, state.step, self.total, parts=self.parts)
                 )
+            stack.enter_context(self.memory)
             if not self.state.done:
                 self._loop(log)
         self._write_model(fingerprint)
@@ -140,9 +150,10 @@ class _Run:
         )
         batches = self.task.batches(cursor)
         while not self.state.done:
-            loss, norm = self._step(batches, cursor.slots())
+            means, norm = self._step(batches, cursor.slots())
             self.state.step += 1
-            self.state.running = [self.state.running[0] + loss, self.state.running[1] + 1]
+            running = self.state.running or [0.0] * len(means)
+            self.state.running = [before + mean for before, mean in zip(running, means, strict=True)]
             self.state.done = self.state.step >= self.total
             if log is not None:
                 log.advance()
@@ -154,27 +165,41 @@ class _Run:
             elif self._is_time_to_save():
                 self._save()
 
-    def _step(self, batches: Iterator[Any], slots: range) -> tuple[float, float]:
-        """Take one optimiser step; return the mean loss of its batch and the norm of the gradient."""
+    def _step(self, batches: Iterator[Any], slots: range) -> tuple[list[float], float]:
+        """Take the optimiser steps of one batch; return means over the batch and the norm of the last gradient.
+
+        The means are of the loss, a one to count the batch, and the task's parts; over the repeats too.
+        """
         self.model.train()
+        prepare = getattr(self.task, "prepare", None)
+        read: list[Any] = []
+        means, norm = [0.0] * (2 + len(self.parts)), 0.0
+        for repeat in range(self.repeats):
+            found, norm = self._descend(batches, slots, read, prepare, repeat)
+            means = [mean + value / self.repeats for mean, value in zip(means, found, strict=True)]
+        return means, norm
+
+    def _descend(
+        self, batches: Iterator[Any], slots: range, read: list[Any], prepare: Any, repeat: int
+    ) -> tuple[list[float], float]:
+        """Take one optimiser step; the first of a batch reads it into `read`."""
         self.optimiser.zero_grad()
         # Apple's GPUs have no float64.
         exact = torch.float32 if self.world.device.type == "mps" else torch.float64
-        sums = torch.zeros(2, dtype=exact, device=self.world.device)
-        read = []
-        for slot in slots:
-            batch = self.task.to_device(next(batches), self.world.device)
-            read.append(batch)
-            if self.state.step == 0 and slot == slots[0]:
-                self._diagnose(batch)
-            reseed(self.config.seed, self.state.step, slot)
+        sums = torch.zeros(2 + len(self.parts), dtype=exact, device=self.world.device)
+        for number, slot in enumerate(slots):
+            key = (self.config.seed, self.state.step, slot)
+            if not repeat:
+                read.append(self._read(batches, prepare, key, first=self.state.step == 0 and slot == slots[0]))
+            reseed(*key, *([repeat] if repeat else []))
             with unsynchronised(self.objective) if slot != slots[-1] else nullcontext():
                 with self._autocast():
-                    total, weight = self.objective(batch)
+                    total, weight, parts = self.objective(read[number])
                 total.backward()
-            sums += torch.stack([total.detach().to(exact), weight.detach().to(exact)])
+            sums += torch.cat([torch.stack([total.detach().to(exact), weight.detach().to(exact)]), parts.to(exact)])
         sums = self.world.sum(sums)
-        loss, scale = float(sums[0] / sums[1].clamp(min=1)), self.world.size / float(sums[1].clamp(min=1))
+        means, scale = (sums / sums[1].clamp(min=1)).tolist(), self.world.size / float(sums[1].clamp(min=1))
+        loss = means[0]
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         for parameter in parameters:
             assert parameter.grad is not None
@@ -187,7 +212,17 @@ class _Run:
         self.optimiser.step()
         for name, average in self.average.items():
             average.lerp_(self.model.get_parameter(name).detach(), 1 - self.config.ema)
-        return loss, norm
+        return [loss, 1.0, *means[2:]], norm
+
+    def _read(self, batches: Iterator[Any], prepare: Any, key: tuple[int, ...], *, first: bool) -> Any:
+        batch = self.task.to_device(next(batches), self.world.device)
+        if first:
+            self._diagnose(batch)
+        if prepare is not None:
+            reseed(*key, "prepare")
+            with torch.no_grad(), together(self.objective), self._autocast():
+                batch = prepare(self.model, batch)
+        return batch
 
     def _autocast(self) -> AbstractContextManager[Any]:
         kind, wanted = self.world.device.type, self.config.precision
@@ -294,10 +329,11 @@ class _Run:
         self.checkpoints.save(self.state)
 
     def _log_training(self, log: RunLog, norm: float) -> None:
-        total, steps = self.state.running
-        self.state.running = [0.0, 0]
+        total, steps, *sums = self.state.running
+        self.state.running = []
+        parts = {name: value / steps for name, value in zip(self.parts, sums, strict=True)}
         rate = learning_rate(self.config, self.state.step - 1, self.total, self.state.lr_scale)
-        log.row(self._common("train") | {"loss": total / steps, "lr": rate, "grad_norm": norm})
+        log.row(self._common("train") | {"loss": total / steps, "lr": rate, "grad_norm": norm} | parts)
 
     def _common(self, split: str) -> dict[str, int | float | str]:
         epoch = self.state.step * self.config.batch_size / self.samples
@@ -338,13 +374,14 @@ class _Run:
 class _Objective(nn.Module):
     """The loss as a module, so that DistributedDataParallel sees one forward pass."""
 
-    def __init__(self, task: Task, model: nn.Module) -> None:
+    def __init__(self, task: Task, model: nn.Module, parts: Sequence[str]) -> None:
         super().__init__()
-        self.task, self.model = task, model
+        self.task, self.model, self.parts = task, model, tuple(parts)
 
-    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         loss = self.task.loss(self.model, batch)
-        return loss.total, loss.weight
+        parts = [loss.parts[name].detach().to(loss.total.dtype) for name in self.parts]
+        return loss.total, loss.weight, torch.stack(parts) if parts else loss.total.new_zeros(0)
 
 
 def _add(sums: Counts, counts: Counts) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: `log.csv`, TensorBoard scalars, a progress bar."""
+"""What a run leaves to look at: `log.csv` and its two halves, TensorBoard scalars, a progress bar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from torch.utils.tensorboard.writer import SummaryWriter
 from tqdm import tqdm
@@ -20,27 +21,52 @@ COLUMNS = ("step", "epoch", "split", "loss", "lr", "grad_norm", "seconds", "memo
 _logger = logging.getLogger("genescribe.train")
 
 
+TRAINING, VALIDATION = "training_log.csv", "eval_log.csv"
+"""The rows of each split by themselves, with the columns that they fill."""
+_OF_TRAINING = ("loss", "lr", "grad_norm")
+
+
 class RunLog:
-    """Rows to `log.csv` as they come, scalars to TensorBoard, lines to the log, and the bar.
+    """Rows to `log.csv` as they come, by split also to files of their own; TensorBoard, lines to the log, the bar.
 
     Parameters
     ----------
     directory
         Of the run.
     metrics
-        The family's columns.
+        The family's columns of a validation.
+    parts
+        The family's columns of training; see `genescribe.train.task.Loss`.
     rows
         Rows that a checkpoint kept: whatever the file held after them is dropped.
     step, total
         Steps done and to do.
     """
 
-    def __init__(self, directory: Path, metrics: Sequence[str], rows: list[str], step: int, total: int) -> None:
-        self._metrics, self._columns = tuple(metrics), (*COLUMNS, *metrics)
+    def __init__(
+        self,
+        directory: Path,
+        metrics: Sequence[str],
+        rows: list[str],
+        step: int,
+        total: int,
+        *,
+        parts: Sequence[str] = (),
+    ) -> None:
+        self._metrics, self._columns = tuple(metrics), (*COLUMNS, *parts, *metrics)
         self.rows = rows
         self._path = directory / "log.csv"
         write_text(self._path, "".join([self._line(self._columns), *rows]))
         self._file = self._path.open("a", encoding="utf-8")
+        own = {"train": metrics, "validation": (*_OF_TRAINING, *parts)}
+        self._own = {split: [c for c in self._columns if c not in left_out] for split, left_out in own.items()}
+        kept = list(csv.DictReader(io.StringIO("".join([self._line(self._columns), *rows]))))
+        self._files: dict[str, TextIO] = {}
+        for split, name in (("train", TRAINING), ("validation", VALIDATION)):
+            columns = self._own[split]
+            lines = [self._line([row[c] for c in columns]) for row in kept if row["split"] == split]
+            write_text(directory / name, "".join([self._line(columns), *lines]))
+            self._files[split] = (directory / name).open("a", encoding="utf-8")
         self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1 if step else None)
         self._bar = tqdm(initial=step, total=total, unit="step", desc="train", disable=None)
 
@@ -50,7 +76,8 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        for file in (self._file, *self._files.values()):
+            file.close()
         self._board.close()
         self._bar.close()
 
@@ -62,9 +89,11 @@ class RunLog:
         """Write one row; `step` and `split` must be among the values."""
         line = self._line([_text(values.get(column, "")) for column in self._columns])
         self.rows.append(line)
-        self._file.write(line)
-        self._file.flush()
-        step, split = int(values["step"]), values["split"]
+        step, split = int(values["step"]), str(values["split"])
+        own = self._line([_text(values.get(column, "")) for column in self._own[split]])
+        for file, text in ((self._file, line), (self._files[split], own)):
+            file.write(text)
+            file.flush()
         numbers = {name: value for name, value in values.items() if isinstance(value, float)}
         for name, value in numbers.items():
             self._board.add_scalar(f"{split}/{name}", value, step)

@@ -7,10 +7,10 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from genescribe.errors import InputError
-from genescribe.files import read_json
+from genescribe.files import read_json, sha256
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -50,3 +50,40 @@ def stored_weights(directory: str | Path) -> dict[str, Tensor]:
         raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
     except SafetensorError as error:
         raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
+
+
+def weights_digest(directory: str | Path) -> str:
+    """Return the digest of the weights that a folder holds.
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    path = Path(directory) / WEIGHTS
+    if not path.is_file():
+        raise InputError("no weights here", where=path, remedy="give a folder that training wrote")
+    return sha256(path)
+
+
+def begin_with(model: nn.Module, directory: str | Path) -> None:
+    """Give a model the weights of a trained one of the same shape.
+
+    A frozen part, whose weights a folder does not repeat, keeps those that it has.
+
+    Raises
+    ------
+    InputError
+        A weight is missing, unknown or of another shape.
+    """
+    weights, own = stored_weights(directory), model.state_dict()
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    odd = sorted((own.keys() ^ weights.keys()) - frozen)
+    odd = odd or sorted(name for name, value in weights.items() if value.shape != own[name].shape)
+    if odd:
+        raise InputError(
+            f"weights of another model: {', '.join(odd[:3])}",
+            where=Path(directory) / WEIGHTS,
+            remedy="give the run the model options of that model",
+        )
+    model.load_state_dict(weights, strict=False)

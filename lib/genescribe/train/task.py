@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,10 +27,14 @@ class Loss:
     weight : () float
         What `total` is a sum of (bases, tokens). A step minimises the sum of totals over the sum of weights, so that
         how a batch is divided among processes and micro-batches does not matter.
+    parts
+        Sums over the micro-batch, like `total`, of what the log shows beside the loss: () tensors, one for each name
+        of the task's `parts`. The log has them over `weight`.
     """
 
     total: Tensor
     weight: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Task(Protocol):
@@ -48,6 +52,13 @@ class Task(Protocol):
         Beginnings of the names of parameters that weight decay must leave alone.
     adamw_only
         Optional: beginnings of the names of matrices that the optimiser `muon` leaves to AdamW.
+    parts
+        Optional: names of `Loss.parts`, the log's columns behind the common ones.
+    repeats
+        Optional: optimiser steps that a batch is used for, one after another; 1 where it is not set.
+    prepare
+        Optional method, (model, batch) -> batch: what is done to a micro-batch once, without gradients, before its
+        losses are taken, such as writing the samples whose rewards are learned from.
     """
 
     name: str
