@@ -31,7 +31,7 @@ from genescribe.train.model_files import begin_with, weights_digest
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
 from genescribe.train.schedule import learning_rate, micro_batch, reseed, total_steps
-from genescribe.train.sharding import divided, spread, together, unsynchronised, whole
+from genescribe.train.sharding import divided, spread, together, undivided, unsynchronised, whole
 from genescribe.train.task import Counts, Task
 
 _logger = logging.getLogger("genescribe.train")
@@ -117,6 +117,7 @@ class _Run:
         self.state = State() if step is None else checkpoints.load(step)
         if self.state.step:
             self.model.load_state_dict(self.state.model)
+        self.undivided = undivided(self.model, world, config.parallel)
         if config.compile:
             task.compile(self.model)
         self.objective = spread(_Objective(task, self.model, self.parts), world, config.parallel)
@@ -272,10 +273,10 @@ class _Run:
         reseed(self.config.seed, self.state.step, "validation")
         size = micro_batch(self.config, self.world.size)
         mine: Counts = {}
-        with torch.no_grad(), together(self.objective):
+        with torch.no_grad(), together(self.model, self.undivided) as model:
             for batch in self.task.validation_batches(self.world.rank, self.world.size, size, self.config.num_workers):
                 with self._autocast():
-                    counts = self.task.validate(self.model, self.task.to_device(batch, self.world.device))
+                    counts = self.task.validate(model, self.task.to_device(batch, self.world.device))
                 _add(mine, counts)
         everyone: Counts = {}
         for counts in self.world.gather(mine):
@@ -347,8 +348,8 @@ class _Run:
         }
 
     def _diagnose(self, batch: Any) -> None:
-        with together(self.objective):
-            for line in self.task.diagnose(self.model, batch) if self.world.leads else []:
+        with together(self.model, self.undivided) as model:
+            for line in self.task.diagnose(model, batch) if self.world.leads else []:
                 _logger.info("%s", line)
 
     def _write_model(self, fingerprint: Mapping[str, Any]) -> None:

@@ -6,8 +6,10 @@ not. (Zhao et al. 2023, "PyTorch FSDP", arXiv:2304.11277; FSDP2 is its form on d
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -37,6 +39,8 @@ def spread(objective: nn.Module, world: World, parallel: str) -> nn.Module:
         return objective
     if parallel == "ddp":
         return DistributedDataParallel(objective, broadcast_buffers=False)
+    # An LSTM's output is a view; what follows here changes no tensor in place.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
     mesh = init_device_mesh(world.device.type, (world.size,))
     for block in _blocks(objective):
         fully_shard(block, mesh=mesh)
@@ -72,17 +76,38 @@ def _local_gradients(objective: FSDPModule) -> Iterator[None]:
         objective.set_requires_gradient_sync(True)
 
 
+def undivided(model: nn.Module, world: World, parallel: str) -> nn.Module:
+    """Return the model for passes that do not go through the objective; ask before `spread`.
+
+    A divided model's blocks exchange weights at each pass, also out of turn, and processes may make different numbers
+    of such passes: the first alone looks at the first batch, and validation batches do not always divide evenly. So
+    they are made by a copy, which holds weights only within `together`.
+    """
+    if world.size == 1 or parallel == "ddp":
+        return model
+    copy = deepcopy(model)
+    _empty(copy)
+    return copy
+
+
+def _empty(model: nn.Module) -> None:
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            setattr(module, name, nn.Parameter(parameter.to("meta"), parameter.requires_grad))
+
+
 @contextmanager
-def together(objective: nn.Module) -> Iterator[None]:
-    """Put all weights together on every process for a while: for passes that do not go through the objective."""
-    parts = [part for part in objective.modules() if isinstance(part, FSDPModule)]
-    for part in parts:
-        part.unshard()
+def together(model: nn.Module, copy: nn.Module) -> Iterator[nn.Module]:
+    """Yield the `undivided` copy of a model, for a while with the model's weights; all processes must ask at once."""
+    if copy is model:
+        yield model
+        return
+    copy.load_state_dict(whole(model.state_dict()), assign=True)
+    copy.train(model.training)
     try:
-        yield
+        yield copy
     finally:
-        for part in parts:
-            part.reshard()
+        _empty(copy)
 
 
 def whole(value: Any) -> Any:
