@@ -6,14 +6,12 @@ DIR/bake.json (parameters and digests).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeJob
-from genescribe.cli import parser, run
+from genescribe.cli import json_options, parser, run
 from genescribe.config import from_mapping
-from genescribe.errors import InputError
 from genescribe.genome.fasta import Genome
 from genescribe.workflow.batches import batch_of
 
@@ -32,11 +30,7 @@ def main() -> None:
     arguments.add_argument("--output", type=Path, required=True, help="folder to write")
     args = arguments.parse_args()
 
-    try:
-        options = json.loads(args.options)
-    except json.JSONDecodeError as error:
-        raise InputError(f"not JSON ({error})", where="--options", remedy="give a JSON object") from None
-    job = from_mapping(BakeJob, options, where="--options")
+    job = from_mapping(BakeJob, json_options(args.options), where="--options")
     seqids = batch_of(Genome.open(args.fasta).lengths, args.batch, args.batches)
     bake_batch(args.catalogue, args.fasta, job, seqids, args.output)
 

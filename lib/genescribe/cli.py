@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from genescribe.errors import InputError
 
@@ -43,3 +45,20 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def comma_list(text: str) -> list[str]:
     """Split `a,b,c` into its parts, ignoring empty ones."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def json_options(text: str, *, where: str = "--options") -> dict[str, Any]:
+    """Return a JSON object that stands on the command line.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    try:
+        options = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"not JSON ({error})", where=where, remedy="give a JSON object") from None
+    if not isinstance(options, dict):
+        raise InputError("not a JSON object", where=where, remedy='give for example {"seed": 1}')
+    return options

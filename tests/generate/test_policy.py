@@ -1,4 +1,4 @@
-"""What is drawn has the probability that scoring gives it, for every architecture and form; gradients reach the model."""
+"""What is drawn has the probability that scoring gives it, for every architecture and form, with gradients."""
 
 from __future__ import annotations
 

@@ -75,12 +75,12 @@ def toy_gene(name: str, rng: np.random.Generator) -> tuple[Codes, Gene]:
     return codes, gene
 
 
-def bake_toy(folder: Path, sizes: dict[str, int], *, splits: Splits = SPLITS) -> Path:
+def bake_toy(folder: Path, sizes: dict[str, int], *, splits: Splits = SPLITS, genome: str = "toy") -> Path:
     """Bake such a genome into loci."""
     fasta, annotation, _ = toy_genome(folder, sizes)
     build_catalogue(fasta, annotation, folder / "catalogue.duckdb")
     config = BakeConfig(target="sentences", loci=LociConfig(flank=40, window_step=64))
-    job = BakeJob("toy", config, splits)
+    job = BakeJob(genome, config, splits)
     names = [f"{prefix}{number}" for prefix, count in sizes.items() for number in range(count)]
     bake_batch(folder / "catalogue.duckdb", fasta, job, names, folder / "baked")
     return folder / "baked"

@@ -106,8 +106,8 @@ def merge_stats(folders: Iterable[str | Path]) -> dict[str, Any]:
     for folder in map(Path, folders):
         try:
             stats.append(read_json(folder / STATS))
-            for split, gene, words in _proteins(folder):
-                proteins[split].append((gene, words))
+            for split, genome, gene, words in read_proteins(folder):
+                proteins[split].append((f"{genome}:{gene}", words))
         except FileNotFoundError as error:
             raise InputError(
                 f"no {Path(error.filename).name}", where=folder, remedy="give a folder that bake wrote"
@@ -116,8 +116,8 @@ def merge_stats(folders: Iterable[str | Path]) -> dict[str, Any]:
     return {**(sum_loci(stats) if loci else sum_stats(stats)), "leakage": leakage(proteins)}
 
 
-def _proteins(folder: Path) -> Iterator[tuple[str, str, Sketch]]:
-    """Yield split, genome:gene and word hashes of a folder's proteins."""
+def read_proteins(folder: Path) -> Iterator[tuple[str, str, str, Sketch]]:
+    """Yield split, genome, gene and word hashes of a folder's proteins."""
     index = read_json(folder / GENES)
     genome = read_json(folder / MANIFEST)["job"]["genome"]
     names = sorted(index)
@@ -125,4 +125,4 @@ def _proteins(folder: Path) -> Iterator[tuple[str, str, Sketch]]:
     for rows in np.split(words, np.flatnonzero(np.diff(words["gene"].astype(np.int64))) + 1):
         if len(rows):
             name = names[rows["gene"][0]]
-            yield index[name]["splits"][0], f"{genome}:{name}", rows["word"]
+            yield index[name]["splits"][0], genome, name, rows["word"]

@@ -31,7 +31,8 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.train.task import Counts, Loss
 
 _GREEDY = SearchConfig()
-LEVELS = ("exon", "transcript")
+LEVELS = ("exon", "transcript", "gene")
+"""What validation counts of what was written; `gene`: loci of which an isoform's coding sequence is right."""
 
 
 @dataclass(frozen=True)
@@ -216,11 +217,11 @@ def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> 
 
 
 def matches(truth: GeneSentence, written: GeneSentence | None) -> NDArray[np.float64]:
-    """Return how many there are, were written, and were written right: coding exons, and coding sequences, (2, 3)."""
+    """Return how many there are, were written, and were written right, (3, 3): one row for each of `LEVELS`."""
     found: list[tuple[set[object], set[object]]] = []
     for sentence in (truth, written):
         chains = [] if sentence is None else [[sentence.features[i] for i in chain] for chain in sentence.transcripts]
         coding = [tuple((f.start, f.end) for f in chain if f.kind is Kind.CDS) for chain in chains]
         found.append(({exon for chain in coding for exon in chain}, set(coding)))
-    pairs = zip(*found, strict=True)
-    return np.array([[len(true), len(made), len(true & made)] for true, made in pairs], dtype=np.float64)
+    rows = [[len(true), len(made), len(true & made)] for true, made in zip(*found, strict=True)]
+    return np.array([*rows, [min(count, 1) for count in rows[1]]], dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Training by rewards: group relative policy optimisation (GRPO) of models that write genes."""

@@ -1,0 +1,177 @@
+"""Prompts of several genomes with their references, apart from what validates and tests.
+
+The folder that is written is one of loci, as `bake` writes them: the prompts are its training split, held-out loci
+its validation split. `prompts.json` says what became of every locus that was looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genescribe import __version__
+from genescribe.bake.batch import read_proteins
+from genescribe.bake.leakage import similar_pairs
+from genescribe.bake.windows import chance
+from genescribe.config import to_mapping
+from genescribe.data.dataset import ShardDataset
+from genescribe.data.sample import Sample
+from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, read_json, sha256, write_json
+from genescribe.generate.reinforce.config import PromptConfig
+from genescribe.generate.sentence import GeneSentence
+
+PROMPTS = "prompts.json"
+_SHARD = 2048
+
+
+def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target: str | Path) -> dict[str, Any]:
+    """Choose prompts among baked loci and write them; return what `prompts.json` holds.
+
+    Parameters
+    ----------
+    folders
+        What bake wrote with the target `sentences`, of any number of genomes; validation and test loci among them are
+        what the prompts are kept apart from.
+    config
+        How prompts are chosen.
+    target
+        Folder to write.
+
+    Raises
+    ------
+    InputError
+        Folders without sentences or of several genetic codes; a genome that has no training locus, or, where genomes
+        are to be apart, one with validation or test loci; no prompt is left.
+    """
+    code = _genetic_code(folders)
+    loci = {split: list(_loci(folders, split)) for split in SPLITS}
+    chosen = _genomes(loci, config)
+    left_out: Counter[str] = Counter()
+    prompts = []
+    related = _homologues(folders) if config.homologues == "drop" else set()
+    for sample in loci["train"]:
+        reason = _unwanted(sample, chosen, config, related)
+        if reason is None:
+            prompts.append(sample)
+        else:
+            left_out[reason] += 1
+    prompts = _drawn(prompts, config.per_genome, config.seed)
+    held_out = _drawn(loci["validation"], config.held_out, config.seed)
+    if not prompts:
+        raise InputError(f"no prompt is left: {dict(left_out)}", where="prompts", remedy="give more genomes, or limits")
+    check_apart(prompts, [*loci["validation"], *loci["test"]])
+    with atomic_directory(target) as folder:
+        with ShardWriter(folder, _SHARD) as writer:
+            for sample in [*prompts, *held_out]:
+                writer.add(sample)
+            writer.finish()
+        counts = {
+            "prompts": dict(sorted(Counter(sample.meta.genome for sample in prompts).items())),
+            "held_out": dict(sorted(Counter(sample.meta.genome for sample in held_out).items())),
+            "left_out": dict(sorted(left_out.items())),
+            "not_drawn": len(loci["train"]) - sum(left_out.values()) - len(prompts),
+        }
+        write_json(folder / PROMPTS, counts)
+        job = {"genetic_code": code, "bake": {"target": "sentences"}, "prompts": to_mapping(config)}
+        inputs = {"folders": [sha256(Path(given) / MANIFEST) for given in folders]}
+        outputs = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        write_json(folder / MANIFEST, {"version": __version__, "job": job, "inputs": inputs, "outputs": outputs})
+    return counts
+
+
+def check_apart(prompts: Sequence[Sample], others: Sequence[Sample]) -> None:
+    """Raise `InputError` where a prompt's gene overlaps one that validates or tests, on either strand."""
+    taken: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for sample in others:
+        taken[sample.meta.genome, sample.meta.seqid].append(gene_span(sample))
+    for sample in prompts:
+        start, end = gene_span(sample)
+        if any(a < end and start < b for a, b in taken[sample.meta.genome, sample.meta.seqid]):
+            raise InputError(
+                f"the prompt {sample.key} overlaps a validation or test locus",
+                where=sample.meta.genome,
+                remedy="bake the genome with splits by sequence",
+            )
+
+
+def gene_span(sample: Sample) -> tuple[int, int]:
+    """Return first base and end of a locus's gene on its sequence."""
+    start, end = GeneSentence.parse(sample.meta.sentence).span
+    return sample.meta.start + start, sample.meta.start + end
+
+
+def _genetic_code(folders: Sequence[str | Path]) -> int:
+    codes = set()
+    for folder in folders:
+        job = read_json(Path(folder) / MANIFEST)["job"]
+        codes.add(int(job["genetic_code"]))
+        if job["bake"].get("target") != "sentences":
+            raise InputError("shards without sentences", where=folder, remedy="bake with target: sentences")
+    if len(codes) != 1:
+        raise InputError("genomes of several genetic codes", where="--data", remedy="prepare prompts of each apart")
+    return codes.pop()
+
+
+def _loci(folders: Sequence[str | Path], split: str) -> Iterator[Sample]:
+    dataset = ShardDataset(folders, split)
+    for number in range(len(dataset)):
+        yield dataset[number]
+
+
+def _genomes(loci: dict[str, list[Sample]], config: PromptConfig) -> set[str]:
+    """Return the genomes that prompts are taken of."""
+    have = {sample.meta.genome for sample in loci["train"]}
+    held = {sample.meta.genome for split in ("validation", "test") for sample in loci[split]}
+    if missing := set(config.genomes) - have:
+        raise InputError(
+            f"{min(missing)!r} has no training locus",
+            where="prompts.genomes",
+            remedy=f"known: {', '.join(sorted(have))}",
+        )
+    chosen = set(config.genomes) or (have - held if config.apart == "genome" else have)
+    if config.apart == "genome" and (both := chosen & held):
+        raise InputError(
+            f"{min(both)!r} has validation or test loci",
+            where="prompts.genomes",
+            remedy="leave it out, or set prompts.apart: locus",
+        )
+    return chosen
+
+
+def _homologues(folders: Sequence[str | Path]) -> set[tuple[str, str]]:
+    """Return (genome, gene) of the training genes that have a homologue among validation and test genes."""
+    found = [entry for folder in folders for entry in read_proteins(Path(folder))]
+    sides = [int(split != "train") for split, _, _, _ in found]
+    pairs = similar_pairs([words for _, _, _, words in found], sides)
+    inside = {place for _, a, b in pairs for place in (a, b) if not sides[place]}
+    return {(found[i][1], found[i][2]) for i in inside}
+
+
+def _unwanted(sample: Sample, genomes: set[str], config: PromptConfig, related: set[tuple[str, str]]) -> str | None:
+    start, end = gene_span(sample)
+    if sample.meta.genome not in genomes:
+        return "its genome is not among those of the prompts"
+    if config.longest and end - start > config.longest:
+        return "longer than prompts.longest"
+    if any((sample.meta.genome, gene) in related for gene in sample.meta.genes):
+        return "has a homologue among validation or test loci"
+    return None
+
+
+def _drawn(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:
+    """Return at most `limit` samples of each genome, drawn by their names; all where it is 0. The order stays."""
+    by_genome: dict[str, list[int]] = defaultdict(list)
+    for number, sample in enumerate(samples):
+        by_genome[sample.meta.genome].append(number)
+    kept: set[int] = set()
+    for numbers in by_genome.values():
+        draws = np.array([chance(seed, samples[number].key) for number in numbers])
+        order = np.argsort(draws, kind="stable")[: limit or None]
+        kept.update(numbers[place] for place in order)
+    return [sample for number, sample in enumerate(samples) if number in kept]

@@ -1,0 +1,41 @@
+"""One run of training by rewards, from options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from genescribe.config import from_mapping
+from genescribe.errors import InputError
+from genescribe.generate.reinforce.config import TRAIN_DEFAULTS, GrpoConfig
+from genescribe.generate.reinforce.task import GrpoTask
+from genescribe.train.config import TrainConfig
+
+
+def build_run(
+    folders: Sequence[Path], model: Path, options: Mapping[str, Any], *, where: str
+) -> tuple[GrpoTask, TrainConfig]:
+    """Return the task and how to train it.
+
+    Parameters
+    ----------
+    folders
+        Prompts and held-out loci.
+    model
+        Folder of the model that training begins with.
+    options
+        `grpo` and `train`, each with the keys of its dataclass.
+
+    Raises
+    ------
+    InputError
+        An option that is not known or of a wrong value.
+    """
+    if unknown := set(options) - {"grpo", "train"}:
+        raise InputError(f"unknown key {min(unknown)!r}", where=where, remedy="known keys here: grpo, train")
+    config = from_mapping(GrpoConfig, options.get("grpo", {}), where=where, key="grpo")
+    given = {**TRAIN_DEFAULTS, **options.get("train", {})}
+    train = replace(from_mapping(TrainConfig, given, where=where, key="train"), start=str(model))
+    return GrpoTask(config, folders, model), train
