@@ -221,8 +221,8 @@ class _Run:
             self._diagnose(batch)
         if prepare is not None:
             reseed(*key, "prepare")
-            with torch.no_grad(), together(self.objective), self._autocast():
-                batch = prepare(self.model, batch)
+            with torch.no_grad(), together(self.model, self.undivided) as model, self._autocast():
+                batch = prepare(model, batch)
         return batch
 
     def _autocast(self) -> AbstractContextManager[Any]:
