@@ -21,6 +21,7 @@ def main() -> None:
     arguments.add_argument(
         "--sharpness", type=float, default=1.0, help="power of signals and codon usage, 1: as fitted"
     )
+    arguments.add_argument("--one-transcript", action="store_true", help="no gene has isoforms")
     arguments.add_argument("--seed", type=int, default=1, help="the same seed gives the same genome")
     arguments.add_argument("--total-bases", type=int, default=1_200_000, help="bases in all, or a little more")
     arguments.add_argument("--n-sequences", type=int, default=8, help="number of sequences")
@@ -29,6 +30,8 @@ def main() -> None:
     args = arguments.parse_args()
 
     parameters = load_parameters(args.parameters).with_durations(args.durations).sharpened(args.sharpness)
+    if args.one_transcript:
+        parameters = parameters.with_one_transcript()
     sequences, genes = simulate(parameters, args.seed, total_bases=args.total_bases, n_sequences=args.n_sequences)
     law = f"{parameters.name}, durations {args.durations}, sharpness {args.sharpness}"
     write_simulation(sequences, genes, args.output_fasta, args.output_gff3, (f"simulated: {law}, seed {args.seed}",))

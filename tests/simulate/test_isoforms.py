@@ -67,3 +67,11 @@ def test_segments_and_isoform_are_inverse() -> None:
     assert segments[4] == Segment("initial", 73, 100)
     assert major_isoform(segments) == isoform
     assert np.array_equal(gaps(isoform.exons), [(s.start, s.end) for s in segments if "intron" in s.kind])
+
+
+def test_a_law_without_isoforms_writes_one_transcript_a_gene() -> None:
+    law = load_parameters("arabidopsis_thaliana")
+    genes = simulate(law.with_one_transcript(), 5, total_bases=100_000, n_sequences=1)[1]
+    assert len(genes) > 10
+    assert all(len(gene.transcripts) == 1 for gene in genes)
+    assert any(len(g.transcripts) > 1 for g in simulate(law, 5, total_bases=100_000, n_sequences=1)[1])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.config import option
+from genescribe.errors import InputError
 from genescribe.nn.config import EncoderConfig
 from genescribe.segment.config import TRACKS
 from genescribe.segment.gene_rules import GeneRules
@@ -24,10 +25,62 @@ class PretrainedConfig:
 
 
 @dataclass(frozen=True)
+class ExpertsConfig:
+    """A mixture of experts in the place of each layer's feed-forward network."""
+
+    number: int = option(0, doc="experts of a layer; 0: a plain feed-forward network", minimum=0, maximum=512)
+    top_k: int = option(2, doc="experts that a step goes through", minimum=1)
+    balance: float = option(0.01, doc="weight of the loss that spreads steps over experts", minimum=0.0)
+    router_z: float = option(0.001, doc="weight of the loss that keeps the router's scores small", minimum=0.0)
+
+
+@dataclass(frozen=True)
+class SparseConfig:
+    """Which steps of the bases see which: blocks beside each other, a few that all see, a few by chance."""
+
+    block: int = option(64, doc="steps of a block: 16, 32, 64 or 128", minimum=16, maximum=128)
+    window: int = option(512, doc="steps to each side that are seen; a multiple of block", minimum=0)
+    global_blocks: int = option(1, doc="first blocks, which see and are seen by all", minimum=0)
+    random_blocks: int = option(0, doc="further blocks that each block sees, drawn once by seed", minimum=0)
+    seed: int = option(1, doc="of the random blocks", minimum=0)
+
+    def check(self, where: str = "model.prefix.sparse") -> None:
+        """Raise `InputError` where no such attention can be laid out."""
+        if self.block not in (16, 32, 64, 128):
+            raise InputError(f"blocks of {self.block}", where=f"{where}.block", remedy="give 16, 32, 64 or 128")
+        if self.window % self.block:
+            multiple = self.window // self.block * self.block
+            raise InputError(
+                f"a window of {self.window} is not divisible by blocks of {self.block}",
+                where=f"{where}.window",
+                remedy=f"give {multiple} or {multiple + self.block}",
+            )
+
+
+@dataclass(frozen=True)
+class PrefixConfig:
+    """The layers of a prefix-LM: the same ones read the bases, in both directions, and write the sentence."""
+
+    preset: Literal["default", "dnabert2"] = option(
+        "default", doc="default: RMSNorm before, rotary positions, SwiGLU; dnabert2: LayerNorm after, ALiBi, GEGLU"
+    )
+    heads: int = option(0, doc="heads of a layer; 0: by the width", minimum=0)
+    inner: int = option(0, doc="gated units of a feed-forward network; 0: 8/3 of the width", minimum=0)
+    tokenizer: str | None = option(
+        None, doc="tokenizer.json of byte-pair encoding, whose tokens are the steps; none: `encoder.fold` bases a step"
+    )
+    attention: Literal["dense", "sparse"] = option("dense", doc="among the steps of the bases")
+    sparse: SparseConfig = option(default_factory=SparseConfig, doc="attention: sparse")
+    experts: ExpertsConfig = option(default_factory=ExpertsConfig, doc="mixture of experts")
+
+
+@dataclass(frozen=True)
 class GenerateModelConfig:
     """A model that writes all transcripts of a locus."""
 
-    architecture: Literal["encoder_decoder"] = option("encoder_decoder", doc="how the locus is read and written")
+    architecture: Literal["encoder_decoder", "prefix_lm"] = option(
+        "encoder_decoder", doc="how the locus is read and written"
+    )
     form: Literal["pointer", "digits"] = option(
         "pointer", doc="coordinates are places in the encoder's output, or numbers in digits"
     )
@@ -45,7 +98,10 @@ class GenerateModelConfig:
     )
     segment_tracks: bool = option(True, doc="read the posteriors of that model; if not, it only proposes loci")
     pretrained: PretrainedConfig | None = option(None, doc="an encoder from a transformers folder")
-    decoder_layers: int = option(4, doc="layers of the decoder", minimum=1)
+    decoder_layers: int = option(4, doc="layers of the decoder; of a prefix-LM all there are", minimum=1)
+    prefix: PrefixConfig = option(
+        default_factory=PrefixConfig, doc="prefix_lm: its layers; encoder.kind and encoder.num_layers are not used then"
+    )
     pointer_width: int = option(64, doc="width in which boundaries are compared with what is sought", minimum=2)
     dropout: float = option(0.1, doc="dropout in the decoder", minimum=0.0, maximum=0.9)
     genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)

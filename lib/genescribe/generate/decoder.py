@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from genescribe.generate.reader import Reader, Reading
 from genescribe.nn.attention import FeedForward, heads_of, rotate, split_heads
+from genescribe.nn.experts import RouterSums
 
 
 @dataclass
@@ -20,15 +22,35 @@ class Memory:
         Of the encoder's steps.
     mask : (B, 1, 1, S) bool
         Which steps there are.
+    places : (B, T + 1) float
+        Where among the steps each boundary of the locus lies.
+    router
+        Of a prefix-LM with experts, for each layer: what the auxiliary losses are made of, as far as it has run.
     """
 
     keys: list[Tensor]
     values: list[Tensor]
     mask: Tensor
+    places: Tensor
+    router: list[RouterSums] = field(default_factory=list)
 
     def rows(self, index: Tensor) -> Memory:
         """Return some rows."""
-        return Memory([k[index] for k in self.keys], [v[index] for v in self.values], self.mask[index])
+        keys, values = [k[index] for k in self.keys], [v[index] for v in self.values]
+        return Memory(keys, values, self.mask[index], self.places[index])
+
+    def at(self, boundaries: Tensor) -> Tensor:
+        """Return where among the steps boundaries (B, L) lie."""
+        return self.places.gather(1, boundaries)
+
+    def losses(self) -> dict[str, Tensor]:
+        """Return the auxiliary losses by name, (): means over layers; none without experts."""
+        if not self.router:
+            return {}
+        return {
+            "balance": torch.stack([sums.balance() for sums in self.router]).mean(),
+            "router_z": torch.stack([sums.router_z() for sums in self.router]).mean(),
+        }
 
 
 @dataclass
@@ -110,24 +132,36 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(width, dropout) for _ in range(layers))
         self.norm = nn.RMSNorm(width)
 
-    def remember(self, context: Tensor, mask: Tensor) -> Memory:
-        """Return what the layers read of the locus; computed once a locus.
+    def read(self, reader: Reader, codes: Tensor, lengths: Tensor, *, absolute: bool = False) -> tuple[Reading, Memory]:
+        """Read loci, once, for all sentences that are written of them.
 
         Parameters
         ----------
-        context : (B, S, D)
-            The encoder's steps.
-        mask : (B, S) bool
-            Which of them there are.
+        reader
+            With context of its own.
+        codes : (B, T) int64, lengths : (B,) int64
+            Loci on the strands of their genes.
+        absolute
+            Tell the layers also where in the locus each step lies, and not only how far from each other they are.
         """
-        pairs = [layer.remember(context) for layer in self._layers()]
-        return Memory([k for k, _ in pairs], [v for _, v in pairs], mask[:, None, None])
+        entered = reader.enter(codes, lengths)
+        reading = reader.leave(entered, reader.context(entered))
+        steps = reading.steps + sinusoids(reading.steps) if absolute else reading.steps
+        pairs = [layer.remember(steps) for layer in self._layers()]
+        mask = reading.step_mask[:, None, None]
+        return reading, Memory([k for k, _ in pairs], [v for _, v in pairs], mask, entered.places)
 
     def _layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
 
-    def forward(self, x: Tensor, places: Tensor, memory: Memory, cache: Cache | None = None) -> tuple[Tensor, Cache]:
-        """Return the hidden states of new steps (B, L, D), and the cache with them in it."""
+    def forward(
+        self, x: Tensor, places: Tensor, memory: Memory, cache: Cache | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Cache]:
+        """Return the hidden states of new steps (B, L, D), and the cache with them in it.
+
+        `places` (B, L) float is where among the steps of the locus each of them is; `present` (B, L), which of them
+        there are, is for routers among experts and means nothing here.
+        """
         grown = Cache()
         for i, layer in enumerate(self.layers):
             past = None if cache is None or not cache.keys else (cache.keys[i], cache.values[i])
@@ -135,3 +169,12 @@ class Decoder(nn.Module):
             grown.keys.append(keys)
             grown.values.append(values)
         return self.norm(x), grown
+
+
+def sinusoids(steps: Tensor) -> Tensor:
+    """Return the places of steps (B, n, D) as sines and cosines (Vaswani et al., 2017), (n, D)."""
+    width = steps.shape[-1]
+    half = width // 2
+    rates = 10_000.0 ** (-torch.arange(half, device=steps.device, dtype=torch.float32) / half)
+    angles = torch.arange(steps.shape[1], device=steps.device).float().unsqueeze(-1) * rates
+    return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=-1), (0, 0 if width % 2 == 0 else 1))

@@ -1,4 +1,4 @@
-"""The encoder-decoder that spells: tokens of the published vocabulary, coordinates in digits."""
+"""The digit form of a model: tokens of the published vocabulary, coordinates in digits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 from genescribe.generate import tokenizer
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.decoder import Cache, Decoder, Memory
+from genescribe.generate.decoder import Cache, Memory
 from genescribe.generate.digits import DigitAutomaton
 from genescribe.generate.examples import IGNORED, contents
 from genescribe.generate.grammar import Grammar
 from genescribe.generate.pointer_model import StepLosses, content_loss
-from genescribe.generate.reader import Content, Reader
+from genescribe.generate.reader import Content
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Mask, Signals
+from genescribe.generate.trunk import build_trunk
 from genescribe.segment.model import SegmentModel
 
 
@@ -65,10 +66,9 @@ class DigitModel(nn.Module):
         super().__init__()
         hidden, width = config.encoder.hidden_dim, config.encoder.conv_width
         self.config = config
-        self.reader = Reader(config, segment)
+        self.reader, self.decoder = build_trunk(config, segment)
         # The same side task as the pointer form has; here nothing else uses it.
         self.content = nn.Linear(width, len(Content))
-        self.decoder = Decoder(hidden, config.decoder_layers, config.dropout)
         self.embed = nn.Embedding(len(tokenizer.VOCABULARY), hidden)
         self.head = nn.Linear(hidden, len(tokenizer.VOCABULARY))
         nn.init.normal_(self.embed.weight, std=0.02)
@@ -120,23 +120,20 @@ class DigitModel(nn.Module):
         return Tokens(values, kinds, mask, content)
 
     def _read(self, codes: Tensor, lengths: Tensor) -> tuple[Tensor, Memory]:
-        reading = self.reader(codes, lengths)
-        place = torch.arange(reading.steps.shape[1], device=codes.device)
-        steps = reading.steps + _sinusoids(place, reading.steps.shape[-1])
-        return self.content(reading.bases), self.decoder.remember(steps, reading.step_mask)
+        reading, memory = self.decoder.read(self.reader, codes, lengths, absolute=True)
+        return self.content(reading.bases), memory
 
     def forward(self, codes: Tensor, lengths: Tensor, steps: Tokens) -> StepLosses:
         """Return how unlikely each token is, given the locus and the tokens before."""
         contents_seen, memory = self._read(codes, lengths)
         begin = torch.full_like(steps.values[:, :1], tokenizer.EOS)
         inputs = self.embed(torch.cat([begin, steps.values[:, :-1]], dim=1))
-        hidden, _ = self.decoder(inputs, torch.zeros(inputs.shape[:2], device=codes.device), memory)
-        present = steps.kinds >= 0
+        places, present = torch.zeros(inputs.shape[:2], device=codes.device), steps.kinds >= 0
+        hidden, _ = self.decoder(inputs, places, memory, present=present)
         logs = self.head(hidden).float().masked_fill(~steps.mask, -math.inf).log_softmax(dim=-1)
         nll = -logs.gather(2, steps.values.unsqueeze(-1)).squeeze(-1).masked_fill(~present, 0.0)
-        return StepLosses(
-            nll, (logs.argmax(dim=-1) == steps.values) & present, content_loss(contents_seen, steps.content)
-        )
+        right = (logs.argmax(dim=-1) == steps.values) & present
+        return StepLosses(nll, right, content_loss(contents_seen, steps.content), memory.losses())
 
     @torch.no_grad()
     def begin(self, codes: Tensor, lengths: Tensor) -> DigitSession:
@@ -166,11 +163,3 @@ class DigitSession:
         """Go on with these rows, in this order; a row may be there several times."""
         index = torch.tensor(list(rows), device=self._next.device)
         self._next, self._memory, self._cache = self._next[index], self._memory.rows(index), self._cache.rows(index)
-
-
-def _sinusoids(place: Tensor, width: int) -> Tensor:
-    """Return absolute places as sines and cosines (Vaswani et al., 2017), (n, width)."""
-    half = width // 2
-    rates = 10_000.0 ** (-torch.arange(half, device=place.device, dtype=torch.float32) / half)
-    angles = place.float().unsqueeze(-1) * rates
-    return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=-1), (0, width - 2 * half))

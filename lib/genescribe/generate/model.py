@@ -100,6 +100,8 @@ class SentenceModel(Protocol):
 ARCHITECTURES: dict[tuple[str, str], type[nn.Module]] = {
     ("encoder_decoder", "pointer"): PointerModel,
     ("encoder_decoder", "digits"): DigitModel,
+    ("prefix_lm", "pointer"): PointerModel,
+    ("prefix_lm", "digits"): DigitModel,
 }
 """Model of an architecture and a form."""
 

@@ -1,4 +1,4 @@
-"""The encoder-decoder that points: steps of a sentence from what was read of the locus."""
+"""The pointer form of a model: steps of a sentence from what was read of the locus."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from genescribe.generate.boundaries import Boundaries, BoundaryScorer, Sought
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.decoder import Cache, Decoder, Memory
+from genescribe.generate.decoder import Cache, Memory
 from genescribe.generate.examples import IGNORED, Example, Steps, batch_steps, example, example_as_written, phase_after
 from genescribe.generate.grammar import Grammar
 from genescribe.generate.pointer import CLOSE, FIRST_MEMBER, PointerAutomaton, StepKind, encode
-from genescribe.generate.reader import Reader
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Signals
+from genescribe.generate.trunk import build_trunk
 from genescribe.segment.model import SegmentModel
 
 _BEGIN = CLOSE + 1
@@ -37,11 +37,14 @@ class StepLosses:
         Whether the likeliest allowed value was the right one.
     content
         Mean cross-entropy of the contents of bases, (): see `Content`.
+    router
+        Losses of the routers among experts by name, (); see `Memory.losses`.
     """
 
     nll: Tensor
     right: Tensor
     content: Tensor
+    router: dict[str, Tensor]
 
 
 class PointerModel(nn.Module):
@@ -61,9 +64,8 @@ class PointerModel(nn.Module):
         super().__init__()
         hidden, width = config.encoder.hidden_dim, config.encoder.conv_width
         self.config = config
-        self.reader = Reader(config, segment)
+        self.reader, self.decoder = build_trunk(config, segment)
         self.scorer = BoundaryScorer(width, hidden, config.pointer_width, config.content_scale)
-        self.decoder = Decoder(hidden, config.decoder_layers, config.dropout)
         self.embed_kind = nn.Embedding(_KINDS, hidden)
         self.embed_type = nn.Embedding(_BEGIN + 1, hidden)
         self.embed_phase = nn.Embedding(4, hidden)
@@ -98,8 +100,8 @@ class PointerModel(nn.Module):
 
     # -- the parts, for training and writing alike ---------------------------------------------------------------
     def _read(self, codes: Tensor, lengths: Tensor) -> tuple[Boundaries, Memory]:
-        reading = self.reader(codes, lengths)
-        return self.scorer.survey(reading), self.decoder.remember(reading.steps, reading.step_mask)
+        reading, memory = self.decoder.read(self.reader, codes, lengths)
+        return self.scorer.survey(reading), memory
 
     def _begin(self, rows: int, device: torch.device) -> Tensor:
         begin = torch.full((rows, 1), _BEGIN, device=device)
@@ -126,7 +128,7 @@ class PointerModel(nn.Module):
         """
         known, memory = self._read(codes, lengths)
         inputs, places = self._inputs(known, steps)
-        hidden, _ = self.decoder(inputs, places, memory)
+        hidden, _ = self.decoder(inputs, memory.at(places), memory, present=steps.kinds >= 0)
         B, L = steps.kinds.shape
         nll, right = (
             hidden.new_zeros(B, L, dtype=torch.float32),
@@ -146,7 +148,7 @@ class PointerModel(nn.Module):
         scores = self._member_scores(hidden.gather(1, at), hidden.gather(1, ends)).float()
         scores = scores.masked_fill(~steps.member_mask, -math.inf)
         _scatter(nll, right, steps.member_step, steps.member_target != IGNORED, scores, steps.member_target)
-        return StepLosses(nll, right, content_loss(known.logits, steps.content))
+        return StepLosses(nll, right, content_loss(known.logits, steps.content), memory.losses())
 
     def _inputs(self, known: Boundaries, steps: Steps) -> tuple[Tensor, Tensor]:
         """Return what the decoder sees before each step, and where in the locus that is."""
@@ -167,7 +169,7 @@ class PointerModel(nn.Module):
         at = torch.where(named, end, at)
         first = self._begin(len(kinds), kinds.device)
         zero = at.new_zeros(len(at), 1)
-        return torch.cat([first, inputs], dim=1), torch.cat([zero, at], dim=1) / self.reader.fold
+        return torch.cat([first, inputs], dim=1), torch.cat([zero, at], dim=1)
 
     def _embed(self, kinds: Tensor, values: Tensor, next_phase: Tensor, looks: Tensor) -> Tensor:
         """Return what steps are seen as; `looks` are the keys of the boundaries that they point to."""
@@ -202,7 +204,7 @@ class PointerSession:
         self._rows = [_Row() for _ in range(rows)]
         self._cache = Cache()
         self._next = model._begin(rows, known.lengths.device)
-        self._places = self._next.new_zeros(rows, 1)
+        self._places = self._locus.new_zeros(rows, 1)
 
     @torch.no_grad()
     def scores(self) -> list[np.ndarray]:
@@ -211,7 +213,7 @@ class PointerSession:
         Scores of boundaries are of the whole batch's width; what lies past a locus's end is -inf.
         """
         model = self.model
-        hidden, self._cache = model.decoder(self._next, self._places, self._memory, self._cache)
+        hidden, self._cache = model.decoder(self._next, self._memory.at(self._places), self._memory, self._cache)
         state = hidden[:, -1]
         for row, vector in zip(self._rows, state, strict=True):
             row.settle(vector)
@@ -271,7 +273,7 @@ class PointerSession:
         for row, feature_named in zip(self._rows, named, strict=True):
             row.move(feature_named)
         self._next = inputs
-        self._places = torch.tensor([[row.place] for row in self._rows], device=device) / model.reader.fold
+        self._places = torch.tensor([[row.place] for row in self._rows], device=device)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows, in this order; a row may be there several times."""

@@ -50,6 +50,37 @@ class Reading:
     lengths: Tensor
 
 
+@dataclass
+class Entered:
+    """A batch of loci up to where context comes in.
+
+    Attributes
+    ----------
+    local : (B, T', W)
+        Features of every base that know their neighbourhood; T' is T, or more.
+    steps : (B, S, D)
+        What context is to be carried among.
+    counts, lengths : (B,) int64
+        Steps and bases of each locus.
+    width
+        T.
+    places : (B, T + 1) float
+        Where among the steps each boundary lies.
+    """
+
+    local: Tensor
+    steps: Tensor
+    counts: Tensor
+    lengths: Tensor
+    width: int
+    places: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """Which steps there are, (B, S)."""
+        return torch.arange(self.steps.shape[1], device=self.counts.device) < self.counts[:, None]
+
+
 class Reader(nn.Module):
     """(B, T) codes -> `Reading`. What a locus is read as depends neither on padding nor on its batch.
 
@@ -76,10 +107,10 @@ class Reader(nn.Module):
         if self.pretrained is not None:
             self.adapt = nn.Linear(self.pretrained.width, config.encoder.conv_width)
             width += config.encoder.conv_width
-        self.encoder = config.encoder.build(width)
+        self.encoder = config.encoder.build(width, context=config.architecture == "encoder_decoder")
 
     def forward(self, codes: Tensor, lengths: Tensor) -> Reading:
-        """Read loci.
+        """Read loci with the encoder's own context.
 
         Parameters
         ----------
@@ -88,17 +119,36 @@ class Reader(nn.Module):
         lengths : (B,) int64
             Bases of each locus.
         """
+        entered = self.enter(codes, lengths)
+        return self.leave(entered, self.context(entered))
+
+    def context(self, entered: Entered) -> Tensor:
+        """Return the steps in the encoder's own context."""
+        states: Tensor = self.encoder.context(self.encoder.dropout(entered.steps), entered.counts)
+        return states
+
+    def enter(self, codes: Tensor, lengths: Tensor) -> Entered:
+        """Return loci up to where context comes in."""
+        local, steps = self.encoder.enter(self._tracks(codes, lengths), lengths)
+        return Entered(local, steps, self.encoder.held(lengths), lengths, codes.shape[1], self._places(codes))
+
+    def leave(self, entered: Entered, states: Tensor) -> Reading:
+        """Return what was read of loci, given their steps in context (B, S, D)."""
+        bases = self.encoder.leave(entered.local, states, entered.lengths)[:, : entered.width]
+        return Reading(bases, states, entered.mask, entered.lengths)
+
+    def _places(self, codes: Tensor) -> Tensor:
+        places = torch.arange(codes.shape[1] + 1, device=codes.device) / self.fold
+        return places.expand(len(codes), -1)
+
+    def _tracks(self, codes: Tensor, lengths: Tensor) -> Tensor:
         parts = [self.tracks(codes, lengths)]
         for segment in self._segment:
             parts.append(_posteriors(segment, codes, lengths))
         if self.pretrained is not None and self.adapt is not None:
             parts.append(self.adapt(self.pretrained(codes, lengths)))
         present = (torch.arange(codes.shape[1], device=codes.device) < lengths[:, None]).unsqueeze(-1)
-        tracks = torch.cat(parts, dim=-1) * present
-        bases, steps = self.encoder.both(tracks, lengths)
-        held = -(-lengths // self.fold)
-        mask = torch.arange(steps.shape[1], device=codes.device) < held[:, None]
-        return Reading(bases, steps, mask, lengths)
+        return torch.cat(parts, dim=-1) * present
 
 
 @torch.no_grad()

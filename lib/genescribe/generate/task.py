@@ -23,6 +23,8 @@ from genescribe.files import read_json, sha256
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.model import ARCHITECTURES, FAMILY, SentenceModel, build_model, pad_codes, save_model
 from genescribe.generate.pointer_model import StepLosses
+from genescribe.generate.prefix import PrefixLayer, PrefixStack
+from genescribe.generate.reader import Reader
 from genescribe.generate.search import SearchConfig, write
 from genescribe.generate.sentence import GeneSentence, Kind
 from genescribe.generate.signals import Signals
@@ -122,8 +124,11 @@ class GenerateTask:
     def loss(self, model: nn.Module, batch: list[Sample]) -> Loss:
         """Return the sentences' cross-entropy and that of the contents of bases, summed over steps."""
         losses, kinds = self._losses(model, [self._locus(sample, shift=self.config.shift) for sample in batch])
-        steps = (kinds >= 0).sum()
-        return Loss(losses.nll.double().sum() + self.config.content_weight * steps * losses.content, steps)
+        steps, experts = (kinds >= 0).sum(), self.config.prefix.experts
+        beside = self.config.content_weight * losses.content
+        for name, weight in (("balance", experts.balance), ("router_z", experts.router_z)):
+            beside = beside + weight * losses.router.get(name, 0.0)
+        return Loss(losses.nll.double().sum() + steps * beside, steps)
 
     def _locus(self, sample: Sample, *, shift: int) -> Locus:
         """Return a locus on its strand, its flanks cut to what the model reads; less by chance where it may shift."""
@@ -199,14 +204,22 @@ class GenerateTask:
         ]
 
     def compile(self, model: nn.Module) -> None:
-        """Compile the encoder."""
-        reader = model.reader
-        assert isinstance(reader, nn.Module) and isinstance(reader.encoder, nn.Module)
-        reader.encoder.compile(dynamic=True)
+        """Compile what carries context along the bases."""
+        reader, decoder = model.reader, model.decoder
+        if isinstance(decoder, PrefixStack):
+            decoder.layers.apply(_compile_layer)
+        else:
+            assert isinstance(reader, Reader)
+            reader.encoder.context.compile(dynamic=True)
 
     def save(self, model: nn.Module, directory: Path) -> None:
         """Write the model."""
         save_model(model, directory)
+
+
+def _compile_layer(module: nn.Module) -> None:
+    if isinstance(module, PrefixLayer):
+        module.compile(dynamic=True)
 
 
 def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> Signals:

@@ -44,18 +44,38 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
-class FeedForward(nn.Module):
-    """SwiGLU (Shazeer, 2020, "GLU variants improve transformer"), about as wide as a plain one of four times."""
+def gated_width(width: int) -> int:
+    """Return the inner width with which gated units have about as many weights as plain ones of four times `width`."""
+    return -(-8 * width // 3 // 8) * 8
 
-    def __init__(self, width: int) -> None:
+
+def gated(x: Tensor, gelu: bool) -> Tensor:
+    """Return gated units: one half of the channels, through SiLU or GELU, times the other half."""
+    gate, value = x.chunk(2, dim=-1)
+    return (nn.functional.gelu(gate) if gelu else nn.functional.silu(gate)) * value
+
+
+class FeedForward(nn.Module):
+    """SwiGLU, or GEGLU with a bias at its end (Shazeer, 2020, "GLU variants improve transformer").
+
+    Parameters
+    ----------
+    width
+        Of the steps.
+    inner
+        Gated units; 0: `gated_width`.
+    geglu
+        GELU gates and a bias, as in DNABERT-2.
+    """
+
+    def __init__(self, width: int, inner: int = 0, *, geglu: bool = False) -> None:
         super().__init__()
-        inner = -(-8 * width // 3 // 8) * 8
-        self.enter, self.leave = nn.Linear(width, 2 * inner, bias=False), nn.Linear(inner, width, bias=False)
+        inner, self.geglu = inner or gated_width(width), geglu
+        self.enter, self.leave = nn.Linear(width, 2 * inner, bias=False), nn.Linear(inner, width, bias=geglu)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the update of each step by itself."""
-        gate, value = self.enter(x).chunk(2, dim=-1)
-        out: Tensor = self.leave(nn.functional.silu(gate) * value)
+        out: Tensor = self.leave(gated(self.enter(x), self.geglu))
         return out
 
 

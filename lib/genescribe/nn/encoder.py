@@ -40,18 +40,19 @@ class Encoder(nn.Module):
     """(B, T, F) tracks -> (B, T, D) features, D being `width`.
 
     The features of a base depend on its own sequence alone: neither on how far the batch is padded nor on what else
-    is in it.
+    is in it. Without `context` it has none of its own: whoever calls `enter` and `leave` puts it in between.
     """
 
-    def __init__(self, config: EncoderConfig, channels: int) -> None:
+    def __init__(self, config: EncoderConfig, channels: int, *, context: bool = True) -> None:
         super().__init__()
         self.config, self.width = config, config.conv_width
         self.local = LocalFeatures(channels, config.conv_width, config.conv_kernel, config.conv_layers)
         self.fold = nn.Linear(config.fold * config.conv_width, config.hidden_dim)
         self.fold_norm = nn.LayerNorm(config.hidden_dim)
-        module, _, name = CONTEXTS[config.kind].rpartition(".")
-        build = getattr(importlib.import_module(module), name)
-        self.context = build(config)
+        if context:
+            module, _, name = CONTEXTS[config.kind].rpartition(".")
+            build = getattr(importlib.import_module(module), name)
+            self.context = build(config)
         self.unfold = nn.Linear(config.hidden_dim, config.fold * config.conv_width)
         self.join = nn.Linear(config.conv_width, config.conv_width)
         self.norm = nn.LayerNorm(config.conv_width)
@@ -71,16 +72,31 @@ class Encoder(nn.Module):
 
     def both(self, tracks: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features of every base, and the context of every step, (B, ceil(T / fold), hidden_dim)."""
+        local, steps = self.enter(tracks, lengths)
+        steps = self.context(self.dropout(steps), self.held(lengths))
+        return self.leave(local, steps, lengths)[:, : tracks.shape[1]], steps
+
+    def held(self, lengths: Tensor) -> Tensor:
+        """Return how many steps sequences of these lengths have."""
+        return -(-lengths // self.config.fold)
+
+    def enter(self, tracks: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return local features of every base, to whole steps (B, S * fold, W), and the steps that they fold to."""
         B, T, _ = tracks.shape
         steps = -(-T // self.config.fold)
         tracks = nn.functional.pad(tracks, (0, 0, 0, steps * self.config.fold - T))
-        mask = padding_mask(lengths, tracks.shape[1])
-        local = self.local(tracks, mask)
-        folded = self.fold_norm(self.fold(local.reshape(B, steps, -1)))
-        folded = self.context(self.dropout(folded), -(-lengths // self.config.fold))
-        context = self.unfold(self.dropout(folded)).reshape(B, -1, self.width)
+        local = self.local(tracks, padding_mask(lengths, tracks.shape[1]))
+        return local, self.fold_norm(self.fold(local.reshape(B, steps, -1)))
+
+    def leave(self, local: Tensor, steps: Tensor, lengths: Tensor) -> Tensor:
+        """Return the features of every base from what `enter` gave and the context of its steps."""
+        context = self.unfold(self.dropout(steps)).reshape(len(local), -1, self.width)
+        return self.joined(local, context, padding_mask(lengths, local.shape[1]))
+
+    def joined(self, local: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the features of every base from local ones and context, both (B, T, W)."""
         features = nn.functional.gelu(self.norm(self.join(local) + context))
-        return (features if mask is None else features * mask)[:, :T], folded
+        return features if mask is None else features * mask
 
 
 def padding_mask(lengths: Tensor, T: int) -> Tensor | None:

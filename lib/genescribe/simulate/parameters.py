@@ -171,6 +171,10 @@ class SimulationParameters:
         models = {f.name: getattr(self.lengths, f.name).geometric() for f in dataclasses.fields(Lengths)}
         return dataclasses.replace(self, lengths=Lengths(**models))
 
+    def with_one_transcript(self) -> SimulationParameters:
+        """Return the law in which no gene has isoforms."""
+        return dataclasses.replace(self, isoforms=dataclasses.replace(self.isoforms, genes=0.0))
+
     def sharpened(self, power: float) -> SimulationParameters:
         """Return the law with clearer signals and codon usage: their probabilities to a power, normalised again.
 

@@ -45,6 +45,7 @@ class SimulateConfig:
         "informative", doc="as fitted, or geometric as a control"
     )
     sharpness: float = option(1.0, doc="power of the splice and start signals; 1 as fitted", minimum=0)
+    isoforms: bool = option(True, doc="some genes have several transcripts; the sequence holds no sign of them")
 
 
 @dataclass(frozen=True)

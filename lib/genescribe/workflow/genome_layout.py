@@ -113,7 +113,7 @@ class GenomeLayout:
         spec = self.config.genomes[name].simulate
         assert spec is not None
         size = ["--total-bases", str(spec.bases), "--n-sequences", str(spec.sequences), "--seed", str(spec.seed)]
-        return shlex.join([*_law(spec), *size])
+        return shlex.join([*_law(spec), *([] if spec.isoforms else ["--one-transcript"]), *size])
 
     def ceiling_options(self, name: str) -> str:
         """Return the ceiling's command-line options: the law that wrote the genome."""

@@ -1,0 +1,167 @@
+"""The prefix-LM: one masked pass gives what reading and writing give apart; experts; wrong options; by heart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.generate.toy_loci import bake_toy, toy_config
+from torch import Tensor
+
+from genescribe.errors import InputError
+from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, PrefixConfig, SparseConfig
+from genescribe.generate.decoder import Cache
+from genescribe.generate.prefix import PrefixStack, alibi_slopes
+from genescribe.generate.task import GenerateTask
+from genescribe.nn.attention import rotate
+from genescribe.nn.config import EncoderConfig
+
+S, L, D = 9, 5, 32
+
+
+def prefix_config(**prefix: object) -> GenerateModelConfig:
+    encoder = EncoderConfig(hidden_dim=D, conv_width=24, fold=6, dropout=0.0)
+    return GenerateModelConfig(
+        architecture="prefix_lm",
+        encoder=encoder,
+        decoder_layers=2,
+        dropout=0.0,
+        prefix=PrefixConfig(**prefix),  # type: ignore[arg-type]
+        genetic_code=1,
+    )
+
+
+def one_pass(stack: PrefixStack, bases: Tensor, sentence: Tensor, places: Tensor) -> Tensor:
+    """Run prefix and sentence as one sequence under the prefix-LM's mask, written down pair by pair."""
+    x = torch.cat([bases, sentence], dim=1)
+    n, total = bases.shape[1], x.shape[1]
+    place = torch.cat([torch.arange(n).float(), places])
+    order = torch.arange(total).float()
+    seen = torch.zeros(total, total, dtype=torch.bool)
+    for i in range(total):
+        for j in range(total):
+            seen[i, j] = j < n if i < n else j <= i
+    bias = torch.zeros(total, total).masked_fill(~seen, -math.inf)[None]
+    if stack.slopes is not None:
+        far = torch.zeros(total, total)
+        for i in range(total):
+            for j in range(total):
+                far[i, j] = abs(order[i] - order[j]) if (i >= n and j >= n) else abs(place[i] - place[j])
+        bias = bias - stack.slopes.view(-1, 1, 1) * far
+    for layer in stack.layers:
+
+        def look(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            if stack.slopes is None:
+                half = q.shape[-1] // 2
+                q, k = (torch.cat([rotate(y[..., :half], place), rotate(y[..., half:], order)], dim=-1) for y in (q, k))
+            return ((q @ k.transpose(-1, -2)) / math.sqrt(q.shape[-1]) + bias).softmax(dim=-1) @ v
+
+        x, _ = layer(x, look, None)
+    return stack.norm(x)
+
+
+@pytest.mark.parametrize("preset", ["default", "dnabert2"])
+@pytest.mark.parametrize("experts", [0, 4])
+def test_reading_and_writing_are_one_masked_pass(preset: str, experts: int) -> None:
+    torch.manual_seed(0)
+    stack = PrefixStack(prefix_config(preset=preset, experts=ExpertsConfig(experts), heads=2)).eval()
+    bases, sentence, places = torch.randn(1, S, D), torch.randn(1, L, D), torch.tensor([0.0, 2.5, 2.5, 7.0, 3.0])
+    expected = one_pass(stack, bases, sentence, places)
+    # The locus stands beside a longer one: padding changes nothing.
+    padded = torch.cat([torch.nn.functional.pad(bases, (0, 0, 0, 4)), torch.randn(1, S + 4, D)])
+    table = torch.zeros(2, 1)
+    states, memory = stack.prefill(padded, torch.tensor([S, S + 4]), table)
+    torch.testing.assert_close(states[:1, :S], expected[:, :S], atol=1e-5, rtol=1e-5)
+    steps, at = sentence.expand(2, -1, -1), places.expand(2, -1)
+    whole, _ = stack(steps, at, memory, present=torch.ones(2, L, dtype=torch.bool))
+    torch.testing.assert_close(whole[:1], expected[:, S:], atol=1e-5, rtol=1e-5)
+    cache = Cache()
+    for i in range(L):
+        hidden, cache = stack(steps[:, i : i + 1], at[:, i : i + 1], memory, cache)
+        torch.testing.assert_close(hidden[:, 0], whole[:, i], atol=1e-5, rtol=1e-5)
+
+
+def test_what_comes_later_is_not_seen() -> None:
+    stack = PrefixStack(prefix_config()).eval()
+    bases, sentence, places = torch.randn(1, S, D), torch.randn(1, L, D), torch.zeros(1, L)
+    _, memory = stack.prefill(bases, torch.tensor([S]), torch.zeros(1, 1))
+    first, _ = stack(sentence, places, memory)
+    sentence[:, 3:] += 1.0
+    second, _ = stack(sentence, places, memory)
+    assert torch.equal(first[:, :3], second[:, :3])
+    assert not torch.allclose(first[:, 3:], second[:, 3:])
+
+
+def test_slopes_are_the_published_ones() -> None:
+    assert alibi_slopes(8).tolist() == [2.0**-i for i in range(1, 9)]
+    # Of 12 heads: those of 8, then every other one of 16.
+    assert alibi_slopes(12).tolist() == pytest.approx(
+        [2.0**-i for i in range(1, 9)] + [2.0**-x for x in (0.5, 1.5, 2.5, 3.5)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"heads": 5}, "hidden_dim"),
+        ({"experts": ExpertsConfig(2, top_k=3)}, "top_k"),
+        ({"attention": "sparse", "sparse": SparseConfig(block=48)}, "block"),
+        ({"attention": "sparse", "sparse": SparseConfig(block=64, window=100)}, "window"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options: dict[str, object], where: str) -> None:
+    with pytest.raises(InputError, match=where):
+        PrefixStack(prefix_config(**options))
+
+
+def test_losses_of_the_router_are_told_apart(tmp_path: Path) -> None:
+    baked = bake_toy(tmp_path, {"t": 4, "v": 1, "x": 1})
+    experts = ExpertsConfig(4, top_k=2, balance=0.5, router_z=0.25)
+    config = replace(toy_config(architecture="prefix_lm"), prefix=PrefixConfig(experts=experts))
+    task = GenerateTask(config, [baked])
+    torch.manual_seed(0)
+    model = task.build()
+    batch = [task.training[i] for i in range(4)]
+    losses, kinds = task._losses(model, [task._locus(sample, shift=0) for sample in batch])
+    assert set(losses.router) == {"balance", "router_z"}
+    assert float(losses.router["balance"].detach()) >= 1.0 - 1e-3
+    whole, steps = task.loss(model, batch), (kinds >= 0).sum()
+    expected = losses.nll.sum() + steps * (
+        config.content_weight * losses.content + 0.5 * losses.router["balance"] + 0.25 * losses.router["router_z"]
+    )
+    assert whole.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    whole.total.backward()
+    router = model.get_parameter("decoder.layers.0.feed.router.weight").grad
+    assert router is not None and float(router.abs().sum()) > 0
+
+
+@pytest.mark.parametrize(("form", "experts"), [("pointer", 4), ("digits", 0)])
+def test_one_batch_is_learned_by_heart(form: str, experts: int, tmp_path: Path) -> None:
+    """Eight loci, two strands, isoforms: after a few hundred steps each is written as it stands in the annotation."""
+    baked = bake_toy(tmp_path / "toy", {"t": 8, "v": 1, "x": 1})
+    config = replace(
+        toy_config(form, architecture="prefix_lm"),
+        decoder_layers=2,
+        prefix=PrefixConfig(experts=ExpertsConfig(experts)),
+    )
+    task = GenerateTask(config, [baked])
+    torch.manual_seed(1)
+    model = task.build()
+    batch = [task.training[i] for i in range(8)]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for step in range(300):
+        for group in optimiser.param_groups:
+            group["lr"] = 5e-3 * min(1.0, (step + 1) / 20)
+        loss = task.loss(model, batch)
+        (loss.total / loss.weight).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        if step % 25 == 24 and (loss.total / loss.weight).item() < 0.01:
+            break
+    model.eval()
+    loci = [task._locus(sample, shift=0) for sample in batch]
+    assert [locus.sentence for locus in loci] == task.write(model, loci)
