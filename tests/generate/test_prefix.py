@@ -133,6 +133,7 @@ def test_losses_of_the_router_are_told_apart(tmp_path: Path) -> None:
         config.content_weight * losses.content + 0.5 * losses.router["balance"] + 0.25 * losses.router["router_z"]
     )
     assert whole.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert tuple(whole.parts) == task.parts == ("cross_entropy", "content", "balance", "router_z")
     whole.total.backward()
     router = model.get_parameter("decoder.layers.0.feed.router.weight").grad
     assert router is not None and float(router.abs().sum()) > 0

@@ -79,6 +79,8 @@ class GenerateTask:
         self.code = GeneticCode.from_table(self.config.genetic_code)
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
         self._kinds = cast(SentenceModel, ARCHITECTURES[config.architecture, config.form]).step_kinds
+        routed = config.architecture == "prefix_lm" and config.prefix.experts.number
+        self.parts = ("cross_entropy", "content", *(("balance", "router_z") if routed else ()))
         self.metrics = (
             "nll",
             "perplexity",
@@ -125,10 +127,13 @@ class GenerateTask:
         """Return the sentences' cross-entropy and that of the contents of bases, summed over steps."""
         losses, kinds = self._losses(model, [self._locus(sample, shift=self.config.shift) for sample in batch])
         steps, experts = (kinds >= 0).sum(), self.config.prefix.experts
-        beside = self.config.content_weight * losses.content
+        parts = {"cross_entropy": losses.nll.double().sum(), "content": steps * losses.content}
+        total = parts["cross_entropy"] + self.config.content_weight * parts["content"]
         for name, weight in (("balance", experts.balance), ("router_z", experts.router_z)):
-            beside = beside + weight * losses.router.get(name, 0.0)
-        return Loss(losses.nll.double().sum() + steps * beside, steps)
+            if name in losses.router:
+                parts[name] = steps * losses.router[name]
+                total = total + weight * parts[name]
+        return Loss(total, steps, parts)
 
     def _locus(self, sample: Sample, *, shift: int) -> Locus:
         """Return a locus on its strand, its flanks cut to what the model reads; less by chance where it may shift."""
