@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from genescribe.codon.training import CURVES, train_run
 from genescribe.codon.vocabulary import EOS, SEP, SIZE, to_tokens
 from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError
-from genescribe.files import read_json
+from genescribe.files import read_json, write_json
 from genescribe.train.engine import train
 
 CONFIG = CodonModelConfig(block_size=64, n_layer=2, n_head=2, n_embd=32, dropout=0.0)
@@ -189,7 +190,17 @@ def test_epochs_auto_follow_from_tokens_a_parameter(
 
 
 def test_what_is_no_codon_model_is_refused(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no model here"):
+    with pytest.raises(InputError, match="no such file"):
         CodonModel.load(tmp_path)
+    folder = shutil.copytree(trained / "train" / "model", tmp_path / "model")
+    stored = read_json(folder / "config.json")
+    for change, message in (
+        ({"family": "segment"}, "not the configuration of a codon model"),
+        ({"model": {**stored["model"], "depth": 3}}, "unknown key"),
+        ({"model": {**stored["model"], "n_layer": 3}}, r"lacks blocks\.2"),
+    ):
+        write_json(folder / "config.json", {**stored, **change})
+        with pytest.raises(InputError, match=message):
+            CodonModel.load(folder)
     with pytest.raises(InputError, match="give even, equal parts"):
         CodonModelConfig(n_embd=30, n_head=4)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
@@ -15,8 +14,8 @@ from torch.utils.checkpoint import checkpoint
 from genescribe.codon.config import CodonModelConfig
 from genescribe.codon.layout import Layout
 from genescribe.config import from_mapping, to_mapping
-from genescribe.errors import InputError
-from genescribe.files import read_json, write_json
+from genescribe.files import write_json
+from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
 FAMILY = "codon"
 INITIAL = 0.02
@@ -188,9 +187,9 @@ class CodonModel(nn.Module):
         """Write `config.json` and `model.safetensors`."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        write_json(directory / "config.json", {"family": FAMILY, "model": to_mapping(self.config)})
+        write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(self.config)})
         weights = {name: weight.detach().cpu().contiguous() for name, weight in self.state_dict().items()}
-        save_file(weights, directory / "model.safetensors")
+        save_file(weights, directory / WEIGHTS)
 
     @classmethod
     def load(cls, directory: str | Path) -> CodonModel:
@@ -199,22 +198,11 @@ class CodonModel(nn.Module):
         Raises
         ------
         InputError
-            No codon model there, or weights of another shape.
+            A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
         """
-        directory = Path(directory)
-        path = directory / "config.json"
-        try:
-            stored: Any = read_json(path)
-        except FileNotFoundError:
-            raise InputError("no model here", where=directory, remedy="give a folder with config.json") from None
-        if not isinstance(stored, dict) or stored.get("family") != FAMILY:
-            raise InputError("no codon model", where=path, remedy="give a model of the family codon")
-        model = cls(from_mapping(CodonModelConfig, stored.get("model"), where=str(path), key="model"))
-        try:
-            model.load_state_dict(load_file(directory / "model.safetensors"))
-        except (RuntimeError, OSError) as error:
-            what = f"its weights cannot be read ({str(error).splitlines()[0]})"
-            raise InputError(what, where=directory, remedy="copy or train the model again") from None
+        stored = stored_options(directory, FAMILY)
+        model = cls(from_mapping(CodonModelConfig, stored, where=str(Path(directory) / CONFIG), key="model"))
+        model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()
 
 

@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genescribe.config import from_mapping, to_mapping
-from genescribe.errors import InputError
 from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.digit_model import DigitModel
@@ -157,14 +156,7 @@ def load_model(directory: str | Path) -> nn.Module:
     """
     directory = Path(directory)
     model = build_model(read_config(directory))
-    path = directory / WEIGHTS
-    weights = stored_weights(directory)
-    expected = weights_of(model)
-    odd = sorted(expected.keys() ^ weights.keys())
-    odd = odd or sorted(name for name, value in expected.items() if value.shape != weights[name].shape)
-    if odd:
-        raise InputError(f"weights that do not fit: {', '.join(odd[:3])}", where=path, remedy=f"see its {CONFIG}")
-    model.load_state_dict(weights, strict=False)
+    model.load_state_dict(stored_weights(directory, weights_of(model)), strict=False)
     return model.eval()
 
 

@@ -198,12 +198,7 @@ class SegmentModel(nn.Module):
             A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
         """
         model = cls(read_config(directory))
-        path = Path(directory) / WEIGHTS
-        weights = stored_weights(directory)
-        problem = _mismatch(model.state_dict(), weights)
-        if problem:
-            raise InputError(problem, where=path, remedy=f"give the weights that belong to its {CONFIG}")
-        model.load_state_dict(weights)
+        model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()
 
 
@@ -295,16 +290,3 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
         duration_knots=config.duration_knots or None,
         backend=config.backend,
     )
-
-
-def _mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str | None:
-    """Return what is wrong with stored weights, or None."""
-    for what, names in (("lacks", expected.keys() - found.keys()), ("has unknown", found.keys() - expected.keys())):
-        if names:
-            return f"{what} {', '.join(sorted(names)[:3])}"
-    for name, value in expected.items():
-        if value.shape != found[name].shape:
-            return f"{name} is {tuple(found[name].shape)}, not {tuple(value.shape)}"
-        if not bool(found[name].isfinite().all()):
-            return f"{name} is not finite"
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +36,36 @@ def stored_options(directory: str | Path, family: str) -> Any:
     return stored["model"]
 
 
-def stored_weights(directory: str | Path) -> dict[str, Tensor]:
-    """Return the weights that a folder holds.
+def stored_weights(
+    directory: str | Path, expected: Mapping[str, Tensor], optional: Collection[str] = ()
+) -> dict[str, Tensor]:
+    """Return the weights that a folder holds, for a model that has those of `expected`.
+
+    Parameters
+    ----------
+    directory
+        Folder of a model.
+    expected
+        The model's own weights, for their names and shapes.
+    optional
+        Names that the folder may lack.
 
     Raises
     ------
     InputError
-        The file is missing or damaged.
+        The file is missing or damaged, or a weight is missing, unknown, of another shape or not finite.
     """
     path = Path(directory) / WEIGHTS
     try:
-        return load_file(path)
+        found = load_file(path)
     except FileNotFoundError:
         raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
     except SafetensorError as error:
         raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
+    problem = _mismatch(expected, found, optional)
+    if problem:
+        raise InputError(problem, where=path, remedy=f"give the weights that belong to its {CONFIG}")
+    return found
 
 
 def weights_digest(directory: str | Path) -> str:
@@ -74,16 +90,22 @@ def begin_with(model: nn.Module, directory: str | Path) -> None:
     Raises
     ------
     InputError
-        A weight is missing, unknown or of another shape.
+        See `stored_weights`.
     """
-    weights, own = stored_weights(directory), model.state_dict()
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-    odd = sorted((own.keys() ^ weights.keys()) - frozen)
-    odd = odd or sorted(name for name, value in weights.items() if value.shape != own[name].shape)
-    if odd:
-        raise InputError(
-            f"weights of another model: {', '.join(odd[:3])}",
-            where=Path(directory) / WEIGHTS,
-            remedy="give the run the model options of that model",
-        )
-    model.load_state_dict(weights, strict=False)
+    model.load_state_dict(stored_weights(directory, model.state_dict(), optional=frozen), strict=False)
+
+
+def _mismatch(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], optional: Collection[str]
+) -> str | None:
+    """Return what is wrong with stored weights, or None."""
+    for what, names in (("lacks", expected.keys() - found.keys() - set(optional)), ("has unknown", found.keys() - expected.keys())):
+        if names:
+            return f"{what} {', '.join(sorted(names)[:3])}"
+    for name, value in found.items():
+        if value.shape != expected[name].shape:
+            return f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}"
+        if not bool(value.isfinite().all()):
+            return f"{name} is not finite"
+    return None
