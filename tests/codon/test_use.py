@@ -152,17 +152,18 @@ def test_probes_read_what_is_there_and_nothing_else() -> None:
     there = Question("there", (features[:, 0] > 0).astype(float), True)
     random = Question("not there", generator.integers(0, 2, 600).astype(float), True)
     number = Question("number", features @ np.arange(8.0), False)
-    assert probe(features, there, train) > 0.9
-    assert 0.35 < probe(features, random, train) < 0.65
-    assert probe(features, number, train) > 0.95
+    assert probe(features, there, train, ~train) > 0.9
+    assert 0.35 < probe(features, random, train, ~train) < 0.65
+    assert probe(features, number, train, ~train) > 0.95
 
 
 def test_indices_of_usage() -> None:
     counts = np.zeros(64)
     counts[[0, 2]] = 30, 10
     assert rscu(counts, 11)[[0, 2]] == pytest.approx([1.5, 0.5])
-    assert cai(np.array([0, 0], dtype=np.uint8), counts, 11) == pytest.approx(1)
-    assert cai(np.array([2, 2, 14], dtype=np.uint8), counts, 11) == pytest.approx(1 / 3)
+    own = np.stack([np.bincount(codons, minlength=64) for codons in ([0, 0], [2, 2, 14], [0, 2])])
+    assert cai(own, counts, 11) == pytest.approx([1, 1 / 3, 3**-0.5])
+    assert np.isnan(cai(own * 0, counts, 11)).all()
     assert auroc(np.array([1.0, 2, 3, 4]), np.array([False, False, True, True])) == 1
     assert permutation_p(5, [1, 2, 3]) == 0.25
 

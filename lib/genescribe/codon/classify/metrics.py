@@ -47,14 +47,18 @@ def measure(truth: NDArray[np.int64], chances: NDArray[np.float64], *, draws: in
     } | {"calibration_error": {"value": calibration(truth, chances)[2], "interval": None}}
 
 
+def balanced_accuracy(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Return the mean over the true classes of the share that is predicted right."""
+    return float(np.mean([(predicted[truth == c] == c).mean() for c in np.unique(truth)]))
+
+
 def _point(truth: NDArray[np.int64], chances: NDArray[np.float64]) -> dict[str, float | None]:
     predicted = chances.argmax(axis=1)
     present = np.unique(truth)
     one_hot = np.eye(chances.shape[1])[truth]
     ranked = len(present) == chances.shape[1] > 1
-    recall = [float((predicted[truth == c] == c).mean()) for c in present.tolist()]
     return {
-        "balanced_accuracy": float(np.mean(recall)),
+        "balanced_accuracy": balanced_accuracy(truth, predicted),
         "macro_f1": float(f1_score(truth, predicted, average="macro", labels=present, zero_division=0)),
         "auroc": float(np.mean([roc_auc_score(one_hot[:, c], chances[:, c]) for c in present])) if ranked else None,
         "auprc": float(np.mean([average_precision_score(one_hot[:, c], chances[:, c]) for c in present]))

@@ -18,6 +18,8 @@ from genescribe.codon.vocabulary import FIRST_CODON, TOKENS, to_tokens
 from genescribe.report.blocks import Figure
 
 FARTHEST = 64
+LONGEST = 400
+MOST = 30
 SHOWN = 40
 
 
@@ -64,68 +66,65 @@ def attention(label: str, network: Network, untrained: Network, genes: Sequence[
 
     Nulls: fresh weights, and codons permuted within the gene (the weights and their distances being kept).
     """
-    generator = np.random.default_rng(seed)
-    lengths = np.array([len(gene.codons) for gene in genes])
-    reach = int(min(FARTHEST, max(2, np.median(lengths) // 2)))
-    usable = [gene for gene in genes if len(gene.codons) > reach + 2][:30]
-    profiles, fresh_profiles, shares, fresh, permuted = [], [], [], [], []
-    for gene in usable:
-        tokens = to_tokens(gene.codons[:400], end=False)
-        weights, others = attention_weights(network.model, tokens), attention_weights(untrained.model, tokens)
-        profiles.append(distance_profile(weights, reach))
-        fresh_profiles.append(distance_profile(others, reach))
-        shares.append(_shares(weights, tokens, gene.table))
-        fresh.append(_shares(others, tokens, gene.table))
-        mixed = tokens.copy()
-        mixed[1:] = generator.permutation(mixed[1:])
-        permuted.append(_shares(weights, mixed, gene.table))
-    profile, flat = np.mean(profiles, axis=0), np.mean(fresh_profiles, axis=0)
-    names = ("the same codon", "a synonym", "the beginning of the CDS")
-    means = [np.mean(one, axis=0) for one in (shares, fresh, permuted)]
+    reach = int(min(FARTHEST, max(2, np.median([len(gene.codons) for gene in genes]) // 2)))
+    usable = [gene for gene in genes if len(gene.codons) > reach + 2][:MOST]
+    profile, shares, permuted = _looks(network.model, usable, reach, seed)
+    flat, fresh, _ = _looks(untrained.model, usable, reach, seed)
     measures = [
         Measure(
             f"share of attention on {name}, mean of heads",
-            float(means[0][i].mean()),
-            {"untrained": float(means[1][i].mean())}
-            | ({"codons permuted": float(means[2][i].mean())} if i < 2 else {}),
+            float(shares[i].mean()),
+            {"untrained": float(fresh[i].mean())} | ({"codons permuted": float(permuted[i].mean())} if i < 2 else {}),
         )
-        for i, name in enumerate(names)
+        for i, name in enumerate(("the same codon", "a synonym", "the beginning of the CDS"))
     ]
-    layers, heads = profile.shape[:2]
+    heads = list(np.ndindex(*profile.shape[:2]))
     distance = list(range(1, reach + 1))
     panels = {
-        f"block {layer + 1}": {f"head {h + 1}": (distance, profile[layer, h, 1:].tolist()) for h in range(heads)}
+        f"block {layer + 1}": {
+            f"head {head + 1}": (distance, profile[layer, head, 1:].tolist()) for head in range(profile.shape[1])
+        }
         | {"untrained": (distance, flat[layer].mean(0)[1:].tolist())}
-        for layer in range(layers)
+        for layer in range(len(profile))
     }
-    example = usable[0]
-    head_rows = [
-        [layer + 1, head + 1, *(float(means[0][i][layer, head]) for i in range(3))]
-        for layer in range(layers)
-        for head in range(heads)
-    ]
-    far = [[layer + 1, head + 1, *map(float, profile[layer, head])] for layer in range(layers) for head in range(heads)]
+    caption = "Mean attention by distance back in codons; the distance 0 and the beginning are left out."
     return Step(
         "3_attention",
         "3 Attention",
         f"Attention of {len(usable)} test genes, each row under the mask it was trained with.",
         measures,
         {
-            "heads": (["block", "head", "same_codon", "synonym", "beginning"], head_rows),
-            "distances": (["block", "head", *(f"back_{d}" for d in range(reach + 1))], far),
+            "heads": (
+                ["block", "head", "same_codon", "synonym", "beginning"],
+                [[b + 1, h + 1, *(float(shares[i, b, h]) for i in range(3))] for b, h in heads],
+            ),
+            "distances": (
+                ["block", "head", *(f"back_{d}" for d in range(reach + 1))],
+                [[b + 1, h + 1, *map(float, profile[b, h])] for b, h in heads],
+            ),
         },
         [
-            lines(
-                f"{label}-distance",
-                panels,
-                "Mean attention by distance back in codons; the distance 0 and the beginning are left out.",
-                x="codons back",
-                y="attention",
-                logy=True,
-            ),
-            _map(label, network, example),
+            lines(f"{label}-distance", panels, caption, x="codons back", y="attention", logy=True),
+            _map(label, network, usable[0]),
         ],
     )
+
+
+def _looks(
+    model: CodonModel, genes: Sequence[Gene], reach: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return means over genes: the distance profile, (L, H, reach + 1); `_shares`, (3, L, H), also of mixed codons."""
+    generator = np.random.default_rng(seed)
+    profiles, shares, permuted = [], [], []
+    for gene in genes:
+        tokens = to_tokens(gene.codons[:LONGEST], end=False)
+        weights = attention_weights(model, tokens)
+        profiles.append(distance_profile(weights, reach))
+        shares.append(_shares(weights, tokens, gene.table))
+        mixed = np.append(tokens[:1], generator.permutation(tokens[1:]))
+        permuted.append(_shares(weights, mixed, gene.table))
+    profile, found, null = (np.asarray(np.mean(rows, axis=0)) for rows in (profiles, shares, permuted))
+    return profile, found, null
 
 
 def _shares(weights: NDArray[np.float64], tokens: NDArray[np.uint8], table: int) -> NDArray[np.float64]:

@@ -15,34 +15,8 @@ from genescribe.genome.genetic_code import GeneticCode
 if TYPE_CHECKING:
     from genescribe.codon.prepare import Gene
 
-HYDROPATHY = dict(
-    zip(
-        "ARNDCQEGHILKMFPSTWYV",
-        (
-            1.8,
-            -4.5,
-            -3.5,
-            -3.5,
-            2.5,
-            -3.5,
-            -3.5,
-            -0.4,
-            -3.2,
-            4.5,
-            3.8,
-            -3.9,
-            1.9,
-            2.8,
-            -1.6,
-            -0.8,
-            -0.7,
-            -0.9,
-            -1.3,
-            4.2,
-        ),
-        strict=True,
-    )
-)
+_TENTHS = (18, -45, -35, -35, 25, -35, -35, -4, -32, 45, 38, -39, 19, 28, -16, -8, -7, -9, -13, 42)
+HYDROPATHY = {letter: tenth / 10 for letter, tenth in zip("ARNDCQEGHILKMFPSTWYV", _TENTHS, strict=True)}
 """Kyte and Doolittle 1982, J Mol Biol 157:105."""
 
 CLASSES = {"hydrophobic": "AVILMFWC", "polar": "STNQYGPH", "positive": "KR", "negative": "DE", "stop": "*"}
@@ -81,18 +55,36 @@ def rscu(counts: NDArray[np.float64], table: int) -> NDArray[np.float64]:
     return np.asarray(np.where(total > 0, counts * members.sum(axis=1) / np.maximum(total, 1), np.nan))
 
 
-def cai(codons: NDArray[np.uint8], reference: NDArray[np.float64], table: int) -> float:
-    """Return the codon adaptation index of a gene (Sharp and Li 1987, Nucleic Acids Res 15:1281).
+def cai(own: NDArray[np.float64], reference: NDArray[np.float64], table: int) -> NDArray[np.float64]:
+    """Return the codon adaptation index of genes (Sharp and Li 1987, Nucleic Acids Res 15:1281).
 
     The geometric mean over codons of their frequency in a reference set of highly expressed genes, each divided by
     that of the most frequent synonym. Codons without synonyms and stops do not count; counts of 0 are taken as 0.5.
+
+    Parameters
+    ----------
+    own : (..., 64)
+        How often each codon occurs in a gene.
+    reference : (..., 64)
+        How often in its reference set.
+    table
+        NCBI genetic code.
+
+    Returns
+    -------
+    (...)
+        NaN where no codon counts.
     """
-    members = synonyms(table)
     counts = np.maximum(reference, 0.5)
-    adaptiveness = counts / (members * counts).max(axis=1)
-    counted = (members.sum(axis=1) > 1) & (letters(table) != ord("*"))
-    kept = codons[counted[codons]]
-    return float(np.exp(np.log(adaptiveness[kept]).mean())) if len(kept) else float("nan")
+    logs, every = np.log(counts), letters(table)
+    counted = np.zeros(64, dtype=bool)
+    for letter in np.unique(every[every != ord("*")]):
+        mine = every == letter
+        logs[..., mine] -= logs[..., mine].max(axis=-1, keepdims=True)
+        counted[mine] = mine.sum() > 1
+    kept = own * counted
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.exp((kept * logs).sum(axis=-1) / kept.sum(axis=-1)))
 
 
 def is_ribosomal(gene: Gene) -> bool:

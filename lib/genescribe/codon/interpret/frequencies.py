@@ -41,32 +41,12 @@ def frequencies(label: str, genes: Sequence[Gene], *, seed: int) -> Step:
         for i in range(64)
     ]
     generator = np.random.default_rng(seed)
-    measures, indices = [], []
+    measures: list[Measure] = []
+    indices: list[list[str | float]] = []
     for name in [name for name in names if any(gene.split == "test" for gene in members[name])]:
-        mine = members[name]
-        truth = np.array([is_ribosomal(gene) for gene in mine])
-        if not 10 <= truth.sum() <= len(mine) // 2:
-            continue
-        scores = _cai_scores(mine, truth)
-        indices += [
-            [name, gene.id, "yes" if r else "no", float(s)] for gene, r, s in zip(mine, truth, scores, strict=True)
-        ]
-        chosen = np.append(
-            np.flatnonzero(truth), generator.choice(np.flatnonzero(~truth), min(600, int((~truth).sum())))
-        )
-        some, value = [mine[i] for i in chosen.tolist()], auroc(scores, truth)
-        permuted = []
-        for _ in range(PERMUTATIONS // 10):
-            shuffled = generator.permutation(truth[chosen])
-            permuted.append(auroc(_cai_scores(some, shuffled), shuffled))
-        measures.append(
-            Measure(
-                f"AUROC of CAI for ribosomal proteins, {name}",
-                value,
-                {"permuted labels": float(np.mean(permuted))},
-                permutation_p(value, permuted),
-            )
-        )
+        measure, found = _adaptation(name, members[name], generator)
+        measures += measure
+        indices += found
     figure = heat(
         f"{label}-rscu",
         np.stack([relative[name] for name in names])[:, order],
@@ -92,12 +72,31 @@ def frequencies(label: str, genes: Sequence[Gene], *, seed: int) -> Step:
     )
 
 
-def _cai_scores(genes: Sequence[Gene], reference: np.ndarray) -> np.ndarray:
+def _adaptation(
+    name: str, genes: Sequence[Gene], generator: np.random.Generator
+) -> tuple[list[Measure], list[list[str | float]]]:
+    """Return whether CAI finds a genome's ribosomal proteins, and the CAI of every gene; nothing where it has few."""
+    truth = np.array([is_ribosomal(gene) for gene in genes])
+    if not 10 <= truth.sum() <= len(genes) // 2:
+        return [], []
     own = np.stack([np.bincount(gene.codons, minlength=64).astype(float) for gene in genes])
-    total = own[reference].sum(axis=0)
-    return np.array(
-        [
-            cai(gene.codons, total - counts if used else total, gene.table)
-            for gene, counts, used in zip(genes, own, reference, strict=True)
-        ]
+    table = genes[0].table
+    scores = _cai_scores(own, truth, table)
+    value, permuted = auroc(scores, truth), []
+    for _ in range(PERMUTATIONS):
+        mixed = generator.permutation(truth)
+        permuted.append(auroc(_cai_scores(own, mixed, table), mixed))
+    p = permutation_p(value, permuted)
+    measure = Measure(
+        f"AUROC of CAI for ribosomal proteins, {name}", value, {"permuted labels": float(np.mean(permuted))}, p
     )
+    rows: list[list[str | float]] = [
+        [name, gene.id, "yes" if ribosomal else "no", float(score)]
+        for gene, ribosomal, score in zip(genes, truth, scores, strict=True)
+    ]
+    return [measure], rows
+
+
+def _cai_scores(own: np.ndarray, reference: np.ndarray, table: int) -> np.ndarray:
+    """Return the index of genes by their usage, (G, 64); a gene of the reference, (G,), is judged by the others."""
+    return cai(own, own[reference].sum(axis=0) - own * reference[:, None], table)

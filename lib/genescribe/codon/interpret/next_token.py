@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,101 +16,140 @@ from genescribe.codon.network import Network
 from genescribe.codon.ngram import KneserNey, Predictor
 from genescribe.codon.prepare import Gene
 from genescribe.codon.vocabulary import FIRST_CODON, to_tokens
+from genescribe.report.blocks import Figure
 
 BINS = 10
 EDGES = np.array([1, 5, 10, 20, 40, 80, 160, 320, 640])
 
 
+@dataclass(frozen=True)
+class Codons:
+    """The n codons of some genes, one gene after the other.
+
+    Attributes
+    ----------
+    truth : (n,) int64
+        Codon numbers.
+    place : (n,) int64
+        Number of each in its gene, from 1 on.
+    last : (n,) bool
+        Whether it ends its gene.
+    letters : (n, 64) uint8
+        What every codon would mean there, by the gene's own code.
+    """
+
+    truth: NDArray[np.int64]
+    place: NDArray[np.int64]
+    last: NDArray[np.bool_]
+    letters: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, genes: Sequence[Gene]) -> Codons:
+        """Return the codons of some genes."""
+        lengths = [len(gene.codons) for gene in genes]
+        place = np.concatenate([np.arange(1, length + 1) for length in lengths])
+        return cls(
+            np.concatenate([gene.codons for gene in genes]).astype(np.int64),
+            place,
+            place == np.repeat(lengths, lengths),
+            np.repeat([letters(gene.table) for gene in genes], lengths, axis=0),
+        )
+
+    @property
+    def amino_acids(self) -> NDArray[np.uint8]:
+        """What each codon means, (n,)."""
+        return np.asarray(self.letters[np.arange(len(self.truth)), self.truth])
+
+
 def next_token(
     label: str, network: Network, untrained: Network, training: Sequence[Gene], genes: Sequence[Gene]
 ) -> Step:
-    """Return what the model says of the next codon of test genes, beside a trigram and the majority.
-
-    The majority is the training codon (amino acid) that occurs most.
-    """
+    """Return what the model says of the next codon of test genes, beside a trigram and the majority."""
     trigram = KneserNey([gene.codons for gene in training], 3)
     predictors: dict[str, Predictor] = {"trained": network, "trigram": trigram, "untrained": untrained}
-    truth = np.concatenate([gene.codons for gene in genes]).astype(np.int64)
-    place = np.concatenate([np.arange(1, len(gene.codons) + 1) for gene in genes])
-    last = np.concatenate([np.arange(1, len(gene.codons) + 1) == len(gene.codons) for gene in genes])
+    codons = Codons.of(genes)
     chances = {name: _chances(one, genes) for name, one in predictors.items()}
-    amino_acids = np.concatenate([letters(gene.table)[gene.codons] for gene in genes])
-    counts = usage(training)
-    common = int(counts.argmax())
-    by_letter = np.bincount(letters(), weights=counts, minlength=128)
-    majority = {"codon": float((truth == common).mean()), "letter": float((amino_acids == by_letter.argmax()).mean())}
-    every = letters(genes[0].table)
-    measures = [
-        Measure(
-            "right codon",
-            _right(chances["trained"], truth),
-            _nulls(chances, lambda p: _right(p, truth)) | {"majority": majority["codon"]},
-        ),
-        Measure(
-            "right codon among the best five",
-            _right(chances["trained"], truth, 5),
-            _nulls(chances, lambda p: _right(p, truth, 5)),
-        ),
-        Measure(
-            "right amino acid",
-            _right_letter(chances["trained"], amino_acids, every),
-            _nulls(chances, lambda p: _right_letter(p, amino_acids, every)) | {"majority": majority["letter"]},
-        ),
-        Measure(
-            "AUROC of stops", _stop(chances["trained"], last, every), _nulls(chances, lambda p: _stop(p, last, every))
-        ),
-        Measure(
-            "expected calibration error",
-            _calibration(chances["trained"], truth)[1],
-            _nulls(chances, lambda p: _calibration(p, truth)[1]),
-        ),
-    ]
     rows: list[list[str | int | float]] = []
-    shares: list[list[float]] = []
-    for letter in np.unique(amino_acids):
-        mine = amino_acids == letter
-        shares.append([_right(p[mine], truth[mine]) for p in chances.values()])
-        rows.append([chr(letter), int(mine.sum()), *shares[-1]])
-    along = {name: _along(p, truth, place) for name, p in chances.items()}
-    curves = {name: _calibration(p, truth)[0] for name, p in chances.items() if name != "untrained"}
+    for letter in np.unique(codons.amino_acids):
+        mine = codons.amino_acids == letter
+        shares = [_right(p[mine], codons.truth[mine]) for p in chances.values()]
+        rows.append([chr(letter), int(mine.sum()), *shares])
+    along = {name: _along(p, codons) for name, p in chances.items()}
+    starts = [int(edge) for edge in along["trained"][0]]
     return Step(
         "4_next_token",
         "4 Next-token probes",
-        f"The next codon of {len(genes)} test genes ({len(truth):,} codons).",
-        measures,
+        f"The next codon of {len(genes)} test genes ({len(codons.truth):,} codons).",
+        _measures(chances, codons, training),
         {
             "amino_acids": (["amino_acid", "count", *(f"right_{name}" for name in chances)], rows),
             "along": (
                 ["from_codon", *along],
-                [[int(e), *(along[n][1][i] for n in along)] for i, e in enumerate(along["trained"][0])],
+                [[start, *(along[name][1][i] for name in along)] for i, start in enumerate(starts)],
             ),
         },
-        [
-            lines(
-                f"{label}-along",
-                {"": along},
-                "Perplexity by place in the gene: who learns the genome's usage from the gene improves along it.",
-                x="codon from",
-                y="perplexity",
-                logx=True,
-            ),
-            lines(
-                f"{label}-calibration",
-                {"": curves},
-                "Calibration: of codons given a probability, the share that stands there; honest on the diagonal.",
-                x="probability given",
-                y="share that is right",
-                diagonal=True,
-            ),
-            bars(
-                f"{label}-aminoacids",
-                [str(row[0]) for row in rows],
-                dict(zip(chances, zip(*shares, strict=True), strict=True)),
-                "Share of codons predicted right (first choice among 64), by their amino acid; * is the stop.",
-                y="share right",
-            ),
-        ],
+        _figures(label, chances, codons, along, rows),
     )
+
+
+def _measures(chances: Mapping[str, NDArray[np.float64]], codons: Codons, training: Sequence[Gene]) -> list[Measure]:
+    """Return the measures; the majority is the training codon, or amino acid, that occurs most."""
+    counts = usage(training)
+    common = np.bincount(letters(), weights=counts, minlength=128).argmax()
+    majority = {
+        "right codon": float((codons.truth == counts.argmax()).mean()),
+        "right amino acid": float((codons.amino_acids == common).mean()),
+    }
+    asked: dict[str, Callable[[NDArray[np.float64]], float]] = {
+        "right codon": lambda p: _right(p, codons.truth),
+        "right codon among the best five": lambda p: _right(p, codons.truth, 5),
+        "right amino acid": lambda p: _right_letter(p, codons),
+        "AUROC of stops": lambda p: auroc(np.where(codons.letters == ord("*"), p, 0).sum(axis=1), codons.last),
+        "expected calibration error": lambda p: _calibration(p, codons.truth)[1],
+    }
+    return [
+        Measure(
+            name,
+            measure(chances["trained"]),
+            {other: measure(p) for other, p in chances.items() if other != "trained"}
+            | ({"majority": majority[name]} if name in majority else {}),
+        )
+        for name, measure in asked.items()
+    ]
+
+
+def _figures(
+    label: str,
+    chances: Mapping[str, NDArray[np.float64]],
+    codons: Codons,
+    along: Mapping[str, tuple[list[float], list[float]]],
+    rows: Sequence[Sequence[str | int | float]],
+) -> list[Figure]:
+    return [
+        lines(
+            f"{label}-along",
+            {"": along},
+            "Perplexity by place in the gene: who learns the genome's usage from the gene improves along it.",
+            x="codon from",
+            y="perplexity",
+            logx=True,
+        ),
+        lines(
+            f"{label}-calibration",
+            {"": {name: _calibration(p, codons.truth)[0] for name, p in chances.items() if name != "untrained"}},
+            "Calibration: of codons given a probability, the share that stands there; honest on the diagonal.",
+            x="probability given",
+            y="share that is right",
+            diagonal=True,
+        ),
+        bars(
+            f"{label}-aminoacids",
+            [str(row[0]) for row in rows],
+            {name: [float(row[2 + i]) for row in rows] for i, name in enumerate(chances)},
+            "Share of codons predicted right (first choice among 64), by their amino acid; * is the stop.",
+            y="share right",
+        ),
+    ]
 
 
 def _chances(predictor: Predictor, genes: Sequence[Gene]) -> NDArray[np.float64]:
@@ -122,14 +162,10 @@ def _right(chances: NDArray[np.float64], truth: NDArray[np.int64], best: int = 1
     return float((order == truth[:, None]).any(axis=1).mean())
 
 
-def _right_letter(chances: NDArray[np.float64], amino_acids: NDArray[np.uint8], every: NDArray[np.uint8]) -> float:
-    names = np.unique(every)
-    sums = np.stack([chances[:, every == name].sum(axis=1) for name in names], axis=1)
-    return float((names[sums.argmax(axis=1)] == amino_acids).mean())
-
-
-def _stop(chances: NDArray[np.float64], last: NDArray[np.bool_], every: NDArray[np.uint8]) -> float:
-    return auroc(chances[:, every == ord("*")].sum(axis=1), last)
+def _right_letter(chances: NDArray[np.float64], codons: Codons) -> float:
+    names = np.unique(codons.letters)
+    sums = np.stack([np.where(codons.letters == name, chances, 0).sum(axis=1) for name in names], axis=1)
+    return float((names[sums.argmax(axis=1)] == codons.amino_acids).mean())
 
 
 def _calibration(
@@ -144,16 +180,9 @@ def _calibration(
     return (means, shares), float(np.mean(np.abs(np.array(means) - np.array(shares))))
 
 
-def _along(
-    chances: NDArray[np.float64], truth: NDArray[np.int64], place: NDArray[np.int64]
-) -> tuple[list[float], list[float]]:
-    nats = -np.log(chances[np.arange(len(truth)), truth])
-    bins = np.searchsorted(EDGES, place, side="right") - 1
+def _along(chances: NDArray[np.float64], codons: Codons) -> tuple[list[float], list[float]]:
+    """Return the first codon of each stretch of the genes, and the perplexity of the stretch."""
+    nats = -np.log(chances[np.arange(len(codons.truth)), codons.truth])
+    bins = np.searchsorted(EDGES, codons.place, side="right") - 1
     kept = [b for b in range(len(EDGES)) if (bins == b).any()]
     return [float(EDGES[b]) for b in kept], [float(np.exp(nats[bins == b].mean())) for b in kept]
-
-
-def _nulls(
-    chances: dict[str, NDArray[np.float64]], measure: Callable[[NDArray[np.float64]], float]
-) -> dict[str, float]:
-    return {name: measure(one) for name, one in chances.items() if name != "trained"}

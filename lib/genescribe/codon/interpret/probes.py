@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import balanced_accuracy_score, r2_score
+from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
+from genescribe.codon.classify.metrics import balanced_accuracy
 from genescribe.codon.interpret.biology import HYDROPATHY, letters
 from genescribe.codon.interpret.pictures import bars
-from genescribe.codon.interpret.step import Measure, Step
+from genescribe.codon.interpret.step import Measure, Step, permutation_p
 from genescribe.codon.layout import Layout
 from genescribe.codon.network import Network
 from genescribe.codon.prepare import Gene
 from genescribe.codon.vocabulary import CODONS, to_tokens
+from genescribe.report.blocks import Figure
 
 LONGEST = 400
 PER_GENE = 20
+PERMUTATIONS = 19
 _GC3 = np.array([codon[2] in "GC" for codon in CODONS], dtype=float)
 
 
@@ -44,6 +47,12 @@ class Question:
     name: str
     values: NDArray[np.float64]
     is_class: bool
+
+    def permuted(self, chosen: NDArray[np.bool_], generator: np.random.Generator) -> Question:
+        """Return the question with the answers of some codons exchanged among each other."""
+        values = self.values.copy()
+        values[chosen] = generator.permutation(values[chosen])
+        return replace(self, values=values)
 
 
 @torch.inference_mode()
@@ -89,73 +98,73 @@ def _mean_before(values: NDArray[np.float64], places: NDArray[np.int64], reach: 
 
 
 def probes(label: str, network: Network, untrained: Network, genes: Sequence[Gene], *, seed: int) -> Step:
-    """Return how well linear probes answer each question from each layer; a gene trains a probe or tests it."""
+    """Return how well linear probes answer each question from each layer.
+
+    Of four genes two train the probes, one chooses the layer, and one tests it.
+    """
     generator = np.random.default_rng(seed)
     usable = [gene for gene in genes if len(gene.codons) > PER_GENE + 25]
-    places = [
-        np.sort(generator.choice(np.arange(20, min(len(gene.codons), LONGEST) - 2), PER_GENE, replace=False))
-        if min(len(gene.codons), LONGEST) - 22 >= PER_GENE
-        else np.arange(20, min(len(gene.codons), LONGEST) - 2)
-        for gene in usable
-    ]
-    train = np.concatenate([np.full(len(chosen), i % 2 == 0) for i, chosen in enumerate(places)])
+    places = [_places(gene, generator) for gene in usable]
+    role = np.repeat(np.arange(len(places)) % 4, [len(chosen) for chosen in places])
     asked = questions(usable, places)
     trained, fresh = states(network, usable, places), states(untrained, usable, places)
-    rows, measures = [], []
-    last = len(trained) - 1
-    bar = tqdm(total=len(asked) * (len(trained) + 2), desc="probes", disable=None, unit="probe")
+    rows: list[list[str | float | int]] = []
+    measures = []
     scores: dict[str, list[float]] = {}
-    for question in asked:
-        scores[question.name] = []
-        for layer, one in enumerate(trained):
-            scores[question.name].append(probe(one, question, train))
-            rows.append([question.name, "trained", layer, scores[question.name][-1]])
-            bar.update()
-        best = int(np.argmax(scores[question.name]))
-        mixed = question.values.copy()
-        mixed[train] = generator.permutation(mixed[train])
+    for question in tqdm(asked, "probes", disable=None, unit="question"):
+        chosen = [probe(layer, question, role < 2, role == 2) for layer in trained]
+        best = int(np.argmax(chosen))
+        scores[question.name] = [probe(layer, question, role < 2, role == 3) for layer in trained]
+        permuted = [
+            probe(trained[best], question.permuted(role < 2, generator), role < 2, role == 3)
+            for _ in range(PERMUTATIONS)
+        ]
+        value = scores[question.name][best]
         nulls = {
-            "untrained, same layer": probe(fresh[best], question, train),
-            "permuted labels": probe(trained[best], Question(question.name, mixed, question.is_class), train),
-            "majority or mean": 1 / len(np.unique(question.values[~train])) if question.is_class else 0.0,
+            "untrained, same layer": probe(fresh[best], question, role < 2, role == 3),
+            "permuted labels": float(np.mean(permuted)),
+            "majority or mean": 1 / len(np.unique(question.values[role == 3])) if question.is_class else 0.0,
         }
-        rows += [[question.name, name, best, value] for name, value in nulls.items()]
+        rows += [[question.name, "trained", layer, score] for layer, score in enumerate(scores[question.name])]
+        rows += [[question.name, name, best, score] for name, score in nulls.items()]
         kind = "balanced accuracy" if question.is_class else "R²"
-        measures.append(
-            Measure(f"{question.name} ({kind}, layer {best} of {last})", scores[question.name][best], nulls)
-        )
-        bar.update(2)
-    bar.close()
-    figure = bars(
-        f"{label}-probes",
-        [
-            question.name.replace(",", ",\n").replace(" of the ", "\nof the ").replace(" in ", "\nin ")
-            for question in asked
-        ],
-        {
-            name: [max(0.0, scores[q.name][layer]) for q in asked]
-            for name, layer in {"embedding": 0, "middle": len(trained) // 2, "last": last}.items()
-        },
-        "What a linear probe reads out of the states, by layer: balanced accuracy of classes, R² of numbers.",
-        y="score",
-    )
+        measures.append(Measure(f"{question.name} ({kind})", value, nulls, permutation_p(value, permuted)))
     return Step(
         "6_probes",
         "6 Linear probes",
-        f"States at {trained.shape[1]:,} codons of {len(usable)} test genes; every second gene trains the probes, the "
-        "others test them.",
+        f"States at {trained.shape[1]:,} codons of {len(usable)} test genes: half of the genes train the probes, a "
+        "quarter chooses the layer, a quarter tests it.",
         measures,
         {"probes": (["question", "states", "layer", "score"], rows)},
-        [figure],
+        [_figure(label, scores)],
     )
 
 
-def probe(features: NDArray[np.float64], question: Question, train: NDArray[np.bool_]) -> float:
-    """Return how well a linear map from states answers a question on the genes that it was not fitted to."""
+def _places(gene: Gene, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return up to `PER_GENE` codons of a gene, drawn, each with 20 before it and one behind."""
+    possible = np.arange(20, min(len(gene.codons), LONGEST) - 2)
+    return np.sort(generator.choice(possible, min(PER_GENE, len(possible)), replace=False))
+
+
+def _figure(label: str, scores: Mapping[str, Sequence[float]]) -> Figure:
+    depth = len(next(iter(scores.values()))) - 1
+    names = [name.replace(",", ",\n").replace(" of the ", "\nof the ").replace(" in ", "\nin ") for name in scores]
+    series = {
+        layer: [max(0.0, one[number]) for one in scores.values()]
+        for layer, number in {"embedding": 0, "middle": (depth + 1) // 2, "last": depth}.items()
+    }
+    caption = "What a linear probe reads out of the states, by layer: balanced accuracy of classes, R² of numbers."
+    return bars(f"{label}-probes", names, series, caption, y="score")
+
+
+def probe(
+    features: NDArray[np.float64], question: Question, train: NDArray[np.bool_], test: NDArray[np.bool_]
+) -> float:
+    """Return how well a linear map from states, fitted to some codons, answers a question on others."""
     head = LogisticRegression(max_iter=200, C=0.1) if question.is_class else Ridge(alpha=10.0)
     fitted = make_pipeline(StandardScaler(), head).fit(features[train], question.values[train])
-    predicted, truth = fitted.predict(features[~train]), question.values[~train]
+    predicted, truth = fitted.predict(features[test]), question.values[test]
     if question.is_class:
         known = np.isin(truth, question.values[train])
-        return float(balanced_accuracy_score(truth[known], predicted[known]))
+        return balanced_accuracy(truth[known], predicted[known])
     return float(r2_score(truth, predicted))
