@@ -78,15 +78,49 @@ def test_a_probe_stands_beside_fresh_weights(files: tuple[Path, Path], trained: 
         eval_classifier(tmp_path / "out" / "model.joblib", files[0], tmp_path / "leak")
 
 
-@pytest.mark.parametrize("protocol", ["real", "tstr", "trts"])
+def marked(source: Path, target: Path, origin: str, extra: str = "") -> str:
+    """Copy a CSV of sequences with a column `origin`, and one more row."""
+    head, *rows = source.read_text().splitlines()
+    rows += [extra] if extra else []
+    target.write_text("\n".join([f"{head},origin", *(f"{row},{origin}" for row in rows)]) + "\n")
+    return str(target)
+
+
+ORIGINS = {"real": ("real", "real"), "tstr": ("synthetic", "real"), "trts": ("real", "synthetic")}
+
+
+@pytest.mark.parametrize("protocol", ORIGINS)
 def test_no_protocol_tests_on_what_it_trained_on(protocol: Any, files: tuple[Path, Path], tmp_path: Path) -> None:
-    rows = files[0].read_text().splitlines()
-    renamed = "other," + rows[3].split(",", 1)[1]
-    (tmp_path / "leak.csv").write_text("\n".join([*files[1].read_text().splitlines(), renamed]) + "\n")
-    leaking = replace(config(files, kind="kmer_logreg", protocol=protocol), test=str(tmp_path / "leak.csv"))
-    with pytest.raises(InputError, match=f"1 sequences are in .*protocol {protocol}"):
-        train_classifier(leaking, tmp_path / "out")
+    first, second = ORIGINS[protocol]
+    row = files[0].read_text().splitlines()[3].split(",")
+    train = marked(files[0], tmp_path / "train.csv", first)
+    leaks = {
+        "1 sequences are in .*protocol": f"other,{row[1]},{row[2]}",
+        "1 ids are in .*protocol": f"{row[0]},ATGTGGTAA,{row[2]}",
+    }
+    if protocol != "real":
+        # The same protein, another stop.
+        leaks["1 sequences resemble one of"] = f"other,{row[1][:-3]}TGA,{row[2]}"
+    for number, (message, leak) in enumerate(leaks.items()):
+        test = marked(files[1], tmp_path / f"test{number}.csv", second, leak)
+        leaking = replace(config(files, kind="kmer_logreg", protocol=protocol), train=train, test=test)
+        with pytest.raises(InputError, match=message):
+            train_classifier(leaking, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    clean = replace(leaking, test=marked(files[1], tmp_path / "clean.csv", second))
+    assert train_classifier(clean, tmp_path / "out")["sequences"]["test_resembling_train"] == 0
+
+
+@pytest.mark.parametrize("protocol", ORIGINS)
+def test_a_protocol_is_checked_against_the_origin(protocol: Any, files: tuple[Path, Path], tmp_path: Path) -> None:
+    wrong = ("synthetic", "synthetic") if protocol == "real" else ORIGINS[protocol][::-1]
+    paths = [marked(path, tmp_path / path.name, origin) for path, origin in zip(files, wrong, strict=True)]
+    mixed = replace(config(files, kind="kmer_logreg", protocol=protocol), train=paths[0], test=paths[1])
+    with pytest.raises(InputError, match=f"50 sequences are not {ORIGINS[protocol][0]}"):
+        train_classifier(mixed, tmp_path / "out")
+    if protocol != "real":
+        with pytest.raises(InputError, match="no origin of the sequences"):
+            train_classifier(config(files, kind="kmer_logreg", protocol=protocol), tmp_path / "out")
 
 
 def test_labels_that_training_lacks_are_refused(files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -106,19 +140,24 @@ def test_embeddings_do_not_depend_on_their_neighbours(trained: Path, files: tupl
             np.concatenate([embed(network, [one], layers=[0, -1], pooling=pooling) for one in some]),
             atol=1e-5,
         )
-    extract_embeddings(trained / "train" / "model", files[0], tmp_path / "e.npz", pooling="max")
+    source = marked(files[0], tmp_path / "marked.csv", "real")
+    extract_embeddings(trained / "train" / "model", source, tmp_path / "e.npz", pooling="max")
     with np.load(tmp_path / "e.npz") as stored:
         assert stored["embeddings"].shape == (50, 32)
         assert stored["labels"].tolist()[:2] == ["red", "blue"]
         assert str(stored["pooling"]) == "max"
+        assert set(stored["note_origin"].tolist()) == {"real"}
     with pytest.raises(InputError, match="layers"):
         extract_embeddings(trained / "train" / "model", files[0], tmp_path / "f.npz", layers=[9])
 
 
 def test_sequences_from_fasta_and_csv(tmp_path: Path) -> None:
-    (tmp_path / "a.fa").write_text(">x label=red\nATGAAA\nTAA\n>y label=blue\natgccctaa\n")
+    (tmp_path / "a.fa").write_text(">x label=red origin=real\nATGAAA\nTAA\n>y label=blue\natgccctaa\n")
     found = read_sequences(tmp_path / "a.fa")
     assert (found.ids, found.dna, found.labels) == (("x", "y"), ("ATGAAATAA", "ATGCCCTAA"), ("red", "blue"))
+    assert found.notes == {"origin": ("real", "")}
+    (tmp_path / "a.csv").write_text("seq,host,label\nATGAAATAA,E. coli,red\n")
+    assert read_sequences(tmp_path / "a.csv").notes == {"host": ("E. coli",)}
     for text, message in (
         ("a,b\n1,2\n", "no column `seq`"),
         ("seq\nATGA\n", "no multiple of three"),

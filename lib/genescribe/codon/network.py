@@ -50,7 +50,7 @@ class Network:
     @torch.inference_mode()
     def predict_many(self, genes: Iterable[NDArray[np.uint8]]) -> Iterator[Probabilities]:
         """Yield the probabilities of each gene, in order; see `spans` for those longer than a window."""
-        for group in _groups(genes, BATCH):
+        for group in groups(genes):
             pieces = [
                 (gene[start:end], start, first) for gene in group for start, first, end in spans(len(gene), self.block)
             ]
@@ -88,7 +88,8 @@ def spans(length: int, block: int) -> list[tuple[int, int, int]]:
     return found
 
 
-def _groups(genes: Iterable[NDArray[np.uint8]], tokens: int) -> Iterator[list[NDArray[np.uint8]]]:
+def groups(genes: Iterable[NDArray[np.uint8]], tokens: int = BATCH) -> Iterator[list[NDArray[np.uint8]]]:
+    """Yield genes in order, in groups of about so many tokens."""
     group: list[NDArray[np.uint8]] = []
     for gene in genes:
         group.append(gene)

@@ -24,7 +24,9 @@ class ClassifierConfig:
     k: int = option(3, doc="letters of a word", minimum=1, maximum=8)
     alphabet: Literal["base", "codon"] = option("base", doc="words of bases, or of codons in frame (k at most 2)")
     protocol: Literal["real", "tstr", "trts"] = option(
-        "real", doc="tstr: train is synthetic and test real; trts: the reverse. Both are checked to be disjoint"
+        "real",
+        doc="tstr: train is synthetic and test real, as their column `origin` must say; trts: the reverse. Under every "
+        "protocol both must be disjoint; under these two no test may resemble a training sequence either",
     )
     label: str = option("label", doc="name of the label")
     C: float = option(1.0, doc="logreg, svm: inverse strength of regularisation", minimum=1e-6)

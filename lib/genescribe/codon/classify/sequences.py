@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from genescribe.codon.layout import Layout
-from genescribe.codon.network import Network
+from genescribe.codon.network import Network, groups
 from genescribe.codon.vocabulary import CODONS, dna_tokens
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256
 
-BATCH = 8192
 POOLINGS = ("mean", "last", "max", "begin")
 
 
@@ -35,18 +35,22 @@ class Sequences:
         Whole codons, upper case.
     labels
         Empty where the file gives none.
+    notes
+        What else the file says of each: other columns of CSV, other key=value words of FASTA headers; "" where it is
+        silent on a sequence.
     """
 
     ids: tuple[str, ...]
     dna: tuple[str, ...]
     labels: tuple[str, ...]
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
 def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
-    """Read FASTA (the label after `label=` in the header) or CSV (columns `seq`, and `id` and `label` where there are).
+    """Read FASTA (`label=` and other key=value words in the header) or CSV (columns `seq`, `id`, `label` and others).
 
     Raises
     ------
@@ -55,34 +59,40 @@ def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
     """
     path = Path(path)
     text = path.read_text(encoding="utf-8")
-    rows = list(_from_fasta(text, label) if text.lstrip().startswith(">") else _from_csv(path, text, label))
+    rows = list(_from_fasta(text) if text.lstrip().startswith(">") else _from_csv(path, text))
     if not rows:
         raise InputError("no sequence", where=path, remedy="give FASTA, or CSV with a column seq")
-    ids = [row[0] for row in rows]
-    if len(set(ids)) != len(ids):
-        double = next(one for one in ids if ids.count(one) > 1)
+    ids, dna, notes = zip(*rows, strict=True)
+    double = next((name for name, count in Counter(ids).items() if count > 1), None)
+    if double is not None:
         raise InputError(f"the id {double!r} occurs twice", where=path, remedy="give each sequence its own")
-    cleaned = ["".join(row[1].split()).upper().replace("U", "T") for row in rows]
-    for name, dna in zip(ids, cleaned, strict=True):
-        dna_tokens(dna, where=f"{path}: {name}")
-    labels = [row[2] for row in rows]
-    return Sequences(tuple(ids), tuple(cleaned), tuple(labels) if all(labels) else ())
+    cleaned = tuple("".join(one.split()).upper().replace("U", "T") for one in dna)
+    for name, one in zip(ids, cleaned, strict=True):
+        dna_tokens(one, where=f"{path}: {name}")
+    keys = dict.fromkeys(key for one in notes for key in one)
+    columns = {key: tuple(one.get(key, "") for one in notes) for key in keys}
+    labels = columns.pop(label, ())
+    return Sequences(ids, cleaned, labels if all(labels) else (), columns)
 
 
-def _from_fasta(text: str, label: str) -> Iterable[tuple[str, str, str]]:
+Row = tuple[str, str, dict[str, str]]
+"""Id, sequence, what else is said of it."""
+
+
+def _from_fasta(text: str) -> Iterator[Row]:
     for record in text.split(">")[1:]:
         head, _, body = record.partition("\n")
-        words = head.split()
-        marks = [word.partition("=")[2] for word in words[1:] if word.startswith(f"{label}=")]
-        yield words[0] if words else "", body, marks[0] if marks else ""
+        name, *words = head.split() or [""]
+        yield name, body, dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def _from_csv(path: Path, text: str, label: str) -> Iterable[tuple[str, str, str]]:
+def _from_csv(path: Path, text: str) -> Iterator[Row]:
     reader = csv.DictReader(text.splitlines())
     if "seq" not in (reader.fieldnames or []):
         raise InputError("no column `seq`", where=path, line=1, remedy="name the column of the sequences seq")
     for number, row in enumerate(reader, 1):
-        yield row.get("id") or f"row{number}", row["seq"] or "", row.get(label) or ""
+        notes = {key: value or "" for key, value in row.items() if key not in ("id", "seq", None)}
+        yield row.get("id") or f"row{number}", row["seq"] or "", notes
 
 
 # -- embeddings of a model ---------------------------------------------------------------------------------------------
@@ -103,9 +113,8 @@ def embed(
     pooling
         Over codons: `mean`, `max`, `last` (the last codon), `begin` (`<BOS_CDS>`). There is no padding to leave out.
     """
-    rows: list[Any] = [dna_tokens(one) for one in dna]
     found = []
-    for group in _grouped(rows):
+    for group in groups(dna_tokens(one) for one in dna):
         lengths = torch.tensor([len(one) for one in group])
         layout = Layout.of(lengths).to(network.device)
         tokens = torch.from_numpy(np.concatenate(group).astype(np.int64)).to(network.device)
@@ -116,17 +125,6 @@ def embed(
             pooled = {"mean": codons.mean(0), "max": codons.amax(0), "last": codons[-1], "begin": part[0]}[pooling]
             found.append(pooled.float().cpu().numpy())
     return np.stack(found)
-
-
-def _grouped(rows: Sequence[Any]) -> Iterable[list[Any]]:
-    group: list[Any] = []
-    for row in rows:
-        group.append(row)
-        if sum(map(len, group)) >= BATCH:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def extract_embeddings(
@@ -141,6 +139,8 @@ def extract_embeddings(
     seed: int = 0,
 ) -> Sequences:
     """Write the embeddings of a file's sequences as `.npz`: `embeddings`, `ids`, `labels`, and what they come from.
+
+    What else the file says of the sequences is in arrays `note_` and its name.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def extract_embeddings(
         "untrained": np.array(untrained),
         "model": np.array(str(to_mapping(network.model.config))),
         "source_sha256": np.array(sha256(source)),
-    }
+    } | {f"note_{name}": np.array(values) for name, values in sequences.notes.items()}
     with atomic_path(target) as temporary, temporary.open("wb") as out:
         np.savez(
             out,
