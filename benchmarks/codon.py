@@ -18,7 +18,7 @@ from genescribe.cli import parser, run
 from genescribe.codon.config import CodonOptions
 from genescribe.codon.layout import Layout
 from genescribe.codon.model import CodonModel
-from genescribe.codon.task import IGNORE, CodonBatch, CodonTask
+from genescribe.codon.task import IGNORE, CodonBatch, CodonTask, batch_of
 from genescribe.data.cursor import Cursor
 
 
@@ -39,7 +39,7 @@ def padded(task: CodonTask, windows: list[int], block: int) -> CodonBatch:
     owner = torch.full((len(windows), block), -1)
     positions = torch.zeros(len(windows), block, dtype=torch.int64)
     for row, number in enumerate(windows):
-        one = task._collate([task.training[number]])
+        one = batch_of(task.training[number])
         tokens[row, : len(one.tokens)], targets[row, : len(one.tokens)] = one.tokens, one.targets
         positions[row, : len(one.tokens)] = one.layout.positions
         owner[row, : len(one.tokens)] = (one.layout.positions == 0).cumsum(0)

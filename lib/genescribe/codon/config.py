@@ -42,7 +42,7 @@ class CodonOptions(CodonModelConfig):
     matmul_precision: Literal["highest", "high", "medium"] = option("highest", doc="float32 products on GPUs")
     pin_memory: bool = option(False, doc="page-locked batches, for copies to a GPU")
     prefetch_factor: int = option(2, doc="batches that a reading process prepares ahead", minimum=1)
-    persistent_workers: bool = option(False, doc="keep reading processes between passes over the data")
+    persistent_workers: bool = option(False, doc="keep the processes that read validation data")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class SystemConfig:
     num_workers: int = option(0, doc="processes that read data", minimum=0)
     pin_memory: bool = option(False, doc="page-locked batches, for copies to a GPU")
     prefetch_factor: int = option(2, doc="batches that a reading process prepares ahead", minimum=1)
-    persistent_workers: bool = option(False, doc="keep reading processes between passes over the data")
+    persistent_workers: bool = option(False, doc="keep the processes that read validation data")
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     threads: int = option(1, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job", minimum=0)

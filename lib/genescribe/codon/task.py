@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,11 @@ class WindowSet(Dataset[list[Any]]):
         return len(self._w.tokens)
 
 
+def _collate(windows: Sequence[list[Any]], *, masked: bool) -> CodonBatch:
+    segments = [segment for window in windows for segment in window]
+    return batch_of(segments, None if masked else [len(window) for window in windows])
+
+
 class CodonTask:
     """The family at work on prepared data.
 
@@ -132,6 +138,8 @@ class CodonTask:
                 where=self.folder,
                 remedy=f"set block_size to {longest} or prepare again",
             )
+        # Kept between validations, and their processes with them where `persistent_workers` says so.
+        self._validating: dict[tuple[int, ...], DataLoader[Any]] = {}
         torch.set_float32_matmul_precision(config.matmul_precision)
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -154,11 +162,14 @@ class CodonTask:
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[CodonBatch]:
         """Yield validation batches."""
-        count = len(self.validation)
-        chosen = [list(range(first, min(first + size, count))) for first in range(0, count, size)]
-        return iter(self._loader(self.validation, chosen[rank::world], workers))
+        key = (rank, world, size, workers)
+        if key not in self._validating:
+            count = len(self.validation)
+            chosen = [list(range(first, min(first + size, count))) for first in range(0, count, size)]
+            self._validating[key] = self._loader(self.validation, chosen[rank::world], workers)
+        return iter(self._validating[key])
 
-    def _loader(self, windows: WindowSet, chosen: Any, workers: int) -> Any:
+    def _loader(self, windows: WindowSet, chosen: Any, workers: int) -> DataLoader[Any]:
         options = self.config
         ahead: dict[str, Any] = {
             "prefetch_factor": options.prefetch_factor,
@@ -167,16 +178,12 @@ class CodonTask:
         return DataLoader(
             windows,
             batch_sampler=chosen,
-            collate_fn=self._collate,
+            collate_fn=partial(_collate, masked=options.sep_mask_enabled),
             num_workers=workers,
             pin_memory=options.pin_memory and torch.cuda.is_available(),
             generator=torch.Generator(),
             **(ahead if workers else {}),
         )
-
-    def _collate(self, windows: Sequence[list[Any]]) -> CodonBatch:
-        segments = [segment for window in windows for segment in window]
-        return batch_of(segments, None if self.config.sep_mask_enabled else [len(window) for window in windows])
 
     def to_device(self, batch: CodonBatch, device: torch.device) -> CodonBatch:
         """Return the batch on a device."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genescribe.codon.interpret.pictures import bars, lines
-from genescribe.codon.interpret.step import read_blocks
+from genescribe.codon.interpret.step import plain, read_blocks
 from genescribe.codon.methods import MODEL, TRIGRAM
 from genescribe.files import read_json
 from genescribe.report.blocks import Block, Cell, Row, Section, Table, Text
@@ -32,7 +32,7 @@ def codon_sections(results: Path) -> list[Section]:
     scored = {name: one for name, one in scores.items() if one}
     sections = []
     if scored:
-        sections.append(Section("Codon models", [Text(HOW), _comparison(scored)]))
+        sections.append(Section("Codon models", [Text(HOW), _comparison(scored), *_insights(runs)]))
     for name, path in runs.items():
         sections += _run_sections(name, path, scores[name])
     return sections
@@ -74,6 +74,25 @@ def _comparison(scored: Mapping[str, Mapping[str, Any]]) -> Table:
         rows.append(Row(name, cells))
     caption = "Every run on its test genomes. Synonyms right: in percent, of the model and of training codon usage."
     return Table(caption, "run", columns, rows)
+
+
+def _insights(runs: Mapping[str, Path]) -> list[Block]:
+    """Return the measures of the interpretations of several runs side by side; nothing where there is but one."""
+    found: dict[str, dict[str, Cell]] = {}
+    shown = []
+    for name, path in runs.items():
+        steps = sorted(path.glob("interpret/*/summary.json"))
+        shown += [name] if steps else []
+        for step in steps:
+            for one in read_json(step)["measures"]:
+                null = ", ".join(f"{key} {plain(value)}" for key, value in one["nulls"].items())
+                found.setdefault(one["name"], {})[name] = Cell(plain(one["value"]), null)
+    if len(shown) < 2:
+        return []
+    rows = [Row(measure, [cells.get(name, Cell(_NONE)) for name in shown]) for measure, cells in found.items()]
+    return [
+        Table("What the interpretation measured in every run, its nulls below.", "measure", shown, rows, folded=True)
+    ]
 
 
 def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:

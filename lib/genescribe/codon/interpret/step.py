@@ -106,7 +106,7 @@ def measure_table(measures: Sequence[Mapping[str, Any]]) -> Table:
     with_p = any(one["p"] is not None for one in measures)
     rows = []
     for one in measures:
-        cells = [Cell(_number(one["value"])), *(Cell(_number(one["nulls"].get(name))) for name in names)]
+        cells = [Cell(plain(one["value"])), *(Cell(plain(one["nulls"].get(name))) for name in names)]
         if with_p:
             cells.append(Cell(_NONE if one["p"] is None else f"{one['p']:.3g}"))
         rows.append(Row(one["name"], cells))
@@ -126,5 +126,6 @@ def permutation_p(value: float, permuted: Iterable[float]) -> float:
     return (1 + sum(one >= value for one in others)) / (1 + len(others))
 
 
-def _number(value: float | None) -> str:
+def plain(value: float | None) -> str:
+    """Return a number as tables show it."""
     return _NONE if value is None else f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
