@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.codon.genomes import random_cds
 
 from genescribe.codon.cds import codons_of
 from genescribe.codon.generate import LONGEST, Sampling, Words, compare, generate, generate_from_prefixes
 from genescribe.codon.interpret.attention import attention_weights, distance_profile
 from genescribe.codon.interpret.biology import cai, rscu
-from genescribe.codon.interpret.frequencies import auroc
+from genescribe.codon.interpret.frequencies import auroc, frequencies
 from genescribe.codon.interpret.probes import Question, probe
 from genescribe.codon.interpret.run import interpret
 from genescribe.codon.interpret.saliency import attribute, enriched
@@ -20,7 +22,7 @@ from genescribe.codon.interpret.step import permutation_p, read_blocks
 from genescribe.codon.model import CodonModel
 from genescribe.codon.mutations import effect, mutation_map, whole_map
 from genescribe.codon.network import Network
-from genescribe.codon.prepare import read_genes
+from genescribe.codon.prepare import Gene, read_genes
 from genescribe.codon.query import Query
 from genescribe.codon.vocabulary import to_tokens
 from genescribe.errors import InputError
@@ -168,6 +170,23 @@ def test_indices_of_usage() -> None:
     assert permutation_p(5, [1, 2, 3]) == 0.25
 
 
+def test_adaptation_finds_genes_of_their_own_usage() -> None:
+    generator = np.random.default_rng(3)
+    usage = generator.gamma(0.3, size=64)
+    genes = []
+    for number in range(60):
+        ribosomal = number % 4 == 0
+        dna = random_cds(generator, 80, usage if ribosomal else None)
+        product = "50S ribosomal protein L1" if ribosomal else "hypothetical protein"
+        genes.append(Gene("Delta.four", f"g{number}", "test", 0, 11, False, product, codons_of(dna)))
+    step = frequencies("small", genes, seed=0)
+    (measure,) = step.measures
+    assert measure.value > 0.95 > 0.7 > measure.nulls["permuted labels"] > 0.3
+    assert measure.p is not None and measure.p < 0.01
+    assert len(step.tables["cai"][1]) == len(genes)
+    assert not frequencies("small", genes[1:4], seed=0).measures
+
+
 def test_every_step_is_written_with_its_nulls_and_shown(trained: Path, prepared: Path, tmp_path: Path) -> None:
     run = tmp_path / "codon" / "small"
     interpret(
@@ -183,3 +202,8 @@ def test_every_step_is_written_with_its_nulls_and_shown(trained: Path, prepared:
         assert list((run / "interpret" / name).glob("*.csv"))
     titles = [section.title for section in codon_sections(tmp_path) if section.blocks]
     assert sum("small: " in title for title in titles) == 7
+    shutil.copytree(run, tmp_path / "codon" / "other")
+    (across,) = [section for section in codon_sections(tmp_path) if section.title == "Codon models"]
+    (table,) = [block for block in across.blocks if isinstance(block, Table)]
+    assert list(table.columns) == ["other", "small"]
+    assert "right codon" in [row.name for row in table.rows]

@@ -30,9 +30,8 @@ def codon_sections(results: Path) -> list[Section]:
     runs = {path.name: path for path in sorted(results.glob("codon/*")) if path.is_dir()}
     scores = {name: _scores(path) for name, path in runs.items()}
     scored = {name: one for name, one in scores.items() if one}
-    sections = []
-    if scored:
-        sections.append(Section("Codon models", [Text(HOW), _comparison(scored), *_insights(runs)]))
+    across = [*([Text(HOW), _comparison(scored)] if scored else []), *_insights(runs)]
+    sections = [Section("Codon models", across)] if across else []
     for name, path in runs.items():
         sections += _run_sections(name, path, scores[name])
     return sections
