@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,14 +91,11 @@ def evaluate(
         raise InputError("no test genes", where=data, remedy="give a test fraction, or a dataset with split: test")
     network = Network.load(model, device)
     others = baselines(by_split["train"], by_split["validation"])
-    scores = {name: _scores(one, test, name) for name, one in others.items()}
-    scores[MODEL] = _network_scores(network, test)
-    usage = CodonUsage([gene.codons for gene in by_split["train"]])
-    scores[USAGE] = GeneScores(np.array([scoring.usage_score(gene, usage.shares(gene.table)) for gene in test]))
-    scores[OWN_USAGE] = scoring.own_usage(test)
+    scores = _every_score(network, others, by_split["train"], test)
     weights = scoring.draws(len(test), bootstrap, seed)
     sample = sample_genes(test, CONTROL_GENES, seed=seed)
     fresh = network.untrained(seed)
+    homology = ["homologue in training" if gene.homologue else "no homologue in training" for gene in test]
     metrics: dict[str, Any] = {
         "genes": len(test),
         "test_genes": len(by_split["test"]),
@@ -108,9 +105,7 @@ def evaluate(
             name: scoring.compared(one, scores[MODEL], weights) for name, one in scores.items() if name != MODEL
         },
         "genomes": scoring.by_group(scores, [gene.genome for gene in test]),
-        "homology": scoring.by_group(
-            scores, ["homologue in training" if gene.homologue else "no homologue in training" for gene in test]
-        ),
+        "homology": scoring.by_group(scores, homology),
         "controls": _controls(network, others[TRIGRAM], sample, seed),
         "first_loss": {"untrained": first_loss(fresh, sample), "ln_v": math.log(SIZE)},
         "untrained_perplexity": float(_network_scores(fresh, sample).perplexity()),
@@ -121,6 +116,18 @@ def evaluate(
     _write_genes(target / "genes.tsv", test, {name: scores[name] for name in (MODEL, TRIGRAM)})
     write_json(target / "metrics.json", metrics)
     return metrics
+
+
+def _every_score(
+    network: Network, others: Mapping[str, Predictor], training: Sequence[Gene], test: Sequence[Gene]
+) -> dict[str, GeneScores]:
+    """Return the scores of the baselines, the network and codon usage on the test genes."""
+    usage = CodonUsage([gene.codons for gene in training])
+    return {name: _scores(one, test, name) for name, one in others.items()} | {
+        MODEL: _network_scores(network, test),
+        USAGE: GeneScores(np.array([scoring.usage_score(gene, usage.shares(gene.table)) for gene in test])),
+        OWN_USAGE: scoring.own_usage(test),
+    }
 
 
 def first_loss(network: Network, genes: Sequence[Gene]) -> float:

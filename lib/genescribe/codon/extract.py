@@ -92,21 +92,15 @@ def extract(
     InputError
         A file that cannot be read, or no usable coding sequence.
     """
-    used: list[Cds] = []
-    rejected: list[Rejected] = []
-    compared, bases = Counter[bool](), 0
-    for seqid, codes, annotated in tqdm(open_records(annotation, fasta, table), "sequences", disable=None, unit=""):
-        bases += len(codes)
-        for one in annotated:
-            judgement = judge(one, codes, min_len=min_len, partial=partial)
-            if judgement.agrees is not None:
-                compared[judgement.agrees] += 1
-            (used if isinstance(judgement.result, Cds) else rejected).append(judgement.result)  # type: ignore[arg-type]
-        del seqid
+    used, rejected, compared, bases = _judged(open_records(annotation, fasta, table), min_len, partial)
+    reasons = dict(sorted(Counter(one.reason for one in rejected).items()))
+    if not used:
+        said = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no CDS at all"
+        raise InputError(f"no usable coding sequence ({said})", where=annotation, remedy="give another genome")
     summary = {
         "cds": len(used) + len(rejected),
         "used": len(used),
-        "rejected": dict(sorted(Counter(one.reason for one in rejected).items())),
+        "rejected": reasons,
         "translation": {"agree": compared[True], "differ": compared[False]},
         "codons": sum(len(one.codons) for one in used),
         "tables": {str(k): v for k, v in sorted(Counter(one.annotated.table for one in used).items())},
@@ -115,15 +109,32 @@ def extract(
         "partial": partial,
         "sha256": {Path(path).name: sha256(path) for path in (annotation, fasta) if path is not None},
     }
-    if not used:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in summary["rejected"].items()) or "no CDS at all"  # type: ignore[attr-defined]
-        raise InputError(f"no usable coding sequence ({reasons})", where=annotation, remedy="give another genome")
     with atomic_directory(target) as folder:
         write_fasta(folder / "cds.fa", [(one.id, dna_of(one.codons)) for one in used])
         _write(folder / "cds.tsv", USED_COLUMNS, map(_used_row, used))
         _write(folder / "rejected.tsv", REJECTED_COLUMNS, map(_rejected_row, rejected))
         write_json(folder / "summary.json", summary)
     return summary
+
+
+def _judged(
+    records: Iterable[Record], min_len: int, partial: bool
+) -> tuple[list[Cds], list[Rejected], Counter[bool], int]:
+    """Return the CDS that are used, those that are not, how many translate as annotated or not, and all bases."""
+    used: list[Cds] = []
+    rejected: list[Rejected] = []
+    compared, bases = Counter[bool](), 0
+    for _, codes, annotated in tqdm(records, "sequences", disable=None, unit=""):
+        bases += len(codes)
+        for one in annotated:
+            judgement = judge(one, codes, min_len=min_len, partial=partial)
+            if judgement.agrees is not None:
+                compared[judgement.agrees] += 1
+            if isinstance(judgement.result, Cds):
+                used.append(judgement.result)
+            else:
+                rejected.append(judgement.result)
+    return used, rejected, compared, bases
 
 
 def read_extracted(folder: str | Path) -> list[Entry]:

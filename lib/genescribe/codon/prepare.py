@@ -106,10 +106,10 @@ def prepare(
     cluster = clusters(len(every), pairs)
     lengths = np.array([len(entry.codons) for entry in every], dtype=np.int64)
     found = splits.assign(config, genome, lengths, cluster, pairs, shares, seed=seed)
-    windows = {}
-    for number, name in enumerate(SPLITS):
-        mine = np.flatnonzero(found.split == number)
-        windows[name] = _packed(every, mine, config, block_size, seed)
+    windows = {
+        name: _packed(every, np.flatnonzero(found.split == number), config, block_size, seed)
+        for number, name in enumerate(SPLITS)
+    }
     integrity = _integrity(every, found.split, windows)
     if not integrity["ok"] and not force:
         write_json(target / "integrity.json", integrity)
@@ -118,6 +118,10 @@ def prepare(
             where=target / "integrity.json",
             remedy="adjust block_size or windows_per_seq, or give --force to leave both out",
         )
+    manifest = {
+        "options": {"data": to_mapping(config), "block_size": block_size, "seed": seed},
+        "sources": {name: read_summary(extracted[name]) for name in names},
+    }
     with atomic_directory(target) as folder:
         for name, packed in windows.items():
             _save(folder / f"{name}.npz", packed)
@@ -127,13 +131,8 @@ def prepare(
         write_text(folder / "itos.txt", "".join(f"{token}\n" for token in TOKENS))
         write_json(folder / "statistics.json", _statistics(names, every, genome, found.split, windows, lengths))
         write_json(folder / "integrity.json", integrity)
-        written = sorted(path for path in folder.iterdir())
-        manifest = {
-            "options": {"data": to_mapping(config), "block_size": block_size, "seed": seed},
-            "sources": {name: read_summary(extracted[name]) for name in names},
-            "files": {path.name: sha256(path) for path in written},
-        }
-        write_json(folder / "manifest.json", manifest)
+        hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        write_json(folder / "manifest.json", manifest | {"files": hashes})
     return integrity
 
 
