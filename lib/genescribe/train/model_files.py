@@ -96,11 +96,10 @@ def begin_with(model: nn.Module, directory: str | Path) -> None:
     model.load_state_dict(stored_weights(directory, model.state_dict(), optional=frozen), strict=False)
 
 
-def _mismatch(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], optional: Collection[str]
-) -> str | None:
+def _mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], optional: Collection[str]) -> str | None:
     """Return what is wrong with stored weights, or None."""
-    for what, names in (("lacks", expected.keys() - found.keys() - set(optional)), ("has unknown", found.keys() - expected.keys())):
+    lacking, unknown = expected.keys() - found.keys() - set(optional), found.keys() - expected.keys()
+    for what, names in (("lacks", lacking), ("has unknown", unknown)):
         if names:
             return f"{what} {', '.join(sorted(names)[:3])}"
     for name, value in found.items():
