@@ -30,7 +30,9 @@ def codon_sections(results: Path) -> list[Section]:
     runs = {path.name: path for path in sorted(results.glob("codon/*")) if path.is_dir()}
     scores = {name: _scores(path) for name, path in runs.items()}
     scored = {name: one for name, one in scores.items() if one}
-    across: list[Block] = [*([Text(HOW), _comparison(scored)] if scored else []), *_insights(runs)]
+    across = _insights(runs)
+    if scored:
+        across = [Text(HOW), _comparison(scored), *across]
     sections = [Section("Codon models", across)] if across else []
     for name, path in runs.items():
         sections += _run_sections(name, path, scores[name])
