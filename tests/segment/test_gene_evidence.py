@@ -101,6 +101,21 @@ def test_the_floor_bounds_what_a_base_can_cost(shards: Path) -> None:
     assert finite.min() >= torch.tensor(0.2 / len(CHANNELS)).log() - 1e-5 and finite.max() <= 0
 
 
+@torch.no_grad()
+def test_labels_that_are_not_coding_can_be_told_apart_by_less() -> None:
+    plain = SegmentModel(replace(CONFIG, genetic_code=1, content_scale=1.0, content_noncoding=1.0)).eval()
+    bound = SegmentModel(replace(CONFIG, genetic_code=1, content_scale=1.0, content_noncoding=0.25)).eval()
+    bound.load_state_dict(plain.state_dict())
+    codes, lengths = torch.randint(0, 4, (1, 200)), torch.tensor([200])
+    whole, less = (model.channel_scores(codes, lengths).content for model in (plain, bound))
+    coding = [CHANNELS.index(name) for name in ("codon1", "codon2", "codon3", "stop")]
+    others = [channel for channel in range(len(CHANNELS)) if channel not in coding]
+    assert torch.equal(whole[..., coding], less[..., coding])
+    torch.testing.assert_close(less[..., others].diff(dim=-1), 0.25 * whole[..., others].diff(dim=-1))
+    together = whole[..., others].exp().sum(-1, keepdim=True).log()
+    torch.testing.assert_close(less[..., others], together + 0.25 * (whole[..., others] - together))
+
+
 def test_it_needs_reading_frames() -> None:
     with pytest.raises(
         InputError, match=r"model.evidence: counted with the scheme 'gencode'; set model.scheme to gene"

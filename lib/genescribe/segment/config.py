@@ -59,6 +59,13 @@ class SegmentModelConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    content_noncoding: float = option(
+        1.0,
+        doc="share of content_scale in the scores by which labels that are not coding are told from each other: bounds "
+        "what a long intron, wrongly thought to lie between genes, is worth",
+        minimum=0.0,
+        maximum=1.0,
+    )
     boundary_scores: bool = option(True, doc="also score where segments of each label begin and end")
     emission_clamp: float = option(0.0, doc="largest score of a base or boundary; 0: no limit", minimum=0.0)
     crf_weight: float = option(1.0, doc="weight of the CRF's negative log likelihood a base", minimum=0.0)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.segment.labels import Kind
 from genescribe.segment.schemes import LabelScheme
 
 
@@ -30,6 +31,9 @@ class Expansion(nn.Module):
         self.labels, self.channels = len(scheme.names), len(scheme.channels)
         self.signals = 2 * self.labels
         self.register_buffer("routes", torch.from_numpy(scheme.routes.copy()), persistent=False)
+        coding = [kind in (Kind.START, Kind.CODING, Kind.STOP) for kind in scheme.kinds]
+        self.noncoding = sorted(set(range(self.channels)) - set(scheme.routes[:, coding].ravel().tolist()))
+        """Channels of labels that are not coding."""
 
     def forward(
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None

@@ -161,11 +161,22 @@ class SegmentModel(nn.Module):
         return counted if signals is None else signals + counted
 
     def _log_posterior(self, logits: Tensor) -> Tensor:
-        """Return the log posterior of each base by itself, mixed with a share of doubt between all channels."""
-        floor = self.config.content_floor
-        if not floor:
-            return logits.log_softmax(dim=-1)
-        return torch.log((1 - floor) * logits.softmax(dim=-1) + floor / logits.shape[-1])
+        """Return the log posterior of each base by itself, mixed with a share of doubt between all channels.
+
+        That of a channel which is not coding is the log posterior of all of these together, and of the channel among
+        them only `content_noncoding` times.
+        """
+        floor, share = self.config.content_floor, self.config.content_noncoding
+        posterior = logits.log_softmax(dim=-1)
+        if floor:
+            posterior = torch.log((1 - floor) * posterior.exp() + floor / logits.shape[-1])
+        if share == 1:
+            return posterior
+        inside = posterior[..., self.expansion.noncoding]
+        together = inside.logsumexp(dim=-1, keepdim=True)
+        return posterior.index_copy(
+            -1, torch.tensor(self.expansion.noncoding, device=logits.device), together + share * (inside - together)
+        )
 
     def _clamped(self, scores: Tensor) -> Tensor:
         limit = self.config.emission_clamp
