@@ -36,6 +36,10 @@ localrules:
     annotate,
 
 
+onerror:
+    print(failure_summary(log), file=sys.stderr)
+
+
 rule all:
     default_target: True
     input:

@@ -11,6 +11,7 @@ from genescribe.workflow.layout import OUTSIDE_TOOLS, Layout, show_library_to_jo
 from genescribe.workflow.codon_layout import CodonLayout
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.digest import code_digest
+from genescribe.workflow.failures import summary as failure_summary
 
 try:
     CONFIG = WorkflowConfig.load(config, where="configuration")
