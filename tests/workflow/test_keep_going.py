@@ -1,0 +1,75 @@
+"""A batch that fails again and again: it is retried, then reported, and everything that does not need it is made."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+import yaml
+from tests.workflow.killer import kill, running_jobs
+from tests.workflow.road import start
+
+from genescribe.workflow.failures import failures, summary
+
+
+@pytest.mark.workflow
+def test_a_failing_batch_is_reported_and_the_others_finish(repository: Path, tmp_path: Path) -> None:
+    """As where one batch of one species asks for more memory than there is: each attempt of its job is killed."""
+    other = {
+        "simulate": {"parameters": "arabidopsis_thaliana", "bases": 20000, "sequences": 1, "seed": 4},
+        "splits": {"train": ["chr1"]},
+        "batches": 1,
+    }
+    overlay = {"genomes": {"other": other}, "runs": {"tiny": {"genomes": ["tiny", "other"]}}}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(overlay))
+    files = [str(repository / "tests" / "tiny.yaml"), str(tmp_path / "two.yaml")]
+    run = start(repository, tmp_path, "bake", "--configfile", *files)
+    killed = 0
+    while run.poll() is None:
+        for rule, process in running_jobs(run.pid):
+            words = process.cmdline()
+            if rule == "bake_batch" and words[words.index("--output") + 1].endswith("tiny/tiny/batch_1"):
+                killed += kill(process)
+        time.sleep(0.01)
+    said = (tmp_path / "snakemake.log").read_text()
+    assert run.returncode == 1, said[-4000:]
+    assert killed == 2, "one attempt and, by profiles/default, one more"
+    baked = tmp_path / "results/tiny/bake/tiny"
+    assert sorted(str(p.relative_to(baked)) for p in baked.glob("*/batch_*")) == ["other/batch_0", "tiny/batch_0"]
+    assert said.count("Trying to restart job") == 1
+    job = "bake_batch: results/tiny/bake/tiny/tiny/batch_1 (log: results/tiny/logs/bake_batch/tiny/tiny/1.log)"
+    told = said[said.index("genescribe: ") :].splitlines()
+    assert told[:2] == [
+        "genescribe: 1 job failed at every attempt; what does not need it is done:",
+        f"  {job}",
+    ]
+
+
+FAILED = """
+Error in rule bake_batch:
+    message: None
+    jobid: {number}
+    input: a
+    output: out/{number}
+    log: logs/{number}.log (check log file(s) for error details)
+    shell:
+        something
+Logfile logs/{number}.log:
+================================================================================
+log: not a key
+"""
+
+
+def test_the_summary_forgets_what_succeeded_later(tmp_path: Path) -> None:
+    """A failed rule; one that a later attempt made; one without log or output; one of a group, indented."""
+    text = FAILED.format(number=3) + FAILED.format(number=4) + "[Fri]\nFinished jobid: 4 (Rule: bake_batch)\n"
+    text += "Error in rule fetch:\n    jobid: 12\n" + indent(FAILED.format(number=5), "    ")
+    assert [(one.rule, one.output, one.log) for one in failures(text)] == [
+        ("bake_batch", "out/3", "logs/3.log"),
+        ("fetch", "no file", "none"),
+        ("bake_batch", "out/5", "logs/5.log"),
+    ]
+    (tmp_path / "log").write_text("nothing of the kind\n")
+    assert "the same command goes on" in summary([tmp_path / "log"])
