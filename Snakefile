@@ -1,5 +1,6 @@
-# genescribe: learn to annotate genomes, and annotate them. Targets: all (default), bake, train, annotate, evaluate,
-# baselines, benchmark. Configuration: config.yaml, overlaid with --configfile; docs/architecture.md has the map.
+# genescribe: learn to annotate genomes, and annotate them. Targets: all (default), bake, train, finetune, prep_grpo,
+# grpo, annotate, evaluate, eval_f1, baselines, benchmark. Configuration: config.yaml, overlaid with --configfile;
+# docs/architecture.md has the map.
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -16,6 +17,7 @@ include: "rules/input.smk"
 include: "rules/catalogue.smk"
 include: "rules/bake.smk"
 include: "rules/train.smk"
+include: "rules/finetune.smk"
 include: "rules/codon.smk"
 include: "rules/predict.smk"
 include: "rules/baselines.smk"
@@ -30,6 +32,10 @@ localrules:
     all,
     bake,
     train,
+    finetune,
+    prep_grpo,
+    grpo,
+    eval_f1,
     evaluate,
     baselines,
     benchmark,
@@ -54,6 +60,26 @@ rule bake:
 rule train:
     input:
         all_models(),
+
+
+rule finetune:
+    input:
+        LAYOUT.models_of("finetune"),
+
+
+rule prep_grpo:
+    input:
+        REWARDS.all_prompts(),
+
+
+rule grpo:
+    input:
+        LAYOUT.models_of("grpo"),
+
+
+rule eval_f1:
+    input:
+        REWARDS.locus_scores(),
 
 
 rule evaluate:

@@ -9,6 +9,7 @@ sys.path.insert(0, LIBRARY)
 from genescribe.errors import InputError
 from genescribe.workflow.layout import OUTSIDE_TOOLS, Layout, show_library_to_jobs
 from genescribe.workflow.codon_layout import CodonLayout
+from genescribe.workflow.reward_layout import RewardLayout
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.digest import code_digest
 from genescribe.workflow.failures import summary as failure_summary
@@ -24,6 +25,7 @@ LAYOUT = Layout(
     CONFIG,
     OUTSIDE_TOOLS if workflow.deployment_settings.deployment_method else None,
 )
+REWARDS = RewardLayout(LAYOUT)
 CODON = CodonLayout(CONFIG.results, CONFIG.selected_codon())
 RESULTS = CONFIG.results
 LOGS = f"{RESULTS}/logs"

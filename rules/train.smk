@@ -4,7 +4,7 @@
 
 rule train_model:
     input:
-        lambda wildcards: LAYOUT.shards_of_model(wildcards.model),
+        data=lambda wildcards: LAYOUT.shards_of_model(wildcards.model),
     output:
         model=directory(f"{RESULTS}/train/{{model}}/model"),
         log=f"{RESULTS}/train/{{model}}/log.csv",
@@ -12,6 +12,8 @@ rule train_model:
         f"{LOGS}/train_model/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/train_model/{{model}}.tsv"
+    wildcard_constraints:
+        model=LAYOUT.learning("train"),
     conda:
         lambda wildcards: (
             "../envs/torch-cuda.yaml"
@@ -39,5 +41,5 @@ rule train_model:
             wildcards.model, threads, script("launch.py")
         ),
     shell:
-        "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
+        "{params.launcher} {params.script:q} --data {input.data:q} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

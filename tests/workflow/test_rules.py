@@ -13,6 +13,7 @@ import yaml
 
 RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", re.MULTILINE)
 TARGETS = {"all", "bake", "train", "evaluate", "baselines", "benchmark", "annotate"}
+TARGETS |= {"finetune", "prep_grpo", "grpo", "eval_f1"}
 
 
 def rules(repository: Path) -> dict[str, str]:

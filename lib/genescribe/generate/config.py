@@ -119,3 +119,15 @@ class GenerateModelConfig:
     flank: int = option(100, doc="bases on both sides of a locus that are read with it", minimum=0)
     shift: int = option(60, doc="training takes up to so many of the flanking bases away, at random", minimum=0)
     window_limit: int = option(49_152, doc="longest window; longer loci are read in overlapping pieces", minimum=600)
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """How a model is scored on baked loci."""
+
+    split: Literal["train", "validation", "test"] = option("test", doc="which loci")
+    method: Literal["greedy", "beam", "sample"] = option("greedy", doc="likeliest step, likeliest sentence, or chance")
+    beams: int = option(4, doc="beam: sentences kept a locus", minimum=1)
+    max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
+    batch_size: int = option(16, doc="loci at a time; it changes no result", minimum=1)
+    bootstrap: int = option(1000, doc="draws for the intervals", minimum=0)

@@ -12,6 +12,8 @@ from genescribe.codon.run import CodonRunConfig
 from genescribe.config import from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
+from genescribe.generate.config import ScoreConfig
+from genescribe.generate.reinforce.config import TRAIN_DEFAULTS, GrpoConfig, PromptConfig
 from genescribe.predict.config import PredictConfig
 from genescribe.train.launch import LaunchConfig
 from genescribe.workflow.batches import MAX_BATCHES
@@ -119,6 +121,11 @@ class RunConfig:
     model: dict[str, Any] = option(default_factory=dict, doc="the family's model options")
     train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
     seeds: list[int] = option(default_factory=lambda: [1], doc="one model a seed")
+    start: str | None = option(
+        None, doc="run whose model training begins with, or the folder of a model: fine-tuning; needs the same `model`"
+    )
+    grpo: GrpoConfig | None = option(None, doc="family generate: train by rewards, from `start` on")
+    prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: which loci, and which are held out")
     trained: str | None = option(None, doc="folder of a trained model, to be scored only; nothing is baked or trained")
     threads: int = option(2, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
@@ -162,6 +169,7 @@ class WorkflowConfig:
     codon: dict[str, CodonRunConfig] = option(default_factory=dict, doc="name -> codon language model")
     bakes: dict[str, BakeConfig] = option(default_factory=lambda: {"default": BakeConfig()}, doc="name -> windows")
     predict: PredictConfig = option(default_factory=PredictConfig, doc="genome-wide prediction")
+    eval_f1: ScoreConfig = option(default_factory=ScoreConfig, doc="scores of the family generate on given loci")
     annotate: AnnotateConfig = option(default_factory=AnnotateConfig, doc="the `annotate` target")
     baselines: BaselineConfig = option(default_factory=BaselineConfig, doc="baselines")
     select: list[str] = option(default_factory=list, doc="runs that the targets act on; empty: all of them")
@@ -200,7 +208,18 @@ class WorkflowConfig:
 
     def selected(self) -> list[RunConfig]:
         """Return the runs that the targets act on."""
-        return [run for name, run in self.runs.items() if not self.select or name in self.select]
+        return [self.runs[name] for name in self._wanted()]
+
+    def _wanted(self) -> list[str]:
+        """Return the names of the selected runs, and of those that they begin with, in the configuration's order."""
+        wanted = {name for name in self.runs if not self.select or name in self.select}
+        waiting = list(wanted)
+        while waiting:
+            start = self.runs[waiting.pop()].start
+            if start in self.runs and start not in wanted:
+                wanted.add(start)
+                waiting.append(start)
+        return [name for name in self.runs if name in wanted]
 
     def selected_codon(self) -> dict[str, CodonRunConfig]:
         """Return the codon language models that the targets act on."""
@@ -209,10 +228,9 @@ class WorkflowConfig:
     def models(self) -> dict[str, tuple[str, int]]:
         """Return model name -> (run, seed): the run's name, with the seed where it has several."""
         return {
-            run if len(spec.seeds) == 1 else f"{run}-seed{seed}": (run, seed)
-            for run, spec in self.runs.items()
-            if not self.select or run in self.select
-            for seed in spec.seeds
+            run if len(self.runs[run].seeds) == 1 else f"{run}-seed{seed}": (run, seed)
+            for run in self._wanted()
+            for seed in self.runs[run].seeds
         }
 
 
@@ -269,7 +287,30 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
         )
     family = FAMILIES[run.family]
     from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
-    from_mapping(family.train_config, run.train, where=where, key=f"{key}.train")
+    given = {**(TRAIN_DEFAULTS if run.grpo else {}), **run.train}
+    from_mapping(family.train_config, given, where=where, key=f"{key}.train")
+    _check_start(config, run, key, where)
+
+
+def _check_start(config: WorkflowConfig, run: RunConfig, key: str, where: str) -> None:
+    """Check that a run can begin with the model it names, and that runs do not begin with each other in a circle."""
+    if run.grpo is not None and (run.family != "generate" or run.start is None or run.model):
+        raise InputError(
+            f"`{key}.grpo` needs the family generate and a `start`, whose model it is",
+            where=where,
+            remedy="give family: generate and start, and no `model`",
+        )
+    before, seen = run, [key]
+    while before.start in config.runs:
+        name = str(before.start)
+        before = config.runs[name]
+        if before.family != run.family or f"runs.{name}" in seen:
+            raise InputError(
+                f"`{key}.start` names {name!r}, which is of another family or begins with this run",
+                where=where,
+                remedy="name a run of the same family",
+            )
+        seen.append(f"runs.{name}")
 
 
 def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:

@@ -71,7 +71,10 @@ def expand_folds(config: WorkflowConfig, where: str) -> WorkflowConfig:
         count = _folds_of(name, run, folds, where)
         parts[name] = fold_names(name, count) if count else [name]
         for fold, part in enumerate(parts[name], 1):
-            runs[part] = replace(run, genomes=[fold_name(run.genomes[0], fold)]) if count else run
+            begin = run.start
+            if begin in config.runs and _folds_of(begin, config.runs[begin], folds, where):
+                begin = fold_name(begin, fold) if count else begin
+            runs[part] = replace(run, genomes=[fold_name(run.genomes[0], fold)], start=begin) if count else run
     select = [part for name in config.select for part in parts[name]]
     return replace(config, genomes=genomes, runs=runs, select=select)
 

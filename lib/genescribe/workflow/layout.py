@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from genescribe.workflow.folds import fold_name, fold_names
 from genescribe.workflow.genome_layout import GenomeLayout, genome_name
 
 RETRAINED = "augustus_retrained"
+NOTHING = "(?!)"
+"""The pattern that matches no name."""
 OUTSIDE_TOOLS = frozenset({"augustus", "busco"})
 """Programs whose rows are left out where they are missing."""
 REFERENCE = "reference"
@@ -84,8 +87,52 @@ class Layout(GenomeLayout):
     def train_options(self, model: str) -> str:
         """Return what the training script needs to know, as JSON."""
         run, seed = self.config.runs[self.models[model][0]], self.models[model][1]
-        options = {"family": run.family, "model": run.model, "train": {**run.train, "seed": seed}}
-        return json.dumps(options, sort_keys=True)
+        train = {**run.train, "seed": seed}
+        if run.start is not None:
+            train["start"] = self.start_folder(model)
+        if run.grpo is not None:
+            return json.dumps({"grpo": to_mapping(run.grpo), "train": {**run.train, "seed": seed}}, sort_keys=True)
+        before = self.config.runs.get(run.start or "")
+        # A run that says nothing of the model has that of the run it begins with.
+        model_options = before.model if before is not None and not run.model else run.model
+        return json.dumps({"family": run.family, "model": model_options, "train": train}, sort_keys=True)
+
+    def start_folder(self, model: str) -> str:
+        """Return the folder of the model that a model's training begins with: of the same seed, where it has several.
+
+        Raises
+        ------
+        InputError
+            There is no such folder, or no such seed.
+        """
+        name, seed = self.models[model]
+        start = str(self.config.runs[name].start)
+        if start not in self.config.runs:
+            if not Path(start).is_dir():
+                raise InputError("no such folder", where=start, remedy=f"correct `runs.{name}.start`")
+            return start
+        of_run = {seed: found for found, (run, seed) in self.models.items() if run == start}
+        if len(of_run) > 1 and seed not in of_run:
+            raise InputError(
+                f"the run {start!r} has no seed {seed}", where=f"runs.{name}.start", remedy="give both the same seeds"
+            )
+        return self.model_folder(of_run[seed] if seed in of_run else next(iter(of_run.values())))
+
+    def learning(self, kind: str) -> str:
+        """Return a pattern of the models that are trained in a way: `train`, `finetune` or `grpo`."""
+        found = [name for name, (run, _) in self.models.items() if self.kind(run) == kind]
+        return "|".join(map(re.escape, found)) or NOTHING
+
+    def models_of(self, kind: str) -> list[str]:
+        """Return the folders of the models that are trained in a way."""
+        return [f"{self.train_folder(name)}/model" for name, (run, _) in self.models.items() if self.kind(run) == kind]
+
+    def kind(self, name: str) -> str:
+        """Return how the models of a run come about: `train`, `finetune`, `grpo`, or `given`."""
+        run = self.config.runs[name]
+        if run.trained is not None:
+            return "given"
+        return "train" if run.start is None else "finetune" if run.grpo is None else "grpo"
 
     def launcher(self, model: str, threads: int, script: str) -> str:
         """Return the command that starts training: python, or the launcher `script` for GPUs and several processes."""

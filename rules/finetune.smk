@@ -1,0 +1,138 @@
+# Go on from a model: fine-tuning on loci, and training by rewards (GRPO) on prompts. Both resume as `train_model` does.
+
+
+rule finetune_model:
+    input:
+        data=lambda wildcards: LAYOUT.shards_of_model(wildcards.model),
+        start=lambda wildcards: LAYOUT.start_folder(wildcards.model),
+    output:
+        model=directory(f"{RESULTS}/train/{{model}}/model"),
+        log=f"{RESULTS}/train/{{model}}/log.csv",
+    log:
+        f"{LOGS}/finetune_model/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/finetune_model/{{model}}.tsv"
+    wildcard_constraints:
+        model=LAYOUT.learning("finetune"),
+    conda:
+        lambda wildcards: (
+            "../envs/torch-cuda.yaml"
+            if LAYOUT.train_gpus(wildcards.model)
+            else "../envs/torch.yaml"
+        )
+    threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
+    resources:
+        mem_mb=megabytes(6000),
+        runtime=720,
+        gpu=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gpu"],
+        gres=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gres"],
+        nodes=lambda wildcards: LAYOUT.train_resources(wildcards.model)["nodes"],
+        tasks=lambda wildcards: LAYOUT.train_resources(wildcards.model)["tasks"],
+        tasks_per_node=lambda wildcards: LAYOUT.train_resources(wildcards.model)[
+            "tasks_per_node"
+        ],
+        mpi=lambda wildcards: LAYOUT.train_resources(wildcards.model)["mpi"],
+    params:
+        script=script("train.py"),
+        code=code("train.py"),
+        folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
+        options=lambda wildcards: LAYOUT.train_options(wildcards.model),
+        launcher=lambda wildcards, threads: LAYOUT.launcher(
+            wildcards.model, threads, script("launch.py")
+        ),
+    shell:
+        "{params.launcher} {params.script:q} --data {input.data:q} --options {params.options:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule prep_prompts:
+    input:
+        data=lambda wildcards: REWARDS.prompt_shards(wildcards.run),
+    output:
+        directory(f"{RESULTS}/prompts/{{run}}"),
+    log:
+        f"{LOGS}/prep_prompts/{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/prep_prompts/{{run}}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=60,
+    params:
+        script=script("prep_grpo.py"),
+        code=code("prep_grpo.py"),
+        options=lambda wildcards: REWARDS.prompt_options(wildcards.run),
+    shell:
+        "python {params.script:q} --data {input.data:q} --options {params.options:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule grpo_model:
+    input:
+        data=lambda wildcards: REWARDS.prompts(wildcards.model),
+        start=lambda wildcards: LAYOUT.start_folder(wildcards.model),
+    output:
+        model=directory(f"{RESULTS}/train/{{model}}/model"),
+        log=f"{RESULTS}/train/{{model}}/log.csv",
+    log:
+        f"{LOGS}/grpo_model/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/grpo_model/{{model}}.tsv"
+    wildcard_constraints:
+        model=LAYOUT.learning("grpo"),
+    conda:
+        lambda wildcards: (
+            "../envs/torch-cuda.yaml"
+            if LAYOUT.train_gpus(wildcards.model)
+            else "../envs/torch.yaml"
+        )
+    threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
+    resources:
+        mem_mb=megabytes(6000),
+        runtime=720,
+        gpu=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gpu"],
+        gres=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gres"],
+        nodes=lambda wildcards: LAYOUT.train_resources(wildcards.model)["nodes"],
+        tasks=lambda wildcards: LAYOUT.train_resources(wildcards.model)["tasks"],
+        tasks_per_node=lambda wildcards: LAYOUT.train_resources(wildcards.model)[
+            "tasks_per_node"
+        ],
+        mpi=lambda wildcards: LAYOUT.train_resources(wildcards.model)["mpi"],
+    params:
+        script=script("grpo.py"),
+        code=code("grpo.py"),
+        folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
+        options=lambda wildcards: LAYOUT.train_options(wildcards.model),
+        launcher=lambda wildcards, threads: LAYOUT.launcher(
+            wildcards.model, threads, script("launch.py")
+        ),
+    shell:
+        "{params.launcher} {params.script:q} --data {input.data:q} --model {input.start:q} --options {params.options:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule eval_f1_loci:
+    input:
+        model=lambda wildcards: LAYOUT.model_folder(wildcards.model),
+        data=lambda wildcards: REWARDS.locus_shards(wildcards.model, wildcards.genome),
+    output:
+        f"{RESULTS}/eval_f1/{{model}}/{{genome}}/eval_f1.json",
+    log:
+        f"{LOGS}/eval_f1_loci/{{model}}/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/eval_f1_loci/{{model}}/{{genome}}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=240,
+    params:
+        script=script("eval_f1.py"),
+        code=code("eval_f1.py"),
+        options=REWARDS.locus_options(),
+    shell:
+        "python {params.script:q} --model {input.model:q} --data {input.data:q} --options {params.options:q}"
+        " --output {output:q} > {log:q} 2>&1"
