@@ -35,9 +35,9 @@ class Memory:
     router: list[RouterSums] = field(default_factory=list)
 
     def rows(self, index: Tensor) -> Memory:
-        """Return some rows."""
+        """Return some rows; what routers did with all of them stays."""
         keys, values = [k[index] for k in self.keys], [v[index] for v in self.values]
-        return Memory(keys, values, self.mask[index], self.places[index])
+        return Memory(keys, values, self.mask[index], self.places[index], list(self.router))
 
     def at(self, boundaries: Tensor) -> Tensor:
         """Return where among the steps boundaries (B, L) lie."""

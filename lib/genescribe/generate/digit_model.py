@@ -123,9 +123,11 @@ class DigitModel(nn.Module):
         reading, memory = self.decoder.read(self.reader, codes, lengths, absolute=True)
         return self.content(reading.bases), memory
 
-    def forward(self, codes: Tensor, lengths: Tensor, steps: Tokens) -> StepLosses:
-        """Return how unlikely each token is, given the locus and the tokens before."""
+    def forward(self, codes: Tensor, lengths: Tensor, steps: Tokens, rows: Tensor | None = None) -> StepLosses:
+        """Return how unlikely each token is, given the locus and the tokens before; see `PointerModel.forward`."""
         contents_seen, memory = self._read(codes, lengths)
+        if rows is not None:
+            contents_seen, memory = contents_seen[rows], memory.rows(rows)
         begin = torch.full_like(steps.values[:, :1], tokenizer.EOS)
         inputs = self.embed(torch.cat([begin, steps.values[:, :-1]], dim=1))
         places, present = torch.zeros(inputs.shape[:2], device=codes.device), steps.kinds >= 0

@@ -89,8 +89,8 @@ class SentenceModel(Protocol):
     def batch(self, examples: Sequence[Any], length: int) -> Any:
         """Return the tensors of examples; they have `kinds` (B, L), -1 past the end, and `to(device)`."""
 
-    def __call__(self, codes: Tensor, lengths: Tensor, steps: Any) -> StepLosses:
-        """Return how unlikely each step of such a batch is."""
+    def __call__(self, codes: Tensor, lengths: Tensor, steps: Any, rows: Tensor | None = None) -> StepLosses:
+        """Return how unlikely each step of such a batch is; `rows` says of which locus each sentence is."""
 
     def begin(self, codes: Tensor, lengths: Tensor) -> Session:
         """Read loci and begin to write."""

@@ -116,7 +116,7 @@ class PointerModel(nn.Module):
         return out
 
     # -- training ------------------------------------------------------------------------------------------------
-    def forward(self, codes: Tensor, lengths: Tensor, steps: Steps) -> StepLosses:
+    def forward(self, codes: Tensor, lengths: Tensor, steps: Steps, rows: Tensor | None = None) -> StepLosses:
         """Return how unlikely each step is, given the locus and the steps before.
 
         Parameters
@@ -125,8 +125,12 @@ class PointerModel(nn.Module):
             Loci on the strands of their genes.
         steps
             Their sentences.
+        rows : (N,) int64
+            Of which locus each of N sentences is: several of one, which is read once. None: one of each.
         """
         known, memory = self._read(codes, lengths)
+        if rows is not None:
+            known, memory = known.rows(rows), memory.rows(rows)
         inputs, places = self._inputs(known, steps)
         hidden, _ = self.decoder(inputs, memory.at(places), memory, present=steps.kinds >= 0)
         B, L = steps.kinds.shape

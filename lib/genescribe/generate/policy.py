@@ -108,15 +108,22 @@ class Policy:
         Parameters
         ----------
         windows
-            Base codes, each on the strand of its gene; a locus stands here once a sequence.
+            Base codes, each on the strand of its gene; a locus stands here once a sequence, as the same object.
         values
             Steps as `sample` wrote them (`Outcome.values`), ended or not; at least one each.
         """
         device = next(self.model.parameters()).device
-        codes, lengths = pad_codes(windows, device)
-        # Rows of one locus share the object: its bases are looked through once.
-        known = {id(window): self.signals(window) for window in windows}
-        pairs = zip(windows, values, strict=True)
-        examples = [self.writer.example_as_written(steps, known[id(window)]) for window, steps in pairs]
+        # Sequences of one locus share the object: it is read once. A sequence that was drawn twice is scored once.
+        places = {key: place for place, key in enumerate(dict.fromkeys(map(id, windows)))}
+        loci = list({id(window): window for window in windows}.values())
+        pairs = [(places[id(window)], tuple(steps)) for window, steps in zip(windows, values, strict=True)]
+        distinct = list(dict.fromkeys(pairs))
+        codes, lengths = pad_codes(loci, device)
+        signals = [self.signals(locus) for locus in loci]
+        examples = [self.writer.example_as_written(steps, signals[place]) for place, steps in distinct]
         steps = self.writer.batch(examples, codes.shape[1]).to(device)
-        return Scored(-self.writer(codes, lengths, steps).nll, steps.kinds >= 0)
+        rows = torch.tensor([place for place, _ in distinct], device=device)
+        nll = self.writer(codes, lengths, steps, rows).nll
+        number = {pair: n for n, pair in enumerate(distinct)}
+        every = torch.tensor([number[pair] for pair in pairs], device=device)
+        return Scored(-nll[every], (steps.kinds >= 0)[every])
