@@ -101,7 +101,7 @@ class Reader(nn.Module):
         # Hidden from `parameters()` and `state_dict()`: it is not trained and has a folder of its own.
         self._segment = [segment] if segment is not None else []
         if segment is not None:
-            width += len(segment.scheme.channels)
+            width += len(segment.scheme.channels) + 3 * len(segment.scheme.names)
         self.pretrained = None if config.pretrained is None else Pretrained(config.pretrained)
         self.adapt = None
         if self.pretrained is not None:
@@ -153,5 +153,14 @@ class Reader(nn.Module):
 
 @torch.no_grad()
 def _posteriors(segment: SegmentModel, codes: Tensor, lengths: Tensor) -> Tensor:
+    """Return what a segment model makes of every base.
+
+    The posterior of each base by itself (B, T, channels); and, of whole segmentations, the probability that a base has
+    a label, and that a segment of it begins (ends) there (B, T, 3 labels).
+    """
     segment = segment.to(codes.device).eval()
-    return segment.scores(codes & (2 * SOFTMASK - 1), lengths).logits.softmax(dim=-1)
+    with torch.autocast(codes.device.type, enabled=False):
+        scores = segment.scores(codes & (2 * SOFTMASK - 1), lengths)
+        whole = segment.crf.marginals(scores.content, lengths, **scores.boundaries)
+    parts = [scores.logits.softmax(dim=-1), whole.position, whole.begin, whole.end]
+    return torch.cat([part.float() for part in parts], dim=-1)
