@@ -37,6 +37,8 @@ def main() -> None:
     add("--gm_key", default="GM", help="attribute with the source gene's ID; strict validators want gm")
     add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="how a sentence is chosen")
     add("--beams", type=int, default=SearchConfig.beams, help="sentences kept a locus with --search beam")
+    add("--samples", type=int, default=SearchConfig.samples, help="sentences drawn a locus with --search sample")
+    add("--isoforms", type=float, default=SearchConfig.isoforms, help="beam, sample: least probability of further ones")
     add("--temperature", type=float, default=SearchConfig.temperature, help="of --search sample")
     add("--seed", type=int, default=SearchConfig.seed, help="of --search sample")
     add("--constraint", choices=("orf", "grammar"), help="valid reading frames and splice sites, or grammar alone")
@@ -44,7 +46,7 @@ def main() -> None:
     add("--trust_remote_code", action="store_true", help="run Python code that comes with a checkpoint")
     args = arguments.parse_args()
     search = {"method": args.search, "beams": args.beams, "temperature": args.temperature}
-    search |= {"seed": args.seed, "max_length": args.max_length}
+    search |= {"seed": args.seed, "max_length": args.max_length, "samples": args.samples, "isoforms": args.isoforms}
     named = {name: value for name, value in vars(args).items() if name in AnnotationJob.__dataclass_fields__}
     options = {**named, "fasta": args.fasta_file, "loci": args.gff_file, "search": search}
     job = from_mapping(AnnotationJob, options, where="command line")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tests.generate.toy_loci import bake_toy, random_model, toy_config, toy_geno
 
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
-from genescribe.generate.annotate import Annotator, LocusWindow
+from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.model import build_model, load_model, pad_codes, read_config
 from genescribe.generate.search import SearchConfig, write
@@ -101,6 +102,34 @@ def test_a_wider_beam_is_at_least_as_likely(baked: Path, tmp_path: Path) -> None
         search = SearchConfig("beam", beams)
         found[beams] = [o.log_probability for o in write(model.begin(codes, lengths), automata, search)]
     assert np.mean(found[6]) > np.mean(found[1])
+
+
+def coding_of(result: LocusResult) -> set[object]:
+    return set() if result.gene is None else {transcript.cds for transcript in result.gene.transcripts}
+
+
+@pytest.mark.parametrize("search", [SearchConfig("beam", 6), SearchConfig("sample", samples=6, seed=2)])
+def test_likely_transcripts_of_other_sentences_are_written_too(
+    search: SearchConfig, baked: Path, tmp_path: Path
+) -> None:
+    model = load_model(random_model(tmp_path / "model"))
+    _, loci = task_and_loci("pointer", baked)
+    windows = [LocusWindow(f"g{i}", "s", 0, len(x.codes), "+", 0, x.codes) for i, x in enumerate(loci[:6])]
+    kept = {least: Annotator(model, replace(search, isoforms=least))(windows) for least in (1.0, 0.3, 0.0001)}
+    gained = 0
+    for window, alone, some, many in zip(windows, *kept.values(), strict=True):
+        assert coding_of(alone) <= coding_of(some) <= coding_of(many)
+        assert alone.raw == some.raw == many.raw
+        gained += len(coding_of(many)) - len(coding_of(alone))
+        assert many.gene is not None
+        for transcript in many.gene.transcripts:
+            assert validate_gene(transcript, window.codes, CODE) is None
+            assert transcript.score is not None and 0 <= transcript.score <= 1
+            if search.method == "sample" and transcript.cds not in coding_of(alone):
+                assert 6 * transcript.score == pytest.approx(round(6 * transcript.score), abs=1e-4)
+        (again,) = Annotator(model, replace(search, isoforms=0.0001))([window])
+        assert again.clean == many.clean
+    assert gained > 3
 
 
 def test_a_prompt_is_gone_on_from(baked: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genescribe.config import option
 from genescribe.generate.model import Automaton, Session
-from genescribe.generate.sentence import GeneSentence, SentenceError, canonical, fault, feature_names
+from genescribe.generate.sentence import Feature, GeneSentence, Kind, SentenceError, canonical, fault, feature_names
 from genescribe.generate.signals import Mask
 
 
@@ -23,6 +23,14 @@ class SearchConfig:
 
     method: Literal["greedy", "beam", "sample"] = option("greedy", doc="likeliest step, likeliest sentence, or chance")
     beams: int = option(4, doc="beam: sentences kept a locus", minimum=1)
+    samples: int = option(1, doc="sample: sentences drawn a locus; the likeliest is taken", minimum=1)
+    isoforms: float = option(
+        1.0,
+        doc="beam, sample: a transcript of another sentence is written too where the sentences that hold its coding"
+        " sequence are so likely together; 1: none",
+        minimum=0.0001,
+        maximum=1.0,
+    )
     temperature: float = option(1.0, doc="sample: scores are divided by it", minimum=0.01)
     seed: int = option(1, doc="sample: seed; a locus is drawn alike in any batch", minimum=0)
     max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
@@ -45,7 +53,10 @@ class Outcome:
     log_probability
         Of what was written, natural logarithm, within the grammar.
     scores
-        For each transcript of the sentence, the probability of its features and of their choice.
+        For each transcript of the sentence, the probability of its features and of their choice; of one that another
+        sentence brought (`SearchConfig.isoforms`), that of the sentences with its coding sequence.
+    borrowed
+        For each transcript, whether another sentence brought it.
     values, logs
         What was written, step by step, and the log probability of each step within the grammar, whatever the
         temperature. `SentenceModel.example_as_written(values, ...)` scores it again.
@@ -57,6 +68,7 @@ class Outcome:
     sentence: GeneSentence | None = None
     log_probability: float = 0.0
     scores: tuple[float, ...] = ()
+    borrowed: tuple[bool, ...] = ()
     values: tuple[int, ...] = ()
     logs: tuple[float, ...] = ()
 
@@ -65,6 +77,7 @@ class Outcome:
 class _Hypothesis:
     automaton: Automaton
     locus: int
+    draw: int = 0
     total: float = 0.0
     values: tuple[int, ...] = ()
     logs: tuple[float, ...] = ()
@@ -79,7 +92,7 @@ class _Hypothesis:
 
     def extended(self, value: int, log: float) -> _Hypothesis:
         values, logs = (*self.values, value), (*self.logs, log)
-        other = _Hypothesis(self.automaton.copy(), self.locus, self.total + log, values, logs)
+        other = _Hypothesis(self.automaton.copy(), self.locus, self.draw, self.total + log, values, logs)
         other.features, other.chains = dict(self.features), dict(self.chains)
         grammar = other.automaton.grammar
         part, place = (other.chains, len(grammar.chains)) if grammar.closed else (other.features, len(grammar.nodes))
@@ -129,13 +142,21 @@ class _Search:
         self, session: Session, automata: Sequence[Automaton], config: SearchConfig, names: Sequence[str]
     ) -> None:
         self.session, self.config = session, config
-        self.width = config.beams if config.method == "beam" else 1
-        self.live = [_Hypothesis(automaton, locus) for locus, automaton in enumerate(automata)]
+        self.width = {"greedy": 1, "beam": config.beams, "sample": config.samples}[config.method]
+        self.draws = config.samples if config.method == "sample" else 1
+        rows = [locus for locus in range(len(automata)) for _ in range(self.draws)]
+        if self.draws > 1:
+            session.keep(rows)
+        self.live = [_Hypothesis(automata[locus].copy(), locus, i % self.draws) for i, locus in enumerate(rows)]
         self.done: list[list[_Hypothesis]] = [[] for _ in automata]
         self.stuck: list[_Hypothesis | None] = [None] * len(automata)
         self.forced: dict[int, list[int]] = {}
         labels = names or [str(i) for i in range(len(automata))]
-        self.chance = [_generator(config.seed, name) for name in labels] if config.method == "sample" else []
+        self.chance = (
+            [[_generator(config.seed, name, draw) for draw in range(self.draws)] for name in labels]
+            if config.method == "sample"
+            else []
+        )
 
     def step(self) -> None:
         """Take a step of every live sentence."""
@@ -176,19 +197,21 @@ class _Search:
         if self.config.method == "sample":
             scaled = logs / self.config.temperature
             weights = np.exp(scaled - scaled.max())
-            draw = self.chance[hypothesis.locus].random() * weights.sum()
+            draw = self.chance[hypothesis.locus][hypothesis.draw].random() * weights.sum()
             place = min(int(np.searchsorted(np.cumsum(weights), draw, side="right")), len(allowed) - 1)
             return [(int(allowed[place]), float(logs[place]))]
         best = np.argsort(-logs, kind="stable")[: self.width]
         return [(int(allowed[i]), float(logs[i])) for i in best]
 
     def _worth(self, hypothesis: _Hypothesis) -> bool:
-        """Whether a sentence can still be the best of its locus."""
+        """Whether a sentence can still be the best of its locus, or likely enough beside it."""
         if hypothesis.length >= self.config.max_length:
             self.stuck[hypothesis.locus] = hypothesis
             return False
         finished = self.done[hypothesis.locus]
-        return not finished or hypothesis.total > max(other.total for other in finished)
+        if not finished or self.config.method == "sample":
+            return True
+        return hypothesis.total > max(other.total for other in finished) + math.log(self.config.isoforms)
 
     def _go_on(self, rows: list[int], values: list[int], survivors: list[_Hypothesis]) -> None:
         if rows and rows != list(range(len(self.live))):
@@ -199,8 +222,9 @@ class _Search:
 
     def outcome(self, locus: int) -> Outcome:
         """Return what became of a locus."""
-        if self.done[locus]:
-            return self._outcome(max(self.done[locus], key=lambda hypothesis: hypothesis.total), "")
+        if finished := self.done[locus]:
+            best = self._outcome(max(finished, key=lambda hypothesis: hypothesis.total), "")
+            return self._with_isoforms(best, finished) if self.config.isoforms < 1 else best
         stuck = self.stuck[locus]
         if stuck is None:
             return Outcome("rejected", "nothing can be written here", "")
@@ -211,32 +235,80 @@ class _Search:
     def _outcome(hypothesis: _Hypothesis, reason: str) -> Outcome:
         return replace(_told(hypothesis, reason), values=hypothesis.values, logs=hypothesis.logs)
 
+    def _with_isoforms(self, best: Outcome, finished: Sequence[_Hypothesis]) -> Outcome:
+        """Return the best sentence with the transcripts of the others that are likely enough.
+
+        The sentences of a beam share one probability; drawn ones count as often as they were drawn. That of a coding
+        sequence is the sum over the sentences that hold it: other untranslated ends do not make it another.
+        """
+        if best.sentence is None:
+            return best
+        logs = np.array([0.0 if self.config.method == "sample" else hypothesis.total for hypothesis in finished])
+        shares = np.exp(logs - logs.max())
+        shares /= shares.sum()
+        likely: dict[tuple[Feature, ...], float] = {}
+        bearer: dict[tuple[Feature, ...], tuple[float, tuple[Feature, ...]]] = {}
+        for hypothesis, share in zip(finished, shares.tolist(), strict=True):
+            held = {_coding(chain): chain for chain in _transcripts(hypothesis)}
+            for coding, chain in held.items():
+                likely[coding] = likely.get(coding, 0.0) + share
+                if coding not in bearer or hypothesis.total > bearer[coding][0]:
+                    bearer[coding] = hypothesis.total, chain
+        features = best.sentence.features
+        chains = [tuple(features[i] for i in transcript) for transcript in best.sentence.transcripts]
+        scores = dict(zip(chains, best.scores, strict=True))
+        have = {_coding(chain) for chain in chains}
+        for coding, share in sorted(likely.items(), key=lambda item: -item[1]):
+            if coding in have or share < self.config.isoforms:
+                continue
+            grown = scores | {bearer[coding][1]: min(share, 1.0)}
+            try:
+                sentence = canonical("+", list(grown))
+            except SentenceError:  # More features of a type than a sentence may have.
+                continue
+            scores = grown
+            best = replace(best, sentence=sentence)
+        assert best.sentence is not None
+        written = [tuple(best.sentence.features[i] for i in chain) for chain in best.sentence.transcripts]
+        own = set(chains)
+        borrowed = tuple(chain not in own for chain in written)
+        return replace(best, scores=tuple(scores[chain] for chain in written), borrowed=borrowed)
+
+
+def _transcripts(hypothesis: _Hypothesis) -> dict[tuple[Feature, ...], float]:
+    """Return the transcripts that a sentence lists, each with the probability of its features and of their choice."""
+    grammar = hypothesis.automaton.grammar
+    found = {}
+    for number, chain in enumerate(grammar.chains):
+        features = tuple(grammar.nodes[i].feature for i in chain)
+        if fault(features, "+") is None:
+            logs = hypothesis.chains.get(number, 0.0) + sum(hypothesis.features.get(i, 0.0) for i in chain)
+            found[features] = math.exp(logs)
+    return found
+
+
+def _coding(chain: Sequence[Feature]) -> tuple[Feature, ...]:
+    return tuple(feature for feature in chain if feature.kind is Kind.CDS)
+
 
 def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
     """Return the outcome of what was written; `reason` is why it did not end by itself."""
     grammar = hypothesis.automaton.grammar
     raw = spelled(hypothesis.automaton)
-    kept = [
-        (chain, number)
-        for number, chain in enumerate(grammar.chains)
-        if fault([grammar.nodes[i].feature for i in chain], "+") is None
-    ]
-    if not kept:
+    by_chain = _transcripts(hypothesis)
+    if not by_chain:
         if not grammar.nodes and not reason:
             reason = "dead end"
         return Outcome("rejected", reason or "no transcript", raw, log_probability=hypothesis.total)
-    by_chain = {}
-    for chain, number in kept:
-        logs = hypothesis.chains.get(number, 0.0) + sum(hypothesis.features.get(i, 0.0) for i in chain)
-        by_chain[tuple(grammar.nodes[i].feature for i in chain)] = math.exp(logs)
     try:
         sentence = canonical("+", list(by_chain))
     except SentenceError as error:
         return Outcome("rejected", error.reason, raw, log_probability=hypothesis.total)
     scores = tuple(by_chain[tuple(sentence.features[i] for i in chain)] for chain in sentence.transcripts)
-    if not reason and (grammar.abandoned or len(kept) < len(grammar.chains)):
+    if not reason and (grammar.abandoned or len(by_chain) < len(grammar.chains)):
         reason = "features of no transcript"
-    return Outcome("repaired" if reason else "accepted", reason, raw, sentence, hypothesis.total, scores)
+    status: Literal["accepted", "repaired"] = "repaired" if reason else "accepted"
+    return Outcome(status, reason, raw, sentence, hypothesis.total, scores, (False,) * len(scores))
 
 
 def spelled(automaton: Automaton) -> str:
@@ -262,6 +334,7 @@ def _log_softmax(scores: NDArray[np.float32], mask: Mask) -> tuple[NDArray[np.in
     return allowed, shifted - np.log(np.exp(shifted).sum())
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
-    digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
+def _generator(seed: int, name: str, draw: int) -> np.random.Generator:
+    text = f"{seed}\0{name}" + (f"\0{draw}" if draw else "")
+    digest = hashlib.sha256(text.encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
