@@ -1,4 +1,4 @@
-"""The generate family on C. elegans small genes: accuracy beside baselines, isoforms, speed. Writes a table and JSON.
+"""The generate family on C. elegans small genes: accuracy beside baselines, isoforms. Writes a table and JSON.
 
     python benchmarks/generate.py --model MODEL --fasta genome.fa --catalogue catalogue.duckdb --baked DIR \
         --against augustus=FILE --output benchmarks/results/generate
@@ -26,9 +26,7 @@ from genescribe.evaluate.bootstrap import intervals, paired_intervals
 from genescribe.files import read_json, sha256, write_json, write_text
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.bake import LOCI
-from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.model import build_model, load_model, pad_codes
-from genescribe.generate.pointer_model import PointerModel
+from genescribe.generate.model import load_model
 from genescribe.generate.search import SearchConfig
 from genescribe.genome.alphabet import reverse_complement
 from genescribe.genome.catalogue import Catalogue
@@ -36,7 +34,6 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene, Transcript, mirror
-from genescribe.nn.config import EncoderConfig
 from genescribe.segment.decode import validate_gene
 
 SHOWN = ("base", "exon", "intron_chain", "transcript", "gene")
@@ -80,14 +77,12 @@ def main() -> None:
         places = {gene.seqid for gene in truth}
         rows[name] = on_strand([gene for gene in read_genes(path) if gene.seqid in places], truth)
     accuracy = compare(truth, rows)
-    model = load_model(args.model[0])
     report = {
         "version": __version__,
         "loci": len(truth),
         "models": {folder.parent.name: provenance(folder) for folder in args.model},
         "accuracy": accuracy,
         "details": details,
-        "speed": speed(model, truth, genome),
     }
     write_json(f"{args.output}.json", report)
     write_text(f"{args.output}.md", table(report))
@@ -180,61 +175,6 @@ def compare(truth: list[Gene], rows: dict[str, list[Gene]]) -> dict[str, Any]:
             for level in SHOWN
         }
     return result
-
-
-def speed(model: torch.nn.Module, truth: list[Gene], genome: Genome) -> dict[str, Any]:
-    """Return loci and steps a second, with and without the cache, and a locus of 49,152 bases; CPU time, one thread."""
-    short = [w for w in windows(truth, genome) if len(w.codes) <= 1000][:64]
-    annotator = Annotator(model)
-    annotator(short[:4])
-    started = time.process_time()
-    for begin in range(0, len(short), 32):
-        annotator(short[begin : begin + 32])
-    loci = len(short) / (time.process_time() - started)
-    five = GenerateModelConfig(
-        genetic_code=1,
-        encoder=EncoderConfig("attention", hidden_dim=192, num_layers=4, conv_width=64, fold=6),
-    )
-    torch.manual_seed(0)
-    larger = build_model(five).eval()
-    started = time.process_time()
-    big = Annotator(larger)
-    big(short[:32])
-    rate = 32 / (time.process_time() - started)
-    rng = np.random.default_rng(0)
-    long = rng.choice(4, size=49_152, p=[0.3, 0.2, 0.2, 0.3]).astype(np.uint8)
-    started = time.process_time()
-    Annotator(model).sequence(long)
-    whole = time.process_time() - started
-    return {
-        "loci_a_second": round(loci, 1),
-        "random_weights": {"parameters": sum(p.numel() for p in larger.parameters()), "loci_a_second": round(rate, 1)},
-        "steps_a_second": steps_a_second(model, short[0]),
-        "locus_of_49152_seconds": round(whole, 2),
-    }
-
-
-def steps_a_second(model: torch.nn.Module, locus: LocusWindow, steps: int = 100) -> dict[str, float]:
-    """Return steps a second: with the cache; with all steps anew each time; and with the locus read anew as well."""
-    assert isinstance(model, PointerModel)
-    codes, lengths = pad_codes([locus.codes], "cpu")
-    inputs, places = torch.randn(1, steps, model.config.encoder.hidden_dim), torch.zeros(1, steps)
-    found = {}
-    with torch.no_grad():
-        memory = model._read(codes, lengths)[1]
-        started, cache = time.process_time(), None
-        for i in range(steps):
-            _, cache = model.decoder(inputs[:, i : i + 1], places[:, i : i + 1], memory, cache)
-        found["cached"] = round(steps / (time.process_time() - started), 1)
-        started = time.process_time()
-        for i in range(steps):
-            model.decoder(inputs[:, : i + 1], places[:, : i + 1], memory)
-        found["not_cached"] = round(steps / (time.process_time() - started), 1)
-        started = time.process_time()
-        for i in range(0, steps, 5):
-            model.decoder(inputs[:, : i + 1], places[:, : i + 1], model._read(codes, lengths)[1])
-        found["not_cached_and_read_anew"] = round(steps / 5 / (time.process_time() - started), 1)
-    return found
 
 
 def table(report: dict[str, Any]) -> str:
