@@ -163,6 +163,10 @@ class Potentials:
         final = self.final if last is None else self.final.masked_fill(~last, -torch.inf)
         return replace(self, start=start, final=final)
 
+    def tempered(self, temperature: float) -> Potentials:
+        """Return all scores divided by a temperature: above 1, probabilities are less sure; the best path stays."""
+        return self._mapped(lambda value: value / temperature if value.is_floating_point() else value)
+
     def rows(self, index: Tensor) -> Potentials:
         """Return the chains `index`, (N,) int64 or (B,) bool; differentiable."""
         batched = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "whole")

@@ -34,6 +34,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.model import STATISTICS, Scores, SegmentModel, read_config
 from genescribe.segment.posterior import chain_posteriors, chains_of
+from genescribe.segment.temperature import temperature_of
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 8
@@ -56,7 +57,7 @@ class SegmentPredictorFactory:
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
-        self.folder, self.config = folder, read_config(folder)
+        self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device.startswith("cuda") and not torch.cuda.is_available():
@@ -68,7 +69,7 @@ class SegmentPredictorFactory:
         device = self.device
         if device == "cuda":
             device = f"cuda:{worker % torch.cuda.device_count()}"
-        return SegmentPredictor(SegmentModel.load(self.folder).to(device))
+        return SegmentPredictor(SegmentModel.load(self.folder).to(device), self.temperature)
 
     def genetic_code(self) -> GeneticCode:
         """Return the model's genetic code."""
@@ -80,6 +81,7 @@ class SegmentPredictorFactory:
             "model": f"segment ({self.config.scheme}, {self.config.head})",
             "model-config-sha256": sha256(self.folder / CONFIG),
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
+            "model-temperature": round(self.temperature, DIGITS),
         }
 
     def statistics(self) -> dict[str, float]:
@@ -89,10 +91,18 @@ class SegmentPredictorFactory:
 
 
 class SegmentPredictor:
-    """Genes of a strand by a segment model."""
+    """Genes of a strand by a segment model.
 
-    def __init__(self, model: SegmentModel) -> None:
-        self.model = model.eval()
+    Parameters
+    ----------
+    model
+        The network and its CRF.
+    temperature
+        What all scores are divided by before they become probabilities.
+    """
+
+    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
+        self.model, self.temperature = model.eval(), temperature
         self.code = GeneticCode.from_table(model.config.genetic_code)
         self.device = next(model.parameters()).device
         self._grain = grain_of(model.config)
@@ -233,7 +243,8 @@ class SegmentPredictor:
                 **scores.boundaries,
             )
             edges = first if low == 0 else None, last if high == len(codes) else None
-            return p.restricted(*edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
+            p = p.restricted(*edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
+            return p.tempered(self.temperature)
 
         spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript)))
         found = chain_posteriors(

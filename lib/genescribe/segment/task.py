@@ -15,6 +15,7 @@ from tqdm import tqdm
 from genescribe.bake.stats import sum_stats
 from genescribe.config import from_mapping, to_mapping
 from genescribe.crf.diagnostics import first_batch_report
+from genescribe.crf.head import SemiCRF
 from genescribe.crf.statistics import RunStatistics
 from genescribe.data.batching import Batch, collate, ordered_batches, training_batches
 from genescribe.data.cursor import Cursor
@@ -34,6 +35,7 @@ from genescribe.segment.gene_rules import GeneRules, SignalTables
 from genescribe.segment.labels import CODON, Kind
 from genescribe.segment.model import FAMILY, STATISTICS, Scores, SegmentModel, scheme_of
 from genescribe.segment.schemes import LabelScheme
+from genescribe.segment.temperature import CALIBRATION, WINDOWS, fit_temperature
 from genescribe.train.task import Counts, Loss
 
 _CODING = (Kind.START, Kind.CODING, Kind.STOP)
@@ -199,10 +201,16 @@ class SegmentTask:
         model.encoder.compile(dynamic=True)
 
     def save(self, model: nn.Module, directory: Path) -> None:
-        """Write the model, and what the genes were like that it learned from."""
+        """Write the model, what the genes were like that it learned from, and how sure it may be."""
         assert isinstance(model, SegmentModel)
         model.save(directory)
         write_json(directory / STATISTICS, gene_statistics(self._train, self.scheme))
+        windows = np.unique(np.linspace(0, len(self.validation) - 1, WINDOWS).astype(int))
+        if isinstance(model.crf, SemiCRF) and len(self.validation):
+            device = next(model.parameters()).device
+            batches = [collate([self.validation[int(index)]]).to(device) for index in windows]
+            temperature = fit_temperature(model.eval(), batches)
+            write_json(directory / CALIBRATION, {"temperature": temperature, "windows": len(batches)})
 
 
 def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]:
