@@ -95,6 +95,24 @@ def test_what_comes_later_is_not_seen() -> None:
     assert not torch.allclose(first[:, 3:], second[:, 3:])
 
 
+@pytest.mark.parametrize("preset", ["default", "dnabert2"])
+def test_sparse_attention_that_sees_all_is_dense(preset: str) -> None:
+    torch.manual_seed(0)
+    dense = PrefixStack(prefix_config(preset=preset)).eval()
+    sparse = PrefixStack(prefix_config(preset=preset, attention="sparse", sparse=SparseConfig(16, 64))).eval()
+    sparse.load_state_dict(dense.state_dict())
+    bases, counts = torch.randn(2, 50, D), torch.tensor([50, 20])
+    wanted, memory = dense.prefill(bases, counts, torch.zeros(2, 1))
+    found, kept = sparse.prefill(bases, counts, torch.zeros(2, 1))
+    for row, count in enumerate(counts.tolist()):
+        torch.testing.assert_close(found[row, :count], wanted[row, :count], atol=1e-5, rtol=1e-5)
+        for mine, theirs in zip(kept.keys, memory.keys, strict=True):
+            torch.testing.assert_close(mine[row, :, :count], theirs[row, :, :count], atol=1e-5, rtol=1e-5)
+    narrow = PrefixStack(prefix_config(preset=preset, attention="sparse", sparse=SparseConfig(16, 0, 0))).eval()
+    narrow.load_state_dict(dense.state_dict())
+    assert not torch.allclose(narrow.prefill(bases, counts, torch.zeros(2, 1))[0][0], wanted[0], atol=1e-3)
+
+
 def test_slopes_are_the_published_ones() -> None:
     assert alibi_slopes(8).tolist() == [2.0**-i for i in range(1, 9)]
     # Of 12 heads: those of 8, then every other one of 16.

@@ -23,6 +23,7 @@ print(json.dumps(keys))
 """
 
 KERNELS = {"recurrence", "count_durations", "best_scores", "walk_back"}
+ATTENTION = {"see_forward", "see_backward_queries", "see_backward_keys"}
 
 
 def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -39,16 +40,21 @@ def test_every_kernel_compiles_and_fits_the_registers(repository: Path, tmp_path
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "triton_aot.json").read_text())["kernels"]
     by_target = Counter((usage["kernel"], usage["target"]) for usage in found)
-    assert set(by_target) == {(kernel, target) for kernel in KERNELS for target in (80, 90)}
+    assert set(by_target) == {(kernel, target) for kernel in KERNELS | ATTENTION for target in (80, 90)}
     for usage in found:
         assert 0 < usage["registers"] <= 255
+        if usage["kernel"] in ATTENTION:
+            # Triton asks for more than 48 KiB itself; of 163 on an A100 two blocks of 64 find room, and one of 128.
+            assert usage["shared"] <= (64 if "128" not in usage["case"] else 100) * 1024, usage
+            assert max(usage["spill_stores"], usage["spill_loads"]) <= (0 if "128" not in usage["case"] else 256), usage
+            continue
         # A block of an A100 or H100 may have 48 KiB without asking.
         assert usage["shared"] <= 48 * 1024
         # ptxas gives up some words of its own accord where that lets one more program onto a multiprocessor.
         most = 16 if usage["case"].startswith("11 labels") else 256
         assert max(usage["spill_stores"], usage["spill_loads"]) <= most, usage
     table = (tmp_path / "triton_aot.md").read_text()
-    assert all(f"| {kernel} |" in table for kernel in KERNELS)
+    assert all(f"| {kernel} |" in table for kernel in KERNELS | ATTENTION)
 
 
 def test_a_new_batch_length_or_duration_does_not_compile_again(tmp_path: Path) -> None:

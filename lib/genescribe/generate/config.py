@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.config import option
-from genescribe.errors import InputError
+from genescribe.kernels.block_layout import SparseConfig
 from genescribe.nn.config import EncoderConfig
 from genescribe.segment.config import TRACKS
 from genescribe.segment.gene_rules import GeneRules
@@ -32,29 +32,6 @@ class ExpertsConfig:
     top_k: int = option(2, doc="experts that a step goes through", minimum=1)
     balance: float = option(0.01, doc="weight of the loss that spreads steps over experts", minimum=0.0)
     router_z: float = option(0.001, doc="weight of the loss that keeps the router's scores small", minimum=0.0)
-
-
-@dataclass(frozen=True)
-class SparseConfig:
-    """Which steps of the bases see which: blocks beside each other, a few that all see, a few by chance."""
-
-    block: int = option(64, doc="steps of a block: 16, 32, 64 or 128", minimum=16, maximum=128)
-    window: int = option(512, doc="steps to each side that are seen; a multiple of block", minimum=0)
-    global_blocks: int = option(1, doc="first blocks, which see and are seen by all", minimum=0)
-    random_blocks: int = option(0, doc="further blocks that each block sees, drawn once by seed", minimum=0)
-    seed: int = option(1, doc="of the random blocks", minimum=0)
-
-    def check(self, where: str = "model.prefix.sparse") -> None:
-        """Raise `InputError` where no such attention can be laid out."""
-        if self.block not in (16, 32, 64, 128):
-            raise InputError(f"blocks of {self.block}", where=f"{where}.block", remedy="give 16, 32, 64 or 128")
-        if self.window % self.block:
-            multiple = self.window // self.block * self.block
-            raise InputError(
-                f"a window of {self.window} is not divisible by blocks of {self.block}",
-                where=f"{where}.window",
-                remedy=f"give {multiple} or {multiple + self.block}",
-            )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from genescribe.errors import InputError
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.decoder import Cache, Memory, sinusoids
 from genescribe.generate.reader import Reader, Reading
+from genescribe.kernels.block_sparse import attend
 from genescribe.nn.attention import FeedForward, heads_of, rotate, split_heads
 from genescribe.nn.experts import Experts, RouterSums
 
@@ -103,7 +104,8 @@ class PrefixStack(nn.Module):
                 remedy="give no more than there are experts",
             )
         if options.attention == "sparse":
-            options.sparse.check()
+            options.sparse.check("model.prefix.sparse")
+        self.sparse = options.sparse if options.attention == "sparse" else None
         self.layers = nn.ModuleList(PrefixLayer(width, heads, config) for _ in range(config.decoder_layers))
         self.norm: nn.Module = norm_of(width, False) if options.preset == "default" else nn.Identity()
         slopes = alibi_slopes(heads) if options.preset == "dnabert2" else None
@@ -136,12 +138,14 @@ class PrefixStack(nn.Module):
         order = torch.arange(steps.shape[1], device=steps.device)
         present = order < counts[:, None]
         memory = Memory([], [], present[:, None, None], places)
-        bias = self._prefix_bias(order, present)
+        bias = self._prefix_bias(order, present) if self.sparse is None else None
 
         def look(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             q, k = self._turn(q, order, order), self._turn(k, order, order)
             memory.keys.append(k)
             memory.values.append(v)
+            if self.sparse is not None:
+                return attend(q, k, v, counts, self.sparse, self.slopes)
             return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
 
         for layer in self.layers:

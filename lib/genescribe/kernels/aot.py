@@ -31,6 +31,14 @@ CASES: dict[str, dict[str, Any]] = {
 """Inputs whose launches are compiled: options are tails, forbidden bases, censored edges, period 3."""
 
 
+ATTENTION: dict[str, dict[str, Any]] = {
+    "attention, blocks of 16, slopes": {"block": 16, "width": 32, "dtype": torch.float32, "slopes": True},
+    "attention, blocks of 64": {"block": 64, "width": 64, "dtype": torch.bfloat16, "slopes": False},
+    "attention, blocks of 128, slopes": {"block": 128, "width": 64, "dtype": torch.bfloat16, "slopes": True},
+}
+"""Likewise of block-sparse attention."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """What one compiled kernel needs.
@@ -77,8 +85,10 @@ def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
         raise InputError("triton interprets its kernels", where="TRITON_INTERPRET", remedy="unset it to compile them")
     seen = set()
     found = []
-    for case, options in CASES.items():
-        for launch in launches(example(**options)):
+    cases = {case: launches(example(**options)) for case, options in CASES.items()}
+    cases |= {case: attention_launches(**options) for case, options in ATTENTION.items()}
+    for case, made in cases.items():
+        for launch in made:
             key = (launch.kernel.__name__, str(signature(launch)), str(constants(launch)))
             if key not in seen:
                 seen.add(key)
@@ -124,16 +134,38 @@ def launches(p: Potentials) -> Iterator[Any]:
     yield triton_viterbi.walk_launch(best, p.lengths, p.lengths, p.lengths)[0]
 
 
+def attention_launches(
+    block: int, width: int, dtype: torch.dtype, slopes: bool, B: int = 1, heads: int = 2, S: int = 300
+) -> Iterator[Any]:
+    """Yield a `Launch` of each kernel of block-sparse attention."""
+    from genescribe.kernels import triton_block_sparse as kernels
+    from genescribe.kernels.block_layout import SparseConfig, block_layout
+
+    q, k, v, gradient, out, *found = (torch.zeros(B, heads, S, width, dtype=dtype) for _ in range(8))
+    log_sums, along = torch.zeros(B, heads, S), torch.zeros(B, heads, S)
+    shared = kernels.shared_arguments(
+        q,
+        torch.full((B,), S, dtype=torch.int32),
+        block_layout(S, SparseConfig(block, block)),
+        torch.ones(heads) if slopes else None,
+    )
+    yield kernels.forward_launch(q, k, v, out, log_sums, shared)
+    yield from kernels.backward_launches(q, k, v, gradient, log_sums, along, found, shared)
+
+
 def signature(launch: Any) -> dict[str, str]:
     """Return the type of each argument of a launch, as triton's compiler names it."""
-    kinds = {torch.float64: "*fp64", torch.int64: "*i64", torch.int32: "*i32"}
+    kinds = {torch.float64: "*fp64", torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.float16: "*fp16"}
+    kinds |= {torch.int64: "*i64", torch.int32: "*i32"}
     types = {}
     for parameter in launch.kernel.params:
         value = launch.arguments[parameter.name]
         if parameter.is_constexpr or value is None:
             types[parameter.name] = "constexpr"
+        elif isinstance(value, torch.Tensor):
+            types[parameter.name] = kinds[value.dtype]
         else:
-            types[parameter.name] = kinds[value.dtype] if isinstance(value, torch.Tensor) else "i32"
+            types[parameter.name] = "fp32" if isinstance(value, float) else "i32"
     return types
 
 
