@@ -75,13 +75,12 @@ class GrpoTask(GenerateTask):
 
     name = "grpo"
     best = "greedy_reward"
-    parts = PARTS
 
     def __init__(self, config: GrpoConfig, folders: Sequence[str | Path], start: str | Path) -> None:
         super().__init__(read_config(start), folders)
         self.grpo, self.start, self.repeats = config, Path(start), config.updates
         self.judge = Judge(config.reward, self.code)
-        self.metrics = ("greedy_reward", *self.metrics)
+        self.parts, self.metrics = PARTS, ("greedy_reward", *self.metrics)
         self._reference: Policy | None = None
 
     def fingerprint(self) -> Mapping[str, Any]:
