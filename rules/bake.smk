@@ -6,6 +6,7 @@ rule bake_batch:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
         catalogue=lambda wildcards: LAYOUT.catalogue(wildcards.genome),
         regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
+        hints=lambda wildcards: LAYOUT.hints(wildcards.bake, wildcards.genome),
     output:
         directory(f"{RESULTS}/bake/{{bake}}/{{genome}}/batch_{{batch}}"),
     log:

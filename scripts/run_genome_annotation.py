@@ -34,6 +34,8 @@ def main() -> None:
     add("--no_sort", action="store_true", help="the GFF is well-formed: do not sort and repair it")
     add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
     add("--merge-into", metavar="GFF", help="write this annotation, its genes augmented by the new transcripts")
+    add("--hints", metavar="FILE", help="GFF or BED of introns that evidence speaks for, for models that read it")
+    add("--hints_source", help="only its rows of this source, column 2 of GFF")
     add("--gm_key", default="GM", help="attribute with the source gene's ID; strict validators want gm")
     add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="how a sentence is chosen")
     add("--beams", type=int, default=SearchConfig.beams, help="sentences kept a locus with --search beam")

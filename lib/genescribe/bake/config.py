@@ -57,3 +57,5 @@ class BakeJob:
     skip: list[str] = option(default_factory=list, doc="sequences left out")
     mask_ends: int = option(0, doc="bases at both ends of each sequence that are not scored", minimum=0)
     genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
+    hints: str | None = option(None, doc="sentences: GFF or BED of introns that evidence speaks for")
+    hints_source: str | None = option(None, doc="only rows of this source, column 2 of GFF")

@@ -45,6 +45,8 @@ class WindowMeta:
         and together the cores are every base once. None: the whole window.
     sentence
         Of a locus: all its transcripts, see `genescribe.generate.sentence`; empty where the runs are the target.
+    hints
+        Introns that evidence speaks for: (start, end, strand, score) relative to the window, forward strand.
     """
 
     genome: str
@@ -58,6 +60,7 @@ class WindowMeta:
     genes: tuple[str, ...] = ()
     core: Interval | None = None
     sentence: str = ""
+    hints: tuple[tuple[int, int, str, float], ...] = ()
 
     @property
     def core_slice(self) -> slice:

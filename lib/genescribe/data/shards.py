@@ -146,13 +146,14 @@ def parse_sample(data: bytes, sizes: NDArray[np.uint32], *, where: str | Path) -
 
 def meta_from_json(value: dict[str, Any]) -> WindowMeta:
     """Return a window's origin from the values of its JSON member."""
-    core = value["core"]
-    return WindowMeta(**{**value, "genes": tuple(value["genes"]), "core": None if core is None else tuple(core)})
+    core, hints = value["core"], tuple((a, b, strand, score) for a, b, strand, score in value.get("hints", ()))
+    changed = {"genes": tuple(value["genes"]), "core": None if core is None else tuple(core), "hints": hints}
+    return WindowMeta(**{**value, **changed})
 
 
 def _told(meta: WindowMeta) -> dict[str, Any]:
-    """Return the values of a window's JSON member; windows with labels have no sentence there."""
-    return {name: value for name, value in asdict(meta).items() if name != "sentence" or value}
+    """Return the values of a window's JSON member; windows without sentence or hints have none there."""
+    return {name: value for name, value in asdict(meta).items() if name not in ("sentence", "hints") or value}
 
 
 def _npy(array: NDArray[Any]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import nn
 
+from genescribe.generate.hints import Hint, marked, oriented
 from genescribe.generate.model import SentenceModel, pad_codes
 from genescribe.generate.search import Outcome, SearchConfig, write
 from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
@@ -41,6 +42,8 @@ class LocusWindow:
         The locus and its flanks, forward strand.
     prompt
         A transcript that the sentence must begin with, complete or not, in the coordinates of the sequence.
+    hints
+        Introns that evidence speaks for, in the coordinates of the sequence; read by models with `config.hints`.
     """
 
     id: str
@@ -51,6 +54,7 @@ class LocusWindow:
     offset: int
     codes: Codes
     prompt: Transcript | None = None
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass
@@ -187,6 +191,9 @@ class Annotator:
             for i, (begin, end) in enumerate(parts):
                 codes = locus.codes[begin:end]
                 codes = codes if strand == "+" else reverse_complement(codes)
+                if self.config.hints is not None:
+                    span = begin + locus.offset, end + locus.offset
+                    codes = marked(codes, oriented(locus.hints, strand, *span), self.config.hints.high)
                 first = begin if i == 0 else (begin + parts[i - 1][1]) // 2
                 last = end if i + 1 == len(parts) else (parts[i + 1][0] + end) // 2
                 piece = _Piece(number, f"{locus.id}{strand}{begin}", strand, begin, codes, core=(first, last))

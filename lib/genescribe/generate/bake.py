@@ -28,6 +28,7 @@ from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
 from genescribe.files import sha256, write_json
 from genescribe.generate import tokenizer
+from genescribe.generate.hints import Junctions, read_junctions
 from genescribe.generate.sentence import GeneSentence, SentenceError, sentence_of, told_part
 from genescribe.generate.windows import place_window
 from genescribe.genome.alphabet import Codes, reverse_complement
@@ -67,6 +68,9 @@ class SentenceBaker:
         self.rejected: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.splits = {split: Counter[str]() for split in SPLITS}
+        self.junctions = Junctions({})
+        if job.hints is not None:
+            self.junctions = read_junctions(job.hints, lengths, job.hints_source)
         self._sketches: dict[str, Sketch] = {}
         self._rows: list[tuple[Any, ...]] = []
 
@@ -153,8 +157,10 @@ class SentenceBaker:
         suffix = hashlib.sha256(gene.id.encode()).hexdigest()[:6]
         key = f"{window_key(job.genome, gene.seqid, tile, gene.strand)}-{suffix}"
         text = str(sentence)
+        found = self.junctions.within(gene.seqid, start, end)
+        hints = tuple((hint.start - start, hint.end - start, hint.strand, hint.score) for hint in found)
         meta = WindowMeta(
-            job.genome, gene.seqid, "+", start, end, split, start > 0, end < len(codes), (gene.id,), None, text
+            job.genome, gene.seqid, "+", start, end, split, start > 0, end < len(codes), (gene.id,), None, text, hints
         )
         runs = np.array([[end - start, IGNORE]], dtype=np.int32)
         shard = self.writer.add(Sample(key, codes[start:end], runs, meta))
@@ -185,7 +191,9 @@ class SentenceBaker:
         rows = [(names.index(gene), word) for gene, words in sorted(self._sketches.items()) for word in words.tolist()]
         np.save(self.folder / PROTEINS, np.array(rows, dtype=WORDS), allow_pickle=False)
         digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
-        manifest = {"version": __version__, "job": to_mapping(self.job), "inputs": self.inputs, "outputs": digests}
+        # Where a file lies is not what it holds.
+        job = to_mapping(self.job) | ({"hints": sha256(self.job.hints)} if self.job.hints is not None else {})
+        manifest = {"version": __version__, "job": job, "inputs": self.inputs, "outputs": digests}
         write_json(self.folder / MANIFEST, manifest)
         with duckdb.connect(str(self.folder / LOCI)) as connection:
             connection.execute(_TABLE)

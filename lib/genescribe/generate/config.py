@@ -25,6 +25,23 @@ class PretrainedConfig:
 
 
 @dataclass(frozen=True)
+class HintConfig:
+    """How intron evidence is read, and what training does to it so that a model neither needs nor obeys it."""
+
+    high: float = option(10.0, doc="score from which evidence is of high confidence (reads that span the intron)")
+    without: float = option(
+        0.3, doc="training: share of the loci that are shown without evidence", minimum=0.0, maximum=1.0
+    )
+    missing: float = option(0.15, doc="training: share of the introns left out", minimum=0.0, maximum=1.0)
+    shifted: float = option(0.05, doc="training: share of them of which an end is moved", minimum=0.0, maximum=1.0)
+    shift: int = option(12, doc="training: by how many bases at most", minimum=1)
+    mistaken: float = option(
+        0.1, doc="training: share of them whose confidence is turned round", minimum=0.0, maximum=1.0
+    )
+    spurious: float = option(0.5, doc="training: false introns added to a locus, on average", minimum=0.0)
+
+
+@dataclass(frozen=True)
 class ExpertsConfig:
     """A mixture of experts in the place of each layer's feed-forward network."""
 
@@ -70,6 +87,7 @@ class GenerateModelConfig:
     softmask_dropout: float = option(
         0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
     )
+    hints: HintConfig | None = option(None, doc="read intron evidence, where there is any, as further tracks")
     segment: str | None = option(
         None, doc="folder of a segment model: its posteriors are further tracks, and it proposes loci; copied"
     )

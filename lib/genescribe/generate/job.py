@@ -17,8 +17,9 @@ from torch import nn
 from genescribe.config import option, to_mapping
 from genescribe.errors import InputError
 from genescribe.files import sha256
-from genescribe.generate.annotate import Annotator
+from genescribe.generate.annotate import Annotator, LocusWindow
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.hints import Junctions, read_junctions
 from genescribe.generate.loci import Locus, LocusDataset, read_loci, write_database
 from genescribe.generate.model import FAMILY, load_model
 from genescribe.generate.published import PublishedModel
@@ -55,6 +56,8 @@ class AnnotationJob:
     no_sort: bool = option(False, doc="the annotation is sorted")
     keep_db: bool = option(False, doc="keep the DuckDB file of loci")
     merge_into: str | None = option(None, doc="annotation to be given the new transcripts")
+    hints: str | None = option(None, doc="GFF or BED of introns that evidence speaks for")
+    hints_source: str | None = option(None, doc="only rows of this source, column 2 of GFF")
     gm_key: str = option("GM", doc="attribute that names the gene a locus was given as")
     search: SearchConfig = option(default_factory=SearchConfig, doc="how sentences are chosen")
     constraint: Literal["orf", "grammar"] | None = option(None, doc="as the model says, or one of these")
@@ -71,13 +74,16 @@ def run_job(job: AnnotationJob) -> int:
     InputError
         An input that cannot be used, before anything is computed.
     """
-    for path in (job.fasta, job.loci, *([job.merge_into] if job.merge_into else [])):
+    for path in filter(None, (job.fasta, job.loci, job.merge_into, job.hints)):
         if not Path(path).is_file():
             raise InputError("no such file", where=path, remedy="correct the path")
     genome, output = Genome.open(job.fasta), Path(job.output)
     model = load_writer(job)
     config = model.config
     assert isinstance(config, GenerateModelConfig)
+    if job.hints is not None and config.hints is None:
+        raise InputError("the model reads no evidence", where="--hints", remedy="train one with model.hints")
+    junctions = Junctions({}) if job.hints is None else read_junctions(job.hints, genome.lengths, job.hints_source)
     checkpoint = Path(job.checkpoint_path or f"{output}.ckpt.json")
     fingerprint = _fingerprint(job)
     journal = Journal(checkpoint, fingerprint, resume=job.resume)
@@ -89,7 +95,7 @@ def run_job(job: AnnotationJob) -> int:
     annotator = Annotator(model, job.search, precision=job.precision, compiled=job.compile)
     results = annotate_loci(
         dataset,
-        annotator,
+        lambda loci: annotator([_with_hints(locus, junctions) for locus in loci]),
         journal,
         batch_size=job.batch_size,
         num_workers=job.num_workers,
@@ -140,12 +146,17 @@ def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> list[Locus]:
         return read_loci(target, lengths)
 
 
+def _with_hints(locus: LocusWindow, junctions: Junctions) -> LocusWindow:
+    return replace(locus, hints=junctions.within(locus.seqid, locus.offset, locus.offset + len(locus.codes)))
+
+
 def _fingerprint(job: AnnotationJob) -> str:
     """Return a digest of all that the results depend on: inputs, model, options."""
     kept = {name: value for name, value in to_mapping(job).items() if name not in _NEUTRAL}
     files = {"fasta": sha256(job.fasta), "loci": sha256(job.loci)}
-    if job.merge_into:
-        files["merge_into"] = sha256(job.merge_into)
+    for name, path in (("merge_into", job.merge_into), ("hints", job.hints)):
+        if path:
+            files[name] = sha256(path)
     folder = Path(job.model)
     if folder.is_dir():
         files |= {
@@ -153,7 +164,7 @@ def _fingerprint(job: AnnotationJob) -> str:
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != "provenance.json"
         }
-    for name in ("fasta", "loci", "merge_into"):
+    for name in ("fasta", "loci", "merge_into", "hints"):
         kept.pop(name, None)
     kept["model"] = folder.name if folder.is_dir() else job.model
     return hashlib.sha256(json.dumps([kept, files], sort_keys=True).encode()).hexdigest()

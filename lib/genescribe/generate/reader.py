@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.hints import FLAGS, hint_tracks
 from genescribe.generate.pretrained import Pretrained
 from genescribe.genome.alphabet import SOFTMASK
 from genescribe.genome.genetic_code import GeneticCode
@@ -97,7 +98,8 @@ class Reader(nn.Module):
         code = GeneticCode.from_table(config.genetic_code)
         self.tracks = Tracks(config.features, code, config.feature_cap, config.softmask_dropout)
         self.fold = config.encoder.fold
-        width = self.tracks.width
+        self.hinted = config.hints is not None
+        width = self.tracks.width + len(FLAGS) * self.hinted
         # Hidden from `parameters()` and `state_dict()`: it is not trained and has a folder of its own.
         self._segment = [segment] if segment is not None else []
         if segment is not None:
@@ -142,7 +144,7 @@ class Reader(nn.Module):
         return places.expand(len(codes), -1)
 
     def _tracks(self, codes: Tensor, lengths: Tensor) -> Tensor:
-        parts = [self.tracks(codes, lengths)]
+        parts = [self.tracks(codes, lengths)] + ([hint_tracks(codes)] if self.hinted else [])
         for segment in self._segment:
             parts.append(_posteriors(segment, codes, lengths))
         if self.pretrained is not None and self.adapt is not None:

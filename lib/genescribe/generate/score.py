@@ -24,6 +24,7 @@ from genescribe.evaluate.accuracy import LEVELS, summarize, tally
 from genescribe.evaluate.bootstrap import intervals, paired_intervals
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.config import ScoreConfig
+from genescribe.generate.hints import Hint
 from genescribe.generate.search import SearchConfig
 from genescribe.generate.sentence import GeneSentence, gene_of
 from genescribe.genome.model import Gene
@@ -54,8 +55,10 @@ def annotated(sample: Sample) -> Gene:
 
 def locus_of(sample: Sample) -> LocusWindow:
     """Return a baked locus as it is given to an annotator."""
-    gene = annotated(sample)
-    return LocusWindow(sample.key, gene.seqid, gene.start, gene.end, gene.strand, sample.meta.start, sample.codes)
+    gene, offset = annotated(sample), sample.meta.start
+    hints = tuple(Hint(a + offset, b + offset, strand, score) for a, b, strand, score in sample.meta.hints)
+    place = (gene.seqid, gene.start, gene.end, gene.strand, offset)
+    return LocusWindow(sample.key, *place, sample.codes, hints=hints)
 
 
 def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreConfig) -> Scored:

@@ -21,6 +21,7 @@ from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.hints import Hint, marked, oriented, spoiled
 from genescribe.generate.model import ARCHITECTURES, FAMILY, SentenceModel, build_model, pad_codes, save_model
 from genescribe.generate.pointer_model import StepLosses
 from genescribe.generate.prefix import PrefixLayer, PrefixStack
@@ -125,7 +126,8 @@ class GenerateTask:
 
     def loss(self, model: nn.Module, batch: list[Sample]) -> Loss:
         """Return the sentences' cross-entropy and that of the contents of bases, summed over steps."""
-        losses, kinds = self._losses(model, [self._locus(sample, shift=self.config.shift) for sample in batch])
+        shift = self.config.shift
+        losses, kinds = self._losses(model, [self._locus(sample, shift=shift, spoil=True) for sample in batch])
         steps, experts = (kinds >= 0).sum(), self.config.prefix.experts
         parts = {"cross_entropy": losses.nll.double().sum(), "content": steps * losses.content}
         total = parts["cross_entropy"] + self.config.content_weight * parts["content"]
@@ -135,8 +137,11 @@ class GenerateTask:
                 total = total + weight * parts[name]
         return Loss(total, steps, parts)
 
-    def _locus(self, sample: Sample, *, shift: int) -> Locus:
-        """Return a locus on its strand, its flanks cut to what the model reads; less by chance where it may shift."""
+    def _locus(self, sample: Sample, *, shift: int, spoil: bool = False) -> Locus:
+        """Return a locus on its strand, its flanks cut to what the model reads; less by chance where it may shift.
+
+        Evidence goes with it where the model reads any; `spoil`: as training shows it, see `hints.spoiled`.
+        """
         codes, sentence = sample.codes, GeneSentence.parse(sample.meta.sentence)
         if sentence.strand == "-":
             codes, sentence = reverse_complement(codes), sentence.reverse_complement(len(codes))
@@ -145,7 +150,13 @@ class GenerateTask:
         if shift:
             cuts = torch.randint(0, shift + 1, (2,)).tolist()
             low, high = min(begin, low + cuts[0]), max(end, high - cuts[1])
-        return Locus(codes[low:high], sentence.shifted(-low))
+        window, reading = codes[low:high], self.config.hints
+        if reading is not None:
+            strand = GeneSentence.parse(sample.meta.sentence).strand
+            hints = oriented(map(Hint._make, sample.meta.hints), strand, 0, len(codes))
+            inside = oriented(hints, "+", low, high)
+            window = marked(window, spoiled(inside, len(window), reading) if spoil else inside, reading.high)
+        return Locus(window, sentence.shifted(-low))
 
     def signals(self, codes: Codes) -> Signals:
         """Return what the bases of a locus allow."""

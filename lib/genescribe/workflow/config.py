@@ -105,6 +105,10 @@ class GenomeConfig:
     groups: GroupConfig | None = option(None, doc="score groups of sequences apart as well")
     batches: int = option(4, doc="jobs a stage over this genome", minimum=1, maximum=MAX_BATCHES)
     references: dict[str, ReferenceConfig] = option(default_factory=dict, doc="further annotations to score on")
+    hints: str | None = option(
+        None, doc="GFF or BED of introns that evidence speaks for, also below $GENESCRIBE_DATA; baked with sentences"
+    )
+    hints_source: str | None = option(None, doc="only their rows of this source, column 2 of GFF")
     augustus: str | dict[str, str] | None = option(
         None, doc="AUGUSTUS species of the baseline, or pattern of sequence names -> species; none: no such row"
     )

@@ -73,7 +73,27 @@ class Layout(GenomeLayout):
     def bake_options(self, bake: str, genome: str) -> str:
         """Return what the baking script needs to know, as JSON."""
         options = {**self._split_options(genome), "bake": to_mapping(self.config.bakes[bake])}
+        if hints := self.hints(bake, genome):
+            options |= {"hints": hints[0], "hints_source": self.config.genomes[genome].hints_source}
         return json.dumps(options, sort_keys=True)
+
+    def hints(self, bake: str, genome: str) -> list[str]:
+        """Return the file of intron evidence that is baked with a genome's sentences, if there is one.
+
+        Raises
+        ------
+        InputError
+            It is not there.
+        """
+        given = self.config.genomes[genome].hints
+        if given is None or self.config.bakes[bake].target != "sentences":
+            return []
+        path = resolve_path(given)
+        if not path.exists():
+            raise InputError(
+                "not found here nor under $GENESCRIBE_DATA", where=given, remedy=f"correct `genomes.{genome}.hints`"
+            )
+        return [str(path)]
 
     def shards_of_model(self, model: str) -> list[str]:
         """Return the shard folders that a model is trained on."""
