@@ -13,6 +13,13 @@ report: "rules/report/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+if CONFIG.container:
+
+    containerized: CONFIG.container
+
+
 include: "rules/input.smk"
 include: "rules/catalogue.smk"
 include: "rules/bake.smk"

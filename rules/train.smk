@@ -15,11 +15,7 @@ rule train_model:
     wildcard_constraints:
         model=LAYOUT.learning("train"),
     conda:
-        lambda wildcards: (
-            "../envs/torch-cuda.yaml"
-            if LAYOUT.train_gpus(wildcards.model)
-            else "../envs/torch.yaml"
-        )
+        "../envs/torch-cuda.yaml" if LAYOUT.trains_on_gpus() else "../envs/torch.yaml"
     threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
     resources:
         mem_mb=megabytes(6000),

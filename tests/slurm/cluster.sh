@@ -20,6 +20,8 @@ up() {
   if [ -e /etc/slurm/slurm.conf ] && ! grep -qs '^ClusterName=genescribe-test$' /etc/slurm/slurm.conf; then
     die "/etc/slurm/slurm.conf belongs to another cluster"
   fi
+  # What a run that was killed has left.
+  if [ -L /etc/slurm/slurm.conf ]; then end "$(dirname "$(readlink -m /etc/slurm/slurm.conf)")"; fi
   mkdir -p "$folder"/{state,spool.n1,spool.n2,log,munge,gpu} /etc/slurm
   chmod 755 "$folder"
   authenticate
@@ -89,23 +91,30 @@ PartitionName=gpu Nodes=n1,n2 MaxTime=INFINITE State=UP
 CONF
   echo AutoDetect=off >"$folder/gres.conf"
   for node in n1 n2; do
-    for gpu in 0 1; do
-      [ -e "$folder/gpu/$node.$gpu" ] || mknod "$folder/gpu/$node.$gpu" c 1 3 # Like /dev/null.
-    done
+    touch "$folder/gpu/$node."{0,1} # Slurm asks only that a device's file is there.
     echo "NodeName=$node Name=gpu File=$folder/gpu/$node.[0-1]" >>"$folder/gres.conf"
   done
   ln -sfn "$folder/slurm.conf" /etc/slurm/slurm.conf
   ln -sfn "$folder/gres.conf" /etc/slurm/gres.conf
 }
 
-down() {
-  if [ "$(readlink -f /etc/slurm/slurm.conf)" = "$folder/slurm.conf" ]; then
-    scancel --user=root 2>/dev/null || true
+down() { end "$folder"; }
+
+# End the cluster of a folder, and its jobs; wait until its ports are free.
+end() {
+  if [ "$(readlink -m /etc/slurm/slurm.conf)" = "$1/slurm.conf" ]; then
+    timeout 10 scancel --user=root 2>/dev/null || true
     rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf
   fi
+  local file pid
   for file in slurmd.n1.pid slurmd.n2.pid slurmctld.pid munge/pid; do
-    [ -s "$folder/$file" ] || continue
-    kill "$(cat "$folder/$file")" 2>/dev/null || true
+    [ -s "$1/$file" ] || continue
+    pid="$(cat "$1/$file")"
+    kill "$pid" 2>/dev/null || continue
+    for _ in $(seq 100); do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.1
+    done
   done
 }
 

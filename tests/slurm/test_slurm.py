@@ -22,8 +22,8 @@ from genescribe.files import read_json, sha256
 pytestmark = pytest.mark.slurm
 
 HERE = Path(__file__).resolve().parent
-# The tests' cluster has no accounting; its jobs last seconds.
-IMPATIENT = ["--slurm-init-seconds-before-status-checks", "8", "--seconds-between-status-checks", "4"]
+# The jobs of the tests last seconds. Each look that finds none ended puts the next off by ten seconds more.
+IMPATIENT = ["--slurm-init-seconds-before-status-checks", "9"]
 LIMIT = 1200
 """Seconds; SIGINT then, upon which Snakemake cancels its jobs."""
 
@@ -151,7 +151,7 @@ def test_jobs_ran_where_and_as_they_were_asked_to(cluster: Path, runs: tuple[Pat
     assert by_number[number[1]]["JobState"] == "COMPLETED"
     for n in number:
         shown = subprocess.run(["scontrol", "show", "job", n], capture_output=True, text=True, check=True).stdout
-        assert "TresPerJob=gres:gpu:1" in shown
+        assert re.search(r"TresPerJob=gres[:/]gpu:1\b", shown), shown
     assert {job["Partition"] for job in jobs if job["JobId"] not in number} == {"cpu"}
 
 

@@ -139,29 +139,65 @@ def test_the_library_is_importable_inside_every_rule_s_environment(repository: P
         assert run.returncode == 0 and "usage:" in run.stdout, f"{rule} in {environment}: {run.stderr[-600:]}"
 
 
-@pytest.mark.workflow
-@pytest.mark.parametrize("method", ["conda", "apptainer"])
-def test_environments_are_used_where_asked(repository: Path, tmp_path: Path, method: str) -> None:
-    """With a stand-in for the program: the plan names each rule's file, or the container."""
-    configuration = tmp_path / "gpu.yaml"
-    configuration.write_text(yaml.safe_dump({"runs": {"tiny": {"gpus": 1}}}))
+@pytest.fixture
+def stand_ins(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which conda answers questions and apptainer runs commands outside of any image.
+
+    It is called as `apptainer exec OPTIONS IMAGE COMMAND`, and keeps its calls in `calls`.
+    """
     tools = tmp_path / "bin"
     tools.mkdir()
+    apptainer = f"""echo "$@" >> {tmp_path}/calls
+while [ $# -gt 0 ]; do case "$1" in *.sif) shift; exec "$@";; esac; shift; done
+echo apptainer version 1.3.0"""
     for name, text in {
         "conda": f"echo '{json.dumps(CONDA)}'",
-        "apptainer": "echo apptainer version 1.3.0",
-        "singularity": "echo apptainer version 1.3.0",
+        "apptainer": apptainer,
+        "singularity": apptainer,
     }.items():
         (tools / name).write_text(f"#!/bin/sh\n{text}\n")
         (tools / name).chmod(0o755)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--dry-run"]
-    command += ["--sdm", method, "--configfile", str(repository / "tests" / "tiny.yaml"), str(configuration)]
+    (tmp_path / "image.sif").touch()
     path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    run = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
-    )
-    said = run.stdout + run.stderr
-    assert run.returncode == 0, said
-    if method == "conda":
-        named = set(re.findall(r"envs/([\w-]+)\.yaml will be created", said))
-        assert named == {"agat", "genescribe", "torch", "torch-cuda"}
+    return os.environ | {"PATH": path}
+
+
+def snakemake(repository: Path, folder: Path, environment: dict[str, str], *words: str) -> str:
+    """Run Snakemake on the tiny configuration, trained on a GPU; return what it said."""
+    configuration = folder / "gpu.yaml"
+    configuration.write_text(yaml.safe_dump({"runs": {"tiny": {"gpus": 1}}}))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "1", *words]
+    command += ["--configfile", str(repository / "tests" / "tiny.yaml"), str(configuration)]
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+@pytest.mark.workflow
+def test_conda_makes_each_rule_s_environment(repository: Path, tmp_path: Path, stand_ins: dict[str, str]) -> None:
+    said = snakemake(repository, tmp_path, stand_ins, "--dry-run", "--sdm", "conda")
+    assert set(re.findall(r"envs/([\w-]+)\.yaml will be created", said)) == {
+        "agat",
+        "genescribe",
+        "torch",
+        "torch-cuda",
+    }
+
+
+@pytest.mark.workflow
+def test_one_image_holds_every_environment(repository: Path, tmp_path: Path, stand_ins: dict[str, str]) -> None:
+    """`snakemake --containerize` writes its recipe; with the image named, no environment is made outside of it."""
+    recipe = snakemake(repository, tmp_path, stand_ins, "--containerize")
+    used = {Path(environment).stem for _, _, environment in pairs(repository)}
+    assert set(re.findall(r"^COPY \S*/envs/([\w-]+)\.yaml", recipe, re.MULTILINE)) == used
+    container = ["--sdm", "conda", "apptainer", "--config", "container=image.sif"]
+    assert "will be created" not in snakemake(repository, tmp_path, stand_ins, "--dry-run", *container)
+
+
+@pytest.mark.workflow
+def test_jobs_run_inside_the_image(repository: Path, tmp_path: Path, stand_ins: dict[str, str]) -> None:
+    genome = "results/tiny/simulate/tiny/genome.fa"
+    snakemake(repository, tmp_path, stand_ins, genome, "--sdm", "apptainer", "--config", "container=image.sif")
+    assert (tmp_path / genome).exists()
+    (call,) = [line for line in (tmp_path / "calls").read_text().splitlines() if "simulate.py" in line]
+    assert re.match(r"exec .*\bimage\.sif ", call)

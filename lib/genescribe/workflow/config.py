@@ -180,6 +180,9 @@ class WorkflowConfig:
     results: str = option("results", doc="folder of the results")
     title: str = option("Genome annotation benchmark", doc="title of the report")
     bootstrap: int = option(1000, doc="bootstrap samples of the intervals", minimum=0)
+    container: str | None = option(
+        None, doc="image with every rule's environment, for `--sdm conda apptainer`: docker://..., or a .sif file"
+    )
 
     @classmethod
     def load(cls, data: Mapping[str, Any], where: str = "config.yaml") -> WorkflowConfig:

@@ -184,9 +184,9 @@ class Layout(GenomeLayout):
         per_node: dict[str, str | int] = {"mpi": "srun", "tasks": 0, "tasks_per_node": 2, "gres": f"gpu:{run.gpus}"}
         return {"nodes": nodes, "gpu": 0, **per_node}
 
-    def train_gpus(self, model: str) -> int:
-        """Return the GPUs of a training job on each of its hosts."""
-        return self.config.runs[self.models[model][0]].gpus
+    def trains_on_gpus(self) -> bool:
+        """Whether a model of the selected runs is trained on GPUs."""
+        return any(run.gpus > 0 for run in self.config.selected())
 
     def train_threads(self, model: str) -> int:
         """Return the CPU threads of a training job."""
