@@ -128,7 +128,6 @@ def test_every_method_has_its_completeness_and_the_genome_too(
 
 
 @needs("busco")
-@pytest.mark.slow
 def test_the_reference_proteins_of_yeast_are_complete(data_dir: Path, tmp_path: Path) -> None:
     """The lineage's profiles were made with these proteins among others: all of its 248 groups are there."""
     yeast = data_dir / "eukaryotes" / "Saccharomyces.cerevisiae"
