@@ -12,7 +12,7 @@ from genescribe.config import from_mapping
 from genescribe.files import sha256, write_json
 from genescribe.generate.config import ScoreConfig
 from genescribe.generate.model import load_model
-from genescribe.generate.score import compare_models, score_loci
+from genescribe.generate.score import accuracy, gain, write_loci
 from genescribe.train.model_files import WEIGHTS
 
 
@@ -25,11 +25,12 @@ def main() -> None:
     arguments.add_argument("--output", type=Path, required=True, help="JSON file to write")
     args = arguments.parse_args()
     config = from_mapping(ScoreConfig, json_options(args.options), where="--options")
-    model = load_model(args.model)
-    scores = score_loci(model, args.data, config) | {"weights_sha256": sha256(args.model / WEIGHTS)}
+    found = write_loci(load_model(args.model), args.data, config)
+    scores = accuracy(found, config) | {"weights_sha256": sha256(args.model / WEIGHTS)}
     if args.against is not None:
-        (gain,) = compare_models([load_model(args.against), model], args.data, config)
-        scores["gain"] = {"over": sha256(args.against / WEIGHTS), "levels": gain}
+        before = write_loci(load_model(args.against), args.data, config)
+        scores["against"] = accuracy(before, config) | {"weights_sha256": sha256(args.against / WEIGHTS)}
+        scores["gain"] = gain(before, found, config)
     write_json(args.output, scores)
     levels = scores["levels"]
     shown = ", ".join(f"{level} {levels[level]['f1'] or 0:.3f}" for level in ("base", "exon", "transcript", "gene"))

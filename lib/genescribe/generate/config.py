@@ -111,6 +111,9 @@ class GenerateModelConfig:
     content_scale: float = option(
         0.1, doc="first factor of the content of a stretch in the score of its end; learned", minimum=0.0
     )
+    label_smoothing: float = option(
+        0.0, doc="share of the training target that all allowed values get alike", minimum=0.0, maximum=0.5
+    )
     flank: int = option(100, doc="bases on both sides of a locus that are read with it", minimum=0)
     shift: int = option(60, doc="training takes up to so many of the flanking bases away, at random", minimum=0)
     window_limit: int = option(49_152, doc="longest window; longer loci are read in overlapping pieces", minimum=600)

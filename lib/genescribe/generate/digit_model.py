@@ -16,7 +16,7 @@ from genescribe.generate.decoder import Cache, Memory
 from genescribe.generate.digits import DigitAutomaton
 from genescribe.generate.examples import IGNORED, contents
 from genescribe.generate.grammar import Grammar
-from genescribe.generate.pointer_model import StepLosses, content_loss
+from genescribe.generate.losses import LossSheet, StepLosses, content_loss
 from genescribe.generate.reader import Content
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Mask, Signals
@@ -132,10 +132,10 @@ class DigitModel(nn.Module):
         inputs = self.embed(torch.cat([begin, steps.values[:, :-1]], dim=1))
         places, present = torch.zeros(inputs.shape[:2], device=codes.device), steps.kinds >= 0
         hidden, _ = self.decoder(inputs, places, memory, present=present)
-        logs = self.head(hidden).float().masked_fill(~steps.mask, -math.inf).log_softmax(dim=-1)
-        nll = -logs.gather(2, steps.values.unsqueeze(-1)).squeeze(-1).masked_fill(~present, 0.0)
-        right = (logs.argmax(dim=-1) == steps.values) & present
-        return StepLosses(nll, right, content_loss(contents_seen, steps.content), memory.losses())
+        scores = self.head(hidden).float().masked_fill(~steps.mask, -math.inf)
+        sheet = LossSheet(present.shape[0], present.shape[1], codes.device)
+        sheet.enter(present, scores, steps.values)
+        return sheet.losses(content_loss(contents_seen, steps.content), memory.losses())
 
     @torch.no_grad()
     def begin(self, codes: Tensor, lengths: Tensor) -> DigitSession:

@@ -18,7 +18,8 @@ from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.digit_model import DigitModel
 from genescribe.generate.grammar import Grammar
-from genescribe.generate.pointer_model import PointerModel, StepLosses
+from genescribe.generate.losses import StepLosses
+from genescribe.generate.pointer_model import PointerModel
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Mask, Signals
 from genescribe.segment.model import SegmentModel

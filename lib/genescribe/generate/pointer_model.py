@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.decoder import Cache, Memory
 from genescribe.generate.examples import IGNORED, Example, Steps, batch_steps, example, example_as_written, phase_after
 from genescribe.generate.grammar import Grammar
+from genescribe.generate.losses import LossSheet, StepLosses, content_loss
 from genescribe.generate.pointer import CLOSE, FIRST_MEMBER, PointerAutomaton, StepKind, encode
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Signals
@@ -23,28 +23,6 @@ from genescribe.segment.model import SegmentModel
 
 _BEGIN = CLOSE + 1
 _KINDS = len(StepKind)
-
-
-@dataclass
-class StepLosses:
-    """Negative log likelihoods, (B, L); 0 past the end.
-
-    Attributes
-    ----------
-    nll
-        Of each step.
-    right
-        Whether the likeliest allowed value was the right one.
-    content
-        Mean cross-entropy of the contents of bases, (): see `Content`.
-    router
-        Losses of the routers among experts by name, (); see `Memory.losses`.
-    """
-
-    nll: Tensor
-    right: Tensor
-    content: Tensor
-    router: dict[str, Tensor]
 
 
 class PointerModel(nn.Module):
@@ -134,25 +112,22 @@ class PointerModel(nn.Module):
         inputs, places = self._inputs(known, steps)
         hidden, _ = self.decoder(inputs, memory.at(places), memory, present=steps.kinds >= 0)
         B, L = steps.kinds.shape
-        nll, right = (
-            hidden.new_zeros(B, L, dtype=torch.float32),
-            torch.zeros(B, L, dtype=torch.bool, device=codes.device),
-        )
+        sheet = LossSheet(B, L, codes.device)
         is_type = steps.kinds == StepKind.TYPE
         scores = self.type_head(hidden).float().masked_fill(~steps.type_mask, -math.inf)
-        _enter(nll, right, is_type, scores, steps.values)
+        sheet.enter(is_type, scores, steps.values)
         at = steps.pointer_step.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         sought = Sought(steps.choice, steps.is_end, steps.anchor, steps.first)
         scores = self.scorer(hidden.gather(1, at), known, sought).float()
         scores = scores.masked_fill(~steps.pointer_mask & steps.pointed.unsqueeze(-1), -math.inf)
-        _scatter(nll, right, steps.pointer_step, steps.pointed, scores, steps.target)
+        sheet.scatter(steps.pointer_step, steps.pointed, scores, steps.target)
         at = steps.member_step.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         # A feature is named by the state that has seen its end: one step later, where there is one.
         ends = (steps.feature_step + 1).clamp(max=L - 1).unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         scores = self._member_scores(hidden.gather(1, at), hidden.gather(1, ends)).float()
         scores = scores.masked_fill(~steps.member_mask, -math.inf)
-        _scatter(nll, right, steps.member_step, steps.member_target != IGNORED, scores, steps.member_target)
-        return StepLosses(nll, right, content_loss(known.logits, steps.content), memory.losses())
+        sheet.scatter(steps.member_step, steps.member_target != IGNORED, scores, steps.member_target)
+        return sheet.losses(content_loss(known.logits, steps.content), memory.losses())
 
     def _inputs(self, known: Boundaries, steps: Steps) -> tuple[Tensor, Tensor]:
         """Return what the decoder sees before each step, and where in the locus that is."""
@@ -324,31 +299,6 @@ class _Row:
 
     def move(self, named: tuple[int, int, int] | None) -> None:
         self.place = self._far if named is None else named[2]
-
-
-def content_loss(logits: Tensor, contents: Tensor) -> Tensor:
-    """Return the mean cross-entropy of the contents of bases, (B, T, contents) and (B, T); 0 where none is known."""
-    total = nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), contents.flatten(), ignore_index=IGNORED, reduction="sum"
-    )
-    return total / (contents != IGNORED).sum().clamp(min=1)
-
-
-def _enter(nll: Tensor, right: Tensor, chosen: Tensor, scores: Tensor, targets: Tensor) -> None:
-    """Set losses and hits of the chosen steps; scores (B, L, V)."""
-    logs = scores[chosen].log_softmax(dim=-1)
-    target = targets[chosen]
-    nll[chosen] = -logs.gather(1, target.unsqueeze(-1)).squeeze(-1)
-    right[chosen] = logs.argmax(dim=-1) == target
-
-
-def _scatter(nll: Tensor, right: Tensor, step: Tensor, present: Tensor, scores: Tensor, targets: Tensor) -> None:
-    """Set losses and hits of the steps at `step` (B, P) where `present`; scores (B, P, V)."""
-    logs = scores[present].log_softmax(dim=-1)
-    row = torch.arange(len(step), device=step.device)[:, None].expand_as(step)[present]
-    target = targets[present]
-    nll[row, step[present]] = -logs.gather(1, target.unsqueeze(-1)).squeeze(-1)
-    right[row, step[present]] = logs.argmax(dim=-1) == target
 
 
 def _looks(known: Boundaries, places: Tensor) -> Tensor:

@@ -92,8 +92,8 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
     return found
 
 
-def score_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreConfig) -> dict[str, Any]:
-    """Return the accuracy of a model on baked loci.
+def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
+    """Return the accuracy of what was written.
 
     Returns
     -------
@@ -101,7 +101,6 @@ def score_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
         ``levels``: for each level of `genescribe.evaluate.accuracy` its counts, sensitivity, precision, F1 and their
         bootstrap intervals, on coding sequences; ``loci``: how many were accepted, repaired and rejected.
     """
-    found = write_loci(model, folders, config)
     (counts,) = tally(found.truth, found.written)
     levels, spread = summarize(counts.sum(axis=0)), intervals(counts, config.bootstrap)
     return {
@@ -112,10 +111,12 @@ def score_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
     }
 
 
-def compare_models(
-    models: Sequence[nn.Module], folders: Sequence[str | Path], config: ScoreConfig
-) -> list[dict[str, Any]]:
-    """Return by how much each further model is better than the first on the same loci; see `paired_intervals`."""
-    found = [write_loci(model, folders, config) for model in models]
-    first, *others = tally(found[0].truth, *(one.written for one in found))
-    return [paired_intervals(first, other, config.bootstrap) for other in others]
+def gain(before: Scored, after: Scored, config: ScoreConfig) -> dict[str, Any]:
+    """Return by how much what was written after is better, level by level, paired by locus; see `paired_intervals`."""
+    first, second = tally(before.truth, before.written, after.written)
+    return paired_intervals(first, second, config.bootstrap)
+
+
+def score_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreConfig) -> dict[str, Any]:
+    """Return the `accuracy` of a model on baked loci."""
+    return accuracy(write_loci(model, folders, config), config)

@@ -22,8 +22,8 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.hints import Hint, marked, oriented, spoiled
+from genescribe.generate.losses import StepLosses, smoothed, smoothing_floor
 from genescribe.generate.model import ARCHITECTURES, FAMILY, SentenceModel, build_model, pad_codes, save_model
-from genescribe.generate.pointer_model import StepLosses
 from genescribe.generate.prefix import PrefixLayer, PrefixStack
 from genescribe.generate.reader import Reader
 from genescribe.generate.search import SearchConfig, write
@@ -81,7 +81,8 @@ class GenerateTask:
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
         self._kinds = cast(SentenceModel, ARCHITECTURES[config.architecture, config.form]).step_kinds
         routed = config.architecture == "prefix_lm" and config.prefix.experts.number
-        self.parts = ("cross_entropy", "content", *(("balance", "router_z") if routed else ()))
+        smooth = ("smoothed", "smoothing_floor") if config.label_smoothing else ()
+        self.parts = ("cross_entropy", "content", *smooth, *(("balance", "router_z") if routed else ()))
         self.metrics = (
             "nll",
             "perplexity",
@@ -125,12 +126,20 @@ class GenerateTask:
         return batch
 
     def loss(self, model: nn.Module, batch: list[Sample]) -> Loss:
-        """Return the sentences' cross-entropy and that of the contents of bases, summed over steps."""
+        """Return the sentences' cross-entropy and that of the contents of bases, summed over steps.
+
+        With label smoothing the former is against the smoothed target: the log has it as `smoothed`, beside
+        `smoothing_floor`, the least that it can be, and the plain `cross_entropy`.
+        """
         shift = self.config.shift
         losses, kinds = self._losses(model, [self._locus(sample, shift=shift, spoil=True) for sample in batch])
         steps, experts = (kinds >= 0).sum(), self.config.prefix.experts
         parts = {"cross_entropy": losses.nll.double().sum(), "content": steps * losses.content}
         total = parts["cross_entropy"] + self.config.content_weight * parts["content"]
+        if share := self.config.label_smoothing:
+            parts["smoothed"] = smoothed(losses.nll, losses.spread, share).double().sum()
+            parts["smoothing_floor"] = smoothing_floor(losses.options, share).double().sum()
+            total = total + parts["smoothed"] - parts["cross_entropy"]
         for name, weight in (("balance", experts.balance), ("router_z", experts.router_z)):
             if name in losses.router:
                 parts[name] = steps * losses.router[name]
