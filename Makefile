@@ -46,7 +46,7 @@ test-all: setup lint
 	python -m pytest tests/slurm $(PYTEST_ARGS)
 
 test-slurm: setup
-	python -m pytest tests/slurm $(if $(ALL),,-m "not slow") $(PYTEST_ARGS)
+	python -m pytest tests/slurm $(PYTEST_ARGS)
 
 test-tools: setup
 	python -m pytest -n $(CORES) -m "tools and not slow" $(PYTEST_ARGS)
