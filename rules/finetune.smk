@@ -15,11 +15,7 @@ rule finetune_model:
     wildcard_constraints:
         model=LAYOUT.learning("finetune"),
     conda:
-        lambda wildcards: (
-            "../envs/torch-cuda.yaml"
-            if LAYOUT.train_gpus(wildcards.model)
-            else "../envs/torch.yaml"
-        )
+        "../envs/torch-cuda.yaml" if LAYOUT.trains_on_gpus() else "../envs/torch.yaml"
     threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
     resources:
         mem_mb=megabytes(6000),
@@ -83,11 +79,7 @@ rule grpo_model:
     wildcard_constraints:
         model=LAYOUT.learning("grpo"),
     conda:
-        lambda wildcards: (
-            "../envs/torch-cuda.yaml"
-            if LAYOUT.train_gpus(wildcards.model)
-            else "../envs/torch.yaml"
-        )
+        "../envs/torch-cuda.yaml" if LAYOUT.trains_on_gpus() else "../envs/torch.yaml"
     threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
     resources:
         mem_mb=megabytes(6000),
