@@ -25,7 +25,7 @@ from genescribe.generate.signals import Mask, Signals
 from genescribe.segment.model import SegmentModel
 from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
-SEGMENT, PRETRAINED = "segment", "pretrained"
+SEGMENT, PRETRAINED, TOKENIZER = "segment", "pretrained", "tokenizer.json"
 FAMILY = "generate"
 
 
@@ -133,6 +133,9 @@ def save_model(model: nn.Module, directory: str | Path) -> None:
         config = replace(config, segment=SEGMENT)
     if config.pretrained is not None:
         config = replace(config, pretrained=replace(config.pretrained, folder=PRETRAINED))
+    if config.prefix.tokenizer is not None:
+        shutil.copyfile(config.prefix.tokenizer, directory / TOKENIZER)
+        config = replace(config, prefix=replace(config.prefix, tokenizer=TOKENIZER))
     write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(config)})
     save_file({name: value.cpu().contiguous() for name, value in weights_of(model).items()}, directory / WEIGHTS)
 
@@ -176,6 +179,9 @@ def read_config(directory: str | Path) -> GenerateModelConfig:
     if config.pretrained is not None:
         folder = str(Path(directory) / config.pretrained.folder)
         config = replace(config, pretrained=replace(config.pretrained, folder=folder))
+    if config.prefix.tokenizer is not None:
+        path = Path(directory) / config.prefix.tokenizer
+        config = replace(config, prefix=replace(config.prefix, tokenizer=str(path)))
     return config
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genescribe.generate.bpe import DnaTokenizer
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.hints import FLAGS, hint_tracks
 from genescribe.generate.pretrained import Pretrained
 from genescribe.genome.alphabet import SOFTMASK
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.nn.encoder import Encoder, padding_mask
 from genescribe.segment.features import Tracks
 from genescribe.segment.model import SegmentModel
 
@@ -67,6 +70,8 @@ class Entered:
         T.
     places : (B, T + 1) float
         Where among the steps each boundary lies.
+    owners : (B, T) int64
+        The step of each base, where steps are tokens.
     """
 
     local: Tensor
@@ -75,6 +80,7 @@ class Entered:
     lengths: Tensor
     width: int
     places: Tensor
+    owners: Tensor | None = None
 
     @property
     def mask(self) -> Tensor:
@@ -109,7 +115,10 @@ class Reader(nn.Module):
         if self.pretrained is not None:
             self.adapt = nn.Linear(self.pretrained.width, config.encoder.conv_width)
             width += config.encoder.conv_width
-        self.encoder = config.encoder.build(width, context=config.architecture == "encoder_decoder")
+        self.encoder = self._encoder(config, width)
+
+    def _encoder(self, config: GenerateModelConfig, width: int) -> Encoder:
+        return config.encoder.build(width, context=config.architecture == "encoder_decoder")
 
     def forward(self, codes: Tensor, lengths: Tensor) -> Reading:
         """Read loci with the encoder's own context.
@@ -151,6 +160,59 @@ class Reader(nn.Module):
             parts.append(self.adapt(self.pretrained(codes, lengths)))
         present = (torch.arange(codes.shape[1], device=codes.device) < lengths[:, None]).unsqueeze(-1)
         return torch.cat(parts, dim=-1) * present
+
+
+class TokenReader(Reader):
+    """A reader whose steps are tokens of byte-pair encoding.
+
+    What context is carried among is the tokens alone, as in the encoder whose weights it may begin with; the features
+    of a base are local ones and the state of its token.
+    """
+
+    def __init__(self, config: GenerateModelConfig, segment: SegmentModel | None = None) -> None:
+        super().__init__(config, segment)
+        assert config.prefix.tokenizer is not None
+        self.tokenizer = DnaTokenizer.load(config.prefix.tokenizer)
+        width = config.encoder.hidden_dim
+        self.embed = nn.Embedding(len(self.tokenizer), width)
+        nn.init.normal_(self.embed.weight, std=0.02)
+        published = config.prefix.preset == "dnabert2"
+        self.embed_norm = nn.LayerNorm(width, eps=1e-12) if published else nn.RMSNorm(width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def _encoder(self, config: GenerateModelConfig, width: int) -> Encoder:
+        return replace(config.encoder, fold=1).build(width, context=False, fold=False)
+
+    def enter(self, codes: Tensor, lengths: Tensor) -> Entered:
+        """Return loci up to where context comes in."""
+        device = codes.device
+        rows = codes.cpu().numpy().astype(np.uint8)
+        pairs = [self.tokenizer.encode(row[:n]) for row, n in zip(rows, lengths.tolist(), strict=True)]
+        B, T, S = len(pairs), codes.shape[1], max(len(ids) for ids, _ in pairs)
+        tokens = np.full((B, S), self.tokenizer.id("[PAD]"))
+        owners, places = np.zeros((B, T), dtype=np.int64), np.zeros((B, T + 1), dtype=np.float32)
+        for b, (ids, sizes) in enumerate(pairs):
+            tokens[b, : len(ids)] = ids
+            owner = np.repeat(np.arange(len(ids)), sizes)
+            inside = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            owners[b, : len(owner)] = owner
+            # The boundary before a base lies in its token by the share of the token that is before it.
+            places[b, : len(owner)] = owner + inside / sizes[owner]
+            places[b, len(owner) :] = len(ids) - 1
+        steps = self.dropout(self.embed_norm(self.embed(torch.from_numpy(tokens).to(device))))
+        counts = torch.tensor([len(ids) for ids, _ in pairs], device=device)
+        local = self.encoder.local(self._tracks(codes, lengths), padding_mask(lengths, T))
+        there = [torch.from_numpy(part).to(device) for part in (places, owners)]
+        return Entered(local, steps, counts, lengths, T, there[0], there[1])
+
+    def leave(self, entered: Entered, states: Tensor) -> Reading:
+        """Return what was read of loci, given their tokens in context (B, S, D)."""
+        assert entered.owners is not None
+        encoder = self.encoder
+        tokens = encoder.unfold(encoder.dropout(states))
+        context = tokens.gather(1, entered.owners.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+        bases = encoder.joined(entered.local, context, padding_mask(entered.lengths, entered.width))
+        return Reading(bases, states, entered.mask, entered.lengths)
 
 
 @torch.no_grad()

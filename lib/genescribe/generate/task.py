@@ -103,6 +103,8 @@ class GenerateTask:
             for path in sorted(Path(folder).iterdir())
             if path.is_file()
         }
+        if self.config.prefix.tokenizer is not None:
+            files["tokenizer"] = sha256(self.config.prefix.tokenizer)
         return {"model": to_mapping(self.config), "data": data, "folders": files}
 
     def build(self) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.decoder import Decoder
 from genescribe.generate.prefix import PrefixStack
-from genescribe.generate.reader import Reader
+from genescribe.generate.reader import Reader, TokenReader
 from genescribe.segment.model import SegmentModel
 
 
@@ -16,5 +16,6 @@ def build_trunk(config: GenerateModelConfig, segment: SegmentModel | None) -> tu
     cache)`, the hidden states of steps of their sentences.
     """
     if config.architecture == "prefix_lm":
-        return Reader(config, segment), PrefixStack(config)
+        kind = Reader if config.prefix.tokenizer is None else TokenReader
+        return kind(config, segment), PrefixStack(config)
     return Reader(config, segment), Decoder(config.encoder.hidden_dim, config.decoder_layers, config.dropout)

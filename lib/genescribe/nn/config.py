@@ -41,8 +41,8 @@ class EncoderConfig:
     expand: int = option(2, doc="mamba, mamba2, mamba_stub: inner width, as a multiple of hidden_dim", minimum=1)
     fold: int = option(9, doc="bases in one step of the context; 1: none are folded", minimum=1)
 
-    def build(self, channels: int, *, context: bool = True) -> Encoder:
-        """Return an encoder with fresh weights for `channels` input tracks; see `Encoder` for one without context."""
+    def build(self, channels: int, *, context: bool = True, fold: bool = True) -> Encoder:
+        """Return an encoder with fresh weights for `channels` tracks; see `Encoder` for what may be left out."""
         if self.kind not in CONTEXTS:
             known = ", ".join(sorted(CONTEXTS))
             raise InputError(f"unknown encoder {self.kind!r}", where="encoder.kind", remedy=f"known: {known}")
@@ -50,4 +50,4 @@ class EncoderConfig:
             raise InputError(f"{self.conv_kernel} is even", where="encoder.conv_kernel", remedy="give an odd number")
         from genescribe.nn.encoder import Encoder
 
-        return Encoder(self, channels, context=context)
+        return Encoder(self, channels, context=context, fold=fold)

@@ -40,15 +40,17 @@ class Encoder(nn.Module):
     """(B, T, F) tracks -> (B, T, D) features, D being `width`.
 
     The features of a base depend on its own sequence alone: neither on how far the batch is padded nor on what else
-    is in it. Without `context` it has none of its own: whoever calls `enter` and `leave` puts it in between.
+    is in it. Without `context` it has none of its own: whoever calls `enter` and `leave` puts it in between. Without
+    `fold` its steps are made elsewhere too.
     """
 
-    def __init__(self, config: EncoderConfig, channels: int, *, context: bool = True) -> None:
+    def __init__(self, config: EncoderConfig, channels: int, *, context: bool = True, fold: bool = True) -> None:
         super().__init__()
         self.config, self.width = config, config.conv_width
         self.local = LocalFeatures(channels, config.conv_width, config.conv_kernel, config.conv_layers)
-        self.fold = nn.Linear(config.fold * config.conv_width, config.hidden_dim)
-        self.fold_norm = nn.LayerNorm(config.hidden_dim)
+        if fold:
+            self.fold = nn.Linear(config.fold * config.conv_width, config.hidden_dim)
+            self.fold_norm = nn.LayerNorm(config.hidden_dim)
         if context:
             module, _, name = CONTEXTS[config.kind].rpartition(".")
             build = getattr(importlib.import_module(module), name)
