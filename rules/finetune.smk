@@ -1,4 +1,30 @@
-# Go on from a model: fine-tuning on loci, and training by rewards (GRPO) on prompts. Both resume as `train_model` does.
+# Begin with a model: an untrained one, of fresh or published weights; then fine-tuning on loci, and training by rewards
+# (GRPO) on prompts, both resumed as `train_model` is.
+
+
+rule init_model:
+    input:
+        lambda wildcards: LAYOUT.init_fastas(wildcards.init),
+    output:
+        directory(f"{RESULTS}/init/{{init}}/model"),
+    log:
+        f"{LOGS}/init_model/{{init}}.log",
+    benchmark:
+        f"{BENCHMARKS}/init_model/{{init}}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=60,
+    params:
+        script=script("init_model.py"),
+        code=code("init_model.py"),
+        model=lambda wildcards: LAYOUT.init_model(wildcards.init),
+        init=lambda wildcards: LAYOUT.init_options(wildcards.init),
+    shell:
+        "python {params.script:q} --model {params.model:q} --init {params.init:q} --output {output:q}"
+        " --fasta {input:q} > {log:q} 2>&1"
 
 
 rule finetune_model:

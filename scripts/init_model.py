@@ -9,8 +9,8 @@ from pathlib import Path
 
 from genescribe.cli import json_options, parser, run
 from genescribe.config import from_mapping
-from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.initial import InitConfig, initialise
+from genescribe.generate.config import GenerateModelConfig, InitConfig
+from genescribe.generate.initial import initialise
 
 
 def main() -> None:

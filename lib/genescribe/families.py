@@ -33,16 +33,24 @@ class Family:
     predictor
         Class made from (folder of a model, device): a `genescribe.predict.strand.PredictorFactory`; None where the
         family does not annotate genomes.
+    stored
+        Function that returns the options of a model's folder, for training that begins with it; None where the options
+        must be given.
     """
 
     model_config: type[Any]
     train_config: type[Any]
     task: str
     predictor: str | None = None
+    stored: str | None = None
 
     def build_task(self, config: Any, folders: Sequence[str | Path]) -> Task:
         """Return the family at work on the shards of some folders."""
         return cast("Task", _load(self.task)(config, folders))
+
+    def stored_options(self, folder: str | Path) -> Any:
+        """Return the options of a model's folder; the usual ones where the family does not say."""
+        return self.model_config() if self.stored is None else _load(self.stored)(folder)
 
 
 FAMILIES = {
@@ -51,6 +59,7 @@ FAMILIES = {
         TrainConfig,
         task="genescribe.generate.task.GenerateTask",
         predictor="genescribe.generate.predictor.GeneratePredictorFactory",
+        stored="genescribe.generate.model.read_config",
     ),
     "segment": Family(
         SegmentModelConfig,

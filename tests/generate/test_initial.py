@@ -12,13 +12,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("tokenizers", reason="needs the extra `pretrained`")
+
 from tests.generate.published_encoder import HEADS, INNER, LAYERS, WIDTH, published_states, write_checkpoint
 from tests.generate.toy_loci import bake_toy, toy_config, toy_genome
 
 from genescribe.errors import InputError
 from genescribe.generate.bpe import MARKS, RUNS, DnaTokenizer
-from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, PrefixConfig
-from genescribe.generate.initial import InitConfig, initialise
+from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, InitConfig, PrefixConfig
+from genescribe.generate.initial import initialise
 from genescribe.generate.model import load_model, pad_codes, read_config
 from genescribe.generate.policy import Policy
 from genescribe.generate.prefix import PrefixStack

@@ -35,7 +35,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return data
 
 
-EXAMPLES = ("codon", "yeast", "celegans_small", "all_genomes", "g3po", "gencode", "gencode_cpu")
+EXAMPLES = ("codon", "yeast", "celegans_small", "all_genomes", "g3po", "gencode", "gencode_cpu", "prefix_simulated")
 BAD = {
     "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
     "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
@@ -72,6 +72,9 @@ BAD = {
     "head": ("runs.r.model", {"head": "hmm"}, r"`runs\.r\.model\.head` is 'hmm'"),
     "negative rate": ("runs.r.train", {"lr": -1}, r"`runs\.r\.train\.lr` is -1\.0; give at least 0"),
     "given and trained": ("runs.r", {"genomes": ["g"], "trained": "m", "train": {"lr": 1}}, r"`trained` beside"),
+    "init of no genome": ("inits.i", {"genomes": ["h"]}, r"`inits\.i\.genomes` names 'h'; name a genome"),
+    "init called as a run": ("inits.r", {}, r"`inits\.r` is the name of a run as well"),
+    "init's model": ("inits.i", {"model": {"layers": 2}}, r"unknown key `inits\.i\.model\.layers`"),
     "seeds twice": ("runs.r.seeds", [1, 1], r"repeats a seed"),
     "selected run": ("select", ["q"], r"`select` names the run 'q'; known runs: r"),
     "window": ("bakes.default", {"window": 0}, r"`bakes\.default\.window` is 0; give at least 1"),

@@ -129,3 +129,20 @@ class ScoreConfig:
     max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
     batch_size: int = option(16, doc="loci at a time; it changes no result", minimum=1)
     bootstrap: int = option(1000, doc="draws for the intervals", minimum=0)
+
+
+@dataclass(frozen=True)
+class InitConfig:
+    """A model that training begins with."""
+
+    checkpoint: str | None = option(
+        None, doc="folder of a DNABERT-2 checkpoint (config.json, tokenizer.json, weights); none: fresh weights"
+    )
+    vocabulary: int = option(
+        0, doc="tokens of a byte-pair encoding that is learned from the genomes; 0: none is learned", minimum=0
+    )
+    vocabulary_bases: int = option(
+        2_000_000, doc="bases of each genome that the encoding is learned from, evenly spread", minimum=1000
+    )
+    genomes: list[str] = option(default_factory=list, doc="genomes that the encoding is learned from")
+    seed: int = option(1, doc="of what is fresh", minimum=0)

@@ -9,18 +9,17 @@ gated units: whichever a step goes through, the result is the same until trainin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from genescribe.config import option
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, write_json
 from genescribe.generate.bpe import DnaTokenizer
-from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.config import GenerateModelConfig, InitConfig
 from genescribe.generate.model import TOKENIZER, build_model, save_model
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.fasta import Genome
@@ -36,23 +35,6 @@ _LAYER = {
     "attention.output.LayerNorm": "norm",
     "mlp.layernorm": "norm_after",
 }
-
-
-@dataclass(frozen=True)
-class InitConfig:
-    """A model that training begins with."""
-
-    checkpoint: str | None = option(
-        None, doc="folder of a DNABERT-2 checkpoint (config.json, tokenizer.json, weights); none: fresh weights"
-    )
-    vocabulary: int = option(
-        0, doc="tokens of a byte-pair encoding that is learned from the genomes; 0: none is learned", minimum=0
-    )
-    vocabulary_bases: int = option(
-        2_000_000, doc="bases of each genome that the encoding is learned from, evenly spread", minimum=1000
-    )
-    genomes: list[str] = option(default_factory=list, doc="genomes that the encoding is learned from")
-    seed: int = option(1, doc="of what is fresh", minimum=0)
 
 
 def initialise(

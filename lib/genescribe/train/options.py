@@ -59,8 +59,11 @@ class RunOptions:
     def build(self, folders: Sequence[Path], *, where: str) -> tuple[Task, TrainConfig]:
         """Return the task on the shards of some folders, and how to train it; options are checked before any data."""
         chosen = family(self.family, where=where)
-        model = from_mapping(chosen.model_config, self.model, where=where, key="model")
         train = from_mapping(chosen.train_config, self.train, where=where, key="train")
+        if train.start is not None and not self.model:
+            model = chosen.stored_options(train.start)
+        else:
+            model = from_mapping(chosen.model_config, self.model, where=where, key="model")
         return chosen.build_task(model, folders), train
 
 

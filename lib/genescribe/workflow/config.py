@@ -12,7 +12,7 @@ from genescribe.codon.run import CodonRunConfig
 from genescribe.config import from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
-from genescribe.generate.config import ScoreConfig
+from genescribe.generate.config import InitConfig, ScoreConfig
 from genescribe.generate.reinforce.config import TRAIN_DEFAULTS, GrpoConfig, PromptConfig
 from genescribe.predict.config import PredictConfig
 from genescribe.train.launch import LaunchConfig
@@ -116,6 +116,13 @@ class GenomeConfig:
 
 
 @dataclass(frozen=True)
+class InitRunConfig(InitConfig):
+    """An untrained model that runs may begin with."""
+
+    model: dict[str, Any] = option(default_factory=dict, doc="options of the family generate")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """One model: what it is, how it is trained and on what."""
 
@@ -126,7 +133,7 @@ class RunConfig:
     train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
     seeds: list[int] = option(default_factory=lambda: [1], doc="one model a seed")
     start: str | None = option(
-        None, doc="run whose model training begins with, or the folder of a model: fine-tuning; needs the same `model`"
+        None, doc="what training begins with, under `runs:` or `inits:`, or the folder of a model; with its `model`"
     )
     grpo: GrpoConfig | None = option(None, doc="family generate: train by rewards, from `start` on")
     prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: which loci, and which are held out")
@@ -170,6 +177,7 @@ class WorkflowConfig:
 
     genomes: dict[str, GenomeConfig] = option(default_factory=dict, doc="name -> genome")
     runs: dict[str, RunConfig] = option(default_factory=dict, doc="name -> model run")
+    inits: dict[str, InitRunConfig] = option(default_factory=dict, doc="name -> untrained model of the family generate")
     codon: dict[str, CodonRunConfig] = option(default_factory=dict, doc="name -> codon language model")
     bakes: dict[str, BakeConfig] = option(default_factory=lambda: {"default": BakeConfig()}, doc="name -> windows")
     predict: PredictConfig = option(default_factory=PredictConfig, doc="genome-wide prediction")
@@ -209,6 +217,8 @@ class WorkflowConfig:
                 raise InputError(f"`select` names the run {name!r}", where=where, remedy=f"known runs: {known}")
         for name, run in config.runs.items():
             _check_run(config, name, run, where)
+        for name, init in config.inits.items():
+            _check_init(config, name, init, where)
         for name, genome in config.genomes.items():
             _check_genome(config, name, genome, where)
         return expand_folds(config, where)
@@ -318,6 +328,15 @@ def _check_start(config: WorkflowConfig, run: RunConfig, key: str, where: str) -
                 remedy="name a run of the same family",
             )
         seen.append(f"runs.{name}")
+
+
+def _check_init(config: WorkflowConfig, name: str, init: InitRunConfig, where: str) -> None:
+    key = f"inits.{name}"
+    from_mapping(FAMILIES["generate"].model_config, init.model, where=where, key=f"{key}.model")
+    unknown = [genome for genome in init.genomes if genome not in config.genomes]
+    if unknown or name in config.runs:
+        what = f"`{key}.genomes` names {unknown[0]!r}" if unknown else f"`{key}` is the name of a run as well"
+        raise InputError(what, where=where, remedy="name a genome under `genomes:`" if unknown else "give another name")
 
 
 def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:

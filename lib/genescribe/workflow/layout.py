@@ -127,6 +127,8 @@ class Layout(GenomeLayout):
         """
         name, seed = self.models[model]
         start = str(self.config.runs[name].start)
+        if start in self.config.inits:
+            return self.init_folder(start)
         if start not in self.config.runs:
             if not Path(start).is_dir():
                 raise InputError("no such folder", where=start, remedy=f"correct `runs.{name}.start`")
@@ -137,6 +139,23 @@ class Layout(GenomeLayout):
                 f"the run {start!r} has no seed {seed}", where=f"runs.{name}.start", remedy="give both the same seeds"
             )
         return self.model_folder(of_run[seed] if seed in of_run else next(iter(of_run.values())))
+
+    def init_folder(self, name: str) -> str:
+        """Return the folder of an untrained model."""
+        return f"{self.config.results}/init/{name}/model"
+
+    def init_fastas(self, name: str) -> list[str]:
+        """Return the genomes that the encoding of an untrained model is learned from."""
+        return [self.genome_fasta(genome) for genome in self.config.inits[name].genomes]
+
+    def init_options(self, name: str) -> str:
+        """Return where weights and tokens of an untrained model come from, as JSON."""
+        options = to_mapping(self.config.inits[name])
+        return json.dumps({key: value for key, value in options.items() if key != "model"}, sort_keys=True)
+
+    def init_model(self, name: str) -> str:
+        """Return the options of an untrained model, as JSON."""
+        return json.dumps(self.config.inits[name].model, sort_keys=True)
 
     def learning(self, kind: str) -> str:
         """Return a pattern of the models that are trained in a way: `train`, `finetune` or `grpo`."""
