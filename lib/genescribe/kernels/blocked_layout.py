@@ -134,12 +134,12 @@ def growth(p: Potentials, durations: Durations) -> float:
     """Return g >= 0 such that the exponentials of all paths between two boundaries sum to at most exp(g) a base.
 
     The content aside, whose largest is 0 a base: g solves ``sum_k exp(D(k) - g k) * sum_p exp(transition) <= 1`` for
-    the worst label, the best boundary scores added.
+    the worst label, the best boundary scores of that label added.
     """
-    into = max(float(torch.logsumexp(p.transition.double(), dim).amax()) for dim in (1, 2))
+    into = torch.stack([torch.logsumexp(p.transition.double(), dim).amax(0) for dim in (1, 2)]).amax(0)
     best = into + sum(_highest(x, p.lengths) for x in (p.begin, p.end) if x is not None)
     k = torch.arange(1, SIZES[0] + 1, device=durations.tail.device)
-    scores = durations.scores(k) + best
+    scores = durations.scores(k) + best[durations.order]
     low, high = 0.0, max(0.0, float(torch.logsumexp(scores, 0).amax()))
     while high - low > GROWTH_STEP:
         middle = (low + high) / 2
@@ -157,10 +157,10 @@ def choose_size(p: Potentials, growing: float) -> int:
     return next((size for size in SIZES if size * change <= RANGE), SIZES[-1])
 
 
-def _highest(x: Tensor, lengths: Tensor) -> float:
-    """Return the largest score of (B, T, C) within the lengths."""
-    inside = torch.arange(x.shape[1], device=x.device) < lengths.unsqueeze(1)
-    return float(x.amax(2).masked_fill(~inside, -torch.inf).amax())
+def _highest(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return the largest score of each label, at least 0, within the lengths of (B, T, C)."""
+    outside = torch.arange(x.shape[1], device=x.device) >= lengths.unsqueeze(1)
+    return x.double().masked_fill(outside.unsqueeze(2), 0.0).amax((0, 1)).clamp(min=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,11 +66,9 @@ class Posterior {
         }
     }
 
+    // Filled with -inf by the caller.
     void messages(const Counts &wanted) const {
         const int C = f.C, width = f.width;
-        for (int64_t t = 0; t <= f.n; t++)
-            for (int c = 0; c < C; c++)
-                wanted.entry[t * C + c] = wanted.leave[t * C + c] = wanted.onward[t * C + c] = -INFINITY;
         double shift = 0;
         for (int64_t i = 0; i < f.n; i++) {
             double past = f.offset[i / SIZE], future = b.offset[(f.n - 1 - i) / SIZE], next = shift + top_content(i);
@@ -241,13 +239,13 @@ inline double expectation(const Table &table, const void *prepared, const Chain 
     const Exponentials &exponentials = *static_cast<const Exponentials *>(prepared);
     Direction past(table, exponentials, chain, false);
     past.run();
-    bool more = wanted.content || wanted.begin || wanted.end || wanted.arrive || wanted.depart || wanted.whole ||
-                wanted.transition || wanted.duration || wanted.start || wanted.final_ || wanted.entry;
-    if (!more && !chain.depart) return Posterior(past, past).log_z();
+    bool counted = wanted.content || wanted.begin || wanted.end || wanted.arrive || wanted.depart || wanted.whole ||
+                   wanted.transition || wanted.duration || wanted.start || wanted.final_;
+    if (!counted && !wanted.entry && !chain.depart) return Posterior(past, past).log_z();
     Direction future(table, exponentials, chain, true);
     future.run();
     Posterior posterior(past, future);
     if (wanted.entry) posterior.messages(wanted);
-    posterior.counts(wanted);
+    if (counted) posterior.counts(wanted);
     return posterior.log_z();
 }

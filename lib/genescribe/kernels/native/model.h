@@ -49,16 +49,19 @@ class Tables {
 
     Table table;
 
-    // Bound the growth of exponentials: see blocked_layout.growth.
-    void bound_growth(double best_begin, double best_end) {
-        double into = NEVER;
-        for (int f = 0; f < table.period; f++)
-            for (int c = 0; c < C; c++) {
+    // Bound the growth of exponentials: see blocked_layout.growth. Best begin and end score of each label.
+    void bound_growth(const std::vector<double> &begin, const std::vector<double> &end) {
+        std::vector<double> best(C);
+        for (int c = 0; c < C; c++) {
+            double into = NEVER;
+            for (int f = 0; f < table.period; f++) {
                 const double *step = &transition[size_t(f) * C * C];
                 into = std::max(into, log_sum(C, [&](int p) { return step[p * C + c]; }));
                 into = std::max(into, log_sum(C, [&](int p) { return step[c * C + p]; }));
             }
-        double best = into + best_begin + best_end, low = 0, high = std::max(0., excess(best, 0));
+            best[c] = into + begin[c] + end[c];
+        }
+        double low = 0, high = std::max(0., excess(best, 0));
         while (high - low > 0.01) {
             double middle = (low + high) / 2;
             (excess(best, middle) <= 0 ? high : low) = middle;
@@ -105,11 +108,11 @@ class Tables {
         }
     }
 
-    double excess(double best, double growth) const {
+    double excess(const std::vector<double> &best, double growth) const {
         double worst = NEVER;
         for (int c = 0; c < C; c++) {
             const double *d = &scores[c * stride];
-            worst = std::max(worst, log_sum(SIZE, [&](int k) { return d[k] + best - growth * (k + 1); }));
+            worst = std::max(worst, log_sum(SIZE, [&](int k) { return d[k] + best[c] - growth * (k + 1); }));
         }
         return worst;
     }

@@ -10,15 +10,14 @@
 namespace genescribe {
 namespace {
 
-double best(const Chain *chains, int64_t count, int64_t labels, const double *Chain::*field) {
-    double top = NEVER;
-    bool given = false;
+// Largest score of each label, at least 0.
+std::vector<double> best(const Chain *chains, int64_t count, int64_t labels, const double *Chain::*field) {
+    std::vector<double> top(labels, 0.);
     for (int64_t b = 0; b < count; b++)
-        if (const double *x = chains[b].*field) {
-            given = true;
-            for (int64_t i = 0; i < chains[b].length * labels; i++) top = std::max(top, x[i]);
-        }
-    return given ? top : 0.;
+        if (const double *x = chains[b].*field)
+            for (int64_t i = 0; i < chains[b].length; i++, x += labels)
+                for (int64_t c = 0; c < labels; c++) top[c] = std::max(top[c], x[c]);
+    return top;
 }
 
 // Run `work` on 0 .. count - 1 in so many threads. What is computed does not depend on their number.
@@ -75,13 +74,13 @@ API const char *genescribe_semicrf_isa(const char *isa) {
     return "baseline";
 }
 
-// log Z of each chain to `log_z`, the wanted counts to `counts` (zeroed by the caller). 0, or 1: out of memory.
+// log Z of each chain to `log_z`, the wanted counts to `counts` (filled by the caller: messages with -inf, all else with zeros). 0, or 1: out of memory.
 API int64_t genescribe_semicrf_expectation(const Model *model, const Chain *chains, const Counts *counts, double *log_z,
                                        int64_t count, int64_t threads, const char *isa) {
     try {
         Tables tables(*model);
-        tables.bound_growth(std::max(0., best(chains, count, model->labels, &Chain::begin)),
-                            std::max(0., best(chains, count, model->labels, &Chain::end)));
+        tables.bound_growth(best(chains, count, model->labels, &Chain::begin),
+                            best(chains, count, model->labels, &Chain::end));
         const Kernels &k = kernels(isa);
         void *prepared = k.prepare(tables.table);
         int failed = in_threads(count, threads, [&](int64_t i) {

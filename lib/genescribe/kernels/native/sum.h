@@ -40,7 +40,7 @@ class Direction : public Layout {
           weights(size_t(ring) * SIZE * C), scale(size_t(ring) * C), rest(width), arrived(width), first_block(C),
           alive_before(width), ends_log(size_t(SIZE) * width), ending(size_t(SIZE) * width),
           into_exp(size_t(SIZE) * width), out_exp(size_t(SIZE) * width), near_sources(size_t(SIZE) * width),
-          row(width > e.wide ? width : e.wide), row_exp(width > e.wide ? width : e.wide) {}
+          row(width > e.wide ? width : e.wide), row_exp(width > e.wide ? width : e.wide), open(width), led(width) {}
 
     void run() {
         rest.fill(width, NEVER);
@@ -64,6 +64,8 @@ class Direction : public Layout {
     Buffer<int64_t> first_block;    // (C): blocks before it are cut off by a forbidden base
     Buffer<double> alive_before;    // (width): `alive_now` at the start of the block
     Buffer<double> ends_log, ending, into_exp, out_exp, near_sources, row, row_exp;  // of the block
+    Buffer<uint32_t> open;  // (width): bit k: a segment began k bases before, and lives
+    Buffer<uint8_t> led;    // (width): whether anything leads to a label
 
     void stage_block(int64_t block) {
         stage(block);
@@ -243,30 +245,43 @@ class Direction : public Layout {
     }
 
     // Whether every value of the block below `tiny` is zero because nothing leads there.
-    bool zeros_are_impossible(int64_t block, double tiny) const {
+    bool zeros_are_impossible(int64_t block, double tiny) {
         int64_t t0 = block * SIZE;
-        const double *entry_ = entry + t0 * width, *leave_ = leave + t0 * width;
-        for (int c = 0; c < C; c++) {
-            uint32_t source = 0;  // bit s: an entry at base s that lives
-            for (int j = 0; j < SIZE; j++) {
-                const int at_ = j * width + c;
-                const double *step = e.steps_log(mirrored, phase(t0 + j), table.period) + c;
-                bool entered = block + j == 0 && row[c] > HARDLY;
-                for (int p = 0; p < C && block + j && !entered; p++) {
-                    bool left = j ? leave_[at_ - width - c + p] > 0 : row[p] > HARDLY;
-                    entered = left && step[p * width] > HARDLY;
-                }
-                if (entered ? entry_[at_] < tiny : entry_[at_] != 0) return false;
-                if (entry_[at_] > 0 && into[t0 * width + at_] > HARDLY) source |= 1u << j;
-                if (alive_at(t0 + j, c) > t0 + j) source = 0;
-                bool ends = ends_log[at_] > HARDLY;
-                for (int s = 0; s <= j && !ends; s++)
-                    ends = (source >> s & 1) && e.near_log[(j - s) * width + c] > HARDLY;
-                ends = ends && out[t0 * width + at_] > HARDLY;
-                if (ends ? leave_[at_] < tiny : leave_[at_] != 0) return false;
+        open.fill(width, 0);
+        for (int j = 0; j < SIZE; j++) {
+            const double *entry_ = entry + (t0 + j) * width, *leave_ = leave + (t0 + j) * width;
+            const double *into_ = into + (t0 + j) * width, *out_ = out + (t0 + j) * width;
+            const double *ends_ = ends_log + j * width;
+            led_to(block, j);
+            for (int c = 0; c < C; c++) {
+                if (led[c] ? entry_[c] < tiny : entry_[c] != 0) return false;
+                open[c] = open[c] << 1 | uint32_t((entry_[c] > 0) & (into_[c] > HARDLY));
+                if (forbids && alive_at(t0 + j, c) > t0 + j) open[c] = 0;
+                bool ends = (ends_[c] > HARDLY || (open[c] & e.lasts[c])) && out_[c] > HARDLY;
+                if (ends ? leave_[c] < tiny : leave_[c] != 0) return false;
             }
         }
         return true;
+    }
+
+    // Which labels something leads to at base j of the block, to `led`.
+    void led_to(int64_t block, int j) {
+        const double *before = j ? leave + (block * SIZE + j - 1) * width : (const double *)row;
+        const double least = j ? 0. : HARDLY;  // before the block stand logarithms
+        if (block + j == 0) {
+            for (int c = 0; c < C; c++) led[c] = row[c] > HARDLY;
+        } else if (e.by_bits) {
+            uint64_t left = 0;
+            for (int p = 0; p < C; p++) left |= uint64_t(before[p] > least) << p;
+            const uint64_t *leads = e.leads_at(mirrored, phase(block * SIZE + j), table.period);
+            for (int c = 0; c < C; c++) led[c] = (left & leads[c]) != 0;
+        } else {
+            const double *step = e.steps_log(mirrored, phase(block * SIZE + j), table.period);
+            for (int c = 0; c < C; c++) {
+                led[c] = 0;
+                for (int p = 0; p < C && !led[c]; p++) led[c] = before[p] > least && step[p * width + c] > HARDLY;
+            }
+        }
     }
 
     // Step through the block in the log domain.

@@ -11,12 +11,16 @@ struct Exponentials {
     Buffer<double> far, far_scale;    // per label and lag q: D(q SIZE - 30 .. q SIZE + 32), 2 SIZE each, less their largest
     Buffer<int64_t> far_at;           // first lag of each label, in units of 2 SIZE
     Buffer<double> step, step_log;    // (2, P, wide, width): by direction; wide: labels padded to 4
+    Buffer<uint64_t> leads;           // (2, P, width): bit p: label p leads there; only where labels fit, `by_bits`
+    Buffer<uint32_t> lasts;           // (width): bit k: a duration of k + 1 is allowed
+    const bool by_bits;
     double tiny;
 
     explicit Exponentials(const Table &t)
         : width(padded(t.labels)), wide((t.labels + 3) / 4 * 4), rows(1), near(size_t(SIZE) * width),
           near_log(size_t(SIZE) * width), far(lags(t) * 2 * SIZE), far_scale(lags(t)), far_at(t.labels),
-          step(size_t(2) * t.period * wide * width), step_log(size_t(2) * t.period * wide * width) {
+          step(size_t(2) * t.period * wide * width), step_log(size_t(2) * t.period * wide * width),
+          leads(size_t(2) * t.period * width), lasts(width), by_bits(t.labels <= 64) {
         fill_durations(t);
         fill_steps(t);
         double exponent = std::log(TINY) + SIZE * t.growth;
@@ -28,6 +32,9 @@ struct Exponentials {
     }
     const double *steps_log(bool mirrored, int64_t phase, int period) const {
         return step_log + (size_t(mirrored) * period + phase) * wide * width;
+    }
+    const uint64_t *leads_at(bool mirrored, int64_t phase, int period) const {
+        return leads + (size_t(mirrored) * period + phase) * width;
     }
 
   private:
@@ -68,5 +75,17 @@ struct Exponentials {
                     step_log[(size_t(t.period + f) * wide + c) * width + p] = x;
                 }
         for (size_t i = 0; i < count; i += WIDTH) store(step + i, exp_(load(step_log + i)));
+        for (int f = 0; f < 2 * t.period && by_bits; f++)
+            for (int c = 0; c < width; c++) {
+                uint64_t bits = 0;
+                for (int p = 0; p < t.labels; p++)
+                    bits |= uint64_t(step_log[(size_t(f) * wide + p) * width + c] > HARDLY) << p;
+                leads[f * width + c] = bits;
+            }
+        for (int c = 0; c < width; c++) {
+            uint32_t bits = 0;
+            for (int k = 0; k < SIZE; k++) bits |= uint32_t(near_log[size_t(k) * width + c] > HARDLY) << k;
+            lasts[c] = bits;
+        }
     }
 };
