@@ -150,6 +150,10 @@ class _Run:
             config.seed, self.state.step, config.batch_size, micro, self.world.rank, self.world.size, config.num_workers
         )
         batches = self.task.batches(cursor)
+        if config.start is not None and not self.state.step and self.state.best_step < 0:
+            # The model that training begins with is the first to be beaten.
+            self._validate(log)
+            self._save()
         while not self.state.done:
             means, norm = self._step(batches, cursor.slots())
             self.state.step += 1
