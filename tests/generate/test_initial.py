@@ -27,8 +27,8 @@ from genescribe.generate.policy import Policy
 from genescribe.generate.prefix import PrefixStack
 from genescribe.generate.task import GenerateTask
 from genescribe.genome.alphabet import Codes, encode
-from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
+from genescribe.train.options import RunOptions
 
 
 def bases(length: int, seed: int = 0) -> Codes:
@@ -72,8 +72,11 @@ def test_a_model_of_tokens_draws_and_scores_alike_and_learns(checkpoint: Path, t
     drawn = [outcome for group in policy.sample(loci, 2, max_length=30) for outcome in group]
     scored = policy.score([locus for locus in loci for _ in range(2)], [outcome.values for outcome in drawn])
     assert scored.totals.tolist() == pytest.approx([outcome.log_probability for outcome in drawn], abs=1e-4)
-    task = GenerateTask(read_config(tmp_path / "model"), [bake_toy(tmp_path / "toy", {"t": 6, "v": 2, "x": 1})])
-    options = TrainConfig(start=str(tmp_path / "model"), max_steps=2, batch_size=2, device="cpu")
+    # A run that begins with a model and says nothing of it has that model's options.
+    asked = {"start": str(tmp_path / "model"), "max_steps": 2, "batch_size": 2, "device": "cpu"}
+    toy = bake_toy(tmp_path / "toy", {"t": 6, "v": 2, "x": 1})
+    task, options = RunOptions("generate", {}, asked).build([toy], where="test")
+    assert isinstance(task, GenerateTask) and task.config == read_config(tmp_path / "model")
     folder = train(task, options, tmp_path / "run")
     again = load_model(folder)
     before = load_model(tmp_path / "model").state_dict()
