@@ -56,9 +56,23 @@ Error in rule bake_batch:
     log: logs/{number}.log (check log file(s) for error details)
     shell:
         something
+    external_jobid: 7
 Logfile logs/{number}.log:
-================================================================================
-log: not a key
+================
+Error in rule inner:
+    jobid: 0
+Logfile nested.log:
+================
+Finished jobid: 3 (Rule: inner)
+================
+=========
+Error in rule inner:
+    jobid: 1
+================
+rule other:
+    output: b
+    jobid: 9
+    log: c
 """
 
 

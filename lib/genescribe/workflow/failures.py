@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_EVENT = re.compile(
-    r"^ *(?:Error in rule (?P<rule>\w+):|Finished jobid: (?P<finished>\d+).*|(?P<key>jobid|output|log): (?P<value>.*))$"
-)
+_ERROR = re.compile(r"(?P<indent> *)Error in rule (?P<rule>\w+):$")
+_KEY = re.compile(r" *(?P<key>jobid|output|log): (?P<value>.*)$")
+_FINISHED = re.compile(r" *Finished jobid: (?P<number>\d+)")
 _NOTE = " (check log file(s) for error details)"
 
 
@@ -32,23 +32,36 @@ def failures(said: str) -> list[Failure]:
     """
     found: dict[str, Failure] = {}
     current: Failure | None = None
-    for line in said.splitlines():
-        event = _EVENT.match(line)
-        if event is None:
-            continue
-        if event["rule"]:
-            current = Failure(event["rule"])
-        elif event["finished"]:
-            found.pop(event["finished"], None)
-        elif current is not None and event["key"] == "jobid":
-            found[event["value"]] = current
-        elif current is not None and event["key"] == "output":
-            current.output = event["value"]
-        elif current is not None:
-            # The last of a job's keys: what follows belongs to others.
-            current.log = event["value"].removesuffix(_NOTE)
+    numbered, indent = False, 0
+    for line in _own_lines(said):
+        if error := _ERROR.match(line):
+            current, numbered, indent = Failure(error["rule"]), False, len(error["indent"])
+        elif finished := _FINISHED.match(line):
+            found.pop(finished["number"], None)
+        elif current is not None and numbered and not line.startswith(" " * (indent + 1)):
             current = None
+        elif current is not None and (key := _KEY.match(line)):
+            if key["key"] == "jobid":
+                found[key["value"]], numbered = current, True
+            else:
+                setattr(current, key["key"], key["value"].removesuffix(_NOTE))
     return list(found.values())
+
+
+def _own_lines(said: str) -> Iterator[str]:
+    """Leave out the logs of jobs that are shown: on a cluster they hold what another Snakemake said of its jobs."""
+    fences: list[str] = []
+    before = ""
+    for line in said.splitlines():
+        text = line.strip()
+        if text and not text.strip("="):
+            if before.startswith("Logfile "):
+                fences.append(text)
+            elif fences and text == fences[-1]:
+                fences.pop()
+        elif not fences:
+            yield line
+        before = text
 
 
 def summary(logs: Iterable[str | Path]) -> str:
