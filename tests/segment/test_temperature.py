@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,14 @@ from tests.predict.noisy_model import noisy_model
 from tests.segment.test_gene_task import CONFIG
 from tests.segment.toy_shards import bake_toy
 
-from genescribe.crf.head import SemiCRF
-from genescribe.crf.likelihood import negative_log_likelihood
-from genescribe.crf.runs import batch_runs
 from genescribe.data.batching import Batch, collate
 from genescribe.files import read_json
-from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf import viterbi
+from genescribe.segment import temperature
 from genescribe.segment.model import SegmentModel
 from genescribe.segment.predictor import SegmentPredictor, SegmentPredictorFactory
 from genescribe.segment.task import SegmentTask
-from genescribe.segment.temperature import CALIBRATION, GRID, fit_temperature
+from genescribe.segment.temperature import CALIBRATION, fit_temperature
 
 
 @pytest.fixture(scope="module")
@@ -33,36 +31,56 @@ def validation(task: SegmentTask) -> list[Batch]:
     return [collate([task.validation[index]]) for index in range(len(task.validation))]
 
 
-def potentials(model: SegmentModel, batch: Batch) -> Potentials:
+@torch.no_grad()
+def test_the_best_path_stays(task: SegmentTask) -> None:
+    torch.manual_seed(1)
+    model, (batch, *_) = task.build().eval(), validation(task)
+    assert isinstance(model, SegmentModel)
     scores = model.scores(batch.codes, batch.lengths)
-    cut = {"left_censored": batch.left_censored, "right_censored": batch.right_censored}
-    return model.crf.potentials(scores.content, batch.lengths, **cut, **scores.boundaries)
-
-
-def likelihood(model: SegmentModel, batches: list[Batch], temperature: float) -> float:
-    assert isinstance(model.crf, SemiCRF)
-    total = 0.0
-    for batch in batches:
-        runs = batch_runs([Segmentation(r[:, 0], r[:, 1]) for r in batch.runs], batch.lengths, model.crf.config.labels)
-        p = potentials(model, batch).tempered(temperature)
-        total -= float(negative_log_likelihood(p, runs, model.crf.single).sum())
-    return total
+    p = model.crf.potentials(scores.content, batch.lengths, **scores.boundaries)
+    (score,), (path,) = viterbi(p)
+    (tempered,), (again,) = viterbi(p.tempered(2.5))
+    assert torch.equal(path.ends, again.ends) and torch.equal(path.labels, again.labels)
+    torch.testing.assert_close(tempered * 2.5, score)
 
 
 @torch.no_grad()
-def test_it_is_the_most_probable_and_leaves_the_best_path(task: SegmentTask) -> None:
-    torch.manual_seed(1)
-    model, batches = task.build(), validation(task)
+def test_it_is_found_again(task: SegmentTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether genes are right is drawn with the probabilities of a temperature; the hotter, the more is found."""
+    model, random = noisy_model(), np.random.default_rng(0)
+    samples = [replace(task.validation[0], codes=random.integers(0, 4, 2_000).astype(np.uint8)) for _ in range(40)]
+    runs = np.array([[2_000, 0]], dtype=np.int32)
+    batches = [collate([replace(sample, runs=runs)]) for sample in samples]
+    found = [temperature._Genes(model, batch) for batch in batches]
+    assert sum(len(genes.right) for genes in found) >= temperature.FEWEST
+    fitted = []
+    for truth in (1.0, 4.0):
+        for genes in found:
+            genes.right = random.random(len(genes.right)) < genes.probabilities(truth)
+        left = iter(found)
+        monkeypatch.setattr(temperature, "_Genes", lambda model, batch, left=left: next(left))
+        fitted.append(fit_temperature(model, batches)[0])
+    assert fitted[0] < 2 < fitted[1]
+
+
+@torch.no_grad()
+def test_few_genes_tell_nothing(task: SegmentTask) -> None:
+    model = task.build().eval()
     assert isinstance(model, SegmentModel)
-    model.eval().head.weight *= 20  # far too sure of what it has not learned
-    fitted = fit_temperature(model, batches)
-    assert fitted > 1.2
-    assert likelihood(model, batches, fitted) >= max(likelihood(model, batches, t) for t in (*GRID, 1.0)) - 1e-2
-    p = potentials(model, batches[0])
-    (score,), (path,) = viterbi(p)
-    (tempered,), (again,) = viterbi(p.tempered(fitted))
-    assert torch.equal(path.ends, again.ends) and torch.equal(path.labels, again.labels)
-    torch.testing.assert_close(tempered * fitted, score)
+    assert fit_temperature(model, validation(task)[:1])[0] == 1.0
+    assert fit_temperature(model, []) == (1.0, 0)
+
+
+@torch.no_grad()
+def test_a_gene_is_right_when_the_labels_hold_each_of_its_segments(task: SegmentTask) -> None:
+    model, batches = noisy_model(), validation(task)
+    genes = [temperature._Genes(model, batch) for batch in batches]
+    assert any(len(found.right) for found in genes) and not any(bool(found.right.any()) for found in genes)
+    for batch, found in zip(batches, genes, strict=True):
+        assert np.all((found.probabilities(1.0) >= 0) & (found.probabilities(1.0) <= 1))
+        path = found._path
+        truth = replace(batch, runs=[torch.stack([path.ends, path.labels], dim=1)])
+        assert temperature._Genes(model, truth).right.all()
 
 
 def test_probabilities_are_less_sure_and_genes_the_same() -> None:

@@ -34,7 +34,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.model import STATISTICS, Scores, SegmentModel, read_config
 from genescribe.segment.posterior import chain_posteriors, chains_of
-from genescribe.segment.temperature import temperature_of
+from genescribe.segment.temperature import coding_span, temperature_of
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 8
@@ -254,7 +254,7 @@ class SegmentPredictor:
         return [
             replace(
                 t,
-                score=known[t.start, t.end],
+                score=known[coding_span(t)],
                 exon_scores=tuple(known[exon] for exon in t.exons),
                 cds_scores=tuple(known[part] for part in t.cds),
             )
@@ -286,7 +286,7 @@ def grain_of(config: SegmentModelConfig) -> int:
 
 
 def _spans(transcript: Transcript) -> list[Interval]:
-    return [(transcript.start, transcript.end), *transcript.exons, *transcript.cds]
+    return [coding_span(transcript), *transcript.exons, *transcript.cds]
 
 
 def _runs(path: Segmentation) -> Runs:

@@ -209,8 +209,8 @@ class SegmentTask:
         if isinstance(model.crf, SemiCRF) and len(self.validation):
             device = next(model.parameters()).device
             batches = [collate([self.validation[int(index)]]).to(device) for index in windows]
-            temperature = fit_temperature(model.eval(), batches)
-            write_json(directory / CALIBRATION, {"temperature": temperature, "windows": len(batches)})
+            temperature, genes = fit_temperature(model.eval(), batches)
+            write_json(directory / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
 
 
 def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]:

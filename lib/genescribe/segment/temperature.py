@@ -1,8 +1,9 @@
 """How sure a trained model may be: one temperature for all of its scores, from the validation part.
 
-A model that was trained to the end is surer of its training genes than it may be of others. Scores divided by a
-temperature leave the best path as it is and make its probabilities honest (Guo et al. 2017, ICML); for a CRF the
-temperature is the one under which the annotated segmentation of the validation windows is most probable.
+A model that was trained to the end is surer of its genes than it may be of others. Scores divided by a temperature
+leave the best path as it is and make its probabilities honest (Guo et al. 2017, ICML). The temperature is the one under
+which the probabilities of the genes found in validation windows are nearest to whether they are right (Brier 1950, Mon.
+Weather Rev. 78:1).
 """
 
 from __future__ import annotations
@@ -12,49 +13,99 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from genescribe.crf.head import SemiCRF
-from genescribe.crf.likelihood import negative_log_likelihood
-from genescribe.crf.runs import batch_runs
 from genescribe.data.batching import Batch
+from genescribe.data.sample import Runs
 from genescribe.files import read_json
-from genescribe.kernels.potentials import Segmentation
+from genescribe.genome.model import Interval, Transcript
+from genescribe.kernels.potentials import Potentials
 from genescribe.segment.model import SegmentModel
+from genescribe.segment.posterior import chain_posteriors, chains_of
 
 CALIBRATION = "calibration.json"
-"""Beside a model's weights: its temperature, and the validation windows that it is from."""
+"""Beside a model's weights: its temperature, and the validation windows and genes that it is from."""
 GRID = tuple(float(x) for x in np.geomspace(0.7, 8.0, 7))
 """Temperatures that are tried; the best is found between them."""
-WINDOWS = 48
+WINDOWS = 96
 """Validation windows that are enough, spread over all."""
+FEWEST = 40
+"""Genes from which a temperature can be told; of fewer it is 1."""
+
+
+def coding_span(transcript: Transcript) -> Interval:
+    """Return the bases from the first that codes to the last: what a gene's probability is about."""
+    return transcript.cds[0][0], transcript.cds[-1][1]
 
 
 @torch.no_grad()
-def fit_temperature(model: SegmentModel, batches: Iterable[Batch]) -> float:
-    """Return the temperature under which the labels of the batches are most probable.
+def fit_temperature(model: SegmentModel, batches: Iterable[Batch]) -> tuple[float, int]:
+    """Return the temperature, and the number of genes that it is from.
 
     Parameters
     ----------
     model
         With a head of this project.
     batches
-        Validation windows.
+        Validation windows, one in each.
     """
-    assert isinstance(model.crf, SemiCRF)
-    crf, total = model.crf, np.zeros(len(GRID))
-    for batch in tqdm(batches, desc="temperature", disable=None):
-        scores = model.scores(batch.codes, batch.lengths)
-        cut = {"left_censored": batch.left_censored, "right_censored": batch.right_censored}
-        p = crf.potentials(scores.content, batch.lengths, **cut, **scores.boundaries)
-        gold = batch_runs([Segmentation(r[:, 0], r[:, 1]) for r in batch.runs], batch.lengths, crf.config.labels)
-        for index, temperature in enumerate(GRID):
-            nll = negative_log_likelihood(p.tempered(temperature), gold, crf.single, crf.config.backend)
-            total[index] += float(nll.sum())
-    return vertex(np.log(GRID), total)
+    found = [_Genes(model, batch) for batch in tqdm(batches, desc="temperature", disable=None)]
+    right = np.concatenate([genes.right for genes in found]) if found else np.zeros(0, dtype=bool)
+    if len(right) < FEWEST:
+        return 1.0, len(right)
+    losses = [brier_score(np.concatenate([genes.probabilities(t) for genes in found]), right) for t in GRID]
+    return vertex(np.log(GRID), np.array(losses)), len(right)
 
 
-def vertex(x: np.ndarray, y: np.ndarray) -> float:
+class _Genes:
+    """The genes that the best path of a window holds, and which of them its labels hold as well."""
+
+    def __init__(self, model: SegmentModel, batch: Batch) -> None:
+        assert isinstance(model.crf, SemiCRF) and len(batch.lengths) == 1
+        self._model, self._crf, self._scores = model, model.crf, model.scores(batch.codes, batch.lengths)
+        edges = {"left_censored": batch.left_censored, "right_censored": batch.right_censored}
+        (self._path,) = model.crf.decode(self._scores.content, batch.lengths, **edges, **self._scores.boundaries)
+        runs = torch.stack([self._path.ends, self._path.labels], dim=1).numpy().astype(np.int32)
+        spans = [coding_span(transcript) for transcript in model.scheme.decode(runs, partial=False).transcripts]
+        self._chains = chains_of(self._path, spans)
+        mine, known = _segments(runs), set(_segments(batch.runs[0].cpu().numpy()))
+        self.right = np.array([known.issuperset(mine[c.first : c.last + 1]) for c in self._chains], dtype=bool)
+
+    def probabilities(self, temperature: float) -> NDArray[np.float64]:
+        """Return the probability of each."""
+
+        def potentials(low: int, high: int) -> Potentials:
+            part, length = slice(low, high), torch.tensor([high - low])
+            boundaries = {k: None if x is None else x[:, part] for k, x in self._scores.boundaries.items()}
+            place = torch.tensor([low % 3])
+            p = self._crf.potentials(self._scores.content[:, part], length, phase_offset=place, **boundaries)
+            return p.to(dtype=torch.float64, device=torch.device("cpu")).tempered(temperature)
+
+        single, backend = self._crf.single.cpu().numpy(), self._model.config.backend
+        found = chain_posteriors(self._path, self._chains, potentials, single, backend)
+        return np.array([np.nan if p is None else p for p in found])
+
+
+def _segments(runs: Runs) -> list[tuple[int, int, int]]:
+    """Return start, end and label of each."""
+    starts = [0, *runs[:-1, 0].tolist()]
+    return [(start, end, label) for start, (end, label) in zip(starts, runs.tolist(), strict=True)]
+
+
+def brier_score(probability: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Return the mean squared distance of probability and outcome; what has no probability is not counted.
+
+    Examples
+    --------
+    >>> brier_score(np.array([0.5, 1.0, np.nan]), np.array([True, True, False]))
+    0.125
+    """
+    return float(np.nanmean(np.square(probability - right)))
+
+
+def vertex(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Return exp of where y is smallest: the vertex of the parabola through the smallest and its neighbours.
 
     Examples
