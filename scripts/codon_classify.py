@@ -11,7 +11,6 @@ from typing import get_args
 from genescribe.cli import parser, run
 from genescribe.codon.classify.config import ClassifierConfig, Kind
 from genescribe.codon.classify.products import classify_products
-from genescribe.files import atomic_directory
 
 
 def main() -> None:
@@ -27,8 +26,7 @@ def main() -> None:
     config = ClassifierConfig(
         "", "", kind=args.kind, model=str(args.model), bootstrap=args.bootstrap, seed=args.seed, C=0.1
     )
-    with atomic_directory(args.output) as folder:
-        found = classify_products(args.data, folder, config, per_class=args.per_class)
+    found = classify_products(args.data, args.output, config, per_class=args.per_class)
     for name, row in found["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
 

@@ -189,7 +189,7 @@ def test_metrics() -> None:
 def test_products_across_species(prepared: Path, tmp_path: Path) -> None:
     found = classify_products(prepared, tmp_path, ClassifierConfig("", "", kind="kmer_logreg", bootstrap=10))
     assert found["classes"] == ["regulation", "ribosome", "transport"]
-    train, test = (read_sequences(tmp_path / f"{name}.csv") for name in ("train", "test"))
+    train, test = (read_sequences(found["options"][name]) for name in ("train", "test"))
     assert not set(train.dna) & set(test.dna)
 
 

@@ -73,7 +73,9 @@ def test_from_genbank_to_the_report(repository: Path, tmp_path: Path) -> None:
         metrics = read_json(folder / "scores" / "metrics.json")
         assert metrics["first_loss"]["untrained"] == pytest.approx(metrics["first_loss"]["ln_v"], rel=0.02)
         assert sorted(path.name[0] for path in (folder / "interpret").iterdir()) == list("1234567")
-        assert (folder / "classify" / "kmer_logreg" / "result" / "calibration.png").stat().st_size
+        result = folder / "classify" / "kmer_logreg" / "result"
+        assert (result / "calibration.png").stat().st_size
+        assert (tmp_path / read_json(result / "metrics.json")["options"]["train"]).exists()
         assert (folder / "scores" / "gen_prefix" / "summary.csv").stat().st_size
     page = (results / "report.html").read_text()
     assert all(page.count(run) > 5 for run in RUNS)

@@ -15,6 +15,7 @@ from genescribe.codon.classify.config import ClassifierConfig
 from genescribe.codon.classify.train import train_classifier
 from genescribe.codon.prepare import Gene, read_genes
 from genescribe.errors import InputError
+from genescribe.files import atomic_path
 
 KINDS = {
     "ribosome": r"ribosomal (subunit )?protein",
@@ -90,8 +91,7 @@ def _chosen(genes: list[Gene], per_class: int, seed: int) -> list[tuple[Gene, st
 
 
 def _write(path: Path, rows: list[tuple[Gene, str]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as handle:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["id", "seq", "label"])
         writer.writerows([f"{gene.genome}:{gene.id}", dna_of(gene.codons), kind] for gene, kind in rows)

@@ -81,7 +81,7 @@ def lines(
     """Draw curves: panel title -> curve name -> (x, y)."""
     with styled():
         figure = canvas(height)
-        drawn = figure.subplots(1, len(panels), squeeze=False)[0]
+        drawn = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         known = list(dict.fromkeys(curve for curves in panels.values() for curve in curves))
         for axes, (title, curves) in zip(drawn, panels.items(), strict=True):
             for curve, (xs, ys) in curves.items():
@@ -92,7 +92,8 @@ def lines(
                 }
                 axes.plot(xs, ys, label=curve, marker="o", markersize=2.4, **style)
             if diagonal:
-                axes.plot([0, 1], [0, 1], color=MUTED[0], linewidth=0.7)
+                end = 1.1 * max(max(*xs, *ys) for xs, ys in curves.values())
+                axes.plot([0, end], [0, end], color=MUTED[0], linewidth=0.7)
             axes.set(title=title, xlabel=x, ylabel=y if axes is drawn[0] else "")
             if logx:
                 axes.set_xscale("log")
