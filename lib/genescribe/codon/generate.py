@@ -83,22 +83,27 @@ def generate(
     """
     device = model.embedding.weight.device
     stops = torch.from_numpy(np.stack([_stop_tokens(table) for table in tables])).to(device)
-    written = torch.from_numpy(prompts.astype(np.int64)).to(device)
-    done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    allowed = None if proteins is None else _spelling(proteins, tables)
-    fresh, cache = written, None
-    while not bool(done.all()) and written.shape[1] <= sampling.longest:
+    allowed = None if proteins is None else _spelling(proteins, tables).to(device)
+    fresh, cache = torch.from_numpy(prompts.astype(np.int64)).to(device), None
+    length = prompts.shape[1]
+    written = torch.full((len(prompts), max(sampling.longest + 1, length)), PAD, device=device)
+    written[:, :length] = fresh
+    # Rows that are still written; those that ended cost nothing more.
+    rows = torch.arange(len(prompts), device=device)
+    while len(rows) and length <= sampling.longest:
         logits, cache = model.decode(fresh, cache)
         logits[:, [PAD, BOS, SEP]] = float("-inf")
         if allowed is not None:
-            place = min(written.shape[1] - 1, allowed.shape[1] - 1)
-            logits = logits.masked_fill(~allowed[:, place].to(device), float("-inf"))
-        chosen = torch.where(done, PAD, draw(logits, sampling, generator))
-        written = torch.cat([written, chosen[:, None]], dim=1)
-        done |= (chosen == EOS) | stops.gather(1, chosen[:, None])[:, 0]
-        fresh = chosen[:, None]
-    rows = written.cpu().numpy()
-    return [(row[row >= FIRST_CODON] - FIRST_CODON).astype(np.uint8) for row in rows]
+            logits = logits.masked_fill(~allowed[rows, min(length - 1, allowed.shape[1] - 1)], float("-inf"))
+        chosen = draw(logits, sampling, generator)
+        written[rows, length] = chosen
+        length += 1
+        going = (chosen != EOS) & ~stops[rows].gather(1, chosen[:, None])[:, 0]
+        rows, fresh = rows[going], chosen[going, None]
+        if not bool(going.all()):
+            cache = [(keys[going], values[going]) for keys, values in cache]
+    tokens = written.cpu().numpy()
+    return [(row[row >= FIRST_CODON] - FIRST_CODON).astype(np.uint8) for row in tokens]
 
 
 def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
