@@ -111,14 +111,16 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
     columns = ["perplexity", "synonyms right, %", "perplexity given the protein"]
     caption = f"{metrics['genes']:,} of {metrics['test_genes']:,} test genes, {metrics['codons']:,} codons."
     blocks: list[Block] = [Table(caption, "method", columns, rows)]
-    shown = [name for name in methods if "perplexity" in methods[name] and name != "uniform"]
+    others = [name for name in methods if "perplexity" in methods[name] and name not in ("uniform", MODEL)]
+    shown = [MODEL, *reversed(others)]
     genomes = list(metrics["genomes"])
     series = {name: [metrics["genomes"][g][name]["perplexity"] for g in genomes] for name in shown}
     caption = "Perplexity on each test genome."
     blocks.append(bars(f"{anchor}-genomes", genomes, series, caption, y="perplexity"))
-    blocks.append(_group_table(metrics["genomes"], "Perplexity and synonyms right (%) by test genome.", "genome"))
+    caption = "Perplexity and synonyms right (%) by test genome."
+    blocks.append(_group_table(metrics["genomes"], list(methods), caption, "genome"))
     caption = "The same by whether a training gene resembles the test gene (a fifth of its protein's words in common)."
-    blocks.append(_group_table(metrics["homology"], caption, "genes"))
+    blocks.append(_group_table(metrics["homology"], list(methods), caption, "genes"))
     controls = {name: one for name, one in metrics["controls"].items() if name != "genes"}
     orders = {name: [Cell(f"{one[MODEL]:.2f}"), Cell(f"{one[TRIGRAM]:.2f}")] for name, one in controls.items()}
     caption = (
@@ -140,8 +142,7 @@ def _ordered(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted(methods, key=key)
 
 
-def _group_table(groups: Mapping[str, Mapping[str, Any]], caption: str, corner: str) -> Table:
-    methods = [name for name in next(iter(groups.values())) if name != "genes"]
+def _group_table(groups: Mapping[str, Mapping[str, Any]], methods: Sequence[str], caption: str, corner: str) -> Table:
     rows = []
     for name, one in groups.items():
         cells = [Cell(f"{one['genes']:,}")]
@@ -171,7 +172,7 @@ def _data(path: Path) -> list[Block]:
     total, used = (sum(one[key] for one in sources.values()) for key in ("cds", "used"))
     text = (
         f"{used:,} of {total:,} annotated CDS are used; of {agree + differ:,} with an annotated protein, {agree:,} "
-        f"({100 * agree / max(1, agree + differ):.2f}%) translate to it. Windows that hold only padding: "
+        f"({100 * agree / max(1, agree + differ):.3f}%) translate to it. Windows that hold only padding: "
         f"{integrity['pad_only']}; transitions in no window: {integrity['lost']}."
     )
     reasons = sorted({reason for one in sources.values() for reason in one["rejected"]})
