@@ -36,6 +36,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 EXAMPLES = ("codon", "yeast", "celegans_small", "all_genomes", "g3po", "gencode", "gencode_cpu", "prefix_simulated")
+EXAMPLES += ("flagship", "generate_celegans", "generate_isoforms")
 BAD = {
     "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
     "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
