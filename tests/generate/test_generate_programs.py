@@ -182,7 +182,7 @@ def train(repository: Path, baked: Path, directory: Path, config: TrainConfig, s
 
 @pytest.mark.parametrize("parallel", [pytest.param("ddp", marks=pytest.mark.slow), "fsdp"])
 def test_two_processes_learn_what_one_does(repository: Path, tmp_path: Path, parallel: str) -> None:
-    baked = bake_toy(tmp_path / "toy", {"t": 8, "v": 2})
+    baked = bake_toy(tmp_path / "toy", {"t": 8, "v": 2, "x": 1})
     alone = train(repository, baked, tmp_path / "alone", TRAIN, [sys.executable])
     config = replace(TRAIN, parallel=parallel)  # type: ignore[arg-type]
     both = train(repository, baked, tmp_path / "both", config, agent(LaunchConfig(restarts=0), 2))
@@ -191,4 +191,5 @@ def test_two_processes_learn_what_one_does(repository: Path, tmp_path: Path, par
     one, other = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("alone", "both"))
     assert one.keys() == other.keys()
     for name, weight in one.items():
-        torch.testing.assert_close(other[name], weight, atol=1e-4, rtol=0)
+        # A tenth of a step: Adam makes as much of the rounding of a gradient near nought as of any other.
+        torch.testing.assert_close(other[name], weight, atol=TRAIN.lr / 10, rtol=0)
