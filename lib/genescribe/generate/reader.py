@@ -89,7 +89,9 @@ class Entered:
 
 
 class Reader(nn.Module):
-    """(B, T) codes -> `Reading`. What a locus is read as depends neither on padding nor on its batch.
+    """Base codes (B, T) to a `Reading`, in two halves with context between them.
+
+    What a locus is read as depends neither on padding nor on its batch.
 
     Parameters
     ----------
@@ -120,8 +122,13 @@ class Reader(nn.Module):
     def _encoder(self, config: GenerateModelConfig, width: int) -> Encoder:
         return config.encoder.build(width, context=config.architecture == "encoder_decoder")
 
-    def forward(self, codes: Tensor, lengths: Tensor) -> Reading:
-        """Read loci with the encoder's own context.
+    def context(self, entered: Entered) -> Tensor:
+        """Return the steps in the encoder's own context."""
+        states: Tensor = self.encoder.context(self.encoder.dropout(entered.steps), entered.counts)
+        return states
+
+    def enter(self, codes: Tensor, lengths: Tensor) -> Entered:
+        """Return loci up to where context comes in.
 
         Parameters
         ----------
@@ -130,16 +137,6 @@ class Reader(nn.Module):
         lengths : (B,) int64
             Bases of each locus.
         """
-        entered = self.enter(codes, lengths)
-        return self.leave(entered, self.context(entered))
-
-    def context(self, entered: Entered) -> Tensor:
-        """Return the steps in the encoder's own context."""
-        states: Tensor = self.encoder.context(self.encoder.dropout(entered.steps), entered.counts)
-        return states
-
-    def enter(self, codes: Tensor, lengths: Tensor) -> Entered:
-        """Return loci up to where context comes in."""
         local, steps = self.encoder.enter(self._tracks(codes, lengths), lengths)
         return Entered(local, steps, self.encoder.held(lengths), lengths, codes.shape[1], self._places(codes))
 
