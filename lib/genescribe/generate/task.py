@@ -65,7 +65,7 @@ class GenerateTask:
     name = FAMILY
     best = "exon_f1"
     no_decay = ("scorer.distances", "scorer.scales")
-    adamw_only = ("embed", "type_head", "member_head", "head")
+    adamw_only = ("embed", "reader.embed", "type_head", "member_head", "head")
 
     def __init__(self, config: GenerateModelConfig, folders: Sequence[str | Path]) -> None:
         codes = set()
