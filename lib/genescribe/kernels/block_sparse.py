@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genescribe.errors import InputError
@@ -87,14 +88,22 @@ def choose_backend(device: torch.device, backend: str = "auto") -> str:
 # -- PyTorch -----------------------------------------------------------------------------------------------------
 def _reference(q: Tensor, k: Tensor, v: Tensor, counts: Tensor, layout: BlockLayout, slopes: Tensor | None) -> Tensor:
     """Attend a few rows of blocks at a time to the blocks that any of them sees."""
-    S, block = q.shape[2], layout.block
-    short = len(layout) * block - S
-    q, k, v = (nn.functional.pad(x, (0, 0, 0, short)) for x in (q, k, v))
-    seen = [
-        _rows(q[:, :, begin * block : end * block], k, v, counts, layout, (begin, end), slopes)
-        for begin, end in _groups(layout)
-    ]
-    there = torch.arange(S, device=q.device) < counts[:, None]
+    S, block, device = q.shape[2], layout.block, q.device
+    q, k, v = (nn.functional.pad(x, (0, 0, 0, len(layout) * block - S)) for x in (q, k, v))
+    groups = _groups(layout)
+    unions = [np.unique(np.concatenate([layout.row(i) for i in range(*rows)])) for rows in groups]
+    inside = torch.arange(block, device=device)
+    keys = [(torch.from_numpy(union).to(device)[:, None] * block + inside).flatten() for union in unions]
+    # Taken and divided as a whole: the gradient of each piece by itself would be as long as the sequence.
+    sizes = [len(places) for places in keys]
+    taken = torch.cat(keys)
+    of_k, of_v = (torch.split(x.index_select(2, taken), sizes, dim=2) for x in (k, v))
+    of_q = torch.split(q, [(end - begin) * block for begin, end in groups], dim=2)
+    seen = []
+    for n, rows in enumerate(groups):
+        bias = _bias(keys[n], unions[n], counts, layout, rows, slopes, q)
+        seen.append(nn.functional.scaled_dot_product_attention(of_q[n], of_k[n], of_v[n], attn_mask=bias))
+    there = torch.arange(S, device=device) < counts[:, None]
     return torch.cat(seen, dim=2)[:, :, :S] * there[:, None, :, None]
 
 
@@ -112,30 +121,26 @@ def _groups(layout: BlockLayout) -> list[tuple[int, int]]:
     return groups
 
 
-def _rows(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
+def _bias(
+    keys: Tensor,
+    union: NDArray[np.int32],
     counts: Tensor,
     layout: BlockLayout,
     rows: tuple[int, int],
     slopes: Tensor | None,
+    q: Tensor,
 ) -> Tensor:
+    """Return which keys the rows of blocks see, or, with slopes, what is added to their scores."""
     block, device = layout.block, q.device
-    lists = [layout.row(i) for i in range(*rows)]
-    union = np.unique(np.concatenate(lists))
-    allowed = torch.from_numpy(np.stack([np.isin(union, one) for one in lists])).to(device)
-    inside = torch.arange(block, device=device)
-    keys = (torch.from_numpy(union).to(device)[:, None] * block + inside).flatten()
+    allowed = torch.from_numpy(np.stack([np.isin(union, layout.row(i)) for i in range(*rows)])).to(device)
     mask = allowed.repeat_interleave(block, dim=0).repeat_interleave(block, dim=1)
     queries = torch.arange(rows[0] * block, rows[1] * block, device=device)
     # A step past the count sees itself, so that no row of the softmax is empty; its result is taken away later.
     mask = (mask & (keys < counts[:, None])[:, None, None]) | (queries[:, None] == keys)
-    if slopes is not None:
-        far = (queries[:, None] - keys).abs()
-        bias = (-slopes.view(-1, 1, 1).to(q.dtype) * far).masked_fill(~mask, -math.inf)
-        return nn.functional.scaled_dot_product_attention(q, k[:, :, keys], v[:, :, keys], attn_mask=bias)
-    return nn.functional.scaled_dot_product_attention(q, k[:, :, keys], v[:, :, keys], attn_mask=mask)
+    if slopes is None:
+        return mask
+    far = (queries[:, None] - keys).abs()
+    return (-slopes.view(-1, 1, 1).to(q.dtype) * far).masked_fill(~mask, -math.inf)
 
 
 # -- flex_attention ----------------------------------------------------------------------------------------------
