@@ -130,7 +130,8 @@ class Annotator:
             decoder = model.decoder
             assert isinstance(decoder, nn.Module)
             # Layer by layer: all share one compiled step. What comes from elsewhere is compiled as a whole.
-            layers = [module for module in decoder.modules() if isinstance(module, DecoderLayer | PrefixLayer)]
+            kinds = DecoderLayer, PrefixLayer
+            layers: list[nn.Module] = [module for module in decoder.modules() if isinstance(module, kinds)]
             for module in layers or [decoder]:
                 module.compile(dynamic=True)
 
