@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +151,10 @@ class _Run:
             config.seed, self.state.step, config.batch_size, micro, self.world.rank, self.world.size, config.num_workers
         )
         batches = self.task.batches(cursor)
-        if config.start is not None and not self.state.step and self.state.best_step < 0:
-            # The model that training begins with is the first to be beaten.
+        if getattr(self.task, "judges_start", False) and not self.state.step:
             self._validate(log)
-            self._save()
+            # It stands in the log to be compared with, and is not itself kept.
+            self.state = replace(self.state, best_step=-1, best_value=0.0, stale=0, plateau=0, done=False)
         while not self.state.done:
             means, norm = self._step(batches, cursor.slots())
             self.state.step += 1

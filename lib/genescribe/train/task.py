@@ -56,6 +56,8 @@ class Task(Protocol):
         Optional: names of `Loss.parts`, the log's columns behind the common ones.
     repeats
         Optional: optimiser steps that a batch is used for, one after another; 1 where it is not set.
+    judges_start
+        Optional: validate before the first step, so that the log says what training began with.
     prepare
         Optional method, (model, batch) -> batch: what is done to a micro-batch once, without gradients, before its
         losses are taken, such as writing the samples whose rewards are learned from.

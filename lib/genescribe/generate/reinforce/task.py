@@ -75,6 +75,7 @@ class GrpoTask(GenerateTask):
 
     name = "grpo"
     best = "greedy_reward"
+    judges_start = True
 
     def __init__(self, config: GrpoConfig, folders: Sequence[str | Path], start: str | Path) -> None:
         super().__init__(read_config(start), folders)
