@@ -121,7 +121,7 @@ class TestScript:
         ("options", "message"),
         [
             ("{", "--options: not JSON"),
-            ("[]", "not a mapping"),
+            ("[]", "--options: not a JSON object"),
             ('{"splits": {"dev": ["a"]}}', "unknown key `splits.dev`"),
             ('{"bake": {"window": 0}}', "`bake.window` is 0; give at least 1"),
             ('{"splits": {"train": ["d"]}}', "no sequence 'd'"),
