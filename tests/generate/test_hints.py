@@ -19,7 +19,8 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.generate.annotate import Annotator
 from genescribe.generate.config import HintConfig, ScoreConfig
-from genescribe.generate.hints import FLAGS, Hint, hint_tracks, marked, oriented, read_junctions, spoiled
+from genescribe.generate.hint_flags import FLAGS, hint_tracks, marked, oriented, spoiled
+from genescribe.generate.hints import Hint, read_junctions
 from genescribe.generate.job import AnnotationJob, run_job
 from genescribe.generate.model import load_model
 from genescribe.generate.score import annotated, locus_of, score_loci

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from genescribe.generate.decoder import DecoderLayer
-from genescribe.generate.hints import Hint, marked, oriented
+from genescribe.generate.hint_flags import marked, oriented
+from genescribe.generate.hints import Hint
 from genescribe.generate.model import SentenceModel, pad_codes
 from genescribe.generate.prefix import PrefixLayer
 from genescribe.generate.search import Outcome, SearchConfig, write

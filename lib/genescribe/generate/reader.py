@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from genescribe.generate.bpe import DnaTokenizer
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.hints import FLAGS, hint_tracks
+from genescribe.generate.hint_flags import FLAGS, hint_tracks
 from genescribe.generate.pretrained import Pretrained
 from genescribe.genome.alphabet import SOFTMASK
 from genescribe.genome.genetic_code import GeneticCode

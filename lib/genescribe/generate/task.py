@@ -21,7 +21,8 @@ from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.hints import Hint, marked, oriented, spoiled
+from genescribe.generate.hint_flags import marked, oriented, spoiled
+from genescribe.generate.hints import Hint
 from genescribe.generate.losses import StepLosses, smoothed, smoothing_floor
 from genescribe.generate.model import ARCHITECTURES, FAMILY, SentenceModel, build_model, pad_codes, save_model
 from genescribe.generate.prefix import PrefixLayer, PrefixStack
