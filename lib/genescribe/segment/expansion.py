@@ -25,6 +25,8 @@ class Expansion(nn.Module):
     reach = 0
     """Bases to each side of a base that its scores depend on."""
     routes: Tensor
+    noncoding: Tensor
+    """Channels of labels that are not coding."""
 
     def __init__(self, scheme: LabelScheme) -> None:
         super().__init__()
@@ -32,8 +34,8 @@ class Expansion(nn.Module):
         self.signals = 2 * self.labels
         self.register_buffer("routes", torch.from_numpy(scheme.routes.copy()), persistent=False)
         coding = [kind in (Kind.START, Kind.CODING, Kind.STOP) for kind in scheme.kinds]
-        self.noncoding = sorted(set(range(self.channels)) - set(scheme.routes[:, coding].ravel().tolist()))
-        """Channels of labels that are not coding."""
+        noncoding = sorted(set(range(self.channels)) - set(scheme.routes[:, coding].ravel().tolist()))
+        self.register_buffer("noncoding", torch.tensor(noncoding), persistent=False)
 
     def forward(
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None

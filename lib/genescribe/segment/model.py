@@ -174,9 +174,7 @@ class SegmentModel(nn.Module):
             return posterior
         inside = posterior[..., self.expansion.noncoding]
         together = inside.logsumexp(dim=-1, keepdim=True)
-        return posterior.index_copy(
-            -1, torch.tensor(self.expansion.noncoding, device=logits.device), together + share * (inside - together)
-        )
+        return posterior.index_copy(-1, self.expansion.noncoding, together + share * (inside - together))
 
     def _clamped(self, scores: Tensor) -> Tensor:
         limit = self.config.emission_clamp

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf import messages
 
@@ -135,6 +136,11 @@ class _Window:
         extra = np.where(beyond > 0, beyond * np.where(beyond > 0, self._tail[labels], 0.0), 0.0)
         result: NDArray[np.float64] = self._duration[np.minimum(k, explicit) - 1, labels] + extra
         return result
+
+
+def coding_span(transcript: Transcript) -> Interval:
+    """Return the bases from the first that codes to the last: what a gene's probability is about."""
+    return transcript.cds[0][0], transcript.cds[-1][1]
 
 
 def chains_of(path: Segmentation, spans: Iterable[tuple[int, int]]) -> list[Chain]:

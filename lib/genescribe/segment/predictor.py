@@ -33,8 +33,8 @@ from genescribe.predict.strand import (
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.model import STATISTICS, Scores, SegmentModel, read_config
-from genescribe.segment.posterior import chain_posteriors, chains_of
-from genescribe.segment.temperature import coding_span, temperature_of
+from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span
+from genescribe.segment.temperature import temperature_of
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 8

@@ -20,10 +20,9 @@ from genescribe.crf.head import SemiCRF
 from genescribe.data.batching import Batch
 from genescribe.data.sample import Runs
 from genescribe.files import read_json
-from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.potentials import Potentials
 from genescribe.segment.model import SegmentModel
-from genescribe.segment.posterior import chain_posteriors, chains_of
+from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span
 
 CALIBRATION = "calibration.json"
 """Beside a model's weights: its temperature, and the validation windows and genes that it is from."""
@@ -33,11 +32,6 @@ WINDOWS = 96
 """Validation windows that are enough, spread over all."""
 FEWEST = 40
 """Genes from which a temperature can be told; of fewer it is 1."""
-
-
-def coding_span(transcript: Transcript) -> Interval:
-    """Return the bases from the first that codes to the last: what a gene's probability is about."""
-    return transcript.cds[0][0], transcript.cds[-1][1]
 
 
 @torch.no_grad()
