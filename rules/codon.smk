@@ -79,7 +79,7 @@ rule codon_train:
         script=script("codon_train.py"),
         code=code("codon_train.py"),
         folder=lambda wildcards: CODON.folder(wildcards.codon),
-        launcher=lambda wildcards: CODON.launcher(wildcards.codon),
+        launcher=lambda wildcards: CODON.launcher(wildcards.codon, script("launch.py")),
         options=lambda wildcards: CODON.options(
             wildcards.codon, "model", "train", "schedule", "system", "outputs"
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from genescribe.errors import InputError
-from genescribe.train.launch import LaunchConfig, Meeting, agent, environment, launch, lock_gpus, slurm_meeting
+from genescribe.train.launch import LaunchConfig, Meeting, agent, environment, launch, lock_gpus, slurm_meeting, starter
 
 
 def test_one_host_stands_alone() -> None:
@@ -96,3 +96,14 @@ def test_gpus_are_taken_by_one_run_only(tmp_path: Path, monkeypatch: pytest.Monk
     assert lock_gpus(1, tmp_path, locks, 0) == [2]
     assert lock_gpus(1, tmp_path, locks, 0) == [], "a choice that was made already stands"
     assert lock_gpus(1, tmp_path / "locks", locks, 0) == [], "no device is seen"
+
+
+def test_one_process_needs_no_launcher() -> None:
+    assert starter("launch.py", LaunchConfig(), 0, 4) == "OMP_NUM_THREADS=4 python"
+
+
+def test_processes_share_the_threads_and_gpus_are_taken_by_the_launcher() -> None:
+    said = starter("launch.py", LaunchConfig(nodes=2, nccl_ifname="ib0"), 4, 8)
+    assert said.startswith("OMP_NUM_THREADS=2 python launch.py --nodes 2 --gpus 4")
+    assert "--nccl-ifname ib0" in said and said.endswith(" --")
+    assert "--gpus 1 " in starter("launch.py", LaunchConfig(), 1, 1)

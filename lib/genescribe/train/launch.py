@@ -106,6 +106,32 @@ def agent(config: LaunchConfig, processes: int, meeting: Meeting | None = None, 
     ]
 
 
+def starter(script: str, config: LaunchConfig, gpus: int, threads: int) -> str:
+    """Return the words of a shell command that a training script follows: python alone, or with the launcher.
+
+    Parameters
+    ----------
+    script
+        Path of the launcher, `scripts/launch.py`.
+    config
+        The launch.
+    gpus
+        GPUs of each host; 0: CPUs.
+    threads
+        CPU threads of each host, shared by its processes.
+    """
+    processes = config.processes or max(gpus, 1)
+    alone = f"OMP_NUM_THREADS={max(1, threads // processes)} python"
+    if config.count() == 1 and processes == 1 and not gpus:
+        return alone
+    words = ["--nodes", str(config.count()), "--gpus", str(gpus), "--processes", str(config.processes)]
+    words += ["--hosts", ",".join(config.hosts)] if config.hosts else []
+    words += ["--nccl-ifname", config.nccl_ifname] if config.nccl_ifname else []
+    words += ["--remote-shell", config.remote_shell] if config.remote_shell != LaunchConfig().remote_shell else []
+    words += ["--port", str(config.port), "--restarts", str(config.restarts), "--"]
+    return f"{alone} {shlex.join([script, *words])}"
+
+
 def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | None = None) -> int:
     """Run a training command on all hosts to its end; return its exit status.
 

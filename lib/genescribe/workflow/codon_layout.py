@@ -11,6 +11,7 @@ from genescribe.codon.run import CodonRunConfig, run_name
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
+from genescribe.train.launch import LaunchConfig, starter
 
 
 class CodonLayout:
@@ -71,12 +72,10 @@ class CodonLayout:
         whole = to_mapping(self.runs[run])
         return json.dumps({name: whole[name] for name in ("data", *sections)}, sort_keys=True)
 
-    def launcher(self, run: str) -> str:
-        """Return the command that starts training: python, or torchrun with a process a GPU."""
+    def launcher(self, run: str, script: str) -> str:
+        """Return the command that starts training: python, or the launcher `script` with a process a GPU."""
         system = self.runs[run].system
-        if system.gpus > 1:
-            return f"torchrun --standalone --nproc-per-node={system.gpus}"
-        return f"OMP_NUM_THREADS={system.threads} python"
+        return starter(script, LaunchConfig(), system.gpus, system.threads)
 
     def folder(self, run: str) -> str:
         """Return the folder of a run."""

@@ -18,7 +18,7 @@ from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
 from genescribe.predict.options import command_line
-from genescribe.train.launch import LaunchConfig
+from genescribe.train.launch import starter
 from genescribe.workflow.config import GenomeConfig, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names
 from genescribe.workflow.genome_layout import GenomeLayout, genome_name
@@ -176,17 +176,7 @@ class Layout(GenomeLayout):
     def launcher(self, model: str, threads: int, script: str) -> str:
         """Return the command that starts training: python, or the launcher `script` for GPUs and several processes."""
         run = self.config.runs[self.models[model][0]]
-        start, usual = run.launch, LaunchConfig()
-        processes = start.processes or max(run.gpus, 1)
-        alone = f"OMP_NUM_THREADS={max(1, threads // processes)} python"
-        if start.count() == 1 and processes == 1 and not run.gpus:
-            return alone
-        words = ["--nodes", str(start.count()), "--gpus", str(run.gpus), "--processes", str(start.processes)]
-        words += ["--hosts", ",".join(start.hosts)] if start.hosts else []
-        words += ["--nccl-ifname", start.nccl_ifname] if start.nccl_ifname else []
-        words += ["--remote-shell", start.remote_shell] if start.remote_shell != usual.remote_shell else []
-        words += ["--port", str(start.port), "--restarts", str(start.restarts), "--"]
-        return f"{alone} {shlex.join([script, *words])}"
+        return starter(script, run.launch, run.gpus, threads)
 
     def train_resources(self, model: str) -> dict[str, str | int]:
         """Return what Slurm must know of a training job beside memory, time and threads.
