@@ -242,3 +242,21 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     newest.write_bytes(newest.read_bytes()[:100])
     with pytest.raises(InputError, match=f"{newest.name}: not a readable checkpoint"):
         train(ToyTask(), CONFIG, tmp_path)
+
+
+@pytest.mark.parametrize("instructions", [True, False])
+def test_bf16_is_used_where_the_device_computes_in_it(
+    instructions: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = []
+
+    class Watched(ToyTask):
+        def loss(self, model: torch.nn.Module, batch: Any) -> Any:
+            seen.append(torch.is_autocast_enabled("cpu"))
+            return super().loss(model, batch)
+
+    monkeypatch.setattr("genescribe.train.engine.computes_in_bf16", lambda device: instructions)
+    with caplog.at_level("INFO", "genescribe.train"):
+        train(Watched(), replace(CONFIG, max_steps=2, precision="bf16"), tmp_path)
+    assert seen and all(enabled is instructions for enabled in seen)
+    assert ("no instructions for bfloat16" in caplog.text) is not instructions

@@ -52,7 +52,7 @@ class TrainConfig:
     plateau_factor: float = option(0.5, doc="scheduler plateau: what lr is multiplied by", minimum=0.01, maximum=1.0)
     clip: float = option(1.0, doc="largest norm of the gradient; 0: unclipped", minimum=0.0)
     precision: Literal["auto", "float32", "bf16"] = option(
-        "auto", doc="bf16: autocast; auto: bf16 on GPUs that have it, else float32"
+        "auto", doc="bf16: autocast where the device computes in bfloat16, else float32; auto: so on GPUs alone"
     )
     parallel: Literal["ddp", "fsdp"] = option(
         "ddp", doc="several processes: each with all weights (ddp), or with a share of weights and optimiser (fsdp)"

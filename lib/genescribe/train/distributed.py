@@ -83,6 +83,16 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     return torch.device(name)
 
 
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether a device has instructions for bfloat16 products: where it has none, they are slower than in float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, name, bool)() for name in names)
+    return torch.amp.is_autocast_available(device.type)
+
+
 @contextmanager
 def join(device: str) -> Iterator[World]:
     """Join the processes that torchrun started (NCCL on GPUs, gloo on CPUs); alone where it started none."""

@@ -25,7 +25,7 @@ from genescribe.errors import InputError
 from genescribe.files import alone_in, atomic_directory, atomic_path, read_json, write_json
 from genescribe.train.checkpoint import Checkpoints, State, random_state, restore_random_state
 from genescribe.train.config import NEUTRAL, RECENT, TrainConfig
-from genescribe.train.distributed import World, join
+from genescribe.train.distributed import World, computes_in_bf16, join
 from genescribe.train.log import RunLog
 from genescribe.train.memory import MemoryWatch
 from genescribe.train.model_files import begin_with, weights_digest
@@ -126,6 +126,8 @@ class _Run:
         self.average: dict[str, Tensor] = {}
         self._restore()
         self.memory = MemoryWatch(world.device, directory / f"memory_{world.rank}.csv", config.memory_seconds)
+        if config.precision == "bf16" and not computes_in_bf16(world.device):
+            _logger.info("no instructions for bfloat16 here: float32")
         self.started = time.monotonic() - self.state.seconds
         self.saved = time.monotonic()
 
@@ -232,10 +234,8 @@ class _Run:
 
     def _autocast(self) -> AbstractContextManager[Any]:
         kind, wanted = self.world.device.type, self.config.precision
-        if wanted == "bf16" and kind == "mps" and not torch.amp.is_autocast_available(kind):
-            return nullcontext()
-        if wanted == "bf16" or (wanted == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported()):
-            return torch.autocast(kind, dtype=torch.bfloat16)
+        if wanted == "bf16" or (wanted == "auto" and kind == "cuda"):
+            return torch.autocast(kind, dtype=torch.bfloat16, enabled=computes_in_bf16(self.world.device))
         return nullcontext()
 
     def _refuse(self, read: list[Any], loss: float, norm: float) -> None:
