@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.test_shards import make_samples, write
 
 from genescribe.data.batching import Batch, collate, ordered_batches, pack, training_batches
-from genescribe.data.cursor import Cursor, epoch_order, micro_batches
+from genescribe.data.cursor import Cursor, bucketed_order, epoch_order, micro_batches
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import IGNORE
 from genescribe.errors import InputError
@@ -41,6 +41,7 @@ class TestOrder:
         # Chi-square with 9 degrees of freedom: 27.9 is its 99.9th percentile.
         assert ((first - 200) ** 2 / 200).sum() < 27.9
 
+    @settings(deadline=None)
     @given(
         st.integers(1, 30),
         st.integers(1, 12),
@@ -64,6 +65,47 @@ class TestOrder:
             next(micro_batches(Cursor(1, 0, 4, 2), 0))
         with pytest.raises(InputError, match="leaves process 3 of 4 without any"):
             next(micro_batches(Cursor(1, 0, 4, 2, rank=3, world=4), 9))
+
+
+class TestBuckets:
+    @settings(deadline=None)
+    @given(st.integers(1, 90), st.integers(1, 9), st.integers(1, 5), st.integers(0, 6))
+    def test_an_epoch_is_a_permutation(self, count: int, batch: int, buckets: int, epoch: int) -> None:
+        lengths = np.random.default_rng(count).integers(1, 99, size=count)
+        order = bucketed_order(lengths, 3, epoch, batch, buckets)
+        assert sorted(order.tolist()) == list(range(count))
+        assert order.tolist() == bucketed_order(lengths, 3, epoch, batch, buckets).tolist()
+
+    def test_batches_are_of_like_length_and_pools_keep_to_themselves(self) -> None:
+        count, batch, buckets = 103, 4, 6
+        lengths = np.random.default_rng(0).integers(1, 1000, size=count)
+        cursor = Cursor(3, 0, batch, batch, buckets=buckets)
+        steps = list(islice(micro_batches(cursor, count, lengths), 3 * count // batch))
+        plain = list(islice(micro_batches(Cursor(3, 0, batch, batch), count), len(steps)))
+
+        def padded(batches: list[list[int]]) -> int:
+            return sum(len(one) * int(lengths[one].max()) for one in batches)
+
+        filled = sum(int(lengths[one].sum()) for one in steps)
+        assert filled / padded(steps) > 0.85 > filled / padded(plain)
+        for begin in range(0, 4 * buckets, buckets):
+            pool = [steps[begin:][:buckets], plain[begin:][:buckets]]
+            assert {number for one in pool[0] for number in one} == {number for one in pool[1] for number in one}
+        # Not from long to short: which batch of a pool comes first is chance.
+        longest = [int(lengths[one].max()) for one in steps[:buckets]]
+        assert longest != sorted(longest) and longest != sorted(longest, reverse=True)
+
+    def test_any_step_and_world_go_on_alike(self) -> None:
+        lengths = np.random.default_rng(0).integers(1, 1000, size=29)
+        whole = list(islice(micro_batches(Cursor(3, 0, 4, 2, buckets=3), 29, lengths), 60))
+        again = list(islice(micro_batches(Cursor(3, 11, 4, 2, buckets=3), 29, lengths), 38))
+        assert whole[22:] == again
+        second = list(islice(micro_batches(Cursor(3, 11, 4, 2, 1, 2, buckets=3), 29, lengths), 19))
+        assert whole[23::2] == second
+
+    def test_lengths_are_needed(self) -> None:
+        with pytest.raises(InputError, match="buckets"):
+            next(micro_batches(Cursor(1, 0, 4, 2, buckets=3), 9))
 
 
 class TestTraining:
@@ -131,6 +173,7 @@ class TestOrdered:
         )
         assert alone == helped
 
+    @settings(deadline=None)
     @given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 8), st.integers(0, 120))
     def test_groups_keep_both_limits(self, lengths: list[int], size: int, tokens: int) -> None:
         groups = pack(np.array(lengths, dtype=np.int64), size=size, tokens=tokens)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from genescribe.codon.vocabulary import SEP, to_tokens
 from genescribe.data.cursor import hash64
+from genescribe.data.packing import best_fit
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,9 @@ def pack(
             cut = [parts[:windows_per_seq] for parts in cut]
         bins = [[part] for parts in cut for part in parts]
     else:
-        bins = _best_fit([part for parts in cut for part in parts], block_size)
+        every = [part for parts in cut for part in parts]
+        # Between two pieces of a window stands a <SEP>.
+        bins = [[every[i] for i in one] for one in best_fit([part.length for part in every], block_size, gap=1)]
     # A lone token holds no transition; that is what is left of a CDS without codons.
     empty = [one for one in bins if all(part.length < 2 for part in one)]
     bins = [one for one in bins if any(part.length > 1 for part in one)]
@@ -128,24 +130,6 @@ def pack(
         hash64(np.arange(len(bins), dtype=np.uint64) + hash64(np.array([seed], np.uint64))), kind="stable"
     )
     return _store(whole, [bins[i] for i in order.tolist()], pad_only + len(empty), lost)
-
-
-def _best_fit(parts: list[Piece], block: int) -> list[list[Piece]]:
-    """Return windows: longest pieces first, each into the window with the least room that still holds it."""
-    bins: list[list[Piece]] = []
-    rooms: list[tuple[int, int]] = []  # (room, window), ascending
-    for part in sorted(parts, key=lambda part: (-part.length, part.cds, part.start)):
-        # In front of it stands a <SEP> where the window is not empty.
-        place = bisect.bisect_left(rooms, (part.length + 1, -1))
-        if place == len(rooms):
-            bins.append([part])
-            room, number = block - part.length, len(bins) - 1
-        else:
-            room, number = rooms.pop(place)
-            bins[number].append(part)
-            room -= part.length + 1
-        bisect.insort(rooms, (room, number))
-    return bins
 
 
 def _store(whole: list[NDArray[np.uint8]], bins: list[list[Piece]], pad_only: int, lost: int) -> Windows:

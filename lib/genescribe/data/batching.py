@@ -90,13 +90,19 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
-def training_batches(dataset: ShardDataset, cursor: Cursor, collate_fn: Callable[[list[Sample]], T]) -> Iterator[T]:
+def training_batches(
+    dataset: ShardDataset,
+    cursor: Cursor,
+    collate_fn: Callable[[list[Sample]], T],
+    lengths: NDArray[np.int64] | None = None,
+) -> Iterator[T]:
     """Yield this process's micro-batches from `cursor` on, without end.
 
     The batches of a step are the same whatever the number of workers and, taken over all processes, of processes.
-    No global random state is touched.
+    No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows.
     """
-    yield from _load(dataset, micro_batches(cursor, len(dataset)), collate_fn, cursor.workers)
+    lengths = dataset.lengths if lengths is None else lengths
+    yield from _load(dataset, micro_batches(cursor, len(dataset), lengths), collate_fn, cursor.workers)
 
 
 def ordered_batches(

@@ -35,6 +35,8 @@ class Cursor:
         This process, and how many there are.
     workers
         Processes that read.
+    buckets
+        Batches whose samples are sorted by length together; 0: none are. See `bucketed_order`.
     """
 
     seed: int
@@ -44,6 +46,7 @@ class Cursor:
     rank: int = 0
     world: int = 1
     workers: int = 0
+    buckets: int = 0
 
     def slots(self) -> range:
         """Return where this process's micro-batches begin within the batch of a step."""
@@ -60,13 +63,52 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.argsort(hash64(hash64(base) ^ hash64(np.arange(count, dtype=np.uint64))), kind="stable")
 
 
-def micro_batches(cursor: Cursor, count: int) -> Iterator[list[int]]:
+def bucketed_order(lengths: NDArray[np.int64], seed: int, epoch: int, batch: int, buckets: int) -> NDArray[np.int64]:
+    """Return the order of an epoch in which the samples of a batch are of like length.
+
+    The order of `epoch_order` is cut into pools of `buckets` batches; each is sorted by length and cut into batches,
+    and these follow each other by chance. Which samples share a pool, and so how lengths mix, differs by epoch.
+
+    Parameters
+    ----------
+    lengths : (n,)
+        Of the samples.
+    seed, epoch
+        As of `epoch_order`.
+    batch
+        Samples of a step. Pools begin where steps do, which is not where epochs do unless n is a multiple of it.
+    buckets
+        Batches of a pool.
+    """
+    order = epoch_order(len(lengths), seed, epoch)
+    first = -epoch * len(lengths) % batch
+    parts = [order[:first]]
+    for begin in range(first, len(order), batch * buckets):
+        pool = order[begin : begin + batch * buckets]
+        pool = pool[np.argsort(-lengths[pool], kind="stable")]
+        whole = len(pool) // batch
+        # What fills no batch goes last: the next epoch's first samples complete it.
+        turns = epoch_order(whole, seed ^ begin, epoch)
+        parts += [pool[turn * batch : (turn + 1) * batch] for turn in turns.tolist()] + [pool[whole * batch :]]
+    return np.concatenate(parts)
+
+
+def micro_batches(cursor: Cursor, count: int, lengths: NDArray[np.int64] | None = None) -> Iterator[list[int]]:
     """Yield the sample numbers of each of this process's micro-batches, from `cursor` on, without end.
+
+    Parameters
+    ----------
+    cursor
+        Where to begin, and which share is this process's.
+    count
+        Number of samples.
+    lengths : (count,)
+        What a cursor with buckets sorts by.
 
     Raises
     ------
     InputError
-        There are no samples, or fewer micro-batches in a step than processes.
+        There are no samples, fewer micro-batches in a step than processes, or buckets without lengths.
     """
     if count < 1:
         raise InputError("no training samples", where="shards", remedy="give a train split that holds windows")
@@ -76,6 +118,8 @@ def micro_batches(cursor: Cursor, count: int) -> Iterator[list[int]]:
             where="batch_size",
             remedy="use a larger batch, smaller micro-batches or fewer processes",
         )
+    if cursor.buckets and lengths is None:
+        raise InputError("samples that are all of one length", where="buckets", remedy="leave it at 0")
     orders: dict[int, NDArray[np.int64]] = {}
     step = cursor.step
     while True:
@@ -86,12 +130,18 @@ def micro_batches(cursor: Cursor, count: int) -> Iterator[list[int]]:
             while first < last:
                 epoch, place = divmod(first, count)
                 if epoch not in orders:
-                    orders = {epoch: epoch_order(count, cursor.seed, epoch)}
+                    orders = {epoch: _order(cursor, count, lengths, epoch)}
                 part = orders[epoch][place : place + last - first]
                 chosen.extend(part.tolist())
                 first += len(part)
             yield chosen
         step += 1
+
+
+def _order(cursor: Cursor, count: int, lengths: NDArray[np.int64] | None, epoch: int) -> NDArray[np.int64]:
+    if not cursor.buckets or lengths is None:
+        return epoch_order(count, cursor.seed, epoch)
+    return bucketed_order(lengths, cursor.seed, epoch, cursor.batch, cursor.buckets)
 
 
 def hash64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

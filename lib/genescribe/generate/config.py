@@ -64,6 +64,9 @@ class PrefixConfig:
         None, doc="tokenizer.json of byte-pair encoding, whose tokens are the steps; none: `encoder.fold` bases a step"
     )
     attention: Literal["dense", "sparse"] = option("dense", doc="among the steps of the bases")
+    pack: int = option(
+        0, doc="training: loci of a batch share rows of so many bases, unseen by each other; 0: a row each", minimum=0
+    )
     sparse: SparseConfig = option(default_factory=SparseConfig, doc="attention: sparse")
     experts: ExpertsConfig = option(default_factory=ExpertsConfig, doc="mixture of experts")
 

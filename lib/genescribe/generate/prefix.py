@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from genescribe.errors import InputError
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.decoder import Cache, Memory, sinusoids
+from genescribe.generate.packed import Layout
 from genescribe.generate.reader import Reader, Reading
 from genescribe.kernels.block_sparse import attend
 from genescribe.nn.attention import FeedForward, heads_of, rotate, split_heads
@@ -105,7 +106,14 @@ class PrefixStack(nn.Module):
             )
         if options.attention == "sparse":
             options.sparse.check("model.prefix.sparse")
+        if options.pack and (options.attention == "sparse" or options.tokenizer is not None):
+            raise InputError(
+                "loci share rows under dense attention among folded bases alone",
+                where="model.prefix.pack",
+                remedy="leave it at 0 (train.buckets serves every model), or drop attention: sparse and tokenizer",
+            )
         self.sparse = options.sparse if options.attention == "sparse" else None
+        self.pack = options.pack
         self.layers = nn.ModuleList(PrefixLayer(width, heads, config) for _ in range(config.decoder_layers))
         self.norm: nn.Module = norm_of(width, False) if options.preset == "default" else nn.Identity()
         slopes = alibi_slopes(heads) if options.preset == "dnabert2" else None
@@ -113,12 +121,18 @@ class PrefixStack(nn.Module):
 
     def read(self, reader: Reader, codes: Tensor, lengths: Tensor, *, absolute: bool = False) -> tuple[Reading, Memory]:
         """Read loci, once, for all sentences that are written of them; see `Decoder.read`."""
-        entered = reader.enter(codes, lengths)
-        steps = entered.steps + sinusoids(entered.steps) if absolute else entered.steps
-        states, memory = self.prefill(steps, entered.counts, entered.places)
+        packed = self.pack and self.training
+        entered = reader.enter_packed(codes, lengths, self.pack) if packed else reader.enter(codes, lengths)
+        steps = entered.steps
+        if absolute:
+            places = sinusoids(steps)
+            steps = steps + (places if entered.layout is None else places[entered.layout.order])
+        states, memory = self.prefill(steps, entered.counts, entered.places, entered.layout)
         return reader.leave(entered, states), memory
 
-    def prefill(self, steps: Tensor, counts: Tensor, places: Tensor) -> tuple[Tensor, Memory]:
+    def prefill(
+        self, steps: Tensor, counts: Tensor, places: Tensor, layout: Layout | None = None
+    ) -> tuple[Tensor, Memory]:
         """Run the steps of the bases through the layers.
 
         Parameters
@@ -127,23 +141,30 @@ class PrefixStack(nn.Module):
             Of each locus, and how many there are.
         places : (B, T + 1) float
             Where among the steps each boundary lies.
+        layout
+            The steps are of rows that loci share, (R, W, D).
 
         Returns
         -------
-        states : (B, S, D)
+        states : (B, S, D) or (R, W, D)
             After the last layer.
         memory
-            Keys and values of each layer.
+            Keys and values of each layer, by locus.
         """
-        order = torch.arange(steps.shape[1], device=steps.device)
-        present = order < counts[:, None]
-        memory = Memory([], [], present[:, None, None], places)
-        bias = self._prefix_bias(order, present) if self.sparse is None else None
+        if layout is None:
+            order = torch.arange(steps.shape[1], device=steps.device)
+            present = order < counts[:, None]
+            there, seen = present, present[:, None, None]
+        else:
+            order, present, seen = layout.order, layout.present, layout.mask
+            there = layout.steps_back >= 0
+        memory = Memory([], [], there[:, None, None], places)
+        bias = self._prefix_bias(order, seen) if self.sparse is None else None
 
         def look(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             q, k = self._turn(q, order, order), self._turn(k, order, order)
-            memory.keys.append(k)
-            memory.values.append(v)
+            memory.keys.append(k if layout is None else layout.heads_of(k))
+            memory.values.append(v if layout is None else layout.heads_of(v))
             if self.sparse is not None:
                 return attend(q, k, v, counts, self.sparse, self.slopes)
             return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
@@ -184,12 +205,13 @@ class PrefixStack(nn.Module):
         along, after = x.chunk(2, dim=-1)
         return torch.cat([rotate(along, places), rotate(after, order)], dim=-1)
 
-    def _prefix_bias(self, order: Tensor, present: Tensor) -> Tensor:
-        """Return what is added to the scores among steps of the bases, or which of them are seen."""
-        mask = present[:, None, None]
+    def _prefix_bias(self, order: Tensor, mask: Tensor) -> Tensor:
+        """Return what is added to the scores among steps of the bases (., ., ., S), or which of them are seen."""
         if self.slopes is None:
             return mask
-        far = (order[:, None] - order).abs()
+        far = (order.unsqueeze(-1) - order.unsqueeze(-2)).abs()
+        if far.dim() == 3:
+            far = far.unsqueeze(1)
         return (-self.slopes.view(-1, 1, 1) * far).masked_fill(~mask, -math.inf)
 
     def _sentence_biases(self, places: Tensor, memory: Memory, before: int) -> tuple[Tensor, Tensor]:

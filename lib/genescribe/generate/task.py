@@ -118,7 +118,15 @@ class GenerateTask:
 
     def batches(self, cursor: Cursor) -> Iterator[list[Sample]]:
         """Yield training batches."""
-        return training_batches(self.training, cursor, list)
+        return training_batches(self.training, cursor, list, self._sizes() if cursor.buckets else None)
+
+    def _sizes(self) -> NDArray[np.int64]:
+        """Return the bases of each training locus with its flanks, (n,): its window holds more than is read."""
+        sizes = []
+        for sample in self.training:
+            begin, end = GeneSentence.parse(sample.meta.sentence).span
+            sizes.append(min(len(sample.codes), end + self.config.flank) - max(0, begin - self.config.flank))
+        return np.array(sizes, dtype=np.int64)
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[list[Sample]]:
         """Yield validation batches."""

@@ -23,7 +23,7 @@ NEUTRAL = frozenset(
 )
 """Options that a resumed run may change: they do not change what is learned. Of `start` the weights count."""
 
-RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_factor"})
+RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_factor", "buckets"})
 """Options that older runs did not know: at their defaults they stay out of the fingerprint, so that those resume."""
 
 
@@ -38,6 +38,11 @@ class TrainConfig:
     max_steps: int = option(0, doc="optimiser steps; 0: as many as epochs give", minimum=0)
     batch_size: int = option(32, doc="samples of a step, over all processes together", minimum=1)
     micro_batch: int = option(0, doc="most samples at a time on a device; 0: no limit. More are accumulated", minimum=0)
+    buckets: int = option(
+        0,
+        doc="batches whose samples are sorted by length together, so that a batch is of like lengths; 0: none",
+        minimum=0,
+    )
     lr: float = option(1e-3, doc="highest learning rate", minimum=0.0)
     warmup: float = option(0.05, doc="share of the steps in which the learning rate rises", minimum=0.0, maximum=1.0)
     final_lr: float = option(0.01, doc="last learning rate, as a share of the highest", minimum=0.0, maximum=1.0)

@@ -150,7 +150,14 @@ class _Run:
         config = self.config
         micro = micro_batch(config, self.world.size)
         cursor = Cursor(
-            config.seed, self.state.step, config.batch_size, micro, self.world.rank, self.world.size, config.num_workers
+            config.seed,
+            self.state.step,
+            config.batch_size,
+            micro,
+            self.world.rank,
+            self.world.size,
+            config.num_workers,
+            config.buckets,
         )
         batches = self.task.batches(cursor)
         if getattr(self.task, "judges_start", False) and not self.state.step:

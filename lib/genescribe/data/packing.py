@@ -1,0 +1,43 @@
+"""Best-fit packing: items of different lengths into as few rooms of one size as a quick rule finds."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+
+
+def best_fit(lengths: Sequence[int], room: int, gap: int = 0) -> list[list[int]]:
+    """Return the numbers of the items in each bin: longest items first, each into the bin that it leaves fullest.
+
+    Best fit decreasing (Johnson, 1973): at most 11/9 of the fewest bins there could be, and one more. The answer is a
+    function of the arguments alone; of equal items the earlier goes first, of equal bins the older is filled.
+
+    Parameters
+    ----------
+    lengths
+        Of the items, at least 1 each.
+    room
+        Size of a bin. An item that is longer has a bin to itself.
+    gap
+        What stands between two items of a bin.
+
+    Examples
+    --------
+    >>> best_fit([5, 3, 8, 2, 4], room=10)
+    [[2, 3], [0, 4]]
+    >>> best_fit([5, 3, 8, 2, 4], room=10, gap=1)
+    [[2], [0, 4], [1, 3]]
+    """
+    bins: list[list[int]] = []
+    rooms: list[tuple[int, int]] = []  # (what is left, bin), ascending
+    for item in sorted(range(len(lengths)), key=lambda item: -lengths[item]):
+        place = bisect.bisect_left(rooms, (lengths[item] + gap, -1))
+        if place == len(rooms):
+            bins.append([item])
+            left, number = room - lengths[item], len(bins) - 1
+        else:
+            left, number = rooms.pop(place)
+            bins[number].append(item)
+            left -= lengths[item] + gap
+        bisect.insort(rooms, (left, number))
+    return bins
