@@ -78,8 +78,9 @@ class GenerateModelConfig:
     architecture: Literal["encoder_decoder", "prefix_lm"] = option(
         "encoder_decoder", doc="how the locus is read and written"
     )
-    form: Literal["pointer", "digits"] = option(
-        "pointer", doc="coordinates are places in the encoder's output, or numbers in digits"
+    form: Literal["pointer", "digits", "exon_text"] = option(
+        "pointer",
+        doc="coordinates are places in the encoder's output, or numbers in digits; exon_text: letters of coding exons",
     )
     encoder: EncoderConfig = option(
         default_factory=lambda: EncoderConfig("attention", hidden_dim=256, num_layers=4, conv_width=64, fold=6),

@@ -81,11 +81,11 @@ def decode(text: str, window: Codes, shortest_intron: int = 20) -> list[Chain]:
         if match is None:
             raise ExonTextError("not exon text", text[place : place + 40])
         strand, exons = match[1], match[2].split(NEXT)
-        placed = _placed(exons, bases, strand, bound, shortest_intron)
-        if placed is None:
+        intervals = placed(exons, bases, strand, bound, shortest_intron)
+        if intervals is None:
             raise ExonTextError("no stretch of the window", exons[0][:40])
-        found.append(Chain(tuple(placed), strand))
-        bound, place = placed[0][0], match.end()
+        found.append(Chain(tuple(intervals), strand))
+        bound, place = intervals[0][0], match.end()
     return found
 
 
@@ -98,8 +98,20 @@ def _check(chain: Chain, length: int, shortest_intron: int) -> None:
         raise ExonTextError("short intron")
 
 
-def _placed(exons: Sequence[str], bases: str, strand: str, bound: int, shortest_intron: int) -> list[Interval] | None:
-    """Return where the exons of a chain lie, or None where they do not: a shortest path over their occurrences."""
+def placed(exons: Sequence[str], bases: str, strand: str, bound: int, shortest_intron: int) -> list[Interval] | None:
+    """Return where the exons of a chain lie, or None where they do not: a shortest path over their occurrences.
+
+    Parameters
+    ----------
+    exons, strand
+        Their letters, from left to right as the forward strand spells them; the strand that splice sites are known on.
+    bases
+        The window.
+    bound
+        The first exon begins here, or behind.
+    shortest_intron
+        Bases between two exons, at least.
+    """
     first = _occurrences(exons[0], bases, bound)
     # Best first: most introns with known ends, then fewest bases of introns, then leftmost.
     values = np.zeros(len(first), dtype=np.int64)

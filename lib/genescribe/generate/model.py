@@ -17,6 +17,8 @@ from genescribe.config import from_mapping, to_mapping
 from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.digit_model import DigitModel
+from genescribe.generate.exon_model import ExonModel
+from genescribe.generate.exon_speller import Written
 from genescribe.generate.grammar import Grammar
 from genescribe.generate.losses import StepLosses
 from genescribe.generate.pointer_model import PointerModel
@@ -32,7 +34,7 @@ FAMILY = "generate"
 class Automaton(Protocol):
     """What restricts a sentence that is being written."""
 
-    grammar: Grammar
+    grammar: Grammar | Written
 
     @property
     def finished(self) -> bool:
@@ -102,6 +104,8 @@ ARCHITECTURES: dict[tuple[str, str], type[nn.Module]] = {
     ("encoder_decoder", "digits"): DigitModel,
     ("prefix_lm", "pointer"): PointerModel,
     ("prefix_lm", "digits"): DigitModel,
+    ("encoder_decoder", "exon_text"): ExonModel,
+    ("prefix_lm", "exon_text"): ExonModel,
 }
 """Model of an architecture and a form."""
 

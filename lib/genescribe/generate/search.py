@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.config import option
+from genescribe.generate.exon_speller import Speller
 from genescribe.generate.model import Automaton, Session
 from genescribe.generate.sentence import Feature, GeneSentence, Kind, SentenceError, canonical, fault, feature_names
 from genescribe.generate.signals import Mask
@@ -313,6 +314,8 @@ def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
 
 def spelled(automaton: Automaton) -> str:
     """Return the text of what was written so far, whether it is a sentence or not."""
+    if isinstance(automaton, Speller):
+        return automaton.text
     grammar = automaton.grammar
     features = [node.feature for node in grammar.nodes]
     names = feature_names(features)

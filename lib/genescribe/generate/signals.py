@@ -56,13 +56,13 @@ class Signals:
     _joined: dict[tuple[int, ...], Mask] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def free(cls, length: int, shortest_intron: int = 1) -> Signals:
-        """Return signals that restrict nothing."""
+    def free(cls, length: int, shortest_intron: int = 1, bases: Codes | None = None) -> Signals:
+        """Return signals that restrict nothing; `bases` (T,) are for forms that spell the window."""
         everywhere = np.ones(length + 1, dtype=bool)
         never = np.full(length + 1, NEVER, dtype=np.int32)
         last = (length - 1,) * 3
         nothing = np.zeros(AMBIGUOUS + 1, dtype=bool)
-        codes = np.full(length, N, dtype=np.uint8)
+        codes = np.full(length, N, dtype=np.uint8) if bases is None else unmasked(bases)
         return cls(length, False, shortest_intron, everywhere, never, everywhere, everywhere, last, codes, nothing)
 
     @classmethod
@@ -110,6 +110,15 @@ class Signals:
             rare,
         )
 
+    @property
+    def bases(self) -> Codes:
+        """The window, (T,), without softmask."""
+        return self._codes
+
+    def stops(self, first: int, second: int, third: int) -> bool:
+        """Whether three known bases are a stop codon."""
+        return bool(self._is_stop[16 * first + 4 * second + third])
+
     def intron(self, donor: int, acceptor: int) -> bool:
         """Whether an intron may lie on [donor, acceptor)."""
         if acceptor - donor < self.shortest_intron or not (self.donor[donor] and self.acceptor[acceptor]):
@@ -126,11 +135,11 @@ class Signals:
             places &= self._rare[1] == self._rare[0][donor]
         return places
 
-    def continuations(self, end: int, phase: int) -> Mask:
+    def continuations(self, end: int, phase: int, carried: tuple[int, ...] | None = None) -> Mask:
         """Return where the next coding feature may begin, (T + 1,).
 
         Behind an intron that begins at `end`; where its frame, of `phase`, reaches a stop codon; and where the codon
-        that the intron splits is no stop codon.
+        that the intron splits is no stop codon. `carried` are that codon's first bases; None: those before `end`.
         """
         places = self.acceptors_after(end)
         if not self.checked:
@@ -140,7 +149,8 @@ class Signals:
         reached[: size - phase] = self.stop_end[phase:] != NEVER
         places &= reached
         if phase:
-            places &= ~self._split_stops(tuple(int(base) for base in self._codes[end - (3 - phase) : end]))
+            before = tuple(int(base) for base in self._codes[end - (3 - phase) : end])
+            places &= ~self._split_stops(before if carried is None else carried)
         return places
 
     def _split_stops(self, carried: tuple[int, ...]) -> Mask:

@@ -145,6 +145,9 @@ class GenerateTask:
         shift = self.config.shift
         losses, kinds = self._losses(model, [self._locus(sample, shift=shift, spoil=True) for sample in batch])
         steps, experts = (kinds >= 0).sum(), self.config.prefix.experts
+        if self.config.form == "exon_text":
+            # Most letters leave no choice: a mean over them too would make light of those that do.
+            steps = (losses.options > 1).sum().clamp(min=1)
         parts = {"cross_entropy": losses.nll.double().sum(), "content": steps * losses.content}
         total = parts["cross_entropy"] + self.config.content_weight * parts["content"]
         if share := self.config.label_smoothing:
@@ -262,7 +265,7 @@ def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> 
     """Return what the bases of a locus allow under a model's options."""
     if config.constraint == "orf":
         return Signals.of(codes, code, config.gene)
-    return Signals.free(len(codes), config.gene.shortest_intron)
+    return Signals.free(len(codes), config.gene.shortest_intron, codes)
 
 
 def matches(truth: GeneSentence, written: GeneSentence | None) -> NDArray[np.float64]:
