@@ -187,8 +187,8 @@ class SentenceBaker:
         }
         write_json(self.folder / STATS, stats)
         write_json(self.folder / GENES, self.index)
-        names = sorted(self.index)
-        rows = [(names.index(gene), word) for gene, words in sorted(self._sketches.items()) for word in words.tolist()]
+        numbers = {gene: number for number, gene in enumerate(sorted(self.index))}
+        rows = [(numbers[gene], word) for gene, words in sorted(self._sketches.items()) for word in words.tolist()]
         np.save(self.folder / PROTEINS, np.array(rows, dtype=WORDS), allow_pickle=False)
         digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
         # Where a file lies is not what it holds.
