@@ -13,6 +13,7 @@ import torch
 from tests.generate.toy_loci import bake_toy, random_model, toy_config, toy_gene
 
 from genescribe.evaluate.accuracy import compare
+from genescribe.generate.annotate import Annotator, LocusWindow
 from genescribe.generate.exon_examples import example, follow
 from genescribe.generate.exon_model import _row_shares, _shares
 from genescribe.generate.exon_speller import CHAIN, END, NEXT, Speller, chains_written, encode, spelled
@@ -21,6 +22,7 @@ from genescribe.generate.model import build_model, load_model, pad_codes
 from genescribe.generate.policy import Policy
 from genescribe.generate.reinforce.config import RewardConfig
 from genescribe.generate.reinforce.reward import Judge
+from genescribe.generate.search import SearchConfig
 from genescribe.generate.sentence import sentence_of, told_part
 from genescribe.generate.signals import Signals
 from genescribe.generate.task import GenerateTask, matches
@@ -29,6 +31,7 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.segment.decode import validate_gene
 from genescribe.segment.gene_rules import GeneRules
 
 CODE = GeneticCode.from_table(1)
@@ -216,3 +219,23 @@ def test_real_genes_are_taught_under_their_signals(data_dir: Path) -> None:
     print(dict(counts))
     assert counts["checked"] > 0.97 * (counts["checked"] + counts["free"])
     assert counts["placed"] > 0.99 * (counts["placed"] + counts["placed elsewhere"])
+
+
+def test_loci_are_annotated_with_valid_genes(tmp_path: Path) -> None:
+    """Through the annotator, on either strand, whole and in pieces: coding sequences that translate."""
+    model = load_model(
+        random_model(tmp_path / "m", "exon_text", architecture="prefix_lm", most_features=3, window_limit=600)
+    )
+    rng, loci = np.random.default_rng(2), []
+    for number in range(4):
+        codes, gene = toy_gene(f"g{number}", rng)
+        loci.append(LocusWindow(gene.id, gene.seqid, gene.start, gene.end, gene.strand, 0, codes))
+    results = Annotator(model, SearchConfig("beam", 2, max_length=500))(loci)
+    written = [(locus, result.gene) for locus, result in zip(loci, results, strict=True) if result.gene is not None]
+    assert len(written) >= 3
+    for locus, gene in written:
+        turned = gene if gene.strand == "+" else mirror(gene, len(locus.codes))
+        strand = locus.codes if gene.strand == "+" else reverse_complement(locus.codes)
+        assert gene.strand == locus.strand and gene.seqid == locus.seqid
+        for transcript in turned.transcripts:
+            assert validate_gene(transcript, strand, CODE) is None
