@@ -19,6 +19,7 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.generate.bake import LOCI, by_shares
+from genescribe.generate.config import PrefixConfig
 from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
 from genescribe.generate.task import GenerateTask, matches
 from genescribe.genome.catalogue import build_catalogue
@@ -132,14 +133,17 @@ class KilledError(Exception):
     """Stands for a process that is killed."""
 
 
-@pytest.mark.parametrize("form", ["pointer", "digits"])
-def test_training_that_was_killed_goes_on_to_the_same_weights(form: str, toy: Path, tmp_path: Path) -> None:
-    config = from_mapping(
-        TrainConfig,
-        {"max_steps": 6, "batch_size": 4, "lr": 3e-3, "validate_epochs": 0.5, "checkpoint_steps": 1, "device": "cpu"},
-        where="test",
-    )
+@pytest.mark.parametrize(
+    ("form", "buckets", "pack"), [("pointer", 0, 0), ("digits", 0, 0), ("exon_text", 3, 0), ("pointer", 3, 500)]
+)
+def test_training_that_was_killed_goes_on_to_the_same_weights(
+    form: str, buckets: int, pack: int, toy: Path, tmp_path: Path
+) -> None:
+    options = {"max_steps": 6, "batch_size": 4, "lr": 3e-3, "validate_epochs": 0.5, "checkpoint_steps": 1}
+    config = from_mapping(TrainConfig, options | {"device": "cpu", "buckets": buckets}, where="test")
     model = toy_config(form, shift=20, dropout=0.1)
+    if pack:
+        model = replace(model, architecture="prefix_lm", prefix=PrefixConfig(pack=pack))
 
     class Killed(GenerateTask):
         steps = 0

@@ -27,6 +27,7 @@ from genescribe.generate.losses import LossSheet, StepLosses, content_loss
 from genescribe.generate.sentence import GeneSentence
 from genescribe.generate.signals import Signals
 from genescribe.generate.trunk import build_trunk
+from genescribe.genome.alphabet import SOFTMASK, Codes
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.model import SegmentModel
 
@@ -94,7 +95,8 @@ class ExonModel(nn.Module):
     def _beginnings(self, hidden: Tensor, known: Boundaries, phase: Tensor, anchor: Tensor, first: Tensor) -> Tensor:
         """Return the scores (B, E, T + 1) of the boundaries at which exons may begin, from the states (B, E, D)."""
         sought = Sought(1 + phase, torch.zeros_like(first), anchor, first)
-        return self.scorer(hidden, known, sought).float()
+        scores: Tensor = self.scorer(hidden, known, sought)
+        return scores.float()
 
     def _scores(self, hidden: Tensor, shares: Tensor) -> Tensor:
         """Return the scores (.., 8) of values from states and the log shares (.., 5) of letters among themselves."""
@@ -124,7 +126,7 @@ class ExonModel(nn.Module):
         """Read loci, once, and begin to write their texts."""
         return ExonSession(self, codes, lengths)
 
-    def signals(self, window: NDArray[np.integer]) -> Signals:
+    def signals(self, window: Codes) -> Signals:
         """Return what the bases of a window allow."""
         if self.config.constraint == "orf":
             return Signals.of(window, GeneticCode.from_table(self.config.genetic_code), self.config.gene)
@@ -157,7 +159,8 @@ class ExonSession:
         self.model = model
         self._known, self._memory = model._read(codes, lengths)
         self._cache, device = Cache(), codes.device
-        windows = [row[:size].cpu().numpy() for row, size in zip(codes, lengths.tolist(), strict=True)]
+        bases = codes & (2 * SOFTMASK - 1)
+        windows = [row[:size].cpu().numpy().astype(np.uint8) for row, size in zip(bases, lengths.tolist(), strict=True)]
         self._rows = [model.automaton(model.signals(window)) for window in windows]
         self._begins: list[NDArray[np.float32] | None] = [None] * len(windows)
         self._before = torch.full((len(windows), 1), _BEGIN, device=device)

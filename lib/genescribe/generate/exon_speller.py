@@ -60,6 +60,8 @@ class Written:
 
     Attributes
     ----------
+    values
+        The text.
     nodes
         Exons of ended transcripts at their places; of the transcript at hand where they may lie.
     chains
@@ -68,11 +70,17 @@ class Written:
         Whether the text has ended.
     """
 
+    values: list[int] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     chains: list[tuple[int, ...]] = field(default_factory=list)
     finished: bool = False
     closed: bool = False
     listing: Listing | None = None
+
+    @property
+    def text(self) -> str:
+        """What was written."""
+        return spelled(self.values)
 
     @property
     def abandoned(self) -> int:
@@ -81,7 +89,7 @@ class Written:
 
     def copy(self) -> Written:
         """Return one that goes on by itself."""
-        return Written(list(self.nodes), list(self.chains), self.finished)
+        return Written(list(self.values), list(self.nodes), list(self.chains), self.finished)
 
 
 class Speller:
@@ -99,7 +107,6 @@ class Speller:
         self.signals, self.most = signals, most_exons
         self.bases = signals.bases.astype(np.uint8)
         self.grammar = Written()
-        self.values: list[int] = []
         # Where the exon at hand may end as far as it is written: boundaries, ascending.
         self.places: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self.length = 0
@@ -116,7 +123,7 @@ class Speller:
         other = Speller.__new__(Speller)
         other.__dict__.update(self.__dict__)
         other.grammar = self.grammar.copy()
-        for name in ("values", "_coded", "_exons", "_texts"):
+        for name in ("_coded", "_exons", "_texts"):
             setattr(other, name, list(getattr(self, name)))
         return other
 
@@ -124,11 +131,6 @@ class Speller:
     def finished(self) -> bool:
         """Whether the text has ended."""
         return self.grammar.finished
-
-    @property
-    def text(self) -> str:
-        """What was written."""
-        return spelled(self.values)
 
     @property
     def place(self) -> int:
@@ -156,7 +158,7 @@ class Speller:
         mask = np.zeros(len(ITEMS), dtype=bool)
         if self.finished:
             return mask
-        if not self.values:
+        if not self.grammar.values:
             mask[CHAIN] = len(self._first_starts()) > 0
             return mask
         if not self._stopped:
@@ -211,7 +213,7 @@ class Speller:
     # -- writing -----------------------------------------------------------------------------------------------------
     def advance(self, value: int) -> None:
         """Write a value that `allowed` names."""
-        self.values.append(value)
+        self.grammar.values.append(value)
         if value in (CHAIN, END):
             if self._exons:
                 self._end_chain()

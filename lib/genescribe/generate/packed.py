@@ -104,7 +104,7 @@ class Layout:
     def heads_of(self, rows: Tensor) -> Tensor:
         """Return keys or values of rows (R, heads, W, d) by locus, (B, heads, S, d)."""
         moved = self.steps_of(rows.transpose(1, 2).flatten(2))
-        return moved.unflatten(2, (rows.shape[1], rows.shape[3])).transpose(1, 2)
+        return moved.view(*moved.shape[:2], rows.shape[1], rows.shape[3]).transpose(1, 2)
 
 
 def _moved(x: Tensor, index: Tensor) -> Tensor:

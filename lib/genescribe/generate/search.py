@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.config import option
-from genescribe.generate.exon_speller import Speller
+from genescribe.generate.exon_speller import Written
 from genescribe.generate.model import Automaton, Session
 from genescribe.generate.sentence import Feature, GeneSentence, Kind, SentenceError, canonical, fault, feature_names
 from genescribe.generate.signals import Mask
@@ -314,9 +314,9 @@ def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
 
 def spelled(automaton: Automaton) -> str:
     """Return the text of what was written so far, whether it is a sentence or not."""
-    if isinstance(automaton, Speller):
-        return automaton.text
     grammar = automaton.grammar
+    if isinstance(grammar, Written):
+        return grammar.text
     features = [node.feature for node in grammar.nodes]
     names = feature_names(features)
     letters = {None: ".", 0: "A", 1: "B", 2: "C"}

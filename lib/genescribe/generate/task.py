@@ -123,7 +123,8 @@ class GenerateTask:
     def _sizes(self) -> NDArray[np.int64]:
         """Return the bases of each training locus with its flanks, (n,): its window holds more than is read."""
         sizes = []
-        for sample in self.training:
+        for number in range(len(self.training)):
+            sample = self.training[number]
             begin, end = GeneSentence.parse(sample.meta.sentence).span
             sizes.append(min(len(sample.codes), end + self.config.flank) - max(0, begin - self.config.flank))
         return np.array(sizes, dtype=np.int64)
