@@ -73,6 +73,7 @@ class SentenceBaker:
             self.junctions = read_junctions(job.hints, lengths, job.hints_source)
         self._sketches: dict[str, Sketch] = {}
         self._rows: list[tuple[Any, ...]] = []
+        self._empty: set[str] = set()
 
     def writing(self, folder: Path) -> ShardWriter:
         """Begin to write into an empty folder."""
@@ -93,6 +94,10 @@ class SentenceBaker:
             reason = self._bake(gene, codes, place)
             if reason is not None:
                 self._reject(gene.id, place, reason)
+        if self.config.empty:
+            taken = [(gene.start, gene.end) for gene in genes]
+            taken += [(r.start, r.end) for r in rejected if r.start is not None and r.end is not None]
+            self._bake_empty(seqid, codes, taken)
 
     def _reject(self, gene: str, place: dict[str, Any], reason: str) -> None:
         self.index[gene] = {**place, "splits": [], "windows": [], "reason": reason}
@@ -127,6 +132,40 @@ class SentenceBaker:
         self.left_out.update([*(reason for _, reason in told.left_out), *left_out])
         self._write(kept, sentence, codes, window, region.split, place)
         return None
+
+    def _bake_empty(self, seqid: str, codes: Codes, taken: Sequence[tuple[int, int]]) -> None:
+        """Write windows of a sequence's training regions that hold nothing of a gene, as long as its loci are."""
+        rows = [row for row in self.index.values() if row["seqid"] == seqid and "train" in row["splits"]]
+        sizes = sorted(row["end"] - row["start"] + 2 * self.config.flank for row in rows)
+        regions = [(r.start, r.end) for r in self.regions.get(seqid, []) if r.split == "train"]
+        seed = hashlib.sha256(f"{self.job.bake.seed}\0{self.job.genome}\0{seqid}".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(seed[:8], "big"))
+        for _ in range(round(self.config.empty * len(sizes))):
+            size = sizes[int(rng.integers(len(sizes)))]
+            gaps = [(a, b - size + 1) for a, b in gene_free(regions, taken) if b - a >= size]
+            if not gaps:
+                continue
+            # Every place is as likely as another.
+            place = int(rng.integers(sum(b - a for a, b in gaps)))
+            for a, b in gaps:
+                if place < b - a:
+                    break
+                place -= b - a
+            self._write_empty(seqid, codes, (a + place, a + place + size), "+-"[int(rng.integers(2))])
+
+    def _write_empty(self, seqid: str, codes: Codes, window: tuple[int, int], strand: str) -> None:
+        start, end = window
+        key = f"{window_key(self.job.genome, seqid, Tile(start, end, start, end), strand)}-{end - start}-empty"
+        if key in self._empty:
+            return
+        self._empty.add(key)
+        found = self.junctions.within(seqid, start, end)
+        hints = tuple((hint.start - start, hint.end - start, hint.strand, hint.score) for hint in found)
+        censored = (start > 0, end < len(codes)) if strand == "+" else (end < len(codes), start > 0)
+        meta = WindowMeta(self.job.genome, seqid, strand, start, end, "train", *censored, hints=hints)
+        bases = codes[start:end] if strand == "+" else reverse_complement(codes[start:end])
+        self.writer.add(Sample(key, bases, np.array([[end - start, IGNORE]], dtype=np.int32), meta))
+        self.splits["train"].update(empty=1)
 
     def _sound(self, gene: Gene, codes: Codes) -> tuple[Gene | None, list[str]]:
         """Return the gene with the transcripts that make a protein, and why the others do not."""
@@ -201,6 +240,26 @@ class SentenceBaker:
                 marks = ", ".join("?" * len(self._rows[0]))
                 connection.executemany(f"INSERT INTO loci VALUES ({marks})", sorted(self._rows))
         return stats
+
+
+def gene_free(regions: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the stretches of regions in which nothing is taken, ascending.
+
+    Examples
+    --------
+    >>> gene_free([(0, 100), (150, 200)], [(20, 30), (25, 40), (90, 160)])
+    [(0, 20), (40, 90), (160, 200)]
+    """
+    free = []
+    for low, high in sorted(regions):
+        for start, end in sorted(taken):
+            if start < high and end > low:
+                if start > low:
+                    free.append((low, start))
+                low = max(low, end)
+        if low < high:
+            free.append((low, high))
+    return free
 
 
 def by_shares(

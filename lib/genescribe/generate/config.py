@@ -108,6 +108,9 @@ class GenerateModelConfig:
     constraint: Literal["orf", "grammar"] = option(
         "orf", doc="write only open reading frames with known splice sites, or anything that the grammar allows"
     )
+    may_be_empty: bool = option(
+        False, doc="a window may hold no gene, and is answered by none; learned from windows of bake.loci.empty"
+    )
     most_features: int = option(96, doc="features of a sentence after which only what it needs is added", minimum=2)
     content_weight: float = option(
         1.0, doc="weight, beside the sentence, of telling coding bases, introns, ... apart", minimum=0.0

@@ -75,14 +75,14 @@ class DigitModel(nn.Module):
 
     def automaton(self, signals: Signals) -> DigitAutomaton:
         """Return what restricts the sentence of a window."""
-        return DigitAutomaton(Grammar(signals, self.config.most_features))
+        return DigitAutomaton(Grammar(signals, self.config.most_features, self.config.may_be_empty))
 
-    def example(self, sentence: GeneSentence, signals: Signals) -> SpelledExample:
-        """Return the training example of a sentence that is written on its own strand."""
-        tokens = tokenizer.encode(sentence)
-        most = max(self.config.most_features, len(sentence.features) + 1)
+    def example(self, sentence: GeneSentence | None, signals: Signals) -> SpelledExample:
+        """Return the training example of a sentence that is written on its own strand; None: no gene."""
+        tokens = [tokenizer.NUMBER[">"]] if sentence is None else tokenizer.encode(sentence)
+        most = max(self.config.most_features, 0 if sentence is None else len(sentence.features) + 1)
         for candidate in (signals, Signals.free(signals.length)):
-            automaton, allowed = DigitAutomaton(Grammar(candidate, most)), []
+            automaton, allowed = DigitAutomaton(Grammar(candidate, most, self.config.may_be_empty)), []
             for token in tokens:
                 mask = automaton.allowed()
                 if not mask[token]:

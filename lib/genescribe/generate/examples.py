@@ -41,22 +41,24 @@ class Example:
     checked: bool
 
 
-def example(sentence: GeneSentence, signals: Signals, most_features: int) -> Example:
-    """Return the example of a sentence that is written on its own strand.
+def example(sentence: GeneSentence | None, signals: Signals, most_features: int, optional: bool = False) -> Example:
+    """Return the example of a sentence that is written on its own strand; None: of a window without a gene.
 
-    A gene of the annotation that breaks the rules of `signals` is taught under the grammar alone.
+    A gene of the annotation that breaks the rules of `signals` is taught under the grammar alone. `optional`: see
+    `Grammar`.
     """
-    steps = pointer.encode(sentence)
+    steps = [Step(StepKind.TYPE, pointer.CLOSE)] if sentence is None else pointer.encode(sentence)
+    most = max(most_features, 0 if sentence is None else len(sentence.features) + 1)
     for candidate in (signals, Signals.free(signals.length)):
-        allowed = follow(steps, candidate, max(most_features, len(sentence.features) + 1))
+        allowed = follow(steps, candidate, most, optional)
         if allowed is not None:
             return Example(steps, allowed, contents(sentence, signals.length), candidate.checked)
     raise AssertionError("the grammar allows every sentence")
 
 
-def follow(steps: Sequence[Step], signals: Signals, most_features: int) -> list[Mask] | None:
+def follow(steps: Sequence[Step], signals: Signals, most_features: int, optional: bool = False) -> list[Mask] | None:
     """Return what is allowed at each step; None where a step is not."""
-    automaton = PointerAutomaton(Grammar(signals, most_features))
+    automaton = PointerAutomaton(Grammar(signals, most_features, optional))
     allowed = []
     for step in steps:
         mask = automaton.allowed()
@@ -67,12 +69,12 @@ def follow(steps: Sequence[Step], signals: Signals, most_features: int) -> list[
     return allowed
 
 
-def example_as_written(values: Sequence[int], signals: Signals, most_features: int) -> Example:
+def example_as_written(values: Sequence[int], signals: Signals, most_features: int, optional: bool = False) -> Example:
     """Return the example of steps that were written under `signals`, whether the sentence has ended or not.
 
     It is what scores a sequence that was sampled; the contents of bases are not known.
     """
-    automaton = PointerAutomaton(Grammar(signals, most_features))
+    automaton = PointerAutomaton(Grammar(signals, most_features, optional))
     steps, allowed = [], []
     for value in values:
         allowed.append(automaton.allowed())
@@ -81,10 +83,12 @@ def example_as_written(values: Sequence[int], signals: Signals, most_features: i
     return Example(steps, allowed, np.full(signals.length, IGNORED), signals.checked)
 
 
-def contents(sentence: GeneSentence, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return what each base is, (T,): see `Content`."""
-    begin, end = sentence.span
+def contents(sentence: GeneSentence | None, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return what each base is, (T,): see `Content`; all are outside where there is no gene."""
     content = np.full(length, Content.OUTSIDE, dtype=np.int64)
+    if sentence is None:
+        return content
+    begin, end = sentence.span
     content[begin:end] = IGNORED
     features = [sentence.features[i] for i in sentence.transcripts[0]]
     content[features[0].start : features[-1].end] = Content.INTRON

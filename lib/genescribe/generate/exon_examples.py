@@ -49,8 +49,8 @@ class ExonExample:
     checked: bool
 
 
-def example(sentence: GeneSentence, signals: Signals, most_exons: int) -> ExonExample:
-    """Return the example of a sentence that is written on its own strand.
+def example(sentence: GeneSentence | None, signals: Signals, most_exons: int, optional: bool = False) -> ExonExample:
+    """Return the example of a sentence that is written on its own strand; None: of a window without a gene.
 
     A gene that breaks the rules of `signals` is taught under the grammar alone; where a text of several transcripts is
     placed so that their order cannot be kept, the first of them is taught.
@@ -58,20 +58,24 @@ def example(sentence: GeneSentence, signals: Signals, most_exons: int) -> ExonEx
     whole = encode(sentence, signals.bases)
     ends = [i for i, value in enumerate(whole) if value in (CHAIN, END)]
     content = contents(sentence, signals.length)
-    for values in (whole, [*whole[: ends[1]], END]):
+    for values in (whole, [*whole[: ends[min(1, len(ends) - 1)]], END]):
         most = max(most_exons, 1 + sum(value in (NEXT, CHAIN) for value in values))
         for candidate in (signals, Signals.free(signals.length, bases=signals.bases)):
-            found = follow(values, candidate, most, content)
+            found = follow(values, candidate, most, content, optional)
             if found is not None:
                 return found
     raise AssertionError("the grammar allows every transcript")
 
 
 def follow(
-    values: Sequence[int], signals: Signals, most_exons: int, content: NDArray[np.int64] | None = None
+    values: Sequence[int],
+    signals: Signals,
+    most_exons: int,
+    content: NDArray[np.int64] | None = None,
+    optional: bool = False,
 ) -> ExonExample | None:
     """Return the example of values as they are written under `signals`, ended or not; None where one is not allowed."""
-    speller, size = Speller(signals, most_exons), len(values)
+    speller, size = Speller(signals, most_exons, optional), len(values)
     allowed = np.zeros((size, len(ITEMS)), dtype=bool)
     places, exons = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     begins: list[tuple[int, int, int, int]] = []

@@ -61,15 +61,15 @@ class ExonModel(nn.Module):
 
     def automaton(self, signals: Signals) -> Speller:
         """Return what restricts the text of a window."""
-        return Speller(signals, self.config.most_features)
+        return Speller(signals, self.config.most_features, self.config.may_be_empty)
 
-    def example(self, sentence: GeneSentence, signals: Signals) -> ExonExample:
-        """Return the training example of a sentence that is written on its own strand."""
-        return example(sentence, signals, self.config.most_features)
+    def example(self, sentence: GeneSentence | None, signals: Signals) -> ExonExample:
+        """Return the training example of a sentence that is written on its own strand; None: no gene."""
+        return example(sentence, signals, self.config.most_features, self.config.may_be_empty)
 
     def example_as_written(self, values: Sequence[int], signals: Signals) -> ExonExample:
         """Return the example of values as they were written, the text ended or not."""
-        found = follow(values, signals, self.config.most_features)
+        found = follow(values, signals, self.config.most_features, optional=self.config.may_be_empty)
         assert found is not None
         return found
 

@@ -31,13 +31,13 @@ ITEMS = (*BASES, NEXT_MARK, STRANDS["+"], END_MARK)
 MOST_CHAINS = 32
 
 
-def encode(sentence: GeneSentence, window: NDArray[np.uint8]) -> list[int]:
+def encode(sentence: GeneSentence | None, window: NDArray[np.uint8]) -> list[int]:
     """Return the values that spell the coding sequences of a sentence on its own strand; see `Signals.bases`.
 
     Untranslated features are not said, and transcripts that differ in these alone are one.
     """
     values = []
-    for chain in chains_of_sentence(sentence):
+    for chain in [] if sentence is None else chains_of_sentence(sentence):
         for number, (start, end) in enumerate(chain.exons):
             values += [NEXT if number else CHAIN, *window[start:end].tolist()]
     return [*values, END]
@@ -101,10 +101,12 @@ class Speller:
         What the window allows; they know its bases.
     most_exons
         A text with so many exons goes on to no further one.
+    optional
+        The text may end before it begins: there may be no gene.
     """
 
-    def __init__(self, signals: Signals, most_exons: int) -> None:
-        self.signals, self.most = signals, most_exons
+    def __init__(self, signals: Signals, most_exons: int, optional: bool = False) -> None:
+        self.signals, self.most, self.optional = signals, most_exons, optional
         self.bases = signals.bases.astype(np.uint8)
         self.grammar = Written()
         # Where the exon at hand may end as far as it is written: boundaries, ascending.
@@ -160,6 +162,7 @@ class Speller:
             return mask
         if not self.grammar.values:
             mask[CHAIN] = len(self._first_starts()) > 0
+            mask[END] = self.optional
             return mask
         if not self._stopped:
             mask[self.letters()] = True

@@ -35,10 +35,12 @@ class Grammar:
         What the window allows.
     most_features
         A sentence with so many features declares no more than it needs to be a gene.
+    optional
+        There may be no gene: the features may end before the first, and the sentence with them.
     """
 
-    def __init__(self, signals: Signals, most_features: int = 64) -> None:
-        self.signals, self.most = signals, most_features
+    def __init__(self, signals: Signals, most_features: int = 64, optional: bool = False) -> None:
+        self.signals, self.most, self.optional = signals, most_features, optional
         self.nodes: list[Node] = []
         self.listing: Listing | None = None
         self._served: list[bool] = []
@@ -245,7 +247,7 @@ class Grammar:
     @property
     def finished(self) -> bool:
         """Whether the sentence has ended."""
-        return self.listing is not None and self.listing.finished
+        return self.listing is not None and (self.listing.finished or not self.nodes)
 
     @property
     def chains(self) -> list[tuple[int, ...]]:
@@ -253,7 +255,9 @@ class Grammar:
         return [] if self.listing is None else self.listing.chains
 
     def can_close(self) -> bool:
-        """Whether transcripts may come now: every feature leads to a transcript's end."""
+        """Whether transcripts may come now: every feature leads to a transcript's end; or there is to be none."""
+        if not self.nodes:
+            return self.optional and not self.closed
         return not self.closed and self.has_coding() and all(self._served)
 
     def has_coding(self) -> bool:

@@ -80,8 +80,8 @@ class SentenceModel(Protocol):
     def automaton(self, signals: Signals) -> Automaton:
         """Return what restricts the sentence of a window."""
 
-    def example(self, sentence: GeneSentence, signals: Signals) -> Any:
-        """Return the training example of a sentence."""
+    def example(self, sentence: GeneSentence | None, signals: Signals) -> Any:
+        """Return the training example of a sentence, or of a window without a gene."""
 
     def example_as_written(self, values: Sequence[int], signals: Signals) -> Any:
         """Return the example of steps as they were written under `signals`, the sentence ended or not."""

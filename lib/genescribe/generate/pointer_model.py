@@ -58,15 +58,15 @@ class PointerModel(nn.Module):
 
     def automaton(self, signals: Signals) -> PointerAutomaton:
         """Return what restricts the sentence of a window."""
-        return PointerAutomaton(Grammar(signals, self.config.most_features))
+        return PointerAutomaton(Grammar(signals, self.config.most_features, self.config.may_be_empty))
 
-    def example(self, sentence: GeneSentence, signals: Signals) -> Example:
-        """Return the training example of a sentence that is written on its own strand."""
-        return example(sentence, signals, self.config.most_features)
+    def example(self, sentence: GeneSentence | None, signals: Signals) -> Example:
+        """Return the training example of a sentence that is written on its own strand; None: no gene."""
+        return example(sentence, signals, self.config.most_features, self.config.may_be_empty)
 
     def example_as_written(self, values: Sequence[int], signals: Signals) -> Example:
         """Return the example of steps as they were written, the sentence ended or not."""
-        return example_as_written(values, signals, self.config.most_features)
+        return example_as_written(values, signals, self.config.most_features, self.config.may_be_empty)
 
     def batch(self, examples: Sequence[Example], length: int) -> Steps:
         """Return the tensors of some examples, their windows padded to `length` bases."""

@@ -77,14 +77,13 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
     by_number: dict[int, tuple[Gene, LocusResult]] = {}
     with tqdm(total=len(dataset), desc="loci", unit="locus", disable=None) as bar:
         for numbers in pack(dataset.lengths, size=config.batch_size):
-            samples = [dataset[number] for number in numbers]
-            for number, sample, result in zip(
-                numbers, samples, annotator([locus_of(sample) for sample in samples]), strict=True
-            ):
+            # Training windows may hold no gene to be found.
+            samples = {number: sample for number in numbers if (sample := dataset[number]).meta.sentence}
+            results = annotator([locus_of(sample) for sample in samples.values()]) if samples else []
+            for (number, sample), result in zip(samples.items(), results, strict=True):
                 by_number[number] = annotated(sample), result
             bar.update(len(numbers))
-    for number in range(len(dataset)):
-        gene, result = by_number[number]
+    for _, (gene, result) in sorted(by_number.items()):
         found.truth.append(gene)
         found.results.append(result)
         if result.gene is not None:

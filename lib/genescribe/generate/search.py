@@ -299,7 +299,7 @@ def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
     by_chain = _transcripts(hypothesis)
     if not by_chain:
         if not grammar.nodes and not reason:
-            reason = "dead end"
+            reason = "no gene" if hypothesis.automaton.finished else "dead end"
         return Outcome("rejected", reason or "no transcript", raw, log_probability=hypothesis.total)
     try:
         sentence = canonical("+", list(by_chain))

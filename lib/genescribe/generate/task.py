@@ -41,10 +41,10 @@ LEVELS = ("exon", "transcript", "gene")
 
 @dataclass(frozen=True)
 class Locus:
-    """A locus on the strand of its gene: its bases and its sentence."""
+    """A locus on the strand of its gene: its bases and its sentence; None where the window holds no gene."""
 
     codes: Codes
-    sentence: GeneSentence
+    sentence: GeneSentence | None
 
 
 class GenerateTask:
@@ -125,6 +125,9 @@ class GenerateTask:
         sizes = []
         for number in range(len(self.training)):
             sample = self.training[number]
+            if not sample.meta.sentence:
+                sizes.append(len(sample.codes))
+                continue
             begin, end = GeneSentence.parse(sample.meta.sentence).span
             sizes.append(min(len(sample.codes), end + self.config.flank) - max(0, begin - self.config.flank))
         return np.array(sizes, dtype=np.int64)
@@ -166,6 +169,8 @@ class GenerateTask:
 
         Evidence goes with it where the model reads any; `spoil`: as training shows it, see `hints.spoiled`.
         """
+        if not sample.meta.sentence:
+            return self._empty(sample)
         codes, sentence = sample.codes, GeneSentence.parse(sample.meta.sentence)
         if sentence.strand == "-":
             codes, sentence = reverse_complement(codes), sentence.reverse_complement(len(codes))
@@ -181,6 +186,20 @@ class GenerateTask:
             inside = oriented(hints, "+", low, high)
             window = marked(window, spoiled(inside, len(window), reading) if spoil else inside, reading.high)
         return Locus(window, sentence.shifted(-low))
+
+    def _empty(self, sample: Sample) -> Locus:
+        """Return a window without a gene as a locus."""
+        reading = self.config.hints
+        if not self.config.may_be_empty:
+            raise InputError(
+                "a window without a gene",
+                where=sample.key,
+                remedy="set model.may_be_empty, or bake with loci: {empty: 0}",
+            )
+        if reading is None:
+            return Locus(sample.codes, None)
+        hints = oriented(map(Hint._make, sample.meta.hints), sample.meta.strand, 0, len(sample.codes))
+        return Locus(marked(sample.codes, spoiled(hints, len(sample.codes), reading), reading.high), None)
 
     def signals(self, codes: Codes) -> Signals:
         """Return what the bases of a locus allow."""
@@ -269,7 +288,7 @@ def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> 
     return Signals.free(len(codes), config.gene.shortest_intron, codes)
 
 
-def matches(truth: GeneSentence, written: GeneSentence | None) -> NDArray[np.float64]:
+def matches(truth: GeneSentence | None, written: GeneSentence | None) -> NDArray[np.float64]:
     """Return how many there are, were written, and were written right, (3, 3): one row for each of `LEVELS`."""
     found: list[tuple[set[object], set[object]]] = []
     for sentence in (truth, written):

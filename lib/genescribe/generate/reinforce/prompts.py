@@ -121,7 +121,9 @@ def _genetic_code(folders: Sequence[str | Path]) -> int:
 def _loci(folders: Sequence[str | Path], split: str) -> Iterator[Sample]:
     dataset = ShardDataset(folders, split)
     for number in range(len(dataset)):
-        yield dataset[number]
+        # Windows without a gene have no answer to be rewarded.
+        if (sample := dataset[number]).meta.sentence:
+            yield sample
 
 
 def _genomes(loci: dict[str, list[Sample]], config: PromptConfig) -> set[str]:
