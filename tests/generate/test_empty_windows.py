@@ -22,7 +22,9 @@ from genescribe.generate.exon_text import chains_of_sentence
 from genescribe.generate.model import load_model, pad_codes
 from genescribe.generate.policy import Policy
 from genescribe.generate.reader import Content
+from genescribe.generate.reinforce.config import GrpoConfig
 from genescribe.generate.reinforce.prompts import _loci
+from genescribe.generate.reinforce.task import GrpoTask
 from genescribe.generate.score import write_loci
 from genescribe.generate.search import SearchConfig, write
 from genescribe.generate.task import GenerateTask
@@ -88,6 +90,9 @@ def test_a_model_that_must_write_a_gene_refuses_them(genome: tuple[Path, list[Ge
     sample = next(s for s in map(task.training.__getitem__, range(len(task.training))) if not s.meta.sentence)
     with pytest.raises(InputError, match="may_be_empty"):
         task._locus(sample, shift=0)
+    start = random_model(tmp_path / "m", may_be_empty=True)
+    with pytest.raises(InputError, match="prompt without a gene"):
+        GrpoTask(GrpoConfig(), [tmp_path / "a"], start)._locus(sample, shift=0)
 
 
 @pytest.mark.parametrize("form", ["pointer", "digits", "exon_text"])

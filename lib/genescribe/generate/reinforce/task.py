@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from genescribe.config import to_mapping
 from genescribe.data.sample import Sample
+from genescribe.errors import InputError
 from genescribe.generate.model import load_model, read_config
 from genescribe.generate.policy import Policy
 from genescribe.generate.reinforce.config import GrpoConfig
@@ -95,6 +96,9 @@ class GrpoTask(GenerateTask):
         return self._reference
 
     # -- samples -------------------------------------------------------------------------------------------------
+    def _empty(self, sample: Sample) -> Locus:
+        raise InputError("a prompt without a gene", where=sample.key, remedy="prepare prompts with prep_grpo")
+
     def prepare(self, model: nn.Module, batch: list[Sample]) -> Rollout:
         """Draw a group of each locus of a batch, give rewards, and score what was drawn."""
         loci = [self._locus(sample, shift=0) for sample in batch]
@@ -123,10 +127,10 @@ class GrpoTask(GenerateTask):
 
     def _rewards(self, loci: Sequence[Locus], groups: Sequence[Sequence[Outcome]]) -> tuple[Tensor, Tensor]:
         """Return rewards (P, G) and their terms (P, G, terms)."""
-        found = [
-            [self.judge(locus.sentence, outcome, locus.codes) for outcome in group]
-            for locus, group in zip(loci, groups, strict=True)
-        ]
+        found = []
+        for locus, group in zip(loci, groups, strict=True):
+            assert locus.sentence is not None
+            found.append([self.judge(locus.sentence, outcome, locus.codes) for outcome in group])
         values = torch.tensor([[reward.value for reward in group] for group in found])
         return values, torch.tensor([[reward.terms for reward in group] for group in found])
 
