@@ -14,17 +14,7 @@ from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import Splits
 from genescribe.cli import comma_list, parser, run
 from genescribe.files import write_json
-from genescribe.segment.benchmark import (
-    DEFAULTS,
-    HEADS,
-    compare_heads,
-    comparison_table,
-    preprocess,
-    shard_folders,
-    write_jsonl,
-)
-from genescribe.train.engine import train
-from genescribe.train.options import add_arguments, read_options, start_processes
+from genescribe.train.options import HEADS, add_arguments, read_options, start_processes
 
 
 def chromosomes(first: int, last: int) -> list[str]:
@@ -68,18 +58,26 @@ def add_preprocess(command: argparse.ArgumentParser) -> None:
 
 
 def run_preprocess(args: argparse.Namespace) -> None:
+    # Each command imports what it needs: preprocessing takes seconds, torch alone two of them.
+    from genescribe.segment.preprocess import preprocess
+
     splits = Splits(args.train_chroms, args.val_chroms, args.test_chroms)
     config = BakeConfig(window=args.chunk_size, overlap=args.overlap)
     shards = preprocess(
         args.gtf, args.fasta, args.output_dir, splits, config, workers=args.workers, genetic_code=args.genetic_code
     )
     if args.jsonl:
+        from genescribe.segment.benchmark import write_jsonl
+
         write_jsonl(shards, args.output_dir)
     print(f"{args.output_dir}: {len(shards)} folders of shards")
 
 
 def run_train(args: argparse.Namespace) -> None:
     start_processes(args)
+    from genescribe.segment.benchmark import DEFAULTS, shard_folders
+    from genescribe.train.engine import train
+
     options, where = read_options(args, DEFAULTS)
     task, config = options.build(shard_folders(args.data_dir), where=where)
     name = f"{task.config.head}-{task.config.encoder.kind}"
@@ -87,6 +85,8 @@ def run_train(args: argparse.Namespace) -> None:
 
 
 def run_compare(args: argparse.Namespace) -> None:
+    from genescribe.segment.benchmark import DEFAULTS, compare_heads, comparison_table
+
     options, _ = read_options(args, DEFAULTS)
     result = compare_heads(
         args.data_dir,

@@ -19,7 +19,8 @@ from genescribe.errors import InputError
 from genescribe.evaluate.label_scores import HEADLINES
 from genescribe.genome.fasta import write_fasta
 from genescribe.genome.gff import write_gff3
-from genescribe.segment.benchmark import preprocess, segment_stats, shard_folders
+from genescribe.segment.benchmark import shard_folders
+from genescribe.segment.preprocess import preprocess, segment_stats
 
 CHROMOSOMES = ("c1", "c2", "c3", "c4")
 SPLITS = ["--train-chroms", "c1,c2", "--val-chroms", "c3", "--test-chroms", "c4"]
@@ -103,3 +104,9 @@ def test_wrong_names_are_refused(genome: tuple[Path, Path], tmp_path: Path) -> N
         preprocess(genome[1], genome[0], tmp_path / "out", Splits(["c1", "c9"], ["c3"], ["c4"]), BakeConfig())
     with pytest.raises(InputError, match="run the command preprocess first"):
         shard_folders(tmp_path)
+
+
+def test_preprocessing_does_without_torch() -> None:
+    """Torch takes longer to import than yeast to bake."""
+    code = "import sys, genescribe.segment.preprocess, genescribe.train.options; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -44,8 +44,12 @@ def sketch(protein: str) -> Sketch:
     words = np.zeros(len(letters) - WORD + 1, dtype=np.uint64)
     for place in range(WORD):
         words = words * np.uint64(128) + letters[place : place + len(words)]
-    hashes = np.unique(hash64(words))
-    return hashes[hashes < np.uint64(2**64 // KEPT)]
+    hashes = hash64(words)
+    kept = np.sort(hashes[hashes < np.uint64(2**64 // KEPT)])
+    # What `np.unique` does, in a fifth of its time on so few.
+    distinct = np.ones(len(kept), dtype=bool)
+    np.not_equal(kept[1:], kept[:-1], out=distinct[1:])
+    return kept[distinct]
 
 
 def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, Any]:

@@ -103,7 +103,8 @@ def parse_attributes(text: str) -> dict[str, str]:
     pairs: Iterable[tuple[str, str]]
     if _GFF3.match(text):
         split = (part.partition("=") for part in text.split(";"))
-        pairs = ((unquote(key.strip()), unquote(value.strip())) for key, _, value in split)
+        plain = unquote if "%" in text else str
+        pairs = ((plain(key.strip()), plain(value.strip())) for key, _, value in split)
     else:
         pairs = ((key, quoted or bare) for key, quoted, bare in _GTF_PAIR.findall(text))
     return {key: value for key, value in pairs if key and key not in _OWN_KEYS}

@@ -85,7 +85,9 @@ class Genome:
         folder = Path(tempfile.mkdtemp(prefix="genescribe-"))
         try:
             plain = folder / "genome.fa"
-            genome = cls(path, plain, expand_fasta(path, plain))
+            index = expand_fasta(path, plain)
+            keep_index(plain, index)
+            genome = cls(path, plain, index)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -115,6 +117,11 @@ class Genome:
             )
         raw = self._bytes[entry.byte(start) : entry.byte(end)]
         return encode(raw[raw > _RETURN].tobytes())
+
+    @property
+    def plain(self) -> Path:
+        """A plain file of the same sequences: the one that was opened, or a copy that lasts as long as this object."""
+        return self._plain
 
     def __reduce__(self) -> tuple[object, tuple[Path]]:
         # A worker process maps the same plain file anew, the temporary one included.

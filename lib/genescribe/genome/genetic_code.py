@@ -146,9 +146,9 @@ def codon_numbers(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     >>> codon_numbers(encode("AAAaacTNA")).tolist()
     [0, 1, 64]
     """
-    bases = unmasked(codes[: len(codes) // 3 * 3]).reshape(-1, 3)
-    numbers = 16 * bases[:, 0] + 4 * bases[:, 1] + bases[:, 2]
-    return np.where((bases == N).any(axis=1), np.uint8(AMBIGUOUS), numbers)
+    first, second, third = unmasked(codes[: len(codes) // 3 * 3]).reshape(-1, 3).T
+    known = (first < N) & (second < N) & (third < N)
+    return np.where(known, 16 * first + 4 * second + third, np.uint8(AMBIGUOUS))
 
 
 def codon_set(codons: frozenset[str]) -> NDArray[np.bool_]:

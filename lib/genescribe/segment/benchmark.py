@@ -1,23 +1,15 @@
-"""The Gencode segmentation benchmark as its users know it: preprocess, train, compare, over the common stages."""
+"""The Gencode segmentation benchmark as its users know it: train and compare; see `segment.preprocess` for its data."""
 
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from genescribe.bake.batch import bake_batch
-from genescribe.bake.config import BakeConfig, BakeJob
-from genescribe.bake.splits import Splits
-from genescribe.bake.stats import sum_stats
 from genescribe.config import from_mapping
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample, labels_from_runs
@@ -25,15 +17,14 @@ from genescribe.errors import InputError
 from genescribe.evaluate.label_counts import LabelCounts, pool
 from genescribe.evaluate.label_scores import HEADLINES, compare, summarise
 from genescribe.families import family
-from genescribe.files import atomic_path, read_json, write_json
+from genescribe.files import atomic_path, read_json
 from genescribe.genome.alphabet import decode, unmasked
-from genescribe.genome.catalogue import build_catalogue
-from genescribe.genome.fasta import Genome
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.label_report import COUNTS, SCORES, score_labels
+from genescribe.segment.preprocess import FILES
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
-from genescribe.workflow.batches import balance
+from genescribe.train.options import HEADS
 
 DEFAULTS: dict[str, Any] = {
     "family": "segment",
@@ -41,78 +32,6 @@ DEFAULTS: dict[str, Any] = {
     "train": {"epochs": 50, "batch_size": 32, "lr": 1e-3, "weight_decay": 1e-5},
 }
 """Of the benchmark's `train`, where they are not those of `scripts/train.py`."""
-FILES = {"train": "train", "validation": "val", "test": "test"}
-"""Split -> beginning of the names of its files."""
-HEADS = ("pytorch-crf", "linear", "semicrf")
-
-_logger = logging.getLogger("genescribe.benchmark")
-
-
-def preprocess(
-    gtf: Path, fasta: Path, folder: Path, splits: Splits, config: BakeConfig, *, workers: int = 1, genetic_code: int = 1
-) -> list[Path]:
-    """Load an annotation and bake its genome's windows; return the folders of shards.
-
-    Parameters
-    ----------
-    gtf, fasta
-        Annotation (GTF or GFF3, well-formed) and genome.
-    folder
-        Gets `catalogue.duckdb`, `shards/<n>/` and `<split>_segment_stats.json`.
-    splits
-        Which sequences train, validate and test; others are left out.
-    config
-        Windows.
-    workers
-        Processes that bake.
-    genetic_code
-        NCBI table.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    catalogue = folder / "catalogue.duckdb"
-    build_catalogue(fasta, gtf, catalogue, genetic_code, tolerant=True)
-    lengths = Genome.open(fasta).lengths
-    used = {name for names in (splits.train, splits.validation, splits.test) for name in names}
-    unknown = sorted(used - lengths.keys())
-    if unknown:
-        raise InputError(
-            f"no sequence {', '.join(unknown[:5])}", where=fasta, remedy="correct --train-, --val-, --test-chroms"
-        )
-    job = BakeJob("genome", config, splits, genetic_code=genetic_code)
-    batches = balance({name: lengths[name] for name in lengths if name in used}, max(1, workers))
-    shards = [folder / "shards" / str(number) for number in range(len(batches))]
-    _logger.info("baking %d sequences in %d processes", len(used), len(batches))
-    if len(batches) == 1:
-        bake_batch(catalogue, fasta, job, batches[0], shards[0])
-    else:
-        with ProcessPoolExecutor(len(batches), mp_context=get_context("spawn")) as processes:
-            jobs = [
-                processes.submit(bake_batch, catalogue, fasta, job, seqids, target)
-                for seqids, target in zip(batches, shards, strict=True)
-            ]
-            for done in jobs:
-                done.result()
-    stats = sum_stats(read_json(shard / "stats.json") for shard in shards)
-    for split, name in FILES.items():
-        write_json(folder / f"{name}_segment_stats.json", segment_stats(stats["splits"][split]))
-    return shards
-
-
-def segment_stats(split: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
-    """Return number, mean, median, standard deviation, minimum and maximum of each label's whole segments."""
-    result: dict[str, dict[str, float | int | None]] = {}
-    for name, durations in split["durations"].items():
-        lengths = np.repeat(*np.array(durations, dtype=np.int64).reshape(-1, 2).T)
-        many = len(lengths) > 0
-        result[name] = {
-            "count": len(lengths),
-            "mean": float(lengths.mean()) if many else None,
-            "median": float(np.median(lengths)) if many else None,
-            "std": float(lengths.std()) if many else None,
-            "min": int(lengths.min()) if many else None,
-            "max": int(lengths.max()) if many else None,
-        }
-    return result
 
 
 def write_jsonl(shards: Sequence[Path], folder: Path) -> None:

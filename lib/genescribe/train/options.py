@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import yaml
 
 from genescribe.config import from_mapping, option
@@ -20,7 +19,9 @@ from genescribe.families import family
 from genescribe.nn.config import CONTEXTS
 from genescribe.train.config import TrainConfig
 from genescribe.train.launch import LaunchConfig, agent, environment
-from genescribe.train.task import Task
+
+if TYPE_CHECKING:
+    from genescribe.train.task import Task
 
 HEADS = ("linear", "semicrf", "pytorch-crf")
 
@@ -103,7 +104,7 @@ def read_options(
             for part in reversed(key.split(".")):
                 value = {part: value}
             data = _overlaid(data, value)
-    if arguments.no_triton and torch.cuda.is_available():
+    if arguments.no_triton and _has_cuda():
         data = _overlaid(data, {"model": {"backend": "blocked"}})
     return from_mapping(RunOptions, data, where=where), where
 
@@ -114,6 +115,13 @@ def start_processes(arguments: argparse.Namespace) -> None:
     os.environ.update(environment(config))
     if arguments.distributed and arguments.world_size > 1 and "WORLD_SIZE" not in os.environ:
         os.execv(sys.executable, [*agent(config, arguments.world_size), *sys.argv])
+
+
+def _has_cuda() -> bool:
+    # Here, so that a script which only lists its options need not wait for torch.
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _parsed(text: str, where: str) -> dict[str, Any]:
