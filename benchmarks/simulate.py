@@ -6,6 +6,7 @@ open reading frames; the ceiling's speed.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import time
 from pathlib import Path
@@ -17,8 +18,8 @@ from genescribe.evaluate.accuracy import compare
 from genescribe.evaluate.baselines import orf_rule
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.simulate import ceiling, load_parameters, simulate, write_simulation
-from genescribe.simulate.parameters import Durations
+from genescribe.simulate import SimulationParameters, ceiling, load_parameters, simulate, write_simulation
+from genescribe.simulate.parameters import Durations, Lengths
 
 CASES: tuple[tuple[str, Durations, float], ...] = (
     ("saccharomyces_cerevisiae", "informative", 1.0),
@@ -56,7 +57,7 @@ def main() -> None:
         began = time.process_time()
         best = compare(genes, ceiling(parameters, sequences))
         seconds = (time.process_time() - began) / megabases
-        blunt = compare(genes, ceiling(parameters.with_durations("uninformative"), sequences))
+        blunt = compare(genes, ceiling(with_geometric_lengths(parameters), sequences))
         with tempfile.TemporaryDirectory() as folder:
             fasta = Path(folder) / "genome.fa"
             write_simulation(sequences, genes, fasta, Path(folder) / "annotation.gff3")
@@ -67,6 +68,12 @@ def main() -> None:
         cells = [name, durations, str(sharpness), f"{len(genes) / megabases:.0f}", f"{exons:.1f}"]
         cells += [f"{100 * score:.1f}" for score in scores] + [f"{seconds:.1f}"]
         print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def with_geometric_lengths(parameters: SimulationParameters) -> SimulationParameters:
+    """Return the law with geometric lengths of the same minima and means."""
+    models = {field.name: getattr(parameters.lengths, field.name).geometric() for field in dataclasses.fields(Lengths)}
+    return dataclasses.replace(parameters, lengths=Lengths(**models))
 
 
 if __name__ == "__main__":

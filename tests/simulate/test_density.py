@@ -13,7 +13,8 @@ from genescribe.crf.score import Segments, forbidden_by, score
 from genescribe.genome.alphabet import reverse_complement
 from genescribe.genome.model import mirror
 from genescribe.simulate import SimulationParameters, load_parameters, log_likelihood, parameter_sets, simulate
-from genescribe.simulate.parameters import Durations
+from genescribe.simulate.lengths import LengthModel
+from genescribe.simulate.parameters import LEAST, Durations, Lengths
 from genescribe.simulate.paths import genes_of, path_of
 from genescribe.simulate.states import N_STATES, STATES, label, potentials, state_of
 from genescribe.simulate.states import transitions as transition_scores
@@ -42,6 +43,25 @@ def test_score_of_the_truth_is_its_density(name: str, durations: Durations) -> N
     for seqid, codes in sequences.items():
         here = [gene for gene in genes if gene.seqid == seqid]
         assert log_likelihood(parameters, codes, here) == pytest.approx(log_density(parameters, codes, here), abs=1e-6)
+
+
+def test_the_shortest_segments_hold_their_signals() -> None:
+    """At the least lengths, and up to two bases more for the frame, no base is written twice."""
+    mixed = many_introns()
+    parameters = dataclasses.replace(mixed, signals=dataclasses.replace(mixed.signals, branch=None))
+    shortest = {kind: LengthModel(n, n + 2, ((1.0, 3.0, 1.0),), 0.0, 2.0) for kind, n in LEAST.items()}
+    parameters = dataclasses.replace(parameters, lengths=Lengths(**shortest)).with_one_transcript()
+    sequences, genes = simulate(parameters, 24, total_bases=9_000, n_sequences=2)
+    lengths: dict[str, set[int]] = {kind: set() for kind in LEAST}
+    for seqid, codes in sequences.items():
+        here = [gene for gene in genes if gene.seqid == seqid]
+        path = path_of(here, codes)
+        for length, state in zip(path.ends.diff(prepend=path.ends.new_zeros(1)), path.labels, strict=True):
+            found = state_of(int(state))
+            if found is None or found[1].kind in lengths:
+                lengths["intergenic" if found is None else found[1].kind].add(int(length))
+        assert log_likelihood(parameters, codes, here) == pytest.approx(log_density(parameters, codes, here), abs=1e-6)
+    assert {kind: min(seen) for kind, seen in lengths.items()} == LEAST
 
 
 def test_mixed_genome_shows_every_state() -> None:

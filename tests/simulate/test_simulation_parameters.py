@@ -12,7 +12,7 @@ import pytest
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.simulate import SimulationParameters, load_parameters, parameter_sets, save_parameters
-from genescribe.simulate.parameters import Lengths
+from genescribe.simulate.parameters import LEAST, Lengths
 
 
 def test_sets_that_come_along() -> None:
@@ -76,7 +76,7 @@ def test_uninformative_durations_change_nothing_but_the_shape() -> None:
             assert getattr(flat, field.name) == getattr(given, field.name)
     for field in dataclasses.fields(Lengths):
         before, after = getattr(given.lengths, field.name), getattr(flat.lengths, field.name)
-        assert (after.minimum, after.components) == (before.minimum, ())
+        assert (after.minimum, after.components) == (LEAST[field.name], ())
         assert after.mean() == pytest.approx(before.mean())
         steps = np.diff(after.log_probabilities(after.minimum + 20)[after.minimum - 1 :])
         assert steps == pytest.approx(np.full(20, after.log_tail))

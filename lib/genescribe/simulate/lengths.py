@@ -110,10 +110,11 @@ class LengthModel:
         head = float(np.arange(1, self.head + 1) @ self.head_probabilities)
         return head + self.tail_mass * (self.head + self.tail_mean)
 
-    def geometric(self) -> LengthModel:
-        """Return the geometric law of the same minimum and mean: the least that a length can tell."""
-        mean = max(1.0, self.mean() - self.minimum + 1)
-        return LengthModel(minimum=self.minimum, head=self.minimum - 1, components=(), tail_mass=1.0, tail_mean=mean)
+    def geometric(self, minimum: int | None = None) -> LengthModel:
+        """Return the geometric law of the same mean from `minimum` on, its own where none is given."""
+        low = self.minimum if minimum is None else minimum
+        mean = max(1.0, self.mean() - low + 1)
+        return LengthModel(minimum=low, head=low - 1, components=(), tail_mass=1.0, tail_mean=mean)
 
 
 def fit_lengths(samples: NDArray[np.int64], minimum: int, longest_head: int) -> LengthModel:

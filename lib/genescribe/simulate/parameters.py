@@ -12,8 +12,8 @@ from typing import Literal
 from genescribe.config import from_mapping, option, to_mapping
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_text
-from genescribe.simulate.chains import MarkovChain
-from genescribe.simulate.codons import CodonModel
+from genescribe.simulate.chains import ORDER, MarkovChain
+from genescribe.simulate.codons import EXON_SIDE, CodonModel
 from genescribe.simulate.lengths import LengthModel
 from genescribe.simulate.signals import Branch, Matrix, check_matrix, sharpened
 
@@ -55,7 +55,21 @@ SHORTEST = {
     "intron": 40,
     "utr_intron": 40,
 }
-"""Shortest length of each kind of segment: so long that no two signals touch."""
+"""Shortest length of each kind of segment in a fitted law: so long that no two signals touch."""
+
+LEAST = {
+    "intergenic": ORDER,
+    "utr5": ORDER + KOZAK,
+    "utr3": ORDER,
+    "single": 3,
+    "initial": EXON_SIDE + 2,
+    "internal": EXON_SIDE + 4,
+    "terminal": 3,
+    "intron": DONOR + ACCEPTOR,
+    "utr_intron": DONOR + ACCEPTOR,
+}
+"""Shortest length of each kind of segment in any law: what its signals need, so that each base is written once. Before
+a donor these are the `EXON_SIDE` bases with weights and the two that they depend on."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +158,7 @@ class SimulationParameters:
     repeats: Repeats = option(doc="interspersed repeats")
 
     def __post_init__(self) -> None:
-        for kind, shortest in SHORTEST.items():
+        for kind, shortest in LEAST.items():
             minimum = getattr(self.lengths, kind).minimum
             if minimum < shortest:
                 raise InputError(
@@ -164,11 +178,14 @@ class SimulationParameters:
     def with_durations(self, durations: Durations) -> SimulationParameters:
         """Return the same law, or ("uninformative") the one in which every length is geometric.
 
-        Minimum and mean of each kind of segment stay; all else is equal.
+        From the shortest that the signals allow (`LEAST`), with the mean of each kind of segment; all else is equal.
         """
         if durations == "informative":
             return self
-        models = {f.name: getattr(self.lengths, f.name).geometric() for f in dataclasses.fields(Lengths)}
+        least = dict(LEAST)
+        if self.signals.branch is not None:
+            least |= dict.fromkeys(("intron", "utr_intron"), self.signals.branch.farthest + DONOR)
+        models = {kind: getattr(self.lengths, kind).geometric(minimum) for kind, minimum in least.items()}
         return dataclasses.replace(self, lengths=Lengths(**models))
 
     def with_one_transcript(self) -> SimulationParameters:
