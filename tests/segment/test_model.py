@@ -79,19 +79,20 @@ def test_what_it_decodes_follows_the_grammar(head: Any) -> None:
         labels, durations = path.labels.tolist(), path.durations.tolist()
         assert grammar.first[labels[0]] and grammar.last[labels[-1]]
         assert all(grammar.transitions[a, b] for a, b in pairwise(labels))
-        if head == "semicrf":
-            assert all(
-                n <= grammar.maximum[c] or not grammar.maximum[c] for c, n in zip(labels, durations, strict=True)
-            )
+        assert all(n <= grammar.maximum[c] or not grammar.maximum[c] for c, n in zip(labels, durations, strict=True))
 
 
-def test_the_linear_head_has_one_score_a_base_and_label() -> None:
+def test_the_linear_head_has_one_score_a_base_but_in_codons() -> None:
     scheme = SCHEMES["gencode"]
     linear, semi = (crf_config(replace(CONFIG, head=head), scheme).build() for head in ("linear", "semicrf"))  # type: ignore[arg-type]
-    assert linear.durations.rows == 1
+    codons = [9, 10]
+    assert linear.durations.rows == 3
     assert semi.durations.rows == 20
-    assert [linear.config.has_tail(c) for c in range(11)] == [True] * 11
-    assert [c for c in range(11) if not semi.config.has_tail(c)] == [9, 10]
+    assert linear.config.geometric == tuple(c for c in range(11) if c not in codons)
+    # How long a codon may be is grammar: both heads keep it.
+    for head in (linear, semi):
+        assert [head.config.longest(c) for c in codons] == [3, 3]
+        assert [c for c in range(11) if not head.config.has_tail(c)] == codons
 
 
 def test_segments_longer_than_the_tables_have_a_score_and_a_gradient() -> None:

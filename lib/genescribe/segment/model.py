@@ -263,29 +263,29 @@ def _evidence_of(config: SegmentModelConfig, code: GeneticCode) -> CountedEviden
 def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:
     """Return the head's options: the scheme's grammar, and durations as `head` says.
 
-    A label of the linear head, unless the scheme says its one length, and intergenic space have a geometric duration:
-    one score a base. This is a linear CRF whose runs are whole segments, so that both heads score boundaries and
-    decode runs alike.
+    A label of the linear head and intergenic space have a geometric duration: one score a base. This is a linear CRF
+    whose runs are whole segments, so that both heads score boundaries and decode runs alike. How long a codon may be is
+    grammar, not a learned length, and both heads keep it: a label with a longest length has a table up to it in both,
+    which in a linear CRF is a label of as many states.
     """
     grammar, labels = scheme.grammar, range(len(scheme.names))
     shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
     if config.head == "linear":
-        geometric = tuple(c for c in labels if shortest[c] != limits[c])
-        longest, open_ended = shortest, [c in geometric for c in labels]
+        geometric = tuple(c for c in labels if limits[c] == 0)
+        longest = [limit or low for low, limit in zip(shortest, limits, strict=True)]
     else:
         geometric = grammar.geometric
         longest = [
             max(low, min(limit or config.max_duration, config.max_duration))
             for low, limit in zip(shortest, limits, strict=True)
         ]
-        open_ended = [limit == 0 for limit in limits]
     phases = grammar.phases
     pairs = tuple((p, c) for p in labels for c in labels if grammar.transitions[p, c])
     return SemiCRFConfig(
         labels=len(labels),
         max_duration=tuple(longest),
         min_duration=tuple(shortest),
-        open_ended=tuple(open_ended),
+        open_ended=tuple(limit == 0 for limit in limits),
         geometric=geometric,
         allowed_transitions=pairs,
         first_labels=tuple(c for c in labels if grammar.first[c]),
