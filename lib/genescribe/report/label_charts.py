@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from genescribe.report.blocks import Figure
@@ -20,7 +21,7 @@ SEEN = 0.001
 
 def duration_curves(genome: str, data: Mapping[str, Any], heads: Mapping[Method, Mapping[str, Any]]) -> Figure:
     """Draw each label's lengths in the training annotation (area) and as each head has learned them (lines)."""
-    names = [name for name, shares in data["durations"].items() if shares]
+    names = [name for name in next(iter(heads.values()))["labels"] if data["durations"][name]]
     columns = 4
     rows = -(-len(names) // columns)
     with styled():
@@ -35,8 +36,11 @@ def duration_curves(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
             seen = [np.flatnonzero(curve >= SEEN) for curve in (real, *curves.values())]
             low, high = min(part[0] for part in seen), max(part[-1] for part in seen)
             axes.set_xscale("log")
-            axes.set(xlim=(2.0 ** (low / 2) * 0.8, 2.0 ** ((high + 1) / 2) * 1.2), title=name)
-            axes.xaxis.set_major_locator(LogLocator(numticks=5))
+            ends = (2.0 ** (low / 2) * 0.8, 2.0 ** ((high + 1) / 2) * 1.2)
+            axes.set(xlim=ends, title=name)
+            # Within a decade there may be no power of ten, as in codons.
+            short = ends[1] < 10 * ends[0]
+            axes.xaxis.set_major_locator(FixedLocator(_whole(*ends)) if short else LogLocator(numticks=5))
             axes.xaxis.set_major_formatter(FuncFormatter(_short))
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_yticks([])
@@ -116,6 +120,12 @@ def _cells(axes: Any, shares: NDArray[np.float64], colours: Any) -> None:
 
 def _stairs(axes: Any, shares: NDArray[np.float64], **style: Any) -> None:
     axes.stairs(shares, 2.0 ** (np.arange(len(shares) + 1) / 2), **style)
+
+
+def _whole(low: float, high: float) -> list[int]:
+    """Return at most five whole numbers between two."""
+    first, last = math.ceil(low), math.floor(high)
+    return list(range(first, last + 1, max(1, -(-(last - first) // 4))))
 
 
 def _short(value: float, _: int) -> str:
