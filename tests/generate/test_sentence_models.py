@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,53 @@ def test_a_batch_is_its_loci_one_by_one(form: str, method: str, baked: Path, tmp
     assert sum(result.gene is not None for result in together) > 2
     again = annotator(windows)
     assert [result.raw for result in again] == [result.raw for result in together]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_batch_of_32_is_its_loci_one_by_one(form: str, baked: Path, tmp_path: Path) -> None:
+    """Loci of 32 lengths: padding and neighbours change nothing, to the last step that is written."""
+    model = load_model(random_model(tmp_path / "model", form))
+    _, loci = task_and_loci(form, baked)
+    annotator = Annotator(model, SearchConfig(max_length=60))
+    windows = [
+        LocusWindow(f"g{i}", "s", 0, 395 - 6 * i, "+-"[i % 2], 0, loci[i % len(loci)].codes[: 395 - 6 * i])
+        for i in range(32)
+    ]
+    for result, window in zip(annotator(windows), windows, strict=True):
+        (alone,) = annotator([window])
+        assert (alone.status, alone.reason, alone.raw, alone.clean) == (
+            result.status,
+            result.reason,
+            result.raw,
+            result.clean,
+        )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_compiled_step_is_two_graphs_and_changes_nothing(form: str, baked: Path, tmp_path: Path) -> None:
+    """One graph for any number of rows, steps and bases, one for a single row: more would compile at every step."""
+    torch._dynamo.reset()
+    model = load_model(random_model(tmp_path / "model", form))
+    _, loci = task_and_loci(form, baked)
+    windows = [
+        LocusWindow(f"g{i}", "s", 0, len(locus.codes), "+", 0, locus.codes[: len(locus.codes) - 9 * i])
+        for i, locus in enumerate(loci[:4])
+    ]
+    searches = [SearchConfig(max_length=90), SearchConfig("beam", beams=3, max_length=70)]
+    # One locus of another length at the end: a single row, then as many as the beam has.
+    plain = [[r for batch in (windows, windows[3:]) for r in Annotator(model, s)(batch)] for s in searches]
+    graphs: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., object]:
+        graphs.append(graph)
+        return graph.forward
+
+    model.decoder.compile_step(backend)  # type: ignore[operator, union-attr]
+    found = [[r for batch in (windows, windows[3:]) for r in Annotator(model, s)(batch)] for s in searches]
+    assert [[r.raw for r in results] for results in found] == [[r.raw for r in results] for results in plain]
+    # The first room for steps was filled.
+    assert any(result.reason == "longer than max_length" for result in plain[0])
+    assert len(graphs) == 2
 
 
 def test_a_wider_beam_is_at_least_as_likely(baked: Path, tmp_path: Path) -> None:

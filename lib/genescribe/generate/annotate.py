@@ -10,11 +10,10 @@ from typing import Any, Literal, cast
 import torch
 from torch import nn
 
-from genescribe.generate.decoder import DecoderLayer
+from genescribe.generate.decoder import Decoder
 from genescribe.generate.hint_flags import marked, oriented
 from genescribe.generate.hints import Hint
 from genescribe.generate.model import SentenceModel, pad_codes
-from genescribe.generate.prefix import PrefixLayer
 from genescribe.generate.search import Outcome, SearchConfig, write
 from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
 from genescribe.generate.task import signals_of
@@ -130,11 +129,10 @@ class Annotator:
         if compiled:
             decoder = model.decoder
             assert isinstance(decoder, nn.Module)
-            # Layer by layer: all share one compiled step. What comes from elsewhere is compiled as a whole.
-            kinds = DecoderLayer, PrefixLayer
-            layers: list[nn.Module] = [module for module in decoder.modules() if isinstance(module, kinds)]
-            for module in layers or [decoder]:
-                module.compile(dynamic=True)
+            if isinstance(decoder, Decoder):
+                decoder.compile_step()
+            else:
+                decoder.compile(dynamic=True)
 
     def sequence(self, codes: Codes, *, strand: str = "+", prompt: Transcript | None = None) -> LocusResult:
         """Annotate one sequence by itself: a locus from its first base to its last."""
