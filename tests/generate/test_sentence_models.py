@@ -140,6 +140,20 @@ def test_the_compiled_step_is_two_graphs_and_changes_nothing(form: str, baked: P
     assert len(graphs) == 2
 
 
+def test_a_step_that_cannot_be_compiled_ends_the_run(tmp_path: Path, baked: Path) -> None:
+    """No locus is rejected for it: it is no fault of theirs."""
+    torch._dynamo.reset()
+    model = load_model(random_model(tmp_path / "model"))
+    _, loci = task_and_loci("pointer", baked)
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., object]:
+        raise RuntimeError("no compiler here")
+
+    model.decoder.compile_step(backend)  # type: ignore[operator, union-attr]
+    with pytest.raises(InputError, match="cannot be compiled"):
+        Annotator(model)([LocusWindow("g", "s", 0, 300, "+", 0, loci[0].codes)])
+
+
 def test_a_wider_beam_is_at_least_as_likely(baked: Path, tmp_path: Path) -> None:
     model = load_model(random_model(tmp_path / "model"))
     task, loci = task_and_loci("pointer", baked)

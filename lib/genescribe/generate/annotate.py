@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import nn
 
+from genescribe.errors import InputError
 from genescribe.generate.decoder import Decoder
 from genescribe.generate.hint_flags import marked, oriented
 from genescribe.generate.hints import Hint
@@ -114,7 +115,7 @@ class Annotator:
     precision
         "auto" (bf16 on GPUs that have it), "fp32", "fp16" or "bf16".
     compiled
-        Compile the step of the decoder; the first batches are slow.
+        Compile the step of the decoder: the first step takes about a minute, and so does the first of a single row.
     """
 
     def __init__(
@@ -151,6 +152,9 @@ class Annotator:
     def _attempt(self, pieces: list[_Piece]) -> list[_Piece]:
         try:
             self._write(pieces)
+        except InputError:
+            # Of the run and not of a locus: what was asked for cannot be had here.
+            raise
         except Exception as error:
             # Whatever it is, the other loci go on.
             if len(pieces) > 1:

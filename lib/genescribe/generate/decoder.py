@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from genescribe.errors import InputError
 from genescribe.generate.reader import Reader, Reading
 from genescribe.nn.attention import FeedForward, heads_of, rotate, split_heads
 from genescribe.nn.experts import RouterSums
@@ -266,7 +267,15 @@ class Decoder(nn.Module):
         roomy = (cache if isinstance(cache, RoomyCache) else RoomyCache()).grown(memory)
         at = torch.tensor([roomy.written], device=x.device)
         known = replace(memory, mask=_plain(memory.mask))
-        hidden = self._compiled(_plain(x), _plain(places), known, roomy, at)
+        try:
+            hidden = self._compiled(_plain(x), _plain(places), known, roomy, at)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            first = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"the decoding step cannot be compiled ({first})",
+                where="--compile",
+                remedy="run without it, or install a C++ compiler",
+            ) from error
         return hidden, RoomyCache(roomy.keys, roomy.values, roomy.written + 1)
 
 
