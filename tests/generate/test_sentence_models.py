@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from tests.generate.toy_loci import bake_toy, random_model, toy_config, toy_geno
 
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
+from genescribe.generate import decoder as decoder_module
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.decoder import Decoder
 from genescribe.generate.model import build_model, load_model, pad_codes, read_config
 from genescribe.generate.search import SearchConfig, write
 from genescribe.generate.sentence import sentence_of
@@ -114,16 +117,19 @@ def test_a_batch_of_32_is_its_loci_one_by_one(form: str, baked: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_compiled_step_is_two_graphs_and_changes_nothing(form: str, baked: Path, tmp_path: Path) -> None:
+def test_the_compiled_step_is_two_graphs_and_changes_nothing(
+    form: str, baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One graph for any number of rows, steps and bases, one for a single row: more would compile at every step."""
     torch._dynamo.reset()
+    monkeypatch.setattr(decoder_module, "ROOM", 8)
     model = load_model(random_model(tmp_path / "model", form))
     _, loci = task_and_loci(form, baked)
     windows = [
         LocusWindow(f"g{i}", "s", 0, len(locus.codes), "+", 0, locus.codes[: len(locus.codes) - 9 * i])
         for i, locus in enumerate(loci[:4])
     ]
-    searches = [SearchConfig(max_length=90), SearchConfig("beam", beams=3, max_length=70)]
+    searches = [SearchConfig(max_length=60), SearchConfig("beam", beams=3, max_length=40)]
     # One locus of another length at the end: a single row, then as many as the beam has.
     plain = [[r for batch in (windows, windows[3:]) for r in Annotator(model, s)(batch)] for s in searches]
     graphs: list[object] = []
@@ -132,11 +138,21 @@ def test_the_compiled_step_is_two_graphs_and_changes_nothing(form: str, baked: P
         graphs.append(graph)
         return graph.forward
 
-    model.decoder.compile_step(backend)  # type: ignore[operator, union-attr]
+    rooms = set()
+    decoder = model.decoder
+    assert isinstance(decoder, Decoder)
+    decoder.compile_step(backend)
+    step = decoder._compiled
+    assert step is not None
+
+    def watched(*parts: Any) -> torch.Tensor:
+        rooms.add(parts[3].keys[0].shape[2])
+        return step(*parts)
+
+    decoder._compiled = watched
     found = [[r for batch in (windows, windows[3:]) for r in Annotator(model, s)(batch)] for s in searches]
     assert [[r.raw for r in results] for results in found] == [[r.raw for r in results] for results in plain]
-    # The first room for steps was filled.
-    assert any(result.reason == "longer than max_length" for result in plain[0])
+    assert len(rooms) > 2
     assert len(graphs) == 2
 
 
