@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from genescribe.cli import comma_list, parser, run
-from genescribe.families import load_predictor
+from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
 from genescribe.predict.genome import predict_genome
@@ -33,8 +33,8 @@ def main() -> None:
     args = arguments.parse_args()
 
     config, genome = config_of(args), Genome.open(args.fasta)
-    factory = load_predictor(args.model, device=config.device)
     pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+    factory = predictor_for(args.model, genome, pieces, config)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     work = args.output.with_name(f"{args.output.name}.work")
     prediction = predict_genome(factory, args.fasta, pieces, config, work)

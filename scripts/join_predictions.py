@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from genescribe.cli import comma_list, parser, run
-from genescribe.families import load_predictor
+from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.pieces import pieces_of
@@ -23,8 +24,8 @@ def main() -> None:
     args = arguments.parse_args()
 
     config, genome = config_of(args), Genome.open(args.fasta)
-    factory = load_predictor(args.model)
     pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+    factory = predictor_for(args.model, genome, pieces, replace(config, device="auto"))
     joined = join_batches(args.parts, pieces, config)
     write_annotation(args.output, joined, genome, pieces, factory, config)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")

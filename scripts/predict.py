@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genescribe.cli import comma_list, parser, run
-from genescribe.families import load_predictor
+from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.pieces import batch_of_pieces, pieces_of
@@ -32,7 +32,7 @@ def main() -> None:
     config, genome = config_of(args), Genome.open(args.fasta)
     pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
     chosen = batch_of_pieces(pieces, args.batch, args.batches)
-    factory = load_predictor(args.model, device=config.device)
+    factory = predictor_for(args.model, genome, pieces, config)
     work = Work(args.work, job_of(factory, args.fasta, chosen, config))
     scan(factory, args.fasta, chosen, config, work)
     write_batch(args.output, chosen, work.done)

@@ -16,6 +16,9 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
 
 if TYPE_CHECKING:
+    from genescribe.genome.fasta import Genome
+    from genescribe.predict.config import PredictConfig
+    from genescribe.predict.pieces import Piece
     from genescribe.predict.strand import PredictorFactory
     from genescribe.train.task import Task
 
@@ -99,6 +102,19 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
             f"a model of the family {name!r} annotates no genomes", where=model, remedy="give another model"
         )
     return cast("PredictorFactory", _load(predictor)(Path(model), device))
+
+
+def predictor_for(
+    model: str | Path, genome: Genome, pieces: Sequence[Piece], config: PredictConfig
+) -> PredictorFactory:
+    """Return what annotates pieces of a genome with the model of a folder.
+
+    Raises
+    ------
+    InputError
+        The folder holds no model, or the model no such species.
+    """
+    return load_predictor(model, device=config.device).for_genome(genome, pieces, config.species)
 
 
 def _load(name: str) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from genescribe.genome.model import Gene, mirror
 from genescribe.nn.config import EncoderConfig
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.pieces import pieces_of
+from genescribe.predict.pieces import Piece, pieces_of
 from genescribe.predict.strand import PredictedTranscript, Rows, StrandCodes, StrandPrediction, StrandRows
 from genescribe.predict.write import write_annotation
 from genescribe.segment.config import SegmentModelConfig
@@ -59,6 +61,10 @@ class Factory:
 
     def __call__(self, worker: int = 0) -> GeneratePredictor:
         return self.predictor
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
+        del genome, pieces, species
+        return self
 
     def genetic_code(self) -> GeneticCode:
         return GeneticCode.from_table(1)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.nn.config import EncoderConfig
+from genescribe.predict.pieces import Piece
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.evidence import Evidence
 from genescribe.segment.model import SegmentModel
@@ -61,6 +64,10 @@ class NoisyFactory:
     def __call__(self, worker: int = 0) -> SegmentPredictor:
         del worker
         return SegmentPredictor(noisy_model())
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
+        del genome, pieces, species
+        return self
 
     def genetic_code(self) -> GeneticCode:
         return GeneticCode.from_table(1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -68,6 +69,10 @@ class MotifFactory:
     def __call__(self, worker: int = 0) -> StrandPredictor:
         del worker
         return MotifPredictor()
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
+        del genome, pieces, species
+        return self
 
     def genetic_code(self) -> GeneticCode:
         return GeneticCode.from_table(1)

@@ -16,23 +16,34 @@ LENGTH = 2_000
 SPLITS = Splits(train=["t0", "t1", "t2", "t3"], validation=["v0"])
 
 
-def bake_toy(folder: Path, *, window: int = 700, genetic_code: int = 1, scheme: str = "gencode") -> Path:
-    """Bake five sequences; each has a gene with an intron and one without, on both strands in turn."""
+def bake_toy(
+    folder: Path,
+    *,
+    window: int = 700,
+    genetic_code: int = 1,
+    scheme: str = "gencode",
+    genome: str = "toy",
+    at: float = 0.8,
+) -> Path:
+    """Bake five sequences; each has a gene with an intron and one without, on both strands in turn.
+
+    Of the bases between genes the share `at` is A or T.
+    """
     config = BakeConfig(scheme=scheme, window=window, overlap=100)
-    job = BakeJob("toy", config, SPLITS, genetic_code=genetic_code)
+    job = BakeJob(genome, config, SPLITS, genetic_code=genetic_code)
     names = [*SPLITS.train, *SPLITS.validation]
     baker = Baker(job, dict.fromkeys(names, LENGTH))
     folder.mkdir(parents=True)
     with baker.writing(folder):
         for number, name in enumerate(names):
-            baker.add(name, *toy_sequence(name, np.random.default_rng(number)))
+            baker.add(name, *toy_sequence(name, np.random.default_rng(number), at))
     baker.finish()
     return folder
 
 
-def toy_sequence(name: str, rng: np.random.Generator) -> tuple[Codes, list[Gene]]:
+def toy_sequence(name: str, rng: np.random.Generator, at: float = 0.8) -> tuple[Codes, list[Gene]]:
     """Return a sequence rich in A and T whose exons are rich in C and whose introns are rich in T."""
-    codes = rng.choice(4, size=LENGTH, p=[0.4, 0.1, 0.1, 0.4]).astype(np.uint8)
+    codes = rng.choice(4, size=LENGTH, p=[at / 2, (1 - at) / 2, (1 - at) / 2, at / 2]).astype(np.uint8)
     genes = []
     for start, strand, split in ((150, "+", True), (700, "-", False), (1250, "-", True)):
         bases, exons = toy_gene(rng, split)

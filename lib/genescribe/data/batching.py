@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from genescribe.data.balance import GenomeDraw
 from genescribe.data.cursor import Cursor, micro_batches
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import IGNORE, Sample, WindowMeta
@@ -57,6 +58,20 @@ class Batch:
             right_censored=self.right_censored.to(device, non_blocking=True),
         )
 
+    def rows(self, numbers: Sequence[int]) -> Batch:
+        """Return some of the windows, padded to the longest of them."""
+        chosen = torch.tensor(list(numbers), device=self.lengths.device)
+        lengths = self.lengths[chosen]
+        return Batch(
+            self.codes[chosen, : int(lengths.max())],
+            lengths,
+            tuple(self.runs[i] for i in numbers),
+            self.left_censored[chosen],
+            self.right_censored[chosen],
+            tuple(self.keys[i] for i in numbers),
+            tuple(self.metas[i] for i in numbers),
+        )
+
     def labels(self) -> Tensor:
         """Return the label of every base, (B, T) int64; `IGNORE` past a window's end."""
         labels = torch.full_like(self.codes, IGNORE)
@@ -95,14 +110,19 @@ def training_batches(
     cursor: Cursor,
     collate_fn: Callable[[list[Sample]], T],
     lengths: NDArray[np.int64] | None = None,
+    draw: GenomeDraw | None = None,
 ) -> Iterator[T]:
     """Yield this process's micro-batches from `cursor` on, without end.
 
     The batches of a step are the same whatever the number of workers and, taken over all processes, of processes.
-    No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows.
+    No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows. `draw`
+    says which windows an epoch holds, without buckets; None: each once.
     """
-    lengths = dataset.lengths if lengths is None else lengths
-    yield from _load(dataset, micro_batches(cursor, len(dataset), lengths), collate_fn, cursor.workers)
+    if draw is not None:
+        numbers = micro_batches(cursor, len(draw), order=draw.order)
+    else:
+        numbers = micro_batches(cursor, len(dataset), dataset.lengths if lengths is None else lengths)
+    yield from _load(dataset, numbers, collate_fn, cursor.workers)
 
 
 def ordered_batches(
@@ -114,6 +134,7 @@ def ordered_batches(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
+    among: NDArray[np.int64] | None = None,
 ) -> Iterator[T]:
     """Yield every window of this process's share once.
 
@@ -131,8 +152,11 @@ def ordered_batches(
         Process `rank` of `world` takes every `world`-th batch: the batches do not depend on `world`.
     workers
         Processes that read.
+    among
+        The numbers of the windows; None: all of them.
     """
-    batches = pack(dataset.lengths, size=size, tokens=tokens)
+    numbers = np.arange(len(dataset)) if among is None else among
+    batches = [numbers[group].tolist() for group in pack(dataset.lengths[numbers], size=size, tokens=tokens)]
     yield from _load(dataset, batches[rank::world], collate_fn, workers)
 
 

@@ -6,7 +6,7 @@ half-read shard. It does not depend on the number of processes, on workers, or o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +93,12 @@ def bucketed_order(lengths: NDArray[np.int64], seed: int, epoch: int, batch: int
     return np.concatenate(parts)
 
 
-def micro_batches(cursor: Cursor, count: int, lengths: NDArray[np.int64] | None = None) -> Iterator[list[int]]:
+def micro_batches(
+    cursor: Cursor,
+    count: int,
+    lengths: NDArray[np.int64] | None = None,
+    order: Callable[[int, int], NDArray[np.int64]] | None = None,
+) -> Iterator[list[int]]:
     """Yield the sample numbers of each of this process's micro-batches, from `cursor` on, without end.
 
     Parameters
@@ -101,9 +106,11 @@ def micro_batches(cursor: Cursor, count: int, lengths: NDArray[np.int64] | None 
     cursor
         Where to begin, and which share is this process's.
     count
-        Number of samples.
+        Number of samples of an epoch.
     lengths : (count,)
         What a cursor with buckets sorts by.
+    order
+        Gives the `count` sample numbers of an epoch from (seed, epoch), without buckets; None: each once.
 
     Raises
     ------
@@ -130,7 +137,8 @@ def micro_batches(cursor: Cursor, count: int, lengths: NDArray[np.int64] | None 
             while first < last:
                 epoch, place = divmod(first, count)
                 if epoch not in orders:
-                    orders = {epoch: _order(cursor, count, lengths, epoch)}
+                    drawn = order(cursor.seed, epoch) if order else _order(cursor, count, lengths, epoch)
+                    orders = {epoch: drawn}
                 part = orders[epoch][place : place + last - first]
                 chosen.extend(part.tolist())
                 first += len(part)

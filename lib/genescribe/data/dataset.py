@@ -37,6 +37,8 @@ class ShardDataset(Dataset[Sample]):
     ----------
     lengths : (n,) int64
         Bases of each window.
+    folder_of : (n,) int64
+        The place in `folders` of each window's folder.
 
     Raises
     ------
@@ -52,7 +54,7 @@ class ShardDataset(Dataset[Sample]):
         for folder, rows in zip(self.folders, indices, strict=True):
             _check_shards(folder, split, rows)
         self._rows: NDArray[Any] = np.concatenate(indices) if indices else np.zeros(0, dtype=np.uint8)
-        self._folder = np.repeat(np.arange(len(indices)), [len(index) for index in indices])
+        self.folder_of: NDArray[np.int64] = np.repeat(np.arange(len(indices)), [len(index) for index in indices])
         self.lengths: NDArray[np.int64] = (
             self._rows["length"].astype(np.int64) if indices else np.zeros(0, dtype=np.int64)
         )
@@ -73,7 +75,7 @@ class ShardDataset(Dataset[Sample]):
         if not -len(self) <= number < len(self):
             raise IndexError(number)
         row = self._rows[number]
-        path = self.folders[self._folder[number]] / shard_name(self.split, int(row["shard"]))
+        path = self.folders[self.folder_of[number]] / shard_name(self.split, int(row["shard"]))
         data = os.pread(self._descriptor(path), sample_bytes(row["sizes"]), int(row["offset"]))
         return parse_sample(data, row["sizes"], where=path)
 

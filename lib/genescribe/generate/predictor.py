@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,9 +15,11 @@ from genescribe.errors import InputError
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.model import load_model, read_config
+from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.pieces import Piece
 from genescribe.predict.strand import (
     PredictedTranscript,
     Reject,
@@ -56,6 +60,12 @@ class GeneratePredictorFactory:
     def __call__(self, worker: int = 0) -> GeneratePredictor:
         """Load both models."""
         return GeneratePredictor(Annotator(load_model(self.folder).to(self.device)), self.proposer(worker))
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> GeneratePredictorFactory:
+        """Return this with the parameters of a species in the model that proposes loci."""
+        alike = copy.copy(self)
+        alike.proposer = self.proposer.for_genome(genome, pieces, species)
+        return alike
 
     def genetic_code(self) -> GeneticCode:
         """Return the model's genetic code."""

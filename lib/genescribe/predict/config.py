@@ -14,6 +14,11 @@ class PredictConfig:
 
     workers: int = option(2, doc="processes; each takes a chunk of a strand at a time", minimum=1)
     device: str = option("auto", doc="auto, cpu or cuda; with several GPUs the workers share them out")
+    species: str = option(
+        "auto",
+        doc="of a model with parameters of several genomes, those to use: a name, `pooled`, `auto` (of the genome "
+        "whose words are most like the sequence's) or `each` (the same, for every sequence by itself)",
+    )
     chunk: int = option(1_000_000, doc="bases that a process reads at a time; changes no gene", minimum=1)
     partial: bool = option(False, doc="also genes that a sequence's end cuts")
     posteriors: bool = option(True, doc="posterior probabilities of exons and genes in the score columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Transcript
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.pieces import Piece
 
 Rows = NDArray[np.float32]
 """What a model says of bases, (n, anything)."""
@@ -127,6 +129,9 @@ class PredictorFactory(Protocol):
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model into the worker of this number."""
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> PredictorFactory:
+        """Return what annotates these pieces of a genome, given the species that was asked for."""
 
     def genetic_code(self) -> GeneticCode:
         """Return the code that its coding sequences are read with."""

@@ -48,7 +48,8 @@ def write_annotation(
         write_gff3(folder / ANNOTATION, prediction.genes, genome.lengths, header=_header(factory.provenance(), config))
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
         (folder / REJECTS).write_text(lines, encoding="utf-8")
-        write_json(folder / SUMMARY, {**summary, "warnings": warnings})
+        species = {key: value for key, value in factory.provenance().items() if key == "species"}
+        write_json(folder / SUMMARY, {**summary, **species, "warnings": warnings})
         write_products(prediction.genes, genome, factory.genetic_code(), folder)
         write_parts(prediction.genes, genome, folder)
     return warnings

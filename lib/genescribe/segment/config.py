@@ -27,6 +27,28 @@ class EvidenceConfig:
 
 
 @dataclass(frozen=True)
+class SpeciesConfig:
+    """What a model of several genomes keeps of each; see `genescribe.segment.species`."""
+
+    names: list[str] = option(default_factory=list, doc="the genomes; empty: those of the data")
+    pool_genes: float = option(
+        20.0, doc="genes of all genomes together that are added to the counts of each", minimum=0.0
+    )
+    pooled: float = option(
+        0.1,
+        doc="share of training windows that are read as those of an unknown genome, with what all share alone",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    balance: float = option(
+        0.5,
+        doc="a genome's share of training is in proportion to its bases to the power of 1 minus this",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+
+@dataclass(frozen=True)
 class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
@@ -46,6 +68,9 @@ class SegmentModelConfig:
         0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
     )
     evidence: EvidenceConfig | None = option(None, doc="counted evidence (scheme `gene`); null: none")
+    species: SpeciesConfig | None = option(
+        None, doc="parameters of each genome beside what all share, with `evidence`; null: one set for all"
+    )
     encoder: EncoderConfig = option(default_factory=EncoderConfig, doc="tracks to features of every base")
     content: Literal["log_softmax", "logits"] = option(
         "log_softmax", doc="score of a base in a segment: log posterior of the label, at most 0, or any number"
@@ -72,6 +97,9 @@ class SegmentModelConfig:
     base_weight: float = option(1.0, doc="weight of the cross-entropy of a base by itself", minimum=0.0)
     class_balance: float = option(
         0.5, doc="cross-entropy weighs a label by its share to the power of minus this", minimum=0.0, maximum=1.0
+    )
+    validation_windows: int = option(
+        0, doc="windows of the validation parts that validation reads, spread over all; 0: all", minimum=0
     )
     crf_reg: float = option(0.0, doc="weight of the mean square of transition and duration scores", minimum=0.0)
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(

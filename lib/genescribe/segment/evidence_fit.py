@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from genescribe.data.sample import IGNORE, Sample
 from genescribe.genome.alphabet import Codes, N, unmasked
-from genescribe.segment.branch import find_branch_motif
+from genescribe.segment.branch import BranchMotif, find_branch_motif
 from genescribe.segment.config import EvidenceConfig
 from genescribe.segment.evidence import RANKS, SITES, CountedEvidence
 from genescribe.segment.gene import GeneScheme
@@ -29,6 +30,7 @@ from genescribe.segment.gene_labels import (
 from genescribe.segment.gene_rules import LETTERS, SignalTables
 
 FloatArray = NDArray[np.float64]
+Counts = NDArray[np.int64] | FloatArray
 
 _BACKOFF = 16.0
 """Bases that the next shorter context is worth in an estimate."""
@@ -36,6 +38,10 @@ _ARRAY_BACKOFF = 40.0
 _SITE_BACKOFF = 4.0
 _FEWEST = 200
 """Bases of a channel below which its content says nothing."""
+_ENOUGH_INTRONS = 100
+"""From which the branch points of a genome are told without those of others."""
+_MANY_INTRONS = 3000
+"""Beyond which more of them tell no more of branch points."""
 _INTRONS = [UTR5_INTRON, *range(INTRON0, UTR3), UTR3_INTRON]
 
 
@@ -56,10 +62,11 @@ class EvidenceCounts:
     evidence: CountedEvidence
     scheme: GeneScheme
     tables: SignalTables
-    content: NDArray[np.int64] = field(init=False)
-    pairs: dict[str, NDArray[np.int64]] = field(init=False)
-    ranks: NDArray[np.int64] = field(init=False)
+    content: Counts = field(init=False)
+    pairs: dict[str, Counts] = field(init=False)
+    ranks: Counts = field(init=False)
     introns: list[Codes] = field(default_factory=list, init=False)
+    motif_of: EvidenceCounts | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.config: EvidenceConfig = self.evidence.config
@@ -126,9 +133,35 @@ class EvidenceCounts:
             at = at[(at >= 0) & (at < len(bases))]
             self.pairs[name][true, i] += np.bincount(pair[at][~unknown[at]], minlength=16)
 
-    def fill(self) -> None:
-        """Set the tables."""
-        evidence = self.evidence
+    def plus(self, other: EvidenceCounts) -> EvidenceCounts:
+        """Return the sum of these counts and others."""
+        return self._sum(other, 1.0, self.introns + other.introns)
+
+    def with_pool(self, pool: EvidenceCounts, share: float) -> EvidenceCounts:
+        """Return these counts and a share of a pool's, which they are part of.
+
+        Introns are not weighed: the pool's stand for them where they are too few.
+        """
+        few = len(self.introns) < _ENOUGH_INTRONS and share > 0
+        total = self._sum(pool, share, pool.introns if few else self.introns)
+        total.motif_of = pool if few else None
+        return total
+
+    def _sum(self, other: EvidenceCounts, share: float, introns: list[Codes]) -> EvidenceCounts:
+        total = EvidenceCounts(self.evidence, self.scheme, self.tables)
+        total.content = self.content + share * other.content
+        total.pairs = {name: pairs + share * other.pairs[name] for name, pairs in self.pairs.items()}
+        total.ranks, total.introns = self.ranks + share * other.ranks, introns
+        return total
+
+    @cached_property
+    def motif(self) -> BranchMotif:
+        """The motif of the introns' ends; of many introns, of some evenly spread."""
+        step = -(-len(self.introns) // _MANY_INTRONS) or 1
+        return find_branch_motif(self.introns[::step], self.config.branch_width, self.config.branch_reach)
+
+    def fill(self, evidence: CountedEvidence) -> None:
+        """Set the tables of `evidence`."""
         content = np.zeros((evidence.content.shape), dtype=np.float64)
         content[:-1] = content_odds(self.content).T
         _set(evidence.content, content)
@@ -136,7 +169,7 @@ class EvidenceCounts:
             false, true = self.pairs[name]
             _set(getattr(evidence, name), signal_odds(true, false).T[None])
         _set(evidence.rank, rank_odds(self.ranks))
-        motif = find_branch_motif(self.introns, self.config.branch_width, self.config.branch_reach)
+        motif = (self.motif_of or self).motif
         _set(evidence.motif, motif.odds[None])
         _set(evidence.distance, motif.distance[None, None])
 
@@ -148,36 +181,48 @@ def fit_evidence(
     counts = EvidenceCounts(evidence, scheme, tables)
     for sample in samples:
         counts.add(sample)
-    counts.fill()
+    counts.fill(evidence)
 
 
-def content_odds(counts: NDArray[np.int64]) -> FloatArray:
+def content_odds(counts: Counts) -> FloatArray:
     """Return nats of a word's last base in each channel against between genes, (channels, 4^k).
-
-    A context's estimate is interpolated with that of the next shorter one.
 
     Parameters
     ----------
     counts : (channels, 4^k)
         Words of k bases by the channel of their last.
     """
-    channels, size = counts.shape
-    chance = np.full((channels, 1, 4), 0.25)
+    chance = interpolated(counts)
+    odds: FloatArray = np.log(chance) - np.log(chance[INTERGENIC])
+    odds[counts.sum(axis=1) < _FEWEST] = 0.0
+    odds[CHANNELS.index("stop")] = 0.0
+    return odds.reshape(counts.shape)
+
+
+def interpolated(counts: Counts) -> FloatArray:
+    """Return the chance of a word's last base given those before it, (rows, 4^(k-1), 4), of each row of words' counts.
+
+    A context's estimate is interpolated with that of the next shorter one.
+
+    Parameters
+    ----------
+    counts : (rows, 4^k)
+        Words of k bases.
+    """
+    rows, size = counts.shape
+    chance = np.full((rows, 1, 4), 0.25)
     length = 1
     while 4**length <= size:
         # Words end at the base: the last `length` bases of all.
-        shorter = counts.reshape(channels, -1, 4**length).sum(axis=1).reshape(channels, -1, 4)
+        shorter = counts.reshape(rows, -1, 4**length).sum(axis=1).reshape(rows, -1, 4)
         context = np.arange(shorter.shape[1]) % max(1, shorter.shape[1] // 4)
         prior = _BACKOFF * chance[:, context]
         chance = (shorter + prior) / (shorter.sum(axis=2, keepdims=True) + _BACKOFF)
         length += 1
-    odds: FloatArray = np.log(chance) - np.log(chance[INTERGENIC])
-    odds[counts.sum(axis=1) < _FEWEST] = 0.0
-    odds[CHANNELS.index("stop")] = 0.0
-    return odds.reshape(channels, size)
+    return chance
 
 
-def signal_odds(true: NDArray[np.int64], false: NDArray[np.int64]) -> FloatArray:
+def signal_odds(true: Counts, false: Counts) -> FloatArray:
     """Return nats of each pair of bases at each place of a signal's window, (places, 16); see `SITES`.
 
     The chance of a base given the one before is interpolated with its chance at that place alone, and this with that
@@ -198,7 +243,7 @@ def signal_odds(true: NDArray[np.int64], false: NDArray[np.int64]) -> FloatArray
     return odds.reshape(places, 16)
 
 
-def rank_odds(counts: NDArray[np.int64]) -> FloatArray:
+def rank_odds(counts: Counts) -> FloatArray:
     """Return nats of each rank of a start codon, (ranks,), given counts of false [0] and true [1] ones."""
     other = (counts[0] + 1.0) / (counts[0] + 1.0).sum()
     like = (counts[1] + _SITE_BACKOFF * other) / (counts[1].sum() + _SITE_BACKOFF)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 from safetensors.torch import save_file
@@ -24,9 +26,13 @@ from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.gene_scores import SIGNALS
 from genescribe.segment.schemes import SCHEMES, LabelScheme
+from genescribe.segment.species import POOLED, SHARED, TABLES, SpeciesBank
 from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
+T = TypeVar("T")
 STATISTICS = "statistics.json"
+SPECIES = "species"
+"""Key in it under which stands the same of each genome that has parameters of its own."""
 FAMILY = "segment"
 
 
@@ -108,6 +114,46 @@ class SegmentModel(nn.Module):
             self.content_gain = nn.Parameter(torch.full((self.expansion.channels,), config.evidence.content_gain))
             self.signal_gain = nn.Parameter(torch.full((len(SITES) + len(EXTRA),), config.evidence.signal_gain))
         self.crf = build_head(config, self.scheme)
+        self.species = _species_of(config, self)
+
+    def forward(self, use: Callable[[SegmentModel], T]) -> T:
+        """Return what `use` makes of this model: by `torch.func.functional_call`, of this model with other weights."""
+        return use(self)
+
+    def as_species(self, number: int | None, use: Callable[[SegmentModel], T]) -> T:
+        """Return what `use` makes of this model with the parameters of a genome; None: with those that all share.
+
+        Gradients reach the shared weights and the genome's offsets.
+        """
+        if number is None or self.species is None:
+            return use(self)
+        entry = self.species.entry(dict(self.named_parameters()), number)
+        return cast(T, torch.func.functional_call(self, entry, (use,)))
+
+    def entry_of(self, genome: str) -> str:
+        """Return the name of the parameters for a genome: its own, or the pooled ones where it is not known."""
+        return genome if self.species is not None and genome in self.species.names else POOLED
+
+    @torch.no_grad()
+    def specialised(self, name: str = POOLED) -> SegmentModel:
+        """Return an ordinary model with the parameters of a genome; of a model that has no such parameters, itself.
+
+        Raises
+        ------
+        InputError
+            The model has none of that name.
+        """
+        if self.species is None:
+            if name == POOLED:
+                return self
+            raise InputError(f"no species {name!r}: one set of parameters", where="species", remedy="leave it out")
+        number = self.species.number(name)
+        weights = {key: value for key, value in self.state_dict().items() if not key.startswith("species.")}
+        if number is not None:
+            weights |= self.species.entry(dict(self.named_parameters()), number)
+        alone = SegmentModel(replace(self.config, species=None)).to(next(self.parameters()).device)
+        alone.load_state_dict(weights)
+        return alone.train(self.training)
 
     def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
         """Return the encoder's output, (B, T, D)."""
@@ -258,6 +304,19 @@ def _evidence_of(config: SegmentModelConfig, code: GeneticCode) -> CountedEviden
             f"counted with the scheme {config.scheme!r}", where="model.evidence", remedy="set model.scheme to gene"
         )
     return CountedEvidence(config.evidence, code, config.feature_cap)
+
+
+def _species_of(config: SegmentModelConfig, model: SegmentModel) -> SpeciesBank | None:
+    if config.species is None:
+        return None
+    if model.evidence is None:
+        raise InputError("without evidence", where="model.species", remedy="set model.evidence: {}, or no species")
+    if not config.species.names:
+        raise InputError("no genome is named", where="model.species.names", remedy="name those of the data")
+    weights = {name: value for name, value in model.named_parameters() if name.startswith(SHARED)}
+    kept = model.state_dict()
+    tables = {name: value for name, value in model.named_buffers() if name.startswith(TABLES) and name in kept}
+    return SpeciesBank(config.species.names, weights, tables)
 
 
 def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:

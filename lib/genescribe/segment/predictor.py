@@ -14,26 +14,31 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
+from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.pieces import Piece
 from genescribe.predict.strand import (
     PredictedTranscript,
     Reject,
     Rows,
     StrandCodes,
     StrandPrediction,
+    StrandPredictor,
     StrandRows,
 )
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
-from genescribe.segment.model import STATISTICS, Scores, SegmentModel, read_config
+from genescribe.segment.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
 from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span
+from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_counts
 from genescribe.segment.temperature import temperature_of
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
@@ -43,6 +48,7 @@ STRETCH = 1 << 17
 """Bases whose scores are spread over the labels at a time."""
 DIGITS = 4
 """Decimals of a probability."""
+_NO_WORDS = word_counts(np.zeros(0, dtype=np.uint8))
 
 
 class SegmentPredictorFactory:
@@ -54,22 +60,52 @@ class SegmentPredictorFactory:
         `config.json` and `model.safetensors`.
     device
         auto, cpu or cuda.
+    species
+        Whose parameters are used, of a model that has those of several genomes: a name, `POOLED` or `EACH`. `AUTO` is
+        decided by `for_genome`, and is the pooled ones until then.
     """
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
+    def __init__(self, folder: Path, device: str = "auto", species: str = AUTO) -> None:
         self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise InputError("no CUDA device here", where="--device", remedy="give cpu or auto")
         self.device, self.grain = device, grain_of(self.config)
+        known = self.config.species.names if self.config.species else []
+        self.species = POOLED if species == AUTO or (species == EACH and not known) else species
+        if self.species not in (POOLED, EACH, *known):
+            raise InputError(
+                f"no species {species!r} in this model",
+                where="--species",
+                remedy=f"it has {', '.join(known) or 'one set of parameters'}; or give {AUTO}, {EACH} or {POOLED}",
+            )
 
-    def __call__(self, worker: int = 0) -> SegmentPredictor:
+    def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model; workers share out the GPUs that there are."""
         device = self.device
         if device == "cuda":
             device = f"cuda:{worker % torch.cuda.device_count()}"
-        return SegmentPredictor(SegmentModel.load(self.folder).to(device), self.temperature)
+        model = SegmentModel.load(self.folder).to(device)
+        if self.species == EACH:
+            return EachPredictor(model, self.temperature)
+        return SegmentPredictor(model.specialised(self.species), self.temperature)
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
+        """Return this with the parameters that were asked for; `AUTO`: those of the genome that these pieces are like.
+
+        The choice follows from the model and the pieces alone.
+
+        Raises
+        ------
+        InputError
+            The model has none of that name.
+        """
+        if species == AUTO and self.config.species is not None:
+            bank = SegmentModel.load(self.folder).species
+            assert bank is not None
+            species = bank.nearest(_words_of(genome, pieces))
+        return SegmentPredictorFactory(self.folder, self.device, species)
 
     def genetic_code(self) -> GeneticCode:
         """Return the model's genetic code."""
@@ -82,12 +118,18 @@ class SegmentPredictorFactory:
             "model-config-sha256": sha256(self.folder / CONFIG),
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
             "model-temperature": round(self.temperature, DIGITS),
+            **({} if self.config.species is None else {"species": self.species}),
         }
 
     def statistics(self) -> dict[str, float]:
-        """Return what the genes of the training genomes were like; empty where the model does not say."""
+        """Return what the genes of the training genomes were like, or of the one whose parameters are used.
+
+        Empty where the model does not say.
+        """
         path = self.folder / STATISTICS
-        return dict(read_json(path)) if path.is_file() else {}
+        known = dict(read_json(path)) if path.is_file() else {}
+        single = known.pop(SPECIES, {})
+        return dict(single.get(self.species, known))
 
 
 class SegmentPredictor:
@@ -262,6 +304,39 @@ class SegmentPredictor:
         ]
 
 
+class EachPredictor:
+    """Genes of strands of many genomes: each with the parameters of the genome that it is most like.
+
+    Parameters
+    ----------
+    model
+        With parameters of several genomes.
+    temperature
+        As `SegmentPredictor`.
+    """
+
+    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
+        assert model.species is not None
+        self._model, self._bank, self._temperature = model, model.species, temperature
+        self._predictors: dict[str, SegmentPredictor] = {}
+
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return what the model says of the bases ``[start, end)``."""
+        return self.predictor(codes).read(codes, start, end)
+
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes of a strand of which all bases were read."""
+        return self.predictor(codes).finish(codes, rows, config)
+
+    def predictor(self, codes: StrandCodes) -> SegmentPredictor:
+        """Return the predictor for a strand, the same for the other strand of its stretch of sequence."""
+        counts = sum((word_counts(codes[start:end]) for start, end in stretches(len(codes))), _NO_WORDS)
+        name = self._bank.nearest(counts)
+        if name not in self._predictors:
+            self._predictors[name] = SegmentPredictor(self._model.specialised(name), self._temperature)
+        return self._predictors[name]
+
+
 class RowsOnDemand:
     """What the network says of a strand, read when asked for and then forgotten: for going over it once."""
 
@@ -278,6 +353,20 @@ class RowsOnDemand:
 
     def _read(self, start: int) -> Rows:
         return self._predictor.read(self._codes, start, min(start + self._grain, len(self._codes)))
+
+
+def _words_of(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    """Return the words of a sample of the regions of pieces."""
+    regions = [(piece.seqid, start, end) for piece in pieces for start, end in piece.regions]
+    ends = np.cumsum([end - start for _, start, end in regions])
+    counts = _NO_WORDS
+    for low, high in stretches(int(ends[-1]) if len(ends) else 0):
+        for (seqid, start, _), last, size in zip(regions, ends, np.diff(ends, prepend=0), strict=True):
+            first = int(last - size)
+            if first < high and low < last:
+                inside = start + max(low - first, 0), start + min(high - first, int(size))
+                counts = counts + word_counts(genome.codes(seqid, *inside))
+    return counts
 
 
 def grain_of(config: SegmentModelConfig) -> int:

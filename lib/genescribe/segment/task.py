@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -17,6 +19,7 @@ from genescribe.config import from_mapping, to_mapping
 from genescribe.crf.diagnostics import first_batch_report
 from genescribe.crf.head import SemiCRF
 from genescribe.crf.statistics import RunStatistics
+from genescribe.data.balance import GenomeDraw
 from genescribe.data.batching import Batch, collate, ordered_batches, training_batches
 from genescribe.data.cursor import Cursor
 from genescribe.data.dataset import ShardDataset
@@ -33,11 +36,14 @@ from genescribe.segment.evidence_fit import fit_evidence
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules, SignalTables
 from genescribe.segment.labels import CODON, Kind
-from genescribe.segment.model import FAMILY, STATISTICS, Scores, SegmentModel, scheme_of
+from genescribe.segment.model import FAMILY, SPECIES, STATISTICS, Scores, SegmentModel, scheme_of
 from genescribe.segment.schemes import LabelScheme
+from genescribe.segment.species_fit import fit_species
 from genescribe.segment.temperature import CALIBRATION, WINDOWS, fit_temperature
 from genescribe.train.task import Counts, Loss
 
+BLOCK = 2
+"""Windows of a genome that training reads together, where genomes have parameters of their own."""
 _CODING = (Kind.START, Kind.CODING, Kind.STOP)
 
 
@@ -60,12 +66,13 @@ class SegmentTask:
     name = FAMILY
     metrics = ("nll", "macro_f1", "cds_base_f1", "cds_segment_f1")
     best = "cds_segment_f1"
-    no_decay = ("crf.",)
+    no_decay = ("crf.", "species.")
 
     def __init__(self, config: SegmentModelConfig, folders: Sequence[str | Path]) -> None:
         self.scheme = scheme_of(config)
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
-        self.statistics = sum_stats(read_json(Path(folder) / "stats.json") for folder in folders)
+        parts = [read_json(Path(folder) / "stats.json") for folder in folders]
+        self.statistics = sum_stats(parts)
         if self.statistics["scheme"] != self.scheme.name:
             raise InputError(
                 f"shards of the label scheme {self.statistics['scheme']!r}",
@@ -78,6 +85,14 @@ class SegmentTask:
             gene=_gene_rules(folders, config.gene) if self.scheme.name == "gene" else config.gene,
         )
         self.scheme = scheme_of(self.config)
+        self._genomes = Genomes(folders, parts)
+        self._counted: dict[str, Tensor] | None = None
+        self.draw: GenomeDraw | None = None
+        if self.config.species is not None:
+            names = self.config.species.names or list(self._genomes.names)
+            self.config = replace(self.config, species=replace(self.config.species, names=names))
+            of_window = self._genomes.of_folder[self.training.folder_of]
+            self.draw = GenomeDraw(of_window, self.training.lengths, self.config.species.balance, BLOCK)
         coding = np.array([kind in _CODING for kind in self.scheme.kinds], dtype=np.int32)
         self._coding = np.append(coding, np.int32(IGNORE))  # Its last entry serves the label IGNORE, -1.
         self._weights = class_weights(channel_counts(self.scheme, self._train["bases"]), config.class_balance)
@@ -94,25 +109,50 @@ class SegmentTask:
     def build(self) -> nn.Module:
         """Return a model whose CRF knows the durations and transitions of the training annotation."""
         model = SegmentModel(self.config)
+        if self._counted is None:
+            before = {name: value.clone() for name, value in model.state_dict().items()}
+            self._count(model)
+            after = model.state_dict()
+            self._counted = {name: after[name].clone() for name in after if not torch.equal(after[name], before[name])}
+        else:
+            model.load_state_dict(self._counted, strict=False)
+        return model
+
+    def _count(self, model: SegmentModel) -> None:
+        """Set what counting the training windows tells."""
         model.crf.initialise_from_statistics(run_statistics(self._train, self.scheme.names))
         if model.evidence is not None:
             assert isinstance(self.scheme, GeneScheme) and self.config.gene is not None
             tables = SignalTables.of(self.config.gene, GeneticCode.from_table(self.config.genetic_code))
             windows = (self.training[i] for i in tqdm(range(len(self.training)), desc="evidence", disable=None))
-            fit_evidence(model.evidence, windows, self.scheme, tables)
-        return model
+            if model.species is None:
+                fit_evidence(model.evidence, windows, self.scheme, tables)
+            else:
+                statistics = {
+                    name: run_statistics(part["splits"]["train"], self.scheme.names)
+                    for name, part in self._genomes.statistics.items()
+                }
+                fit_species(model, windows, self.scheme, tables, statistics)
 
     def samples(self) -> int:
-        """Return the number of training windows."""
-        return len(self.training)
+        """Return the number of training windows of an epoch."""
+        return len(self.training) if self.draw is None else len(self.draw)
 
     def batches(self, cursor: Cursor) -> Iterator[Batch]:
         """Yield training batches."""
-        return training_batches(self.training, cursor, collate)
+        return training_batches(self.training, cursor, collate, draw=self.draw)
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[Batch]:
         """Yield validation batches."""
-        return ordered_batches(self.validation, collate, size=size, rank=rank, world=world, workers=workers)
+        return ordered_batches(
+            self.validation, collate, size=size, rank=rank, world=world, workers=workers, among=self._validating()
+        )
+
+    def _validating(self, most: int = 0) -> NDArray[np.int64]:
+        """Return the numbers of the validation windows that are read, at most `most` of them."""
+        known = len(self.validation)
+        limits = [limit for limit in (known, self.config.validation_windows, most) if limit]
+        return np.unique(np.linspace(0, known - 1, min(limits, default=0)).astype(np.int64))
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:
         """Return the batch on a device."""
@@ -121,6 +161,23 @@ class SegmentTask:
     def loss(self, model: nn.Module, batch: Batch) -> Loss:
         """Return CRF and cross-entropy losses, summed over bases."""
         assert isinstance(model, SegmentModel)
+        if model.species is None:
+            return self._loss(model, batch)
+        # Each genome's windows by themselves: its parameters are the model's while they are read.
+        parts = []
+        for name, rows in _by_genome(batch).items():
+            number = self._entry(model, name)
+            parts.append(model.as_species(number, partial(self._loss, batch=batch.rows(rows))))
+        total = torch.stack([part.total for part in parts]).sum() + model.species.idle()
+        return Loss(total, torch.stack([part.weight for part in parts]).sum())
+
+    def _entry(self, model: SegmentModel, name: str) -> int | None:
+        """Return the number of a genome's entry: None for one that is not known, and at random in training."""
+        assert model.species is not None and self.config.species is not None
+        hidden = model.training and float(torch.rand(())) < self.config.species.pooled
+        return None if hidden else model.species.number(model.entry_of(name))
+
+    def _loss(self, model: SegmentModel, batch: Batch) -> Loss:
         config, bases = self.config, batch.lengths.sum()
         scores = model.scores(batch.codes, batch.lengths)
         total = bases.new_zeros((), dtype=torch.float64)
@@ -145,6 +202,15 @@ class SegmentTask:
     def validate(self, model: nn.Module, batch: Batch) -> Counts:
         """Return the sums of one batch: likelihood, bases by label, coding bases, coding segments."""
         assert isinstance(model, SegmentModel)
+        if model.species is None:
+            return self._validate(model, batch)
+        sums: dict[str, Tensor] = {}
+        for name, rows in _by_genome(batch).items():
+            found = model.as_species(self._entry(model, name), partial(self._validate, batch=batch.rows(rows)))
+            sums = {key: sums[key] + value if key in sums else value for key, value in found.items()}
+        return sums
+
+    def _validate(self, model: SegmentModel, batch: Batch) -> Counts:
         scores = model.scores(batch.codes, batch.lengths)
         paths = model.crf.decode(scores.content, batch.lengths, **_edges(batch), **scores.boundaries)
         size = len(self.scheme.names)
@@ -204,13 +270,57 @@ class SegmentTask:
         """Write the model, what the genes were like that it learned from, and how sure it may be."""
         assert isinstance(model, SegmentModel)
         model.save(directory)
-        write_json(directory / STATISTICS, gene_statistics(self._train, self.scheme))
-        windows = np.unique(np.linspace(0, len(self.validation) - 1, WINDOWS).astype(int))
+        known: dict[str, Any] = dict(gene_statistics(self._train, self.scheme))
+        if model.species is not None:
+            parts = self._genomes.statistics
+            known[SPECIES] = {
+                name: gene_statistics(parts[name]["splits"]["train"], self.scheme)
+                for name in model.species.names
+                if name in parts
+            }
+        write_json(directory / STATISTICS, known)
+        windows = self._validating(WINDOWS)
         if isinstance(model.crf, SemiCRF) and len(self.validation):
             device = next(model.parameters()).device
             batches = [collate([self.validation[int(index)]]).to(device) for index in windows]
             temperature, genes = fit_temperature(model.eval(), batches)
             write_json(directory / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
+
+
+class Genomes:
+    """The genomes of some folders of shards, in order of their first folder.
+
+    Parameters
+    ----------
+    folders
+        What bake wrote.
+    parts
+        The statistics of each.
+
+    Attributes
+    ----------
+    of_folder : (folders,) int64
+        The genome's place in `names`.
+    statistics
+        Of each genome, as `stats.json` has them.
+    """
+
+    def __init__(self, folders: Sequence[str | Path], parts: Sequence[dict[str, Any]]) -> None:
+        genomes = [str(read_json(Path(folder) / MANIFEST)["job"]["genome"]) for folder in folders]
+        self.names = tuple(dict.fromkeys(genomes))
+        self.of_folder = np.array([self.names.index(genome) for genome in genomes], dtype=np.int64)
+        self.statistics = {
+            name: sum_stats(part for part, genome in zip(parts, genomes, strict=True) if genome == name)
+            for name in self.names
+        }
+
+
+def _by_genome(batch: Batch) -> dict[str, list[int]]:
+    """Return the rows of each genome's windows."""
+    rows: dict[str, list[int]] = {}
+    for row, meta in enumerate(batch.metas):
+        rows.setdefault(meta.genome, []).append(row)
+    return rows
 
 
 def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]:

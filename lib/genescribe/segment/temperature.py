@@ -45,7 +45,13 @@ def fit_temperature(model: SegmentModel, batches: Iterable[Batch]) -> tuple[floa
     batches
         Validation windows, one in each.
     """
-    found = [_Genes(model, batch) for batch in tqdm(batches, desc="temperature", disable=None)]
+    models: dict[str, SegmentModel] = {}
+    found = []
+    for batch in tqdm(batches, desc="temperature", disable=None):
+        name = model.entry_of(batch.metas[0].genome)
+        if name not in models:
+            models[name] = model.specialised(name)
+        found.append(_Genes(models[name], batch))
     right = np.concatenate([genes.right for genes in found]) if found else np.zeros(0, dtype=bool)
     if len(right) < FEWEST:
         return 1.0, len(right)

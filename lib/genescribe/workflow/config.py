@@ -21,7 +21,7 @@ from genescribe.workflow.folds import expand_folds
 
 SPLIT_NAMES = ("train", "validation", "test")
 ANNOTATE_SHORTHAND = ("genome", "model", "regions")
-PREDICT_SHORTHAND = ("partial", "minimum_posterior")
+PREDICT_SHORTHAND = ("partial", "minimum_posterior", "species")
 
 
 @dataclass(frozen=True)
