@@ -181,3 +181,19 @@ class TestOrdered:
         for group in groups:
             padded = len(group) * max(lengths[number] for number in group)
             assert len(group) == 1 or (len(group) <= size and (not tokens or padded <= tokens))
+
+
+def test_chosen_windows_are_read_once_each(dataset: ShardDataset) -> None:
+    among = np.array([1, 4, 9, 12])
+    batches = list(ordered_batches(dataset, collate, size=3, among=among))
+    assert sorted(key for batch in batches for key in batch.keys) == sorted(dataset[int(i)].key for i in among)
+
+
+def test_rows_of_a_batch_are_the_batch_of_these_windows(dataset: ShardDataset) -> None:
+    batch = collate([dataset[i] for i in range(5)])
+    shortest = np.argsort(batch.lengths.numpy())[:2].tolist()
+    part, alone = batch.rows(shortest), collate([dataset[i] for i in shortest])
+    assert part.keys == alone.keys and part.metas == alone.metas
+    for name in ("codes", "lengths", "left_censored", "right_censored"):
+        assert torch.equal(getattr(part, name), getattr(alone, name))
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(part.runs, alone.runs, strict=True))

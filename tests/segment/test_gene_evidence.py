@@ -121,3 +121,11 @@ def test_it_needs_reading_frames() -> None:
         InputError, match=r"model.evidence: counted with the scheme 'gencode'; set model.scheme to gene"
     ):
         SegmentModel(replace(COUNTED, scheme="gencode", genetic_code=1))
+
+
+def test_gains_of_channels_that_are_not_coding_may_begin_elsewhere(shards: Path) -> None:
+    evidence = EvidenceConfig(order=2, window=31, branch_reach=20, content_gain=0.9, noncoding_gain=0.2)
+    model = SegmentModel(replace(COUNTED, evidence=evidence, genetic_code=1))
+    gains = dict(zip(CHANNELS, model.content_gain.tolist(), strict=True))
+    assert {round(gains[name], 3) for name in ("codon1", "codon2", "codon3", "stop")} == {0.9}
+    assert {round(gain, 3) for name, gain in gains.items() if not name.startswith(("codon", "stop"))} == {0.2}

@@ -304,3 +304,11 @@ def test_a_model_of_one_set_of_parameters_knows_no_species(trained: Path, tmp_pa
     with pytest.raises(InputError, match="no species"):
         SegmentPredictorFactory(tmp_path, "cpu", "rich")
     assert isinstance(SegmentPredictorFactory(tmp_path, "cpu", EACH)(), SegmentPredictor)
+
+
+def test_validation_may_read_some_windows_only(shards: list[Path]) -> None:
+    few = SegmentTask(replace(MODEL, validation_windows=3), shards)
+    keys = [key for batch in few.validation_batches(0, 1, 4, 0) for key in batch.keys]
+    every = [few.validation[i].key for i in range(len(few.validation))]
+    assert len(every) > 3 and len(keys) == 3
+    assert {keys.index(every[0]), keys.index(every[-1])} <= {0, 1, 2}

@@ -23,6 +23,7 @@ class EvidenceConfig:
     branch_width: int = option(7, doc="bases of the motif of branch points", minimum=4)
     branch_reach: int = option(60, doc="farthest end of that motif before the acceptor", minimum=1)
     content_gain: float = option(0.3, doc="what content is worth before training")
+    noncoding_gain: float | None = option(None, doc="the same of channels that are not coding; null: as the others")
     signal_gain: float = option(1.0, doc="what signals are worth before training")
 
 

@@ -112,6 +112,8 @@ class SegmentModel(nn.Module):
         self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
         if config.evidence is not None:
             self.content_gain = nn.Parameter(torch.full((self.expansion.channels,), config.evidence.content_gain))
+            if config.evidence.noncoding_gain is not None:
+                self.content_gain.data[self.expansion.noncoding] = config.evidence.noncoding_gain
             self.signal_gain = nn.Parameter(torch.full((len(SITES) + len(EXTRA),), config.evidence.signal_gain))
         self.crf = build_head(config, self.scheme)
         self.species = _species_of(config, self)

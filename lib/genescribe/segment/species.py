@@ -33,6 +33,8 @@ POOLED = "pooled"
 """Name of the entry of genomes that are not among the model's own."""
 SHARED = ("crf.", "content_gain", "signal_gain", "head.bias", "encoder.fold.bias")
 """Beginnings of the names of weights to which a genome has an offset."""
+STEP = {"content_gain": 8.0, "signal_gain": 8.0}
+"""What an offset is multiplied by, where it is not 1: gains differ by tenths, and a genome is met in few steps."""
 TABLES = "evidence."
 """Beginning of the names of buffers of which a genome has its own."""
 WORD = 6
@@ -100,7 +102,7 @@ class SpeciesBank(nn.Module):
         number
             Of the genome.
         """
-        found = {name: shared[name] + self.offsets[_flat(name)][number] for name in self._weights}
+        found = {name: shared[name] + STEP.get(name, 1.0) * self.offsets[_flat(name)][number] for name in self._weights}
         return found | {name: getattr(self, _flat(name))[number] for name in self._tables}
 
     @torch.no_grad()
@@ -108,7 +110,7 @@ class SpeciesBank(nn.Module):
         """Set what a genome begins with: `own` weights, as offsets to the shared, and tables."""
         for name, value in own.items():
             if name in self._weights:
-                self.offsets[_flat(name)][number].copy_(value - shared[name])
+                self.offsets[_flat(name)][number].copy_((value - shared[name]) / STEP.get(name, 1.0))
             elif name in self._tables:
                 getattr(self, _flat(name))[number].copy_(value)
 
