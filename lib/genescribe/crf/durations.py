@@ -71,7 +71,7 @@ class DurationTable(nn.Module):
 
     @torch.no_grad()
     def initialise(
-        self, durations: Sequence[Mapping[int, int]], pseudocount: float, continuing: Tensor | None = None
+        self, durations: Sequence[Mapping[int, float]], pseudocount: float, continuing: Tensor | None = None
     ) -> None:
         """Set the scores to the smoothed log shares of counted durations, ``durations[c][k]``.
 

@@ -25,7 +25,7 @@ class RunStatistics:
     Attributes
     ----------
     durations
-        For each label, the number of whole runs of each duration.
+        For each label, the number of whole runs of each duration, or a weighed sum of such numbers.
     transitions : (P, C, C) float64
         Number of boundaries, ``[phase, source, destination]``; P is 1 or 3.
     first : (C,) float64
@@ -34,7 +34,7 @@ class RunStatistics:
         Number of bases of each label, those of cut runs included; None: not counted.
     """
 
-    durations: tuple[Mapping[int, int], ...]
+    durations: tuple[Mapping[int, float], ...]
     transitions: Tensor
     first: Tensor
     bases: Tensor | None = None
@@ -115,7 +115,7 @@ class RunStatistics:
 
 
 def duration_shares(
-    counts: Mapping[int, int], low: int, high: int, tail: bool, pseudocount: float
+    counts: Mapping[int, float], low: int, high: int, tail: bool, pseudocount: float
 ) -> tuple[Tensor, float]:
     """Return the log share of durations low..high, and the log ratio of the geometric tail beyond.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from genescribe.segment.gene_labels import (
 from genescribe.segment.gene_rules import LETTERS, SignalTables
 
 FloatArray = NDArray[np.float64]
-Counts = NDArray[np.int64] | FloatArray
+Counts = NDArray[np.int64] | NDArray[np.floating[Any]]
 
 _BACKOFF = 16.0
 """Bases that the next shorter context is worth in an estimate."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from genescribe.crf.head import SemiCRF
 from genescribe.crf.statistics import RunStatistics
@@ -63,7 +64,7 @@ def fit_species(
         crf, mine = copy.deepcopy(model.crf), copy.deepcopy(evidence)
         crf.initialise_from_statistics(with_pool(statistics[name], runs, share))
         counts[name].with_pool(pool, share).fill(mine)
-        own = {f"crf.{key}": value for key, value in crf.named_parameters()}
+        own: dict[str, Tensor] = {f"crf.{key}": value for key, value in crf.named_parameters()}
         own |= {TABLES + key: value for key, value in mine.named_buffers()}
         bank.set_entry(number, shared, own)
     bank.composition.copy_(torch.from_numpy(compositions(words)))

@@ -88,11 +88,11 @@ class SegmentTask:
         self._genomes = Genomes(folders, parts)
         self._counted: dict[str, Tensor] | None = None
         self.draw: GenomeDraw | None = None
-        if self.config.species is not None:
-            names = self.config.species.names or list(self._genomes.names)
-            self.config = replace(self.config, species=replace(self.config.species, names=names))
+        if (species := self.config.species) is not None:
+            species = replace(species, names=species.names or list(self._genomes.names))
+            self.config = replace(self.config, species=species)
             of_window = self._genomes.of_folder[self.training.folder_of]
-            self.draw = GenomeDraw(of_window, self.training.lengths, self.config.species.balance, BLOCK)
+            self.draw = GenomeDraw(of_window, self.training.lengths, species.balance, BLOCK)
         coding = np.array([kind in _CODING for kind in self.scheme.kinds], dtype=np.int32)
         self._coding = np.append(coding, np.int32(IGNORE))  # Its last entry serves the label IGNORE, -1.
         self._weights = class_weights(channel_counts(self.scheme, self._train["bases"]), config.class_balance)
