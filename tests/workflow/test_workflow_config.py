@@ -112,9 +112,9 @@ def test_the_schema_refuses_what_the_dataclasses_refuse() -> None:
 
 
 def test_how_to_annotate_may_stand_on_the_command_line() -> None:
-    config = WorkflowConfig.load({**MINIMAL, "partial": "true", "minimum_posterior": 0.5})
+    config = WorkflowConfig.load({**MINIMAL, "partial": "true", "minimum_posterior": 0.5, "species": "fly"})
     assert config.predict.partial
-    assert config.predict.minimum_posterior == 0.5
+    assert config.predict.minimum_posterior == 0.5 and config.predict.species == "fly"
     words = Layout(config).annotate_options(1)
     assert "--partial" in words
     assert "--minimum-posterior 0.5" in words
