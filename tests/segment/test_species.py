@@ -312,3 +312,12 @@ def test_validation_may_read_some_windows_only(shards: list[Path]) -> None:
     every = [few.validation[i].key for i in range(len(few.validation))]
     assert len(every) > 3 and len(keys) == 3
     assert {keys.index(every[0]), keys.index(every[-1])} <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", ["yeast", "all_genomes"])
+def test_the_models_that_come_with_the_project_load(name: str) -> None:
+    factory = SegmentPredictorFactory(Path(__file__).parents[2] / "models" / name, "cpu")
+    predictor = factory()
+    assert isinstance(predictor, SegmentPredictor) and predictor.model.species is None
+    known = factory.config.species.names if factory.config.species else []
+    assert ("yeast" in known) == (name == "all_genomes")
