@@ -115,8 +115,8 @@ def training_batches(
     """Yield this process's micro-batches from `cursor` on, without end.
 
     The batches of a step are the same whatever the number of workers and, taken over all processes, of processes.
-    No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows. `draw`
-    says which windows an epoch holds, without buckets; None: each once.
+    No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows.
+    `draw` says which windows an epoch holds, without buckets; None: each once.
     """
     if draw is not None:
         numbers = micro_batches(cursor, len(draw), order=draw.order)
