@@ -252,3 +252,20 @@ class Messages:
     leave: Tensor
     onward: Tensor
     log_partition: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class BoundaryMessages:
+    """Those of `Messages` that stand at some boundaries of one chain, in their order.
+
+    Attributes
+    ----------
+    entry, onward : (n, C)
+        Of each boundary asked for.
+    log_partition : ()
+        log Z.
+    """
+
+    entry: Tensor
+    onward: Tensor
+    log_partition: Tensor

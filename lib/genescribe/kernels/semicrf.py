@@ -4,7 +4,8 @@ A backend is a module with
 
 * ``supports(p) -> str | None``: None where it takes the input on this machine, else the reason why not;
 * any of the tasks ``log_partition(p) -> (B,) float64``, differentiable in every floating field of `Potentials`,
-  ``viterbi(p) -> ((B,) float64, list[Segmentation])`` and ``messages(p) -> Messages``;
+  ``viterbi(p) -> ((B,) float64, list[Segmentation])`` and ``messages(p) -> Messages``; beside the last, if it likes,
+  ``boundary_messages(p, boundaries) -> BoundaryMessages``;
 * if it likes, ``working_bytes(p) -> int``, and ``READS_EXPLICIT = True`` where it reads `Potentials.explicit` itself
   (else it is given `Potentials.expanded`).
 
@@ -22,7 +23,7 @@ from types import ModuleType
 from torch import Tensor
 
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Messages, Potentials, Segmentation
+from genescribe.kernels.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,19 @@ def messages(p: Potentials, backend: str = "auto") -> Messages:
     module, p = _chosen(p, backend, "messages")
     result: Messages = module.messages(p)
     return result
+
+
+def boundary_messages(p: Potentials, boundaries: Tensor, backend: str = "auto") -> BoundaryMessages:
+    """Return the log-sums at some boundaries of one chain, (n,) int64, ascending: cheaper than all where they are few.
+
+    A backend that has no such task works out all.
+    """
+    module, p = _chosen(p, backend, "messages")
+    if hasattr(module, "boundary_messages"):
+        result: BoundaryMessages = module.boundary_messages(p, boundaries)
+        return result
+    found: Messages = module.messages(p)
+    return BoundaryMessages(found.entry[0][boundaries], found.onward[0][boundaries], found.log_partition[0])
 
 
 def choose_backend(p: Potentials, backend: str = "auto", task: str = "log_partition") -> str:

@@ -23,10 +23,10 @@ from torch import Tensor
 from genescribe.kernels import counts
 from genescribe.kernels.blocked_layout import refusal
 from genescribe.kernels.counts import SHARED, Counts
-from genescribe.kernels.potentials import Messages, Potentials, Segmentation
+from genescribe.kernels.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
-VERSION = 3
+VERSION = 4
 """Of the C interface: a library built from other sources is not used."""
 
 ISA = b""
@@ -52,7 +52,10 @@ class _Chain(ctypes.Structure):
 
 
 class _Counts(ctypes.Structure):
-    _fields_ = [(n, ctypes.c_void_p) for n in (*CHAIN, "transition", "duration", "tail", "start", "final", *MESSAGES)]
+    _fields_ = [
+        *((n, ctypes.c_void_p) for n in (*CHAIN, "transition", "duration", "tail", "start", "final", *MESSAGES, "places")),
+        ("count", ctypes.c_int64),
+    ]
 
 
 def supports(p: Potentials) -> str | None:
@@ -93,6 +96,15 @@ def messages(p: Potentials) -> Messages:
     return Messages(found["entry"], found["leave"], found["onward"], log_z)
 
 
+def boundary_messages(p: Potentials, boundaries: Tensor) -> BoundaryMessages:
+    """Return the log-sums at ascending boundaries of one chain."""
+    p, places = p.detach().checked(), boundaries.to(torch.int64).contiguous()
+    shape = (1, len(places), p.shape[3])
+    found = {name: torch.full(shape, -torch.inf, dtype=torch.float64) for name in ("entry", "onward")}
+    log_z = _call(p, found, places)
+    return BoundaryMessages(found["entry"][0], found["onward"][0], log_z[0])
+
+
 def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation (empty where all are forbidden)."""
     held = Held(p.detach().checked())
@@ -123,14 +135,15 @@ def _shape(p: Potentials, name: str) -> tuple[int, ...]:
     return (p.shape[0], *shape) if name in SHARED else shape
 
 
-def _call(p: Potentials, results: dict[str, Tensor]) -> Tensor:
-    """Fill `results`, (B, ...) each, and return log Z."""
+def _call(p: Potentials, results: dict[str, Tensor], places: Tensor | None = None) -> Tensor:
+    """Fill `results`, (B, ...) each, and return log Z; messages of all boundaries, or at those of `places` alone."""
     loaded = library()
     assert loaded is not None, "`supports` was not asked"
     held = Held(p)
     B = p.shape[0]
     log_z = torch.empty(B, dtype=torch.float64)
-    slots = (_Counts * B)(*(_Counts(**held.row(results, b)) for b in range(B)))
+    at = {} if places is None else {"places": places.data_ptr(), "count": len(places)}
+    slots = (_Counts * B)(*(_Counts(**held.row(results, b), **at) for b in range(B)))
     failed = loaded.genescribe_semicrf_expectation(
         ctypes.byref(held.model),
         held.chains,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf import messages
+from genescribe.kernels.semicrf import boundary_messages
 
 FLANK = 3_000
 """Bases to both sides of a chain that its window holds."""
@@ -65,7 +65,8 @@ def chain_posteriors(
     found: list[float | None] = [None] * len(chains)
     spans = [(int(starts[chain.first]), int(ends[chain.last])) for chain in chains]
     for low, high, members in windows(spans, path.length):
-        window = _Window(potentials(low, high), low, single, backend)
+        edges = np.unique([edge - low for index in members for edge in spans[index]])
+        window = _Window(potentials(low, high), low, edges, single, backend)
         for index in members:
             rows = slice(chains[index].first, chains[index].last + 1)
             found[index] = window.probability(starts[rows], ends[rows], labels[rows])
@@ -96,13 +97,15 @@ def windows(spans: Sequence[tuple[int, int]], length: int) -> Iterator[tuple[int
 
 
 class _Window:
-    """Messages of one window, and the scores that a chain of segments is made of."""
+    """Messages at the edges of a window's chains, and the scores that a chain of segments is made of."""
 
-    def __init__(self, p: Potentials, low: int, single: NDArray[np.bool_], backend: str) -> None:
-        self._low, self._single = low, single
-        found = messages(p, backend)
-        self._entry, self._onward = found.entry[0].numpy(), found.onward[0].numpy()
-        self._log_z = float(found.log_partition[0])
+    def __init__(
+        self, p: Potentials, low: int, edges: NDArray[np.int64], single: NDArray[np.bool_], backend: str
+    ) -> None:
+        self._low, self._edges, self._single = low, edges, single
+        found = boundary_messages(p, torch.from_numpy(edges), backend)
+        self._entry, self._onward = found.entry.numpy(), found.onward.numpy()
+        self._log_z = float(found.log_partition)
         self._content = p.content[0].numpy()
         self._begin, self._end = (None if x is None else x[0].numpy() for x in (p.begin, p.end))
         self._transition = p.transition.double().numpy()
@@ -126,7 +129,8 @@ class _Window:
         if self._begin is not None and self._end is not None:
             total += float(np.sum(self._begin[s[1:], labels[1:]], dtype=np.float64))
             total += float(np.sum(self._end[e - 1, labels], dtype=np.float64))
-        before, after = self._entry[s[0], labels[0]], self._onward[e[-1], labels[-1]]
+        first, last = np.searchsorted(self._edges, (s[0], e[-1]))
+        before, after = self._entry[first, labels[0]], self._onward[last, labels[-1]]
         return float(min(1.0, np.exp(before + total + after - self._log_z)))
 
     def _durations(self, k: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 #include "semicrf.h"
 
 #ifdef GENESCRIBE_X86
+#include <immintrin.h>
+
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma,bmi2"))), apply_to = function)
 #else

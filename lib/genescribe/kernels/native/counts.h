@@ -85,6 +85,24 @@ class Posterior {
         }
     }
 
+    // `entry` and `onward` at the places asked for, ascending. Filled with -inf by the caller.
+    void messages_at(const Counts &wanted) const {
+        const int C = f.C;
+        double shift = 0;
+        int64_t i = 0;
+        for (int64_t k = 0; k < wanted.count; k++) {
+            const int64_t t = wanted.places[k];
+            for (; i < t; i++) shift += top_content(i);
+            const double *begin = t < f.n ? f.begins(t) : nullptr;
+            for (int c = 0; c < C; c++) {
+                const double u = t < f.n ? f.entry_at(t, c) : NEVER, into = begin ? begin[c] : 0.;
+                if (u > HARDLY && into > HARDLY) wanted.entry[k * C + c] = u + into + f.offset[t / SIZE] + shift;
+                const double o = t ? b.entry_at(f.n - t, c) : NEVER;
+                if (o > HARDLY) wanted.onward[k * C + c] = o + b.offset[(f.n - t) / SIZE] + (f.shift_total - shift);
+            }
+        }
+    }
+
   private:
     // Whole number that the scores of both directions at base i add up to, less log Z.
     double both(int64_t i) const { return (f.offset[i / SIZE] + b.offset[(f.n - 1 - i) / SIZE] - z_whole) - z; }
@@ -241,11 +259,15 @@ inline double expectation(const Table &table, const void *prepared, const Chain 
     past.run();
     bool counted = wanted.content || wanted.begin || wanted.end || wanted.arrive || wanted.depart || wanted.whole ||
                    wanted.transition || wanted.duration || wanted.start || wanted.final_;
+    bool all = counted || (wanted.entry && !wanted.places) || (chain.arrive && chain.depart);
+    past.to_logs(all ? 0 : chain.length - 1);
     if (!counted && !wanted.entry && !chain.depart) return Posterior(past, past).log_z();
     Direction future(table, exponentials, chain, true);
     future.run();
+    future.to_logs(all ? 0 : chain.length - 1);
     Posterior posterior(past, future);
-    if (wanted.entry) posterior.messages(wanted);
+    if (wanted.places) posterior.messages_at(wanted);
+    else if (wanted.entry) posterior.messages(wanted);
     if (counted) posterior.counts(wanted);
     return posterior.log_z();
 }

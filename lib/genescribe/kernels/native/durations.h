@@ -7,7 +7,7 @@ class DurationCounts {
         : f(past), b(future), z_whole(z_whole), z(z), blocks(past.blocks), exit_base(blocks + 1),
           exits(size_t(blocks + 2) * SIZE), exit_weights(size_t(blocks + 2) * SIZE), exit_scale(blocks + 2),
           pairs(size_t(blocks + 1) * 2 * SIZE), pair_scale(blocks + 1), weights(size_t(blocks) * SIZE),
-          scale(blocks), killed(blocks + 1) {}
+          scale(blocks), killed(blocks + 1), entries(size_t(blocks) * SIZE) {}
 
     // Add the counts of label c: duration (K, C) and tail (C), in the caller's layout.
     void count(int c, double *duration, double *tail) {
@@ -28,12 +28,14 @@ class DurationCounts {
     Buffer<double> weights, scale;                     // (blocks, SIZE): entries that live to the end of their block
     Buffer<int64_t> killed;                            // (blocks + 1): how many blocks before have a forbidden base
 
-    const double *entries(int c) const { return f.sources + c * blocks * SIZE; }
+    Buffer<double> entries;                            // (blocks, SIZE): W
+
     double alive(int64_t i, int c) const { return f.alive_at(i, c); }
 
     void lay_out(int c) {
         const int width = f.width;
-        const double *w = entries(c);
+        for (int64_t i = 0; i < blocks * SIZE; i++) entries[i] = f.source(i, c);
+        const double *w = entries;
         killed[0] = 0;
         for (int64_t block = 0; block < blocks; block++) {
             int64_t t0 = block * SIZE;
@@ -131,7 +133,7 @@ class DurationCounts {
 
     // Probability of the segment of bases s .. i.
     double probability(int c, int64_t s, int64_t i) const {
-        double w = entries(c)[s], v = exits[i], d = f.table.scores[c * f.table.stride + i - s];
+        double w = entries[s], v = exits[i], d = f.table.scores[c * f.table.stride + i - s];
         if (w < HARDLY || v < HARDLY || d < HARDLY || alive(i, c) > s) return 0;
         return exp_((w + v) + (f.base[s / SIZE * f.width + c] + exit_base[i / SIZE]) + d);
     }
@@ -151,7 +153,7 @@ class DurationCounts {
     // Segments longer than the table: a running log-sum of their entries, and the mean of their bases past it.
     void past_reach(int c, double *duration, double *tail) const {
         const int reach = f.table.reach[c];
-        const double *w = entries(c), step = f.table.tail[c], last = f.table.scores[c * f.table.stride + reach - 1];
+        const double *w = entries, step = f.table.tail[c], last = f.table.scores[c * f.table.stride + reach - 1];
         double longer = NEVER, mean = 0, mass = 0, excess = 0;  // `longer` less the base of the block of base i
         for (int64_t i = reach; i < f.n; i++) {
             int64_t s = i - reach, from = int64_t(alive(i, c));

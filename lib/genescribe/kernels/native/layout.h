@@ -74,25 +74,23 @@ class Layout {
         return least < HARDLY;
     }
 
-    double load_row(int64_t i) {
-        if (i < n) {
-            const double *content = at(chain.content, i);
-            for (int c = 0; c < C; c++) row[c] = content[c];
-            for (int c = C; c < width; c++) row[c] = NEVER;
-        } else {
-            row.fill(width, 0.);
-        }
-        vec tops = load(row);
-        for (int c = WIDTH; c < width; c += WIDTH) tops = larger(tops, load(row + c));
-        double top = largest(tops);
-        return top < HARDLY ? 0. : top;
+    // The scores of a base, padded to whole vectors.
+    const double *padded_row(const double *x, double *to) const {
+        if (C == width) return x;
+        std::memcpy(to, x, sizeof(double) * C);
+        for (int c = C; c < width; c++) to[c] = NEVER;
+        return to;
     }
 
     double stage_base(int64_t i) {
-        const double top = load_row(i);
         double *into_i = into + i * width, *out_i = out + i * width;
+        if (i >= n) row.fill(width, 0.);
+        const double *x_ = i < n ? padded_row(at(chain.content, i), row) : row.data;
+        vec tops = load(x_);
+        for (int c = WIDTH; c < width; c += WIDTH) tops = larger(tops, load(x_ + c));
+        const double highest = largest(tops), top = highest < HARDLY ? 0. : highest;
         for (int c = 0; c < width; c += WIDTH) {
-            vec x = load(row + c), s = load(running + c);
+            vec x = load(x_ + c), s = load(running + c);
             store(into_i + c, -s);
             s += x < HARDLY ? vec{} : x - top;
             store(running + c, s);
@@ -103,14 +101,25 @@ class Layout {
                 store(alive + i * width + c, from);
             }
         }
-        const double *begin = i < n ? begins(i) : nullptr, *end = i < n ? finishes(i) : nullptr;
-        for (int c = 0; begin && c < C; c++) into_i[c] = begin[c] < HARDLY ? NEVER : into_i[c] + begin[c];
         if (i == n - 1) {
             std::memcpy(end_after, out_i, sizeof(double) * width);
             std::memcpy(end_level, level + i / SIZE * width, sizeof(double) * width);
             std::memcpy(end_alive, alive_now, sizeof(double) * width);
         }
-        for (int c = 0; end && c < C; c++) out_i[c] = end[c] < HARDLY ? NEVER : out_i[c] + end[c];
+        if (i < n) {
+            add(begins(i), into_i);
+            add(finishes(i), out_i);
+        }
         return top;
+    }
+
+    // Add the scores of boundaries, where there are any.
+    void add(const double *scores, double *to) {
+        if (!scores) return;
+        scores = padded_row(scores, row);
+        for (int c = 0; c < width; c += WIDTH) {
+            vec x = load(scores + c);
+            store(to + c, x < HARDLY ? splat(NEVER) : load(to + c) + x);
+        }
     }
 };

@@ -31,11 +31,14 @@ struct Chain {
     const double *whole;         // (C)
 };
 
-// Expected counts of one chain, in the shapes of the scores, and messages (n + 1, C). Null: not wanted.
+// Expected counts of one chain, in the shapes of the scores, and messages (n + 1, C). Null: not wanted. With `places`,
+// ascending boundaries, `entry` and `onward` are of these alone, (count, C).
 struct Counts {
     double *content, *begin, *end, *arrive, *depart, *whole;
     double *transition, *duration, *tail, *start, *final_;
     double *entry, *leave, *onward;
+    const int64_t *places;
+    int64_t count;
 };
 }
 

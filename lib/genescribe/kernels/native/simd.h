@@ -20,6 +20,23 @@ struct Buffer {
     }
 };
 
+typedef int64_t ivec_unaligned __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
+inline ivec load_whole(const int64_t *p) { return *reinterpret_cast<const ivec_unaligned *>(p); }
+inline void store_whole(int64_t *p, ivec x) { *reinterpret_cast<ivec_unaligned *>(p) = x; }
+
+// Bit i: lane i of a mask is set.
+inline unsigned bits(ivec mask) {
+#if WIDTH == 8 && defined(__AVX512DQ__)
+    return _mm512_movepi64_mask((__m512i)mask);
+#elif WIDTH == 4 && defined(__AVX2__)
+    return unsigned(_mm256_movemask_pd((__m256d)mask));
+#else
+    unsigned found = 0;
+    for (int i = 0; i < WIDTH; i++) found |= unsigned(mask[i] & 1) << i;
+    return found;
+#endif
+}
+
 inline vec load(const double *p) { return *reinterpret_cast<const vec_unaligned *>(p); }
 inline void store(double *p, vec x) { *reinterpret_cast<vec_unaligned *>(p) = x; }
 inline vec splat(double x) { return vec{} + x; }

@@ -5,6 +5,8 @@
 // again in the log domain, and so is a block whose steps leave the range [tiny, HUGE_] other than by a zero to which
 // nothing leads.
 
+constexpr double LEAST = 1e-300;  // exponentials below this may have lost digits
+
 // Toeplitz product: total[j] += sum_r weights[r] * band[SIZE - 1 - r + j], scaled.
 inline void toeplitz(const double *weights, double scale, const double *band, double *total) {
     constexpr int N = SIZE / WIDTH;
@@ -26,21 +28,36 @@ inline void toeplitz(const double *weights, double scale, const double *band, do
     for (int i = 0; i < N; i++) store(total + WIDTH * i, sums[i]);
 }
 
+// total += factor * sum_r weights[r] * band[SIZE - 1 - r + j] over the rows of `rows`, where most weights are zero.
+inline void toeplitz_rows(const double *weights, uint32_t rows, double factor, const double *band, double *total) {
+    constexpr int N = SIZE / WIDTH;
+    vec sums[N];
+    for (int i = 0; i < N; i++) sums[i] = load(total + WIDTH * i);
+    for (; rows; rows &= rows - 1) {
+        const int r = __builtin_ctz(rows);
+        const vec w = splat(weights[r] * factor);
+#pragma GCC unroll 32
+        for (int i = 0; i < N; i++) sums[i] += w * load(band + SIZE - 1 - r + WIDTH * i);
+    }
+    for (int i = 0; i < N; i++) store(total + WIDTH * i, sums[i]);
+}
+
 class Direction : public Layout {
   public:
     const Exponentials &e;
-    Buffer<double> entry, leave;  // (blocks SIZE, width): U at each base and A after it, less `offset`
+    Buffer<double> entry, leave;  // (blocks SIZE, width): U at each base and A after it, less `offset`; see `to_logs`
     Buffer<double> offset;        // (blocks): whole numbers
     Buffer<double> base;          // (blocks, width): offset - level
-    Buffer<double> sources;       // (C, blocks SIZE): W less `base`
 
     Direction(const Table &t, const Exponentials &exponentials, const Chain &x, bool is_mirrored)
         : Layout(t, x, is_mirrored), e(exponentials), entry(rows()), leave(rows()), offset(blocks),
-          base(blocks * width), sources(size_t(C) * blocks * SIZE), ring(t.most_blocks + 1),
-          weights(size_t(ring) * SIZE * C), scale(size_t(ring) * C), rest(width), arrived(width), first_block(C),
-          alive_before(width), ends_log(size_t(SIZE) * width), ending(size_t(SIZE) * width),
-          into_exp(size_t(SIZE) * width), out_exp(size_t(SIZE) * width), near_sources(size_t(SIZE) * width),
-          row(width > e.wide ? width : e.wide), row_exp(width > e.wide ? width : e.wide), open(width), led(width) {}
+          base(blocks * width), ring(mask_over(t.most_blocks)),
+          weights(size_t(ring + 1) * SIZE * C), scale(size_t(ring + 1) * width), weighty(size_t(ring + 1) * C), linear(blocks), rest(width), arrived(width),
+          first_block(C), alive_before(width), tops(width), totals(size_t(SIZE) * width), least_total(width), cut(width),
+          ends_log(size_t(SIZE) * width), ending(size_t(SIZE) * width), into_exp(size_t(SIZE) * width),
+          out_exp(size_t(SIZE) * width), near_sources(size_t(SIZE) * width), last_leave(width),
+          row(width > e.wide ? width : e.wide), row_exp(width > e.wide ? width : e.wide), running_on(width), open(width),
+          active(size_t(width) * SIZE), actives(width), factors(size_t(ring) + WIDTH) {}
 
     void run() {
         rest.fill(width, NEVER);
@@ -50,22 +67,66 @@ class Direction : public Layout {
             std::memcpy(alive_before, alive_now, sizeof(double) * width);
             stage_block(block);
             for (int c = 0; c < width; c++) arrived[c] = before - level[block * width + c];
-            ends_from_before(block);
-            before = recentre(block, before);
-            if (!steps(block)) steps_log(block);
+            lost = false;
+            for (int c = 0; c < C; c++) ends_from_before(block, c);
+            const double shift = recentre(block, before);
+            linear[block] = !lost && e.by_bits && steps(block);
+            if (!linear[block]) steps_log(block, shift);
+            before += shift;
             keep(block);
         }
     }
 
+    // U before a base and A after it, less `offset`; NEVER for none. For a few places; else `to_logs` first.
+    double entry_at(int64_t i, int c) const { return in_log(i, entry[i * width + c]); }
+    double leave_at(int64_t i, int c) const { return in_log(i, leave[i * width + c]); }
+
+    // Turn all `entry` and `leave` from base `from` on into logarithms: `run` leaves exponentials where it can.
+    void to_logs(int64_t from = 0) {
+        for (int64_t block = from / SIZE; block < blocks; block++) {
+            if (!linear[block]) continue;
+            double *entry_ = entry + block * SIZE * width, *leave_ = leave + block * SIZE * width;
+            for (int i = 0; i < SIZE * width; i += WIDTH) {
+                store(entry_ + i, log_(load(entry_ + i)));
+                store(leave_ + i, log_(load(leave_ + i)));
+            }
+            linear[block] = 0;
+        }
+    }
+
+    // W less `base` of the segment of label c that begins at base i; NEVER for none.
+    double source(int64_t i, int c) const {
+        const double u = entry[i * width + c], x = into[i * width + c];
+        if (x < HARDLY || (linear[i / SIZE] ? u == 0 : u < HARDLY)) return NEVER;
+        return (linear[i / SIZE] ? log_(u) : u) + x;
+    }
+
   private:
-    const int ring;                 // blocks whose weights are kept
-    Buffer<double> weights, scale;  // (ring, C, SIZE), (ring, C): exp(W - scale)
+    const int ring;                 // blocks whose weights are kept, less one: a mask
+    Buffer<double> weights, scale;  // (ring + 1, C, SIZE), (ring + 1, width): exp(W - scale)
+    Buffer<uint32_t> weighty;       // (ring + 1, C): bit j: weight j is not zero
+    Buffer<uint8_t> linear;         // (blocks): whether `entry` and `leave` hold exponentials
     Buffer<double> rest, arrived;   // (width): as in blocked_sum.py
     Buffer<int64_t> first_block;    // (C): blocks before it are cut off by a forbidden base
     Buffer<double> alive_before;    // (width): `alive_now` at the start of the block
-    Buffer<double> ends_log, ending, into_exp, out_exp, near_sources, row, row_exp;  // of the block
-    Buffer<uint32_t> open;  // (width): bit k: a segment began k bases before, and lives
-    Buffer<uint8_t> led;    // (width): whether anything leads to a label
+    // Of the block: sums over segments that began before it, `tops` taken out, and the least but zero.
+    Buffer<double> tops, totals, least_total;  // (width), (C, SIZE), (width)
+    Buffer<double> cut;                        // (width): first forbidden base of the block, SIZE where there is none
+    bool lost = false;                         // a sum is not zero, but too small to be kept in `totals`
+    Buffer<double> ends_log, ending, into_exp, out_exp, near_sources, last_leave, row, row_exp;
+    Buffer<double> running_on;      // (width): segments of geometric labels that began in the block
+    Buffer<int64_t> open;           // (width): bit k: a segment began k bases before, and lives
+    Buffer<uint8_t> active;         // (chunks, SIZE): bases of the block at which segments of other labels begin
+    Buffer<int> actives;            // (chunks): how many
+    Buffer<double> factors;         // of the source blocks of a label
+
+    static int mask_over(int count) {
+        int mask = 1;
+        while (mask < count) mask = 2 * mask + 1;
+        return mask;
+    }
+
+    double in_log(int64_t i, double x) const { return !linear[i / SIZE] ? x : x > 0 ? log_(x) : NEVER; }
 
     void stage_block(int64_t block) {
         stage(block);
@@ -73,79 +134,116 @@ class Direction : public Layout {
             store(into_exp + i, exp_(load(into + block * SIZE * width + i)));
             store(out_exp + i, exp_(load(out + block * SIZE * width + i)));
         }
-    }
-
-    // Log-sums over the segments that began before this block, less `arrived`, to `ends_log`.
-    void ends_from_before(int64_t block) {
-        int64_t t0 = block * SIZE;
-        double ends[SIZE];
-        for (int c = 0; c < width; c++) {
-            if (c >= C) {
-                for (int j = 0; j < SIZE; j++) ends_log[j * width + c] = NEVER;
-                continue;
-            }
-            far(block, c, ends);
-            if (rest[c] > HARDLY) {
-                const double *ramp = table.ramp + c * SIZE;
-                for (int j = 0; j < SIZE; j += WIDTH) store(ends + j, log_add(load(ends + j), rest[c] + load(ramp + j)));
-            }
-            for (int j = 0; j < SIZE; j++)
-                ends_log[j * width + c] = alive_at(t0 + j, c) > t0 ? NEVER : ends[j];
-        }
-        for (int64_t i = t0; i < t0 + SIZE && i < n; i++) {
-            const double *inject = injected(i);
-            for (int c = 0; inject && c < C; c++) {
-                if (inject[c] < HARDLY || alive_at(i, c) > 0) continue;
-                double *x = ends_log + (i - t0) * width + c;
-                *x = log_add(*x, inject[c] - arrived[c]);
-            }
+        for (int c = 0; c < width; c += WIDTH) {
+            vec first = splat(SIZE);
+            for (int j = SIZE - 1; forbids && j >= 0; j--) first = forbidden(block, j, c) ? splat(j) : first;
+            store(cut + c, first);
         }
     }
 
-    void far(int64_t block, int c, double *ends) {
-        alignas(64) double total[SIZE];
-        int64_t oldest = block - table.blocks[c];
-        oldest = oldest < first_block[c] ? first_block[c] : oldest;
-        const double *far_scale = e.far_scale + e.far_at[c] - 1;
+    // Which labels the content of a base of the block forbids.
+    ivec forbidden(int64_t block, int j, int c) const {
+        const int64_t i = block * SIZE + j;
+        return (load(alive + i * width + c) == splat(double(i + 1))) & load_whole(e.lanes + c);
+    }
+
+    // Sums over the segments of a label that began before this block: exponentials less `tops`, to `totals`.
+    void ends_from_before(int64_t block, int c) {
+        double *total = totals + c * SIZE;
+        for (int j = 0; j < SIZE; j += WIDTH) store(total + j, vec{});
+        alignas(64) double given[SIZE];
+        double top = rest[c] < HARDLY ? NEVER : rest[c] + e.ramp_top[c];
+        const double injected_top = alive_before[c] > 0 ? NEVER : injections(block, c, given);
+        top = injected_top > top ? injected_top : top;
+        top = far(block, c, top, total);
+        tops[c] = top;
+        least_total[c] = HUGE_;
+        if (top < HARDLY) return;
+        if (injected_top > HARDLY)
+            for (int j = 0; j < SIZE; j += WIDTH) store(total + j, load(total + j) + exp_(load(given + j) - top));
+        if (rest[c] > HARDLY) {
+            const double factor = exp_(rest[c] + e.ramp_top[c] - top), *ramp = e.ramp + c * SIZE;
+            for (int j = 0; j < SIZE; j += WIDTH) store(total + j, load(total + j) + factor * load(ramp + j));
+        }
+        const int until = int(cut[c]);
+        for (int j = until; j < SIZE; j++) total[j] = 0;
+        vec least = splat(HUGE_), small = least;
+        for (int j = 0; j < SIZE; j += WIDTH) {
+            vec x = load(total + j);
+            least = smaller(least, x > vec{} ? x : splat(HUGE_));
+            small = smaller(small, x);
+        }
+        least_total[c] = -largest(-least);
+        if (until == SIZE && -largest(-small) >= TINY) return;
+        for (int j = 0; j < until && !lost; j++) {
+            if (total[j] >= TINY) continue;
+            lost = rest[c] > HARDLY || (injected_top > HARDLY && given[j] > HARDLY) || sum_again(block, c, j) > HARDLY;
+        }
+    }
+
+    // Scores of censored first segments that end in the block, less `arrived`; return the largest.
+    double injections(int64_t block, int c, double *given) const {
+        const int64_t t0 = block * SIZE;
+        if (!injected(t0)) return NEVER;
         double top = NEVER;
-        for (int64_t source = oldest; source < block; source++) {
-            double x = scale_of(source, c) + far_scale[block - source];
-            top = x > top ? x : top;
+        for (int j = 0; j < SIZE; j++) {
+            const double x = t0 + j < n ? injected(t0 + j)[c] : NEVER;
+            given[j] = x < HARDLY ? NEVER : x - arrived[c];
+            if (j < cut[c]) top = given[j] > top ? given[j] : top;
         }
-        if (top < HARDLY) {
-            for (int j = 0; j < SIZE; j++) ends[j] = NEVER;
-            return;
-        }
-        for (int j = 0; j < SIZE; j++) total[j] = 0;
-        for (int64_t source = oldest; source < block; source++) {
-            double x = scale_of(source, c) + far_scale[block - source] - top;
-            if (x < -708.) continue;
-            const double *w = weights + (size_t(source % ring) * C + c) * SIZE;
-            toeplitz(w, exp_(x), e.far + (e.far_at[c] + block - source - 1) * 2 * SIZE, total);
-        }
-        for (int j = 0; j < SIZE; j += WIDTH) store(ends + j, top + log_(load(total + j)));
-        for (int j = 0; j < SIZE; j++)
-            if (total[j] < TINY) ends[j] = sum_again(block, c, j, oldest);
+        return top;
     }
 
-    // Scale of the weights of a source block, less `arrived`.
-    double scale_of(int64_t source, int c) const {
-        double x = scale[source % ring * C + c];
-        return x < HARDLY ? NEVER : x + (base[source * width + c] - arrived[c]);
+    int64_t oldest_block(int64_t block, int c) const {
+        const int64_t oldest = block - table.blocks[c];
+        return oldest < first_block[c] ? first_block[c] : oldest;
+    }
+
+    // Add the segments that are read by duration; return the new top.
+    double far(int64_t block, int c, double top, double *total) {
+        const int64_t oldest = oldest_block(block, c);
+        const int count = int(block - oldest);
+        for (int i = 0; i < count; i++) {
+            factors[i] = far_score(oldest + i, block, c);
+            top = factors[i] > top ? factors[i] : top;
+        }
+        if (top < HARDLY || !count) return top;
+        for (int i = 0; i < count; i += WIDTH) store(factors + i, exp_(load(factors + i) - top));
+        for (int i = 0; i < count; i++) {
+            if (factors[i] == 0) continue;
+            const int64_t source = oldest + i, slot = (source & ring) * C + c;
+            const double *w = weights + slot * SIZE;
+            const double *band = e.far + (e.far_at[c] + block - source - 1) * 2 * SIZE;
+            const uint32_t rows = weighty[slot];
+            if (__builtin_popcount(rows) <= SIZE / 2)
+                toeplitz_rows(w, rows, factors[i], band, total);
+            else
+                toeplitz(w, factors[i], band, total);
+        }
+        return top;
+    }
+
+    // Largest score of what leads from a source block to this one, less `arrived`.
+    double far_score(int64_t source, int64_t block, int c) const {
+        const double x = scale[(source & ring) * width + c];
+        if (x < HARDLY) return NEVER;
+        return x + (base[source * width + c] - arrived[c]) + e.far_scale[e.far_at[c] + block - source - 1];
     }
 
     // The far sum of one boundary in the log domain.
-    double sum_again(int64_t block, int c, int j, int64_t oldest) const {
-        int64_t t = block * SIZE + j + 1, from = oldest * SIZE, to = block * SIZE;
+    double sum_again(int64_t block, int c, int j) const {
+        int64_t t = block * SIZE + j + 1, from = oldest_block(block, c) * SIZE, to = block * SIZE;
         from = from < int64_t(alive_before[c]) ? int64_t(alive_before[c]) : from;
         from = from < t - table.longest[c] ? t - table.longest[c] : from;
         to = to > t - table.shortest[c] + 1 ? t - table.shortest[c] + 1 : to;
-        const double *w = sources + c * blocks * SIZE, *d = table.scores + c * table.stride;
+        const double *d = table.scores + c * table.stride;
         double top = NEVER, total = 0;
         for (int pass = 0; pass < 2; pass++) {
             for (int64_t s = from; s < to; s++) {
-                if (w[s] < HARDLY || d[t - s - 1] < HARDLY) continue;
-                double x = w[s] + (base[s / SIZE * width + c] - arrived[c]) + d[t - s - 1];
+                if (d[t - s - 1] < HARDLY) continue;
+                const double w = source(s, c);
+                if (w < HARDLY) continue;
+                double x = w + (base[s / SIZE * width + c] - arrived[c]) + d[t - s - 1];
                 if (pass)
                     total += exp_(x - top);
                 else
@@ -156,137 +254,154 @@ class Direction : public Layout {
         return top + log_(total);
     }
 
-    // Choose the whole number near the largest A of the block, and take it out of `ends_log`.
+    // Choose the whole number near the largest A of the block and take it out: `totals` to `ending`. Return it.
     double recentre(int64_t block, double before) {
-        vec tops = splat(NEVER);
         const double *out_ = out + block * SIZE * width;
-        for (int i = 0; i < SIZE * width; i += WIDTH) tops = larger(tops, load(ends_log + i) + load(out_ + i));
-        double top = largest(tops);
+        for (int i = 0; i < SIZE * width; i += WIDTH) store(ending + i, vec{});
         for (int c = 0; c < C; c++) {
-            double x = block ? leave[(block * SIZE - 1) * width + c] : first(c);
-            top = x > top ? x : top;
+            const double *total = totals + c * SIZE;
+            for (int j = 0; tops[c] > HARDLY && j < SIZE; j++) ending[j * width + c] = total[j];
+            row[c] = block ? last_leave[c] : first(c);
         }
-        double shift = top < HARDLY ? 0. : std::rint(top);
-        offset[block] = before + shift;
-        for (int i = 0; i < SIZE * width; i += WIDTH) {
-            vec x = load(ends_log + i);
-            x = x < HARDLY ? splat(NEVER) : x - shift;
-            store(ends_log + i, x);
-            store(ending + i, exp_(x));
-        }
-        for (int c = 0; c < width; c++) {
-            base[block * width + c] = offset[block] - level[block * width + c];
-            double x = c >= C ? NEVER : block ? leave[(block * SIZE - 1) * width + c] : first(c);
-            row[c] = x < HARDLY ? NEVER : x - shift;
-        }
+        for (int c = C; c < width; c++) tops[c] = row[c] = NEVER, least_total[c] = HUGE_;
         for (int c = width; c < e.wide; c++) row[c] = NEVER;
-        return offset[block];
+        vec tallest = splat(NEVER);
+        for (int c = 0; c < width; c += WIDTH) {
+            vec most = {}, high = splat(NEVER);
+            for (int j = 0; j < SIZE; j++) {
+                const vec x = load(ending + j * width + c);
+                most = larger(most, x * load(out_exp + j * width + c));
+                high = larger(high, x > vec{} ? load(out_ + j * width + c) : splat(NEVER));
+            }
+            // Where the product underflows a bound will do: what is wanted is a whole number near it.
+            tallest = larger(tallest, load(tops + c) + (most > vec{} ? log_(most) : high));
+            tallest = larger(tallest, load(row + c));
+        }
+        const double top = largest(tallest);
+        const double shift = top < HARDLY ? 0. : std::rint(top);
+        offset[block] = before + shift;
+        for (int c = 0; c < width; c += WIDTH) {
+            vec factor = load(tops + c) < HARDLY ? vec{} : exp_(load(tops + c) - shift);
+            for (int j = 0; j < SIZE; j++) store(ending + j * width + c, load(ending + j * width + c) * factor);
+            store(base + block * width + c, offset[block] - load(level + block * width + c));
+            store(least_total + c, load(least_total + c) * factor);
+            store(row + c, load(row + c) < HARDLY ? splat(NEVER) : load(row + c) - shift);
+        }
+        // Sums that are not zero must not become zero.
+        for (int c = 0; c < C; c++) lost |= tops[c] > HARDLY && least_total[c] < LEAST;
+        return shift;
     }
 
     // Step through the block in the exponential domain; false where the result is not to be trusted.
     bool steps(int64_t block) {
-        int64_t t0 = block * SIZE;
-        double *entry_ = entry + t0 * width, *leave_ = leave + t0 * width;
-        double *before = row_exp;
-        for (int c = 0; c < e.wide || c < width; c++) before[c] = row[c] < HARDLY ? 0. : exp_(row[c]);
-        vec least = splat(HUGE_), most = {}, poison = {};  // poison: 0 as long as all is finite
-        vec padding[2] = {vec{}, vec{}};
-        for (int c = C; c < width; c++) padding[1][c % WIDTH] = 1.;
+        const int64_t t0 = block * SIZE;
+        double *entry_ = entry + t0 * width, *leave_ = leave + t0 * width, *before = row_exp;
+        uint64_t left = 0;  // bit p: something ends with label p here
+        for (int c = 0; c < e.wide || c < width; c++) before[c] = 0;
+        for (int c = 0; c < width; c += WIDTH) {
+            left |= uint64_t(bits(load(row + c) > splat(HARDLY))) << c;
+            store(before + c, exp_(load(row + c)));
+            store(running_on + c, vec{});
+            std::memset(open + c, 0, sizeof(int64_t) * WIDTH);
+            actives[c / WIDTH] = 0;
+        }
+        Checks checks;
+        int64_t at_phase = phase(t0);
         for (int j = 0; j < SIZE; j++) {
-            const double *step = e.steps(mirrored, phase(t0 + j), table.period);
-            const int low = j + 1 > e.rows ? j + 1 - e.rows : 0;
+            uint64_t following = 0;
             for (int c = 0; c < width; c += WIDTH) {
                 const int at_ = j * width + c;
-                vec u = block + j ? step_from(before, step + c) : load(before + c);
+                const bool started = block + j > 0;
+                const vec u = started ? step_from(before, at_phase, c) : load(before + c);
+                const ivec led = started ? (e.leads_at(mirrored, at_phase, table.period, c) & int64_t(left)) != 0
+                                         : load(row + c) > splat(HARDLY);
                 store(entry_ + at_, u);
-                store(near_sources + at_, u * load(into_exp + at_));
-                vec a = load(ending + at_), b = {};
-                int s = low;
-                const double *d = e.near + (j - low) * width + c;
-                if (forbids) {
-                    vec from = load(alive + (t0 + j) * width + c) - double(t0);
-                    for (; s <= j; s++, d -= width)
-                        a += (from <= splat(double(s)) ? load(near_sources + s * width + c) : vec{}) * load(d);
-                } else {
-                    for (; s < j; s += 2, d -= 2 * width) {
-                        a += load(near_sources + s * width + c) * load(d);
-                        b += load(near_sources + (s + 1) * width + c) * load(d - width);
-                    }
-                    if (s == j) a += load(near_sources + s * width + c) * load(d);
-                }
-                a = (a + b) * load(out_exp + at_);
+                const vec a = step_to(block, j, c, u, led, checks);
                 store(leave_ + at_, a);
-                vec pad = padding[c + WIDTH > C];
-                least = smaller(least, smaller(u, a) + pad);
-                most = larger(most, larger(u, a));
-                poison += a * 0.;
+                checks.most = larger(checks.most, larger(u, a));
+                checks.least = smaller(checks.least, led ? u : splat(HUGE_));
+                checks.poison += a * 0.;
+                following |= uint64_t(bits(a > vec{})) << c;
             }
-            for (int c = 0; c < C; c++) before[c] = leave_[j * width + c];
+            std::memcpy(before, leave_ + j * width, sizeof(double) * width);
+            left = following;
+            at_phase = next_phase(at_phase);
         }
-        double top = largest(most), bottom = -largest(-least);
-        double tiny = e.tiny * (top > 1. ? top : 1.);
-        if (sum(poison) != 0 || !(top < HUGE_) || (bottom < tiny && !zeros_are_impossible(block, tiny))) return false;
-        for (int i = 0; i < SIZE * width; i += WIDTH) {
-            store(entry_ + i, log_(load(entry_ + i)));
-            store(leave_ + i, log_(load(leave_ + i)));
-        }
-        return true;
+        return checks.passed(e.tiny);
     }
 
-    vec step_from(const double *before, const double *step) const {
-        vec a = {}, b = {}, x = {}, y = {};
-        for (int p = 0; p < e.wide; p += 4, step += 4 * width) {
-            a += before[p] * load(step);
-            b += before[p + 1] * load(step + width);
-            x += before[p + 2] * load(step + 2 * width);
-            y += before[p + 3] * load(step + 3 * width);
+    // What must hold for exponentials to be trusted: all values finite, and none below `tiny` but for nothing.
+    struct Checks {
+        vec least = splat(HUGE_), most = {}, poison = {};  // poison: 0 as long as all is finite
+        bool passed(double tiny) const {
+            const double top = largest(most);
+            return sum(poison) == 0 && top < HUGE_ && -largest(-least) >= tiny * (top > 1. ? top : 1.);
         }
-        return (a + b) + (x + y);
-    }
+    };
 
-    // Whether every value of the block below `tiny` is zero because nothing leads there.
-    bool zeros_are_impossible(int64_t block, double tiny) {
-        int64_t t0 = block * SIZE;
-        open.fill(width, 0);
-        for (int j = 0; j < SIZE; j++) {
-            const double *entry_ = entry + (t0 + j) * width, *leave_ = leave + (t0 + j) * width;
-            const double *into_ = into + (t0 + j) * width, *out_ = out + (t0 + j) * width;
-            const double *ends_ = ends_log + j * width;
-            led_to(block, j);
-            for (int c = 0; c < C; c++) {
-                if (led[c] ? entry_[c] < tiny : entry_[c] != 0) return false;
-                open[c] = open[c] << 1 | uint32_t((entry_[c] > 0) & (into_[c] > HARDLY));
-                if (forbids && alive_at(t0 + j, c) > t0 + j) open[c] = 0;
-                bool ends = (ends_[c] > HARDLY || (open[c] & e.lasts[c])) && out_[c] > HARDLY;
-                if (ends ? leave_[c] < tiny : leave_[c] != 0) return false;
+    // A after a base, of one vector of labels, from U before it.
+    vec step_to(int64_t block, int j, int c, vec u, ivec led, Checks &checks) {
+        const int at_ = j * width + c;
+        const int64_t row_at = (block * SIZE + j) * width + c;
+        vec w = u * load(into_exp + at_), going = load(running_on + c) * load(e.onward_factor + c) + w;
+        ivec begun = led & (load(into + row_at) > splat(HARDLY));
+        ivec opened = load_whole(open + c) << 1 | (begun & 1);
+        // What begins here must be there still when it is read as a source.
+        checks.least = smaller(checks.least, begun & (w < splat(LEAST)) ? vec{} : splat(HUGE_));
+        store(near_sources + at_, w);
+        uint8_t *some = active + c / WIDTH * SIZE;
+        int &count = actives[c / WIDTH];
+        if (bits((w > vec{}) & e.explicit_at(c))) some[count++] = uint8_t(j);
+        if (forbids) {
+            const ivec stop = forbidden(block, j, c);
+            if (bits(stop)) {
+                going = stop ? vec{} : going;
+                opened = opened & ~stop;
+                for (int s = 0; s <= j; s++) {
+                    double *x = near_sources + s * width + c;
+                    store(x, stop ? vec{} : load(x));
+                }
             }
         }
-        return true;
+        store(running_on + c, going);
+        store_whole(open + c, opened);
+        vec a = load(ending + at_), b = going * load(e.first_factor + c);
+        const ivec ends = ((a > vec{}) | ((opened & e.lasts_at(c)) != 0)) & (load(out + row_at) > splat(HARDLY));
+        const double *d = e.near + j * width + c, *x = near_sources + c;
+        int k = 0;
+        for (; k + 1 < count; k += 2) {
+            a += load(x + some[k] * width) * load(d - some[k] * width);
+            b += load(x + some[k + 1] * width) * load(d - some[k + 1] * width);
+        }
+        if (k < count) a += load(x + some[k] * width) * load(d - some[k] * width);
+        a = (a + b) * load(out_exp + at_);
+        checks.least = smaller(checks.least, ends ? a : splat(HUGE_));
+        return a;
     }
 
-    // Which labels something leads to at base j of the block, to `led`.
-    void led_to(int64_t block, int j) {
-        const double *before = j ? leave + (block * SIZE + j - 1) * width : (const double *)row;
-        const double least = j ? 0. : HARDLY;  // before the block stand logarithms
-        if (block + j == 0) {
-            for (int c = 0; c < C; c++) led[c] = row[c] > HARDLY;
-        } else if (e.by_bits) {
-            uint64_t left = 0;
-            for (int p = 0; p < C; p++) left |= uint64_t(before[p] > least) << p;
-            const uint64_t *leads = e.leads_at(mirrored, phase(block * SIZE + j), table.period);
-            for (int c = 0; c < C; c++) led[c] = (left & leads[c]) != 0;
-        } else {
-            const double *step = e.steps_log(mirrored, phase(block * SIZE + j), table.period);
-            for (int c = 0; c < C; c++) {
-                led[c] = 0;
-                for (int p = 0; p < C && !led[c]; p++) led[c] = before[p] > least && step[p * width + c] > HARDLY;
-            }
+    int64_t next_phase(int64_t at) const {
+        at += mirrored ? -1 : 1;
+        return at < 0 ? table.period - 1 : at == table.period ? 0 : at;
+    }
+
+    vec step_from(const double *before, int64_t at_phase, int c) const {
+        const double *step = e.steps(mirrored, at_phase, table.period) + c;
+        const Exponentials::Leading leading = e.leading(mirrored, at_phase, table.period, c);
+        vec a = {}, b = {};
+        int i = 0;
+        for (; i + 1 < leading.count; i += 2) {
+            const int p = leading.labels[i], q = leading.labels[i + 1];
+            a += before[p] * load(step + p * width);
+            b += before[q] * load(step + q * width);
         }
+        if (i < leading.count) a += before[leading.labels[i]] * load(step + leading.labels[i] * width);
+        return a + b;
     }
 
     // Step through the block in the log domain.
-    void steps_log(int64_t block) {
+    void steps_log(int64_t block, double shift) {
         int64_t t0 = block * SIZE;
+        ends_in_logs(block, shift);
         for (int j = 0; j < SIZE; j++) {
             const double *step = e.steps_log(mirrored, phase(t0 + j), table.period);
             const double *before = j ? leave + (t0 + j - 1) * width : (const double *)row;
@@ -320,34 +435,68 @@ class Direction : public Layout {
         return top < HARDLY ? splat(NEVER) : top + log_(total);
     }
 
+    // Log-sums over the segments that began before this block, less the offset, to `ends_log`.
+    void ends_in_logs(int64_t block, double shift) {
+        for (int c = 0; c < width; c++) {
+            alignas(64) double given[SIZE];
+            const double injected_top = c >= C || alive_before[c] > 0 ? NEVER : injections(block, c, given);
+            for (int j = 0; j < SIZE; j++) {
+                double x = NEVER;
+                if (c < C && j < cut[c]) {
+                    const double total = tops[c] < HARDLY ? 0. : totals[c * SIZE + j];
+                    x = total < TINY ? sum_again(block, c, j) : tops[c] + log_(total);
+                    if (total < TINY && rest[c] > HARDLY) x = log_add(x, rest[c] + table.ramp[c * SIZE + j]);
+                    if (total < TINY && injected_top > HARDLY && given[j] > HARDLY) x = log_add(x, given[j]);
+                }
+                ends_log[j * width + c] = x < HARDLY ? NEVER : x - shift;
+            }
+        }
+    }
+
     // Make the block's entries sources of those that follow.
     void keep(int64_t block) {
-        int64_t t0 = block * SIZE;
-        for (int c = 0; c < C; c++) {
-            double *w = sources + c * blocks * SIZE + t0;
-            for (int j = 0; j < SIZE; j++) {
-                double u = entry[(t0 + j) * width + c], x = u + into[(t0 + j) * width + c];
-                w[j] = u < HARDLY || x < HARDLY ? NEVER : x;
+        const int64_t t0 = block * SIZE;
+        const double *last = leave + (t0 + SIZE - 1) * width;
+        for (int c = 0; c < width; c += WIDTH)
+            store(last_leave + c, linear[block] ? log_(load(last + c)) : load(last + c));
+        double *scale_ = scale + (block & ring) * width;
+        if (linear[block]) {
+            // Forbidden bases have cleared what they cut off.
+            for (int c = 0; c < width; c += WIDTH) {
+                vec top = {};
+                for (int j = 0; j < SIZE; j++) top = larger(top, load(near_sources + j * width + c));
+                store(tops + c, top);
+                store(scale_ + c, log_(top));
             }
+        }
+        for (int c = 0; c < C; c++) {
             int dead = 0;
             if (alive_now[c] > t0) {
                 first_block[c] = block;
                 rest[c] = NEVER;
                 dead = int(alive_now[c] - t0);
             }
-            if (table.blocks[c]) weigh(block, c, w, dead);
+            weigh(block, c, dead);
             if (table.tail[c] > HARDLY) grow_rest(block, c);
         }
     }
 
-    void weigh(int64_t block, int c, const double *w, int dead) {
-        double *kept = weights + (size_t(block % ring) * C + c) * SIZE, top = NEVER;
-        for (int j = dead; j < SIZE; j++) top = w[j] > top ? w[j] : top;
-        scale[block % ring * C + c] = top;
-        for (int j = 0; j < SIZE; j += WIDTH) store(kept + j, exp_(load(w + j) - top));
-        for (int j = 0; j < dead; j++) kept[j] = 0;
-        if (top < HARDLY)
-            for (int j = 0; j < SIZE; j++) kept[j] = 0;
+    // Weights of the block's entries: exponentials less their largest.
+    void weigh(int64_t block, int c, int dead) {
+        const int64_t slot = (block & ring) * C + c;
+        double *kept = weights + slot * SIZE, &top = scale[(block & ring) * width + c];
+        if (linear[block]) {
+            const double factor = 1. / tops[c];
+            for (int j = 0; tops[c] > 0 && j < SIZE; j++) kept[j] = near_sources[j * width + c] * factor;
+        } else {
+            top = NEVER;
+            for (int j = 0; j < SIZE; j++) kept[j] = j < dead ? NEVER : source(block * SIZE + j, c);
+            for (int j = 0; j < SIZE; j++) top = kept[j] > top ? kept[j] : top;
+            for (int j = 0; top > HARDLY && j < SIZE; j += WIDTH) store(kept + j, exp_(load(kept + j) - top));
+        }
+        uint32_t rows = 0;
+        for (int j = 0; top > HARDLY && j < SIZE; j += WIDTH) rows |= uint32_t(bits(load(kept + j) > vec{})) << j;
+        weighty[slot] = rows;
     }
 
     // Carry `rest` to the end of the block, and add the oldest block that was read by duration.
@@ -356,16 +505,29 @@ class Direction : public Layout {
         double arrived_next = offset[block] - level_after(block, c);
         double x = rest[c] < HARDLY ? NEVER : rest[c] + (arrived[c] - arrived_next) + table.ramp[c * SIZE + SIZE - 1];
         int64_t oldest = block - table.blocks[c];
-        if (oldest >= first_block[c]) {
-            const double *w = sources + c * blocks * SIZE + oldest * SIZE, *onward = table.onward + c * SIZE;
-            int64_t dead = int64_t(alive_now[c]) - oldest * SIZE;
-            double top = NEVER, total = 0;
-            for (int64_t j = dead > 0 ? dead : 0; j < SIZE; j++) top = w[j] + onward[j] > top ? w[j] + onward[j] : top;
-            if (top > HARDLY) {
-                for (int64_t j = dead > 0 ? dead : 0; j < SIZE; j++) total += exp_(w[j] + onward[j] - top);
-                x = log_add(x, top + log_(total) + (base[oldest * width + c] - arrived_next));
-            }
+        const int64_t slot = (oldest & ring) * C + c;
+        if (oldest >= first_block[c] && weighty[slot]) {
+            const double *w = weights + slot * SIZE, *onward = e.onward + c * SIZE;
+            vec sums = {};
+            for (int j = 0; j < SIZE; j += WIDTH) sums += load(w + j) * load(onward + j);
+            const double total = sum(sums);
+            const double y = total < TINY ? onward_again(oldest, c) : scale[(oldest & ring) * width + c] + e.onward_top[c] + log_(total);
+            if (y > HARDLY) x = log_add(x, y + (base[oldest * width + c] - arrived_next));
         }
         rest[c] = x;
+    }
+
+    // Log-sum of the oldest block's entries carried on, in the log domain.
+    double onward_again(int64_t oldest, int c) const {
+        const double *onward = table.onward + c * SIZE;
+        const int64_t dead = int64_t(alive_now[c]) - oldest * SIZE, from = dead > 0 ? dead : 0;
+        double top = NEVER, total = 0;
+        for (int64_t j = from; j < SIZE; j++) {
+            const double x = source(oldest * SIZE + j, c) + onward[j];
+            top = x > top ? x : top;
+        }
+        if (top < HARDLY) return NEVER;
+        for (int64_t j = from; j < SIZE; j++) total += exp_(source(oldest * SIZE + j, c) + onward[j] - top);
+        return top + log_(total);
     }
 };

@@ -6,22 +6,31 @@ inline int padded(int labels) { return (labels + WIDTH - 1) / WIDTH * WIDTH; }
 
 // Exponentials of a model: made once, read by all chains.
 struct Exponentials {
-    int width, wide, rows;            // rows: of `near` that hold anything
-    Buffer<double> near, near_log;    // (SIZE, width): D(1), D(2), ...
+    int width, wide;
+    Buffer<double> near, near_log;    // (SIZE, width): D(1), D(2), ...; `near` is 0 for geometric labels
+    Buffer<double> onward_factor, first_factor;  // (width): of geometric labels exp(tail), exp(D(1)); of others 0
+    Buffer<double> ramp, ramp_top;    // (C, SIZE), (C): exp of Table::ramp less its largest
+    Buffer<double> onward, onward_top;  // the same of Table::onward
     Buffer<double> far, far_scale;    // per label and lag q: D(q SIZE - 30 .. q SIZE + 32), 2 SIZE each, less their largest
     Buffer<int64_t> far_at;           // first lag of each label, in units of 2 SIZE
     Buffer<double> step, step_log;    // (2, P, wide, width): by direction; wide: labels padded to 4
-    Buffer<uint64_t> leads;           // (2, P, width): bit p: label p leads there; only where labels fit, `by_bits`
-    Buffer<uint32_t> lasts;           // (width): bit k: a duration of k + 1 is allowed
+    Buffer<int64_t> leads;            // (2, P, width): bit p: label p leads there; only where labels fit, `by_bits`
+    Buffer<int64_t> lasts;            // (width): bit k: a duration of k + 1 is allowed
+    Buffer<int64_t> lanes, in_rows;   // (width): -1 for labels, 0 for padding; -1 for labels of which `near` holds all
+    Buffer<int> leaders, leader_counts;  // (2, P, chunks, wide), (2, P, chunks): labels that lead to any of a vector
     const bool by_bits;
     double tiny;
 
     explicit Exponentials(const Table &t)
-        : width(padded(t.labels)), wide((t.labels + 3) / 4 * 4), rows(1), near(size_t(SIZE) * width),
-          near_log(size_t(SIZE) * width), far(lags(t) * 2 * SIZE), far_scale(lags(t)), far_at(t.labels),
+        : width(padded(t.labels)), wide((t.labels + 3) / 4 * 4), near(size_t(SIZE) * width),
+          near_log(size_t(SIZE) * width), onward_factor(width), first_factor(width), ramp(size_t(t.labels) * SIZE),
+          ramp_top(t.labels), onward(size_t(t.labels) * SIZE), onward_top(t.labels), far(lags(t) * 2 * SIZE), far_scale(lags(t)), far_at(t.labels),
           step(size_t(2) * t.period * wide * width), step_log(size_t(2) * t.period * wide * width),
-          leads(size_t(2) * t.period * width), lasts(width), by_bits(t.labels <= 64) {
+          leads(size_t(2) * t.period * width), lasts(width), lanes(width), in_rows(width),
+          leaders(size_t(2) * t.period * wide * (width / WIDTH)), leader_counts(size_t(2) * t.period * (width / WIDTH)),
+          by_bits(t.labels <= 64) {
         fill_durations(t);
+        fill_tails(t);
         fill_steps(t);
         double exponent = std::log(TINY) + SIZE * t.growth;
         tiny = exponent < 0 ? std::exp(exponent) : HUGE_;
@@ -33,8 +42,20 @@ struct Exponentials {
     const double *steps_log(bool mirrored, int64_t phase, int period) const {
         return step_log + (size_t(mirrored) * period + phase) * wide * width;
     }
-    const uint64_t *leads_at(bool mirrored, int64_t phase, int period) const {
-        return leads + (size_t(mirrored) * period + phase) * width;
+    ivec leads_at(bool mirrored, int64_t phase, int period, int c) const {
+        return load_whole(leads + (size_t(mirrored) * period + phase) * width + c);
+    }
+    ivec lasts_at(int c) const { return load_whole(lasts + c); }
+    ivec explicit_at(int c) const { return load_whole(in_rows + c); }
+
+    // Labels that lead to any label of the vector at c.
+    struct Leading {
+        const int *labels;
+        int count;
+    };
+    Leading leading(bool mirrored, int64_t phase, int period, int c) const {
+        const size_t at = (size_t(mirrored) * period + phase) * (width / WIDTH) + c / WIDTH;
+        return {leaders + at * wide, leader_counts[at]};
     }
 
   private:
@@ -50,7 +71,6 @@ struct Exponentials {
             const double *d = t.scores + c * t.stride;
             for (int k = 1; k <= SIZE; k++) {
                 near_log[size_t(k - 1) * width + c] = d[k - 1];
-                if (d[k - 1] > HARDLY && k > rows) rows = k;
             }
             far_at[c] = lag;
             for (int q = 1; q <= t.blocks[c]; q++, lag++) {
@@ -63,6 +83,26 @@ struct Exponentials {
             }
         }
         for (int i = 0; i < SIZE * width; i += WIDTH) store(near + i, exp_(load(near_log + i)));
+    }
+    // Geometric labels: what began in a block is one number, carried from base to base.
+    void fill_tails(const Table &t) {
+        for (int c = 0; c < width; c++) {
+            const bool label = c < t.labels, open = label && t.tail[c] > HARDLY;
+            const bool geometric = open && t.reach[c] == 1 && std::fabs(t.tail[c]) * SIZE < LARGE;
+            onward_factor[c] = geometric ? exp_(t.tail[c]) : 0.;
+            first_factor[c] = geometric ? near[c] : 0.;
+            lanes[c] = -int64_t(label);
+            in_rows[c] = -int64_t(label && !geometric);
+            for (int k = 0; geometric && k < SIZE; k++) near[k * width + c] = 0;
+            if (!open) continue;
+            fill_scaled(t.ramp + c * SIZE, ramp + c * SIZE, ramp_top + c);
+            fill_scaled(t.onward + c * SIZE, onward + c * SIZE, onward_top + c);
+        }
+    }
+    static void fill_scaled(const double *logs, double *to, double *top) {
+        *top = NEVER;
+        for (int j = 0; j < SIZE; j++) *top = logs[j] > *top ? logs[j] : *top;
+        for (int j = 0; j < SIZE; j++) to[j] = *top < HARDLY ? 0. : exp_(logs[j] - *top);
     }
     void fill_steps(const Table &t) {
         size_t count = size_t(2) * t.period * wide * width;
@@ -80,11 +120,22 @@ struct Exponentials {
                 uint64_t bits = 0;
                 for (int p = 0; p < t.labels; p++)
                     bits |= uint64_t(step_log[(size_t(f) * wide + p) * width + c] > HARDLY) << p;
-                leads[f * width + c] = bits;
+                leads[f * width + c] = int64_t(bits);
+            }
+        for (int f = 0; f < 2 * t.period; f++)
+            for (int chunk = 0; chunk < width / WIDTH; chunk++) {
+                const size_t at = size_t(f) * (width / WIDTH) + chunk;
+                int count = 0;
+                for (int p = 0; p < t.labels; p++) {
+                    bool any = false;
+                    for (int i = 0; i < WIDTH; i++) any |= step_log[(size_t(f) * wide + p) * width + chunk * WIDTH + i] > HARDLY;
+                    if (any) leaders[at * wide + count++] = p;
+                }
+                leader_counts[at] = count;
             }
         for (int c = 0; c < width; c++) {
-            uint32_t bits = 0;
-            for (int k = 0; k < SIZE; k++) bits |= uint32_t(near_log[size_t(k) * width + c] > HARDLY) << k;
+            int64_t bits = 0;
+            for (int k = 0; k < SIZE; k++) bits |= int64_t(near_log[size_t(k) * width + c] > HARDLY) << k;
             lasts[c] = bits;
         }
     }
