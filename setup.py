@@ -8,8 +8,8 @@ import sys
 from setuptools import Extension, setup
 
 FOLDER = "lib/genescribe/kernels/native"
-SOURCES = ("semicrf", "baseline", "avx2", "avx512", "stream")
-HEADERS = ("semicrf", "isa", "simd", "tables", "layout", "sum", "durations", "counts", "best", "model")
+SOURCES = ("semicrf", "baseline", "avx2", "avx512", "stream", "tracks")
+HEADERS = ("semicrf", "isa", "simd", "tables", "layout", "sum", "durations", "counts", "best", "model", "local")
 UNIX = ["-std=c++17", "-O3", "-Wno-psabi", "-fvisibility=hidden"]
 
 setup(

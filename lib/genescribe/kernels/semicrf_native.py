@@ -35,6 +35,10 @@ ISA = b""
 PART = 1 << 15
 """Bases between two messages of the best path; a multiple of 32."""
 
+INTEGER = ("semicrf_expectation", "stream_edges", "stream_push", "stream_finish")
+INTEGER += ("local_lanes", "local_layer", "tracks", "evidence")
+"""Functions of the library that return whole numbers."""
+
 MODEL = ("transition", "duration", "tail", "start", "final", "explicit")
 CHAIN = ("content", "begin", "end", "arrive", "depart", "whole")
 MESSAGES = ("entry", "leave", "onward")
@@ -122,7 +126,7 @@ def library() -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(path))
         loaded.genescribe_semicrf_version.restype = ctypes.c_int64
         if loaded.genescribe_semicrf_version() == VERSION:
-            for name in ("semicrf_expectation", "stream_edges", "stream_push", "stream_finish"):
+            for name in INTEGER:
                 getattr(loaded, f"genescribe_{name}").restype = ctypes.c_int64
             loaded.genescribe_stream_open.restype = ctypes.c_void_p
             return loaded

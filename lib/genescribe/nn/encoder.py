@@ -12,6 +12,7 @@ import importlib
 import torch
 from torch import Tensor, nn
 
+from genescribe.kernels.local_features import layer
 from genescribe.nn.config import CONTEXTS, EncoderConfig
 
 
@@ -28,11 +29,7 @@ class LocalFeatures(nn.Module):
         """Map (B, T, F) to (B, T, W); `mask` (B, T, 1) is 1 on bases, None where all positions are."""
         x = tracks
         for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            y = convolution(x.transpose(1, 2)).transpose(1, 2)
-            y = nn.functional.gelu(norm(y))
-            x = y if i == 0 else x + y
-            if mask is not None:
-                x = x * mask
+            x = layer(x, convolution, norm, mask, residual=i > 0)  # type: ignore[arg-type]
         return x
 
 
@@ -97,8 +94,7 @@ class Encoder(nn.Module):
 
     def joined(self, local: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
         """Return the features of every base from local ones and context, both (B, T, W)."""
-        features = nn.functional.gelu(self.norm(self.join(local) + context))
-        return features if mask is None else features * mask
+        return layer(local, self.join, self.norm, mask, before=context)
 
 
 def padding_mask(lengths: Tensor, T: int) -> Tensor | None:

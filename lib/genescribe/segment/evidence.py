@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from genescribe.genome.alphabet import SOFTMASK, N
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.kernels import sequence_tracks
 from genescribe.segment.config import EvidenceConfig
 from genescribe.segment.features import StopFreeRuns, codon_members, codon_numbers, run_ends
 from genescribe.segment.gene_labels import CHANNELS
@@ -117,6 +118,27 @@ class CountedEvidence(nn.Module):
         lengths : (B,) int64
             Bases of each sequence.
         """
+        if sequence_tracks.takes(codes):
+            return self._native(codes, lengths)
+        return self.reference(codes, lengths)
+
+    def _native(self, codes: Tensor, lengths: Tensor) -> Evidence:
+        sizes = sequence_tracks.EvidenceSizes(
+            order=self.config.order,
+            codon=CODON,
+            intron=CHANNELS.index("intron"),
+            window=self.config.window,
+            cap=self.cap // 3,
+            scale=_SCALE,
+            sites=SITES,
+        )
+        tables = {name: getattr(self, name) for name in ("content", "motif", "distance", "rank", "stops", "starts")}
+        tables |= {name: getattr(self, name) for name in SITES}
+        return Evidence(*sequence_tracks.counted(codes, lengths, tables, sizes, self.width))
+
+    @torch.no_grad()
+    def reference(self, codes: Tensor, lengths: Tensor) -> Evidence:
+        """Return the evidence by PyTorch; see `forward`."""
         past = torch.arange(codes.shape[1], device=codes.device) >= lengths[:, None]
         bases = (codes & (SOFTMASK - 1)).long().masked_fill(past, N)
         content = self.content[words(bases, self.config.order + 1)]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import SOFTMASK, N, encode
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode
+from genescribe.kernels import sequence_tracks
 from genescribe.segment.config import TRACKS
 
 
@@ -85,12 +87,31 @@ class Tracks(nn.Module):
         lengths : (B,) int64
             Bases of each sequence.
         """
+        if sequence_tracks.takes(codes) and not self.training:
+            return self._native(codes, lengths)
+        return self.reference(codes, lengths)
+
+    @torch.no_grad()
+    def reference(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        """Return the tracks by PyTorch; see `forward`."""
         past = torch.arange(codes.shape[1], device=codes.device) >= lengths[:, None]
         bases = (codes & (SOFTMASK - 1)).masked_fill(past, N).int()
         codons = codon_numbers(bases)
         runs = StopFreeRuns(self.stops[codons], self.cap) if self.reach else None
         parts = [part for name in self.names for part in self._track(name, codes, bases, codons, runs)]
         return torch.cat(parts, dim=-1).masked_fill(past.unsqueeze(-1), 0.0)
+
+    def _native(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        ends = list(accumulate(TRACKS[name] for name in self.names))
+        columns = {name: end - TRACKS[name] for name, end in zip(self.names, ends, strict=True)}
+        tables = {name: getattr(self, name) for name in ("stops", "antisense_stops", "starts", "base_values")}
+        counts = torch.arange(2 * (self.cap // 3) + 1, dtype=torch.int32)
+        return sequence_tracks.reading_frames(
+            codes, lengths, columns, tables, self.cap // 3, self._scaled(counts), self.width
+        )
+
+    def _scaled(self, codons: Tensor) -> Tensor:
+        return torch.log1p(3.0 * codons) / math.log1p(self.cap)
 
     def _track(
         self, name: str, codes: Tensor, bases: Tensor, codons: Tensor, runs: StopFreeRuns | None
@@ -115,7 +136,7 @@ class Tracks(nn.Module):
 
     def _by_base(self, codons: Tensor) -> Tensor:
         """Turn counts of codons, one a codon start (B, T + 2), into scaled lengths a base and codon position."""
-        value = torch.log1p(3.0 * codons) / math.log1p(self.cap)
+        value = self._scaled(codons)
         return torch.stack([value[:, 2:], value[:, 1:-1], value[:, :-2]], dim=-1)
 
 

@@ -10,6 +10,7 @@ namespace {
 #include "durations.h"
 #include "counts.h"
 #include "best.h"
+#include "local.h"
 }  // namespace
 }  // namespace ISA
 }  // namespace genescribe

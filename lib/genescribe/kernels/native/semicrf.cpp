@@ -92,4 +92,17 @@ API int64_t genescribe_semicrf_expectation(const Model *model, const Chain *chai
         return 1;
     }
 }
+
+// Outputs of a layer of local features come in multiples of this.
+API int64_t genescribe_local_lanes(const char *isa) { return kernels(isa).local_lanes; }
+
+// 0, or 1: out of memory.
+API int64_t genescribe_local_layer(const LocalLayer *layer, const char *isa) {
+    try {
+        kernels(isa).local_layer(*layer);
+        return 0;
+    } catch (const std::exception &) {
+        return 1;
+    }
+}
 }

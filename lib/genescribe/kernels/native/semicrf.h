@@ -40,6 +40,18 @@ struct Counts {
     const int64_t *places;
     int64_t count;
 };
+
+// One layer of local features: see local.h. Rows of the input follow each other; taps / 2 rows more can be read at both
+// ends. `before` and `after` (rows, outputs) may be null, `after` may be the input.
+struct LocalLayer {
+    int64_t rows, inputs, outputs, taps;
+    const float *input;                  // (rows, inputs)
+    const float *weights;                // (taps, inputs, outputs)
+    const float *bias, *gain, *shift;    // (outputs)
+    const float *before, *after;
+    float *output;                       // (rows, outputs)
+    float epsilon;
+};
 }
 
 namespace genescribe {
@@ -101,6 +113,8 @@ struct Kernels {
     void *(*prepare_best)(const Table &);
     void (*release_best)(void *);
     void (*best_part)(const Table &, const void *, const Chain &, Message &, Trace &);
+    void (*local_layer)(const LocalLayer &);
+    int local_lanes;  // `outputs` must be a multiple
 };
 
 const Kernels &kernels(const char *name);  // the best of this processor, or the one named

@@ -1,0 +1,172 @@
+"""Tracks of reading frames and counted evidence along sequences, in native code for the CPU.
+
+The plain PyTorch that these are equal to is `genescribe.segment.features` and `genescribe.segment.evidence`, which call
+this where it can be called; what the numbers mean stands there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genescribe.kernels import semicrf_native
+
+COLUMNS = ("bases", "softmask", "orf", "stops", "starts")
+"""Tracks that `reading_frames` knows."""
+_INT, _POINTER = ctypes.c_int64, ctypes.c_void_p
+
+
+class _Tracks(ctypes.Structure):
+    _fields_ = [
+        *((name, _INT) for name in ("length", "width", "cap")),
+        ("codes", _POINTER),
+        *((f"{name}_column", _INT) for name in COLUMNS),
+        *((name, _POINTER) for name in ("stops", "antisense_stops", "starts", "scaled", "base_values", "output")),
+    ]
+
+
+class _Evidence(ctypes.Structure):
+    _fields_ = [
+        *((name, _INT) for name in ("length", "total", "order", "channels", "codon", "intron", "window", "cap", "sites")),
+        *((name, _INT) for name in ("branch_width", "branch_reach", "ranks", "width")),
+        ("scale", ctypes.c_float),
+        *((name, _POINTER) for name in ("codes", "stops", "starts", "content", "site_left", "site_right", "site")),
+        *((name, _POINTER) for name in ("motif", "distance", "rank")),
+        *((name, _POINTER) for name in ("found_content", "found_signals", "found_tracks")),
+    ]
+
+
+@dataclass(frozen=True)
+class EvidenceSizes:
+    """Sizes of counted evidence: bases before a base, columns of coding and intron content, and the rest as there."""
+
+    order: int
+    codon: int
+    intron: int
+    window: int
+    cap: int
+    scale: float
+    sites: Mapping[str, tuple[int, int]]
+
+
+def takes(codes: Tensor) -> bool:
+    """Whether the native code is there and the codes lie on the CPU."""
+    return codes.device.type == "cpu" and semicrf_native.library() is not None
+
+
+def reading_frames(
+    codes: Tensor,
+    lengths: Tensor,
+    columns: Mapping[str, int],
+    tables: Mapping[str, Tensor],
+    cap: int,
+    scaled: Tensor,
+    width: int,
+) -> Tensor:
+    """Return tracks, (B, T, width) float32, zero past a length.
+
+    Parameters
+    ----------
+    codes : (B, T) integer
+        Bases.
+    lengths : (B,)
+        Of each sequence.
+    columns
+        First column of each track of `COLUMNS` that is wanted.
+    tables
+        `stops`, `antisense_stops`, `starts`, (65,) bool; `base_values`, (5, 4).
+    cap
+        Codons to each side that are looked at.
+    scaled : (2 cap + 1,)
+        What stands for a count of codons.
+    width
+        Columns.
+    """
+    found = torch.zeros(*codes.shape, width)
+    kept = {name: _bytes(tables[name]) for name in ("stops", "antisense_stops", "starts")}
+    kept |= {"base_values": tables["base_values"].float().contiguous(), "scaled": scaled.float().contiguous()}
+    letters = _bytes(codes)
+    for b, length in enumerate(lengths.tolist()):
+        call = _Tracks(
+            length=length,
+            width=width,
+            cap=cap,
+            codes=letters[b].data_ptr(),
+            **{f"{name}_column": columns.get(name, -1) for name in COLUMNS},
+            **{name: table.data_ptr() for name, table in kept.items()},
+            output=found[b].data_ptr(),
+        )
+        _call("genescribe_tracks", call)
+    return found
+
+
+def counted(
+    codes: Tensor, lengths: Tensor, tables: Mapping[str, Tensor], sizes: EvidenceSizes, width: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return counted content, signals and tracks, (B, T, ...) float32, zero past a length.
+
+    Parameters
+    ----------
+    codes, lengths
+        As for `reading_frames`.
+    tables
+        `content`, `motif`, `distance`, `rank`, `stops`, `starts`, and one of each of the sites.
+    sizes
+        What the tables do not say.
+    width
+        Columns of the tracks.
+    """
+    B, T = codes.shape
+    names = list(sizes.sites)
+    kept = {name: tables[name].float().contiguous() for name in ("content", "motif", "distance", "rank", *names)}
+    flags = {name: _bytes(tables[name]) for name in ("stops", "starts")}
+    results = [torch.zeros(B, T, size) for size in (kept["content"].shape[1], len(names) + 2, width)]
+    letters = _bytes(codes)
+    left, right = (_whole([sizes.sites[name][side] for name in names]) for side in (0, 1))
+    sites = (_POINTER * len(names))(*(kept[name].data_ptr() for name in names))
+    for b, length in enumerate(lengths.tolist()):
+        call = _Evidence(
+            length=length,
+            total=T,
+            order=sizes.order,
+            channels=kept["content"].shape[1],
+            codon=sizes.codon,
+            intron=sizes.intron,
+            window=sizes.window,
+            cap=sizes.cap,
+            sites=len(names),
+            branch_width=kept["motif"].shape[-1],
+            branch_reach=kept["distance"].shape[-1],
+            ranks=len(kept["rank"]),
+            width=width,
+            scale=sizes.scale,
+            codes=letters[b].data_ptr(),
+            **{name: table.data_ptr() for name, table in flags.items()},
+            **{name: kept[name].data_ptr() for name in ("content", "motif", "distance", "rank")},
+            site_left=ctypes.addressof(left),
+            site_right=ctypes.addressof(right),
+            site=ctypes.addressof(sites),
+            found_content=results[0][b].data_ptr(),
+            found_signals=results[1][b].data_ptr(),
+            found_tracks=results[2][b].data_ptr(),
+        )
+        _call("genescribe_evidence", call)
+    return results[0], results[1], results[2]
+
+
+def _bytes(x: Tensor) -> Tensor:
+    return x.to(torch.uint8).contiguous()
+
+
+def _whole(values: Sequence[int]) -> ctypes.Array[ctypes.c_int64]:
+    return (_INT * len(values))(*values)
+
+
+def _call(name: str, call: ctypes.Structure) -> None:
+    library = semicrf_native.library()
+    assert library is not None, "`takes` was not asked"
+    semicrf_native.NativeChain.check(getattr(library, name)(ctypes.byref(call)))
