@@ -29,27 +29,51 @@ inline double toeplitz_best(const double *weights, double shift, const double *b
     return -largest(-least);
 }
 
+// The same over the rows of `rows` alone, where most weights are NEVER.
+inline double toeplitz_best_rows(const double *weights, uint32_t rows, double shift, const double *band, double *total) {
+    constexpr int N = SIZE / WIDTH;
+    vec best[N];
+    for (int i = 0; i < N; i++) best[i] = load(total + WIDTH * i);
+    for (; rows; rows &= rows - 1) {
+        const int r = lowest_bit(rows);
+        const vec w = splat(weights[r] + shift);
+#pragma GCC unroll 32
+        for (int i = 0; i < N; i++) best[i] = larger(w + load(band + SIZE - 1 - r + WIDTH * i), best[i]);
+    }
+    vec least = best[0];
+    for (int i = 0; i < N; i++) {
+        store(total + WIDTH * i, best[i]);
+        least = smaller(least, best[i]);
+    }
+    return -largest(-least);
+}
+
 // What a model's chains share, for the best path.
 struct BestTables {
-    int width, rows;
-    Buffer<double> near;     // (SIZE, width): D(1), D(2), ...
+    int width;
+    Buffer<double> near;     // (SIZE, width): D(1), D(2), ...; NEVER for geometric labels
+    Buffer<double> tail, first;  // (width): of geometric labels tail and D(1); of others NEVER
+    Leaders leaders;
     Buffer<double> step;     // (P, C, width)
     Buffer<double> highest;  // (C, lags): the largest D of each lag
     int lags;
 
     explicit BestTables(const Table &t)
-        : width(padded(t.labels)), rows(1), near(size_t(SIZE) * width), step(size_t(t.period) * t.labels * width),
+        : width(padded(t.labels)), near(size_t(SIZE) * width), tail(width), first(width),
+          leaders(t.period, t.labels, width), step(size_t(t.period) * t.labels * width),
           highest(size_t(t.labels) * t.most_blocks), lags(t.most_blocks) {
         near.fill(size_t(SIZE) * width, NEVER);
+        tail.fill(width, NEVER);
+        first.fill(width, NEVER);
         step.fill(size_t(t.period) * t.labels * width, NEVER);
         for (int i = 0; i < t.period * t.labels; i++)
             std::memcpy(step + i * width, t.transition + i * t.labels, sizeof(double) * t.labels);
+        for (int f = 0; f < t.period; f++) leaders.fill(f, step + size_t(f) * t.labels * width);
         for (int c = 0; c < t.labels; c++) {
             const double *d = t.scores + c * t.stride;
-            for (int k = 1; k <= SIZE; k++) {
-                near[(k - 1) * width + c] = d[k - 1];
-                if (d[k - 1] > HARDLY && k > rows) rows = k;
-            }
+            const bool geometric = is_geometric(t, c);
+            for (int k = 1; k <= SIZE; k++) near[(k - 1) * width + c] = geometric ? NEVER : d[k - 1];
+            if (geometric) tail[c] = t.tail[c], first[c] = d[0];
             for (int q = 1; q <= t.blocks[c]; q++) {
                 double top = NEVER;
                 for (int m = 0; m < 2 * SIZE - 1; m++) {
@@ -68,8 +92,9 @@ class BestPart : public Layout {
     // Fills `trace` and moves `message` from the part's start to its end.
     BestPart(const Table &t, const BestTables &tables, const Chain &part, Message &m, Trace &trace)
         : Layout(t, part, false), e(tables), message(m), trace(trace), highest(size_t(C) * (trace.past + blocks)),
+          rows_of(size_t(C) * (trace.past + blocks)),
           arrived(width), rest(width), parting(width), first_block(C), cut(width), alive_entries(SIZE), ends(size_t(SIZE) * width), sources(size_t(SIZE) * width),
-          leave(size_t(SIZE) * width), row(width) {}
+          leave(size_t(SIZE) * width), row(width), living_sources(size_t(SIZE) * width), going(width), active(size_t(width) * SIZE), actives(width) {}
 
     void run() {
         if (!forbids) trace.alive = nullptr;
@@ -96,10 +121,15 @@ class BestPart : public Layout {
     Message &message;
     Trace &trace;
     Buffer<double> highest;  // (C, past + blocks): the largest W of each block, less its base
+    Buffer<uint32_t> rows_of;  // (C, past + blocks): bit j: there is an entry
     Buffer<double> arrived, rest, parting;   // (width)
     Buffer<int64_t> first_block;             // (C): blocks before it are cut off by a forbidden base
     Buffer<double> cut, alive_entries;       // (width): first boundary that lives at the start of the block; (SIZE)
     Buffer<double> ends, sources, leave, row;       // (SIZE, width), (width)
+    Buffer<double> living_sources;  // (SIZE, width): less those that a forbidden base has cut off: the walk back needs all
+    Buffer<double> going;    // (width): the best segment of a geometric label that began in the block
+    Buffer<uint8_t> active;  // (width / WIDTH, SIZE): bases of the block at which segments of other labels begin
+    Buffer<int> actives;     // (width / WIDTH): how many
 
     double *entries(int64_t block, int c) const {
         return trace.sources + (c * (trace.past + blocks) + trace.past + block) * SIZE;
@@ -123,10 +153,22 @@ class BestPart : public Layout {
     }
 
     void find_highest(int64_t block, int c, int dead) {
-        double top = NEVER;
+        vec tops = splat(NEVER);
+        uint32_t rows = 0;
         const double *w = entries(block, c);
-        for (int j = dead; j < SIZE; j++) top = w[j] > top ? w[j] : top;
+        for (int j = 0; j < SIZE; j += WIDTH) {
+            const vec x = load(w + j);
+            rows |= uint32_t(bits(x > splat(HARDLY))) << j;
+            tops = larger(tops, x);
+        }
+        double top = largest(tops);
+        if (dead) {
+            top = NEVER;
+            rows = dead < SIZE ? rows >> dead << dead : 0;
+            for (int j = dead; j < SIZE; j++) top = w[j] > top ? w[j] : top;
+        }
         highest[c * (trace.past + blocks) + trace.past + block] = top;
+        rows_of[c * (trace.past + blocks) + trace.past + block] = rows;
     }
 
     // Best of the segments that began before this block, less `arrived`, to `ends`.
@@ -135,12 +177,15 @@ class BestPart : public Layout {
         ends.fill(size_t(SIZE) * width, NEVER);
         for (int c = 0; c < C; c++) {
             alignas(64) double total[SIZE];
-            far(block, c, total);
-            const double *ramp = table.ramp + c * SIZE;
-            for (int j = 0; j < SIZE; j++) {
-                double x = total[j], y = rest[c] < HARDLY ? NEVER : rest[c] + ramp[j];
-                x = y > x ? y : x;
-                ends[j * width + c] = x < HARDLY || alive_at(t0 + j, c) > t0 ? NEVER : x;
+            bool any = far(block, c, total);
+            if (rest[c] > HARDLY) {
+                const double *ramp = table.ramp + c * SIZE;
+                for (int j = 0; j < SIZE; j += WIDTH) store(total + j, larger(rest[c] + load(ramp + j), load(total + j)));
+                any = true;
+            }
+            for (int j = 0; any && j < SIZE; j++) {
+                if (alive_at(t0 + j, c) > t0) break;
+                ends[j * width + c] = total[j] < HARDLY ? NEVER : total[j];
             }
         }
         for (int64_t i = t0; chain.arrive && i < t0 + SIZE && i < n; i++)
@@ -151,9 +196,11 @@ class BestPart : public Layout {
             }
     }
 
-    void far(int64_t block, int c, double *total) {
+    // Best of the segments that are read by duration, to `total`; whether there are any.
+    bool far(int64_t block, int c, double *total) {
         for (int j = 0; j < SIZE; j++) total[j] = NEVER;
         double least = NEVER;
+        bool any = false;
         const double *d = table.scores + c * table.stride, *tops = highest + c * (trace.past + blocks) + trace.past;
         int64_t oldest = block - table.blocks[c];
         oldest = oldest < first_block[c] ? first_block[c] : oldest;
@@ -163,8 +210,13 @@ class BestPart : public Layout {
             // No entry of the block can improve any end: nothing to do.
             if (tops[source] < HARDLY || tops[source] + shift + e.highest[c * e.lags + lag - 1] <= least) continue;
             const double *w = source == first_block[c] ? living(source, c) : entries(source, c);
-            least = toeplitz_best(w, shift, d + (lag - 1) * SIZE + 1, total);
+            const uint32_t rows = rows_of[c * (trace.past + blocks) + trace.past + source];
+            const double *band = d + (lag - 1) * SIZE + 1;
+            least = bit_count(rows) <= SIZE / 2 ? toeplitz_best_rows(w, rows, shift, band, total)
+                                                : toeplitz_best(w, shift, band, total);
+            any = true;
         }
+        return any;
     }
 
     // Entries of a block without those that a forbidden base cut off from what follows it.
@@ -200,28 +252,61 @@ class BestPart : public Layout {
     void steps(int64_t block) {
         int64_t t0 = block * SIZE;
         bool start = t0 == 0 && trace.first_base == 0;
+        going.fill(width, NEVER);
+        actives.fill(width / WIDTH, 0);
         for (int j = 0; j < SIZE; j++) {
-            const double *step = e.step + phase(t0 + j) * C * width, *before = j ? leave + (j - 1) * width : row.data;
-            const int low = j + 1 > e.rows ? j + 1 - e.rows : 0;
+            const double *before = j ? leave + (j - 1) * width : row.data;
+            const int64_t at_phase = phase(t0 + j);
             for (int c = 0; c < width; c += WIDTH) {
                 vec u = splat(NEVER);
                 if (start && j == 0) u = load(row + c);
-                else
-                    for (int p = 0; p < C; p++) u = larger(before[p] + load(step + p * width + c), u);
-                vec w = u + load(into + (t0 + j) * width + c);
-                store(sources + j * width + c, (u < HARDLY) | (w < HARDLY) ? splat(NEVER) : w);
-                vec from = forbids ? load(alive + (t0 + j) * width + c) - double(t0) : vec{};
-                vec a = load(ends + j * width + c);
-                const double *d = e.near + (j - low) * width + c;
-                for (int s = low; s <= j; s++, d -= width) {
-                    vec x = load(sources + s * width + c) + load(d);
-                    a = larger(forbids ? (from <= splat(double(s)) ? x : splat(NEVER)) : x, a);
+                else {
+                    const double *step = e.step + at_phase * C * width + c;
+                    const Leaders::Some leading = e.leaders.at(at_phase, c);
+                    for (int i = 0; i < leading.count; i++) {
+                        const int p = leading.labels[i];
+                        u = larger(before[p] + load(step + p * width), u);
+                    }
                 }
+                vec a = larger(entered(block, j, c, u), load(ends + j * width + c));
                 vec b = a + load(out + (t0 + j) * width + c);
                 store(leave + j * width + c, (a < HARDLY) | (b < HARDLY) ? splat(NEVER) : b);
             }
             std::memcpy(trace.leave + (t0 + j) * C, leave + j * width, sizeof(double) * C);
         }
+    }
+
+    // Best of the segments that began in the block and end after a base, given U before it.
+    vec entered(int64_t block, int j, int c, vec u) {
+        const int64_t i = block * SIZE + j;
+        vec w = u + load(into + i * width + c);
+        w = (u < HARDLY) | (w < HARDLY) ? splat(NEVER) : w;
+        store(sources + j * width + c, w);
+        store(living_sources + j * width + c, w);
+        vec on = larger(load(going + c) + load(e.tail + c), w);
+        uint8_t *some = active + c / WIDTH * SIZE;
+        int &count = actives[c / WIDTH];
+        if (bits((w > splat(HARDLY)) & (load(e.tail + c) < splat(HARDLY)))) some[count++] = uint8_t(j);
+        if (forbids) {
+            const ivec stop = load(alive + i * width + c) == splat(double(i + 1));
+            if (bits(stop)) {
+                on = stop ? splat(NEVER) : on;
+                for (int s = 0; s <= j; s++) {
+                    double *x = living_sources + s * width + c;
+                    store(x, stop ? splat(NEVER) : load(x));
+                }
+            }
+        }
+        store(going + c, on);
+        vec a = on + load(e.first + c), b = splat(NEVER);
+        const double *d = e.near + j * width + c, *x = living_sources + c;
+        int k = 0;
+        for (; k + 1 < count; k += 2) {
+            a = larger(load(x + some[k] * width) + load(d - some[k] * width), a);
+            b = larger(load(x + some[k + 1] * width) + load(d - some[k + 1] * width), b);
+        }
+        if (k < count) a = larger(load(x + some[k] * width) + load(d - some[k] * width), a);
+        return larger(a, b);
     }
 
     void keep(int64_t block) {

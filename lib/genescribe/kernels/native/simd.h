@@ -37,6 +37,11 @@ inline unsigned bits(ivec mask) {
 #endif
 }
 
+#if defined(__GNUC__)
+inline int lowest_bit(uint32_t x) { return __builtin_ctz(x); }
+inline int bit_count(uint32_t x) { return __builtin_popcount(x); }
+#endif
+
 inline vec load(const double *p) { return *reinterpret_cast<const vec_unaligned *>(p); }
 inline void store(double *p, vec x) { *reinterpret_cast<vec_unaligned *>(p) = x; }
 inline vec splat(double x) { return vec{} + x; }

@@ -34,7 +34,7 @@ inline void toeplitz_rows(const double *weights, uint32_t rows, double factor, c
     vec sums[N];
     for (int i = 0; i < N; i++) sums[i] = load(total + WIDTH * i);
     for (; rows; rows &= rows - 1) {
-        const int r = __builtin_ctz(rows);
+        const int r = lowest_bit(rows);
         const vec w = splat(weights[r] * factor);
 #pragma GCC unroll 32
         for (int i = 0; i < N; i++) sums[i] += w * load(band + SIZE - 1 - r + WIDTH * i);
@@ -215,7 +215,7 @@ class Direction : public Layout {
             const double *w = weights + slot * SIZE;
             const double *band = e.far + (e.far_at[c] + block - source - 1) * 2 * SIZE;
             const uint32_t rows = weighty[slot];
-            if (__builtin_popcount(rows) <= SIZE / 2)
+            if (bit_count(rows) <= SIZE / 2)
                 toeplitz_rows(w, rows, factors[i], band, total);
             else
                 toeplitz(w, factors[i], band, total);
@@ -386,7 +386,7 @@ class Direction : public Layout {
 
     vec step_from(const double *before, int64_t at_phase, int c) const {
         const double *step = e.steps(mirrored, at_phase, table.period) + c;
-        const Exponentials::Leading leading = e.leading(mirrored, at_phase, table.period, c);
+        const Leaders::Some leading = e.leading(mirrored, at_phase, table.period, c);
         vec a = {}, b = {};
         int i = 0;
         for (; i + 1 < leading.count; i += 2) {

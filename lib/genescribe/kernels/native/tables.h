@@ -4,6 +4,42 @@
 
 inline int padded(int labels) { return (labels + WIDTH - 1) / WIDTH * WIDTH; }
 
+// Labels whose segment within a block is one number, carried from base to base: durations without a table.
+inline bool is_geometric(const Table &t, int c) {
+    return t.tail[c] > HARDLY && t.reach[c] == 1 && std::fabs(t.tail[c]) * SIZE < LARGE;
+}
+
+// Which labels lead to any label of a vector, by set of transitions.
+class Leaders {
+  public:
+    struct Some {
+        const int *labels;
+        int count;
+    };
+
+    Leaders(int sets, int labels, int width)
+        : labels(labels), width(width), chunks(width / WIDTH), list(size_t(sets) * chunks * labels),
+          counts(size_t(sets) * chunks) {}
+
+    // From the scores (labels, width) of a set, source first.
+    void fill(int set, const double *step) {
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            const size_t at = size_t(set) * chunks + chunk;
+            counts[at] = 0;
+            for (int p = 0; p < labels; p++)
+                if (bits(load(step + p * width + chunk * WIDTH) > splat(HARDLY))) list[at * labels + counts[at]++] = p;
+        }
+    }
+    Some at(int64_t set, int c) const {
+        const size_t at = size_t(set) * chunks + c / WIDTH;
+        return {list + at * labels, counts[at]};
+    }
+
+  private:
+    const int labels, width, chunks;
+    Buffer<int> list, counts;  // (sets, chunks, labels), (sets, chunks)
+};
+
 // Exponentials of a model: made once, read by all chains.
 struct Exponentials {
     int width, wide;
@@ -17,7 +53,7 @@ struct Exponentials {
     Buffer<int64_t> leads;            // (2, P, width): bit p: label p leads there; only where labels fit, `by_bits`
     Buffer<int64_t> lasts;            // (width): bit k: a duration of k + 1 is allowed
     Buffer<int64_t> lanes, in_rows;   // (width): -1 for labels, 0 for padding; -1 for labels of which `near` holds all
-    Buffer<int> leaders, leader_counts;  // (2, P, chunks, wide), (2, P, chunks): labels that lead to any of a vector
+    Leaders leaders;                  // by direction and phase
     const bool by_bits;
     double tiny;
 
@@ -27,8 +63,7 @@ struct Exponentials {
           ramp_top(t.labels), onward(size_t(t.labels) * SIZE), onward_top(t.labels), far(lags(t) * 2 * SIZE), far_scale(lags(t)), far_at(t.labels),
           step(size_t(2) * t.period * wide * width), step_log(size_t(2) * t.period * wide * width),
           leads(size_t(2) * t.period * width), lasts(width), lanes(width), in_rows(width),
-          leaders(size_t(2) * t.period * wide * (width / WIDTH)), leader_counts(size_t(2) * t.period * (width / WIDTH)),
-          by_bits(t.labels <= 64) {
+          leaders(2 * t.period, t.labels, width), by_bits(t.labels <= 64) {
         fill_durations(t);
         fill_tails(t);
         fill_steps(t);
@@ -49,13 +84,8 @@ struct Exponentials {
     ivec explicit_at(int c) const { return load_whole(in_rows + c); }
 
     // Labels that lead to any label of the vector at c.
-    struct Leading {
-        const int *labels;
-        int count;
-    };
-    Leading leading(bool mirrored, int64_t phase, int period, int c) const {
-        const size_t at = (size_t(mirrored) * period + phase) * (width / WIDTH) + c / WIDTH;
-        return {leaders + at * wide, leader_counts[at]};
+    Leaders::Some leading(bool mirrored, int64_t phase, int period, int c) const {
+        return leaders.at(mirrored * period + phase, c);
     }
 
   private:
@@ -88,7 +118,7 @@ struct Exponentials {
     void fill_tails(const Table &t) {
         for (int c = 0; c < width; c++) {
             const bool label = c < t.labels, open = label && t.tail[c] > HARDLY;
-            const bool geometric = open && t.reach[c] == 1 && std::fabs(t.tail[c]) * SIZE < LARGE;
+            const bool geometric = label && is_geometric(t, c);
             onward_factor[c] = geometric ? exp_(t.tail[c]) : 0.;
             first_factor[c] = geometric ? near[c] : 0.;
             lanes[c] = -int64_t(label);
@@ -117,26 +147,16 @@ struct Exponentials {
         for (size_t i = 0; i < count; i += WIDTH) store(step + i, exp_(load(step_log + i)));
         for (int f = 0; f < 2 * t.period && by_bits; f++)
             for (int c = 0; c < width; c++) {
-                uint64_t bits = 0;
+                uint64_t sources = 0;
                 for (int p = 0; p < t.labels; p++)
-                    bits |= uint64_t(step_log[(size_t(f) * wide + p) * width + c] > HARDLY) << p;
-                leads[f * width + c] = int64_t(bits);
+                    sources |= uint64_t(step_log[(size_t(f) * wide + p) * width + c] > HARDLY) << p;
+                leads[f * width + c] = int64_t(sources);
             }
-        for (int f = 0; f < 2 * t.period; f++)
-            for (int chunk = 0; chunk < width / WIDTH; chunk++) {
-                const size_t at = size_t(f) * (width / WIDTH) + chunk;
-                int count = 0;
-                for (int p = 0; p < t.labels; p++) {
-                    bool any = false;
-                    for (int i = 0; i < WIDTH; i++) any |= step_log[(size_t(f) * wide + p) * width + chunk * WIDTH + i] > HARDLY;
-                    if (any) leaders[at * wide + count++] = p;
-                }
-                leader_counts[at] = count;
-            }
+        for (int f = 0; f < 2 * t.period; f++) leaders.fill(f, step_log + size_t(f) * wide * width);
         for (int c = 0; c < width; c++) {
-            int64_t bits = 0;
-            for (int k = 0; k < SIZE; k++) bits |= int64_t(near_log[size_t(k) * width + c] > HARDLY) << k;
-            lasts[c] = bits;
+            int64_t allowed = 0;
+            for (int k = 0; k < SIZE; k++) allowed |= int64_t(near_log[size_t(k) * width + c] > HARDLY) << k;
+            lasts[c] = allowed;
         }
     }
 };
