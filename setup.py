@@ -8,7 +8,7 @@ import sys
 from setuptools import Extension, setup
 
 FOLDER = "lib/genescribe/kernels/native"
-SOURCES = ("semicrf", "baseline", "avx2", "avx512", "stream", "tracks")
+SOURCES = ("semicrf", "baseline", "avx2", "avx512", "stream", "tracks", "expansion")
 HEADERS = ("semicrf", "isa", "simd", "tables", "layout", "sum", "durations", "counts", "best", "model", "local")
 UNIX = ["-std=c++17", "-O3", "-Wno-psabi", "-fvisibility=hidden"]
 

@@ -36,7 +36,7 @@ PART = 1 << 15
 """Bases between two messages of the best path; a multiple of 32."""
 
 INTEGER = ("semicrf_expectation", "stream_edges", "stream_push", "stream_finish")
-INTEGER += ("local_lanes", "local_layer", "tracks", "evidence")
+INTEGER += ("local_lanes", "local_layer", "tracks", "evidence", "gene_expansion")
 """Functions of the library that return whole numbers."""
 
 MODEL = ("transition", "duration", "tail", "start", "final", "explicit")

@@ -1,7 +1,7 @@
-"""Tracks of reading frames and counted evidence along sequences, in native code for the CPU.
+"""Tracks of reading frames, counted evidence and scores of labels along sequences, in native code for the CPU.
 
-The plain PyTorch that these are equal to is `genescribe.segment.features` and `genescribe.segment.evidence`, which call
-this where it can be called; what the numbers mean stands there.
+The plain PyTorch that these are equal to is `genescribe.segment.features`, `evidence` and `gene_scores`, which call this
+where it can be called; what the numbers mean stands there.
 """
 
 from __future__ import annotations
@@ -37,6 +37,18 @@ class _Evidence(ctypes.Structure):
         *((name, _POINTER) for name in ("codes", "stops", "starts", "content", "site_left", "site_right", "site")),
         *((name, _POINTER) for name in ("motif", "distance", "rank")),
         *((name, _POINTER) for name in ("found_content", "found_signals", "found_tracks")),
+    ]
+
+
+WORDS = ("start", "stop", "stop_inside", "donor", "acceptor")
+LABEL_COLUMNS = ("content_column", "begin_column", "end_column")
+
+
+class _Expansion(ctypes.Structure):
+    _fields_ = [
+        *((name, _INT) for name in ("length", "channels", "signals", "labels", "codon", "offset")),
+        *((name, _POINTER) for name in ("codes", "content", "scores", *WORDS, *LABEL_COLUMNS)),
+        *((name, _POINTER) for name in ("found_content", "found_begin", "found_end")),
     ]
 
 
@@ -156,6 +168,51 @@ def counted(
         )
         _call("genescribe_evidence", call)
     return results[0], results[1], results[2]
+
+
+def gene_scores(
+    content: Tensor, signals: Tensor | None, codes: Tensor, offsets: Sequence[int], tables: Mapping[str, Tensor], codon: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return content, begin and end scores of the labels, (B, T, C) float32 each.
+
+    Parameters
+    ----------
+    content, signals
+        Scores of channels and of the signals start, donor, acceptor, stop; no signals: zeros.
+    codes
+        Bases; all T of each sequence.
+    offsets
+        Position of each first base in its chain.
+    tables
+        Flags of words, `WORDS`, and of each label the columns that it takes, `LABEL_COLUMNS`.
+    codon
+        Channel of a codon's first base.
+    """
+    B, T, channels = content.shape
+    content, letters = content.contiguous(), _bytes(codes)
+    scores = None if signals is None else signals.contiguous()
+    kept = {name: _bytes(tables[name]) for name in WORDS}
+    kept |= {name: tables[name].to(torch.int64).contiguous() for name in LABEL_COLUMNS}
+    labels = len(kept["content_column"])
+    found = [torch.empty(B, T, labels) for _ in range(3)]
+    for b in range(B):
+        call = _Expansion(
+            length=T,
+            channels=channels,
+            signals=0 if scores is None else scores.shape[2],
+            labels=labels,
+            codon=codon,
+            offset=offsets[b],
+            codes=letters[b].data_ptr(),
+            content=content[b].data_ptr(),
+            scores=None if scores is None else scores[b].data_ptr(),
+            **{name: table.data_ptr() for name, table in kept.items()},
+            found_content=found[0][b].data_ptr(),
+            found_begin=found[1][b].data_ptr(),
+            found_end=found[2][b].data_ptr(),
+        )
+        _call("genescribe_gene_expansion", call)
+    return found[0], found[1], found[2]
 
 
 def _bytes(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ What folding blurs the local features keep: the context is unfolded again and jo
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +75,41 @@ class Encoder(nn.Module):
         local, steps = self.enter(tracks, lengths)
         steps = self.context(self.dropout(steps), self.held(lengths))
         return self.leave(local, steps, lengths)[:, : tracks.shape[1]], steps
+
+    def tiled(self, tracks: Tensor, tiles: Sequence[tuple[int, int]], halo: int, rows: int) -> Tensor:
+        """Return the features of the bases of neighbouring tiles of one sequence, (1, n, D).
+
+        What is local is worked out once for all; context is read tile by tile with a halo, side by side.
+
+        Parameters
+        ----------
+        tracks : (1, T, F) float
+            Of the tiles and their halos.
+        tiles
+            First base of each and the base behind its last; multiples of the fold but for the sequence's end.
+        halo
+            Bases to both sides that the context of a tile reads, where there are any; a multiple of the fold.
+        rows
+            Tiles to read side by side, the last empty where there are fewer.
+        """
+        fold, T = self.config.fold, tracks.shape[1]
+        local, steps = self.enter(tracks, torch.tensor([T], device=tracks.device))
+        held = [(max(0, start - halo) // fold, -(-min(T, end + halo) // fold)) for start, end in tiles]
+        width = max(-(-(end - start + 2 * halo) // fold) for start, end in tiles)
+        batch = steps.new_zeros(rows, width, steps.shape[2])
+        lengths = torch.ones(rows, dtype=torch.int64, device=steps.device)
+        for row, (low, high) in enumerate(held):
+            batch[row, : high - low] = steps[0, low:high]
+            lengths[row] = high - low
+        context = self.context(self.dropout(batch), lengths)
+        inside = [
+            context[row, start // fold - held[row][0] : -(-end // fold) - held[row][0]]
+            for row, (start, end) in enumerate(tiles)
+        ]
+        joined = torch.cat(inside).unsqueeze(0)
+        first, bases = tiles[0][0], tiles[-1][1] - tiles[0][0]
+        part = local[:, first : first + joined.shape[1] * fold]
+        return self.leave(part, joined, torch.tensor([bases], device=part.device))[:, :bases]
 
     def held(self, lengths: Tensor) -> Tensor:
         """Return how many steps sequences of these lengths have."""

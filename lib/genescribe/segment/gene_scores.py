@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from genescribe.genome.alphabet import SOFTMASK
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.kernels import sequence_tracks
 from genescribe.segment.expansion import Expansion
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_labels import (
@@ -104,6 +105,21 @@ class GeneExpansion(Expansion):
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return content, begin and end scores, (B, T, C) each; see `Expansion.forward`."""
+        if self._suits_native(content, codes, lengths):
+            tables = {name: getattr(self, name) for name in (*sequence_tracks.WORDS, *sequence_tracks.LABEL_COLUMNS)}
+            offsets = [0] * len(codes) if offset is None else offset.tolist()
+            return sequence_tracks.gene_scores(content, signals, codes, offsets, tables, CHANNELS.index("codon1"))
+        return self.reference(content, signals, codes, lengths, offset)
+
+    @staticmethod
+    def _suits_native(content: Tensor, codes: Tensor, lengths: Tensor) -> bool:
+        plain = not torch.is_grad_enabled() and content.dtype == torch.float32 and content.device.type == "cpu"
+        return plain and sequence_tracks.takes(codes) and int(lengths.min()) == codes.shape[1]
+
+    def reference(
+        self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the same by PyTorch, differentiable."""
         words = _Words(codes, lengths)
         position = words.position if offset is None else words.position + offset.unsqueeze(1)
         frames = (position % 3).expand(codes.shape)

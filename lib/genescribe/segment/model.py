@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
@@ -189,7 +189,30 @@ class SegmentModel(nn.Module):
         They are a few numbers a base and do not depend on the position in the chain: what prediction keeps.
         """
         evidence = None if self.evidence is None else self.evidence(codes, lengths)
-        outputs = self.head(self.features(codes, lengths, evidence)).float()
+        return self._channel_scores(self.features(codes, lengths, evidence), evidence)
+
+    def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]], rows: int) -> ChannelScores:
+        """Return the scores of the bases of neighbouring tiles of one sequence, (1, n, ...), before `expansion`.
+
+        Parameters
+        ----------
+        codes : (1, T) integer
+            Bases of the tiles and, where there are any, `halo` to both sides.
+        tiles, rows
+            As for `Encoder.tiled`.
+        """
+        lengths = torch.tensor([codes.shape[1]], device=codes.device)
+        tracks = self.tracks(codes, lengths)
+        evidence, inside = None, slice(tiles[0][0], tiles[-1][1])
+        if self.evidence is not None:
+            found = self.evidence(codes, lengths)
+            tracks = torch.cat([tracks, found.tracks], dim=2)
+            evidence = Evidence(*(part[:, inside] for part in found))
+        features = self.encoder.tiled(tracks, tiles, self.config.halo, rows)
+        return self._channel_scores(features, evidence)
+
+    def _channel_scores(self, features: Tensor, evidence: Evidence | None) -> ChannelScores:
+        outputs = self.head(features).float()
         # One tensor a part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
         content = self._log_posterior(logits) if self.config.content == "log_softmax" else logits

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
+from genescribe.genome.alphabet import Codes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, Transcript
@@ -44,8 +45,8 @@ from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 8
 """Tiles in every call of the encoder, the last call padded: equal shapes give equal bits, whatever is asked for."""
-STRETCH = 1 << 17
-"""Bases whose scores are spread over the labels at a time."""
+STRETCH = 1 << 14
+"""Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
 DIGITS = 4
 """Decimals of a probability."""
 _NO_WORDS = word_counts(np.zeros(0, dtype=np.uint8))
@@ -157,36 +158,29 @@ class SegmentPredictor:
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
         """Return the scores of channels and signals of the bases ``[start, end)``, side by side.
 
-        Tiles lie on a grid from the strand's first base; each is read with its halo, in groups of `grain_of` bases.
-        Tile, halo and the number of tiles in a call follow from the model and the strand's length, so that the scores
-        are a function of the strand alone.
+        Tiles lie on a grid from the strand's first base, in groups of `grain_of` bases. A group and a halo to both
+        sides are one call: what is local is worked out once, context tile by tile, each with its halo. Tile, halo and
+        the number of tiles in a call follow from the model and the strand's length, so that the scores are a function
+        of the strand alone.
 
         Parameters
         ----------
         start
             A multiple of the grain.
         """
-        config = self.model.config
-        tiles = min(TILES_AT_ONCE, -(-len(codes) // config.tile))
-        # A strand within one tile is read as it is.
-        width = config.tile + 2 * config.halo if tiles > 1 else len(codes)
-        parts = []
+        tile, halo, parts = self.model.config.tile, self.model.config.halo, []
+        rows = min(TILES_AT_ONCE, -(-len(codes) // tile))
         for first in range(start, end, self._grain):
-            group = range(first, min(first + self._grain, len(codes)), config.tile)
-            batch = np.full((tiles, width), 4, dtype=np.uint8)
-            lengths = np.ones(tiles, dtype=np.int64)
-            for row, tile in enumerate(group):
-                piece = codes[max(0, tile - config.halo) : tile + config.tile + config.halo]
-                batch[row, : len(piece)], lengths[row] = piece, len(piece)
-            found = self.model.channel_scores(
-                *(torch.from_numpy(array).to(self.device, torch.int64) for array in (batch, lengths))
-            )
-            columns = [x for x in (found.content, found.signals) if x is not None]
-            for row, tile in enumerate(group):
-                left = min(config.halo, tile)
-                inside = slice(left, left + min(config.tile, len(codes) - tile))
-                parts.append(torch.cat([x[row, inside] for x in columns], dim=-1).float().cpu().numpy())
+            low, last = max(0, first - halo), min(first + self._grain, len(codes))
+            tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
+            found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles, rows)
+            columns = [x[0] for x in (found.content, found.signals) if x is not None]
+            parts.append(torch.cat(columns, dim=-1).float().cpu().numpy())
         return np.concatenate(parts)[: end - start]
+
+    def _bases(self, codes: Codes) -> torch.Tensor:
+        """Return codes as a batch of one, (1, n)."""
+        return torch.from_numpy(np.ascontiguousarray(codes)).to(self.device, torch.int64).unsqueeze(0)
 
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
@@ -234,7 +228,7 @@ class SegmentPredictor:
         expansion = self.model.expansion
         low, high = max(0, start - expansion.reach), min(len(codes), end + expansion.reach)
         given = torch.from_numpy(rows[low:high]).to(self.device).unsqueeze(0)
-        bases = torch.from_numpy(codes[low:high]).to(self.device, torch.int64).unsqueeze(0)
+        bases = self._bases(codes[low:high])
         content, signals = given[..., : expansion.channels], given[..., expansion.channels :]
         parts = expansion(
             content,
