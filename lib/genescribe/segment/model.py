@@ -159,11 +159,14 @@ class SegmentModel(nn.Module):
 
     def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
         """Return the encoder's output, (B, T, D)."""
-        tracks = self.tracks(codes, lengths)
+        return cast(Tensor, self.encoder(self._tracks(codes, lengths, evidence), lengths))
+
+    def _tracks(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None) -> Tensor:
+        tracks: Tensor = self.tracks(codes, lengths)
         if self.evidence is not None:
             evidence = evidence or self.evidence(codes, lengths)
             tracks = torch.cat([tracks, evidence.tracks], dim=2)
-        return cast(Tensor, self.encoder(tracks, lengths))
+        return tracks
 
     def scores(self, codes: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None) -> Scores:
         """Return the scores of every base.
@@ -201,15 +204,21 @@ class SegmentModel(nn.Module):
         tiles, rows
             As for `Encoder.tiled`.
         """
-        lengths = torch.tensor([codes.shape[1]], device=codes.device)
-        tracks = self.tracks(codes, lengths)
-        evidence, inside = None, slice(tiles[0][0], tiles[-1][1])
+        evidence = None
         if self.evidence is not None:
-            found = self.evidence(codes, lengths)
-            tracks = torch.cat([tracks, found.tracks], dim=2)
-            evidence = Evidence(*(part[:, inside] for part in found))
-        features = self.encoder.tiled(tracks, tiles, self.config.halo, rows)
-        return self._channel_scores(features, evidence)
+            evidence = self.evidence(codes, torch.tensor([codes.shape[1]], device=codes.device))
+        features = self.tiled_features(codes, tiles, rows, evidence)
+        inside = slice(tiles[0][0], tiles[-1][1])
+        return self._channel_scores(
+            features, None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
+        )
+
+    def tiled_features(
+        self, codes: Tensor, tiles: Sequence[tuple[int, int]], rows: int, evidence: Evidence | None
+    ) -> Tensor:
+        """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`."""
+        tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
+        return self.encoder.tiled(tracks, tiles, self.config.halo, rows)
 
     def _channel_scores(self, features: Tensor, evidence: Evidence | None) -> ChannelScores:
         outputs = self.head(features).float()

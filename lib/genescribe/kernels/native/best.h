@@ -91,7 +91,7 @@ class BestPart : public Layout {
   public:
     // Fills `trace` and moves `message` from the part's start to its end.
     BestPart(const Table &t, const BestTables &tables, const Chain &part, Message &m, Trace &trace)
-        : Layout(t, part, false), e(tables), message(m), trace(trace), highest(size_t(C) * (trace.past + blocks)),
+        : Layout(t, part, false, 1), e(tables), message(m), trace(trace), highest(size_t(C) * (trace.past + blocks)),
           rows_of(size_t(C) * (trace.past + blocks)),
           arrived(width), rest(width), parting(width), first_block(C), cut(width), alive_entries(SIZE), ends(size_t(SIZE) * width), sources(size_t(SIZE) * width),
           leave(size_t(SIZE) * width), row(width), living_sources(size_t(SIZE) * width), going(width), active(size_t(width) * SIZE), actives(width) {}
@@ -234,7 +234,7 @@ class BestPart : public Layout {
             row[c] = start ? first(c) : last ? last[c] : message.leave[c];
             top = row[c] > top ? row[c] : top;
         }
-        const double *out_ = out + block * SIZE * width;
+        const double *out_ = out + slot(block * SIZE);
         vec tops = splat(top);
         for (int i = 0; i < SIZE * width; i += WIDTH) tops = larger(tops, load(ends + i) + load(out_ + i));
         top = largest(tops);
@@ -269,7 +269,7 @@ class BestPart : public Layout {
                     }
                 }
                 vec a = larger(entered(block, j, c, u), load(ends + j * width + c));
-                vec b = a + load(out + (t0 + j) * width + c);
+                vec b = a + load(out + slot(t0 + j) + c);
                 store(leave + j * width + c, (a < HARDLY) | (b < HARDLY) ? splat(NEVER) : b);
             }
             std::memcpy(trace.leave + (t0 + j) * C, leave + j * width, sizeof(double) * C);
@@ -279,7 +279,7 @@ class BestPart : public Layout {
     // Best of the segments that began in the block and end after a base, given U before it.
     vec entered(int64_t block, int j, int c, vec u) {
         const int64_t i = block * SIZE + j;
-        vec w = u + load(into + i * width + c);
+        vec w = u + load(into + slot(i) + c);
         w = (u < HARDLY) | (w < HARDLY) ? splat(NEVER) : w;
         store(sources + j * width + c, w);
         store(living_sources + j * width + c, w);
@@ -288,7 +288,7 @@ class BestPart : public Layout {
         int &count = actives[c / WIDTH];
         if (bits((w > splat(HARDLY)) & (load(e.tail + c) < splat(HARDLY)))) some[count++] = uint8_t(j);
         if (forbids) {
-            const ivec stop = load(alive + i * width + c) == splat(double(i + 1));
+            const ivec stop = load(alive + slot(i) + c) == splat(double(i + 1));
             if (bits(stop)) {
                 on = stop ? splat(NEVER) : on;
                 for (int s = 0; s <= j; s++) {
@@ -315,7 +315,7 @@ class BestPart : public Layout {
             double *w = entries(block, c);
             for (int j = 0; j < SIZE; j++) {
                 w[j] = sources[j * width + c];
-                if (forbids) trace.alive[(t0 + j) * C + c] = alive[(t0 + j) * width + c];
+                if (forbids) trace.alive[(t0 + j) * C + c] = alive[slot(t0 + j) + c];
             }
             int dead = 0;
             if (alive_now[c] > t0) {

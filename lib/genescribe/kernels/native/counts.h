@@ -95,9 +95,9 @@ class Posterior {
             for (; i < t; i++) shift += top_content(i);
             const double *begin = t < f.n ? f.begins(t) : nullptr;
             for (int c = 0; c < C; c++) {
-                const double u = t < f.n ? f.entry_at(t, c) : NEVER, into = begin ? begin[c] : 0.;
+                const double u = f.picked[k * C + c], into = begin ? begin[c] : 0.;
                 if (u > HARDLY && into > HARDLY) wanted.entry[k * C + c] = u + into + f.offset[t / SIZE] + shift;
-                const double o = t ? b.entry_at(f.n - t, c) : NEVER;
+                const double o = b.picked[k * C + c];
                 if (o > HARDLY) wanted.onward[k * C + c] = o + b.offset[(f.n - t) / SIZE] + (f.shift_total - shift);
             }
         }
@@ -119,12 +119,12 @@ class Posterior {
         const int64_t n = f.n, last = n - 1;
         if (!f.chain.depart) {
             for (int c = 0; c < f.C; c++) {
-                double x = f.leave[last * f.width + c];
+                double x = f.leave[f.slot(last) + c];
                 visit(f.offset[last / SIZE], x < HARDLY ? NEVER : x + f.table.final_[c]);
             }
         } else if (!f.chain.arrive) {
             for (int c = 0; c < f.C; c++) {
-                double x = b.leave[last * f.width + c];
+                double x = b.leave[b.slot(last) + c];
                 visit(b.offset[last / SIZE], x < HARDLY ? NEVER : x + f.table.start[c]);
             }
         } else {
@@ -255,14 +255,16 @@ inline void release(void *prepared) { delete static_cast<Exponentials *>(prepare
 
 inline double expectation(const Table &table, const void *prepared, const Chain &chain, const Counts &wanted) {
     const Exponentials &exponentials = *static_cast<const Exponentials *>(prepared);
-    Direction past(table, exponentials, chain, false);
-    past.run();
     bool counted = wanted.content || wanted.begin || wanted.end || wanted.arrive || wanted.depart || wanted.whole ||
                    wanted.transition || wanted.duration || wanted.start || wanted.final_;
+    // Where few messages are wanted, or none, few rows are kept.
     bool all = counted || (wanted.entry && !wanted.places) || (chain.arrive && chain.depart);
+    const int64_t count = wanted.places ? wanted.count : 0;
+    Direction past(table, exponentials, chain, false, all, wanted.places, count);
+    past.run();
     past.to_logs(all ? 0 : chain.length - 1);
     if (!counted && !wanted.entry && !chain.depart) return Posterior(past, past).log_z();
-    Direction future(table, exponentials, chain, true);
+    Direction future(table, exponentials, chain, true, all, wanted.places, count);
     future.run();
     future.to_logs(all ? 0 : chain.length - 1);
     Posterior posterior(past, future);

@@ -6,18 +6,20 @@ class Layout {
     const Table &table;
     const Chain &chain;
     const bool mirrored;
-    const int64_t n, blocks;
+    const int64_t n, blocks, kept;                   // kept: mask of a base's index: rows of older bases are written over
     const int C, width;
     const bool forbids;                              // some content is -inf
     double shift_total = 0;                          // what was taken out of the content
-    Buffer<double> into, out;                        // (blocks SIZE, width): begin - S before each base, S after it + end
-    Buffer<double> alive;                            // (blocks SIZE, width): first boundary from which a segment covers i
+    Buffer<double> into, out;                        // (rows, width): begin - S before each base, S after it + end
+    Buffer<double> alive;                            // (rows, width): first boundary from which a segment covers i
     Buffer<double> level;                            // (blocks, width): whole numbers: S at the start of a block is
     Buffer<double> running, alive_now;               // (width): S less the level, and `alive`, after the last base
     Buffer<double> end_after, end_level, end_alive;  // (width): the same at the chain's end
 
-    Layout(const Table &t, const Chain &x, bool is_mirrored)
-        : table(t), chain(x), mirrored(is_mirrored), n(x.length), blocks((x.length + SIZE - 1) / SIZE), C(t.labels),
+    // `memory`: blocks whose rows are wanted at a time, a power of two; 0: all.
+    Layout(const Table &t, const Chain &x, bool is_mirrored, int64_t memory)
+        : table(t), chain(x), mirrored(is_mirrored), n(x.length), blocks((x.length + SIZE - 1) / SIZE),
+          kept(memory ? memory * SIZE - 1 : -1), C(t.labels),
           width(padded(t.labels)), forbids(has_forbidden(t, x)), into(rows()), out(rows()), alive(forbids ? rows() : 0),
           level(blocks * width), running(width), alive_now(width), end_after(width), end_level(width),
           end_alive(width), row(width) {
@@ -25,7 +27,9 @@ class Layout {
         alive_now.fill(width, 0.);
     }
 
-    size_t rows() const { return size_t(blocks) * SIZE * width; }
+    size_t rows() const { return size_t(kept < 0 ? blocks * SIZE : kept + 1) * width; }
+    // Where the row of a base begins.
+    int64_t slot(int64_t i) const { return (i & kept) * width; }
 
     // Scores of the base with index i of this direction; null where not given.
     const double *begins(int64_t i) const { return at(mirrored ? chain.end : chain.begin, i); }
@@ -45,7 +49,7 @@ class Layout {
         if (mirrored) return chain.depart ? chain.depart + (n - 1 - i) * C : nullptr;
         return chain.arrive ? chain.arrive + (i + 1) * C : nullptr;
     }
-    double alive_at(int64_t i, int c) const { return forbids ? alive[i * width + c] : 0.; }
+    double alive_at(int64_t i, int c) const { return forbids ? alive[slot(i) + c] : 0.; }
 
     // Lay out one more block.
     void stage(int64_t block) {
@@ -83,7 +87,7 @@ class Layout {
     }
 
     double stage_base(int64_t i) {
-        double *into_i = into + i * width, *out_i = out + i * width;
+        double *into_i = into + slot(i), *out_i = out + slot(i);
         if (i >= n) row.fill(width, 0.);
         const double *x_ = i < n ? padded_row(at(chain.content, i), row) : row.data;
         vec tops = load(x_);
@@ -98,7 +102,7 @@ class Layout {
             if (forbids) {
                 vec from = x < HARDLY ? splat(double(i + 1)) : load(alive_now + c);
                 store(alive_now + c, from);
-                store(alive + i * width + c, from);
+                store(alive + slot(i) + c, from);
             }
         }
         if (i == n - 1) {

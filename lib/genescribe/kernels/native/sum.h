@@ -49,9 +49,13 @@ class Direction : public Layout {
     Buffer<double> offset;        // (blocks): whole numbers
     Buffer<double> base;          // (blocks, width): offset - level
 
-    Direction(const Table &t, const Exponentials &exponentials, const Chain &x, bool is_mirrored)
-        : Layout(t, x, is_mirrored), e(exponentials), entry(rows()), leave(rows()), offset(blocks),
-          base(blocks * width), ring(mask_over(t.most_blocks)),
+    Buffer<double> picked;        // (count, C): U at the places that are asked for
+
+    // U is kept aside at `places`, ascending boundaries; unless `all`, the rows of older bases are written over.
+    Direction(const Table &t, const Exponentials &exponentials, const Chain &x, bool is_mirrored, bool all,
+              const int64_t *places, int64_t count)
+        : Layout(t, x, is_mirrored, all ? 0 : mask_over(t.most_blocks) + 1), e(exponentials), entry(rows()), leave(rows()), offset(blocks),
+          base(blocks * width), picked(size_t(count) * C), places(places), count(count), ring(mask_over(t.most_blocks)),
           weights(size_t(ring + 1) * SIZE * C), scale(size_t(ring + 1) * width), weighty(size_t(ring + 1) * C), linear(blocks), rest(width), arrived(width),
           first_block(C), alive_before(width), tops(width), totals(size_t(SIZE) * width), least_total(width), cut(width),
           ends_log(size_t(SIZE) * width), ending(size_t(SIZE) * width), into_exp(size_t(SIZE) * width),
@@ -62,6 +66,7 @@ class Direction : public Layout {
     void run() {
         rest.fill(width, NEVER);
         first_block.fill(C, 0);
+        picked.fill(size_t(count) * C, NEVER);
         double before = 0;
         for (int64_t block = 0; block < blocks; block++) {
             std::memcpy(alive_before, alive_now, sizeof(double) * width);
@@ -74,18 +79,15 @@ class Direction : public Layout {
             if (!linear[block]) steps_log(block, shift);
             before += shift;
             keep(block);
+            pick(block);
         }
     }
-
-    // U before a base and A after it, less `offset`; NEVER for none. For a few places; else `to_logs` first.
-    double entry_at(int64_t i, int c) const { return in_log(i, entry[i * width + c]); }
-    double leave_at(int64_t i, int c) const { return in_log(i, leave[i * width + c]); }
 
     // Turn all `entry` and `leave` from base `from` on into logarithms: `run` leaves exponentials where it can.
     void to_logs(int64_t from = 0) {
         for (int64_t block = from / SIZE; block < blocks; block++) {
             if (!linear[block]) continue;
-            double *entry_ = entry + block * SIZE * width, *leave_ = leave + block * SIZE * width;
+            double *entry_ = entry + slot(block * SIZE), *leave_ = leave + slot(block * SIZE);
             for (int i = 0; i < SIZE * width; i += WIDTH) {
                 store(entry_ + i, log_(load(entry_ + i)));
                 store(leave_ + i, log_(load(leave_ + i)));
@@ -96,12 +98,15 @@ class Direction : public Layout {
 
     // W less `base` of the segment of label c that begins at base i; NEVER for none.
     double source(int64_t i, int c) const {
-        const double u = entry[i * width + c], x = into[i * width + c];
+        const double u = entry[slot(i) + c], x = into[slot(i) + c];
         if (x < HARDLY || (linear[i / SIZE] ? u == 0 : u < HARDLY)) return NEVER;
         return (linear[i / SIZE] ? log_(u) : u) + x;
     }
 
   private:
+    const int64_t *places;          // boundaries
+    const int64_t count;
+    int64_t next_pick = 0;
     const int ring;                 // blocks whose weights are kept, less one: a mask
     Buffer<double> weights, scale;  // (ring + 1, C, SIZE), (ring + 1, width): exp(W - scale)
     Buffer<uint32_t> weighty;       // (ring + 1, C): bit j: weight j is not zero
@@ -126,13 +131,23 @@ class Direction : public Layout {
         return mask;
     }
 
-    double in_log(int64_t i, double x) const { return !linear[i / SIZE] ? x : x > 0 ? log_(x) : NEVER; }
+    // Keep U at the places in the block, in the order of the places; none stands behind the last base.
+    void pick(int64_t block) {
+        for (; next_pick < count; next_pick++) {
+            const int64_t row_ = mirrored ? count - 1 - next_pick : next_pick, i = mirrored ? n - places[row_] : places[row_];
+            if (i >= (block + 1) * SIZE) return;
+            for (int c = 0; i < n && c < C; c++) {
+                const double x = entry[slot(i) + c];
+                picked[row_ * C + c] = !linear[block] ? x : x > 0 ? log_(x) : NEVER;
+            }
+        }
+    }
 
     void stage_block(int64_t block) {
         stage(block);
         for (int i = 0; i < SIZE * width; i += WIDTH) {
-            store(into_exp + i, exp_(load(into + block * SIZE * width + i)));
-            store(out_exp + i, exp_(load(out + block * SIZE * width + i)));
+            store(into_exp + i, exp_(load(into + slot(block * SIZE) + i)));
+            store(out_exp + i, exp_(load(out + slot(block * SIZE) + i)));
         }
         for (int c = 0; c < width; c += WIDTH) {
             vec first = splat(SIZE);
@@ -144,7 +159,7 @@ class Direction : public Layout {
     // Which labels the content of a base of the block forbids.
     ivec forbidden(int64_t block, int j, int c) const {
         const int64_t i = block * SIZE + j;
-        return (load(alive + i * width + c) == splat(double(i + 1))) & load_whole(e.lanes + c);
+        return (load(alive + slot(i) + c) == splat(double(i + 1))) & load_whole(e.lanes + c);
     }
 
     // Sums over the segments of a label that began before this block: exponentials less `tops`, to `totals`.
@@ -256,7 +271,7 @@ class Direction : public Layout {
 
     // Choose the whole number near the largest A of the block and take it out: `totals` to `ending`. Return it.
     double recentre(int64_t block, double before) {
-        const double *out_ = out + block * SIZE * width;
+        const double *out_ = out + slot(block * SIZE);
         for (int i = 0; i < SIZE * width; i += WIDTH) store(ending + i, vec{});
         for (int c = 0; c < C; c++) {
             const double *total = totals + c * SIZE;
@@ -295,7 +310,7 @@ class Direction : public Layout {
     // Step through the block in the exponential domain; false where the result is not to be trusted.
     bool steps(int64_t block) {
         const int64_t t0 = block * SIZE;
-        double *entry_ = entry + t0 * width, *leave_ = leave + t0 * width, *before = row_exp;
+        double *entry_ = entry + slot(t0), *leave_ = leave + slot(t0), *before = row_exp;
         uint64_t left = 0;  // bit p: something ends with label p here
         for (int c = 0; c < e.wide || c < width; c++) before[c] = 0;
         for (int c = 0; c < width; c += WIDTH) {
@@ -342,7 +357,7 @@ class Direction : public Layout {
     // A after a base, of one vector of labels, from U before it.
     vec step_to(int64_t block, int j, int c, vec u, ivec led, Checks &checks) {
         const int at_ = j * width + c;
-        const int64_t row_at = (block * SIZE + j) * width + c;
+        const int64_t row_at = slot(block * SIZE + j) + c;
         vec w = u * load(into_exp + at_), going = load(running_on + c) * load(e.onward_factor + c) + w;
         ivec begun = led & (load(into + row_at) > splat(HARDLY));
         ivec opened = load_whole(open + c) << 1 | (begun & 1);
@@ -404,14 +419,14 @@ class Direction : public Layout {
         ends_in_logs(block, shift);
         for (int j = 0; j < SIZE; j++) {
             const double *step = e.steps_log(mirrored, phase(t0 + j), table.period);
-            const double *before = j ? leave + (t0 + j - 1) * width : (const double *)row;
+            const double *before = j ? leave + slot(t0 + j - 1) : (const double *)row;
             for (int c = 0; c < width; c += WIDTH) {
                 const int at_ = j * width + c;
                 vec u = block + j ? step_from_log(before, step + c) : load(row + c);
-                store(entry + t0 * width + at_, u);
-                vec w = u + load(into + t0 * width + at_);
+                store(entry + slot(t0) + at_, u);
+                vec w = u + load(into + slot(t0) + at_);
                 store(near_sources + at_, u < HARDLY ? splat(NEVER) : w);
-                vec from = forbids ? load(alive + t0 * width + at_) - double(t0) : vec{};
+                vec from = forbids ? load(alive + slot(t0) + at_) - double(t0) : vec{};
                 vec top = load(ends_log + at_), total = {};
                 for (int s = 0; s <= j; s++) {
                     vec x = load(near_sources + s * width + c) + load(e.near_log + (j - s) * width + c);
@@ -422,8 +437,8 @@ class Direction : public Layout {
                     total += from <= splat(double(s)) ? exp_(x - top) : vec{};
                 }
                 total += exp_(load(ends_log + at_) - top);
-                vec a = top + log_(total) + load(out + t0 * width + at_);
-                store(leave + t0 * width + at_, (top < HARDLY) | (a < HARDLY) ? splat(NEVER) : a);
+                vec a = top + log_(total) + load(out + slot(t0) + at_);
+                store(leave + slot(t0) + at_, (top < HARDLY) | (a < HARDLY) ? splat(NEVER) : a);
             }
         }
     }
@@ -456,7 +471,7 @@ class Direction : public Layout {
     // Make the block's entries sources of those that follow.
     void keep(int64_t block) {
         const int64_t t0 = block * SIZE;
-        const double *last = leave + (t0 + SIZE - 1) * width;
+        const double *last = leave + slot(t0 + SIZE - 1);
         for (int c = 0; c < width; c += WIDTH)
             store(last_leave + c, linear[block] ? log_(load(last + c)) : load(last + c));
         double *scale_ = scale + (block & ring) * width;
