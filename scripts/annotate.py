@@ -11,19 +11,20 @@ import tempfile
 from pathlib import Path
 
 from genescribe.cli import comma_list, parser, run
-from genescribe.families import predictor_for
-from genescribe.genome.fasta import Genome
-from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
-from genescribe.predict.genome import predict_genome
-from genescribe.predict.options import add_arguments, config_of
-from genescribe.predict.pieces import pieces_of
-from genescribe.predict.work import remove_work
-from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
-
-BESIDE = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
 
 
 def main() -> None:
+    # Imported here: processes that read the genome import this file too, and need none of it.
+    from genescribe.families import predictor_for
+    from genescribe.genome.fasta import Genome
+    from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
+    from genescribe.predict.genome import predict_genome
+    from genescribe.predict.options import add_arguments, config_of
+    from genescribe.predict.pieces import pieces_of
+    from genescribe.predict.work import remove_work
+    from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
+
+    beside = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
     arguments = parser(__doc__)
     arguments.add_argument("fasta", type=Path, help="genome; plain, gzip or bgzip")
     arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
@@ -41,11 +42,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=args.output.parent) as scratch:
         whole = Path(scratch) / "whole"
         write_annotation(whole, prediction, genome, pieces, factory, config)
-        for name in BESIDE:
+        for name in beside:
             (whole / name).replace(args.output.with_suffix(f".{name}"))
         (whole / ANNOTATION).replace(args.output)
     remove_work(work)
-    print(f"{len(prediction.genes)} genes: {args.output}; beside it .{', .'.join(BESIDE)}")
+    print(f"{len(prediction.genes)} genes: {args.output}; beside it .{', .'.join(beside)}")
 
 
 if __name__ == "__main__":

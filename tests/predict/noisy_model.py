@@ -41,11 +41,8 @@ class NoisyModel(SegmentModel):
         weight = torch.randn(self.encoder.width, 4, 7, generator=torch.Generator().manual_seed(1))
         return torch.nn.functional.conv1d(bases.transpose(1, 2), 9 * weight, padding=3).sin().transpose(1, 2)
 
-    def tiled_features(
-        self, codes: Tensor, tiles: Sequence[tuple[int, int]], rows: int, evidence: Evidence | None
-    ) -> Tensor:
+    def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
         """Return the same of the tiles: a few bases of halo are enough."""
-        del rows
         return self.features(codes, torch.tensor([codes.shape[1]]), evidence)[:, tiles[0][0] : tiles[-1][1]]
 
 

@@ -57,7 +57,10 @@ class _Chain(ctypes.Structure):
 
 class _Counts(ctypes.Structure):
     _fields_ = [
-        *((n, ctypes.c_void_p) for n in (*CHAIN, "transition", "duration", "tail", "start", "final", *MESSAGES, "places")),
+        *(
+            (n, ctypes.c_void_p)
+            for n in (*CHAIN, "transition", "duration", "tail", "start", "final", *MESSAGES, "places")
+        ),
         ("count", ctypes.c_int64),
     ]
 

@@ -31,7 +31,10 @@ class _Tracks(ctypes.Structure):
 
 class _Evidence(ctypes.Structure):
     _fields_ = [
-        *((name, _INT) for name in ("length", "total", "order", "channels", "codon", "intron", "window", "cap", "sites")),
+        *(
+            (name, _INT)
+            for name in ("length", "total", "order", "channels", "codon", "intron", "window", "cap", "sites")
+        ),
         *((name, _INT) for name in ("branch_width", "branch_reach", "ranks", "width")),
         ("scale", ctypes.c_float),
         *((name, _POINTER) for name in ("codes", "stops", "starts", "content", "site_left", "site_right", "site")),
@@ -171,7 +174,12 @@ def counted(
 
 
 def gene_scores(
-    content: Tensor, signals: Tensor | None, codes: Tensor, offsets: Sequence[int], tables: Mapping[str, Tensor], codon: int
+    content: Tensor,
+    signals: Tensor | None,
+    codes: Tensor,
+    offsets: Sequence[int],
+    tables: Mapping[str, Tensor],
+    codon: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return content, begin and end scores of the labels, (B, T, C) float32 each.
 

@@ -76,7 +76,7 @@ class Encoder(nn.Module):
         steps = self.context(self.dropout(steps), self.held(lengths))
         return self.leave(local, steps, lengths)[:, : tracks.shape[1]], steps
 
-    def tiled(self, tracks: Tensor, tiles: Sequence[tuple[int, int]], halo: int, rows: int) -> Tensor:
+    def tiled(self, tracks: Tensor, tiles: Sequence[tuple[int, int]], halo: int) -> Tensor:
         """Return the features of the bases of neighbouring tiles of one sequence, (1, n, D).
 
         What is local is worked out once for all; context is read tile by tile with a halo, side by side.
@@ -89,18 +89,12 @@ class Encoder(nn.Module):
             First base of each and the base behind its last; multiples of the fold but for the sequence's end.
         halo
             Bases to both sides that the context of a tile reads, where there are any; a multiple of the fold.
-        rows
-            Tiles to read side by side, the last empty where there are fewer.
         """
         fold, T = self.config.fold, tracks.shape[1]
         local, steps = self.enter(tracks, torch.tensor([T], device=tracks.device))
         held = [(max(0, start - halo) // fold, -(-min(T, end + halo) // fold)) for start, end in tiles]
-        width = max(-(-(end - start + 2 * halo) // fold) for start, end in tiles)
-        batch = steps.new_zeros(rows, width, steps.shape[2])
-        lengths = torch.ones(rows, dtype=torch.int64, device=steps.device)
-        for row, (low, high) in enumerate(held):
-            batch[row, : high - low] = steps[0, low:high]
-            lengths[row] = high - low
+        batch = nn.utils.rnn.pad_sequence([steps[0, low:high] for low, high in held], batch_first=True)
+        lengths = torch.tensor([high - low for low, high in held], device=steps.device)
         context = self.context(self.dropout(batch), lengths)
         inside = [
             context[row, start // fold - held[row][0] : -(-end // fold) - held[row][0]]

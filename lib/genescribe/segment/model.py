@@ -194,31 +194,29 @@ class SegmentModel(nn.Module):
         evidence = None if self.evidence is None else self.evidence(codes, lengths)
         return self._channel_scores(self.features(codes, lengths, evidence), evidence)
 
-    def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]], rows: int) -> ChannelScores:
+    def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]]) -> ChannelScores:
         """Return the scores of the bases of neighbouring tiles of one sequence, (1, n, ...), before `expansion`.
 
         Parameters
         ----------
         codes : (1, T) integer
             Bases of the tiles and, where there are any, `halo` to both sides.
-        tiles, rows
+        tiles
             As for `Encoder.tiled`.
         """
         evidence = None
         if self.evidence is not None:
             evidence = self.evidence(codes, torch.tensor([codes.shape[1]], device=codes.device))
-        features = self.tiled_features(codes, tiles, rows, evidence)
+        features = self.tiled_features(codes, tiles, evidence)
         inside = slice(tiles[0][0], tiles[-1][1])
         return self._channel_scores(
             features, None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
         )
 
-    def tiled_features(
-        self, codes: Tensor, tiles: Sequence[tuple[int, int]], rows: int, evidence: Evidence | None
-    ) -> Tensor:
+    def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
         """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`."""
         tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
-        return self.encoder.tiled(tracks, tiles, self.config.halo, rows)
+        return self.encoder.tiled(tracks, tiles, self.config.halo)
 
     def _channel_scores(self, features: Tensor, evidence: Evidence | None) -> ChannelScores:
         outputs = self.head(features).float()

@@ -44,7 +44,7 @@ from genescribe.segment.temperature import temperature_of
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 8
-"""Tiles in every call of the encoder, the last call padded: equal shapes give equal bits, whatever is asked for."""
+"""Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for."""
 STRETCH = 1 << 14
 """Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
 DIGITS = 4
@@ -159,9 +159,8 @@ class SegmentPredictor:
         """Return the scores of channels and signals of the bases ``[start, end)``, side by side.
 
         Tiles lie on a grid from the strand's first base, in groups of `grain_of` bases. A group and a halo to both
-        sides are one call: what is local is worked out once, context tile by tile, each with its halo. Tile, halo and
-        the number of tiles in a call follow from the model and the strand's length, so that the scores are a function
-        of the strand alone.
+        sides are one call: what is local is worked out once, context tile by tile, each with its halo. What is
+        in a call follows from the model and the strand's length, so that the scores are a function of the strand alone.
 
         Parameters
         ----------
@@ -169,11 +168,10 @@ class SegmentPredictor:
             A multiple of the grain.
         """
         tile, halo, parts = self.model.config.tile, self.model.config.halo, []
-        rows = min(TILES_AT_ONCE, -(-len(codes) // tile))
         for first in range(start, end, self._grain):
             low, last = max(0, first - halo), min(first + self._grain, len(codes))
             tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
-            found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles, rows)
+            found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles)
             columns = [x[0] for x in (found.content, found.signals) if x is not None]
             parts.append(torch.cat(columns, dim=-1).float().cpu().numpy())
         return np.concatenate(parts)[: end - start]
