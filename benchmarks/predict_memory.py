@@ -27,6 +27,7 @@ from genescribe.cli import parser, run
 from genescribe.errors import InputError
 from genescribe.files import write_json
 from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.segment.gene_labels import CHANNELS
 from genescribe.segment.model import SegmentModel
 
 YEAST = "eukaryotes/Saccharomyces.cerevisiae/genome.fa.gz"
@@ -41,9 +42,13 @@ def small_model(source: Path, target: Path) -> None:
     small = SegmentModel(replace(full.config, encoder=encoder))
     kept = {name: value for name, value in full.state_dict().items() if not name.startswith(("encoder.", "head."))}
     small.load_state_dict(kept, strict=False)
-    # What is left is counting and the CRF: they find genes by themselves.
+    # What is left is counting and the CRF; the biases let them find as many genes as yeast has.
     torch.nn.init.zeros_(small.head.weight)
-    torch.nn.init.zeros_(small.head.bias)
+    channels = small.expansion.channels
+    bias = torch.zeros(len(small.head.bias))
+    bias[CHANNELS.index("codon1") : CHANNELS.index("codon3") + 1], bias[channels:] = 3.0, 6.0
+    with torch.no_grad():
+        small.head.bias.copy_(bias)
     target.mkdir()
     small.save(target)
 

@@ -129,3 +129,14 @@ def test_a_very_long_chain_stays_finite() -> None:
     assert bool(log_z.isfinite().all())
     assert content.grad is not None
     torch.testing.assert_close(content.grad.sum(2), torch.ones(1, 400_000), rtol=0, atol=1e-5)
+
+
+@EXAMPLES
+@given(wide_potentials(), st.integers(1, 9))
+def test_messages_at_some_boundaries_are_those_of_all(isa: str, p: Potentials, step: int) -> None:
+    one = p.rows(torch.tensor([0]))
+    boundaries = torch.arange(0, int(one.lengths[0]) + 1, step)
+    found, whole = native.boundary_messages(one, boundaries), native.messages(one)
+    for name in ("entry", "onward"):
+        torch.testing.assert_close(getattr(found, name), getattr(whole, name)[0][boundaries], atol=1e-9, rtol=1e-12)
+    torch.testing.assert_close(found.log_partition, whole.log_partition[0], atol=1e-9, rtol=1e-12)

@@ -108,3 +108,24 @@ def test_dropout_acts_in_training_only() -> None:
     assert torch.equal(encoder(x, lengths), encoder(x, lengths))
     encoder.train()
     assert not torch.equal(encoder(x, lengths), encoder(x, lengths))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("length", [60, 53])
+@torch.no_grad()
+def test_tiles_with_all_the_rest_as_halo_have_the_features_of_the_whole(kind: str, length: int) -> None:
+    encoder = small(kind, fold=3)
+    whole = encoder(tracks(length), torch.tensor([length]))
+    tiles = [(12, 30), (30, 48), (48, length)]
+    found = encoder.tiled(tracks(length), tiles, 60)
+    torch.testing.assert_close(found, whole[:, 12:length], atol=2e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_a_tile_reads_no_further_than_its_halo() -> None:
+    encoder = small("bilstm", fold=3)
+    one, other = tracks(90), tracks(90)
+    # Beyond the halo of the first tile, 0 to 60, and the reach of what is local.
+    other[:, 75:] = tracks(15, seed=1)
+    first, changed = (encoder.tiled(x, [(0, 30), (30, 60)], 30)[:, :30] for x in (one, other))
+    assert torch.equal(first, changed)

@@ -160,3 +160,13 @@ def test_rank_odds_compare_shares() -> None:
     assert odds[1] == pytest.approx(np.log(0.03 / 0.3), abs=0.1)
     assert (np.diff(odds) < 0).all()
     assert not rank_odds(np.array([[5000, 3000, 1000, 1000], [0, 0, 0, 0]])).any()
+
+
+@pytest.mark.parametrize("lengths", [[400, 251], [1, 2], [5, 3], [60, 60]], ids=str)
+def test_native_evidence_is_that_of_pytorch(evidence: CountedEvidence, lengths: list[int]) -> None:
+    # PyTorch wants a motif's length at least.
+    codes = torch.stack([random_codes(max(4, *lengths), seed) for seed in range(len(lengths))])
+    found = evidence(codes, torch.tensor(lengths))
+    expected = evidence.reference(codes, torch.tensor(lengths))
+    for name, value in found._asdict().items():
+        torch.testing.assert_close(value, getattr(expected, name), atol=2e-5, rtol=1e-5, msg=name)

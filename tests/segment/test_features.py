@@ -151,3 +151,18 @@ def test_the_genetic_code_counts() -> None:
 def test_an_unknown_track_is_one_line() -> None:
     with pytest.raises(InputError, match="features: unknown track 'gc'; known: bases, softmask, orf, stops, starts"):
         Tracks(["gc"], CODE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text(alphabet="ACGTNacgt", min_size=1, max_size=150), min_size=1, max_size=3),
+    st.permutations(tuple(TRACKS)),
+    st.integers(3, 80),
+)
+def test_native_tracks_are_those_of_pytorch(sequences: list[str], names: list[str], cap: int) -> None:
+    tracks = Tracks(names, CODE, cap).eval()
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    batch = torch.full((len(sequences), int(lengths.max()) + 2), 7)
+    for row, sequence in enumerate(sequences):
+        batch[row, : len(sequence)] = codes(sequence)[0]
+    assert torch.equal(tracks(batch, lengths), tracks.reference(batch, lengths))

@@ -360,3 +360,18 @@ def test_masked_labels_of_any_window_agree_with_some_segmentation(seed: int) -> 
     lengths = torch.tensor([end - start])
     given = dict(zip(("left_censored", "right_censored"), edges, strict=True), begin=begin, end=last)
     assert bool(crf.loss(content, [window], lengths, **given).isfinite().all())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 80), st.integers(0, 5), st.booleans())
+def test_native_scores_are_those_of_pytorch(seed: int, length: int, offset: int, given: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scheme, _ = head(EVERY_SITE)
+    codes = torch.from_numpy(np.stack([sequence(rng, length) for _ in range(2)]).astype(np.int64))
+    content = torch.from_numpy(rng.normal(size=(2, length, len(CHANNELS))).astype(np.float32))
+    signals = torch.from_numpy(rng.normal(size=(2, length, len(SIGNALS))).astype(np.float32)) if given else None
+    expansion = GeneExpansion(scheme, CODE)
+    arguments = (content, signals, codes, torch.tensor([length] * 2), torch.tensor([offset, offset + 7]))
+    with torch.no_grad():
+        for found, expected in zip(expansion(*arguments), expansion.reference(*arguments), strict=True):
+            assert torch.equal(found, expected)

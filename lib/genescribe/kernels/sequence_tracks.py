@@ -1,7 +1,7 @@
 """Tracks of reading frames, counted evidence and scores of labels along sequences, in native code for the CPU.
 
-The plain PyTorch that these are equal to is `genescribe.segment.features`, `evidence` and `gene_scores`, which call this
-where it can be called; what the numbers mean stands there.
+The plain PyTorch that these are equal to is in `genescribe.segment`, in `features`, `evidence` and `gene_scores`, which
+call this where it can be called; what the numbers mean stands there.
 """
 
 from __future__ import annotations
