@@ -30,7 +30,8 @@ inline double toeplitz_best(const double *weights, double shift, const double *b
 }
 
 // The same over the rows of `rows` alone, where most weights are NEVER.
-inline double toeplitz_best_rows(const double *weights, uint32_t rows, double shift, const double *band, double *total) {
+inline double toeplitz_best_rows(const double *weights, uint32_t rows, double shift, const double *band,
+                                 double *total) {
     constexpr int N = SIZE / WIDTH;
     vec best[N];
     for (int i = 0; i < N; i++) best[i] = load(total + WIDTH * i);
@@ -92,9 +93,10 @@ class BestPart : public Layout {
     // Fills `trace` and moves `message` from the part's start to its end.
     BestPart(const Table &t, const BestTables &tables, const Chain &part, Message &m, Trace &trace)
         : Layout(t, part, false, 1), e(tables), message(m), trace(trace), highest(size_t(C) * (trace.past + blocks)),
-          rows_of(size_t(C) * (trace.past + blocks)),
-          arrived(width), rest(width), parting(width), first_block(C), cut(width), alive_entries(SIZE), ends(size_t(SIZE) * width), sources(size_t(SIZE) * width),
-          leave(size_t(SIZE) * width), row(width), living_sources(size_t(SIZE) * width), going(width), active(size_t(width) * SIZE), actives(width) {}
+          rows_of(size_t(C) * (trace.past + blocks)), arrived(width), rest(width), parting(width), first_block(C),
+          cut(width), alive_entries(SIZE), ends(size_t(SIZE) * width), sources(size_t(SIZE) * width),
+          leave(size_t(SIZE) * width), row(width), living_sources(size_t(SIZE) * width), going(width),
+          active(size_t(width) * SIZE), actives(width) {}
 
     void run() {
         if (!forbids) trace.alive = nullptr;
@@ -126,7 +128,7 @@ class BestPart : public Layout {
     Buffer<int64_t> first_block;             // (C): blocks before it are cut off by a forbidden base
     Buffer<double> cut, alive_entries;       // (width): first boundary that lives at the start of the block; (SIZE)
     Buffer<double> ends, sources, leave, row;       // (SIZE, width), (width)
-    Buffer<double> living_sources;  // (SIZE, width): less those that a forbidden base has cut off: the walk back needs all
+    Buffer<double> living_sources;  // (SIZE, width): less those that a forbidden base cut off; the walk back needs all
     Buffer<double> going;    // (width): the best segment of a geometric label that began in the block
     Buffer<uint8_t> active;  // (width / WIDTH, SIZE): bases of the block at which segments of other labels begin
     Buffer<int> actives;     // (width / WIDTH): how many
@@ -180,7 +182,8 @@ class BestPart : public Layout {
             bool any = far(block, c, total);
             if (rest[c] > HARDLY) {
                 const double *ramp = table.ramp + c * SIZE;
-                for (int j = 0; j < SIZE; j += WIDTH) store(total + j, larger(rest[c] + load(ramp + j), load(total + j)));
+                for (int j = 0; j < SIZE; j += WIDTH)
+                    store(total + j, larger(rest[c] + load(ramp + j), load(total + j)));
                 any = true;
             }
             for (int j = 0; any && j < SIZE; j++) {

@@ -6,7 +6,7 @@ class Layout {
     const Table &table;
     const Chain &chain;
     const bool mirrored;
-    const int64_t n, blocks, kept;                   // kept: mask of a base's index: rows of older bases are written over
+    const int64_t n, blocks, kept;                   // kept: mask of a base's index; older rows are written over
     const int C, width;
     const bool forbids;                              // some content is -inf
     double shift_total = 0;                          // what was taken out of the content

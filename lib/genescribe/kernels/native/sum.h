@@ -48,16 +48,16 @@ class Direction : public Layout {
     Buffer<double> entry, leave;  // (blocks SIZE, width): U at each base and A after it, less `offset`; see `to_logs`
     Buffer<double> offset;        // (blocks): whole numbers
     Buffer<double> base;          // (blocks, width): offset - level
-
     Buffer<double> picked;        // (count, C): U at the places that are asked for
 
     // U is kept aside at `places`, ascending boundaries; unless `all`, the rows of older bases are written over.
     Direction(const Table &t, const Exponentials &exponentials, const Chain &x, bool is_mirrored, bool all,
               const int64_t *places, int64_t count)
-        : Layout(t, x, is_mirrored, all ? 0 : mask_over(t.most_blocks) + 1), e(exponentials), entry(rows()), leave(rows()), offset(blocks),
-          base(blocks * width), picked(size_t(count) * C), places(places), count(count), ring(mask_over(t.most_blocks)),
-          weights(size_t(ring + 1) * SIZE * C), scale(size_t(ring + 1) * width), weighty(size_t(ring + 1) * C), linear(blocks), rest(width), arrived(width),
-          first_block(C), alive_before(width), tops(width), totals(size_t(SIZE) * width), least_total(width), cut(width),
+        : Layout(t, x, is_mirrored, all ? 0 : mask_over(t.most_blocks) + 1), e(exponentials), entry(rows()),
+          leave(rows()), offset(blocks), base(blocks * width), picked(size_t(count) * C), places(places), count(count),
+          ring(mask_over(t.most_blocks)),
+          weights(size_t(ring + 1) * SIZE * C), scale(size_t(ring + 1) * width), weighty(size_t(ring + 1) * C),
+          linear(blocks), rest(width), arrived(width), first_block(C), alive_before(width), tops(width), totals(size_t(SIZE) * width), least_total(width), cut(width),
           ends_log(size_t(SIZE) * width), ending(size_t(SIZE) * width), into_exp(size_t(SIZE) * width),
           out_exp(size_t(SIZE) * width), near_sources(size_t(SIZE) * width), last_leave(width),
           row(width > e.wide ? width : e.wide), row_exp(width > e.wide ? width : e.wide), running_on(width), open(width),
@@ -134,7 +134,8 @@ class Direction : public Layout {
     // Keep U at the places in the block, in the order of the places; none stands behind the last base.
     void pick(int64_t block) {
         for (; next_pick < count; next_pick++) {
-            const int64_t row_ = mirrored ? count - 1 - next_pick : next_pick, i = mirrored ? n - places[row_] : places[row_];
+            const int64_t row_ = mirrored ? count - 1 - next_pick : next_pick;
+            const int64_t i = mirrored ? n - places[row_] : places[row_];
             if (i >= (block + 1) * SIZE) return;
             for (int c = 0; i < n && c < C; c++) {
                 const double x = entry[slot(i) + c];
@@ -526,7 +527,8 @@ class Direction : public Layout {
             vec sums = {};
             for (int j = 0; j < SIZE; j += WIDTH) sums += load(w + j) * load(onward + j);
             const double total = sum(sums);
-            const double y = total < TINY ? onward_again(oldest, c) : scale[(oldest & ring) * width + c] + e.onward_top[c] + log_(total);
+            const double y = total < TINY ? onward_again(oldest, c)
+                                          : scale[(oldest & ring) * width + c] + e.onward_top[c] + log_(total);
             if (y > HARDLY) x = log_add(x, y + (base[oldest * width + c] - arrived_next));
         }
         rest[c] = x;

@@ -60,7 +60,8 @@ struct Exponentials {
     explicit Exponentials(const Table &t)
         : width(padded(t.labels)), wide((t.labels + 3) / 4 * 4), near(size_t(SIZE) * width),
           near_log(size_t(SIZE) * width), onward_factor(width), first_factor(width), ramp(size_t(t.labels) * SIZE),
-          ramp_top(t.labels), onward(size_t(t.labels) * SIZE), onward_top(t.labels), far(lags(t) * 2 * SIZE), far_scale(lags(t)), far_at(t.labels),
+          ramp_top(t.labels), onward(size_t(t.labels) * SIZE), onward_top(t.labels),
+          far(lags(t) * 2 * SIZE), far_scale(lags(t)), far_at(t.labels),
           step(size_t(2) * t.period * wide * width), step_log(size_t(2) * t.period * wide * width),
           leads(size_t(2) * t.period * width), lasts(width), lanes(width), in_rows(width),
           leaders(2 * t.period, t.labels, width), by_bits(t.labels <= 64) {
