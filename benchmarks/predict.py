@@ -113,9 +113,9 @@ def main() -> None:
             rows.append({"genome": name, "program": title, "bases": bases, "mb_per_cpu_second": rate, **measured})
             cpu, peak = measured["cpu_seconds"], measured["peak_mib"]
             print(f"{name}, {title}: {bases:,} bases, {cpu:.1f} CPU s, {rate:.4f} Mb a CPU second, {peak:.0f} MiB")
-    if args.output:
-        provenance = {"torch": torch.__version__, "workers": args.workers, "bases": args.bases}
-        write_json(args.output, {"provenance": provenance, "rows": rows})
+        if args.output:  # after each genome: a run that is cut off leaves what it has
+            provenance = {"torch": torch.__version__, "workers": args.workers, "bases": args.bases}
+            write_json(args.output, {"provenance": provenance, "rows": rows})
 
 
 if __name__ == "__main__":

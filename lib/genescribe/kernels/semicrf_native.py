@@ -35,8 +35,10 @@ ISA = b""
 PART = 1 << 15
 """Bases between two messages of the best path; a multiple of 32."""
 
-INTEGER = ("semicrf_expectation", "stream_edges", "stream_push", "stream_finish")
-INTEGER += ("local_lanes", "local_layer", "tracks", "evidence", "gene_expansion")
+INTEGER: tuple[str, ...] = (
+    *("semicrf_expectation", "stream_edges", "stream_push", "stream_finish"),
+    *("local_lanes", "local_layer", "tracks", "evidence", "gene_expansion"),
+)
 """Functions of the library that return whole numbers."""
 
 MODEL = ("transition", "duration", "tail", "start", "final", "explicit")
