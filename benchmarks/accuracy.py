@@ -9,6 +9,7 @@ folders and methods that are not there now are kept as they were.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from genescribe.cli import parser, run
 from genescribe.errors import InputError
 from genescribe.evaluate.summary import merged_seeds
-from genescribe.files import read_json, write_json, write_text
+from genescribe.files import read_json, write_text
 
 TARGET = Path(__file__).resolve().parent / "results" / "accuracy"
 LEVELS = ("base", "exon", "intron_chain", "gene")
@@ -129,7 +130,7 @@ def main() -> None:
 
     path = args.output.with_suffix(".json")
     rows = {**(read_json(path) if path.exists() else {}), **read_rows(args.folders)}
-    write_json(path, rows)
+    write_text(path, json.dumps(rows, sort_keys=True) + "\n")  # Thousands of numbers: on one line.
     write_text(args.output.with_suffix(".md"), table(rows))
     print(table(rows))
 
