@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,9 @@ class Noisy(SegmentModel):
         weight = torch.randn(self.encoder.width, 4, 7, generator=torch.Generator().manual_seed(1))
         mixed = torch.nn.functional.conv1d(bases.transpose(1, 2), 9 * weight, padding=3)
         return mixed.sin().transpose(1, 2)
+
+    def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
+        return self.features(codes, torch.tensor([codes.shape[1]]), evidence)[:, tiles[0][0] : tiles[-1][1]]
 
 
 @torch.no_grad()
