@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.test_shards import make_samples, write
 
+from genescribe.data.balance import GenomeDraw
 from genescribe.data.batching import Batch, collate, ordered_batches, pack, training_batches
 from genescribe.data.cursor import Cursor, bucketed_order, epoch_order, micro_batches
 from genescribe.data.dataset import ShardDataset
@@ -80,7 +81,7 @@ class TestBuckets:
         count, batch, buckets = 103, 4, 6
         lengths = np.random.default_rng(0).integers(1, 1000, size=count)
         cursor = Cursor(3, 0, batch, batch, buckets=buckets)
-        steps = list(islice(micro_batches(cursor, count, lengths), 3 * count // batch))
+        steps = list(islice(micro_batches(cursor, count, cursor.order(lengths)), 3 * count // batch))
         plain = list(islice(micro_batches(Cursor(3, 0, batch, batch), count), len(steps)))
 
         def padded(batches: list[list[int]]) -> int:
@@ -97,10 +98,11 @@ class TestBuckets:
 
     def test_any_step_and_world_go_on_alike(self) -> None:
         lengths = np.random.default_rng(0).integers(1, 1000, size=29)
-        whole = list(islice(micro_batches(Cursor(3, 0, 4, 2, buckets=3), 29, lengths), 60))
-        again = list(islice(micro_batches(Cursor(3, 11, 4, 2, buckets=3), 29, lengths), 38))
+        order = Cursor(3, 0, 4, 2, buckets=3).order(lengths)
+        whole = list(islice(micro_batches(Cursor(3, 0, 4, 2, buckets=3), 29, order), 60))
+        again = list(islice(micro_batches(Cursor(3, 11, 4, 2, buckets=3), 29, order), 38))
         assert whole[22:] == again
-        second = list(islice(micro_batches(Cursor(3, 11, 4, 2, 1, 2, buckets=3), 29, lengths), 19))
+        second = list(islice(micro_batches(Cursor(3, 11, 4, 2, 1, 2, buckets=3), 29, order), 19))
         assert whole[23::2] == second
 
     def test_lengths_are_needed(self) -> None:
@@ -197,3 +199,9 @@ def test_rows_of_a_batch_are_the_batch_of_these_windows(dataset: ShardDataset) -
     for name in ("codes", "lengths", "left_censored", "right_censored"):
         assert torch.equal(getattr(part, name), getattr(alone, name))
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(part.runs, alone.runs, strict=True))
+
+
+def test_species_and_buckets_would_both_order_the_windows(dataset: ShardDataset) -> None:
+    draw = GenomeDraw(np.zeros(len(dataset), dtype=np.int64), dataset.lengths, 0.5)
+    with pytest.raises(InputError, match=r"train\.buckets"):
+        next(training_batches(dataset, Cursor(5, 0, 4, 2, buckets=2), collate, draw=draw))

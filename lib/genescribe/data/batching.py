@@ -16,6 +16,7 @@ from genescribe.data.balance import GenomeDraw
 from genescribe.data.cursor import Cursor, micro_batches
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import IGNORE, Sample, WindowMeta
+from genescribe.errors import InputError
 from genescribe.genome.alphabet import N
 
 T = TypeVar("T")
@@ -116,13 +117,19 @@ def training_batches(
 
     The batches of a step are the same whatever the number of workers and, taken over all processes, of processes.
     No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows.
-    `draw` says which windows an epoch holds, without buckets; None: each once.
+    `draw` says which windows an epoch holds; None: each once.
+
+    Raises
+    ------
+    InputError
+        Both `draw` and the cursor's buckets would order the windows.
     """
+    if draw is not None and cursor.buckets:
+        raise InputError("the model's species order the windows", where="train.buckets", remedy="leave it at 0")
+    count, order = len(dataset), cursor.order(dataset.lengths if lengths is None else lengths)
     if draw is not None:
-        numbers = micro_batches(cursor, len(draw), order=draw.order)
-    else:
-        numbers = micro_batches(cursor, len(dataset), dataset.lengths if lengths is None else lengths)
-    yield from _load(dataset, numbers, collate_fn, cursor.workers)
+        count, order = len(draw), draw.order
+    yield from _load(dataset, micro_batches(cursor, count, order), collate_fn, cursor.workers)
 
 
 def ordered_batches(

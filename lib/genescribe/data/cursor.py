@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.errors import InputError
+
+Order = Callable[[int, int], NDArray[np.int64]]
+"""(seed, epoch) -> the numbers of the samples of that epoch, in their order."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class Cursor:
     world: int = 1
     workers: int = 0
     buckets: int = 0
+
+    def order(self, lengths: NDArray[np.int64]) -> Order | None:
+        """Return in which order its buckets take samples of these lengths, (n,); None: it has none."""
+        return partial(bucketed_order, lengths, batch=self.batch, buckets=self.buckets) if self.buckets else None
 
     def slots(self) -> range:
         """Return where this process's micro-batches begin within the batch of a step."""
@@ -93,12 +101,7 @@ def bucketed_order(lengths: NDArray[np.int64], seed: int, epoch: int, batch: int
     return np.concatenate(parts)
 
 
-def micro_batches(
-    cursor: Cursor,
-    count: int,
-    lengths: NDArray[np.int64] | None = None,
-    order: Callable[[int, int], NDArray[np.int64]] | None = None,
-) -> Iterator[list[int]]:
+def micro_batches(cursor: Cursor, count: int, order: Order | None = None) -> Iterator[list[int]]:
     """Yield the sample numbers of each of this process's micro-batches, from `cursor` on, without end.
 
     Parameters
@@ -107,15 +110,13 @@ def micro_batches(
         Where to begin, and which share is this process's.
     count
         Number of samples of an epoch.
-    lengths : (count,)
-        What a cursor with buckets sorts by.
     order
-        Gives the `count` sample numbers of an epoch from (seed, epoch), without buckets; None: each once.
+        Of the `count` samples of an epoch; None: `epoch_order`.
 
     Raises
     ------
     InputError
-        There are no samples, fewer micro-batches in a step than processes, or buckets without lengths.
+        There are no samples, fewer micro-batches in a step than processes, or buckets where no order knows of them.
     """
     if count < 1:
         raise InputError("no training samples", where="shards", remedy="give a train split that holds windows")
@@ -125,8 +126,8 @@ def micro_batches(
             where="batch_size",
             remedy="use a larger batch, smaller micro-batches or fewer processes",
         )
-    if cursor.buckets and lengths is None:
-        raise InputError("samples that are all of one length", where="buckets", remedy="leave it at 0")
+    if cursor.buckets and order is None:
+        raise InputError("samples that are all of one length", where="train.buckets", remedy="leave it at 0")
     orders: dict[int, NDArray[np.int64]] = {}
     step = cursor.step
     while True:
@@ -137,19 +138,12 @@ def micro_batches(
             while first < last:
                 epoch, place = divmod(first, count)
                 if epoch not in orders:
-                    drawn = order(cursor.seed, epoch) if order else _order(cursor, count, lengths, epoch)
-                    orders = {epoch: drawn}
+                    orders = {epoch: order(cursor.seed, epoch) if order else epoch_order(count, cursor.seed, epoch)}
                 part = orders[epoch][place : place + last - first]
                 chosen.extend(part.tolist())
                 first += len(part)
             yield chosen
         step += 1
-
-
-def _order(cursor: Cursor, count: int, lengths: NDArray[np.int64] | None, epoch: int) -> NDArray[np.int64]:
-    if not cursor.buckets or lengths is None:
-        return epoch_order(count, cursor.seed, epoch)
-    return bucketed_order(lengths, cursor.seed, epoch, cursor.batch, cursor.buckets)
 
 
 def hash64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
