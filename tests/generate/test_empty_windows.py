@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from tests.generate.toy_loci import SPLITS, random_model, toy_config, toy_gene
+from tests.generate.toy_loci import SPLITS, learned_by_heart, random_model, toy_config, toy_gene
 
 from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeConfig, BakeJob, LociConfig
@@ -116,23 +115,8 @@ def test_genes_and_their_absence_are_learned_by_heart(
     config = replace(toy_config(form, architecture="prefix_lm"), decoder_layers=2, may_be_empty=True)
     baked = bake(genome[0], tmp_path / "a", 1.0)
     task = GenerateTask(config, [baked])
-    torch.manual_seed(1)
-    model = task.build()
-    batch = [task.training[i] for i in range(len(task.training))]
-    assert len(batch) == len(task._sizes()) == 8
-    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for step in range(300):
-        for group in optimiser.param_groups:
-            group["lr"] = 5e-3 * min(1.0, (step + 1) / 20)
-        loss = task.loss(model, batch)
-        (loss.total / loss.weight).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        if (loss.parts["cross_entropy"] / loss.weight).item() < 0.001:
-            break
-    model.eval()
-    loci = [task._locus(sample, shift=0) for sample in batch]
+    assert len(task.training) == len(task._sizes()) == 8
+    model, loci = learned_by_heart(task)
     session = model.begin(*pad_codes([locus.codes for locus in loci], "cpu"))
     automata = [model.automaton(task.signals(locus.codes)) for locus in loci]
     for locus, outcome in zip(loci, write(session, automata, SearchConfig()), strict=True):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.generate.toy_loci import bake_toy, random_model, toy_config, toy_gene
+from tests.generate.toy_loci import bake_toy, learned_by_heart, random_model, toy_config, toy_gene
 
 from genescribe.evaluate.accuracy import compare
 from genescribe.generate.annotate import Annotator, LocusWindow
@@ -157,27 +157,13 @@ def test_one_batch_is_learned_by_heart(architecture: str, tmp_path: Path) -> Non
     """Eight loci, two strands, isoforms: every coding sequence is written as it stands in the annotation."""
     baked = bake_toy(tmp_path / "toy", {"t": 8, "v": 1, "x": 1})
     task = GenerateTask(replace(toy_config("exon_text", architecture=architecture), decoder_layers=2), [baked])
-    torch.manual_seed(1)
-    model = task.build()
-    batch = [task.training[i] for i in range(8)]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for step in range(300):
-        for group in optimiser.param_groups:
-            group["lr"] = 5e-3 * min(1.0, (step + 1) / 20)
-        loss = task.loss(model, batch)
-        (loss.total / loss.weight).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        if (loss.parts["cross_entropy"] / loss.weight).item() < 0.002:
-            break
-    model.eval()
-    loci = [task._locus(sample, shift=0) for sample in batch]
+    assert len(task.training) == 8
+    model, loci = learned_by_heart(task, below=0.002)
     for locus, written in zip(loci, task.write(model, loci), strict=True):
         assert written is not None
         assert chains_of_sentence(written) == chains_of_sentence(locus.sentence)
     with torch.no_grad():
-        counts = task.validate(model, batch)
+        counts = task.validate(model, [task.training[i] for i in range(8)])
     assert task.summarise(counts)["exon_f1"] == 1.0
 
 

@@ -17,15 +17,6 @@ pytestmark = pytest.mark.skipif(
 SHAPES = [(37, 48, 9, 301), (48, 48, 9, 100), (48, 64, 1, 77), (5, 32, 3, 20), (3, 16, 5, 2), (16, 96, 1, 9)]
 
 
-@pytest.fixture(params=["avx512", "avx2", "baseline"])
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Use one instruction set."""
-    if request.param not in semicrf_native.instruction_sets():
-        pytest.skip(f"this processor has no {request.param}")
-    monkeypatch.setattr(semicrf_native, "ISA", request.param.encode())
-    return str(request.param)
-
-
 def layer_of(
     inputs: int, outputs: int, taps: int, bases: int
 ) -> tuple[Tensor, Tensor, nn.Conv1d | nn.Linear, nn.LayerNorm]:

@@ -31,15 +31,6 @@ EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 MESSAGES = ("entry", "leave", "onward", "log_partition")
 
 
-@pytest.fixture(params=["avx512", "avx2", "baseline"])
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Use one instruction set."""
-    if request.param not in native.instruction_sets():
-        pytest.skip(f"this processor has no {request.param}")
-    monkeypatch.setattr(native, "ISA", request.param.encode())
-    return str(request.param)
-
-
 @EXAMPLES
 @given(potentials(longest=9))
 def test_short_chains_agree_with_the_reference(isa: str, p: Potentials) -> None:
