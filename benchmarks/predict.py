@@ -10,6 +10,7 @@ little; of this program they hold starting Python and loading the model.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -37,6 +38,8 @@ SETS = {
     "C. elegans": ("scale/Caenorhabditis.elegans_WS220_noCDS/genome.fa.gz", "caenorhabditis", (), 2_000_000),
 }
 """Name -> genome, AUGUSTUS species, sequences (none: the first), first base."""
+PR_SET_CHILD_SUBREAPER = 36
+"""Of `prctl`, in linux/prctl.h."""
 AUGUSTUS = {"AUGUSTUS, stock": (), "AUGUSTUS, --sample=0 --UTR=off": ("--sample=0", "--UTR=off")}
 
 
@@ -62,18 +65,28 @@ def cut(source: Path, folder: Path, seqids: tuple[str, ...], start: int, bases: 
 
 
 def timed(commands: list[list[str]]) -> dict[str, float]:
-    """Run commands side by side; return wall seconds, CPU seconds of all, and the largest process's peak in MiB."""
+    """Run commands side by side; return wall seconds, CPU seconds of all, and the largest process's peak in MiB.
+
+    Processes that outlive the command that began them are waited for and counted too.
+    """
+    # Whatever a command leaves behind becomes a child of this process.
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
     began = time.perf_counter()
-    started = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for words in commands]
-    used = []
-    for process in started:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, process.args)
+    running = {process.pid: process for process in (subprocess.Popen(w, stdout=subprocess.DEVNULL) for w in commands)}
+    used, seconds = [], 0.0
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            break
         used.append(usage)
+        if process := running.pop(pid, None):
+            seconds, process.returncode = time.perf_counter() - began, os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                raise subprocess.CalledProcessError(process.returncode, process.args)
     return {
-        "seconds": time.perf_counter() - began,
+        "seconds": seconds,
         "cpu_seconds": sum(usage.ru_utime + usage.ru_stime for usage in used),
         "peak_mib": max(usage.ru_maxrss for usage in used) / 1024,
     }

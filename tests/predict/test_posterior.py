@@ -27,7 +27,7 @@ def test_probabilities_are_those_of_the_whole_chain(monkeypatch: pytest.MonkeyPa
     path = predictor.decode(codes, predictor.read(codes, 0, len(codes)), config)
     (whole,) = model.crf.segment_marginals(scores.content, length, [path], **scores.boundaries)
     by_span = {(int(start), int(end)): float(p) for start, end, p in zip(path.starts, path.ends, whole, strict=True)}
-    monkeypatch.setattr(posterior, "FLANK", 600)
+    monkeypatch.setattr(posterior, "FLANKS", (600, 600))
     monkeypatch.setattr(posterior, "WINDOW", 500)
     found = predictor.predict_strand(codes, config).transcripts
     checked = 0
@@ -57,10 +57,10 @@ def test_every_span_is_in_one_window_with_its_flanks() -> None:
     starts = random.integers(0, 990_000, 300).tolist()
     spans = [(start, start + size) for start, size in zip(starts, random.integers(1, 9_000, 300).tolist(), strict=True)]
     seen: list[int] = []
-    for low, high, members in windows(spans, 1_000_000):
+    for low, high, members in windows(spans, 1_000_000, 3_000):
         for index in members:
-            assert low <= max(0, spans[index][0] - posterior.FLANK)
-            assert min(1_000_000, spans[index][1] + posterior.FLANK) <= high
+            assert low <= max(0, spans[index][0] - 3_000)
+            assert min(1_000_000, spans[index][1] + 3_000) <= high
         seen += members
     assert sorted(seen) == list(range(300))
 

@@ -79,7 +79,7 @@ def takes(x: Tensor, convolution: nn.Conv1d | nn.Linear) -> bool:
         return False
     weight = convolution.weight
     alike = all(value.dtype == torch.float32 and value.device.type == "cpu" for value in (x, weight))
-    return alike and len(weight) % library.genescribe_local_lanes(semicrf_native.ISA) == 0
+    return alike and len(weight) % library.genescribe_lanes(semicrf_native.ISA) == 0
 
 
 def _native(
@@ -95,11 +95,12 @@ def _native(
     # (taps, F, W): what one input touches stands side by side.
     packed = (weight.permute(2, 1, 0) if weight.dim() == 3 else weight.t()).contiguous()
     B, T, _ = x.shape
-    found = torch.zeros(B, T, len(weight))
+    # Past a sequence's end the layer is zero.
+    found = torch.empty(B, T, len(weight)) if mask is None else torch.zeros(B, T, len(weight))
     lengths = [T] * B if mask is None else mask.sum(dim=(1, 2)).long().tolist()
     bias = torch.zeros(len(weight)) if convolution.bias is None else convolution.bias
     vectors = [value.detach().contiguous() for value in (bias, norm.weight, norm.bias)]
-    padded = nn.functional.pad(x, (0, 0, taps // 2, taps // 2)).contiguous() if taps > 1 else x.contiguous()
+    x = x.contiguous()
     given = None if before is None else before.contiguous()
     for b, rows in enumerate(lengths):
         call = _Layer(
@@ -107,11 +108,11 @@ def _native(
             inputs=x.shape[2],
             outputs=len(weight),
             taps=taps,
-            input=padded[b, taps // 2 :].data_ptr(),
+            input=x[b].data_ptr(),
             weights=packed.data_ptr(),
             **{name: value.data_ptr() for name, value in zip(("bias", "gain", "shift"), vectors, strict=True)},
             before=None if given is None else given[b].data_ptr(),
-            after=padded[b, taps // 2 :].data_ptr() if residual else None,
+            after=x[b].data_ptr() if residual else None,
             output=found[b].data_ptr(),
             epsilon=norm.eps,
         )

@@ -26,7 +26,7 @@ from genescribe.kernels.counts import SHARED, Counts
 from genescribe.kernels.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
-VERSION = 4
+VERSION = 5
 """Of the C interface: a library built from other sources is not used."""
 
 ISA = b""
@@ -37,7 +37,7 @@ PART = 1 << 15
 
 INTEGER: tuple[str, ...] = (
     *("semicrf_expectation", "stream_edges", "stream_push", "stream_finish"),
-    *("local_lanes", "local_layer", "tracks", "evidence", "gene_expansion"),
+    *("lanes", "local_layer", "lstm_layers", "tracks", "evidence", "gene_expansion"),
 )
 """Functions of the library that return whole numbers."""
 

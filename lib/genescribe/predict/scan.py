@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -175,12 +177,22 @@ class _Here(Executor):
         return future
 
 
+def _context(module: str) -> BaseContext:
+    """Return how processes start: on Linux from one that has imported `module` and done nothing else."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return context
+
+
 @contextmanager
 def _executor(
     factory: PredictorFactory, fasta: str, config: PredictConfig, work: Work, workers: int
 ) -> Iterator[Executor]:
-    # Spawned, since a forked torch may hang; an executor, since it notices a worker that is killed.
-    context = multiprocessing.get_context("spawn")
+    # Not forked from here, since a torch that has computed may hang in a fork; an executor, since it notices a worker
+    # that is killed.
+    context = _context(type(factory).__module__)
     given = (factory, fasta, config, work.folder)
     if workers > 1:
         counter = context.Value("i", 0)

@@ -2,8 +2,8 @@
 
 The probability of a chain of neighbouring segments is that of all segmentations that hold it. It is read from the
 messages of the semi-Markov CRF (`genescribe.kernels.potentials.Messages`) over a window around the chain: memory
-follows the window, not the chromosome. A window begins and ends with any label; a CRF forgets, so that beyond flanks of
-some thousand bases this changes no digit that is written.
+follows the window, not the chromosome. A window begins and ends with any label, and a CRF forgets: beyond flanks of
+half the mean length between genes, within bounds, this changes no digit that is written (docs/annotate.md).
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf import boundary_messages
 
-FLANK = 3_000
-"""Bases to both sides of a chain that its window holds."""
+FLANKS = (1_000, 12_000)
+"""Least and most bases to both sides of a chain that its window holds."""
 WINDOW = 100_000
 """Chains share a window up to so many bases."""
 LONGEST = 400_000
@@ -43,6 +44,7 @@ def chain_posteriors(
     chains: Sequence[Chain],
     potentials: PotentialsOf,
     single: NDArray[np.bool_],
+    flank: int,
     backend: str = "auto",
 ) -> list[float | None]:
     """Return the posterior probability of each chain of segments, None where it is too long.
@@ -57,6 +59,8 @@ def chain_posteriors(
         Scores of any window.
     single : (C,) bool
         Labels that last one base only: a segment of the path is a run of them.
+    flank
+        Bases to both sides of a chain that its window holds: `flank_of`.
     backend
         As in `genescribe.kernels.semicrf`.
     """
@@ -64,7 +68,7 @@ def chain_posteriors(
     starts = path.starts.numpy()
     found: list[float | None] = [None] * len(chains)
     spans = [(int(starts[chain.first]), int(ends[chain.last])) for chain in chains]
-    for low, high, members in windows(spans, path.length):
+    for low, high, members in windows(spans, path.length, flank):
         edges = np.unique([edge - low for index in members for edge in spans[index]])
         window = _Window(potentials(low, high), low, edges, single, backend)
         for index in members:
@@ -73,18 +77,35 @@ def chain_posteriors(
     return found
 
 
-def windows(spans: Sequence[tuple[int, int]], length: int) -> Iterator[tuple[int, int, list[int]]]:
+def flank_of(tail: Tensor) -> int:
+    """Return after how many bases a CRF has forgotten where its window began: half the mean length between genes.
+
+    Parameters
+    ----------
+    tail : () float
+        Score of each further base of the label between genes, below 0.
+
+    Examples
+    --------
+    >>> flank_of(torch.tensor(-1 / 8_000)), flank_of(torch.tensor(-1 / 100)), flank_of(torch.tensor(-1e-6))
+    (4000, 1000, 12000)
+    """
+    half = -0.5 / float(torch.special.expm1(tail.detach().double()))
+    return round(min(max(half, FLANKS[0]), FLANKS[1]))
+
+
+def windows(spans: Sequence[tuple[int, int]], length: int, flank: int) -> Iterator[tuple[int, int, list[int]]]:
     """Yield windows with the indices of the spans that each holds, flanks included; spans too long are in none.
 
     Examples
     --------
-    >>> list(windows([(10_000, 11_000), (12_000, 13_000), (40_000, 41_000)], 50_000))
+    >>> list(windows([(10_000, 11_000), (12_000, 13_000), (40_000, 41_000)], 50_000, 3_000))
     [(7000, 16000, [0, 1]), (37000, 44000, [2])]
     """
     order = sorted((index for index, (start, end) in enumerate(spans) if end - start <= LONGEST), key=spans.__getitem__)
     low, high, members = 0, 0, list[int]()
     for index in order:
-        start, end = max(0, spans[index][0] - FLANK), min(length, spans[index][1] + FLANK)
+        start, end = max(0, spans[index][0] - flank), min(length, spans[index][1] + flank)
         inside = end <= high
         if members and not inside and (start > high or end - low > WINDOW):
             yield low, high, members

@@ -38,7 +38,7 @@ from genescribe.predict.strand import (
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
-from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span
+from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_counts
 from genescribe.segment.temperature import temperature_of
 from genescribe.train.model_files import CONFIG, WEIGHTS
@@ -281,9 +281,9 @@ class SegmentPredictor:
             return p.tempered(self.temperature)
 
         spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript)))
-        found = chain_posteriors(
-            path, chains_of(path, spans), potentials, self.model.crf.single.cpu().numpy(), self.model.config.backend
-        )
+        single, backend = self.model.crf.single.cpu().numpy(), self.model.config.backend
+        flank = flank_of(self.model.crf.durations()[1][self.model.scheme.background])
+        found = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend)
         known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, found, strict=True)}
         return [
             replace(

@@ -22,7 +22,7 @@ from genescribe.data.sample import Runs
 from genescribe.files import read_json
 from genescribe.kernels.potentials import Potentials
 from genescribe.segment.model import SegmentModel
-from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span
+from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span, flank_of
 
 CALIBRATION = "calibration.json"
 """Beside a model's weights: its temperature, and the validation windows and genes that it is from."""
@@ -84,7 +84,8 @@ class _Genes:
             return p.to(dtype=torch.float64, device=torch.device("cpu")).tempered(temperature)
 
         single, backend = self._crf.single.cpu().numpy(), self._model.config.backend
-        found = chain_posteriors(self._path, self._chains, potentials, single, backend)
+        flank = flank_of(self._crf.durations()[1][self._model.scheme.background])
+        found = chain_posteriors(self._path, self._chains, potentials, single, flank, backend)
         return np.array([np.nan if p is None else p for p in found])
 
 

@@ -10,7 +10,9 @@ namespace {
 #include "durations.h"
 #include "counts.h"
 #include "best.h"
+#include "dense.h"
 #include "local.h"
+#include "lstm.h"
 }  // namespace
 }  // namespace ISA
 }  // namespace genescribe

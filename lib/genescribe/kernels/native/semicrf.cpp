@@ -61,7 +61,7 @@ using namespace genescribe;
 extern "C" {
 
 // Version of this interface: what loads the library compares it with its own.
-API int64_t genescribe_semicrf_version() { return 4; }
+API int64_t genescribe_semicrf_version() { return 5; }
 
 // Name of the instruction set that `isa` (empty: the best one) gives on this machine.
 API const char *genescribe_semicrf_isa(const char *isa) {
@@ -93,8 +93,8 @@ API int64_t genescribe_semicrf_expectation(const Model *model, const Chain *chai
     }
 }
 
-// Outputs of a layer of local features come in multiples of this.
-API int64_t genescribe_local_lanes(const char *isa) { return kernels(isa).local_lanes; }
+// Outputs of a layer of local features and units of an LSTM come in multiples of this.
+API int64_t genescribe_lanes(const char *isa) { return kernels(isa).lanes; }
 
 // 0, or 1: out of memory.
 API int64_t genescribe_local_layer(const LocalLayer *layer, const char *isa) {
@@ -104,5 +104,11 @@ API int64_t genescribe_local_layer(const LocalLayer *layer, const char *isa) {
     } catch (const std::exception &) {
         return 1;
     }
+}
+
+// So many layers that do not need each other. 0, or 1: out of memory.
+API int64_t genescribe_lstm_layers(const LstmLayer *layers, int64_t count, int64_t threads, const char *isa) {
+    const Kernels &k = kernels(isa);
+    return in_threads(count, threads, [&](int64_t i) { k.lstm_layer(layers[i]); });
 }
 }

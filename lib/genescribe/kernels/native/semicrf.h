@@ -41,8 +41,8 @@ struct Counts {
     int64_t count;
 };
 
-// One layer of local features: see local.h. Rows of the input follow each other; taps / 2 rows more can be read at both
-// ends. `before` and `after` (rows, outputs) may be null, `after` may be the input.
+// One layer of local features: see local.h. Rows past both ends of the input are zero. `before` and `after` (rows,
+// outputs) may be null, `after` may be the input.
 struct LocalLayer {
     int64_t rows, inputs, outputs, taps;
     const float *input;                  // (rows, inputs)
@@ -51,6 +51,19 @@ struct LocalLayer {
     const float *before, *after;
     float *output;                       // (rows, outputs)
     float epsilon;
+};
+
+// One direction of a layer of an LSTM: see lstm.h. Gates in the order input, forget, cell, output.
+struct LstmLayer {
+    int64_t batch, steps, inputs, hidden;
+    int64_t stride;                      // floats between the outputs of two steps
+    int64_t leftward;                    // 1: from each sequence's last step to its first
+    const int64_t *lengths;              // (batch)
+    const float *input;                  // (batch, steps, inputs)
+    const float *weights;                // (inputs, 4 hidden)
+    const float *recurrent;              // (hidden, 4 hidden)
+    const float *bias;                   // (4 hidden)
+    float *output;                       // (batch, steps, hidden) at `stride`; steps past a length are not touched
 };
 }
 
@@ -114,7 +127,8 @@ struct Kernels {
     void (*release_best)(void *);
     void (*best_part)(const Table &, const void *, const Chain &, Message &, Trace &);
     void (*local_layer)(const LocalLayer &);
-    int local_lanes;  // `outputs` must be a multiple
+    void (*lstm_layer)(const LstmLayer &);
+    int lanes;  // of floats: `outputs` and `hidden` must be multiples
 };
 
 const Kernels &kernels(const char *name);  // the best of this processor, or the one named

@@ -44,7 +44,7 @@ inline int bit_count(uint32_t x) { return __builtin_popcount(x); }
 
 inline vec load(const double *p) { return *reinterpret_cast<const vec_unaligned *>(p); }
 inline void store(double *p, vec x) { *reinterpret_cast<vec_unaligned *>(p) = x; }
-inline vec splat(double x) { return vec{} + x; }
+inline vec splat(double x) { return x - vec{}; }  // not 0 + x, which no compiler may leave out (-0)
 inline vec larger(vec a, vec b) { return a > b ? a : b; }
 inline vec smaller(vec a, vec b) { return a < b ? a : b; }
 

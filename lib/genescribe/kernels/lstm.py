@@ -1,0 +1,82 @@
+"""Both directions of a layer of an LSTM in native code: without gradients, on the CPU.
+
+PyTorch's own LSTM is the reference, and what trains. Here every sequence is read to its own length in both directions
+without being turned round, and both write into one output.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import Tensor, nn
+
+from genescribe.kernels import semicrf_native
+
+
+class _Layer(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("batch", "steps", "inputs", "hidden", "stride", "leftward")),
+        *((name, ctypes.c_void_p) for name in ("lengths", "input", "weights", "recurrent", "bias", "output")),
+    ]
+
+
+def takes(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM]) -> bool:
+    """Whether the native code takes this input: float32 on the CPU, no gradients wanted, whole vectors of units."""
+    library = semicrf_native.library()
+    if library is None or torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+        return False
+    lanes = library.genescribe_lanes(semicrf_native.ISA)
+    alike = all(value.dtype == torch.float32 and value.device.type == "cpu" for value in (x, *layers[0].parameters()))
+    return alike and all(layer.hidden_size % lanes == 0 for layer in layers)
+
+
+def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Tensor:
+    """Return the states of every step, those of the two directions side by side; zero past a sequence's end.
+
+    Parameters
+    ----------
+    x : (B, S, D) float32
+        `takes` must say yes.
+    layers
+        Single layers, batch first: from each sequence's first step on, and from its last step back.
+    lengths : (B,) int64
+        Steps of each, at most S.
+    """
+    library = semicrf_native.library()
+    assert library is not None, "`takes` was not asked"
+    x, held = x.contiguous(), lengths.to(torch.int64).contiguous()
+    width = sum(layer.hidden_size for layer in layers)
+    found = torch.zeros(*x.shape[:2], width)
+    kept, slots, first = [x, held, found], [], 0
+    for leftward, layer in enumerate(layers):
+        given = dict(layer.named_parameters())
+        weights, recurrent = (given[f"weight_{part}_l0"].detach().t().contiguous() for part in ("ih", "hh"))
+        bias = (given["bias_ih_l0"] + given["bias_hh_l0"]).detach()
+        kept += [weights, recurrent, bias]
+        slots.append(
+            _Layer(
+                batch=len(x),
+                steps=x.shape[1],
+                inputs=x.shape[2],
+                hidden=layer.hidden_size,
+                stride=width,
+                leftward=leftward,
+                lengths=held.data_ptr(),
+                input=x.data_ptr(),
+                weights=weights.data_ptr(),
+                recurrent=recurrent.data_ptr(),
+                bias=bias.data_ptr(),
+                output=found.data_ptr() + first * found.element_size(),
+            )
+        )
+        first += layer.hidden_size
+    failed = library.genescribe_lstm_layers(
+        (_Layer * len(slots))(*slots),
+        ctypes.c_int64(len(slots)),
+        ctypes.c_int64(torch.get_num_threads()),
+        semicrf_native.ISA,
+    )
+    semicrf_native.NativeChain.check(failed)
+    del kept
+    return found
