@@ -108,6 +108,33 @@ def test_training_begins_with_the_weights_of_a_folder(tmp_path: Path) -> None:
         train(ToyTask(), replace(still, start=str(moved)), tmp_path / "still")
 
 
+def test_some_parts_begin_with_a_folder_and_stay_frozen(tmp_path: Path) -> None:
+    first = train(ToyTask(), CONFIG, tmp_path / "first")
+    kept = {name: value for name, value in load_file(first / "model.safetensors").items() if name.startswith("0.")}
+    other = {"3.weight": torch.zeros(2, 8), "5.bias": torch.zeros(1)}  # of another head
+    (tmp_path / "encoder").mkdir()
+    save_file(kept | other, tmp_path / "encoder" / "model.safetensors")
+    config = replace(CONFIG, start=str(tmp_path / "encoder"), start_parts=["0."], freeze=["0."])
+    train(ToyTask(), config, tmp_path / "second")
+    fresh = ToyTask().build().state_dict()
+    for name, value in weights(tmp_path / "second").items():
+        assert torch.equal(value, kept[name]) if name in kept else not torch.equal(value, fresh[name])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"freeze": ["encoder."]}, r"train\.freeze: no weight begins with 'encoder\.'"),
+        ({"start_parts": ["0."]}, r"train\.start_parts: given without `start`"),
+        ({"freeze": ["0.", "3."]}, "every weight is frozen"),
+    ],
+    ids=str,
+)
+def test_parts_that_are_not_there_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train(ToyTask(), replace(CONFIG, **options), tmp_path / "run")
+
+
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     save_file({"0.weight": torch.zeros(8, 4), "0.bias": torch.zeros(8)}, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"lacks 3\.bias"):

@@ -23,7 +23,7 @@ NEUTRAL = frozenset(
 )
 """Options that a resumed run may change: they do not change what is learned. Of `start` the weights count."""
 
-RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_factor", "buckets"})
+RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_factor", "buckets", "start_parts", "freeze"})
 """Options that older runs did not know: at their defaults they stay out of the fingerprint, so that those resume."""
 
 
@@ -33,6 +33,12 @@ class TrainConfig:
 
     start: str | None = option(
         None, doc="folder of a trained model whose weights training begins with; none: fresh weights"
+    )
+    start_parts: list[str] = option(
+        default_factory=list, doc="beginnings of the names of the weights that `start` gives; empty: all"
+    )
+    freeze: list[str] = option(
+        default_factory=list, doc="beginnings of the names of weights that stay what they are when training begins"
     )
     epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0", minimum=0.0)
     max_steps: int = option(0, doc="optimiser steps; 0: as many as epochs give", minimum=0)

@@ -28,7 +28,7 @@ from genescribe.train.config import NEUTRAL, RECENT, TrainConfig
 from genescribe.train.distributed import World, computes_in_bf16, join
 from genescribe.train.log import RunLog
 from genescribe.train.memory import MemoryWatch
-from genescribe.train.model_files import begin_with, weights_digest
+from genescribe.train.model_files import begin_with, freeze, weights_digest
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
 from genescribe.train.schedule import learning_rate, micro_batch, reseed, total_steps
@@ -111,7 +111,10 @@ class _Run:
         self.parts, self.repeats = tuple(getattr(task, "parts", ())), int(getattr(task, "repeats", 1))
         self.model = task.build()
         if config.start is not None:
-            begin_with(self.model, config.start)
+            begin_with(self.model, config.start, config.start_parts)
+        elif config.start_parts:
+            raise InputError("given without `start`", where="train.start_parts", remedy="name the folder of a model")
+        freeze(self.model, config.freeze)
         self.model = self.model.to(world.device)
         # The leader decides where to go on: the others may see an older state of a shared folder.
         step = world.first(checkpoints.newest_step())

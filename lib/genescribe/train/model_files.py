@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def stored_options(directory: str | Path, family: str) -> Any:
 
 
 def stored_weights(
-    directory: str | Path, expected: Mapping[str, Tensor], optional: Collection[str] = ()
+    directory: str | Path, expected: Mapping[str, Tensor], optional: Collection[str] = (), parts: Sequence[str] = ()
 ) -> dict[str, Tensor]:
     """Return the weights that a folder holds, for a model that has those of `expected`.
 
@@ -49,6 +49,8 @@ def stored_weights(
         The model's own weights, for their names and shapes.
     optional
         Names that the folder may lack.
+    parts
+        Only the weights whose names begin with one of these are read; none: all.
 
     Raises
     ------
@@ -62,6 +64,11 @@ def stored_weights(
         raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
     except SafetensorError as error:
         raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
+    if parts:
+        expected, found = (
+            {name: value for name, value in weights.items() if name.startswith(tuple(parts))}
+            for weights in (expected, found)
+        )
     problem = _mismatch(expected, found, optional)
     if problem:
         raise InputError(problem, where=path, remedy=f"give the weights that belong to its {CONFIG}")
@@ -82,18 +89,45 @@ def weights_digest(directory: str | Path) -> str:
     return sha256(path)
 
 
-def begin_with(model: nn.Module, directory: str | Path) -> None:
-    """Give a model the weights of a trained one of the same shape.
+def begin_with(model: nn.Module, directory: str | Path, parts: Sequence[str] = ()) -> None:
+    """Give a model the weights of a trained one of the same shape, or those of some parts that both have.
 
     A frozen part, whose weights a folder does not repeat, keeps those that it has.
 
     Raises
     ------
     InputError
-        See `stored_weights`.
+        See `stored_weights`; no weight has such a name.
     """
+    named_parts(model, parts, "start_parts")
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-    model.load_state_dict(stored_weights(directory, model.state_dict(), optional=frozen), strict=False)
+    model.load_state_dict(stored_weights(directory, model.state_dict(), frozen, parts), strict=False)
+
+
+def freeze(model: nn.Module, parts: Sequence[str]) -> None:
+    """Let the weights whose names begin with one of these stay what they are.
+
+    Raises
+    ------
+    InputError
+        No weight has such a name, or all weights have.
+    """
+    names = named_parts(model, parts, "freeze")
+    for name, parameter in model.named_parameters():
+        if name in names:
+            parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError("every weight is frozen", where="train.freeze", remedy="leave something to train")
+
+
+def named_parts(model: nn.Module, parts: Sequence[str], option: str) -> set[str]:
+    """Return the names of parameters that begin with one of `parts`, or raise `InputError` where one begins none."""
+    known = [name for name, _ in model.named_parameters()]
+    for part in parts:
+        if not any(name.startswith(part) for name in known):
+            heads = ", ".join(sorted({name.split(".")[0] for name in known}))
+            raise InputError(f"no weight begins with {part!r}", where=f"train.{option}", remedy=f"there are {heads}")
+    return {name for name in known if name.startswith(tuple(parts))}
 
 
 def _mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], optional: Collection[str]) -> str | None:

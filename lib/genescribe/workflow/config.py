@@ -135,6 +135,7 @@ class RunConfig:
     start: str | None = option(
         None, doc="what training begins with, under `runs:` or `inits:`, or the folder of a model; with its `model`"
     )
+    scored: bool = option(True, doc="false: others begin with its model, which itself is neither scored nor reported")
     grpo: GrpoConfig | None = option(None, doc="family generate: train by rewards, from `start` on")
     prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: which loci, and which are held out")
     trained: str | None = option(None, doc="folder of a trained model, to be scored only; nothing is baked or trained")
@@ -237,6 +238,11 @@ class WorkflowConfig:
                 wanted.add(start)
                 waiting.append(start)
         return [name for name in self.runs if name in wanted]
+
+    def scored(self) -> dict[str, RunConfig]:
+        """Return model name -> run, of the models that are scored."""
+        runs = {model: self.runs[run] for model, (run, _) in self.models().items()}
+        return {model: run for model, run in runs.items() if run.scored}
 
     def selected_codon(self) -> dict[str, CodonRunConfig]:
         """Return the codon language models that the targets act on."""

@@ -117,7 +117,7 @@ class Layout(TrainLayout):
 
     def methods(self, genome: str) -> list[str]:
         """Return the rows of a genome's table: its models and the baselines that apply."""
-        rows = [name for name, (run, _) in self.models.items() if genome in self.config.runs[run].genomes]
+        rows = [name for name, run in self.config.scored().items() if genome in run.genomes]
         rows += [name for name in self.pooled(genome) if name != RETRAINED]
         return [*rows, *self.baselines(genome)]
 
@@ -166,8 +166,7 @@ class Layout(TrainLayout):
         Each is scored on the test strands of the genomes that it was trained on.
         """
         folders = []
-        for model, (name, _) in self.models.items():
-            run = self.config.runs[name]
+        for model, run in self.config.scored().items():
             if run.family != "segment" or run.trained or self.config.bakes[run.bake].scheme != "gencode":
                 continue
             tested = [genome for genome in run.genomes if self.config.genomes[genome].splits.test]

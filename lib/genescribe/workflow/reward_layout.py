@@ -44,9 +44,9 @@ class RewardLayout:
         """Return the scores on given loci of every model of the family generate, genome by genome."""
         return [
             f"{self._layout.config.results}/eval_f1/{model}/{genome}/eval_f1.json"
-            for model, (name, _) in self._layout.models.items()
-            if self._layout.config.runs[name].family == "generate"
-            for genome in self._layout.config.runs[name].genomes
+            for model, run in self._layout.config.scored().items()
+            if run.family == "generate"
+            for genome in run.genomes
             if self._layout.config.genomes[genome].splits.test
         ]
 
