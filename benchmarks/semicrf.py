@@ -28,7 +28,7 @@ import torch
 
 from genescribe.cli import comma_list, parser, run
 from genescribe.files import atomic_path, write_json
-from genescribe.kernels import semicrf, semicrf_native
+from genescribe.kernels import native_library, semicrf
 from genescribe.kernels.potentials import Potentials
 
 CASES = {
@@ -182,7 +182,7 @@ def provenance(rate: float) -> dict[str, object]:
             versions[name] = importlib.metadata.version(name)
     return {
         "processor": processor(),
-        "instruction_set": (*semicrf_native.instruction_sets(), "none")[0],
+        "instruction_set": (*native_library.instruction_sets(), "none")[0],
         "versions": versions,
         "multiply_adds_a_second": rate,
     }

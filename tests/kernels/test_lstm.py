@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genescribe.kernels import lstm, semicrf_native
+from genescribe.kernels import lstm, native_library
 
 pytestmark = pytest.mark.skipif(
-    semicrf_native.library() is None,
+    native_library.library() is None,
     reason="the native library was not built: `pip install -e .` with a C++17 compiler",
 )
 

@@ -15,12 +15,12 @@ from tests.kernels.random_potentials import random_potentials
 
 from genescribe.crf.score import Segments, score
 from genescribe.errors import InputError
-from genescribe.kernels import blocked_best, semicrf_blocked, semicrf_native, stream
+from genescribe.kernels import blocked_best, native_library, semicrf_blocked, semicrf_native, stream
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf_reference import viterbi as reference_viterbi
 from genescribe.kernels.stream import ViterbiStream
 
-needs_native = pytest.mark.skipif(semicrf_native.library() is None, reason="the native kernels were not built here")
+needs_native = pytest.mark.skipif(native_library.library() is None, reason="the native kernels were not built here")
 native = pytest.param("native", marks=needs_native)
 
 
@@ -152,8 +152,8 @@ def test_a_long_chain_in_odd_pieces_is_the_chain_at_once() -> None:
 def test_every_instruction_set_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     p = random_potentials(3, 150, 40, 5, period=3, boundaries=True, left=True, right=True, forbidden=0.1, explicit=True)
     found = []
-    for isa in semicrf_native.instruction_sets():
-        monkeypatch.setattr(semicrf_native, "ISA", isa.encode())
+    for isa in native_library.instruction_sets():
+        monkeypatch.setattr(native_library, "ISA", isa.encode())
         found.append(semicrf_native.viterbi(p))
     for scores, paths in found[1:]:
         assert torch.equal(scores, found[0][0])

@@ -24,7 +24,7 @@ def best_fit(lengths: Sequence[int], room: int, gap: int = 0) -> list[list[int]]
     Examples
     --------
     >>> best_fit([5, 3, 8, 2, 4], room=10)
-    [[2, 3], [0, 4]]
+    [[2, 3], [0, 4], [1]]
     >>> best_fit([5, 3, 8, 2, 4], room=10, gap=1)
     [[2], [0, 4], [1, 3]]
     """

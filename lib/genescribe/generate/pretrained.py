@@ -114,7 +114,7 @@ def pieces(length: int, window: int, overlap: int) -> list[tuple[int, int, int, 
     Examples
     --------
     >>> pieces(25, 10, 2)
-    [(0, 10, 0, 9), (8, 18, 9, 17), (15, 25, 17, 25)]
+    [(0, 10, 0, 9), (8, 18, 9, 16), (15, 25, 16, 25)]
     """
     if length <= window:
         return [(0, length, 0, length)]

@@ -39,8 +39,10 @@ class Genome:
 
     Examples
     --------
-    >>> genome = Genome.open("genome.fa")  # doctest: +SKIP
-    >>> genome.codes("chr1", 0, 4).tolist()  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_fasta(f"{folder}/genome.fa", [("chr1", "ACGTN")])
+    ...     Genome.open(f"{folder}/genome.fa").codes("chr1", 0, 4).tolist()
     [0, 1, 10, 4]
     """
 

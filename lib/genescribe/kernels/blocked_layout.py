@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genescribe.kernels.native_library import extent
 from genescribe.kernels.potentials import Potentials
 
 WIDEST = 1e6
@@ -119,7 +120,7 @@ def refusal(p: Potentials) -> str | None:
     content = p.content.detach()
     if content.numel() == 0:
         return None
-    least, most = (float(x) for x in content.aminmax())
+    least, most = extent(content)
     if most - least <= WIDEST:
         return None
     lowest = content.masked_fill(content == -torch.inf, torch.inf).amin(2)

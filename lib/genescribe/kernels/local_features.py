@@ -11,7 +11,7 @@ import ctypes
 import torch
 from torch import Tensor, nn
 
-from genescribe.kernels import semicrf_native
+from genescribe.kernels import native_library
 
 
 class _Layer(ctypes.Structure):
@@ -74,12 +74,12 @@ def reference(
 
 def takes(x: Tensor, convolution: nn.Conv1d | nn.Linear) -> bool:
     """Whether the native code takes this input: float32 on the CPU, no gradients wanted, whole vectors of outputs."""
-    library = semicrf_native.library()
+    library = native_library.library()
     if library is None or torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
         return False
     weight = convolution.weight
     alike = all(value.dtype == torch.float32 and value.device.type == "cpu" for value in (x, weight))
-    return alike and len(weight) % library.genescribe_lanes(semicrf_native.ISA) == 0
+    return alike and len(weight) % library.genescribe_lanes(native_library.ISA) == 0
 
 
 def _native(
@@ -116,7 +116,7 @@ def _native(
             output=found[b].data_ptr(),
             epsilon=norm.eps,
         )
-        library = semicrf_native.library()
+        library = native_library.library()
         assert library is not None, "`takes` was not asked"
-        semicrf_native.NativeChain.check(library.genescribe_local_layer(ctypes.byref(call), semicrf_native.ISA))
+        native_library.check(library.genescribe_local_layer(ctypes.byref(call), native_library.ISA))
     return found

@@ -11,7 +11,7 @@ import ctypes
 import torch
 from torch import Tensor, nn
 
-from genescribe.kernels import semicrf_native
+from genescribe.kernels import native_library
 
 
 class _Layer(ctypes.Structure):
@@ -23,10 +23,10 @@ class _Layer(ctypes.Structure):
 
 def takes(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM]) -> bool:
     """Whether the native code takes this input: float32 on the CPU, no gradients wanted, whole vectors of units."""
-    library = semicrf_native.library()
+    library = native_library.library()
     if library is None or torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
         return False
-    lanes = library.genescribe_lanes(semicrf_native.ISA)
+    lanes = library.genescribe_lanes(native_library.ISA)
     alike = all(value.dtype == torch.float32 and value.device.type == "cpu" for value in (x, *layers[0].parameters()))
     return alike and all(layer.hidden_size % lanes == 0 for layer in layers)
 
@@ -43,7 +43,7 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
     lengths : (B,) int64
         Steps of each, at most S.
     """
-    library = semicrf_native.library()
+    library = native_library.library()
     assert library is not None, "`takes` was not asked"
     x, held = x.contiguous(), lengths.to(torch.int64).contiguous()
     width = sum(layer.hidden_size for layer in layers)
@@ -75,8 +75,8 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
         (_Layer * len(slots))(*slots),
         ctypes.c_int64(len(slots)),
         ctypes.c_int64(torch.get_num_threads()),
-        semicrf_native.ISA,
+        native_library.ISA,
     )
-    semicrf_native.NativeChain.check(failed)
+    native_library.check(failed)
     del kept
     return found

@@ -42,6 +42,7 @@ import torch
 from torch import Tensor
 
 from genescribe.errors import InputError
+from genescribe.kernels.native_library import is_sound
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +130,7 @@ class Potentials:
             place = f"potentials.{name}"
             if tuple(value.shape) != shape:
                 raise InputError(f"shape {tuple(value.shape)}", where=place, remedy=f"give {shape} (B, T, K, C order)")
-            # A comparison with NaN is false, so that one pass finds NaN and +inf.
-            if value.is_floating_point() and not bool((value < torch.inf).all()):
+            if value.is_floating_point() and not is_sound(value):
                 raise InputError("a score is NaN or +inf", where=place, remedy="give finite scores, or -inf to forbid")
         if self.period not in (1, 3):
             raise InputError(f"period {self.period}", where="potentials.transition", remedy="give 1 or 3 phases")

@@ -1,45 +1,25 @@
-"""The blocked recurrence in C++, one chain at a time, for the CPU; absent without harm where it could not be built.
-
-The sources in `native/` hold the algorithm of `blocked_layout` and `blocked_sum`, compiled three times: for any
-processor, for AVX2 and for AVX-512; which one runs is chosen when called. The library has a plain C interface and
-knows neither torch nor Python.
-"""
+"""The blocked recurrence of `blocked_layout` and `blocked_sum` in C++, one chain at a time, for the CPU."""
 
 from __future__ import annotations
 
 import ctypes
-import functools
 import weakref
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genescribe.kernels import counts
+from genescribe.kernels import counts, native_library
 from genescribe.kernels.blocked_layout import refusal
 from genescribe.kernels.counts import SHARED, Counts
+from genescribe.kernels.native_library import check, library
 from genescribe.kernels.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
-VERSION = 5
-"""Of the C interface: a library built from other sources is not used."""
-
-ISA = b""
-"""Instruction set asked for: baseline, avx2, avx512; empty for the best that the processor has."""
-
 PART = 1 << 15
 """Bases between two messages of the best path; a multiple of 32."""
-
-INTEGER: tuple[str, ...] = (
-    *("semicrf_expectation", "stream_edges", "stream_push", "stream_finish"),
-    *("lanes", "local_layer", "lstm_layers", "tracks", "evidence", "gene_expansion"),
-)
-"""Functions of the library that return whole numbers."""
 
 MODEL = ("transition", "duration", "tail", "start", "final", "explicit")
 CHAIN = ("content", "begin", "end", "arrive", "depart", "whole")
@@ -122,22 +102,6 @@ def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     return torch.tensor([score for score, _ in found], dtype=torch.float64), [path for _, path in found]
 
 
-@functools.cache
-def library() -> ctypes.CDLL | None:
-    """Return the library, or None where it was not built or is of another version."""
-    here = Path(__file__).parent
-    found = [path for suffix in EXTENSION_SUFFIXES if (path := here / f"_semicrf{suffix}").is_file()]
-    for path in found:
-        loaded = ctypes.CDLL(str(path))
-        loaded.genescribe_semicrf_version.restype = ctypes.c_int64
-        if loaded.genescribe_semicrf_version() == VERSION:
-            for name in INTEGER:
-                getattr(loaded, f"genescribe_{name}").restype = ctypes.c_int64
-            loaded.genescribe_stream_open.restype = ctypes.c_void_p
-            return loaded
-    return None
-
-
 def _shape(p: Potentials, name: str) -> tuple[int, ...]:
     """Return the shape of the counts of a field."""
     shape: tuple[int, ...] = getattr(p, name).shape
@@ -160,9 +124,9 @@ def _call(p: Potentials, results: dict[str, Tensor], places: Tensor | None = Non
         ctypes.c_void_p(log_z.data_ptr()),
         ctypes.c_int64(B),
         ctypes.c_int64(torch.get_num_threads()),
-        ISA,
+        native_library.ISA,
     )
-    NativeChain.check(failed)
+    check(failed)
     return log_z
 
 
@@ -195,9 +159,9 @@ class NativeChain:
         assert loaded is not None, "`library` was not asked"
         self._library, self._labels = loaded, held.model.labels
         opened = loaded.genescribe_stream_open(
-            ctypes.byref(held.model), ctypes.c_int64(phase), ctypes.c_int64(PART), ISA
+            ctypes.byref(held.model), ctypes.c_int64(phase), ctypes.c_int64(PART), native_library.ISA
         )
-        self.check(not opened)
+        check(not opened)
         self._stream = ctypes.c_void_p(opened)
         weakref.finalize(self, loaded.genescribe_stream_close, self._stream)
 
@@ -206,7 +170,7 @@ class NativeChain:
         """Return score and best path of a chain that is at hand as a whole."""
         stream = cls(held, chain.phase)
         edges = (ctypes.c_void_p(x) for x in (chain.arrive, chain.depart, chain.whole))
-        stream.check(stream._library.genescribe_stream_edges(stream._stream, ctypes.c_int64(chain.length), *edges))
+        check(stream._library.genescribe_stream_edges(stream._stream, ctypes.c_int64(chain.length), *edges))
         stream._push(chain.length, chain.content, chain.begin, chain.end)
         return stream.finish()
 
@@ -218,7 +182,7 @@ class NativeChain:
         """End the chain: return the score and the segments, none where every segmentation is forbidden."""
         score = ctypes.c_double()
         count = self._library.genescribe_stream_finish(self._stream, ctypes.byref(score))
-        self.check(count < 0)
+        check(count < 0)
         path = Segmentation(torch.empty(count, dtype=torch.int64), torch.empty(count, dtype=torch.int64))
         pointers = (ctypes.c_void_p(x.data_ptr()) for x in (path.ends, path.labels))
         self._library.genescribe_stream_segments(self._stream, *pointers)
@@ -226,24 +190,8 @@ class NativeChain:
 
     def _push(self, count: int, *rows: int | None) -> None:
         pointers = map(ctypes.c_void_p, rows)
-        self.check(self._library.genescribe_stream_push(self._stream, ctypes.c_int64(count), *pointers))
-
-    @staticmethod
-    def check(failed: int) -> None:
-        """Raise `MemoryError` where a call of the library failed: nothing else can go wrong in it."""
-        if failed:
-            raise MemoryError("the native semi-Markov kernels could not allocate their arrays")
+        check(self._library.genescribe_stream_push(self._stream, ctypes.c_int64(count), *pointers))
 
 
 def _plain(x: Tensor) -> Tensor:
     return (x.double() if x.is_floating_point() else x).contiguous()
-
-
-def instruction_sets() -> Sequence[str]:
-    """Return the instruction sets of this processor that the library holds, best first."""
-    loaded = library()
-    if loaded is None:
-        return ()
-    name = loaded.genescribe_semicrf_isa
-    name.restype = ctypes.c_char_p
-    return [isa for isa in ("avx512", "avx2", "baseline") if name(isa.encode()).decode() == isa]

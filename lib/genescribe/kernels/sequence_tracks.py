@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genescribe.kernels import semicrf_native
+from genescribe.kernels import native_library
 
 COLUMNS = ("bases", "softmask", "orf", "stops", "starts")
 """Tracks that `reading_frames` knows."""
@@ -70,7 +70,7 @@ class EvidenceSizes:
 
 def takes(codes: Tensor) -> bool:
     """Whether the native code is there and the codes lie on the CPU."""
-    return codes.device.type == "cpu" and semicrf_native.library() is not None
+    return codes.device.type == "cpu" and native_library.library() is not None
 
 
 def reading_frames(
@@ -232,6 +232,6 @@ def _whole(values: Sequence[int]) -> ctypes.Array[ctypes.c_int64]:
 
 
 def _call(name: str, call: ctypes.Structure) -> None:
-    library = semicrf_native.library()
+    library = native_library.library()
     assert library is not None, "`takes` was not asked"
-    semicrf_native.NativeChain.check(getattr(library, name)(ctypes.byref(call)))
+    native_library.check(getattr(library, name)(ctypes.byref(call)))

@@ -18,8 +18,9 @@ from torch import Tensor
 from genescribe.errors import InputError
 from genescribe.kernels import semicrf_reference
 from genescribe.kernels.blocked_best import SIZE, BestRecurrence, End, Walk, last_segment, segmentation
+from genescribe.kernels.native_library import library
 from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf_native import Held, NativeChain, library
+from genescribe.kernels.semicrf_native import Held, NativeChain
 
 PART = 1024 * SIZE
 """Bases a part of the blocked backend."""
@@ -63,7 +64,8 @@ class ViterbiStream:
     Examples
     --------
     >>> two = torch.zeros(2)
-    >>> stream = ViterbiStream(torch.zeros(1, 2, 2), torch.zeros(3, 2), two - torch.inf, two, two)
+    >>> apart = -torch.ones(1, 2, 2)
+    >>> stream = ViterbiStream(apart, torch.zeros(3, 2), two - torch.inf, two, two)
     >>> for piece in ([[1, 0], [1, 0]], [[0, 1], [0, 1], [0, 1]]):
     ...     stream.push(piece)
     >>> found = stream.finish()

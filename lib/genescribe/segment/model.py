@@ -18,6 +18,7 @@ from genescribe.crf.head import SemiCRF
 from genescribe.errors import InputError
 from genescribe.files import write_json
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.kernels.channel_scores import log_posterior
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.evidence import EXTRA, SITES, CountedEvidence, Evidence
 from genescribe.segment.expansion import expansion_of
@@ -222,7 +223,10 @@ class SegmentModel(nn.Module):
         outputs = self.head(features).float()
         # One tensor a part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
-        content = self._log_posterior(logits) if self.config.content == "log_softmax" else logits
+        content = logits
+        if self.config.content == "log_softmax":
+            floor, share = self.config.content_floor, self.config.content_noncoding
+            content = log_posterior(logits, self.expansion.noncoding, floor, share)
         signals = self._clamped(outputs[..., self.expansion.channels :]) if self.config.scores_boundaries else None
         content = self.config.content_scale * content
         if evidence is not None:
@@ -237,22 +241,6 @@ class SegmentModel(nn.Module):
             named[signal] = named[signal] + named[name]
         counted = torch.stack([named[name] for name in SIGNALS], dim=2)
         return counted if signals is None else signals + counted
-
-    def _log_posterior(self, logits: Tensor) -> Tensor:
-        """Return the log posterior of each base by itself, mixed with a share of doubt between all channels.
-
-        That of a channel which is not coding is the log posterior of all of these together, and of the channel among
-        them only `content_noncoding` times.
-        """
-        floor, share = self.config.content_floor, self.config.content_noncoding
-        posterior = logits.log_softmax(dim=-1)
-        if floor:
-            posterior = torch.log((1 - floor) * posterior.exp() + floor / logits.shape[-1])
-        if share == 1:
-            return posterior
-        inside = posterior[..., self.expansion.noncoding]
-        together = inside.logsumexp(dim=-1, keepdim=True)
-        return posterior.index_copy(-1, self.expansion.noncoding, together + share * (inside - together))
 
     def _clamped(self, scores: Tensor) -> Tensor:
         limit = self.config.emission_clamp

@@ -354,8 +354,8 @@ def class_weights(bases: Iterable[float], balance: float) -> Tensor:
 
     Examples
     --------
-    >>> class_weights([900, 100], 0.5).tolist()
-    [0.75, 2.25]
+    >>> [round(weight, 3) for weight in class_weights([900, 100], 0.5).tolist()]
+    [0.833, 2.5]
     """
     counts = torch.tensor(list(bases), dtype=torch.float64)
     shares = counts.clamp(min=1) / counts.clamp(min=1).sum()

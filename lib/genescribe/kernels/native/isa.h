@@ -10,6 +10,7 @@ namespace {
 #include "durations.h"
 #include "counts.h"
 #include "best.h"
+#include "rows.h"
 #include "dense.h"
 #include "local.h"
 #include "lstm.h"

@@ -61,7 +61,7 @@ using namespace genescribe;
 extern "C" {
 
 // Version of this interface: what loads the library compares it with its own.
-API int64_t genescribe_semicrf_version() { return 5; }
+API int64_t genescribe_semicrf_version() { return 6; }
 
 // Name of the instruction set that `isa` (empty: the best one) gives on this machine.
 API const char *genescribe_semicrf_isa(const char *isa) {
@@ -104,6 +104,20 @@ API int64_t genescribe_local_layer(const LocalLayer *layer, const char *isa) {
     } catch (const std::exception &) {
         return 1;
     }
+}
+
+// 0, or 1: out of memory.
+API int64_t genescribe_log_posteriors(const LogPosteriors *call, const char *isa) {
+    try {
+        kernels(isa).log_posteriors(*call);
+        return 0;
+    } catch (const std::exception &) {
+        return 1;
+    }
+}
+
+API void genescribe_extent(const double *x, int64_t count, Extent *found, const char *isa) {
+    *found = kernels(isa).extent(x, count);
 }
 
 // So many layers that do not need each other. 0, or 1: out of memory.

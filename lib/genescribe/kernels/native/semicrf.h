@@ -65,6 +65,20 @@ struct LstmLayer {
     const float *bias;                   // (4 hidden)
     float *output;                       // (batch, steps, hidden) at `stride`; steps past a length are not touched
 };
+
+// Log posteriors of channels from logits, with a share `floor` > 0 of doubt: see rows.h.
+struct LogPosteriors {
+    int64_t rows, channels;
+    const float *logits;         // (rows, channels)
+    const uint8_t *noncoding;    // (channels): 1 where a channel is not coding
+    float *output;               // (rows, channels)
+    double floor, share;
+};
+
+// Of an array: the least score that is not -inf, the largest, and 0 unless one is NaN or +inf.
+struct Extent {
+    double least, most, poison;
+};
 }
 
 namespace genescribe {
@@ -128,6 +142,8 @@ struct Kernels {
     void (*best_part)(const Table &, const void *, const Chain &, Message &, Trace &);
     void (*local_layer)(const LocalLayer &);
     void (*lstm_layer)(const LstmLayer &);
+    void (*log_posteriors)(const LogPosteriors &);
+    Extent (*extent)(const double *, int64_t);
     int lanes;  // of floats: `outputs` and `hidden` must be multiples
 };
 

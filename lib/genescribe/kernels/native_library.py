@@ -1,0 +1,101 @@
+"""The library of native code: found, checked, loaded once; absent without harm where it could not be built.
+
+The sources stand in `native/`, compiled three times: for any processor, for AVX2 and for AVX-512; which one runs is
+chosen when called. The library has a plain C interface and knows neither torch nor Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+VERSION = 6
+"""Of the C interface: a library built from other sources is not used."""
+
+ISA = b""
+"""Instruction set asked for: baseline, avx2, avx512; empty for the best that the processor has."""
+
+INTEGER: tuple[str, ...] = (
+    *("semicrf_expectation", "stream_edges", "stream_push", "stream_finish"),
+    *("lanes", "local_layer", "lstm_layers", "log_posteriors", "tracks", "evidence", "gene_expansion"),
+)
+"""Functions of the library that return whole numbers."""
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """Return the library, or None where it was not built or is of another version."""
+    here = Path(__file__).parent
+    found = [path for suffix in EXTENSION_SUFFIXES if (path := here / f"_semicrf{suffix}").is_file()]
+    for path in found:
+        loaded = ctypes.CDLL(str(path))
+        loaded.genescribe_semicrf_version.restype = ctypes.c_int64
+        if loaded.genescribe_semicrf_version() == VERSION:
+            for name in INTEGER:
+                getattr(loaded, f"genescribe_{name}").restype = ctypes.c_int64
+            loaded.genescribe_stream_open.restype = ctypes.c_void_p
+            return loaded
+    return None
+
+
+def check(failed: int) -> None:
+    """Raise `MemoryError` where a call of the library failed: nothing else can go wrong in it."""
+    if failed:
+        raise MemoryError("the native code could not allocate its arrays")
+
+
+def instruction_sets() -> Sequence[str]:
+    """Return the instruction sets of this processor that the library holds, best first."""
+    loaded = library()
+    if loaded is None:
+        return ()
+    name = loaded.genescribe_semicrf_isa
+    name.restype = ctypes.c_char_p
+    return [isa for isa in ("avx512", "avx2", "baseline") if name(isa.encode()).decode() == isa]
+
+
+class _Extent(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_double) for name in ("least", "most", "poison")]
+
+
+def _extent(x: Tensor) -> _Extent | None:
+    """Return the extent of scores that native code takes, read once."""
+    loaded = library()
+    if loaded is None or x.dtype != torch.float64 or x.device.type != "cpu" or not x.is_contiguous():
+        return None
+    found = _Extent()
+    loaded.genescribe_extent(ctypes.c_void_p(x.data_ptr()), ctypes.c_int64(x.numel()), ctypes.byref(found), ISA)
+    return found
+
+
+def is_sound(x: Tensor) -> bool:
+    """Whether no score is NaN or +inf.
+
+    Examples
+    --------
+    >>> is_sound(torch.tensor([0.5, -torch.inf])), is_sound(torch.tensor([0.5, torch.nan]).double())
+    (True, False)
+    """
+    found = _extent(x)
+    # A comparison with NaN is false, so that one pass finds NaN and +inf.
+    return bool((x < torch.inf).all()) if found is None else found.poison == 0.0
+
+
+def extent(x: Tensor) -> tuple[float, float]:
+    """Return the least score that does not forbid, inf where all do, and the largest.
+
+    Examples
+    --------
+    >>> extent(torch.tensor([0.5, -torch.inf, -2.0])), extent(torch.tensor([0.5, -torch.inf, -2.0]).double())
+    ((-2.0, 0.5), (-2.0, 0.5))
+    """
+    found = _extent(x)
+    if found is not None:
+        return found.least, found.most
+    return float(x.masked_fill(x == -torch.inf, torch.inf).amin()), float(x.amax())
