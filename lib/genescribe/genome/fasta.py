@@ -41,9 +41,9 @@ class Genome:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     write_fasta(f"{folder}/genome.fa", [("chr1", "ACGTN")])
+    ...     write_fasta(f"{folder}/genome.fa", [("chr1", "ACnTG")])
     ...     Genome.open(f"{folder}/genome.fa").codes("chr1", 0, 4).tolist()
-    [0, 1, 10, 4]
+    [0, 1, 12, 3]
     """
 
     def __init__(self, path: Path, plain: Path, index: Index) -> None:
