@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-VERSION = 6
+VERSION = 7
 """Of the C interface: a library built from other sources is not used."""
 
 ISA = b""

@@ -181,7 +181,7 @@ def gene_scores(
     tables: Mapping[str, Tensor],
     codon: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return content, begin and end scores of the labels, (B, T, C) float32 each.
+    """Return content, begin and end scores of the labels, (B, T, C) float64 each: what the CRF's kernels want.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def gene_scores(
     kept = {name: _bytes(tables[name]) for name in WORDS}
     kept |= {name: tables[name].to(torch.int64).contiguous() for name in LABEL_COLUMNS}
     labels = len(kept["content_column"])
-    found = [torch.empty(B, T, labels) for _ in range(3)]
+    found = [torch.empty(B, T, labels, dtype=torch.float64) for _ in range(3)]
     for b in range(B):
         call = _Expansion(
             length=T,

@@ -106,7 +106,7 @@ class SegmentModelConfig:
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(
         "auto", doc="CRF kernel; exact means reference, streaming means auto"
     )
-    tile: int = option(18_000, doc="bases that prediction takes from a window", minimum=1)
+    tile: int = option(36_000, doc="bases that prediction takes from a window", minimum=1)
     halo: int = option(2_250, doc="bases to both sides of them that it also reads", minimum=0)
 
     @property

@@ -43,7 +43,7 @@ from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_count
 from genescribe.segment.temperature import temperature_of
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
-TILES_AT_ONCE = 8
+TILES_AT_ONCE = 4
 """Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for."""
 STRETCH = 1 << 14
 """Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""

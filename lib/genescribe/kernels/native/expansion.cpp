@@ -14,7 +14,7 @@ struct GeneExpansion {
     const float *content, *scores;                                          // (length, channels), (length, signals)
     const uint8_t *start, *stop, *stop_inside, *donor, *acceptor;           // by word, LETTERS^3 and LETTERS^2
     const int64_t *content_column, *begin_column, *end_column;              // (labels)
-    float *found_content, *found_begin, *found_end;                         // (length, labels)
+    double *found_content, *found_begin, *found_end;                        // (length, labels)
 };
 }
 

@@ -61,7 +61,7 @@ using namespace genescribe;
 extern "C" {
 
 // Version of this interface: what loads the library compares it with its own.
-API int64_t genescribe_semicrf_version() { return 6; }
+API int64_t genescribe_semicrf_version() { return 7; }
 
 // Name of the instruction set that `isa` (empty: the best one) gives on this machine.
 API const char *genescribe_semicrf_isa(const char *isa) {
