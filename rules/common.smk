@@ -37,7 +37,7 @@ wildcard_constraints:
     genome=r"[^/.]+",
     annotation=r"[^/.]+(\.[^/.]+)?",
     bake=r"[^/]+",
-    model=r"[^/]+",
+    model=LAYOUT.known_models(),
     method=r"[^/]+",
     batch=r"\d+",
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from genescribe.config import to_mapping
@@ -129,10 +130,13 @@ class TrainLayout(GenomeLayout):
         """Return the options of an untrained model, as JSON."""
         return json.dumps(self.config.inits[name].model, sort_keys=True)
 
+    def known_models(self) -> str:
+        """Return a pattern of all models."""
+        return _any_of(self.models)
+
     def learning(self, kind: str) -> str:
         """Return a pattern of the models that are trained in a way: `train`, `finetune` or `grpo`."""
-        found = [name for name, (run, _) in self.models.items() if self.kind(run) == kind]
-        return "|".join(map(re.escape, found)) or NOTHING
+        return _any_of(name for name, (run, _) in self.models.items() if self.kind(run) == kind)
 
     def models_of(self, kind: str) -> list[str]:
         """Return the folders of the models that are trained in a way."""
@@ -188,3 +192,7 @@ class TrainLayout(GenomeLayout):
 
     def _given(self, run: str) -> str | None:
         return self.config.runs[run].trained
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(map(re.escape, names)) or NOTHING
