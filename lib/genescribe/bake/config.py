@@ -17,8 +17,17 @@ class LociConfig:
     flank: int = option(300, doc="bases on both sides of a gene that its window holds at least", minimum=0)
     window_step: int = option(6144, doc="a window is a multiple of so many bases", minimum=1)
     window_limit: int = option(49_152, doc="longest window; genes that need more are rejected", minimum=1)
+    tile_step: int = option(
+        0,
+        doc="bases between the beginnings of windows of window_step bases, each with all genes of a strand that it "
+        "holds whole; 0: a window a gene",
+        minimum=0,
+    )
     empty: float = option(
-        0.0, doc="training windows without a gene, as a share of those with one; see model.may_be_empty", minimum=0.0
+        0.0,
+        doc="training windows without a gene, as a share of those with one (with tile_step: the share of those without "
+        "one that is kept); see model.may_be_empty",
+        minimum=0.0,
     )
 
 

@@ -30,6 +30,7 @@ from genescribe.files import sha256, write_json
 from genescribe.generate import tokenizer
 from genescribe.generate.hints import Junctions, read_junctions
 from genescribe.generate.sentence import GeneSentence, SentenceError, sentence_of, told_part
+from genescribe.generate.tiles import TileWindow, tile_windows
 from genescribe.generate.windows import place_window
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.catalogue_tables import Rejected
@@ -74,6 +75,7 @@ class SentenceBaker:
         self._sketches: dict[str, Sketch] = {}
         self._rows: list[tuple[Any, ...]] = []
         self._empty: set[str] = set()
+        self._strands: dict[str, Codes] = {}
 
     def writing(self, folder: Path) -> ShardWriter:
         """Begin to write into an empty folder."""
@@ -84,13 +86,18 @@ class SentenceBaker:
         """Bake the loci of a sequence; every gene ends in the index, in a window or with the reason why not."""
         digests = {"sequence": codes.tobytes(), "genes": repr(genes).encode(), "rejected": repr(rejected).encode()}
         self.inputs[seqid] = {name: hashlib.sha256(data).hexdigest() for name, data in digests.items()}
+        self._strands = {"+": codes, "-": reverse_complement(codes)}
         known = {gene.id for gene in genes}
         for item in rejected:
             if item.gene is not None and item.gene not in known:
                 place = {"seqid": seqid, "strand": item.strand, "start": item.start, "end": item.end}
                 self._reject(item.gene, place, f"catalogue: {item.reason}")
+        if self.config.tile_step:
+            for strand in "+-":
+                self._bake_tiles(seqid, codes, [gene for gene in genes if gene.strand == strand], strand)
+            return
         for gene in genes:
-            place = {"seqid": seqid, "strand": gene.strand, "start": gene.start, "end": gene.end}
+            place = place_of(gene)
             reason = self._bake(gene, codes, place)
             if reason is not None:
                 self._reject(gene.id, place, reason)
@@ -105,16 +112,12 @@ class SentenceBaker:
 
     def _bake(self, gene: Gene, codes: Codes, place: dict[str, Any]) -> str | None:
         """Write the window of a gene, or return why it has none."""
-        told = told_part(gene)
-        if told.gene is None:
-            return told.reason
-        kept, left_out = self._sound(told.gene, codes)
+        kept, left_out = self._part(gene, codes)
         if kept is None:
             return left_out[0]
-        regions = self.regions.get(gene.seqid, [])
-        region = next((r for r in regions if r.start <= gene.start and gene.end <= r.end), None)
+        region = self._region(gene)
         if region is None:
-            return "crosses the edge of a split" if regions else "its sequence is in no split"
+            return self._outside(gene.seqid)
         window = place_window(
             gene.start,
             gene.end,
@@ -129,9 +132,77 @@ class SentenceBaker:
             sentence = sentence_of(kept, window[0])
         except SentenceError as error:
             return error.reason
-        self.left_out.update([*(reason for _, reason in told.left_out), *left_out])
-        self._write(kept, sentence, codes, window, region.split, place)
+        self.left_out.update(left_out)
+        suffix = hashlib.sha256(gene.id.encode()).hexdigest()[:6]
+        tile = Tile(kept.start, kept.end, kept.start, kept.end)
+        key = f"{window_key(self.job.genome, gene.seqid, tile, gene.strand)}-{suffix}"
+        self._write(key, [kept], sentence, codes, window, region.split)
+        self.index[gene.id] |= place
         return None
+
+    def _bake_tiles(self, seqid: str, codes: Codes, genes: Sequence[Gene], strand: str) -> None:
+        """Write the windows of one strand of a sequence; every gene ends in the index."""
+        parts = [self._part(gene, codes) for gene in genes]
+        # What does not code is as good as not there; what codes and cannot be said spoils a window.
+        coding = [i for i, gene in enumerate(genes) if any(t.cds for t in gene.transcripts)]
+        spans = [(genes[i].start, genes[i].end) for i in coding]
+        for region in self.regions.get(seqid, []):
+            for window in tile_windows(
+                (region.start, region.end), spans, self.config.window_step, self.config.tile_step
+            ):
+                self._bake_tile(seqid, codes, window, [parts[coding[i]] for i in window.members], region.split, strand)
+        for gene, (kept, reasons) in zip(genes, parts, strict=True):
+            if gene.id in self.index:
+                self.index[gene.id] |= place_of(gene)
+                continue
+            reason = "in no window" if self._region(gene) else self._outside(seqid)
+            self._reject(gene.id, place_of(gene), reasons[0] if kept is None else reason)
+
+    def _bake_tile(
+        self,
+        seqid: str,
+        codes: Codes,
+        window: TileWindow,
+        parts: Sequence[tuple[Gene | None, list[str]]],
+        split: str,
+        strand: str,
+    ) -> None:
+        bounds, tile = (window.start, window.end), Tile(window.start, window.end, window.start, window.end)
+        key = f"{window_key(self.job.genome, seqid, tile, strand)}-{window.end - window.start}"
+        kept = [gene for gene, _ in parts if gene is not None]
+        if len(kept) < len(parts):
+            self.left_out["window with a gene that cannot be said"] += 1
+        elif not kept:
+            # The same windows whatever the order of sequences; those of validation and test would ask for nothing.
+            chance = int.from_bytes(hashlib.sha256(f"{self.job.bake.seed} {key}".encode()).digest()[:4], "big") / 2**32
+            if split == "train" and chance < self.config.empty:
+                self._write_empty(seqid, codes, bounds, strand)
+        else:
+            try:
+                whole = Gene("window", seqid, strand, tuple(t for gene in kept for t in gene.transcripts))
+                sentence = sentence_of(whole, window.start)
+            except SentenceError as error:
+                self.left_out[f"window: {error.reason}"] += 1
+                return
+            self.left_out.update(reason for _, reasons in parts for reason in reasons)
+            self._write(key, kept, sentence, codes, bounds, split)
+
+    def _region(self, gene: Gene) -> SplitRegion | None:
+        """Return the region of a split that holds a gene."""
+        regions = self.regions.get(gene.seqid, [])
+        return next((r for r in regions if r.start <= gene.start and gene.end <= r.end), None)
+
+    def _outside(self, seqid: str) -> str:
+        """Return why a gene of a sequence is in no region."""
+        return "crosses the edge of a split" if self.regions.get(seqid) else "its sequence is in no split"
+
+    def _part(self, gene: Gene, codes: Codes) -> tuple[Gene | None, list[str]]:
+        """Return what of a gene is said, None where nothing is, and why the rest is not."""
+        told = told_part(gene)
+        if told.gene is None:
+            return None, [told.reason or "no transcript"]
+        kept, faults = self._sound(told.gene, codes)
+        return kept, faults if kept is None else [*(reason for _, reason in told.left_out), *faults]
 
     def _bake_empty(self, seqid: str, codes: Codes, taken: Sequence[tuple[int, int]]) -> None:
         """Write windows of a sequence's training regions that hold nothing of a gene, as long as its loci are."""
@@ -171,10 +242,8 @@ class SentenceBaker:
         """Return the gene with the transcripts that make a protein, and why the others do not."""
         if not self.job.bake.check_genes:
             return gene, []
-        length = len(codes)
-        turned = gene if gene.strand == "+" else mirror(gene, length)
-        strand = codes if gene.strand == "+" else reverse_complement(codes)
-        faults = {t.id: validate_gene(t, strand, self.code) for t in turned.transcripts}
+        turned = gene if gene.strand == "+" else mirror(gene, len(codes))
+        faults = {t.id: validate_gene(t, self._strands[gene.strand], self.code) for t in turned.transcripts}
         kept = tuple(t for t in gene.transcripts if faults[t.id] is None)
         reasons = [reason for reason in faults.values() if reason is not None]
         if not kept:
@@ -184,23 +253,22 @@ class SentenceBaker:
 
     def _write(
         self,
-        gene: Gene,
+        key: str,
+        genes: Sequence[Gene],
         sentence: GeneSentence,
         codes: Codes,
         window: tuple[int, int],
         split: str,
-        place: dict[str, Any],
     ) -> None:
+        """Write a window and the sentence of its genes, which are of one strand."""
         job, (start, end) = self.job, window
-        tile = Tile(gene.start, gene.end, gene.start, gene.end)
-        suffix = hashlib.sha256(gene.id.encode()).hexdigest()[:6]
-        key = f"{window_key(job.genome, gene.seqid, tile, gene.strand)}-{suffix}"
+        seqid, strand, names = genes[0].seqid, genes[0].strand, tuple(gene.id for gene in genes)
         text = str(sentence)
-        found = self.junctions.within(gene.seqid, start, end)
+        found = self.junctions.within(seqid, start, end)
         hints = tuple((hint.start - start, hint.end - start, hint.strand, hint.score) for hint in found)
-        meta = WindowMeta(
-            job.genome, gene.seqid, "+", start, end, split, start > 0, end < len(codes), (gene.id,), None, text, hints
-        )
+        core = window if self.config.tile_step else None
+        cut = (start > 0, end < len(codes))
+        meta = WindowMeta(job.genome, seqid, "+", start, end, split, *cut, names, core, text, hints)
         runs = np.array([[end - start, IGNORE]], dtype=np.int32)
         shard = self.writer.add(Sample(key, codes[start:end], runs, meta))
         counts = {"transcripts": len(sentence.transcripts), "features": len(sentence.features)}
@@ -208,12 +276,16 @@ class SentenceBaker:
         self.splits[split].update(
             loci=1, bases=end - start, tokens=tokens, several_transcripts=int(counts["transcripts"] > 1), **counts
         )
-        row = (key, job.genome, gene.id, gene.seqid, gene.strand, gene.start, gene.end, start, end, text)
+        span = (min(gene.start for gene in genes), max(gene.end for gene in genes))
+        row = (key, job.genome, ",".join(names), seqid, strand, *span, start, end, text)
         self._rows.append((*row, counts["transcripts"], counts["features"], tokens, split, shard))
-        self.index[gene.id] = {**place, "splits": [split], "windows": [[shard, key]], "reason": None}
-        first = gene if gene.strand == "+" else mirror(gene, len(codes))
-        strand = codes if gene.strand == "+" else reverse_complement(codes)
-        self._sketches[gene.id] = sketch(self.code.translate(coding_codes(first.transcripts[0], strand)))
+        for gene in genes:
+            entry = self.index.setdefault(gene.id, {"splits": [split], "windows": [], "reason": None})
+            entry["windows"].append([shard, key])
+            if gene.id not in self._sketches:
+                first = (gene if strand == "+" else mirror(gene, len(codes))).transcripts[0]
+                protein = self.code.translate(coding_codes(first, self._strands[strand]))
+                self._sketches[gene.id] = sketch(protein)
 
     def finish(self) -> dict[str, Any]:
         """Write the loci, the index, the statistics and the manifest; return the statistics."""
@@ -240,6 +312,11 @@ class SentenceBaker:
                 marks = ", ".join("?" * len(self._rows[0]))
                 connection.executemany(f"INSERT INTO loci VALUES ({marks})", sorted(self._rows))
         return stats
+
+
+def place_of(gene: Gene) -> dict[str, Any]:
+    """Return where a gene is, as the index says it."""
+    return {"seqid": gene.seqid, "strand": gene.strand, "start": gene.start, "end": gene.end}
 
 
 def gene_free(regions: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

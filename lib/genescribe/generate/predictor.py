@@ -15,6 +15,7 @@ from genescribe.errors import InputError
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.model import load_model, read_config
+from genescribe.generate.tiles import genes_apart
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval
@@ -110,14 +111,17 @@ class GeneratePredictor:
         for batch in pack(lengths, size=LOCI_AT_ONCE):
             for number, result in zip(batch, self.annotator([loci[i] for i in batch]), strict=True):
                 results[number] = result
+        count = 0
         for number, locus in enumerate(loci):
             result = results[number]
             if result.gene is None:
                 found.rejects.append(Reject(locus.start, locus.end, f"locus: {result.reason}"))
                 continue
-            for transcript in result.gene.transcripts:
-                odds = cast(float, transcript.score)
-                found.transcripts.append(PredictedTranscript(transcript, odds, gene=number))
+            for gene in genes_apart(result.gene):
+                for transcript in gene.transcripts:
+                    odds = cast(float, transcript.score)
+                    found.transcripts.append(PredictedTranscript(transcript, odds, gene=count))
+                count += 1
         return found
 
 

@@ -18,6 +18,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, write_json, write_text
 from genescribe.generate.annotate import LocusResult, LocusWindow
 from genescribe.generate.loci import LocusDataset
+from genescribe.generate.tiles import genes_apart
 from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript
 
@@ -138,7 +139,7 @@ def write_results(
     gm_key
         GFF3 keeps attributes that begin with a capital for itself; ``gm`` passes strict validators.
     """
-    genes = [named for number, result in enumerate(results, 1) if (named := _named(result, number, gm_key)) is not None]
+    genes = [gene for number, result in enumerate(results, 1) for gene in _named(result, number, gm_key)]
     if merge_into is not None:
         genes = merged(read_genes(merge_into), genes, gm_key)
     header = [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items())]
@@ -153,14 +154,14 @@ def write_results(
     return counts | {"failed": sum(result.failed for result in results)}
 
 
-def _named(result: LocusResult, number: int, gm_key: str) -> Gene | None:
-    """Return a result's gene with an ID of its own, and where it comes from."""
+def _named(result: LocusResult, number: int, gm_key: str) -> list[Gene]:
+    """Return a result's genes with IDs of their own, and where they come from."""
     if result.gene is None:
-        return None
+        return []
     identifier = f"gs{number:06d}"
     transcripts = tuple(replace(t, id=f"{identifier}.t{n}") for n, t in enumerate(result.gene.transcripts, 1))
     attributes = {gm_key: result.id} | ({"Note": f"repaired: {result.reason}"} if result.status == "repaired" else {})
-    return replace(result.gene, id=identifier, transcripts=transcripts, attributes=attributes)
+    return genes_apart(replace(result.gene, id=identifier, transcripts=transcripts, attributes=attributes))
 
 
 def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> list[Gene]:

@@ -27,6 +27,7 @@ from genescribe.generate.config import ScoreConfig
 from genescribe.generate.hints import Hint
 from genescribe.generate.search import SearchConfig
 from genescribe.generate.sentence import GeneSentence, gene_of
+from genescribe.generate.tiles import distinct, genes_apart
 from genescribe.genome.model import Gene
 
 
@@ -54,10 +55,11 @@ def annotated(sample: Sample) -> Gene:
 
 
 def locus_of(sample: Sample) -> LocusWindow:
-    """Return a baked locus as it is given to an annotator."""
+    """Return a baked locus as it is given to an annotator: its gene, or all of a window that has a core."""
     gene, offset = annotated(sample), sample.meta.start
+    start, end = sample.meta.core or (gene.start, gene.end)
     hints = tuple(Hint(a + offset, b + offset, strand, score) for a, b, strand, score in sample.meta.hints)
-    place = (gene.seqid, gene.start, gene.end, gene.strand, offset)
+    place = (gene.seqid, start, end, gene.strand, offset)
     return LocusWindow(sample.key, *place, sample.codes, hints=hints)
 
 
@@ -84,10 +86,12 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
                 by_number[number] = annotated(sample), result
             bar.update(len(numbers))
     for _, (gene, result) in sorted(by_number.items()):
-        found.truth.append(gene)
+        found.truth.extend(genes_apart(gene))
         found.results.append(result)
         if result.gene is not None:
-            found.written.append(result.gene)
+            found.written.extend(genes_apart(result.gene))
+    # Windows may overlap: what stands in several of them, or is written in several, is one gene.
+    found.truth, found.written = distinct(found.truth), distinct(found.written)
     return found
 
 
@@ -105,7 +109,7 @@ def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
     return {
         "version": __version__,
         "options": to_mapping(config),
-        "loci": {"total": len(found.truth), **dict(Counter(result.status for result in found.results))},
+        "loci": {"total": len(found.results), **dict(Counter(result.status for result in found.results))},
         "levels": {level: {**levels[level], "intervals": spread[level]} for level in LEVELS},
     }
 

@@ -30,8 +30,10 @@ from genescribe.generate.reader import Reader
 from genescribe.generate.search import SearchConfig, write
 from genescribe.generate.sentence import GeneSentence, Kind
 from genescribe.generate.signals import Signals
+from genescribe.generate.windows import read_part
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Interval
 from genescribe.train.task import Counts, Loss
 
 _GREEDY = SearchConfig()
@@ -128,8 +130,8 @@ class GenerateTask:
             if not sample.meta.sentence:
                 sizes.append(len(sample.codes))
                 continue
-            begin, end = GeneSentence.parse(sample.meta.sentence).span
-            sizes.append(min(len(sample.codes), end + self.config.flank) - max(0, begin - self.config.flank))
+            low, high = self._read_part(sample, GeneSentence.parse(sample.meta.sentence))
+            sizes.append(high - low)
         return np.array(sizes, dtype=np.int64)
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[list[Sample]]:
@@ -174,8 +176,8 @@ class GenerateTask:
         codes, sentence = sample.codes, GeneSentence.parse(sample.meta.sentence)
         if sentence.strand == "-":
             codes, sentence = reverse_complement(codes), sentence.reverse_complement(len(codes))
-        (begin, end), flank = sentence.span, self.config.flank
-        low, high = max(0, begin - flank), min(len(codes), end + flank)
+        begin, end = sentence.span
+        low, high = self._read_part(sample, sentence)
         if shift:
             cuts = torch.randint(0, shift + 1, (2,)).tolist()
             low, high = min(begin, low + cuts[0]), max(end, high - cuts[1])
@@ -186,6 +188,11 @@ class GenerateTask:
             inside = oriented(hints, "+", low, high)
             window = marked(window, spoiled(inside, len(window), reading) if spoil else inside, reading.high)
         return Locus(window, sentence.shifted(-low))
+
+    def _read_part(self, sample: Sample, sentence: GeneSentence) -> Interval:
+        """Return the part of a sample that the model reads, on the strand of its sentence."""
+        window, whole = (0, len(sample.codes)), sample.meta.core is not None
+        return read_part(window, sentence.span, whole=whole, flank=self.config.flank)
 
     def _empty(self, sample: Sample) -> Locus:
         """Return a window without a gene as a locus."""

@@ -44,6 +44,17 @@ def place_window(start: int, end: int, bounds: Interval, *, flank: int, step: in
     return begin, begin + size
 
 
+def read_part(window: Interval, gene: Interval, *, whole: bool, flank: int) -> Interval:
+    """Return what is read of a window: its gene and flanks, or all of it where it was not laid around a gene.
+
+    Examples
+    --------
+    >>> read_part((0, 6144), (500, 900), whole=False, flank=100)
+    (400, 1000)
+    """
+    return window if whole else (max(window[0], gene[0] - flank), min(window[1], gene[1] + flank))
+
+
 def locus_pieces(start: int, end: int, limit: int) -> list[Interval]:
     """Return a locus in pieces of at most `limit` bases, each half over the next; itself where it is short enough.
 
