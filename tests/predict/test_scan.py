@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.predict.noisy_model import CONFIG, NoisyFactory, noisy_model
 from genescribe.genome.alphabet import decode, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.gff import read_genes
+from genescribe.predict import scan
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.pieces import pieces_of
@@ -121,6 +123,15 @@ def test_killed_and_run_again_it_goes_on_and_gives_the_same_bytes(
     resumed = len(read)
     assert again == annotate(simulated, tmp_path / "whole")
     assert resumed <= len(read) - resumed - len(chunks), "chunks that were there were read again"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux starts workers from a server, at a socket")
+def test_workers_start_where_the_path_of_a_socket_would_be_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "genescribe.segment.predictor"
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    assert scan.start_method(module).get_start_method() == "forkserver"
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp/" + 80 * "x")
+    assert scan.start_method(module).get_start_method() == "spawn"
 
 
 def test_work_of_other_options_is_thrown_away(simulated: Path, tmp_path: Path) -> None:

@@ -135,17 +135,15 @@ def test_seeds_make_models_and_select_chooses_runs() -> None:
 
 
 def test_a_run_that_others_begin_with_need_not_be_scored() -> None:
-    data = changed(
-        "runs.s", {"genomes": ["g"], "start": "r", "train": {"start_parts": ["encoder."], "freeze": ["encoder."]}}
-    )
+    parts = {"start_parts": ["encoder."], "freeze": ["encoder."]}
+    data = changed("runs.s", {"genomes": ["g"], "start": "r", "train": parts})
     data["runs"]["r"]["scored"] = False
     layout = Layout(WorkflowConfig.load({**data, "select": ["s"]}), tools=frozenset())
     assert list(layout.models) == ["r", "s"]
     assert "s" in layout.methods("g") and "r" not in layout.methods("g")
     assert not any("/r/" in path for path in (*layout.all_metrics(), *layout.label_scores()))
     assert any("/s/" in path for path in layout.label_scores())
-    train = json.loads(layout.train_options("s"))["train"]
-    assert train == {"seed": 1, "start": "results/train/r/model", "start_parts": ["encoder."], "freeze": ["encoder."]}
+    assert json.loads(layout.train_options("s"))["train"] == {"seed": 1, "start": "results/train/r/model", **parts}
 
 
 def test_the_layout_of_references_and_baselines() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -22,6 +23,9 @@ from genescribe.predict.memory import keep_memory
 from genescribe.predict.pieces import Piece
 from genescribe.predict.strand import GenomeStrand, PredictorFactory, StrandPrediction
 from genescribe.predict.work import StoredRows, StrandKey, Work, save_scores, scores_path
+
+LONGEST_PATH = 70
+"""Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""
 
 
 def job_of(
@@ -177,9 +181,10 @@ class _Here(Executor):
         return future
 
 
-def _context(module: str) -> BaseContext:
+def start_method(module: str) -> BaseContext:
     """Return how processes start: on Linux from one that has imported `module` and done nothing else."""
-    if sys.platform != "linux":
+    # That one listens at a socket in the folder of temporary files, whose path the system limits.
+    if sys.platform != "linux" or len(tempfile.gettempdir()) > LONGEST_PATH:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([module])
@@ -192,7 +197,7 @@ def _executor(
 ) -> Iterator[Executor]:
     # Not forked from here, since a torch that has computed may hang in a fork; an executor, since it notices a worker
     # that is killed.
-    context = _context(type(factory).__module__)
+    context = start_method(type(factory).__module__)
     given = (factory, fasta, config, work.folder)
     if workers > 1:
         counter = context.Value("i", 0)
