@@ -78,7 +78,9 @@ def test_gains_add_evidence_to_the_scores(shards: Path) -> None:
     counted = COUNTED.evidence
     assert counted is not None
     added = counted.content_gain * evidence(batch.codes, batch.lengths).content[..., CHANNELS.index("intron")]
-    torch.testing.assert_close(with_it.content[..., intron] - without.content[..., intron], added, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        with_it.content[..., intron] - without.content[..., intron], added.double(), atol=1e-5, rtol=0
+    )
     assert torch.equal(with_it.begin.isfinite(), without.begin.isfinite())
 
 

@@ -76,7 +76,10 @@ def test_rewards_rise_and_the_best_on_held_out_loci_is_kept(baked: Path, start: 
 
 
 def test_the_policy_that_drew_is_the_policy_that_learns(baked: Path, start: Path) -> None:
-    """The first step of a batch has ratios of exactly 1 in spite of dropout, and no divergence at the start."""
+    """The first step of a batch has ratios of 1 in spite of dropout, and no divergence at the start.
+
+    But for rounding: where no gradient is wanted native code may read the bases.
+    """
     task = GrpoTask(GrpoConfig(group=4, max_length=60, temperature=1.2), [baked], start)
     model = task.reference(torch.device("cpu")).model
     with torch.no_grad():
@@ -86,7 +89,7 @@ def test_the_policy_that_drew_is_the_policy_that_learns(baked: Path, start: Path
     loss = task.loss(model.train(), rollout)
     values = {name: float(loss.parts[name]) for name in PARTS}
     assert values["clipped"] == 0
-    assert values["kl"] == pytest.approx(0.0, abs=1e-9)
+    assert values["kl"] == pytest.approx(0.0, abs=1e-6)
     assert 0 < values["reward"] <= 16
     lengths = torch.tensor([len(value) for value in rollout.values])
     expected = -float((rollout.advantages * lengths).sum()) / 60
