@@ -42,7 +42,8 @@ class WindowMeta:
         IDs of the genes whose labels the window holds.
     core
         The part of ``[start, end)`` that no other window of this strand counts: windows overlap, their cores do not,
-        and together the cores are every base once. None: the whole window.
+        and together the cores are every base once. None: the whole window. With a `sentence`: given where all of it
+        is read, None where a gene and its flanks are.
     sentence
         Of a locus: all its transcripts, see `genescribe.generate.sentence`; empty where the runs are the target.
     hints

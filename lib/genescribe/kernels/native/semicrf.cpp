@@ -98,22 +98,12 @@ API int64_t genescribe_lanes(const char *isa) { return kernels(isa).lanes; }
 
 // 0, or 1: out of memory.
 API int64_t genescribe_local_layer(const LocalLayer *layer, const char *isa) {
-    try {
-        kernels(isa).local_layer(*layer);
-        return 0;
-    } catch (const std::exception &) {
-        return 1;
-    }
+    return in_threads(1, 1, [&](int64_t) { kernels(isa).local_layer(*layer); });
 }
 
 // 0, or 1: out of memory.
 API int64_t genescribe_log_posteriors(const LogPosteriors *call, const char *isa) {
-    try {
-        kernels(isa).log_posteriors(*call);
-        return 0;
-    } catch (const std::exception &) {
-        return 1;
-    }
+    return in_threads(1, 1, [&](int64_t) { kernels(isa).log_posteriors(*call); });
 }
 
 API void genescribe_extent(const double *x, int64_t count, Extent *found, const char *isa) {
