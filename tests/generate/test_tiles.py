@@ -16,12 +16,14 @@ from genescribe.bake.config import BakeConfig, BakeJob, LociConfig
 from genescribe.bake.splits import Splits
 from genescribe.data.dataset import ShardDataset
 from genescribe.files import read_json
+from genescribe.generate.bake import SentenceBaker
 from genescribe.generate.config import ScoreConfig
 from genescribe.generate.score import accuracy, annotated, write_loci
 from genescribe.generate.task import GenerateTask
 from genescribe.generate.tiles import SHORTEST, genes_apart, tile_windows
 from genescribe.genome.catalogue import build_catalogue
-from genescribe.genome.fasta import write_fasta
+from genescribe.genome.catalogue_tables import Rejected
+from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.gff import write_gff3
 from genescribe.genome.model import Gene, Transcript
 
@@ -131,6 +133,28 @@ def test_a_gene_that_cannot_be_said_spoils_its_windows_alone(tmp_path: Path) -> 
         if (annotated(sample).strand if meta.sentence else meta.strand) == strand:
             assert not (meta.start <= genes[2].start and genes[2].end <= meta.end)
     assert read_json(tmp_path / "baked" / "stats.json")["left_out"]["window with a gene that cannot be said"] > 0
+
+
+def test_what_the_catalogue_rejected_spoils_its_windows(genome: tuple[Path, list[Gene]], tmp_path: Path) -> None:
+    folder, genes = genome
+    here = sorted((gene for gene in genes if gene.seqid == "t0"), key=lambda gene: gene.start)
+    gone = here[2]
+    loci = LociConfig(window_step=SIZE, tile_step=STEP, empty=1.0)
+    job = BakeJob("toy", BakeConfig(target="sentences", loci=loci), Splits(train=["t0"]))
+    bases = Genome.open(folder / "genome.fa")
+    baker = SentenceBaker(job, {"t0": bases.lengths["t0"]})
+    (tmp_path / "baked").mkdir()
+    baker.writing(tmp_path / "baked")
+    lost = Rejected(gone.id, None, "t0", gone.start, gone.end, gone.strand, "no start", 1, "")
+    baker.add("t0", bases.codes("t0"), [gene for gene in here if gene is not gone], [lost])
+    baker.finish()
+    assert baker.index[gone.id]["reason"] == "catalogue: no start"
+    assert baker.left_out["window with a gene that cannot be said"] > 0
+    data = ShardDataset([tmp_path / "baked"], "train")
+    for sample in (data[i] for i in range(len(data))):
+        meta = sample.meta
+        if (annotated(sample).strand if meta.sentence else meta.strand) == gone.strand:
+            assert not (meta.start <= gone.start and gone.end <= meta.end)
 
 
 @pytest.mark.parametrize("architecture", ["encoder_decoder", "prefix_lm"])

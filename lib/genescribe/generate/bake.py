@@ -35,7 +35,7 @@ from genescribe.generate.windows import place_window
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.catalogue_tables import Rejected
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.model import Gene, mirror
+from genescribe.genome.model import Gene, Interval, mirror
 from genescribe.segment.decode import coding_codes, validate_gene
 
 LOCI = "loci.duckdb"
@@ -93,8 +93,12 @@ class SentenceBaker:
                 place = {"seqid": seqid, "strand": item.strand, "start": item.start, "end": item.end}
                 self._reject(item.gene, place, f"catalogue: {item.reason}")
         if self.config.tile_step:
+            lost = [item for item in rejected if item.gene not in known]
             for strand in "+-":
-                self._bake_tiles(seqid, codes, [gene for gene in genes if gene.strand == strand], strand)
+                here = [
+                    (r.start, r.end) for r in lost if r.strand == strand and r.start is not None and r.end is not None
+                ]
+                self._bake_tiles(seqid, codes, [gene for gene in genes if gene.strand == strand], here, strand)
             return
         for gene in genes:
             place = place_of(gene)
@@ -140,17 +144,19 @@ class SentenceBaker:
         self.index[gene.id] |= place
         return None
 
-    def _bake_tiles(self, seqid: str, codes: Codes, genes: Sequence[Gene], strand: str) -> None:
-        """Write the windows of one strand of a sequence; every gene ends in the index."""
+    def _bake_tiles(
+        self, seqid: str, codes: Codes, genes: Sequence[Gene], lost: Sequence[Interval], strand: str
+    ) -> None:
+        """Write the windows of one strand of a sequence; `lost` is where genes are that the catalogue refused."""
         parts = [self._part(gene, codes) for gene in genes]
-        # What does not code is as good as not there; what codes and cannot be said spoils a window.
+        # What does not code is as good as not there; what codes and cannot be said spoils a window, and so does `lost`.
         coding = [i for i, gene in enumerate(genes) if any(t.cds for t in gene.transcripts)]
-        spans = [(genes[i].start, genes[i].end) for i in coding]
+        spans = [*((genes[i].start, genes[i].end) for i in coding), *lost]
+        said = [*(parts[i] for i in coding), *((None, list[str]()) for _ in lost)]
+        size, step = self.config.window_step, self.config.tile_step
         for region in self.regions.get(seqid, []):
-            for window in tile_windows(
-                (region.start, region.end), spans, self.config.window_step, self.config.tile_step
-            ):
-                self._bake_tile(seqid, codes, window, [parts[coding[i]] for i in window.members], region.split, strand)
+            for window in tile_windows((region.start, region.end), spans, size, step):
+                self._bake_tile(seqid, codes, window, [said[i] for i in window.members], region.split, strand)
         for gene, (kept, reasons) in zip(genes, parts, strict=True):
             if gene.id in self.index:
                 self.index[gene.id] |= place_of(gene)
