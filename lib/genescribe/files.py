@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -124,6 +124,13 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys, so that equal values are equal bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_records(path: str | Path, records: Mapping[str, Any]) -> None:
+    """Write a long JSON object, an entry a line by sorted keys: faster than `write_json`, and shorter."""
+    encoder = json.JSONEncoder(sort_keys=True, allow_nan=False)
+    lines = (f"{encoder.encode(key)}: {encoder.encode(records[key])}" for key in sorted(records))
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read_json(path: str | Path) -> Any:

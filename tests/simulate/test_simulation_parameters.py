@@ -12,7 +12,8 @@ import pytest
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.simulate import SimulationParameters, load_parameters, parameter_sets, save_parameters
-from genescribe.simulate.parameters import LEAST, Lengths
+from genescribe.simulate.loci import draw_segments
+from genescribe.simulate.parameters import ALIKE, LEAST, Lengths
 
 
 def test_sets_that_come_along() -> None:
@@ -76,10 +77,27 @@ def test_uninformative_durations_change_nothing_but_the_shape() -> None:
             assert getattr(flat, field.name) == getattr(given, field.name)
     for field in dataclasses.fields(Lengths):
         before, after = getattr(given.lengths, field.name), getattr(flat.lengths, field.name)
-        assert (after.minimum, after.components) == (LEAST[field.name], ())
-        assert after.mean() == pytest.approx(before.mean())
+        alike = next((kinds for kinds in ALIKE if field.name in kinds), (field.name,))
+        assert (after.minimum, after.components) == (max(LEAST[kind] for kind in alike), ())
+        assert len(alike) == 2 or after.mean() == pytest.approx(before.mean())
         steps = np.diff(after.log_probabilities(after.minimum + 20)[after.minimum - 1 :])
         assert steps == pytest.approx(np.full(20, after.log_tail))
+
+
+def test_kinds_that_labels_do_not_tell_apart_share_the_control_s_law() -> None:
+    """One label's lengths are then geometric, with the mean that they had."""
+    given = load_parameters("arabidopsis_thaliana")
+    flat = given.with_durations("uninformative").lengths
+    assert flat.single == flat.initial and flat.intron == flat.utr_intron
+    rng = np.random.default_rng(1)
+    drawn: dict[str, list[int]] = {kind: [] for kinds in ALIKE for kind in kinds}
+    for _ in range(20_000):
+        for segment in draw_segments(given, rng):
+            if segment.kind in drawn:
+                drawn[segment.kind].append(segment.end - segment.start)
+    for kinds in ALIKE:
+        pooled = np.concatenate([drawn[kind] for kind in kinds])
+        assert getattr(flat, kinds[0]).mean() == pytest.approx(pooled.mean(), rel=0.02)
 
 
 def test_sharpened_signals() -> None:

@@ -21,7 +21,7 @@ from genescribe.config import to_mapping
 from genescribe.data.sample import IGNORE, Runs, Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, ShardWriter
 from genescribe.errors import InputError
-from genescribe.files import sha256, write_json
+from genescribe.files import sha256, write_json, write_records
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.catalogue_tables import Rejected
 from genescribe.genome.genetic_code import GeneticCode
@@ -171,7 +171,7 @@ class Baker:
         self.writer.finish()
         stats = self.stats.to_json()
         write_json(self.folder / STATS, stats)
-        write_json(self.folder / GENES, self.index)
+        write_records(self.folder / GENES, self.index)
         np.save(self.folder / PROTEINS, self._words(), allow_pickle=False)
         digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
         manifest = {"version": __version__, "job": to_mapping(self.job), "inputs": self.inputs, "outputs": digests}

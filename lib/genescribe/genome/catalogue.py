@@ -30,6 +30,7 @@ from tqdm import tqdm
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256
 from genescribe.genome.catalogue_check import check, join_outer_stops
+from genescribe.genome.catalogue_codons import all_coding
 from genescribe.genome.catalogue_features import load_features
 from genescribe.genome.catalogue_rows import load_rows, one, raise_first_problem
 from genescribe.genome.catalogue_stats import collect_stats
@@ -91,10 +92,12 @@ def build_catalogue(
             load_tree(connection, annotation, gtf=gtf, tolerant=tolerant)
             _check_any(connection, annotation)
             bar.update()
-            if join_outer_stops(connection, genome, code):
+            coding = all_coding(connection, genome, code)
+            if join_outer_stops(connection, genome, code, coding):
                 load_structure(connection, gtf=gtf)
+                coding = all_coding(connection, genome, code)
             bar.update()
-            check(connection, genome, code)
+            check(connection, genome, code, coding)
             bar.update()
             connection.execute("CREATE TABLE meta (key VARCHAR, value VARCHAR)")
             meta = {"format": FORMAT, "genetic_code": str(genetic_code), "annotation_sha256": sha256(annotation)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.genome.alphabet import unmasked
-from genescribe.genome.catalogue_codons import load_coding, read_coding, runs
+from genescribe.genome.catalogue_codons import Coding, read_coding, runs
 from genescribe.genome.catalogue_rows import one, put_arrays
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode, codon_set
@@ -39,22 +39,21 @@ SPLICE_CLASSES = ("GT-AG", "GC-AG", "AT-AC", "other", "short")
 # Two bases are 4 a + b: AC 1, AG 2, AT 3, GC 9, GT 11. A pair with an N is 16 or more or a multiple of four: no motif.
 _MOTIFS = {"GT-AG": (11, 2), "GC-AG": (9, 2), "AT-AC": (3, 1)}
 
-_CODING_FLAGS = ("no_start", "alternative_start", "no_stop", "internal_stop", "broken_frame", "ambiguous_bases")
 _EDGE = 3
 """A coding sequence that begins within so many bases of its sequence's end, without a start, is cut there."""
 
 
-def check(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode) -> None:
+def check(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode, coding: Coding) -> None:
     """Fill `flags` and `introns`, and mark coding sequences that a sequence's end cuts as partial."""
     connection.execute("CREATE TEMP TABLE found (transcript VARCHAR, flag VARCHAR)")
-    _check_coding(connection, genome, code)
+    _check_coding(connection, genome, code, coding)
     _check_introns(connection, genome)
     connection.execute(_ROW_FLAGS)
     connection.execute("CREATE TABLE flags AS SELECT DISTINCT transcript, flag FROM found ORDER BY ALL")
     connection.execute("DROP TABLE found")
 
 
-def join_outer_stops(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode) -> bool:
+def join_outer_stops(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode, coding: Coding) -> bool:
     """Add stop codons to `part_rows` where the file keeps them outside its CDS and has no rows for them.
 
     That is taken to be so where most complete coding sequences do not end with a stop, but are followed by one.
@@ -66,11 +65,9 @@ def join_outer_stops(connection: duckdb.DuckDBPyConnection, genome: Genome, code
     """
     if one(connection, "SELECT count(*) FROM part_rows WHERE class = 'stop'")[0]:
         return False
-    columns = load_coding(connection)
+    columns = coding.columns
     complete = ~columns["partial3"].astype(bool)
-    inner, outer = np.zeros_like(complete), np.zeros_like(complete)
-    for keys, ends in read_coding(connection, "coding_parts", columns, genome, code):
-        inner[keys] = code.is_stop[ends.last]
+    inner, outer = code.is_stop[coding.ends.last], np.zeros_like(complete)
     if not complete.any() or inner[complete].mean() >= 0.5:
         return False
     connection.execute(_FOLLOWING)
@@ -130,28 +127,28 @@ WHERE id NOT IN (SELECT transcript FROM part_rows WHERE class IN ('exon', 'cds')
 """
 
 
-def _check_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode) -> None:
-    columns = load_coding(connection)
+def _check_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode, coding: Coding) -> None:
+    columns, ends = coding
     sizes = np.array(list(genome.lengths.values()), dtype=np.int64)[columns["sequence"]]
     reverse = columns["reverse"].astype(bool)
     first_gap = np.where(reverse, sizes - columns["end"], columns["start"])
     last_gap = np.where(reverse, columns["start"], sizes - columns["end"])
     open5, open3 = columns["partial5"].astype(bool), columns["partial3"].astype(bool)
     canonical = codon_set(code.canonical_starts)
-    found = {flag: np.zeros(len(sizes), dtype=bool) for flag in _CODING_FLAGS}
-    for keys, ends in read_coding(connection, "coding_parts", columns, genome, code):
-        found["no_start"][keys] = ~code.is_start[ends.first]
-        found["alternative_start"][keys] = code.is_start[ends.first] & ~canonical[ends.first]
-        found["no_stop"][keys] = ~code.is_stop[ends.last]
-        found["internal_stop"][keys] = ends.internal_stops > 0
-        found["broken_frame"][keys] = ends.leftover > 0
-        found["ambiguous_bases"][keys] = ends.ambiguous > 0
+    found = {
+        "no_start": ~code.is_start[ends.first],
+        "alternative_start": code.is_start[ends.first] & ~canonical[ends.first],
+        "no_stop": ~code.is_stop[ends.last],
+        "internal_stop": ends.internal_stops > 0,
+        "broken_frame": ends.leftover > 0,
+        "ambiguous_bases": ends.ambiguous > 0,
+    }
     open5 |= found["no_start"] & (first_gap < _EDGE)
     open3 |= found["no_stop"] & (last_gap < _EDGE)
     for flag, cut in (("no_start", open5), ("alternative_start", open5), ("no_stop", open3), ("broken_frame", open3)):
         found[flag] &= ~cut
-    names = np.array(_CODING_FLAGS, dtype=object)
-    numbers, hits = np.nonzero(np.stack([found[flag] for flag in _CODING_FLAGS]))
+    names = np.array(list(found), dtype=object)
+    numbers, hits = np.nonzero(np.stack(list(found.values())))
     put_arrays(connection, "flagged", key=hits, flag=names[numbers])
     connection.execute("INSERT INTO found SELECT transcript, flag FROM flagged JOIN coding USING (key)")
     put_arrays(connection, "cuts", key=np.arange(len(sizes)), open5=open5, open3=open3)

@@ -115,6 +115,33 @@ SELECT c.key, p.start, p."end" FROM cds p JOIN coding c USING (transcript);
 Columns = dict[str, NDArray[np.int64]]
 
 
+class Coding(NamedTuple):
+    """All coding sequences, in the order of their keys.
+
+    Attributes
+    ----------
+    columns
+        As `load_coding` returns them.
+    ends
+        What the genome says of each.
+    """
+
+    columns: Columns
+    ends: CodingEnds
+
+
+def all_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode) -> Coding:
+    """Fill the temporary tables of `load_coding` and read every coding sequence."""
+    columns = load_coding(connection)
+    size = len(columns["sequence"])
+    # A key without bases keeps what no codon gives.
+    ends = coding_ends(np.empty(0, np.uint8), np.zeros(size, np.int64), np.zeros(size, np.int64), code)
+    for keys, found in read_coding(connection, "coding_parts", columns, genome, code):
+        for name in CodingEnds._fields:
+            getattr(ends, name)[keys] = getattr(found, name)
+    return Coding(columns, ends)
+
+
 def load_coding(connection: duckdb.DuckDBPyConnection) -> Columns:
     """Fill the temporary tables `coding` (a row a coding transcript, by `key`) and `coding_parts`.
 

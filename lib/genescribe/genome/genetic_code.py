@@ -146,9 +146,12 @@ def codon_numbers(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     >>> codon_numbers(encode("AAAaacTNA")).tolist()
     [0, 1, 64]
     """
-    first, second, third = unmasked(codes[: len(codes) // 3 * 3]).reshape(-1, 3).T
-    known = (first < N) & (second < N) & (third < N)
-    return np.where(known, 16 * first + 4 * second + third, np.uint8(AMBIGUOUS))
+    codons = unmasked(codes[: len(codes) // 3 * 3]).reshape(-1, 3)
+    first, second, third = codons.T
+    numbers: NDArray[np.uint8] = 16 * first + 4 * second + third
+    if (codons >= N).any():
+        numbers[(codons >= N).any(axis=1)] = AMBIGUOUS
+    return numbers
 
 
 def codon_set(codons: frozenset[str]) -> NDArray[np.bool_]:

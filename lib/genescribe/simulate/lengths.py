@@ -112,9 +112,13 @@ class LengthModel:
 
     def geometric(self, minimum: int | None = None) -> LengthModel:
         """Return the geometric law of the same mean from `minimum` on, its own where none is given."""
-        low = self.minimum if minimum is None else minimum
-        mean = max(1.0, self.mean() - low + 1)
-        return LengthModel(minimum=low, head=low - 1, components=(), tail_mass=1.0, tail_mean=mean)
+        return geometric(self.mean(), self.minimum if minimum is None else minimum)
+
+
+def geometric(mean: float, minimum: int) -> LengthModel:
+    """Return the geometric law of a mean from `minimum` on."""
+    excess = max(1.0, mean - minimum + 1)
+    return LengthModel(minimum=minimum, head=minimum - 1, components=(), tail_mass=1.0, tail_mean=excess)
 
 
 def fit_lengths(samples: NDArray[np.int64], minimum: int, longest_head: int) -> LengthModel:
@@ -142,8 +146,7 @@ def fit_lengths(samples: NDArray[np.int64], minimum: int, longest_head: int) -> 
     head = int(min(longest_head, max(minimum, np.quantile(samples, 0.97))))
     inside, beyond = samples[samples <= head], samples[samples > head]
     if len(inside) < 10:
-        mean = max(1.0, float(samples.mean()) - minimum + 1)
-        return LengthModel(minimum=minimum, head=minimum - 1, components=(), tail_mass=1.0, tail_mean=mean)
+        return geometric(float(samples.mean()), minimum)
     values = np.log(inside.astype(float))
     fits = [_mixture(values, n) for n in (1, 2, 3)]
     best = min(fits, key=lambda fit: (3 * len(fit[0]) - 1) * np.log(len(values)) - 2 * fit[1])[0]

@@ -14,7 +14,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, write_text
 from genescribe.simulate.chains import ORDER, MarkovChain
 from genescribe.simulate.codons import EXON_SIDE, CodonModel
-from genescribe.simulate.lengths import LengthModel
+from genescribe.simulate.lengths import LengthModel, geometric
 from genescribe.simulate.signals import Branch, Matrix, check_matrix, sharpened
 
 FOLDER = Path(__file__).with_name("parameters")
@@ -71,6 +71,9 @@ LEAST = {
 """Shortest length of each kind of segment in any law: what its signals need, so that each base is written once. Before
 a donor these are the `EXON_SIDE` bases with weights and the two that they depend on."""
 
+ALIKE = (("single", "initial"), ("intron", "utr_intron"))
+"""Kinds of segment that labels of bases do not tell apart: coding exons that follow the start codon, and introns."""
+
 
 @dataclass(frozen=True)
 class Chains:
@@ -110,6 +113,15 @@ class Structure:
     single: float = option(doc="probability that a coding sequence is not split", minimum=0, maximum=1)
     internal: float = option(doc="probability, after an intron, of an internal exon", minimum=0, maximum=0.99)
     utr_intron: float = option(doc="probability of an intron after a 5' UTR exon", minimum=0, maximum=0.9)
+
+    def per_gene(self, kind: str) -> float:
+        """Return the expected number of segments of a kind of `ALIKE` in a gene."""
+        return {
+            "single": self.single,
+            "initial": 1 - self.single,
+            "intron": (1 - self.single) / (1 - self.internal),
+            "utr_intron": self.utr_intron / (1 - self.utr_intron),
+        }[kind]
 
 
 @dataclass(frozen=True)
@@ -179,6 +191,7 @@ class SimulationParameters:
         """Return the same law, or ("uninformative") the one in which every length is geometric.
 
         From the shortest that the signals allow (`LEAST`), with the mean of each kind of segment; all else is equal.
+        Kinds that are `ALIKE` share one law, or their mixture would not be geometric.
         """
         if durations == "informative":
             return self
@@ -186,6 +199,11 @@ class SimulationParameters:
         if self.signals.branch is not None:
             least |= dict.fromkeys(("intron", "utr_intron"), self.signals.branch.farthest + DONOR)
         models = {kind: getattr(self.lengths, kind).geometric(minimum) for kind, minimum in least.items()}
+        for kinds in ALIKE:
+            number = [self.structure.per_gene(kind) for kind in kinds]
+            means = [getattr(self.lengths, kind).mean() for kind in kinds]
+            mean = sum(map(float.__mul__, number, means)) / sum(number) if sum(number) else means[0]
+            models |= dict.fromkeys(kinds, geometric(mean, max(least[kind] for kind in kinds)))
         return dataclasses.replace(self, lengths=Lengths(**models))
 
     def with_one_transcript(self) -> SimulationParameters:
