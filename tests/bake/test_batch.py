@@ -22,6 +22,7 @@ from genescribe.files import read_json
 from genescribe.genome.catalogue import build_catalogue
 from genescribe.genome.fasta import write_fasta
 from genescribe.genome.gff import write_gff3
+from genescribe.segment.gene_rules import GeneRules
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
         toy.sequence(seqid, 1000, seed=number)
         toy.place(f"{seqid}1", seqid, 100, orf(40, number), "+", intron=(50, 60))
         toy.place(f"{seqid}2", seqid, 600, orf(50, 9 + number), "-")
-    toy.place("slip", "a", 900, orf(20, 30), intron=(30, 1))
+    toy.place("slip", "a", 900, orf(20, 30), intron=(30, 4))
     genes = [gene for members in toy.genes.values() for gene in members]
     fasta, annotation = tmp_path / "genome.fa", tmp_path / "annotation.gff3"
     write_fasta(fasta, toy.sequences.items())
@@ -53,7 +54,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_frameshift_bridged_by_a_short_intron_is_masked(files: tuple[Path, Path], tmp_path: Path) -> None:
     bake_batch(*files, JOB, ["a"], tmp_path / "x")
     assert read_json(tmp_path / "x" / "index.json")["slip"]["reason"] == "intron too short"
-    lax = BakeJob("toy", BakeConfig(shortest_intron=1), Splits(train=["a"]))
+    lax = BakeJob("toy", BakeConfig(gene=GeneRules(shortest_intron=4)), Splits(train=["a"]))
     bake_batch(*files, lax, ["a"], tmp_path / "lax")
     assert read_json(tmp_path / "lax" / "index.json")["slip"]["reason"] is None
 

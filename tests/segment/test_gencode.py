@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from genescribe.data.sample import IGNORE, labels_from_runs
 from genescribe.genome.model import Gene, Interval, Transcript
+from genescribe.segment.gencode import GencodeScheme
+from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.labels import Encoded, LabelPolicy
-from genescribe.segment.schemes import SCHEMES
 
-SCHEME = SCHEMES["gencode"]
+SCHEME = GencodeScheme(GeneRules(shortest_intron=4))
 GRAMMAR = SCHEME.grammar
 
 
@@ -101,6 +102,13 @@ class TestMasks:
         encoded = SCHEME.encode(genes, 59)
         assert encoded.runs.tolist() == runs((3, 9), (9, 1), (20, 4), (29, -1), (50, 4), (56, 3), (59, 10))
 
+    def test_a_gene_with_a_short_intron_is_masked(self) -> None:
+        transcript = coding([(2, 11), (14, 23)], 2, 23)
+        encoded = SCHEME.encode([gene("g", transcript)], 30)
+        assert encoded.runs.tolist() == runs((2, 0), (23, -1), (30, 0))
+        assert [p.reason for p in encoded.problems] == ["intron too short"]
+        assert SCHEME.configured(GeneRules(shortest_intron=20)).grammar.minimum[[4, 5, 6]].tolist() == [20] * 3
+
     @pytest.mark.parametrize(("policy", "label"), [("ignore", IGNORE), ("intergenic", 0)])
     def test_non_coding_genes_follow_the_policy(self, policy: str, label: int) -> None:
         genes = [gene("n", Transcript("n", ((2, 8), (10, 20)))), gene("c", coding([(15, 27)], 15, 27))]
@@ -147,7 +155,7 @@ class TestMasks:
 def transcripts(draw: st.DrawFn) -> tuple[Transcript, int]:
     """Draw a complete transcript that starts at base 0, and its length."""
     widths = draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))
-    gaps = draw(st.lists(st.integers(1, 9), min_size=len(widths) - 1, max_size=len(widths) - 1))
+    gaps = draw(st.lists(st.integers(4, 12), min_size=len(widths) - 1, max_size=len(widths) - 1))
     exons, position = [], 0
     for width, gap in zip(widths, [*gaps, 0], strict=True):
         exons.append((position, position + width))

@@ -97,7 +97,7 @@ def test_learned_durations_begin_as_those_of_the_data(shards: Path, head: str) -
         assert start.argmax() == int(2 * np.log2(3))
     else:
         # One parameter a label: the longer, the less likely, base by base.
-        shares = np.array(found["durations"]["first_intron"])
+        shares = np.array(found["durations"]["first_exon"])
         widths = np.diff(np.ceil(2.0 ** (np.arange(len(shares) + 1) / 2)))
         density = shares[widths > 0] / widths[widths > 0]
         assert (np.diff(density) <= 1e-12).all()

@@ -82,15 +82,15 @@ def test_what_it_decodes_follows_the_grammar(head: Any) -> None:
         assert all(n <= grammar.maximum[c] or not grammar.maximum[c] for c, n in zip(labels, durations, strict=True))
 
 
-def test_the_linear_head_has_one_score_a_base_but_in_codons() -> None:
+def test_the_linear_head_has_one_score_a_base_but_in_codons_and_short_introns() -> None:
     scheme = SCHEMES["gencode"]
     linear, semi = (crf_config(replace(CONFIG, head=head), scheme).build() for head in ("linear", "semicrf"))  # type: ignore[arg-type]
-    codons = [9, 10]
-    assert linear.durations.rows == 3
-    assert semi.durations.rows == 20
+    introns, codons = [4, 5, 6], [9, 10]
+    assert linear.durations.rows == semi.durations.rows == 20
     assert linear.config.geometric == tuple(c for c in range(11) if c not in codons)
-    # How long a codon may be is grammar: both heads keep it.
+    # How long a codon may be, and an intron must be, is grammar: both heads keep it.
     for head in (linear, semi):
+        assert [head.config.shortest(c) for c in introns] == [20] * 3
         assert [head.config.longest(c) for c in codons] == [3, 3]
         assert [c for c in range(11) if not head.config.has_tail(c)] == codons
 

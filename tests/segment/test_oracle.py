@@ -26,6 +26,7 @@ SHARE = 60
 """Genes of each genome in the quick tests."""
 
 NONCODING, OVERLAP = "non-coding", "overlaps a gene on its strand"
+SHORT = "intron too short"
 FRAME, SLIP = "coding length not a multiple of three", "coding sequence with a gap inside an exon"
 
 # Annotation -> what cannot be represented, of all genes and of the share.
@@ -33,15 +34,18 @@ GENOMES: dict[str, tuple[dict[str, int], dict[str, int]]] = {
     "Arabidopsis.thaliana_1pct/annotation.gff3.gz": ({NONCODING: 37, OVERLAP: 8}, {NONCODING: 4}),
     "Caenorhabditis.elegans_smallgenes/annotation.gff3.gz": ({}, {}),
     "Drosophila.melanogaster_2L_3Mb/annotation.gtf.gz": ({FRAME: 1, OVERLAP: 6}, {OVERLAP: 2}),
-    "Homo.sapiens_chr1_chunks/annotation.gtf.gz": ({}, {}),
+    "Homo.sapiens_chr1_chunks/annotation.gtf.gz": ({SHORT: 1}, {SHORT: 1}),
     "Leishmania.major_chr1/annotation.gff3.gz": ({}, {}),
-    "Populus.trichocarpa_Chr01_8Mb/annotation.gff3.gz": ({OVERLAP: 17}, {OVERLAP: 2}),
-    "Saccharomyces.cerevisiae/annotation.gtf.gz": ({NONCODING: 436, OVERLAP: 227}, {NONCODING: 1, OVERLAP: 4}),
+    "Populus.trichocarpa_Chr01_8Mb/annotation.gff3.gz": ({OVERLAP: 17, SHORT: 2}, {OVERLAP: 2}),
+    "Saccharomyces.cerevisiae/annotation.gtf.gz": (
+        {NONCODING: 436, OVERLAP: 227, SHORT: 3},
+        {NONCODING: 1, OVERLAP: 4},
+    ),
     "Saccharomyces.cerevisiae/annotation.refseq_R64-4-1.gff3.gz": (
         {SLIP: 47, NONCODING: 450, OVERLAP: 108},
         {NONCODING: 1},
     ),
-    "Schizosaccharomyces.pombe_minigenome/annotation.gff3.gz": ({FRAME: 1}, {}),
+    "Schizosaccharomyces.pombe_minigenome/annotation.gff3.gz": ({FRAME: 1, SHORT: 2}, {}),
     "Trypanosoma.brucei_chr1/annotation.gff3.gz": ({NONCODING: 42}, {NONCODING: 16}),
 }
 Strand = tuple[str, str]

@@ -106,11 +106,11 @@ def test_validation_counts(shards: Path) -> None:
     """Start codon, exon and stop codon are one coding segment; one that an edge cuts or is partly unknown, none."""
     task = SegmentTask(CONFIG, [shards])
     truth = [
-        sample([[10, 0], [13, 9], [20, 1], [30, 4], [40, 3], [43, 10], [50, 0]]),
+        sample([[10, 0], [13, 9], [20, 1], [44, 4], [54, 3], [57, 10], [64, 0]]),
         sample([[5, 1], [8, 10], [20, 0], [30, -1], [40, 0], [43, 9], [50, 1]], left=True, right=True),
     ]
     predicted = [
-        path([[10, 0], [13, 9], [20, 1], [31, 4], [40, 3], [43, 10], [50, 0]]),
+        path([[10, 0], [13, 9], [20, 1], [45, 4], [54, 3], [57, 10], [64, 0]]),
         path([[8, 0], [15, 1], [25, 0], [28, 1], [50, 0]]),
     ]
     model = Oracle(task.config, predicted).eval()
@@ -148,7 +148,7 @@ def test_the_first_batch_is_described(shards: Path) -> None:
 
 
 def test_regularisation_and_clamp_act(shards: Path) -> None:
-    batch = collate([sample([[10, 0], [13, 9], [20, 1], [30, 4], [40, 3], [43, 10], [50, 0]])])
+    batch = collate([sample([[10, 0], [13, 9], [20, 1], [44, 4], [54, 3], [57, 10], [64, 0]])])
 
     def loss(**changes: Any) -> float:
         task = SegmentTask(replace(CONFIG, **changes), [shards])

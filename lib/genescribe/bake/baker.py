@@ -170,7 +170,7 @@ class Baker:
         """Write the index, the statistics and the manifest; return the statistics."""
         self.writer.finish()
         stats = self.stats.to_json()
-        write_json(self.folder / STATS, stats)
+        write_records(self.folder / STATS, stats)
         write_records(self.folder / GENES, self.index)
         np.save(self.folder / PROTEINS, self._words(), allow_pickle=False)
         digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}

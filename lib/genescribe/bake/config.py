@@ -40,7 +40,9 @@ class BakeConfig:
     )
     loci: LociConfig = option(default_factory=LociConfig, doc="sentences: windows around the genes")
     scheme: str = option("gencode", doc="label scheme")
-    gene: GeneRules = option(default_factory=GeneRules, doc="signals that genes of the scheme 'gene' must have")
+    gene: GeneRules = option(
+        default_factory=GeneRules, doc="what genes must have, else they are masked; of the signals 'gencode' sees none"
+    )
     window: int = option(10_000, doc="bases of a window", minimum=1)
     overlap: int = option(500, doc="bases that neighbouring windows share", minimum=0)
     other_strand: Literal["intergenic", "ignore"] = option(
@@ -48,9 +50,6 @@ class BakeConfig:
     )
     noncoding: Literal["ignore", "intergenic"] = option("ignore", doc="label of genes without a coding transcript")
     check_genes: bool = option(True, doc="mask genes whose sequence has no start, no stop or a stop in frame")
-    shortest_intron: int = option(
-        10, doc="genes with a shorter intron, which bridges a frameshift, are masked", minimum=1
-    )
     assembly_gap: int = option(50, doc="intergenic stretches of at least so many N are masked; 0: none", minimum=0)
     empty_rate: float = option(
         1.0, doc="share of the training windows without genes that is kept; others are always", minimum=0.0, maximum=1.0

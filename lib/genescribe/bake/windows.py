@@ -143,9 +143,6 @@ def _doubtful(
         transcript = representative(gene)
         if transcript is None or transcript.start < 0 or transcript.end > len(codes):
             continue
-        if any(end - start < config.shortest_intron for start, end in transcript.introns):
-            reasons[gene.id] = "intron too short"
-            continue
         reason = validate_gene(transcript, codes, code) if config.check_genes else None
         if reason := reason or scheme.fault(transcript, codes, code):
             reasons[gene.id] = reason

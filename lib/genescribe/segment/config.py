@@ -54,7 +54,7 @@ class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
     scheme: str = option("gencode", doc=f"label scheme: {', '.join(sorted(SCHEMES))}")
-    gene: GeneRules | None = option(None, doc="signals of the scheme 'gene'; null: those of the data")
+    gene: GeneRules | None = option(None, doc="what genes must have; null: as in the data")
     head: Literal["linear", "semicrf", "pytorch-crf"] = option(
         "semicrf",
         doc="linear: durations of one parameter (a linear CRF); semicrf: tables of durations but between genes; "

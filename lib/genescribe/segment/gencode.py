@@ -79,7 +79,12 @@ class GencodeScheme:
     transcript's coding exons; a single one is first. Introns are ranked among all introns of the transcript; a
     single one is first. Introns within the UTRs are introns; the exon parts around them are UTR. A transcript cut
     at its 5' (3') end by the sequence's end has no first (last) exon and no first (last) intron, since which they
-    were cannot be known.
+    were cannot be known. Genes with an intron below `GeneRules.shortest_intron` have no labels.
+
+    Parameters
+    ----------
+    rules
+        Of which these labels, that see no signals, need the shortest intron alone.
     """
 
     name = "gencode"
@@ -99,16 +104,18 @@ class GencodeScheme:
         Kind.STOP,
     )
 
+    def __init__(self, rules: GeneRules | None = None) -> None:
+        self.rules = rules or GeneRules()
+
     def configured(self, rules: GeneRules) -> GencodeScheme:
-        """Return itself: these labels see no signals."""
-        del rules
-        return self
+        """Return the scheme under other rules."""
+        return GencodeScheme(rules)
 
     @cached_property
     def grammar(self) -> Grammar:
         """Which labels may follow each other, begin or end a strand, and how long a segment may be.
 
-        A codon is one run of three bases, or shorter runs where introns split it.
+        A codon is one run of three bases, or shorter runs where introns split it. An intron is not short.
         """
         size = len(_NAMES)
         transitions = np.zeros((size, size), dtype=bool)
@@ -117,9 +124,10 @@ class GencodeScheme:
         first, last = np.ones(size, dtype=bool), np.ones(size, dtype=bool)
         first[[FIRST_EXON, FIRST_INTRON]] = False
         last[[LAST_EXON, LAST_INTRON]] = False
-        maximum = np.zeros(size, dtype=np.int64)
+        minimum, maximum = np.ones(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+        minimum[list(_INTRONS)] = self.rules.shortest_intron
         maximum[[STARTCODON, STOPCODON]] = CODON
-        return Grammar(transitions, first, last, np.ones(size, dtype=np.int64), maximum)
+        return Grammar(transitions, first, last, minimum, maximum)
 
     def encode(
         self,
@@ -165,7 +173,7 @@ class GencodeScheme:
                 continue
             span = (transcript.start, transcript.end)
             spans.append((gene.id, span))
-            reason = doubtful.get(gene.id) or unrepresentable(transcript, length)
+            reason = doubtful.get(gene.id) or self._fault(transcript, length)
             if reason is None:
                 placed[gene.id] = transcript
             else:
@@ -187,7 +195,13 @@ class GencodeScheme:
     def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
         """Return why the labels cannot hold a transcript of the strand `codes`, or None; whatever its bases."""
         del code
-        return unrepresentable(transcript, len(codes))
+        return self._fault(transcript, len(codes))
+
+    def _fault(self, transcript: Transcript, length: int) -> str | None:
+        reason = unrepresentable(transcript, length)
+        if reason is None and any(end - start < self.rules.shortest_intron for start, end in transcript.introns):
+            return "intron too short"
+        return reason
 
     def shifted(self, runs: Runs, offset: int) -> Runs:
         """Return the labels themselves: they do not depend on positions."""

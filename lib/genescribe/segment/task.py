@@ -82,7 +82,7 @@ class SegmentTask:
         self.config = replace(
             config,
             genetic_code=config.genetic_code or _genetic_code(folders),
-            gene=_gene_rules(folders, config.gene) if self.scheme.name == "gene" else config.gene,
+            gene=_gene_rules(folders, config.gene),
         )
         self.scheme = scheme_of(self.config)
         self._genomes = Genomes(folders, parts)
