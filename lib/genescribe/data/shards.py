@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +32,7 @@ members, bases."""
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def shard_name(split: str, number: int) -> str:
@@ -159,13 +161,19 @@ def _told(meta: WindowMeta) -> dict[str, Any]:
 
 
 def _npy(array: NDArray[Any]) -> bytes:
+    return _npy_header(array.dtype.str, array.shape) + array.tobytes()
+
+
+@lru_cache(maxsize=4096)
+def _npy_header(descr: str, shape: tuple[int, ...]) -> bytes:
+    """Return what a .npy file begins with. Most windows share it; to work it out takes longest."""
     buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    np.lib.format.write_array_header_1_0(buffer, {"descr": descr, "fortran_order": False, "shape": shape})
     return buffer.getvalue()
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def _header(name: str, size: int) -> bytes:

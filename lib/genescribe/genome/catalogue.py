@@ -42,6 +42,9 @@ from genescribe.genome.model import Gene
 
 FORMAT = "1"
 _MEMORY = "700MB"
+_SMALL = 4_000_000
+"""Bytes of an annotation, packed or not, below which DuckDB works with one thread: it divides tables by row groups of
+122,880, and a second thread would wait."""
 
 
 def build_catalogue(
@@ -84,6 +87,8 @@ def build_catalogue(
         stack.callback(temporary.with_name(f"{temporary.name}.wal").unlink, missing_ok=True)
         with duckdb.connect(str(temporary)) as connection:
             connection.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = '{scratch}'")
+            if Path(annotation).is_file() and Path(annotation).stat().st_size < _SMALL:
+                connection.execute("SET threads = 1")
             gtf = load_rows(connection, annotation, genome.lengths)
             if not tolerant:
                 raise_first_problem(connection, annotation, "rows")

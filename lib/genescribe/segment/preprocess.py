@@ -62,8 +62,8 @@ def preprocess(
     shards = [folder / "shards" / str(number) for number in range(len(batches))]
     with ProcessPoolExecutor(max(1, len(batches) - 1), mp_context=get_context("spawn")) as processes:
         # This process is one of those that bake; the others start while it loads the annotation.
-        for _ in batches[1:]:
-            processes.submit(_ready)
+        for seqids in batches[1:]:
+            processes.submit(_make_ready, genome.plain, seqids)
         build_catalogue(genome.plain, gtf, catalogue, genetic_code, tolerant=True)
         _logger.info("baking %d sequences in %d processes", len(used), len(batches))
         jobs = [
@@ -79,8 +79,11 @@ def preprocess(
     return shards
 
 
-def _ready() -> None:
-    """Do nothing: a process that is asked to has read this module and all that it imports."""
+def _make_ready(fasta: Path, seqids: list[str]) -> None:
+    """Read sequences for nothing: the process has then imported, and the system has cached, what it will use."""
+    genome = Genome.open(fasta)
+    for seqid in seqids:
+        genome.codes(seqid)
 
 
 def segment_stats(split: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
