@@ -215,8 +215,7 @@ def cut(runs: Runs, start: int, end: int) -> Runs:
     >>> cut(np.array([[4, 0], [8, 2], [12, 0]], dtype=np.int32), 4, 10).tolist()
     [[4, 2], [6, 0]]
     """
-    first = int(np.searchsorted(runs[:, 0], start, side="right"))
-    last = int(np.searchsorted(runs[:, 0], end, side="left"))
+    first, last = runs[:, 0].searchsorted(start, side="right"), runs[:, 0].searchsorted(end, side="left")
     part = runs[first : last + 1].copy()
     part[:, 0] -= start
     part[-1, 0] = end - start
