@@ -58,6 +58,8 @@ from genescribe.simulate.states import STATES, State, potentials
 
 RESULTS = Path(__file__).resolve().parent / "results/heads.json"
 GENOMES = ("informative", "uninformative")
+SEED = 5
+"""Of both genomes."""
 FEATURE_FILE = "features.pt"
 FEATURES = (
     "intergenic",
@@ -260,7 +262,7 @@ def prepare(folder: Path, law: SimulationParameters, durations: str, bases: int)
     """Simulate and bake a genome of ten sequences, four of them to train and four to test; write its features."""
     fasta, annotation = folder / "genome.fa", folder / "truth.gff3"
     folder.mkdir(parents=True, exist_ok=True)
-    sequences, genes = simulate(law.with_durations(durations), 3, total_bases=bases, n_sequences=10)  # type: ignore[arg-type]
+    sequences, genes = simulate(law.with_durations(durations), SEED, total_bases=bases, n_sequences=10)  # type: ignore[arg-type]
     write_simulation(sequences, genes, fasta, annotation)
     splits = Splits([f"chr{n}" for n in range(1, 5)], ["chr5", "chr6"], [f"chr{n}" for n in range(7, 11)])
     preprocess(annotation, fasta, folder / "data", splits, BakeConfig(window=2500, overlap=250))
