@@ -95,6 +95,16 @@ def test_the_linear_head_has_one_score_a_base_but_in_codons_and_short_introns() 
         assert [c for c in range(11) if not head.config.has_tail(c)] == codons
 
 
+@pytest.mark.parametrize("head", ["linear", "semicrf"])
+def test_shortest_segments_that_are_asked_for(head: str) -> None:
+    shortest = {"first_exon": 5, "first_intron": 30, "internal_intron": 4}
+    config = crf_config(replace(CONFIG, head=head, shortest=shortest), SCHEMES["gencode"])  # type: ignore[arg-type]
+    assert [config.shortest(c) for c in (1, 2, 4, 5)] == [5, 1, 30, 20]
+    assert config.build().durations()[0][3, 1] == -torch.inf
+    with pytest.raises(InputError, match=r"no label 'exon'; known: intergenic, first_exon"):
+        crf_config(replace(CONFIG, shortest={"exon": 5}), SCHEMES["gencode"])
+
+
 def test_segments_longer_than_the_tables_have_a_score_and_a_gradient() -> None:
     segmenter = model()
     scores = segmenter.scores(codes(120))

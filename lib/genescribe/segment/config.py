@@ -61,6 +61,9 @@ class SegmentModelConfig:
         "pytorch-crf: the linear CRF of that package, without grammar and boundary scores, for the scheme gencode",
     )
     max_duration: int = option(300, doc="longest duration in the tables; beyond, one parameter a label", minimum=1)
+    shortest: dict[str, int] = option(
+        default_factory=dict, doc="label: bases of its shortest segment, where the grammar allows shorter ones"
+    )
     duration_knots: int = option(24, doc="parameters of a label's table; 0: one a duration", minimum=0)
     genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)
     features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")

@@ -343,12 +343,16 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
     """Return the head's options: the scheme's grammar, and durations as `head` says.
 
     A label of the linear head and intergenic space have a geometric duration: one score a base. This is a linear CRF
-    whose runs are whole segments, so that both heads score boundaries and decode runs alike. How long a codon may be is
-    grammar, not a learned length, and both heads keep it: a label with a longest length has a table up to it in both,
-    which in a linear CRF is a label of as many states.
+    whose runs are whole segments, so that both heads score boundaries and decode runs alike. How long a codon may be,
+    and how short a segment, is grammar, not a learned length, and both heads keep it: a label with a longest length has a
+    table up to it in both, and in a linear CRF such a label, or one with a shortest length, is as many states.
     """
     grammar, labels = scheme.grammar, range(len(scheme.names))
     shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
+    for name, bases in config.shortest.items():
+        if name not in scheme.names:
+            raise InputError(f"no label {name!r}", where="model.shortest", remedy=f"known: {', '.join(scheme.names)}")
+        shortest[scheme.names.index(name)] = max(shortest[scheme.names.index(name)], bases)
     if config.head == "linear":
         geometric = tuple(c for c in labels if limits[c] == 0)
         longest = [limit or low for low, limit in zip(shortest, limits, strict=True)]
