@@ -344,8 +344,8 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
 
     A label of the linear head and intergenic space have a geometric duration: one score a base. This is a linear CRF
     whose runs are whole segments, so that both heads score boundaries and decode runs alike. How long a codon may be,
-    and how short a segment, is grammar, not a learned length, and both heads keep it: a label with a longest length has a
-    table up to it in both, and in a linear CRF such a label, or one with a shortest length, is as many states.
+    and how short a segment, is grammar, not a learned length, and both heads keep it: a label with a longest length
+    has a table up to it in both, and in a linear CRF such a label, or one with a shortest length, is as many states.
     """
     grammar, labels = scheme.grammar, range(len(scheme.names))
     shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
