@@ -17,6 +17,7 @@ from genescribe.files import (
     read_json,
     sha256,
     write_json,
+    write_records,
     write_text,
 )
 
@@ -108,3 +109,12 @@ def test_files_of_a_directory_are_readable_as_the_umask_says(tmp_path: Path) -> 
     finally:
         os.umask(before)
     assert (tmp_path / "model" / "weights").stat().st_mode & 0o777 == 0o644
+
+
+def test_records_are_json_with_an_entry_a_line(tmp_path: Path) -> None:
+    write_records(tmp_path / "a.json", {"b": {"y": 1, "x": [2.5, None]}, "a": "é"})
+    lines = (tmp_path / "a.json").read_text().splitlines()
+    assert lines == ["{", '"a": "\\u00e9",', '"b": {"x": [2.5, null], "y": 1}', "}"]
+    assert read_json(tmp_path / "a.json") == {"a": "é", "b": {"x": [2.5, None], "y": 1}}
+    write_records(tmp_path / "none.json", {})
+    assert read_json(tmp_path / "none.json") == {}
