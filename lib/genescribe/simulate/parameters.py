@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from genescribe.config import from_mapping, option, to_mapping
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_text
@@ -202,7 +204,8 @@ class SimulationParameters:
         for kinds in ALIKE:
             number = [self.structure.per_gene(kind) for kind in kinds]
             means = [getattr(self.lengths, kind).mean() for kind in kinds]
-            mean = sum(map(float.__mul__, number, means)) / sum(number) if sum(number) else means[0]
+            # Of kinds that no gene has, any mean will do.
+            mean = float(np.average(means, weights=number if any(number) else None))
             models |= dict.fromkeys(kinds, geometric(mean, max(least[kind] for kind in kinds)))
         return dataclasses.replace(self, lengths=Lengths(**models))
 
