@@ -6,6 +6,7 @@ namespace {
 #include "simd.h"
 #include "tables.h"
 #include "layout.h"
+#include "sources.h"
 #include "sum.h"
 #include "durations.h"
 #include "counts.h"
