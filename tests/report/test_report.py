@@ -21,7 +21,7 @@ from genescribe.files import write_json
 from genescribe.genome.model import Gene, Transcript
 from genescribe.report import Cell, Figure, Row, Section, Table, Text, write_figures, write_report
 from genescribe.report.charts import Method, duration, f1_bars, length_histograms, reliability_diagram
-from genescribe.report.collect import collect
+from genescribe.report.collect import CURVES, _training, collect
 from genescribe.report.loci import choose_loci, draw_locus
 from genescribe.report.page import render
 from genescribe.report.style import PALETTE, canvas, styled, to_svg
@@ -308,3 +308,12 @@ class TestFigures:
         write_figures(tmp_path / "figures", [Section("S", [Text("t"), figure])])
         assert (tmp_path / "figures/one.svg").read_text(encoding="utf-8") == "<svg/>"
         assert (tmp_path / "figures/one.rst").read_text(encoding="utf-8") == "What it shows.\n"
+
+
+def test_many_models_are_trained_in_several_figures() -> None:
+    row = {"split": "validation", "step": "10", "loss": "0.5"}
+    names = [f"model-seed{number:02}" for number in range(2 * CURVES + 1)]
+    section = _training({name: [row] for name in names}, dict.fromkeys(names, 0))
+    figures = [block for block in section.blocks if isinstance(block, Figure)]
+    assert [figure.name for figure in figures] == ["training", "training-2", "training-3"]
+    assert [name for figure in figures for name in names if name in figure.alt] == names

@@ -141,7 +141,7 @@ def training_curves(
         A column of the validation rows and its title; None leaves that panel out.
     """
     with styled():
-        figure = canvas(2.6)
+        figure = canvas(2.3 + 0.3 * -(-len(logs) // 3))
         panels = figure.subplots(1, 1 if metric is None else 2, squeeze=False)[0]
         for method, rows in logs.items():
             steps, losses = column(rows, "train", "loss")
@@ -161,7 +161,7 @@ def training_curves(
             panels[1].set(title=f"Validation: {metric[1]}", xlabel="optimiser step")
         for axes in panels:
             axes.grid()
-        figure.legend(loc="outside upper left", ncols=4, handlelength=2.2)
+        figure.legend(loc="outside upper left", ncols=3, handlelength=2.2)
         alt = "Training curves of " + ", ".join(method.title for method in logs)
         return to_svg(figure, name, caption, alt)
 

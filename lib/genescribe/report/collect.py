@@ -28,6 +28,8 @@ TITLES = {
     "augustus_retrained": "AUGUSTUS, retrained",
     "ceiling": "ceiling",
 }
+CURVES = 12
+"""Models whose training one figure shows."""
 SHOWN_METRICS = {"cds_segment_f1": "F1 of exact coding segments", "macro_f1": "macro F1 of labels"}
 """Validation columns of a log worth a panel, the first that is there, and what it is called."""
 
@@ -202,9 +204,13 @@ def _training(logs: Mapping[str, Sequence[Mapping[str, str]]], order: Mapping[st
         return Section("Training")
     known = {name for rows in logs.values() for row in rows for name, value in row.items() if value}
     metric = next(((name, title) for name, title in SHOWN_METRICS.items() if name in known), None)
-    by_method = {Method(name, name, "model", order[name]): rows for name, rows in logs.items()}
     caption = "Loss over optimiser steps, and a score on the validation windows; the best weights on it are kept."
-    return Section("Training", [charts.training_curves("training", by_method, metric, caption)])
+    blocks: list[Block] = []
+    for start in range(0, len(logs), CURVES):
+        some = {Method(name, name, "model", order[name]): logs[name] for name in sorted(logs)[start : start + CURVES]}
+        name = f"training-{start // CURVES + 1}" if start else "training"
+        blocks.append(charts.training_curves(name, some, metric, caption))
+    return Section("Training", blocks)
 
 
 def _times(results: Path) -> Section:
