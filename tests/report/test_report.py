@@ -24,7 +24,7 @@ from genescribe.report.charts import Method, duration, f1_bars, length_histogram
 from genescribe.report.collect import CURVES, _training, collect
 from genescribe.report.loci import choose_loci, draw_locus
 from genescribe.report.page import render
-from genescribe.report.style import PALETTE, canvas, styled, to_svg
+from genescribe.report.style import PALETTE, add_legend, canvas, styled, to_svg
 from genescribe.report.tables import accuracy_groups, accuracy_summary, calibration, differences, run_times
 
 MODEL, SECOND = Method("semicrf", "semicrf", "model", 0), Method("linear", "linear", "model", 1)
@@ -313,7 +313,28 @@ class TestFigures:
 def test_many_models_are_trained_in_several_figures() -> None:
     row = {"split": "validation", "step": "10", "loss": "0.5"}
     names = [f"model-seed{number:02}" for number in range(2 * CURVES + 1)]
-    section = _training({name: [row] for name in names}, dict.fromkeys(names, 0))
+    section = _training({name: [row] for name in names})
     figures = [block for block in section.blocks if isinstance(block, Figure)]
     assert [figure.name for figure in figures] == ["training", "training-2", "training-3"]
     assert [name for figure in figures for name in names if name in figure.alt] == names
+
+
+def test_a_legend_names_every_panel_once_and_takes_no_room_from_the_panels() -> None:
+    heights = []
+    for many in (2, 30):
+        with styled():
+            figure = canvas(2.6)
+            left, right = figure.subplots(1, 2)
+            for number in range(many):
+                left.plot([0, 1], [number, 1], label=f"a_model_of_some_name-seed{number}")
+                right.plot([0, 1], [number, 1], label=f"a_model_of_some_name-seed{number}")
+            right.plot([0, 1], [0, 1], label="only on the right")
+            add_legend(figure)
+            figure.draw_without_rendering()
+            (legend,) = figure.legends
+            assert [text.get_text() for text in legend.get_texts()][-1] == "only on the right"
+            assert len(legend.get_texts()) == many + 1
+            box = legend.get_window_extent()
+            assert box.x1 <= figure.bbox.x1 and box.y0 >= left.get_window_extent().y1
+            heights.append(left.get_window_extent().height)
+    assert heights[1] == pytest.approx(heights[0], rel=0.15)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from genescribe.report.blocks import Figure
-from genescribe.report.style import HATCHES, INK, LINES, PALETTE, canvas, colour_of, styled, to_svg
+from genescribe.report.style import HATCHES, INK, LINES, PALETTE, add_legend, canvas, colour_of, styled, to_svg
 
 LEVEL_NAMES = {
     "base": "base",
@@ -90,7 +90,7 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
         axes.set(ylim=(0, 100), ylabel="F1, %")
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y")
-        figure.legend(loc="outside upper left", ncols=3, handlelength=1.4, columnspacing=1.2)
+        add_legend(figure, handlelength=1.4)
         alt = "Bars of F1 at each level: " + "; ".join(
             f"{method.title} gene {_percent(found['cds']['gene']['f1'])}" for method, found in metrics.items()
         )
@@ -122,7 +122,7 @@ def reliability_diagram(name: str, metrics: Mapping[Method, Mapping[str, Any]], 
                 axes.grid()
         top[0].set_ylabel("share right")
         bottom[0].set_ylabel("number")
-        figure.legend(loc="outside upper left", ncols=3, handlelength=2.4, columnspacing=1.2)
+        add_legend(figure)
         return to_svg(figure, name, caption, "Reliability diagram; expected calibration error: " + "; ".join(words))
 
 
@@ -141,7 +141,7 @@ def training_curves(
         A column of the validation rows and its title; None leaves that panel out.
     """
     with styled():
-        figure = canvas(2.3 + 0.3 * -(-len(logs) // 3))
+        figure = canvas(2.6)
         panels = figure.subplots(1, 1 if metric is None else 2, squeeze=False)[0]
         for method, rows in logs.items():
             steps, losses = column(rows, "train", "loss")
@@ -161,7 +161,7 @@ def training_curves(
             panels[1].set(title=f"Validation: {metric[1]}", xlabel="optimiser step")
         for axes in panels:
             axes.grid()
-        figure.legend(loc="outside upper left", ncols=3, handlelength=2.2)
+        add_legend(figure)
         alt = "Training curves of " + ", ".join(method.title for method in logs)
         return to_svg(figure, name, caption, alt)
 
@@ -198,8 +198,7 @@ def length_histograms(name: str, lengths: Mapping[Method, Mapping[str, Any]], ca
         for axes in panels[len(features) :]:
             axes.set_visible(False)
         figure.supxlabel("length, bases", fontsize=9)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=2.2)
+        add_legend(figure)
         alt = "Histograms of lengths, reference and predictions: " + ", ".join(FEATURE_NAMES[f] for f in features)
         return to_svg(figure, name, caption, alt)
 

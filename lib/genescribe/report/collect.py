@@ -67,7 +67,6 @@ def collect(results: str | Path) -> list[Section]:
         raise InputError(
             "neither metrics nor training logs", where=results, remedy="run the target evaluate or train first"
         )
-    order = {name: number for number, name in enumerate(logs)}
     sections = [Section("How to read the scores", [Text(paragraph) for paragraph in HOW] if metrics else [])]
     sections += [_accuracy(annotation, found) for annotation, found in metrics.items()]
     sections += [
@@ -75,7 +74,7 @@ def collect(results: str | Path) -> list[Section]:
     ]
     sections += label_sections(results)
     sections += [_completeness(results, genome) for genome in metrics if "." not in genome]
-    sections += [_lengths(metrics), _training(logs, order), *codon, _times(results), _provenance(results)]
+    sections += [_lengths(metrics), _training(logs), *codon, _times(results), _provenance(results)]
     return [section for section in sections if section.blocks]
 
 
@@ -199,17 +198,17 @@ def _lengths(metrics: Mapping[str, Mapping[Method, Any]]) -> Section:
     return Section("Lengths of exons and introns", blocks)
 
 
-def _training(logs: Mapping[str, Sequence[Mapping[str, str]]], order: Mapping[str, int]) -> Section:
+def _training(logs: Mapping[str, Sequence[Mapping[str, str]]]) -> Section:
     if not logs:
         return Section("Training")
     known = {name for rows in logs.values() for row in rows for name, value in row.items() if value}
     metric = next(((name, title) for name, title in SHOWN_METRICS.items() if name in known), None)
     caption = "Loss over optimiser steps, and a score on the validation windows; the best weights on it are kept."
+    models = [(Method(name, name, "model", number), rows) for number, (name, rows) in enumerate(logs.items())]
     blocks: list[Block] = []
-    for start in range(0, len(logs), CURVES):
-        some = {Method(name, name, "model", order[name]): logs[name] for name in sorted(logs)[start : start + CURVES]}
+    for start in range(0, len(models), CURVES):
         name = f"training-{start // CURVES + 1}" if start else "training"
-        blocks.append(charts.training_curves(name, some, metric, caption))
+        blocks.append(charts.training_curves(name, dict(models[start : start + CURVES]), metric, caption))
     return Section("Training", blocks)
 
 

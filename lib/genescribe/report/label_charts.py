@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genescribe.report.blocks import Figure
 from genescribe.report.charts import Method
-from genescribe.report.style import INK, PALETTE, PAPER, canvas, styled, to_svg
+from genescribe.report.style import INK, PALETTE, PAPER, add_legend, canvas, styled, to_svg
 
 SEEN = 0.001
 """A label's curves are drawn over the bins in which one of them has at least this share."""
@@ -48,8 +48,7 @@ def duration_curves(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
         for axes in panels[len(names) :]:
             axes.set_visible(False)
         figure.supxlabel("length, bases", fontsize=9)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=2.2)
+        add_legend(figure)
         caption = (
             f"Durations on {genome}: share of each half-doubling in the training annotation, and the exponentials of "
             "the scores that each head has learned, made to add up to 1. A score is not a frequency: what bases and "

@@ -19,7 +19,7 @@ from genescribe.report.blocks import Figure
 from genescribe.report.charts import Method
 from genescribe.report.label_charts import anchor
 from genescribe.report.loci import legend, look_of
-from genescribe.report.style import canvas, styled, to_svg
+from genescribe.report.style import add_legend, canvas, styled, to_svg
 
 GENES = 2
 """Neighbouring genes of a picture."""
@@ -141,7 +141,7 @@ def _draw(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlabel(f"position along the {place['strand']} strand of {place['seqid']}, bases from its 5' end")
-        figure.legend(handles=legend("exact segment"), loc="outside upper left", ncols=3, handlelength=1.6)
+        add_legend(figure, legend("exact segment"), handlelength=1.6)
         caption = (
             f"{place['seqid']}, strand {place['strand']}, bases {locus.start + 1:,} to {locus.end:,} from the 5' end: "
             f"{locus.why}. High: exons, with start and stop codon; low: UTRs; lines: introns. Plain: a true segment, "

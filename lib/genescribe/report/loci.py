@@ -14,7 +14,7 @@ from genescribe.evaluate.metrics import is_spliced
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.report.blocks import Figure
 from genescribe.report.charts import Method
-from genescribe.report.style import INK, PAPER, RIGHT, WRONG, canvas, styled, to_svg
+from genescribe.report.style import INK, PAPER, RIGHT, WRONG, add_legend, canvas, styled, to_svg
 
 CDS_HEIGHT, UTR_HEIGHT = 0.56, 0.24
 LANE = 0.2
@@ -120,7 +120,7 @@ def draw_locus(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlabel(f"position on {locus.seqid}, bases")
-        figure.legend(handles=legend(), loc="outside upper left", ncols=3, handlelength=1.6)
+        add_legend(figure, legend(), handlelength=1.6)
         where = f"{locus.seqid}:{locus.start + 1}-{locus.end}"
         alt = f"Gene models at {where}; {right} of {total} predicted transcripts have an exact coding sequence"
         return to_svg(figure, name, caption, alt)

@@ -13,6 +13,7 @@ from html import escape
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
@@ -34,6 +35,10 @@ LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "||||")
 
 WIDTH = 7.2
+LEGEND_COLUMNS = 3
+"""Of a legend, at most: fewer where names are long."""
+LEGEND_ROW = 0.18
+"""Inches a row of names."""
 """Inches of a figure; one inch is 72 units of its SVG."""
 
 _SETTINGS: Any = {
@@ -80,6 +85,42 @@ def canvas(height: float, width: float = WIDTH) -> Canvas:
     figure = Canvas(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(figure)
     return figure
+
+
+def add_legend(figure: Canvas, handles: Sequence[Artist] | None = None, *, handlelength: float = 2.2) -> None:
+    """Put one legend above the panels, and make the figure higher by its rows: names never cover or leave it.
+
+    Parameters
+    ----------
+    figure
+        Drawn but for its legend.
+    handles
+        What to name; None: everything in any panel that has a label, each label once.
+    handlelength
+        Of the lines or patches, in font sizes.
+    """
+    if handles is None:
+        named = (axes.get_legend_handles_labels() for axes in figure.axes)
+        known = {label: handle for pair in named for handle, label in zip(*pair, strict=True)}
+    else:
+        known = {str(handle.get_label()): handle for handle in handles}
+    if not known:
+        return
+    height = figure.get_figheight()
+    for columns in range(LEGEND_COLUMNS, 0, -1):
+        figure.set_figheight(height + LEGEND_ROW * (-(-len(known) // columns) - 1))
+        legend = figure.legend(
+            list(known.values()),
+            list(known),
+            loc="outside upper left",
+            ncols=columns,
+            handlelength=handlelength,
+            columnspacing=1.2,
+        )
+        figure.draw_without_rendering()
+        if legend.get_window_extent().x1 <= figure.bbox.x1 or columns == 1:
+            return
+        legend.remove()
 
 
 def to_svg(figure: Canvas, name: str, caption: str, alt: str) -> Figure:
