@@ -3,8 +3,6 @@
 //
 // Sums are taken of exponentials; a far sum below TINY is taken again in the log domain.
 
-constexpr double LEAST = 1e-300;  // exponentials below this may have lost digits
-
 // Toeplitz product: total[j] += sum_r weights[r] * band[SIZE - 1 - r + j], scaled.
 inline void toeplitz(const double *weights, double scale, const double *band, double *total) {
     constexpr int N = SIZE / WIDTH;

@@ -4,6 +4,8 @@
 // A block is stepped through in exponentials, and again in the log domain where these leave the range [tiny, HUGE_]
 // other than by a zero to which nothing leads.
 
+constexpr double LEAST = 1e-300;  // exponentials below this may have lost digits
+
 class Direction : public Sources {
   public:
     Buffer<double> picked;  // (count, C): U at the places that are asked for
