@@ -141,7 +141,7 @@ rule codon_generate:
         script=script("codon_generate.py"),
         code=code("codon_generate.py"),
         options=lambda wildcards: CODON.generate_options(wildcards.codon),
-        folder=lambda wildcards, output: str(Path(output.samples).parent),
+        folder=f"{RESULTS}/codon/{{codon}}/{{scores}}/gen_prefix",
     shell:
         "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -7,7 +7,6 @@ started again.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from genescribe.cli import comma_list, parser, run
@@ -21,7 +20,7 @@ def main() -> None:
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import add_arguments, config_of
     from genescribe.predict.pieces import pieces_of
-    from genescribe.predict.work import remove_work
+    from genescribe.predict.work import remove_work, work_folder
     from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
 
     beside = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
@@ -33,19 +32,18 @@ def main() -> None:
     add_arguments(arguments)
     args = arguments.parse_args()
 
-    config, genome = config_of(args), Genome.open(args.fasta)
-    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
-    factory = predictor_for(args.model, genome, pieces, config)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    work = args.output.with_name(f"{args.output.name}.work")
-    prediction = predict_genome(factory, args.fasta, pieces, config, work)
-    with tempfile.TemporaryDirectory(dir=args.output.parent) as scratch:
-        whole = Path(scratch) / "whole"
+    config = config_of(args)
+    with work_folder(args.output.with_name(f"{args.output.name}.work")) as work:
+        genome = Genome.open(args.fasta, scratch=work)
+        pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+        factory = predictor_for(args.model, genome, pieces, config)
+        prediction = predict_genome(factory, genome, pieces, config, work)
+        whole = work / "whole"
         write_annotation(whole, prediction, genome, pieces, factory, config)
         for name in beside:
             (whole / name).replace(args.output.with_suffix(f".{name}"))
         (whole / ANNOTATION).replace(args.output)
-    remove_work(work)
+        remove_work(work)
     print(f"{len(prediction.genes)} genes: {args.output}; beside it .{', .'.join(beside)}")
 
 

@@ -6,8 +6,10 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from genescribe.errors import InputError
@@ -16,10 +18,22 @@ EXIT_INPUT = 2
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; an `InputError` or a refused file becomes one line on stderr, exit status 2."""
+    """Run a script's `main`; an `InputError`, a refused file or a killed worker becomes one line, exit status 2.
+
+    SIGTERM (a time limit, `scancel`) ends it as an exception would: temporary files are removed.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
+    signal.signal(signal.SIGTERM, _stop)
     try:
         main()
+    except (BrokenExecutor, RuntimeError) as error:
+        # PyTorch tells of the end of a process that reads data by the text of its error alone.
+        if not isinstance(error, BrokenExecutor) and not str(error).startswith("DataLoader worker"):
+            raise
+        _fail(
+            "a worker process was killed, probably by the system for want of memory; run again with fewer workers or"
+            " smaller chunks or batches, or with more memory"
+        )
     except InputError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -28,6 +42,12 @@ def run(main: Callable[[], None]) -> None:
         if error.filename is None:
             raise
         _fail(f"{error.filename}: {error.strerror}; check the path, its permissions and the free space")
+
+
+def _stop(number: int, frame: object) -> None:
+    # A second one must not interrupt what the first began to clear away.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _fail(message: str) -> None:

@@ -99,11 +99,11 @@ def test_gpus_are_taken_by_one_run_only(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_process_needs_no_launcher() -> None:
-    assert starter("launch.py", LaunchConfig(), 0, 4) == "OMP_NUM_THREADS=4 python"
+    assert starter("launch.py", LaunchConfig(), 0) == "python"
 
 
-def test_processes_share_the_threads_and_gpus_are_taken_by_the_launcher() -> None:
-    said = starter("launch.py", LaunchConfig(nodes=2, nccl_ifname="ib0"), 4, 8)
-    assert said.startswith("OMP_NUM_THREADS=2 python launch.py --nodes 2 --gpus 4")
+def test_gpus_are_taken_by_the_launcher() -> None:
+    said = starter("launch.py", LaunchConfig(nodes=2, nccl_ifname="ib0"), 4)
+    assert said.startswith("python launch.py --nodes 2 --gpus 4")
     assert "--nccl-ifname ib0" in said and said.endswith(" --")
-    assert "--gpus 1 " in starter("launch.py", LaunchConfig(), 1, 1)
+    assert "--gpus 1 " in starter("launch.py", LaunchConfig(), 1)

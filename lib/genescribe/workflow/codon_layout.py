@@ -75,7 +75,7 @@ class CodonLayout:
     def launcher(self, run: str, script: str) -> str:
         """Return the command that starts training: python, or the launcher `script` with a process a GPU."""
         system = self.runs[run].system
-        return starter(script, LaunchConfig(), system.gpus, system.threads)
+        return starter(script, LaunchConfig(), system.gpus)
 
     def folder(self, run: str) -> str:
         """Return the folder of a run."""
