@@ -10,13 +10,18 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from genescribe.errors import InputError
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
+_FROM_TEXT: dict[Any, Callable[[str], Any]] = {
+    float: float,
+    int: int,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+}
 _JSON_NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -195,11 +200,12 @@ def _is_mapping(hint: Any) -> bool:
 def _convert_scalar(hint: Any, value: Any, where: str, key: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint is float and isinstance(value, str):
-        # YAML 1.1 reads 1e-3 (no dot) as text; people mean the number.
+    if isinstance(value, str) and hint in _FROM_TEXT:
+        # YAML 1.1 reads 1e-3 (no dot) as text, and Snakemake hands all that stands below the first level of --config on
+        # as text; people mean the number.
         try:
-            return float(value)
-        except ValueError:
+            return _FROM_TEXT[hint](value)
+        except (ValueError, KeyError):
             pass
     if type(value) is hint or (hint is type(None) and value is None):
         return value

@@ -68,6 +68,11 @@ BAD = {
     "run of no genome": ("runs.r.genomes", ["h"], r"`runs\.r\.genomes` names 'h', which is not defined; known: g"),
     "run of no bake": ("runs.r.bake", "b", r"`runs\.r\.bake` names 'b'"),
     "family": ("runs.r.family", "seg", r"`runs\.r\.family` names 'seg'.*known: .*segment"),
+    "family without a predictor": (
+        "runs.r.family",
+        "codon",
+        r"`runs\.r\.family` is 'codon', whose models annotate",
+    ),
     "model key": ("runs.r.model", {"heads": "linear"}, r"unknown key `runs\.r\.model\.heads`"),
     "train key": ("runs.r.train", {"epoch": 3}, r"unknown key `runs\.r\.train\.epoch`"),
     "head": ("runs.r.model", {"head": "hmm"}, r"`runs\.r\.model\.head` is 'hmm'"),
@@ -115,9 +120,21 @@ def test_how_to_annotate_may_stand_on_the_command_line() -> None:
     config = WorkflowConfig.load({**MINIMAL, "partial": "true", "minimum_posterior": 0.5, "species": "fly"})
     assert config.predict.partial
     assert config.predict.minimum_posterior == 0.5 and config.predict.species == "fly"
-    words = Layout(config).annotate_options(1)
-    assert "--partial" in words
-    assert "--minimum-posterior 0.5" in words
+    layout = Layout(config)
+    assert "--partial" in layout.annotate_read_options() and "--partial" in layout.annotate_join_options()
+    assert "--minimum-posterior 0.5" in layout.annotate_join_options()
+
+
+def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:
+    """Snakemake reads `--config 'runs={r: {threads: 3}}'` so."""
+    data = changed("runs.r", {"genomes": ["g"], "threads": "3", "seeds": ["1", "2"], "model": {"tile": "4500"}})
+    data["genomes"]["g"]["batches"] = "3"
+    config = WorkflowConfig.load({**data, "predict": {"workers": "2", "partial": "True"}, "bootstrap": "60"})
+    assert (config.runs["r"].threads, config.runs["r"].seeds, config.genomes["g"].batches) == (3, [1, 2], 3)
+    assert (config.predict.workers, config.predict.partial, config.bootstrap) == (2, True, 60)
+    for path, value in (("runs.r.threads", "2.5"), ("predict.workers", "0"), ("predict.partial", "yes")):
+        with pytest.raises(InputError, match=path.replace(".", r"\.")):
+            WorkflowConfig.load(changed(path, value))
 
 
 def test_shorthand_belongs_to_annotate_and_to_nothing_else() -> None:

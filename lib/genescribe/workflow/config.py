@@ -201,9 +201,7 @@ class WorkflowConfig:
         `partial=true minimum_posterior=0.5` for the `predict` section.
         """
         merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND + PREDICT_SHORTHAND}
-        # Snakemake reads numbers on its command line as numbers, but not truth values.
-        words = {"true": True, "false": False}
-        options = {key: words.get(str(data[key]).lower(), data[key]) for key in PREDICT_SHORTHAND if key in data}
+        options = {key: data[key] for key in PREDICT_SHORTHAND if key in data}
         if options:
             merged["predict"] = {**dict(merged.get("predict") or {}), **options}
         shorthand = {key: data[key] for key in ANNOTATE_SHORTHAND if key in data}
@@ -262,7 +260,8 @@ def schema() -> dict[str, Any]:
     result = json_schema(WorkflowConfig)
     properties = result["properties"]
     run = properties["runs"]["additionalProperties"]
-    run["properties"]["family"]["enum"] = sorted(FAMILIES)
+    annotating = {name: family for name, family in sorted(FAMILIES.items()) if family.predictor}
+    run["properties"]["family"]["enum"] = [*annotating]
     run["allOf"] = [
         {
             "if": {"properties": {"family": {"const": name}}},
@@ -273,7 +272,7 @@ def schema() -> dict[str, Any]:
                 }
             },
         }
-        for name, family in sorted(FAMILIES.items())
+        for name, family in annotating.items()
     ]
     for section, keys in (("annotate", ANNOTATE_SHORTHAND), ("predict", PREDICT_SHORTHAND)):
         for key in keys:
@@ -300,6 +299,12 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
                     where=where,
                     remedy=f"known: {', '.join(sorted(known)) or 'none'}",
                 )
+    if FAMILIES[run.family].predictor is None:
+        raise InputError(
+            f"`{key}.family` is {run.family!r}, whose models annotate no genomes",
+            where=where,
+            remedy="give another family; codon language models have a section of their own, `codon`",
+        )
     if not run.seeds or len(set(run.seeds)) != len(run.seeds):
         raise InputError(f"`{key}.seeds` is empty or repeats a seed", where=where, remedy="give different seeds")
     if run.trained and (run.model or run.train or len(run.seeds) > 1):

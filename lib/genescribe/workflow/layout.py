@@ -56,7 +56,7 @@ class Layout(TrainLayout):
 
     # -- predict and evaluate ------------------------------------------------------------------------------------
     def read_options(self, genome: str) -> str:
-        """Return the options of the script that reads a batch of a genome's test regions; its job says how many workers."""
+        """Return the options of the script that reads a batch of a genome's test regions, but the number of workers."""
         return self._predict_options(self.test_regions(genome), "workers", *FILTERS)
 
     def join_options(self, genome: str) -> str:
@@ -236,7 +236,7 @@ class Layout(TrainLayout):
         return [f"{self._annotate_folder()}/parts/batch_{i}" for i in range(self.config.annotate.batches)]
 
     def annotate_read_options(self) -> str:
-        """Return the options of the script that reads a batch of the user's genome; its job says how many workers."""
+        """Return the options of the script that reads a batch of the user's genome, but the number of workers."""
         return self._predict_options(",".join(self.config.annotate.regions), "workers", *FILTERS)
 
     def annotate_join_options(self) -> str:
@@ -263,9 +263,9 @@ def annotation_names(genome: str, model: str, regions: Sequence[str] = ()) -> tu
     >>> annotation_names("my.fa", "models/yeast")
     ('my', 'yeast')
     >>> annotation_names("data/my.fa.gz", "models/yeast", ["II"])
-    ('my-8aa4e6', 'yeast-0d60f4')
+    ('my-5ce8e1', 'yeast-a8ade8')
     >>> annotation_names("my.fa", "results/train/yeast/model")
-    ('my', 'yeast-e4b0b5')
+    ('my', 'yeast-d3fe43')
     """
     path, folder = Path(os.path.relpath(genome)), Path(os.path.relpath(model))
     name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
