@@ -113,10 +113,10 @@ def test_a_copy_that_sigkill_left_is_gone_after_the_next_run(plain: Path, tmp_pa
     packed(plain, tmp_path / "g.fa.gz")
     process = start(plain, tmp_path, tmp_path / "g.fa.gz")
     reached(process, tmp_path)
-    everybody = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for one in everybody:
-        one.kill()
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
     finish(process, -signal.SIGKILL)
+    assert psutil.wait_procs(workers, timeout=LIMIT)[1] == [], "workers outlive the process that gives them work"
     assert len(copies(tmp_path)) == 1 and copies(tmp_path / "tmp") == []
     finish(start(plain, tmp_path, tmp_path / "g.fa.gz"))
     assert copies(tmp_path) == [] and not (tmp_path / "out" / "g.gff3.work").exists()

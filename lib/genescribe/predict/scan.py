@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -160,10 +162,19 @@ _worker: _Worker | None = None
 
 def _initialise(factory: PredictorFactory, genome: Genome, config: PredictConfig, folder: Path, counter: Any) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with counter.get_lock():
         number = counter.value
         counter.value += 1
     _worker = _Worker(factory, genome, config, folder, number)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that gives it work was killed: it would wait for more for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(job: _Job) -> StrandPrediction | None:
