@@ -15,6 +15,7 @@ import pytest
 from genescribe.errors import InputError
 from genescribe.files import (
     LOCK,
+    alone_at,
     alone_in,
     atomic_directory,
     atomic_path,
@@ -199,6 +200,12 @@ def test_a_folder_is_held_by_one_process_and_nothing_of_that_is_left(tmp_path: P
         assert (folder / LOCK).exists()
     assert [path.name for path in folder.iterdir()] == ["result"]
     (folder / "result").unlink()
-    with alone_in(folder):
-        pass
+    with pytest.raises(RuntimeError), alone_in(folder):
+        raise RuntimeError
     assert not folder.exists() and folder.parent.exists()
+
+
+def test_a_file_is_held_beside_others(tmp_path: Path) -> None:
+    with alone_at(tmp_path / "a.gff3"), alone_at(tmp_path / "b.gff3"):
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == []

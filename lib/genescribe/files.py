@@ -128,20 +128,42 @@ def alone_in(directory: str | Path) -> Iterator[None]:
         Another process holds it.
     """
     directory = Path(directory)
-    lock = directory / LOCK
-    with _locked(directory, lock):
+    try:
+        with _held(directory / LOCK, "another process works in this folder", directory):
+            yield
+    finally:
+        with suppress(OSError):
+            directory.rmdir()
+
+
+@contextmanager
+def alone_at(path: str | Path) -> Iterator[None]:
+    """Hold a file that is to be written, by a lock beside it, as `alone_in` holds a folder.
+
+    Raises
+    ------
+    InputError
+        Another process holds it.
+    """
+    path = Path(path)
+    with _held(path.with_name(f".{path.name}{LOCK}"), "another process writes this file", path):
+        yield
+
+
+@contextmanager
+def _held(lock: Path, what: str, where: Path) -> Iterator[None]:
+    with _locked(lock, what, where):
         try:
             yield
         finally:
             with suppress(OSError):
                 lock.unlink()
-                directory.rmdir()
 
 
-def _locked(directory: Path, lock: Path) -> IO[str]:
-    """Return the open file that holds the lock."""
+def _locked(lock: Path, what: str, where: Path) -> IO[str]:
+    """Return the open file that holds a lock."""
     while True:
-        directory.mkdir(parents=True, exist_ok=True)
+        lock.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = lock.open("a")
         except FileNotFoundError:
@@ -154,9 +176,7 @@ def _locked(directory: Path, lock: Path) -> IO[str]:
                     return file
         except BlockingIOError:
             file.close()
-            raise InputError(
-                "another process works in this folder", where=directory, remedy="wait for it, or end it"
-            ) from None
+            raise InputError(what, where=where, remedy="wait for it, or end it") from None
         file.close()
 
 
