@@ -26,7 +26,7 @@ def run(main: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         main()
-    except (BrokenExecutor, RuntimeError) as error:
+    except RuntimeError as error:
         # PyTorch tells of the end of a process that reads data by the text of its error alone.
         if not isinstance(error, BrokenExecutor) and not str(error).startswith("DataLoader worker"):
             raise
