@@ -101,8 +101,8 @@ def strike(process: subprocess.Popen[bytes], chance: random.Random) -> str:
     """Kill all processes of a run, the first one, or a worker; return which, or nothing where they had ended."""
     try:
         first = psutil.Process(process.pid)
-        # Of all its processes only those that compute are workers: the server of processes and the tracker do not.
-        workers = [child for child in first.children(recursive=True) if child.num_threads() > 2]
+        # On Linux the first process starts a server, which starts the workers.
+        workers = [child for child in first.children(recursive=True) if child.ppid() != first.pid]
     except psutil.NoSuchProcess:
         return ""
     kind = chance.choice(["all", "first", "worker"] if workers else ["all", "first"])
