@@ -12,6 +12,8 @@ from genescribe.genome.sort_levels import SEQUENCE_WIDE
 from genescribe.genome.sort_rows import Repair, Row, encode
 
 _DIGITS = re.compile(r"(\d+)")
+_REGION = re.compile(r"##sequence-region[ \t]+(\S+)[ \t]+(\d+)[ \t]+(\d+)\s*$", re.ASCII)
+_IN_SEQID = re.compile(r"^>|[\x00-\x20\x7f]|%(?![0-9A-Fa-f]{2})")
 _ORDER = {"exon": "0", "cds": "1"}
 
 
@@ -24,6 +26,11 @@ def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     ['chr2', 'chr10', 'chrX']
     """
     return tuple((0, int(part)) if part.isdigit() else (1, part) for part in _DIGITS.split(name) if part)
+
+
+def _seqid(name: str) -> str:
+    """Return a sequence name as the file had it, but for what GFF3 cannot hold."""
+    return _IN_SEQID.sub(lambda match: f"%{ord(match[0]):02X}", name) if _IN_SEQID.search(name) else name
 
 
 def ordered(forest: Forest) -> Iterator[Row]:
@@ -59,7 +66,7 @@ class Writer:
             attributes.append(f"Parent={encode(row.parent)}")
         if row.rest:
             attributes.append(row.rest)
-        columns = (row.seqid, row.source or ".", row.type, row.start, row.end, row.score, row.strand, row.phase)
+        columns = (_seqid(row.seqid), row.source or ".", row.type, row.start, row.end, row.score, row.strand, row.phase)
         return "\t".join(map(str, columns)) + "\t" + (";".join(attributes) or ".") + "\n"
 
     def _keeps_id(self, row: Row) -> bool:
@@ -82,13 +89,41 @@ class Writer:
         return False
 
 
-def write(target: Path, forest: Forest, pragmas: Iterable[str]) -> int:
+def _directives(forest: Forest, pragmas: Iterable[tuple[int, str]]) -> list[str]:
+    """Return the header lines that may stay: a sequence-region is well-formed, the only one, and holds all rows."""
+    reach: dict[str, tuple[int, int]] = {}
+    for row in ordered(forest):
+        start, end = reach.get(row.seqid, (row.start, row.end))
+        reach[row.seqid] = min(start, row.start), max(end, row.end)
+    kept: list[str] = []
+    seen: set[str] = set()
+    for line, text in pragmas:
+        if not text.startswith("##sequence-region"):
+            kept.append(text)
+            continue
+        region = _REGION.match(text)
+        if region is None or not 1 <= int(region[2]) <= int(region[3]):
+            forest.repairs.append(Repair(line, f"{text!r} is no sequence-region with a name, a start and an end: left out"))
+            continue
+        name, low, high = region[1], int(region[2]), int(region[3])
+        start, end = reach.get(name, (low, high))
+        if name in seen or start < low or end > high:
+            why = "is a second one" if name in seen else f"does not hold the rows of {start}-{end}"
+            forest.repairs.append(Repair(line, f"{text!r} {why}: left out"))
+            continue
+        seen.add(name)
+        kept.append(f"##sequence-region {_seqid(name)} {low} {high}")
+    return kept
+
+
+def write(target: Path, forest: Forest, pragmas: Iterable[tuple[int, str]]) -> int:
     """Write the forest to `target` in one step; return the number of rows."""
     writer = Writer(forest)
+    directives = _directives(forest, pragmas)
     count = 0
-    with atomic_path(target) as temporary, temporary.open("w", encoding="ascii") as handle:
+    with atomic_path(target) as temporary, temporary.open("w", encoding="utf-8") as handle:
         handle.write("##gff-version 3\n")
-        handle.writelines(f"{line}\n" for line in pragmas)
+        handle.writelines(f"{line}\n" for line in directives)
         for row in ordered(forest):
             handle.write(writer.line(row))
             count += 1
