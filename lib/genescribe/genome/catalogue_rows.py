@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genescribe.errors import InputError
 from genescribe.genome.annotation_text import read_text
 from genescribe.genome.fasta_index import CHUNK
+from genescribe.genome.so_accessions import SO_NAMES
 
 REMEDIES = {
     "columns": "write nine columns, separated by tabs",
@@ -45,12 +46,19 @@ WHEN f[8] NOT IN ('0', '1', '2', '.') THEN ['phase', 'phase ''' || f[8] || '''']
 WHEN f[6] <> '.' AND score IS NULL THEN ['score', 'score ''' || f[6] || '''']
 END"""
 
+# Types may be accessions of the Sequence Ontology; a spreadsheet or CSV writer quotes column nine a second time.
+_SO_MAP = ", ".join(f"'{accession}': '{name}'" for accession, name in SO_NAMES.items())
+_TYPE = f"""CASE WHEN starts_with(upper(f[3]), 'SO:')
+    THEN coalesce(map_extract(MAP {{{_SO_MAP}}}, upper(f[3]))[1], f[3]) ELSE f[3] END"""
+_ATTRIBUTES = """CASE WHEN starts_with(f[9], '"') AND ends_with(f[9], '"') AND contains(f[9], '""')
+    THEN replace(substr(f[9], 2, length(f[9]) - 2), '""', '"') ELSE f[len(f)] END"""
+
 _ROWS = f"""
 CREATE TEMP TABLE rows AS
 SELECT line, seqid, type, start, "end", score, strand, phase, attributes, wrong[1] AS problem, wrong[2] AS detail
 FROM (
-    SELECT line, url_decode(f[1]) AS seqid, f[3] AS type, start, "end", score, f[7] AS strand,
-        try_cast(f[8] AS TINYINT) AS phase, f[len(f)] AS attributes, {_PROBLEM} AS wrong
+    SELECT line, url_decode(f[1]) AS seqid, {_TYPE} AS type, start, "end", score, f[7] AS strand,
+        try_cast(f[8] AS TINYINT) AS phase, {_ATTRIBUTES} AS attributes, {_PROBLEM} AS wrong
     FROM (
         SELECT *, try_cast(f[4] AS BIGINT) - 1 AS start, try_cast(f[5] AS BIGINT) AS "end",
             try_cast(f[6] AS DOUBLE) AS score
