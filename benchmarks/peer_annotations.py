@@ -48,11 +48,11 @@ def value(column: str, key: str) -> str:
     return unquote(found[1].strip()) if found else ""
 
 
-def coding(path: Path) -> dict[str, list[tuple[Place, set[str]]]]:
-    """Return the CDS rows of a file by sequence, each with the names of what it may belong to."""
+def coding(path: Path, kinds: tuple[str, ...]) -> dict[str, list[tuple[Place, set[str]]]]:
+    """Return the rows of some types by sequence, each with the names of what it may belong to."""
     found: dict[str, list[tuple[Place, set[str]]]] = defaultdict(list)
     for _, columns in rows(path):
-        if columns[2].lower() in ("cds", "stop_codon", "so:0000316") and columns[3].isdigit() and columns[4].isdigit():
+        if columns[2].lower() in kinds and columns[3].isdigit() and columns[4].isdigit():
             names = [value(columns[8], key) for key in ("Parent", "transcript_id", "gene_id", "locus_tag", "ID")]
             owner = next((name for name in names if name), columns[8])
             place = columns[0].strip(), int(columns[3]), int(columns[4]), columns[6]
@@ -62,9 +62,9 @@ def coding(path: Path) -> dict[str, list[tuple[Place, set[str]]]]:
 
 def joined(source: Path, target: Path) -> list[str]:
     """Return the transcripts of the output that hold CDS of no one parent of the input."""
-    given = coding(source)
+    given = coding(source, ("cds", "so:0000316", "stop_codon"))
     made: dict[str, list[tuple[Place, set[str]]]] = defaultdict(list)
-    for places in coding(target).values():
+    for places in coding(target, ("cds",)).values():
         for place, owners in places:
             made[next(iter(owners))].append((place, owners))
     wrong = []
