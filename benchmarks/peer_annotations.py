@@ -28,6 +28,8 @@ from genescribe.genome.sort import sort_annotation
 SUFFIXES = re.compile(r"\.(gff|gff2|gff3|gtf)(\.gz)?$", re.IGNORECASE)
 COLUMNS = ("files", "accepted", "refused", "crashed", "invalid", "lost", "joined", "no gene")
 
+CODING = ("cds", "so:0000316", "stop_codon")
+
 Place = tuple[str, int, int, str]
 """seqid, start, end, strand."""
 
@@ -48,28 +50,28 @@ def value(column: str, key: str) -> str:
     return unquote(found[1].strip()) if found else ""
 
 
-def coding(path: Path, kinds: tuple[str, ...]) -> dict[str, list[tuple[Place, set[str]]]]:
-    """Return the rows of some types by sequence, each with the names of what it may belong to."""
+def coding(path: Path) -> dict[str, list[tuple[Place, set[str]]]]:
+    """Return the CDS rows of a file by sequence, each with the names of what it may belong to."""
     found: dict[str, list[tuple[Place, set[str]]]] = defaultdict(list)
     for _, columns in rows(path):
-        if columns[2].lower() in kinds and columns[3].isdigit() and columns[4].isdigit():
-            names = [value(columns[8], key) for key in ("Parent", "transcript_id", "gene_id", "locus_tag", "ID")]
-            owner = next((name for name in names if name), columns[8])
+        if columns[2].lower() in CODING and columns[3].isdigit() and columns[4].isdigit():
+            named = [value(columns[8], key) for key in ("Parent", "transcript_id", "ID")]
+            owners = ",".join(filter(None, named)) or value(columns[8], "(?:gene_id|locus_tag)") or columns[8]
             place = columns[0].strip(), int(columns[3]), int(columns[4]), columns[6]
-            found[place[0]].append((place, {name.lower() for name in owner.split(",")}))
+            found[place[0]].append((place, {name.lower() for name in owners.split(",")}))
     return found
 
 
 def joined(source: Path, target: Path) -> list[str]:
     """Return the transcripts of the output that hold CDS of no one parent of the input."""
-    given = coding(source, ("cds", "so:0000316", "stop_codon"))
-    made: dict[str, list[tuple[Place, set[str]]]] = defaultdict(list)
-    for places in coding(target, ("cds",)).values():
-        for place, owners in places:
-            made[next(iter(owners))].append((place, owners))
+    given = coding(source)
+    made: dict[str, list[Place]] = defaultdict(list)
+    for _, columns in rows(target):
+        if columns[2] == "CDS":
+            made[value(columns[8], "Parent")].append((columns[0], int(columns[3]), int(columns[4]), columns[6]))
     wrong = []
-    for name, members in made.items():
-        spans = sorted(place for place, _ in members)
+    for name, places in made.items():
+        spans = sorted(places)
         clash = any(a[2] - b[1] > 1 for a, b in zip(spans, spans[1:], strict=False))
         owners = [
             {name for (_, a, b, sign), names in given[seqid] if sign == strand and start <= b and a <= end for name in names}

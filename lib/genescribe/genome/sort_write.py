@@ -56,17 +56,20 @@ class Writer:
     def __init__(self, forest: Forest) -> None:
         self.forest = forest
         self._owner: dict[str, tuple[str | None, str]] = {}
+        self._source: dict[str, str] = {}
 
     def line(self, row: Row) -> str:
         """Return the row as a line of GFF3."""
         attributes = []
+        source = row.source or "."
         if self._keeps_id(row):
             attributes.append(f"ID={encode(row.id or '')}")
+            source = self._source_of_feature(row, source)
         if row.parent is not None and self._parent_exists(row):
             attributes.append(f"Parent={encode(row.parent)}")
         if row.rest:
             attributes.append(row.rest)
-        columns = (_seqid(row.seqid), row.source or ".", row.type, row.start, row.end, row.score, row.strand, row.phase)
+        columns = (_seqid(row.seqid), source, row.type, row.start, row.end, row.score, row.strand, row.phase)
         return "\t".join(map(str, columns)) + "\t" + (";".join(attributes) or ".") + "\n"
 
     def _keeps_id(self, row: Row) -> bool:
@@ -81,11 +84,20 @@ class Writer:
         self.forest.log(row, f"ID {row.id} belongs to another feature: removed here")
         return False
 
+    def _source_of_feature(self, row: Row, source: str) -> str:
+        """Return the one source that the rows of a feature have."""
+        first = self._source.setdefault(row.id or "", source)
+        if first != source and not row.made:
+            self.forest.log(row, f"source {source} written as {first}, that of the first row with ID {row.id}")
+        return first
+
     def _parent_exists(self, row: Row) -> bool:
         parent = row.parent or ""
-        if parent in self.forest.loci or parent in self.forest.locus_of:
+        # A locus below a transcript could be its own descendant.
+        is_locus = row is self.forest.loci.get(row.id or "")
+        if parent in self.forest.loci or (parent in self.forest.locus_of and not is_locus):
             return True
-        self.forest.log(row, f"Parent {parent} does not exist: removed")
+        self.forest.log(row, f"Parent {parent} {'is no locus' if parent in self.forest.locus_of else 'does not exist'}: removed")
         return False
 
 
