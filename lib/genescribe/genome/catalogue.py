@@ -34,7 +34,7 @@ from genescribe.genome.catalogue_codons import all_coding
 from genescribe.genome.catalogue_features import load_features
 from genescribe.genome.catalogue_rows import load_rows, one, raise_first_problem
 from genescribe.genome.catalogue_stats import collect_stats
-from genescribe.genome.catalogue_tables import Rejected, fetch_genes, fetch_rejected
+from genescribe.genome.catalogue_tables import REASON_REMEDIES, Rejected, fetch_genes, fetch_rejected
 from genescribe.genome.catalogue_tree import load_structure, load_tree
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
@@ -190,7 +190,9 @@ def _check_any(connection: duckdb.DuckDBPyConnection, annotation: str | Path) ->
     if one(connection, "SELECT count(*) FROM genes")[0]:
         return
     reasons = Counter(row.reason for row in fetch_rejected(connection)).most_common(3)
+    first = next((reason for reason, _ in reasons if reason != "no_usable_transcript"), "")
     why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "it has no gene, transcript or CDS row"
     raise InputError(
-        f"no usable gene ({why})", where=annotation, remedy="sort the annotation first, which builds missing levels"
-    )
+        f"no usable gene ({why})", where=annotation,
+        remedy=REASON_REMEDIES.get(first, "sort the annotation first, which builds missing levels"),
+    )  # fmt: skip

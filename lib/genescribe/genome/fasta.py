@@ -7,6 +7,7 @@ unequal lengths cannot be mapped so: they are first rewritten into a temporary p
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import shutil
@@ -184,7 +185,7 @@ def expand_fasta(source: str | Path, target: str | Path, *, shown: str | Path | 
 
 
 def read_blocks(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]:
-    """Yield a plain or compressed file in blocks; `shown` is the name to blame in messages.
+    """Yield a plain or compressed file in blocks, without a byte order mark; `shown` is the name to blame in messages.
 
     Raises
     ------
@@ -193,8 +194,10 @@ def read_blocks(path: Path, *, shown: str | Path | None = None) -> Iterator[byte
     """
     try:
         with open_binary(path) as handle, tqdm(unit="B", unit_scale=True, desc=path.name, disable=None, delay=2) as bar:
+            mark = codecs.BOM_UTF8
             while block := handle.read(CHUNK):
-                yield block
+                yield block.removeprefix(mark)
+                mark = b""
                 bar.update(len(block))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from genescribe.errors import InputError
-from genescribe.genome.catalogue_rows import read_text
+from genescribe.genome.annotation_text import read_lines
 
 _COLUMNS = 9
 
@@ -90,8 +90,7 @@ def _ancestry(name: str, parents: dict[str, dict[str, str]]) -> dict[str, str]:
 
 
 def _rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    text = b"".join(read_text(Path(path))).decode("utf-8")
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_lines(Path(path)), 1):
         if not line.strip() or line.startswith("#"):
             continue
         cells = line.split("\t")

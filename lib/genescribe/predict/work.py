@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -115,8 +116,8 @@ def remove_work(folder: Path) -> None:
 def scores_path(folder: Path, strand: StrandKey, start: int) -> Path:
     """Return the place of the scores of a chunk within a folder of work."""
     seqid, begin, end, sign = strand
-    # Hexadecimal: names of sequences may hold anything.
-    name = f"{seqid.encode().hex()}_{begin}_{end}_{'f' if sign == '+' else 'r'}"
+    # A digest: names of sequences may hold anything, and be longer than a file name may be.
+    name = f"{hashlib.sha256(seqid.encode()).hexdigest()}_{begin}_{end}_{'f' if sign == '+' else 'r'}"
     return folder / SCORES / f"{name}.{start}.npy"
 
 
