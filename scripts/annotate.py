@@ -20,6 +20,7 @@ def main() -> None:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import add_arguments, config_of
+    from genescribe.predict.organelles import add_argument, with_organelles
     from genescribe.predict.pieces import pieces_of
     from genescribe.predict.work import remove_work
     from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
@@ -30,18 +31,21 @@ def main() -> None:
     arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
     arguments.add_argument("-o", "--output", type=Path, required=True, help="GFF3; all else stands beside it")
     arguments.add_argument("--regions", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
+    add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
 
     config, genome = config_of(args), Genome.open(args.fasta)
     pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
-    factory = predictor_for(args.model, genome, pieces, config)
+    factory, pieces, warnings = with_organelles(
+        predictor_for(args.model, genome, pieces, config), genome, pieces, args.genetic_code_of
+    )
     args.output.parent.mkdir(parents=True, exist_ok=True)
     work = args.output.with_name(f"{args.output.name}.work")
     prediction = predict_genome(factory, args.fasta, pieces, config, work)
     with tempfile.TemporaryDirectory(dir=args.output.parent) as scratch:
         whole = Path(scratch) / "whole"
-        write_annotation(whole, prediction, genome, pieces, factory, config)
+        write_annotation(whole, prediction, genome, pieces, factory, config, warnings)
         for name in beside:
             (whole / name).replace(args.output.with_suffix(f".{name}"))
         (whole / ANNOTATION).replace(args.output)

@@ -57,10 +57,14 @@ class GeneratePredictorFactory:
             )
         self.proposer = SegmentPredictorFactory(Path(self.config.segment), device)
         self.device, self.grain = self.proposer.device, self.proposer.grain
+        self._code: int | None = None
 
     def __call__(self, worker: int = 0) -> GeneratePredictor:
         """Load both models."""
-        return GeneratePredictor(Annotator(load_model(self.folder).to(self.device)), self.proposer(worker))
+        model = load_model(self.folder).to(self.device)
+        if self._code is not None:
+            model.config = replace(model.config, genetic_code=self._code)
+        return GeneratePredictor(Annotator(model), self.proposer(worker))
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> GeneratePredictorFactory:
         """Return this with the parameters of a species in the model that proposes loci."""
@@ -68,9 +72,16 @@ class GeneratePredictorFactory:
         alike.proposer = self.proposer.for_genome(genome, pieces, species)
         return alike
 
-    def genetic_code(self) -> GeneticCode:
+    def recoded(self, code: int) -> GeneratePredictorFactory:
+        """Return this reading with another genetic code."""
+        alike = copy.copy(self)
+        alike.proposer, alike._code = self.proposer.recoded(code), code
+        return alike
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
         """Return the model's genetic code."""
-        return GeneticCode.from_table(self.config.genetic_code)
+        del seqid
+        return GeneticCode.from_table(self._code or self.config.genetic_code)
 
     def provenance(self) -> dict[str, Any]:
         """Return the family, the form and digests of the model's two files."""

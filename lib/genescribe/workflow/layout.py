@@ -230,8 +230,9 @@ class Layout(TrainLayout):
 
     def annotate_options(self, threads: int) -> str:
         """Return the predicting script's options for the user's genome."""
-        regions = self.config.annotate.regions
-        return shlex.join([*self._predict_options(threads), "--regions", ",".join(regions)])
+        section = self.config.annotate
+        codes = [f"--genetic-code-of={seqid}={code}" for seqid, code in section.genetic_code_of.items()]
+        return shlex.join([*self._predict_options(threads), "--regions", ",".join(section.regions), *codes])
 
     def _annotate_folder(self) -> str:
         name = Path(Path(str(self.config.annotate.genome)).name.removesuffix(".gz")).stem
