@@ -57,7 +57,9 @@ def _config(code: int):  # type: ignore[no-untyped-def]
 @pytest.fixture
 def fasta(tmp_path: Path) -> Path:
     bases = decode(np.random.default_rng(1).integers(0, 4, 6000).astype(np.uint8))
-    write_fasta(tmp_path / "g.fa", [("chr1", bases), ("MT", bases), ("x9 Zea mays chloroplast, complete genome", bases)])
+    write_fasta(
+        tmp_path / "g.fa", [("chr1", bases), ("MT", bases), ("x9 Zea mays chloroplast, complete genome", bases)]
+    )
     return tmp_path / "g.fa"
 
 
@@ -91,7 +93,10 @@ def test_a_mitochondrion_without_a_code_is_left_out_and_warned_of(
     with caplog.at_level(logging.WARNING):
         factory, kept, warnings = with_organelles(Factory(), genome, pieces, [])
     assert [piece.seqid for piece in kept] == ["chr1", "x9"]
-    assert "MT is a mitochondrion, whose genetic code is not known: not annotated; give --genetic-code-of MT=N" in warnings[0]
+    assert (
+        "MT is a mitochondrion, whose genetic code is not known: not annotated; give --genetic-code-of MT=N"
+        in warnings[0]
+    )
     assert warnings[0] in caplog.text
     found = predict_genome(factory, fasta, kept, config)
     write_annotation(tmp_path / "out", found, genome, kept, factory, config, warnings)

@@ -45,9 +45,7 @@ def test_no_exon_lies_in_a_gap(seed: int, places: list[tuple[int, int]], partial
         unknown = np.zeros(len(strand), dtype=bool)
         for start, end in gaps(strand):
             unknown[start:end] = True
-        assert not any(
-            unknown[start:end].any() for item in found.transcripts for start, end in item.transcript.exons
-        )
+        assert not any(unknown[start:end].any() for item in found.transcripts for start, end in item.transcript.exons)
 
 
 def test_a_gap_that_stretches_cut_is_seen_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ class SequenceCodes:
 
     def of(self, sequence: int) -> GeneticCode:
         """Return the code of the sequence of this number."""
-        return self.codes[self._which[sequence]]
+        return self.codes[int(self._which[sequence])]
 
     def members(
         self,
