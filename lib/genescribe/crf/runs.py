@@ -32,7 +32,7 @@ def as_segmentation(runs: Labelling, length: int, labels: int, *, chain: int = 0
     if isinstance(runs, Segmentation):
         ends, names = runs.ends.cpu().long(), runs.labels.cpu().long()
     else:
-        array = np.asarray(runs.cpu() if isinstance(runs, Tensor) else runs)
+        array = np.asarray(runs)
         if array.shape == (0,):
             array = array.reshape(0, 2).astype(np.int64)
         if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":

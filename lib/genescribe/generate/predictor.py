@@ -14,7 +14,7 @@ from genescribe.data.batching import pack
 from genescribe.errors import InputError
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
-from genescribe.generate.model import load_model, read_config
+from genescribe.generate.model import SentenceModel, load_model, read_config
 from genescribe.generate.tiles import genes_apart
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
@@ -63,7 +63,8 @@ class GeneratePredictorFactory:
         """Load both models."""
         model = load_model(self.folder).to(self.device)
         if self._code is not None:
-            model.config = replace(model.config, genetic_code=self._code)
+            sentences = cast(SentenceModel, model)
+            sentences.config = replace(sentences.config, genetic_code=self._code)
         return GeneratePredictor(Annotator(model), self.proposer(worker))
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> GeneratePredictorFactory:

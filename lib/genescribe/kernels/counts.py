@@ -52,7 +52,8 @@ def weighted(name: str, count: Tensor, weight: Tensor) -> Tensor:
     """Return the counts of a field weighted by chain, (B,), in the shape of the field."""
     weight = weight.to(count.dtype)
     if name in SHARED:
-        return torch.tensordot(weight, count, 1)
+        total: Tensor = torch.tensordot(weight, count, 1)
+        return total
     return count * weight.view(-1, *[1] * (count.ndim - 1))
 
 

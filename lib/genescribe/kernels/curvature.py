@@ -45,7 +45,7 @@ def derivative(p: Potentials, direction: Mapping[str, Tensor]) -> tuple[Tensor, 
     with forward_ad.dual_level(), warnings.catch_warnings():
         # The first dual number of a process makes torch compile its own formulas with what it calls deprecated.
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
-        moved = {name: forward_ad.make_dual(_values(p, name), v.double()) for name, v in direction.items()}
+        moved = {name: _dual(_values(p, name), v.double()) for name, v in direction.items()}
         q = replace(p.to(dtype=torch.float64), **moved).expanded()
         log_z, counts = semicrf_reference.expectation(q, names | ({"duration"} if "tail" in names else set()), STAND_IN)
         found = {name: _tangent(value) for name, value in counts.items()}
@@ -64,8 +64,13 @@ def _values(p: Potentials, name: str) -> Tensor:
     return value.clamp(min=STAND_IN)
 
 
+def _dual(value: Tensor, tangent: Tensor) -> Tensor:
+    dual: Tensor = forward_ad.make_dual(value, tangent)  # type: ignore[no-untyped-call]
+    return dual
+
+
 def _tangent(value: Tensor) -> Tensor:
-    tangent = forward_ad.unpack_dual(value).tangent
+    tangent: Tensor | None = forward_ad.unpack_dual(value).tangent  # type: ignore[no-untyped-call]
     return torch.zeros_like(value) if tangent is None else tangent
 
 
