@@ -19,6 +19,7 @@ def main() -> None:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import add_arguments, config_of
+    from genescribe.predict.organelles import add_argument, with_organelles
     from genescribe.predict.pieces import pieces_of
     from genescribe.predict.work import remove_work, work_folder
     from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
@@ -29,6 +30,7 @@ def main() -> None:
     arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
     arguments.add_argument("-o", "--output", type=Path, required=True, help="GFF3; all else stands beside it")
     arguments.add_argument("--regions", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
+    add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
 
@@ -36,10 +38,12 @@ def main() -> None:
     with work_folder(args.output.with_name(f"{args.output.name}.work")) as work:
         genome = Genome.open(args.fasta, scratch=work)
         pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
-        factory = predictor_for(args.model, genome, pieces, config)
+        factory, pieces, warnings = with_organelles(
+            predictor_for(args.model, genome, pieces, config), genome, pieces, args.genetic_code_of
+        )
         prediction = predict_genome(factory, genome, pieces, config, work)
         whole = work / "whole"
-        write_annotation(whole, prediction, genome, pieces, factory, config)
+        write_annotation(whole, prediction, genome, pieces, factory, config, warnings)
         for name in beside:
             (whole / name).replace(args.output.with_suffix(f".{name}"))
         (whole / ANNOTATION).replace(args.output)

@@ -11,6 +11,7 @@ from genescribe.cli import comma_list, parser, run
 from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.predict.options import add_arguments, config_of
+from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.pieces import batch_of_pieces, pieces_of
 from genescribe.predict.scan import job_of, scan
 from genescribe.predict.work import Work, remove_work, work_folder
@@ -26,6 +27,7 @@ def main() -> None:
     arguments.add_argument("--batches", type=int, default=1, help="number of batches")
     arguments.add_argument("--work", type=Path, required=True, help="folder of unfinished work; removed at the end")
     arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
 
@@ -33,8 +35,10 @@ def main() -> None:
     with work_folder(args.work) as folder:
         genome = Genome.open(args.fasta, scratch=folder)
         pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+        factory, pieces, _ = with_organelles(
+            predictor_for(args.model, genome, pieces, config), genome, pieces, args.genetic_code_of
+        )
         chosen = batch_of_pieces(pieces, args.batch, args.batches)
-        factory = predictor_for(args.model, genome, pieces, config)
         work = Work(folder, job_of(factory, args.fasta, chosen, config))
         scan(factory, genome, chosen, config, work)
         write_batch(args.output, chosen, work.done)

@@ -92,6 +92,18 @@ def from_mapping(cls: type[T], data: object, *, where: str, key: str = "") -> T:
     return cls(**values)
 
 
+def check_bounds(config: Any, *, where: str) -> None:
+    """Check the numbers of a dataclass against the bounds of its options: one made in code, not read from a file.
+
+    Raises
+    ------
+    InputError
+        A value outside its bounds.
+    """
+    for spec in dataclasses.fields(config):
+        _check_bounds(getattr(config, spec.name), spec, where, spec.name)
+
+
 def to_mapping(config: Any) -> dict[str, Any]:
     """Return a dataclass as plain JSON values, every default written out."""
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}

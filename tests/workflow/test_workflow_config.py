@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from genescribe.errors import InputError
+from genescribe.predict.organelles import add_argument
 from genescribe.workflow.config import WorkflowConfig, schema
 from genescribe.workflow.layout import Layout
 from genescribe.workflow.schema import schema_text
@@ -135,6 +138,15 @@ def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:
     for path, value in (("runs.r.threads", "2.5"), ("predict.workers", "0"), ("predict.partial", "yes")):
         with pytest.raises(InputError, match=path.replace(".", r"\.")):
             WorkflowConfig.load(changed(path, value))
+
+
+def test_genetic_codes_of_organelles_reach_the_scripts() -> None:
+    section = {"genome": "my.fa", "model": "m", "genetic_code_of": {"MT": 2, "a b": 11}}
+    words = shlex.split(Layout(WorkflowConfig.load({**MINIMAL, "annotate": section})).annotate_options(1))
+    parsed = argparse.ArgumentParser()
+    add_argument(parsed)
+    known, _ = parsed.parse_known_args(words)
+    assert known.genetic_code_of == ["MT=2", "a b=11"]
 
 
 def test_shorthand_belongs_to_annotate_and_to_nothing_else() -> None:

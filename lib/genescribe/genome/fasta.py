@@ -27,6 +27,7 @@ from genescribe.genome.fasta_index import CHUNK, Index, IrregularError, index_fa
 LINE_WIDTH = 60
 COPY = "genescribe-"
 """How the names of folders with a plain copy begin."""
+LONGEST_HEADER = 1 << 10
 _RETURN = 13
 
 
@@ -131,6 +132,14 @@ class Genome:
             )
         raw = self._bytes[entry.byte(start) : entry.byte(end)]
         return encode(raw[raw > _RETURN].tobytes())
+
+    def description(self, seqid: str) -> str:
+        """Return what stands behind a sequence's name in its header; empty where that is longer than any should be."""
+        first = self._index[seqid].byte(0)
+        before = b"\n" + self._bytes[max(0, first - LONGEST_HEADER) : first].tobytes()
+        place = before.rfind(b"\n>")
+        header = before[place + 2 :].decode("utf-8", "replace") if place >= 0 else ""
+        return header.removeprefix(seqid).strip() if header.startswith(seqid) else ""
 
     @property
     def plain(self) -> Path:

@@ -152,6 +152,9 @@ class AnnotateConfig:
     model: str | None = option(None, doc="folder with config.json and model.safetensors")
     regions: list[str] = option(default_factory=list, doc="seqid or seqid:start-end; empty: everything")
     batches: int = option(8, doc="jobs", minimum=1, maximum=MAX_BATCHES)
+    genetic_code_of: dict[str, int] = option(
+        default_factory=dict, doc="NCBI genetic codes of mitochondria and plastids, by the name of the sequence"
+    )
 
 
 @dataclass(frozen=True)

@@ -237,11 +237,16 @@ class Layout(TrainLayout):
 
     def annotate_read_options(self) -> str:
         """Return the options of the script that reads a batch of the user's genome, but the number of workers."""
-        return self._predict_options(",".join(self.config.annotate.regions), "workers", *FILTERS)
+        return self._annotate_options("workers", *FILTERS)
 
     def annotate_join_options(self) -> str:
         """Return the options of the script that joins the batches of the user's genome."""
-        return self._predict_options(",".join(self.config.annotate.regions), *IRRELEVANT)
+        return self._annotate_options(*IRRELEVANT)
+
+    def _annotate_options(self, *without: str) -> str:
+        section = self.config.annotate
+        codes = [f"--genetic-code-of={seqid}={code}" for seqid, code in section.genetic_code_of.items()]
+        return shlex.join([*command_line(self.config.predict, without), "--regions", ",".join(section.regions), *codes])
 
     def _annotate_folder(self) -> str:
         section = self.config.annotate
