@@ -56,6 +56,9 @@ class DatasetConfig:
     min_len: int = option(30, doc="fewest codons, the stop not counted", minimum=1)
     table: int = option(11, doc="NCBI genetic code where the file does not say", minimum=1, maximum=33)
     partial: bool = option(False, doc="use coding sequences that are cut at an end")
+    ambiguous: Literal["drop", "split"] = option(
+        "drop", doc="a CDS with ambiguous codons is not used, or split there into partial pieces"
+    )
     genus: str | None = option(None, doc="where it is not the beginning of the name")
     split: Literal["auto", "train", "validation", "test"] = option(
         "auto", doc="where the whole genome goes; auto: as split_by and the fractions say"

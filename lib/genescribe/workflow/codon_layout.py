@@ -57,7 +57,7 @@ class CodonLayout:
         """Return the extracting script's options, its files included."""
         dataset, files = self.dataset(run, name), self.sources(run, name)
         words = [files[0], *(["--fasta", files[1]] if len(files) > 1 else [])]
-        words += ["--table", str(dataset.table), "--min-len", str(dataset.min_len)]
+        words += ["--table", str(dataset.table), "--min-len", str(dataset.min_len), "--ambiguous", dataset.ambiguous]
         return shlex.join([*words, *(["--partial"] if dataset.partial else [])])
 
     def extracted(self, run: str) -> list[str]:
