@@ -60,7 +60,8 @@ rule codon_prepare:
 # Checkpoints and the curves lie in undeclared places: a job that was killed goes on from the former.
 rule codon_train:
     input:
-        f"{RESULTS}/codon/{{codon}}/data",
+        data=f"{RESULTS}/codon/{{codon}}/data",
+        start=lambda wildcards: CODON.start(wildcards.codon),
     output:
         model=directory(f"{RESULTS}/codon/{{codon}}/{{out}}/model"),
         log=f"{RESULTS}/codon/{{codon}}/{{out}}/log.csv",
@@ -84,7 +85,7 @@ rule codon_train:
             wildcards.codon, "model", "train", "schedule", "system", "outputs"
         ),
     shell:
-        "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
+        "{params.launcher} {params.script:q} --data {input.data:q} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -215,20 +216,17 @@ def test_a_file_cut_short_anywhere_is_refused_or_whole_records(tmp_path: Path) -
     """Cut at any line, and inside lines, a file of two records is refused unless whole records are left."""
     one = write_genome(tmp_path / "a.gbff", 3, seed=1).read_text()
     text = one + one.replace("TEST", "NEXT")
-    complete = {0: 0, len(one): 3, len(text): 6}
+    complete = {len(one): 3, len(text): 6}
     cut = tmp_path / "cut.gbff"
     ends = itertools.accumulate(len(line) for line in text.splitlines(keepends=True))
     for end in sorted({*ends, *range(50, len(text), 397)}):
         cut.write_text(text[:end])
         # Without the last "//" or its newline all is there.
-        wanted = [count for size, count in complete.items() if 0 <= size - end <= len("//\n") and count]
-        try:
-            found = [cds.id for _, _, features in read_genbank(cut) for cds in features]
-        except InputError as error:
-            assert "cut short" in str(error) or "cannot be parsed" in str(error) or "no GenBank record" in str(error)
-            assert end not in complete or not complete[end]
-        else:
-            assert [len(found)] == wanted, (end, text[end - 60 : end])
+        wanted = {count for size, count in complete.items() if 0 <= size - end <= len("//\n") and count}
+        found = None
+        with suppress(InputError):
+            found = sum(len(features) for _, _, features in read_genbank(cut))
+        assert found in wanted | ({None} if end not in complete else set()), (end, text[end - 60 : end])
 
 
 @pytest.mark.parametrize("change", ["shorter", "longer"])
@@ -316,7 +314,7 @@ def gff(tmp_path: Path, sequence: str, *rows: str) -> dict[str, Cds | Rejected]:
 def test_a_fasta_cut_short_is_refused(row: str, tmp_path: Path, dna: str) -> None:
     cds = f"c\t.\tCDS\t1\t{len(dna)}\t.\t+\t0\tID=a"
     assert isinstance(gff(tmp_path, dna + "A" * (300 - len(dna)), row, cds)["a"], Cds)
-    with pytest.raises(InputError, match="c has 299 bases, 300 in .*cut short"):
+    with pytest.raises(InputError, match=r"c has 299 bases, 300 in .*cut short"):
         gff(tmp_path, dna + "A" * (299 - len(dna)), row, cds)
 
 

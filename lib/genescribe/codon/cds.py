@@ -215,10 +215,10 @@ def _translate(
     recoded = np.zeros(len(numbers), dtype=bool)
     if not len(numbers):
         return "", recoded
-    if code.is_start[numbers[0]] and not annotated.partial5 and annotated.codon_start == 1:
-        # Where the annotated protein begins with the codon's own amino acid, it knows better.
-        if annotated.translation[:1] != chr(letters[0]):
-            letters[0] = ord("M")
+    # An annotated protein that begins with the codon's own amino acid knows better.
+    own = annotated.translation[:1] == chr(letters[0])
+    if code.is_start[numbers[0]] and not annotated.partial5 and annotated.codon_start == 1 and not own:
+        letters[0] = ord("M")
     first, last = places[0 : 3 * len(numbers) : 3], places[2 : 3 * len(numbers) : 3]
     lows = np.minimum(first, last)
     for start, _, amino_acid in annotated.exceptions:

@@ -90,7 +90,7 @@ def _records(text: io.TextIOWrapper, path: str | Path, doubts: Counter[str]) -> 
     Raises
     ------
     InputError
-        Not GenBank, damaged, or cut short: a record without its end, or whose sequence is not as long as its LOCUS says.
+        Not GenBank, damaged, or cut short: a record without its end, or of another length than its LOCUS says.
     """
     records: Iterator[Any] = cast(Any, SeqIO).parse(text, "genbank")
     last = ""

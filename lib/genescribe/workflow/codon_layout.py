@@ -28,6 +28,7 @@ class CodonLayout:
     def __init__(self, results: str, runs: Mapping[str, CodonRunConfig]) -> None:
         self._root = f"{results}/codon"
         self.runs = {run_name(name, run): run for name, run in runs.items()}
+        self._folders = {name: run_name(name, run) for name, run in runs.items()}
 
     def dataset(self, run: str, name: str) -> DatasetConfig:
         """Return a dataset of a run."""
@@ -70,6 +71,8 @@ class CodonLayout:
         The datasets are needed to check any of them, and are always there.
         """
         whole = to_mapping(self.runs[run])
+        for start in self.start(run):
+            whole["train"]["start"] = start
         return json.dumps({name: whole[name] for name in ("data", *sections)}, sort_keys=True)
 
     def launcher(self, run: str, script: str) -> str:
@@ -84,6 +87,13 @@ class CodonLayout:
     def model(self, run: str) -> str:
         """Return the folder of a run's model."""
         return f"{self._root}/{run}/{self.runs[run].outputs.out_dir}/model"
+
+    def start(self, run: str) -> list[str]:
+        """Return the folder of the model that a run begins with, another run's or a given one; empty: fresh weights."""
+        start = self.runs[run].train.start
+        if start is None:
+            return []
+        return [self.model(self._folders[start]) if start in self._folders else str(resolve_path(start))]
 
     def scores(self, run: str) -> str:
         """Return the folder of a run's scores."""
@@ -106,7 +116,7 @@ class CodonLayout:
     def generate_options(self, run: str) -> str:
         """Return the generating script's options."""
         how = self.runs[run].evaluate
-        words = ["--prefix", str(how.prefix), "--samples", str(how.samples)]
+        words = ["--prefix", ",".join(map(str, how.prefixes)), "--samples", str(how.samples)]
         return shlex.join([*words, "--temperature", str(how.temperature), "--top-k", str(how.top_k)])
 
     def interpret_options(self, run: str) -> str:

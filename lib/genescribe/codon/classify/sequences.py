@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from genescribe.codon.layout import Layout
-from genescribe.codon.network import Network, groups
+from genescribe.codon.network import Network
 from genescribe.codon.vocabulary import CODONS, dna_tokens
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
@@ -96,7 +94,6 @@ def _from_csv(path: Path, text: str) -> Iterator[Row]:
 
 
 # -- embeddings of a model ---------------------------------------------------------------------------------------------
-@torch.inference_mode()
 def embed(
     network: Network, dna: Sequence[str], *, layers: Sequence[int] = (-1,), pooling: str = "mean"
 ) -> NDArray[np.float32]:
@@ -114,16 +111,10 @@ def embed(
         Over codons: `mean`, `max`, `last` (the last codon), `begin` (`<BOS_CDS>`). There is no padding to leave out.
     """
     found = []
-    for group in groups(dna_tokens(one) for one in dna):
-        lengths = torch.tensor([len(one) for one in group])
-        layout = Layout.of(lengths).to(network.device)
-        tokens = torch.from_numpy(np.concatenate(group).astype(np.int64)).to(network.device)
-        states = network.model.hidden(network.model.embedding(tokens), layout, every=True)
-        chosen = torch.cat([states[layer] for layer in layers], dim=-1)
-        for part in torch.split(chosen, lengths.tolist()):
-            codons = part[1:] if len(part) > 1 else part
-            pooled = {"mean": codons.mean(0), "max": codons.amax(0), "last": codons[-1], "begin": part[0]}[pooling]
-            found.append(pooled.float().cpu().numpy())
+    for states in network.states_many((dna_tokens(one) for one in dna), layers):
+        codons = states[1:] if len(states) > 1 else states
+        pooled = {"mean": codons.mean(0), "max": codons.max(0), "last": codons[-1], "begin": states[0]}[pooling]
+        found.append(pooled)
     return np.stack(found)
 
 
