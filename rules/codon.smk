@@ -176,7 +176,7 @@ rule codon_interpret:
 # Kinds of proteins across species: trained on genes of the training genomes, tested on the held-out ones.
 rule codon_classify:
     input:
-        model=lambda wildcards: CODON.model(wildcards.codon),
+        model=lambda wildcards: CODON.classified_by(wildcards.codon, wildcards.kind),
         data=f"{RESULTS}/codon/{{codon}}/data",
     output:
         directory(f"{RESULTS}/codon/{{codon}}/classify/{{kind}}"),
@@ -197,5 +197,4 @@ rule codon_classify:
             wildcards.codon, wildcards.kind
         ),
     shell:
-        "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
-        " --output {output:q} > {log:q} 2>&1"
+        "python {params.script:q} --data {input.data:q} {params.options} --output {output:q} > {log:q} 2>&1"

@@ -13,7 +13,7 @@ import torch
 from tests.codon.genomes import random_cds
 
 from genescribe.codon.cds import codons_of, dna_of
-from genescribe.codon.classify.sequences import embed
+from genescribe.codon.classify.embeddings import embed
 from genescribe.codon.config import CodonModelConfig
 from genescribe.codon.generate import LONGEST, Sampling, Words, compare, generate, generate_from_prefixes
 from genescribe.codon.interpret.attention import attention, attention_weights, distance_profile

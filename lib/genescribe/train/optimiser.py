@@ -83,7 +83,7 @@ def build_optimiser(
     if config.optimizer != "adamw" and config.parallel == "fsdp":
         raise InputError(f"{config.optimizer} does not divide its state", where="train.parallel", remedy="use ddp")
     if config.optimizer == "adafactor":
-        # Steps relative to a matrix (0.02 when fresh) would hardly move it; with 1 as the least size they are lr itself.
+        # Steps relative to a matrix (0.02 when fresh) would hardly move it; with 1 as least size they are lr itself.
         return Optimiser([torch.optim.Adafactor(groups, lr=config.lr, eps=(None, 1.0))])
     if config.optimizer == "adamw":
         return Optimiser([torch.optim.AdamW(groups, lr=config.lr)])

@@ -127,7 +127,12 @@ class CodonLayout:
 
     def classify_options(self, run: str, kind: str) -> str:
         """Return the classifying script's options."""
-        return shlex.join(["--kind", kind, "--bootstrap", str(min(300, self.runs[run].evaluate.bootstrap))])
+        words = [word for model in self.classified_by(run, kind) for word in ("--model", model)]
+        return shlex.join([*words, "--kind", kind, "--bootstrap", str(min(300, self.runs[run].evaluate.bootstrap))])
+
+    def classified_by(self, run: str, kind: str) -> list[str]:
+        """Return the model whose embeddings a classifier reads; none for k-mers."""
+        return [] if kind.startswith("kmer") else [self.model(run)]
 
     def all_scores(self) -> list[str]:
         """Return everything that is said of the models."""
