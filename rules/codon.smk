@@ -198,3 +198,36 @@ rule codon_classify:
         ),
     shell:
         "python {params.script:q} --data {input.data:q} {params.options} --output {output:q} > {log:q} 2>&1"
+
+
+# A run's page, and its one log: what every job of it said, each under the name of its file.
+rule codon_page:
+    input:
+        said=lambda wildcards: CODON.said(wildcards.codon),
+        log=lambda wildcards: f"{CODON.folder(wildcards.codon)}/{CODON.runs[wildcards.codon].outputs.out_dir}/log.csv",
+    output:
+        page=report(
+            f"{RESULTS}/codon/{{codon}}/report.html",
+            category="Codon models",
+            caption="report/page.rst",
+            labels={"model": "{codon}"},
+        ),
+        log=f"{RESULTS}/codon/{{codon}}/log.txt",
+    log:
+        f"{LOGS}/codon_page/{{codon}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_page/{{codon}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=30,
+    params:
+        script=script("codon_page.py"),
+        code=code("codon_page.py"),
+        folder=lambda wildcards: CODON.folder(wildcards.codon),
+        logs=lambda wildcards: CODON.logs(wildcards.codon, LOGS),
+    shell:
+        "python {params.script:q} {params.folder:q} --output {output.page:q} > {log:q} 2>&1"
+        " && tail -n +1 {params.logs:q} > {output.log:q} 2>> {log:q}"

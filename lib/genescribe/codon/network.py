@@ -84,7 +84,8 @@ class Network:
             parts = [gene[start:end] for gene, cut in zip(group, cuts, strict=True) for start, _, end in cut]
             lengths = torch.tensor([len(part) for part in parts])
             row = torch.from_numpy(np.concatenate(parts).astype(np.int64)).to(self.device)
-            found = iter(compute(row, Layout.of(lengths).to(self.device)).cpu().split(lengths.tolist()))
+            computed = compute(row, Layout.of(lengths).to(self.device)).cpu()
+            found = iter(torch.split(computed, lengths.tolist()))
             for cut in cuts:
                 yield np.concatenate([next(found)[first - start :].numpy() for start, first, _ in cut])
 

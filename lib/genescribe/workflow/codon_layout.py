@@ -135,13 +135,24 @@ class CodonLayout:
         return [] if kind.startswith("kmer") else [self.model(run)]
 
     def all_scores(self) -> list[str]:
-        """Return everything that is said of the models."""
-        found = []
-        for run, config in self.runs.items():
-            scores, folder = self.scores(run), self.folder(run)
-            found += [f"{scores}/metrics.json", f"{scores}/gen_prefix/summary.csv", f"{folder}/interpret"]
-            found += [f"{folder}/classify/{kind}" for kind in config.evaluate.classifiers]
-        return found
+        """Return everything that is said of the models, and each run's page and log."""
+        pages = [f"{self.folder(run)}/{name}" for run in self.runs for name in ("report.html", "log.txt")]
+        return [*(path for run in self.runs for path in self.said(run)), *pages]
+
+    def said(self, run: str) -> list[str]:
+        """Return everything that is said of a model."""
+        scores, folder = self.scores(run), self.folder(run)
+        classified = [f"{folder}/classify/{kind}" for kind in self.runs[run].evaluate.classifiers]
+        return [f"{scores}/metrics.json", f"{scores}/gen_prefix/summary.csv", f"{folder}/interpret", *classified]
+
+    def logs(self, run: str, root: str) -> list[str]:
+        """Return the logs of a run's jobs below `root`, in the order of its steps."""
+        config, out = self.runs[run], self.runs[run].outputs
+        names = [f"codon_extract/{run}/{dataset.name}" for dataset in config.data.datasets]
+        names += [f"codon_prepare/{run}", f"codon_train/{run}/{out.out_dir}"]
+        names += [f"codon_{step}/{run}/{out.scores_dir}" for step in ("evaluate", "generate")]
+        names += [f"codon_interpret/{run}", *(f"codon_classify/{run}/{kind}" for kind in config.evaluate.classifiers)]
+        return [f"{root}/{name}.log" for name in names]
 
     def _device(self, run: str) -> list[str]:
         device = self.runs[run].system.device

@@ -98,7 +98,7 @@ def extract_embeddings(
     values = embed(network, sequences.dna, layers=layers, pooling=pooling)
     weights = f"fresh weights, seed {seed}" if untrained else weights_digest(model)
     made_by = described(network, weights, layers, pooling)
-    notes = {f"{_NOTE}{name}": np.array(values) for name, values in sequences.notes.items()}
+    notes: dict[str, Any] = {f"{_NOTE}{name}": np.array(values) for name, values in sequences.notes.items()}
     with atomic_path(target) as temporary, temporary.open("wb") as out:
         np.savez(
             out,
@@ -109,7 +109,7 @@ def extract_embeddings(
             sketches=np.concatenate(sequences.sketches),
             sketch_sizes=np.array([len(one) for one in sequences.sketches]),
             source_sha256=np.array(sha256(source)),
-            **{name: np.array(value) for name, value in made_by.items()},
+            **made_by,
             **notes,
         )
     return sequences
