@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from genescribe.cli import comma_list, parser, run
-from genescribe.codon.classify.sequences import POOLINGS, extract_embeddings
+from genescribe.codon.classify.embeddings import POOLINGS, extract_embeddings
+from genescribe.errors import InputError
 
 
 def main() -> None:
@@ -21,11 +22,15 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=0, help="of fresh weights")
     arguments.add_argument("--output", "--out", type=Path, required=True, help=".npz file to write")
     args = arguments.parse_args()
+    try:
+        layers = [int(layer) for layer in args.layers]
+    except ValueError:
+        raise InputError(",".join(args.layers), where="--layers", remedy="give numbers, as 1,-1") from None
     found = extract_embeddings(
         args.model,
         args.fasta or args.csv,
         args.output,
-        layers=[int(layer) for layer in args.layers],
+        layers=layers,
         pooling=args.pooling,
         untrained=args.untrained,
         label=args.label,

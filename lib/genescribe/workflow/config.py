@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import EVERYTHING, Splits
-from genescribe.codon.run import CodonRunConfig
+from genescribe.codon.run import CodonRunConfig, with_starts
 from genescribe.config import from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
@@ -219,6 +219,7 @@ class WorkflowConfig:
                 raise InputError(f"`select` names the run {name!r}", where=where, remedy=f"known runs: {known}")
         for name, run in config.runs.items():
             _check_run(config, name, run, where)
+        with_starts(config.codon, (), where=where)
         for name, init in config.inits.items():
             _check_init(config, name, init, where)
         for name, genome in config.genomes.items():
@@ -246,8 +247,8 @@ class WorkflowConfig:
         return {model: run for model, run in runs.items() if run.scored}
 
     def selected_codon(self) -> dict[str, CodonRunConfig]:
-        """Return the codon language models that the targets act on."""
-        return {name: run for name, run in self.codon.items() if not self.select or name in self.select}
+        """Return the codon language models that the targets act on, and those that they begin with."""
+        return with_starts(self.codon, self.select)
 
     def models(self) -> dict[str, tuple[str, int]]:
         """Return model name -> (run, seed): the run's name, with the seed where it has several."""
