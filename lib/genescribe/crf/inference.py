@@ -76,8 +76,8 @@ def marginals(p: Potentials, backend: str = "auto") -> Marginals:
 def entropy(p: Potentials, backend: str = "auto") -> Tensor:
     """Return the entropy of each chain's distribution over segmentations, (B,) nats; 0 where none is allowed.
 
-    H = log Z - E[score] (Mann and McCallum 2007, NAACL, for the linear chain). Differentiable; the pass back costs that of
-    `marginals`.
+    H = log Z - E[score] (Mann and McCallum 2007, NAACL, for the linear chain). Differentiable; the pass back costs
+    as much as that of `marginals`.
     """
     p = _plain(p)
     log_z, expected = expected_score(p, p, backend)
