@@ -19,7 +19,7 @@ from genescribe.crf.runs import split_single_bases
 from genescribe.crf.score import Segments, terms
 from genescribe.errors import InputError
 from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf import log_partition
+from genescribe.kernels.semicrf import expected_score, log_partition
 from genescribe.kernels.semicrf import messages as messages_of
 from genescribe.kernels.semicrf_walk import Scores, Walk
 
@@ -76,10 +76,11 @@ def marginals(p: Potentials, backend: str = "auto") -> Marginals:
 def entropy(p: Potentials, backend: str = "auto") -> Tensor:
     """Return the entropy of each chain's distribution over segmentations, (B,) nats; 0 where none is allowed.
 
-    H = log Z - E[score] (Mann and McCallum 2007, NAACL, for the linear chain). Differentiable, as `marginals` are.
+    H = log Z - E[score] (Mann and McCallum 2007, NAACL, for the linear chain). Differentiable; the pass back costs
+    as much as that of `marginals`.
     """
     p = _plain(p)
-    log_z, expected = expected_scores(p, p, backend)
+    log_z, expected = expected_score(p, p, backend)
     return torch.where(log_z == -torch.inf, 0.0, log_z - expected)
 
 
@@ -115,35 +116,8 @@ def kl_divergence(p: Potentials, q: Potentials, backend: str = "auto") -> Tensor
 
 
 def _cross(p: Potentials, q: Potentials, backend: str) -> Tensor:
-    _, expected = expected_scores(p, q, backend)
+    _, expected = expected_score(p, q, backend)
     return torch.where(expected == -torch.inf, torch.inf, log_partition(q, backend) - expected)
-
-
-def expected_scores(p: Potentials, q: Potentials, backend: str) -> tuple[Tensor, Tensor]:
-    """Return log Z of p and the mean score under q of p's segmentations, (B,) each; -inf where q forbids one.
-
-    The mean is the sum of every score times its expected count. Counts of scores that chains share are summed over a
-    batch, so it goes chain by chain.
-    """
-    values = []
-    for chain in range(len(p.lengths)):
-        only = torch.tensor([chain], device=p.lengths.device)
-        log_z, counts = _gradient(p.rows(only), backend)
-        row = q.rows(only)
-        expected = log_z.new_zeros(())
-        for name, count in counts.items():
-            value = getattr(row, name)
-            forbidden = value == -torch.inf
-            if name in ("content", "begin", "end"):
-                forbidden = forbidden & (torch.arange(value.shape[1], device=value.device) < row.lengths).view(1, -1, 1)
-            expected = expected + (value.masked_fill(value == -torch.inf, 0.0) * count).sum()
-            if bool((forbidden & (count.detach() > 0)).any()):
-                expected = expected - torch.inf
-        values.append(torch.stack([log_z[0], expected]))
-    if not values:
-        return p.content.new_zeros(0), p.content.new_zeros(0)
-    both = torch.stack(values)
-    return both[:, 0], both[:, 1]
 
 
 def with_boundaries(p: Potentials) -> Potentials:

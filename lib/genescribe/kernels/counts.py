@@ -48,6 +48,18 @@ def log_partition(expectation: Expectation, p: Potentials) -> Tensor:
     return result
 
 
+def expected_score(expectation: Expectation, p: Potentials, q: Potentials) -> tuple[Tensor, Tensor]:
+    """Return log Z of p, and the mean score that q gives to p's segmentations; (B,) float64, differentiable in both.
+
+    `q` has the fields and shapes of `p`; where it forbids what p may do, the mean is -inf. The pass back is one for all
+    chains.
+    """
+    names = [name for name in FIELDS if getattr(p, name) is not None]
+    fields = [getattr(x, name) for x in (p, q) for name in names]
+    log_z, mean = _ExpectedScore.apply(expectation, p, q, names, *fields)  # type: ignore[no-untyped-call]
+    return log_z, mean
+
+
 def weighted(name: str, count: Tensor, weight: Tensor) -> Tensor:
     """Return the counts of a field weighted by chain, (B,), in the shape of the field."""
     weight = weight.to(count.dtype)
@@ -102,3 +114,43 @@ class _Gradient(torch.autograd.Function):
         pairs = zip(ctx.names, fields, strict=True)
         products = (weighted(name, counts[name], weight).to(field.dtype) for name, field in pairs)
         return None, None, None, log_z.to(weight.dtype), *products
+
+
+class _ExpectedScore(torch.autograd.Function):
+    """log Z and a mean score. The mean's derivative by p is that of the counts in the direction of q."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, expectation: Expectation, p: Potentials, q: Potentials, names: Sequence[str], *fields: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        log_z, counts = expectation(p.detach(), frozenset(names))
+        mean = torch.zeros_like(log_z)
+        for name in names:
+            value, count = getattr(q, name).detach(), counts[name]
+            forbidden = value == -torch.inf
+            mean += (value.masked_fill(forbidden, 0.0) * count).flatten(1).sum(1)
+            mean = mean.masked_fill(((count > 0) & forbidden).flatten(1).any(1), -torch.inf)
+        ctx.p, ctx.names = p.detach(), names
+        ctx.save_for_backward(*fields, *(counts[name] for name in names))
+        return log_z, mean
+
+    @staticmethod
+    def backward(ctx: Any, of_log_z: Tensor, of_mean: Tensor) -> tuple[Tensor | None, ...]:
+        from genescribe.kernels.curvature import derivative  # as in `_Gradient`
+
+        if torch.is_grad_enabled():
+            raise NotImplementedError("mean scores have first derivatives only: drop create_graph")
+        size = len(ctx.names)
+        mine, theirs, counts = (ctx.saved_tensors[i * size : (i + 1) * size] for i in range(3))
+        found: list[Tensor | None] = [None] * (2 * size)
+        if any(ctx.needs_input_grad[4 : 4 + size]):
+            direction = {
+                name: value.masked_fill(value == -torch.inf, 0.0) for name, value in zip(ctx.names, theirs, strict=True)
+            }
+            _, changes = derivative(ctx.p, direction)
+            for i, (name, field) in enumerate(zip(ctx.names, mine, strict=True)):
+                gradient = weighted(name, counts[i], of_log_z) + weighted(name, changes[name], of_mean)
+                found[i] = gradient.to(field.dtype)
+        for i, (name, field) in enumerate(zip(ctx.names, theirs, strict=True)):
+            found[size + i] = weighted(name, counts[i], of_mean).to(field.dtype)
+        return None, None, None, None, *found

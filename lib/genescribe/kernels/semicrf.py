@@ -3,6 +3,7 @@
 A backend is a module with
 
 * ``supports(p) -> str | None``: None where it takes the input on this machine, else the reason why not;
+* ``expectation(p, wanted)``: see `genescribe.kernels.counts.Expectation`;
 * any of the tasks ``log_partition(p) -> (B,) float64``, differentiable in every floating field of `Potentials`,
   ``viterbi(p) -> ((B,) float64, list[Segmentation])`` and ``messages(p) -> Messages``; beside the last, if it likes,
   ``boundary_messages(p, boundaries) -> BoundaryMessages``;
@@ -24,6 +25,7 @@ from types import ModuleType
 from torch import Tensor
 
 from genescribe.errors import InputError
+from genescribe.kernels import counts
 from genescribe.kernels.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,16 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
     module, p = _chosen(p, backend, "log_partition")
     result: Tensor = module.log_partition(p)
     return result
+
+
+def expected_score(p: Potentials, q: Potentials, backend: str = "auto") -> tuple[Tensor, Tensor]:
+    """Return log Z of p, and the mean score that q gives to p's segmentations, (B,) float64 each; differentiable.
+
+    `q` is of the same batch, and has the fields and shapes of `p`, without `explicit`; the mean is -inf where q forbids
+    what p may do.
+    """
+    module, p = _chosen(p.expanded(), backend, "expectation")
+    return counts.expected_score(module.expectation, p, q.checked())
 
 
 def viterbi(p: Potentials, backend: str = "auto") -> tuple[Tensor, list[Segmentation]]:
