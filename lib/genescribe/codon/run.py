@@ -138,7 +138,13 @@ def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig
         It cannot be parsed, or holds unknown keys or values.
     """
     where = str(path or "--options")
-    source = text if text is not None else Path(str(path)).read_text(encoding="utf-8")
+    if (path is None) == (text is None):
+        raise InputError(
+            "neither a file nor text" if path is None else "a file and text",
+            where="options of the run",
+            remedy="give either --config or --options",
+        )
+    source = text if path is None else Path(path).read_text(encoding="utf-8")
     try:
         data: Any = yaml.safe_load(source)
     except yaml.MarkedYAMLError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 
 Kind = Literal["probe_logreg", "probe_svm", "mlp", "kmer_logreg", "kmer_svm", "kmer_xgb"]
 
@@ -34,3 +34,14 @@ class ClassifierConfig:
     bootstrap: int = option(1000, doc="draws of test sequences for the intervals", minimum=0)
     seed: int = option(0, doc="of everything drawn", minimum=0)
     out_dir: str = option("classifier", doc="folder to write")
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        words = self.kind.startswith("kmer")
+        return (
+            Idle()
+            .unless(not words, "a probe, or mlp", "model", "layers", "pooling", "control")
+            .unless(words, "kind: kmer_logreg, kmer_svm or kmer_xgb", "k", "alphabet")
+            .unless(self.kind == "mlp", "kind: mlp", "hidden")
+            .unless(self.kind.endswith(("logreg", "svm")), "logreg or svm", "C")
+        )

@@ -95,7 +95,7 @@ def eval_classifier(model: str | Path, source: str | Path, target: str | Path) -
     """Test a saved classifier on other sequences, with the label encoder that was saved with it."""
     try:
         stored = joblib.load(model)
-        config = from_mapping(ClassifierConfig, stored["options"], where=str(model))
+        config = from_mapping(ClassifierConfig, stored["options"], where=str(model), stored=True)
     except (KeyError, ValueError, EOFError, TypeError) as error:
         raise InputError(
             f"no classifier ({error})", where=model, remedy="give a model.joblib of train_classifier"
