@@ -108,8 +108,8 @@ class Parser(argparse.ArgumentParser):
         """
         words = list(sys.argv[1:] if args is None else args)
         values = super().parse_args(words, namespace)
-        self._refuse_idle(values, self._given(words))
         refuse_overwriting(*self.paths(values))
+        self._refuse_idle(values, self._given(words))
         return values
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
