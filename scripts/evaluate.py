@@ -16,6 +16,7 @@ from genescribe.errors import InputError
 from genescribe.evaluate.calibration import read_part_scores
 from genescribe.evaluate.metrics import measure
 from genescribe.evaluate.regions import without_ends
+from genescribe.evaluate.sequence_names import check_names
 from genescribe.files import sha256, write_json
 from genescribe.genome.catalogue import Catalogue
 from genescribe.genome.fasta import Genome
@@ -62,12 +63,19 @@ def main() -> None:
 
     genome = Genome.open(args.fasta)
     regions = read_regions(args.regions or genome.lengths, genome.lengths, where="--regions")
+    reference, predicted = read_annotation(args.reference), read_annotation(args.predicted)
+    others = {name: (path, read_annotation(path)) for name, path in map(named_file, args.against)}
+    check_names(reference, genome.lengths, str(args.reference), str(args.fasta))
+    for path, genes in ((args.predicted, predicted), *others.values()):
+        check_names(genes, genome.lengths, str(path), str(args.fasta))
+        if not args.regions:  # In a region there may be no gene of the reference, and those that are found are wrong.
+            check_names(genes, {gene.seqid for gene in reference}, str(path), str(args.reference))
     metrics = measure(
-        read_annotation(args.reference),
-        read_annotation(args.predicted),
+        reference,
+        predicted,
         regions=without_ends(regions, genome.lengths, args.mask_ends),
         sequences=(genome, GeneticCode.from_table(args.genetic_code)),
-        others={name: read_annotation(path) for name, path in map(named_file, args.against)},
+        others={name: genes for name, (_, genes) in others.items()},
         groups=read_groups(args.groups) if args.groups else None,
         labelled_only=args.labelled_only,
         parts=read_part_scores(args.predicted),

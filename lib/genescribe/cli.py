@@ -15,6 +15,8 @@ from genescribe.errors import InputError
 from genescribe.paths import InputText, PathType, Source, Target, paths_in, refuse_overwriting
 
 EXIT_INPUT = 2
+LARGEST = 2**63 - 1
+"""Whole numbers beyond are refused: what they go to counts in 64 bits."""
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
 
@@ -181,7 +183,7 @@ def parser(description: str | None, *, raw: bool = False) -> Parser:
     return Parser(description=description, formatter_class=_RawFormatter if raw else _Formatter)
 
 
-def integer(minimum: int | None = None, maximum: int | None = None) -> Callable[[str], int]:
+def integer(minimum: int = -LARGEST, maximum: int = LARGEST) -> Callable[[str], int]:
     """Return the type of an option that is a whole number within bounds, both inclusive."""
 
     def read(text: str) -> int:
