@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from genescribe.codon.layout import Layout
 from genescribe.codon.model import CodonModel
 from genescribe.codon.ngram import Probabilities
+from genescribe.train.distributed import named_device
 from genescribe.train.schedule import reseed
 
 BATCH = 8192
@@ -36,7 +37,7 @@ class Network:
     @classmethod
     def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> Network:
         """Return the model of a folder."""
-        return cls(CodonModel.load(folder), device)
+        return cls(CodonModel.load(folder), named_device(str(device)))
 
     def untrained(self, seed: int = 0) -> Network:
         """Return a network of the same shape with fresh weights: the control of what training adds."""
