@@ -28,6 +28,8 @@ def run(main: Callable[[], None]) -> None:
         main()
     except InputError as error:
         _fail(str(error))
+    except UnicodeDecodeError as error:
+        _fail(f"an input is not UTF-8 text (byte {error.start}: {error.reason}); look at the files that were given")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -51,7 +53,7 @@ def _remedy(error: OSError) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"genescribe: error: {message}", file=sys.stderr)
+    print(f"genescribe: error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(EXIT_INPUT)
 
 
@@ -120,16 +122,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one line."""
-        _fail(f"{' '.join(message.split())}; see {self.prog} --help")
+        _fail(f"{message}; see {self.prog} --help")
 
     def actions(self, values: argparse.Namespace | None = None) -> Iterator[tuple[Parser, argparse.Action]]:
         """Yield each option with its parser, those of the chosen command included (of all, where none is chosen)."""
         for action in self._actions:
             yield self, action
             if isinstance(action, argparse._SubParsersAction):
-                chosen = action.choices if values is None else {getattr(values, action.dest, None)} & {*action.choices}
-                for name in chosen:
-                    yield from action.choices[name].actions(values)
+                for name, command in action.choices.items():
+                    if values is None or getattr(values, action.dest, None) == name:
+                        yield from command.actions(values)
 
     def paths(self, values: argparse.Namespace) -> tuple[list[Source], list[Target]]:
         """Return what the command reads and writes."""

@@ -12,7 +12,10 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
 
 from genescribe.errors import InputError
 
@@ -36,6 +39,27 @@ def option(
     if default is _MISSING:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def parse_options(source: str | Path, where: str) -> Any:
+    """Return what YAML or JSON text says, or that of a file.
+
+    Raises
+    ------
+    InputError
+        It cannot be parsed, or is no text.
+    """
+    try:
+        return yaml.safe_load(source if isinstance(source, str) else source.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        line = mark.line + 1 if mark else None
+        raise InputError(f"not YAML or JSON: {problem}", where=where, line=line, remedy="correct it") from None
+    except UnicodeDecodeError:
+        raise InputError("not UTF-8 text", where=where, remedy="give a YAML or JSON file") from None
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"not YAML or JSON: {error}", where=where, remedy="correct it") from None
 
 
 class Idle(dict[str, str]):

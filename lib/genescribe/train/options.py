@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from genescribe.cli import JsonText, Parser, integer
-from genescribe.config import from_mapping, option
+from genescribe.config import from_mapping, option, parse_options
 from genescribe.errors import InputError
 from genescribe.families import family
 from genescribe.nn.config import CONTEXTS
@@ -118,7 +116,7 @@ def read_options(arguments: argparse.Namespace) -> tuple[RunOptions, str]:
     where = str(arguments.config or "options")
     data: dict[str, Any] = {}
     if arguments.config is not None:
-        data = _overlaid(data, _parsed(arguments.config.read_text(encoding="utf-8"), where))
+        data = _overlaid(data, _parsed(arguments.config, where))
     if arguments.options is not None:
         data = _overlaid(data, _parsed(arguments.options, "--options"))
     for flag, (key, _) in _BENCHMARK.items():
@@ -147,12 +145,8 @@ def _has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(f"not YAML or JSON: {error.problem}", where=where, line=line, remedy="correct it") from None
+def _parsed(source: str | Path, where: str) -> dict[str, Any]:
+    data = parse_options(source, where)
     if not isinstance(data, dict):
         raise InputError("holds no options", where=where, remedy="write `family:`, `model:` and `train:`")
     return data

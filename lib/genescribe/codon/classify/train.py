@@ -9,7 +9,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -22,7 +21,7 @@ from genescribe.codon.classify.metrics import measure, write_figures
 from genescribe.codon.classify.protocol import check_protocol
 from genescribe.codon.classify.sequences import Sequences, embed, kmer_features, read_sequences
 from genescribe.codon.network import Network
-from genescribe.config import from_mapping, to_mapping
+from genescribe.config import from_mapping, parse_options, to_mapping
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, sha256, write_json
 
@@ -32,8 +31,7 @@ UNTRAINED, MAJORITY = "untrained embeddings", "majority"
 
 def load_classifier_config(path: str | Path) -> ClassifierConfig:
     """Return the options of a YAML file; relative paths in it are relative to the working directory."""
-    with Path(path).open(encoding="utf-8") as handle:
-        return from_mapping(ClassifierConfig, yaml.safe_load(handle), where=str(path))
+    return from_mapping(ClassifierConfig, parse_options(Path(path), str(path)), where=str(path))
 
 
 def train_classifier(config: ClassifierConfig, target: str | Path | None = None) -> dict[str, Any]:
@@ -96,7 +94,9 @@ def eval_classifier(model: str | Path, source: str | Path, target: str | Path) -
     try:
         stored = joblib.load(model)
         config = from_mapping(ClassifierConfig, stored["options"], where=str(model), stored=True)
-    except (KeyError, ValueError, EOFError, TypeError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # Unpickling what is no classifier may raise anything.
         raise InputError(
             f"no classifier ({error})", where=model, remedy="give a model.joblib of train_classifier"
         ) from None
