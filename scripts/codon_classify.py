@@ -15,7 +15,7 @@ from genescribe.paths import InputPath, OutputFolder
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the model")
+    arguments.add_argument("--model", type=InputPath(), help="folder of the model, for classifiers of embeddings")
     arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
     arguments.add_argument("--kind", choices=get_args(Kind), default="probe_logreg", help="classifier")
     arguments.add_argument("--per-class", type=integer(1), default=150, help="most genes of a class on each side")
@@ -23,9 +23,8 @@ def main() -> None:
     arguments.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
-    config = ClassifierConfig(
-        "", "", kind=args.kind, model=str(args.model), bootstrap=args.bootstrap, seed=args.seed, C=0.1
-    )
+    model = None if args.model is None else str(args.model)
+    config = ClassifierConfig("", "", kind=args.kind, model=model, bootstrap=args.bootstrap, seed=args.seed, C=0.1)
     found = classify_products(args.data, args.output, config, per_class=args.per_class)
     for name, row in found["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")

@@ -20,6 +20,9 @@ def main() -> None:
     arguments.add_argument("--table", type=integer(1), default=11, help="NCBI genetic code where the file does not say")
     arguments.add_argument("--min-len", type=integer(1), default=30, help="fewest codons, the stop not counted")
     arguments.add_argument("--partial", action="store_true", help="use CDS that are cut at an end")
+    arguments.add_argument(
+        "--ambiguous", choices=("drop", "split"), default="drop", help="CDS with ambiguous codons: not used, or split"
+    )
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
     found = extract(
@@ -29,6 +32,7 @@ def main() -> None:
         table=args.table,
         min_len=args.min_len,
         partial=args.partial,
+        ambiguous=args.ambiguous,
     )
     agree, differ = found["translation"]["agree"], found["translation"]["differ"]
     print(f"{args.output}: {found['used']:,} of {found['cds']:,} CDS used, {found['codons']:,} codons")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genescribe.cli import integer, list_of, parser, run
-from genescribe.codon.classify.sequences import POOLINGS, extract_embeddings
+from genescribe.codon.classify.embeddings import POOLINGS, extract_embeddings
 from genescribe.paths import InputPath, OutputFile
 
 

@@ -10,9 +10,10 @@ from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, NameList, OutputFolder
 from genescribe.predict.options import add_arguments, config_of
+from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.pieces import batch_of_pieces, pieces_of
 from genescribe.predict.scan import job_of, scan
-from genescribe.predict.work import Work, remove_work
+from genescribe.predict.work import Work, remove_work, work_folder
 from genescribe.predict.write import write_batch
 
 
@@ -29,17 +30,22 @@ def main() -> None:
         "--work", type=OutputFolder(), required=True, help="folder of unfinished work; removed at the end"
     )
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
+    add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
 
-    config, genome = config_of(args), Genome.open(args.fasta)
-    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
-    chosen = batch_of_pieces(pieces, args.batch, args.batches)
-    factory = predictor_for(args.model, genome, pieces, config)
-    work = Work(args.work, job_of(factory, args.fasta, chosen, config))
-    scan(factory, args.fasta, chosen, config, work)
-    write_batch(args.output, chosen, work.done)
-    remove_work(args.work)
+    config = config_of(args)
+    with work_folder(args.work) as folder:
+        genome = Genome.open(args.fasta, scratch=folder)
+        pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+        factory, pieces, _ = with_organelles(
+            predictor_for(args.model, genome, pieces, config), genome, pieces, args.genetic_code_of
+        )
+        chosen = batch_of_pieces(pieces, args.batch, args.batches)
+        work = Work(folder, job_of(factory, args.fasta, chosen, config))
+        scan(factory, genome, chosen, config, work)
+        write_batch(args.output, chosen, work.done)
+        remove_work(folder)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,9 @@ Writes model.joblib, metrics.json, predictions.csv, confusion.png and calibratio
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from genescribe.cli import parser, run
 from genescribe.codon.classify.train import load_classifier_config, train_classifier
-from genescribe.paths import InputPath, OutputFolder, Source, refuse_overwriting
+from genescribe.paths import InputPath, OutputFolder, Source, paths_in, refuse_overwriting
 
 
 def main() -> None:
@@ -18,7 +16,8 @@ def main() -> None:
     arguments.add_argument("--output", type=OutputFolder(), help="folder to write, in place of out_dir")
     args = arguments.parse_args()
     config = load_classifier_config(args.config)
-    read = [Source(Path(path)) for path in (args.config, config.train, config.test, config.model) if path]
+    named = {name: value for name, value in vars(config).items() if name != "out_dir"}
+    read = [Source(args.config), *paths_in(named)]
     refuse_overwriting(read, OutputFolder().targets(args.output or config.out_dir))
     found = train_classifier(config, args.output)
     for name, row in found["rows"].items():

@@ -94,7 +94,7 @@ def test_numbers_as_people_write_them() -> None:
         ({"name": "x", "inner": {"rate": float("nan")}}, "`inner.rate` is nan (number); give a finite number"),
         ({"name": "x", "inner": {"rate": "fast"}}, "`inner.rate` is 'fast' (string); give a number"),
         ({"name": "x", "limit": -1}, "`limit` is -1; give at least 0"),
-        ({"name": "x", "limit": "3"}, "`limit` is '3' (string); give an integer or nothing (null)"),
+        ({"name": "x", "limit": "3.5"}, "`limit` is '3.5' (string); give an integer or nothing (null)"),
         ({"name": "x", "regions": "I"}, "`regions` is 'I' (string); give a list"),
         ({"name": "x", "regions": ["I", 2]}, "`regions[1]` is 2 (integer); give a string"),
         ({"name": "x", "pair": [1]}, "`pair` is a list; give a list of 2 values"),

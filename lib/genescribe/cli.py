@@ -7,8 +7,10 @@ import json
 import logging
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from typing import Any, NoReturn, TypeVar
 
 from genescribe.errors import InputError
@@ -22,10 +24,22 @@ Number = TypeVar("Number", int, float)
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command's `main`; an `InputError` or a refused file becomes one line on stderr, exit status 2."""
+    """Run a command's `main`; an `InputError`, a refused file or a killed worker becomes one line, exit status 2.
+
+    SIGTERM (a time limit, `scancel`) ends it as an exception would: temporary files are removed.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
+    signal.signal(signal.SIGTERM, _stop)
     try:
         main()
+    except RuntimeError as error:
+        # PyTorch tells of the end of a process that reads data by the text of its error alone.
+        if not isinstance(error, BrokenExecutor) and not str(error).startswith("DataLoader worker"):
+            raise
+        _fail(
+            "a worker process was killed, probably by the system for want of memory; run again with fewer workers or"
+            " smaller chunks or batches, or with more memory"
+        )
     except InputError as error:
         _fail(str(error))
     except UnicodeDecodeError as error:
@@ -37,6 +51,12 @@ def run(main: Callable[[], None]) -> None:
         if not isinstance(error.filename, str | bytes | os.PathLike) or error.strerror is None:
             raise
         _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; {_remedy(error)}")
+
+
+def _stop(number: int, frame: object) -> None:
+    # A second one must not interrupt what the first began to clear away.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _remedy(error: OSError) -> str:

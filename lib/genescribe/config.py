@@ -11,7 +11,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -21,6 +21,11 @@ from genescribe.errors import InputError
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
+_FROM_TEXT: dict[Any, Callable[[str], Any]] = {
+    float: float,
+    int: int,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+}
 _JSON_NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -180,6 +185,18 @@ def _at(data: Any, parts: list[str]) -> Any:
     return data
 
 
+def check_bounds(config: Any, *, where: str) -> None:
+    """Check the numbers of a dataclass against the bounds of its options: one made in code, not read from a file.
+
+    Raises
+    ------
+    InputError
+        A value outside its bounds.
+    """
+    for spec in dataclasses.fields(config):
+        _check_bounds(getattr(config, spec.name), spec, where, spec.name)
+
+
 def to_mapping(config: Any) -> dict[str, Any]:
     """Return a dataclass as plain JSON values, every default written out."""
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
@@ -292,11 +309,12 @@ def _convert_scalar(hint: Any, value: Any, where: str, key: str) -> Any:
         return float(value)
     if hint is float and isinstance(value, float) and not math.isfinite(value):
         raise _wrong(key, value, "a finite number", where)
-    if hint is float and isinstance(value, str):
-        # YAML 1.1 reads 1e-3 (no dot) as text; people mean the number.
+    if isinstance(value, str) and hint in _FROM_TEXT:
+        # YAML 1.1 reads 1e-3 (no dot) as text, and Snakemake hands all that stands below the first level of --config on
+        # as text; people mean the number.
         try:
-            return _convert_scalar(hint, float(value), where, key)
-        except ValueError:
+            return _convert_scalar(hint, _FROM_TEXT[hint](value), where, key)
+        except (ValueError, KeyError):
             pass
     if type(value) is hint or (hint is type(None) and value is None):
         return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,14 @@ class CodonRunConfig:
         batch = train.batch_size * train.grad_accum_steps
         steps = max(1, -(-round(epochs * windows) // batch))
         return TrainConfig(
+            start=train.start,
+            start_parts=train.start_parts,
+            freeze=train.freeze,
             epochs=epochs,
             batch_size=batch,
             micro_batch=train.batch_size,
             lr=train.lr,
-            warmup=min(1.0, schedule.warmup_steps / steps),
+            warmup=min(1.0, schedule.warmup_steps / (steps if schedule.warmup_steps >= 1 else 1)),
             final_lr=min(1.0, schedule.min_lr / train.lr) if train.lr else 0.0,
             weight_decay=train.weight_decay,
             optimizer=train.optimizer,
@@ -125,6 +128,28 @@ def run_name(name: str, config: CodonRunConfig) -> str:
     epochs = config.train.epochs
     passes = epochs if isinstance(epochs, str) else f"{epochs:g}"
     return f"{name}_{config.model.n_layer}L{config.model.n_head}H_d{config.model.n_embd}_e{passes}"
+
+
+def with_starts(
+    runs: Mapping[str, CodonRunConfig], select: Collection[str], *, where: str = "codon"
+) -> dict[str, CodonRunConfig]:
+    """Return the selected runs (all, where none is) and those that they begin with, in their order.
+
+    Raises
+    ------
+    InputError
+        Runs that begin with each other in a circle.
+    """
+    wanted: set[str] = set()
+    for name in runs if not select else [name for name in runs if name in select]:
+        chain = [name]
+        while (start := runs[chain[-1]].train.start) in runs:
+            if start in chain:
+                what = f"`codon.{name}.train.start` leads back to {start!r}"
+                raise InputError(what, where=where, remedy="begin one of them with fresh weights")
+            chain.append(str(start))
+        wanted |= set(chain)
+    return {name: run for name, run in runs.items() if name in wanted}
 
 
 def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig:

@@ -15,7 +15,7 @@ from torch import nn
 
 from genescribe.config import option, to_mapping
 from genescribe.errors import InputError
-from genescribe.files import sha256
+from genescribe.files import alone_at, sha256
 from genescribe.generate.annotate import Annotator, LocusWindow
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.hints import Junctions, read_junctions
@@ -72,8 +72,13 @@ def run_job(job: AnnotationJob) -> int:
     Raises
     ------
     InputError
-        An input that cannot be used, before anything is computed.
+        An input that cannot be used, or another process that writes the output, before anything is computed.
     """
+    with alone_at(job.output):
+        return _run(job)
+
+
+def _run(job: AnnotationJob) -> int:
     for path in filter(None, (job.fasta, job.loci, job.merge_into, job.hints)):
         if not Path(path).is_file():
             raise InputError("no such file", where=path, remedy="correct the path")

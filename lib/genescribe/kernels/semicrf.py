@@ -9,7 +9,8 @@ A backend is a module with
 * if it likes, ``working_bytes(p) -> int``, and ``READS_EXPLICIT = True`` where it reads `Potentials.explicit` itself
   (else it is given `Potentials.expanded`).
 
-The reference does all tasks, and so serves where the backend asked for lacks one.
+The reference does all tasks, and so serves where the backend asked for lacks one. Scores are checked here, once, before
+a backend is chosen: backends take them as sound.
 """
 
 from __future__ import annotations
@@ -73,6 +74,10 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
     ------
     InputError
         Scores that make no sense, an unknown backend, or one that does not take this input.
+
+    Notes
+    -----
+    Differentiable twice; the second derivative is taken by `genescribe.kernels.curvature`, whatever the backend.
     """
     module, p = _chosen(p, backend, "log_partition")
     result: Tensor = module.log_partition(p)
@@ -150,8 +155,9 @@ def memory_of_backends(p: Potentials) -> list[str]:
 
 
 def _chosen(p: Potentials, backend: str, task: str) -> tuple[ModuleType, Potentials]:
-    name = choose_backend(p, backend, task)
-    module = _load(name)
+    name = choose_backend(p.checked(), backend, task)
+    # Of no chains there is nothing to lay out in blocks.
+    module = _load(name if len(p.lengths) else "reference")
     _, T, K, C = p.shape
     # One line a class of shapes: lengths differ from batch to batch and would fill the log.
     shape_class = (name, K, C, f"{T.bit_length()} {p.content.device.type}")

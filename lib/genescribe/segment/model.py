@@ -264,15 +264,18 @@ class SegmentModel(nn.Module):
         save_file(weights, directory / WEIGHTS)
 
     @classmethod
-    def load(cls, directory: str | Path) -> SegmentModel:
+    def load(cls, directory: str | Path, genetic_code: int | None = None) -> SegmentModel:
         """Return the model of a directory, in evaluation mode, on the CPU.
+
+        With a genetic code, it reads codons by that NCBI table and not by the one that it was trained with.
 
         Raises
         ------
         InputError
             A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
         """
-        model = cls(read_config(directory))
+        config = read_config(directory)
+        model = cls(config if genetic_code is None else replace(config, genetic_code=genetic_code))
         model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()
 

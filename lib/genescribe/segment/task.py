@@ -67,6 +67,7 @@ class SegmentTask:
     metrics = ("nll", "macro_f1", "cds_base_f1", "cds_segment_f1")
     best = "cds_segment_f1"
     no_decay = ("crf.", "species.")
+    remedy = "lower train.lr (--lr), clamp the scores (--emission-clamp 50), or regularise the CRF (--crf-reg 1e-4)"
 
     def __init__(self, config: SegmentModelConfig, folders: Sequence[str | Path]) -> None:
         self.scheme = scheme_of(config)

@@ -40,7 +40,7 @@ class TrainConfig:
     freeze: list[str] = option(
         default_factory=list, doc="beginnings of the names of weights that stay what they are when training begins"
     )
-    epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0", minimum=0.0)
+    epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0; 0: none", minimum=0.0)
     max_steps: int = option(0, doc="optimiser steps; 0: as many as epochs give", minimum=0)
     batch_size: int = option(32, doc="samples of a step, over all processes together", minimum=1)
     micro_batch: int = option(0, doc="most samples at a time on a device; 0: no limit. More are accumulated", minimum=0)

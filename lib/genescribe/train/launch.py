@@ -114,8 +114,10 @@ def agent(config: LaunchConfig, processes: int, meeting: Meeting | None = None, 
     ]
 
 
-def starter(script: str, config: LaunchConfig, gpus: int, threads: int) -> str:
+def starter(script: str, config: LaunchConfig, gpus: int) -> str:
     """Return the words of a shell command that a training script follows: python alone, or with the launcher.
+
+    CPU threads are not among them: Snakemake tells each job of its own by OMP_NUM_THREADS.
 
     Parameters
     ----------
@@ -125,13 +127,10 @@ def starter(script: str, config: LaunchConfig, gpus: int, threads: int) -> str:
         The launch.
     gpus
         GPUs of each host; 0: CPUs.
-    threads
-        CPU threads of each host, shared by its processes.
     """
     processes = config.processes or max(gpus, 1)
-    alone = f"OMP_NUM_THREADS={max(1, threads // processes)} python"
     if config.count() == 1 and processes == 1 and not gpus:
-        return alone
+        return "python"
     if config.hosts:
         words = ["--hosts", ",".join(config.hosts), "--port", str(config.port), "--remote-shell", config.remote_shell]
     else:
@@ -139,7 +138,7 @@ def starter(script: str, config: LaunchConfig, gpus: int, threads: int) -> str:
     words += ["--gpus", str(gpus), "--processes", str(config.processes)]
     words += ["--nccl-ifname", config.nccl_ifname] if config.nccl_ifname else []
     words += ["--restarts", str(config.restarts)] if config.count() > 1 or processes > 1 else []
-    return f"{alone} {shlex.join([script, *words, '--'])}"
+    return f"python {shlex.join([script, *words, '--'])}"
 
 
 def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | None = None) -> int:
@@ -167,6 +166,7 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         if gpus:
             lock_gpus(gpus)
         # Alone it needs no agent.
+        _share_threads(processes)
         _become([*([sys.executable] if processes == 1 else agent(config, processes)), *command])
     job = os.environ.get("SLURM_JOB_ID")
     if rank is not None:
@@ -174,6 +174,7 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         if not 0 <= rank < len(meeting.addresses):
             last = len(meeting.addresses) - 1
             raise InputError(f"no host has rank {rank}", where="--node-rank", remedy=f"give 0 to {last}")
+        _share_threads(processes)
         _become([*agent(config, processes, meeting, rank), *command])
     if config.hosts:
         return _over_hosts(config, command)
@@ -184,6 +185,12 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         where="launch.nodes",
         remedy="use --profile slurm, or name the hosts in launch.hosts",
     )
+
+
+def _share_threads(processes: int) -> None:
+    """Divide this host's CPU threads among its processes."""
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        os.environ["OMP_NUM_THREADS"] = str(max(1, int(threads) // processes))
 
 
 def _become(command: Sequence[str]) -> NoReturn:
@@ -283,7 +290,8 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
     """Choose GPUs that no other launcher on this host uses, and show only those to CUDA.
 
     Where `CUDA_VISIBLE_DEVICES` is set already (by Slurm, or by the user), or this host shows no NVIDIA device, nothing
-    is done. The devices are held until every process that this one becomes or starts has ended.
+    is done. The devices are held until every process that this one becomes or starts has ended. The lock files stay, in
+    the folder of temporary files that all users of the host share: whoever made them, anybody can lock them.
 
     Parameters
     ----------
@@ -334,10 +342,34 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
 
 
 def _locked(path: Path) -> int | None:
-    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    """Return the open file that holds a lock; None: somebody else holds it."""
+    file = _opened(path)
+    if file is None:
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)
         return None
     return file
+
+
+def _opened(path: Path) -> int | None:
+    """Return a lock file, opened; None: it is not to be read.
+
+    Reading is enough to lock it. O_CREAT on a file of another user is refused in a folder like /tmp (Linux,
+    fs.protected_regular), so only a new one is made with it.
+    """
+    while True:
+        try:
+            return os.open(path, os.O_RDONLY)
+        except PermissionError:
+            return None
+        except FileNotFoundError:
+            pass
+        try:
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        except FileExistsError:
+            continue
+        os.fchmod(file, 0o666)  # Whatever the umask.
+        return file

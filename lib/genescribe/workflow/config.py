@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import EVERYTHING, Splits
-from genescribe.codon.run import CodonRunConfig
+from genescribe.codon.run import CodonRunConfig, with_starts
 from genescribe.config import Idle, from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
@@ -160,6 +160,9 @@ class AnnotateConfig:
     model: str | None = option(None, doc="folder with config.json and model.safetensors")
     regions: list[str] = option(default_factory=list, doc="seqid or seqid:start-end; empty: everything")
     batches: int = option(8, doc="jobs", minimum=1, maximum=MAX_BATCHES)
+    genetic_code_of: dict[str, int] = option(
+        default_factory=dict, doc="NCBI genetic codes of mitochondria and plastids, by the name of the sequence"
+    )
 
 
 @dataclass(frozen=True)
@@ -219,9 +222,7 @@ class WorkflowConfig:
         `partial=true minimum_posterior=0.5` for the `predict` section.
         """
         merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND + PREDICT_SHORTHAND}
-        # Snakemake reads numbers on its command line as numbers, but not truth values.
-        words = {"true": True, "false": False}
-        options = {key: words.get(str(data[key]).lower(), data[key]) for key in PREDICT_SHORTHAND if key in data}
+        options = {key: data[key] for key in PREDICT_SHORTHAND if key in data}
         if options:
             merged["predict"] = {**dict(merged.get("predict") or {}), **options}
         shorthand = {key: data[key] for key in ANNOTATE_SHORTHAND if key in data}
@@ -236,6 +237,7 @@ class WorkflowConfig:
                 raise InputError(f"`select` names the run {name!r}", where=where, remedy=f"known runs: {known}")
         for name, run in config.runs.items():
             _check_run(config, name, run, where)
+        with_starts(config.codon, (), where=where)
         for name, init in config.inits.items():
             _check_init(config, name, init, where)
         for name, genome in config.genomes.items():
@@ -263,8 +265,8 @@ class WorkflowConfig:
         return {model: run for model, run in runs.items() if run.scored}
 
     def selected_codon(self) -> dict[str, CodonRunConfig]:
-        """Return the codon language models that the targets act on."""
-        return {name: run for name, run in self.codon.items() if not self.select or name in self.select}
+        """Return the codon language models that the targets act on, and those that they begin with."""
+        return with_starts(self.codon, self.select)
 
     def models(self) -> dict[str, tuple[str, int]]:
         """Return model name -> (run, seed): the run's name, with the seed where it has several."""
@@ -280,7 +282,8 @@ def schema() -> dict[str, Any]:
     result = json_schema(WorkflowConfig)
     properties = result["properties"]
     run = properties["runs"]["additionalProperties"]
-    run["properties"]["family"]["enum"] = sorted(FAMILIES)
+    annotating = {name: family for name, family in sorted(FAMILIES.items()) if family.predictor}
+    run["properties"]["family"]["enum"] = [*annotating]
     run["allOf"] = [
         {
             "if": {"properties": {"family": {"const": name}}},
@@ -291,7 +294,7 @@ def schema() -> dict[str, Any]:
                 }
             },
         }
-        for name, family in sorted(FAMILIES.items())
+        for name, family in annotating.items()
     ]
     for section, keys in (("annotate", ANNOTATE_SHORTHAND), ("predict", PREDICT_SHORTHAND)):
         for key in keys:
@@ -318,6 +321,12 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
                     where=where,
                     remedy=f"known: {', '.join(sorted(known)) or 'none'}",
                 )
+    if FAMILIES[run.family].predictor is None:
+        raise InputError(
+            f"`{key}.family` is {run.family!r}, whose models annotate no genomes",
+            where=where,
+            remedy="give another family; codon language models have a section of their own, `codon`",
+        )
     if not run.seeds or len(set(run.seeds)) != len(run.seeds):
         raise InputError(f"`{key}.seeds` is empty or repeats a seed", where=where, remedy="give different seeds")
     if run.trained and (run.model or run.train or len(run.seeds) > 1):
