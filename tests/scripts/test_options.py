@@ -17,7 +17,8 @@ LIBRARY = programs.REPOSITORY / "lib" / "genescribe"
 COMMANDS = [(name, command) for name in programs.NAMES for command in programs.commands(name)]
 IDS = ["-".join([name, *command]) for name, command in COMMANDS]
 TEXTS = {
-    "genetic_code_of", "name", "title", "source", "label", "gm_key", "hints_source", "utr_source", "revision", "remote_shell", "hosts",
+    "genetic_code_of", "name",
+    "title", "source", "label", "gm_key", "hints_source", "utr_source", "revision", "remote_shell", "hosts",
     "nccl_ifname", "node_rank", "command", "dna", "protein", "device", "backend", "species", "option", "sha256", "md5",
     "md5sums", "exclude", "skip", "locus_tag", "whole", "val_species", "test_species", "train_chroms", "val_chroms",
     "test_chroms", "heads", "--backend", "--device", "kind", "method",
