@@ -7,9 +7,8 @@ started again.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import parser, run
+from genescribe.paths import InputPath, NameList, OutputFile
 
 
 def main() -> None:
@@ -26,12 +25,21 @@ def main() -> None:
 
     beside = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
     arguments = parser(__doc__)
-    arguments.add_argument("fasta", type=Path, help="genome; plain, gzip or bgzip")
-    arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
-    arguments.add_argument("-o", "--output", type=Path, required=True, help="GFF3; all else stands beside it")
-    arguments.add_argument("--regions", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument("fasta", type=InputPath(), help="genome; plain, gzip or bgzip")
+    arguments.add_argument(
+        "--model", type=InputPath(), required=True, help="folder with config.json and model.safetensors"
+    )
+    arguments.add_argument(
+        "-o",
+        "--output",
+        type=OutputFile("{name}.work", *(f"{{stem}}.{name}" for name in beside)),
+        required=True,
+        help="GFF3; all else stands beside it",
+    )
+    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
     add_argument(arguments)
     add_arguments(arguments)
+    arguments.only(["flank"], lambda args: args.regions, "--regions")
     args = arguments.parse_args()
 
     config = config_of(args)

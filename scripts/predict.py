@@ -5,11 +5,10 @@ Writes DIR/strands.jsonl. The batches of a genome are joined into one annotation
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
+from genescribe.paths import InputPath, NameList, OutputFolder
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.pieces import batch_of_pieces, pieces_of
@@ -20,13 +19,17 @@ from genescribe.predict.write import write_batch
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--regions", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
-    arguments.add_argument("--batch", type=int, default=0, help="which batch, from 0")
-    arguments.add_argument("--batches", type=int, default=1, help="number of batches")
-    arguments.add_argument("--work", type=Path, required=True, help="folder of unfinished work; removed at the end")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument(
+        "--model", type=InputPath(), required=True, help="folder with config.json and model.safetensors"
+    )
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument("--batch", type=integer(0), default=0, help="which batch, from 0")
+    arguments.add_argument("--batches", type=integer(1), default=1, help="number of batches")
+    arguments.add_argument(
+        "--work", type=OutputFolder(), required=True, help="folder of unfinished work; removed at the end"
+    )
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()

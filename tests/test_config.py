@@ -91,7 +91,7 @@ def test_numbers_as_people_write_them() -> None:
         ({"name": "x", "inner": {"width": 65}}, "`inner.width` is 65; give at least 1 and at most 64"),
         ({"name": "x", "inner": {"width": 2.5}}, "`inner.width` is 2.5 (number); give an integer"),
         ({"name": "x", "inner": {"width": True}}, "`inner.width` is True (boolean); give an integer"),
-        ({"name": "x", "inner": {"rate": float("nan")}}, "`inner.rate` is nan; give at least 0 and at most 1"),
+        ({"name": "x", "inner": {"rate": float("nan")}}, "`inner.rate` is nan (number); give a finite number"),
         ({"name": "x", "inner": {"rate": "fast"}}, "`inner.rate` is 'fast' (string); give a number"),
         ({"name": "x", "limit": -1}, "`limit` is -1; give at least 0"),
         ({"name": "x", "limit": "3.5"}, "`limit` is '3.5' (string); give an integer or nothing (null)"),

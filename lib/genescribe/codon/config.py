@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.codon.vocabulary import SIZE
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -64,6 +64,10 @@ class DatasetConfig:
         "auto", doc="where the whole genome goes; auto: as split_by and the fractions say"
     )
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.gbff is None, "no gbff", "fasta", "gff3")
+
     def __post_init__(self) -> None:
         if (self.gbff is None) == (self.fasta is None or self.gff3 is None):
             raise InputError(
@@ -93,6 +97,10 @@ class DataConfig:
     near_duplicate: float = option(
         0.5, doc="share of protein words in common from which a training CDS is quarantined", minimum=0.01, maximum=1.0
     )
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.pack_mode == "single", "pack_mode: single", "windows_per_seq")
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,10 @@ class CodonTrainSection:
         default_factory=list, doc="beginnings of the names of weights that stay what they are when training begins"
     )
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.epochs == "auto", "epochs: auto", "tokens_per_param")
+
 
 @dataclass(frozen=True)
 class ScheduleConfig:
@@ -137,6 +149,10 @@ class ScheduleConfig:
     plateau_patience: int = option(2, doc="plateau: validations without a better result before it is halved", minimum=1)
     early_stop_patience: int = option(0, doc="validations without a better result before the end; 0: never", minimum=0)
     validate_epochs: float = option(0.5, doc="epochs between validations", minimum=0.001)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.scheduler == "plateau", "scheduler: plateau", "plateau_patience")
 
 
 @dataclass(frozen=True)
@@ -153,6 +169,14 @@ class SystemConfig:
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     threads: int = option(1, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(self.compile, "compile", "compile_mode")
+            .unless(self.num_workers > 0, "num_workers above 0", "prefetch_factor", "persistent_workers")
+        )
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,9 @@ class CodonModel(nn.Module):
             A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
         """
         stored = stored_options(directory, FAMILY)
-        model = cls(from_mapping(CodonModelConfig, stored, where=str(Path(directory) / CONFIG), key="model"))
+        model = cls(
+            from_mapping(CodonModelConfig, stored, where=str(Path(directory) / CONFIG), key="model", stored=True)
+        )
         model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()
 

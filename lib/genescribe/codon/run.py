@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from genescribe.codon.config import (
     CodonModelConfig,
     CodonOptions,
@@ -21,7 +19,7 @@ from genescribe.codon.config import (
     ScheduleConfig,
     SystemConfig,
 )
-from genescribe.config import from_mapping, option
+from genescribe.config import from_mapping, option, parse_options
 from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 
@@ -163,13 +161,13 @@ def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig
         It cannot be parsed, or holds unknown keys or values.
     """
     where = str(path or "--options")
-    source = text if text is not None else Path(str(path)).read_text(encoding="utf-8")
-    try:
-        data: Any = yaml.safe_load(source)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(f"not YAML or JSON: {error.problem}", where=where, line=line, remedy="correct it") from None
-    return checked_run(data, where=where)
+    if (path is None) == (text is None):
+        raise InputError(
+            "neither a file nor text" if path is None else "a file and text",
+            where="options of the run",
+            remedy="give either --config or --options",
+        )
+    return checked_run(parse_options(text or "" if path is None else Path(path), where), where=where)
 
 
 def checked_run(data: Mapping[str, Any], *, where: str, key: str = "") -> CodonRunConfig:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import nn
 
 from genescribe.config import option, to_mapping
@@ -27,6 +26,7 @@ from genescribe.generate.run import Journal, annotate_loci, write_results
 from genescribe.generate.search import SearchConfig
 from genescribe.genome.fasta import Genome
 from genescribe.genome.sort import sort_annotation
+from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG
 
 _log = logging.getLogger(__name__)
@@ -123,11 +123,7 @@ def _run(job: AnnotationJob) -> int:
 
 def load_writer(job: AnnotationJob) -> nn.Module:
     """Return the model of a job on its device: a folder of this family, or a checkpoint of `transformers`."""
-    device = job.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("no CUDA device here", where="--device", remedy="give cpu or auto")
+    device = named_device(job.device)
     path = Path(job.model) / CONFIG
     ours = path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("family") == FAMILY
     model: nn.Module = (

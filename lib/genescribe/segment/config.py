@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.nn.config import EncoderConfig
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.schemes import SCHEMES
 
 TRACKS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
 """Input tracks and their widths; `genescribe.segment.features` computes them."""
+FRAMES = frozenset({"orf", "stops", "starts"})
+"""Those of reading frames, whose reach is `feature_cap`."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,21 @@ class SegmentModelConfig:
     )
     tile: int = option(36_000, doc="bases that prediction takes from a window", minimum=1)
     halo: int = option(2_250, doc="bases to both sides of them that it also reads", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        package = self.head == "pytorch-crf"
+        framed = self.evidence is not None or not FRAMES.isdisjoint(self.features)
+        return (
+            Idle()
+            .unless(self.head == "semicrf", "head: semicrf", "max_duration")
+            .unless(not package, "another head than pytorch-crf", "duration_knots", "shortest", "boundary_scores")
+            .unless(self.scheme == "gene", "scheme: gene", "gene.splice_sites", "gene.starts")
+            .unless(framed, "a track of reading frames, or evidence", "feature_cap")
+            .unless("softmask" in self.features, "the track softmask", "softmask_dropout")
+            .unless(self.content == "log_softmax", "content: log_softmax", "content_floor", "content_noncoding")
+            .unless(self.base_weight > 0, "base_weight above 0", "class_balance")
+        )
 
     @property
     def scores_boundaries(self) -> bool:

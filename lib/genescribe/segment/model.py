@@ -289,7 +289,9 @@ def read_config(directory: str | Path) -> SegmentModelConfig:
         It is missing, not JSON, of another family, or holds an unknown option.
     """
     path = Path(directory) / CONFIG
-    return from_mapping(SegmentModelConfig, stored_options(directory, FAMILY), where=str(path), key="model")
+    return from_mapping(
+        SegmentModelConfig, stored_options(directory, FAMILY), where=str(path), key="model", stored=True
+    )
 
 
 def scheme_of(config: SegmentModelConfig) -> LabelScheme:

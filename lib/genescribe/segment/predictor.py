@@ -42,6 +42,7 @@ from genescribe.segment.model import SPECIES, STATISTICS, Scores, SegmentModel, 
 from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_counts
 from genescribe.segment.temperature import temperature_of
+from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 4
@@ -72,11 +73,7 @@ class SegmentPredictorFactory:
     def __init__(self, folder: Path, device: str = "auto", species: str = AUTO, code: int | None = None) -> None:
         self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
         self._code = code
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise InputError("no CUDA device here", where="--device", remedy="give cpu or auto")
-        self.device, self.grain = device, grain_of(self.config)
+        self.device, self.grain = named_device(device), grain_of(self.config)
         known = self.config.species.names if self.config.species else []
         self.species = POOLED if species == AUTO or (species == EACH and not known) else species
         if self.species not in (POOLED, EACH, *known):

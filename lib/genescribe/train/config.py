@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 
 NEUTRAL = frozenset(
     {
@@ -82,3 +82,12 @@ class TrainConfig:
     num_workers: int = option(0, doc="processes that read data, a training process; 0: none of their own", minimum=0)
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(self.start is not None, "start", "start_parts")
+            .unless(not self.max_steps, "max_steps: 0", "epochs")
+            .unless(self.scheduler == "plateau", "scheduler: plateau", "plateau_patience", "plateau_factor")
+        )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.errors import InputError
 
 _SLURM_PORTS = range(20_000, 30_000)
@@ -41,6 +41,14 @@ class LaunchConfig:
     port: int = option(29_400, doc="port of the meeting point, where `hosts` are named", minimum=1024, maximum=65_535)
     remote_shell: str = option("ssh -o BatchMode=yes", doc="command that runs another one on a host of `hosts`")
     restarts: int = option(2, doc="times that all processes are started again after one has died", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(not self.hosts, "no hosts (there are as many as are named)", "nodes")
+            .unless(bool(self.hosts), "hosts", "port", "remote_shell")
+        )
 
     def count(self) -> int:
         """Return the number of hosts."""
@@ -120,14 +128,17 @@ def starter(script: str, config: LaunchConfig, gpus: int) -> str:
     gpus
         GPUs of each host; 0: CPUs.
     """
-    if config.count() == 1 and (config.processes or max(gpus, 1)) == 1 and not gpus:
+    processes = config.processes or max(gpus, 1)
+    if config.count() == 1 and processes == 1 and not gpus:
         return "python"
-    words = ["--nodes", str(config.count()), "--gpus", str(gpus), "--processes", str(config.processes)]
-    words += ["--hosts", ",".join(config.hosts)] if config.hosts else []
+    if config.hosts:
+        words = ["--hosts", ",".join(config.hosts), "--port", str(config.port), "--remote-shell", config.remote_shell]
+    else:
+        words = ["--nodes", str(config.nodes)]
+    words += ["--gpus", str(gpus), "--processes", str(config.processes)]
     words += ["--nccl-ifname", config.nccl_ifname] if config.nccl_ifname else []
-    words += ["--remote-shell", config.remote_shell] if config.remote_shell != LaunchConfig().remote_shell else []
-    words += ["--port", str(config.port), "--restarts", str(config.restarts), "--"]
-    return f"python {shlex.join([script, *words])}"
+    words += ["--restarts", str(config.restarts)] if config.count() > 1 or processes > 1 else []
+    return f"python {shlex.join([script, *words, '--'])}"
 
 
 def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import EVERYTHING, Splits
 from genescribe.codon.run import CodonRunConfig, with_starts
-from genescribe.config import from_mapping, json_schema, option
+from genescribe.config import Idle, from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
 from genescribe.generate.config import InitConfig, ScoreConfig
@@ -114,6 +114,10 @@ class GenomeConfig:
     )
     busco: BuscoConfig | None = option(None, doc="completeness by BUSCO, where it is installed; none: not asked")
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.hints is not None, "hints", "hints_source")
+
 
 @dataclass(frozen=True)
 class InitRunConfig(InitConfig):
@@ -142,6 +146,10 @@ class RunConfig:
     threads: int = option(2, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
     launch: LaunchConfig = option(default_factory=LaunchConfig, doc="hosts and processes of the training job")
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.grpo is not None, "grpo", "prompts")
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,16 @@ class BaselineConfig:
         default_factory=lambda: ["--sample=0"],
         doc="for every prediction of AUGUSTUS; --sample=0 gives the same genes in a third of the time",
     )
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        retrained = self.augustus_retrained
+        return (
+            Idle()
+            .unless(self.orf_rule, "orf_rule", "orf_minimum")
+            .unless(retrained, "augustus_retrained", "augustus_rounds")
+            .unless(self.augustus or retrained, "augustus or augustus_retrained", "augustus_options")
+        )
 
 
 @dataclass(frozen=True)
@@ -319,8 +337,8 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
         )
     family = FAMILIES[run.family]
     from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
-    given = {**(TRAIN_DEFAULTS if run.grpo else {}), **run.train}
-    from_mapping(family.train_config, given, where=where, key=f"{key}.train")
+    usual = family.train_config(**(TRAIN_DEFAULTS if run.grpo else {}), start=run.start)
+    from_mapping(family.train_config, run.train, where=where, key=f"{key}.train", base=usual)
     _check_start(config, run, key, where)
 
 
@@ -374,6 +392,13 @@ def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where
             f"`{key}` has `references` and `same_as`",
             where=where,
             remedy=f"name them at the genome {genome.same_as}: they are scored on for both",
+        )
+    bakes = [config.bakes[run.bake] for run in config.runs.values() if name in run.genomes and not run.trained]
+    if genome.hints and bakes and all(bake.target != "sentences" for bake in bakes):
+        raise InputError(
+            f"`{key}.hints` does nothing here",
+            where=where,
+            remedy="it needs a run that bakes target: sentences; leave it out",
         )
     if genome.folds and genome.splits != Splits():
         raise InputError(f"`{key}` has both `folds` and `splits`", where=where, remedy="give one of them")
