@@ -32,7 +32,7 @@ from genescribe.codon.vocabulary import FIRST_CODON, to_tokens
 from genescribe.errors import InputError
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.report.blocks import Figure, Table
-from genescribe.report.codon import codon_sections
+from genescribe.report.codon import codon_sections, run_sections
 
 
 @pytest.fixture(scope="module")
@@ -326,6 +326,10 @@ def test_every_step_is_written_with_its_nulls_and_shown(trained: Path, prepared:
         assert list((run / "interpret" / name).glob("*.csv"))
     titles = [section.title for section in codon_sections(tmp_path) if section.blocks]
     assert sum("small: " in title for title in titles) == 7
+    own = [section.title for section in run_sections(run)]
+    assert own == [title for title in titles if title.startswith("small: ")]
+    with pytest.raises(InputError, match="no results of a codon run"):
+        run_sections(tmp_path / "nothing")
     shutil.copytree(run, tmp_path / "codon" / "other")
     (across,) = [section for section in codon_sections(tmp_path) if section.title == "Codon models"]
     (table,) = [block for block in across.blocks if isinstance(block, Table)]
