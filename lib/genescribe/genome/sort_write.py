@@ -97,7 +97,9 @@ class Writer:
         is_locus = row is self.forest.loci.get(row.id or "")
         if parent in self.forest.loci or (parent in self.forest.locus_of and not is_locus):
             return True
-        self.forest.log(row, f"Parent {parent} {'is no locus' if parent in self.forest.locus_of else 'does not exist'}: removed")
+        self.forest.log(
+            row, f"Parent {parent} {'is no locus' if parent in self.forest.locus_of else 'does not exist'}: removed"
+        )
         return False
 
 
@@ -115,7 +117,9 @@ def _directives(forest: Forest, pragmas: Iterable[tuple[int, str]]) -> list[str]
             continue
         region = _REGION.match(text)
         if region is None or not 1 <= int(region[2]) <= int(region[3]):
-            forest.repairs.append(Repair(line, f"{text!r} is no sequence-region with a name, a start and an end: left out"))
+            forest.repairs.append(
+                Repair(line, f"{text!r} is no sequence-region with a name, a start and an end: left out")
+            )
             continue
         name, low, high = region[1], int(region[2]), int(region[3])
         start, end = reach.get(name, (low, high))
