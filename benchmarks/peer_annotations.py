@@ -59,7 +59,7 @@ def coding(path: Path) -> dict[tuple[str, int], list[tuple[Place, set[str]]]]:
     for _, columns in rows(path):
         if columns[2].lower() in CODING and columns[3].isdigit() and columns[4].isdigit():
             named = [value(columns[8], key) for key in ("Parent", "transcript_id", "ID")]
-            owners = ",".join(filter(None, named)) or value(columns[8], "(?:gene_id|locus_tag)") or columns[8]
+            owners = ",".join(filter(None, named)) or value(columns[8], "(?:gene_id|locus_tag)") or columns[8].strip()
             place = columns[0].strip(), int(columns[3]), int(columns[4]), columns[6]
             for number in range(place[1] // BIN, place[2] // BIN + 1):
                 found[place[0], number].append((place, {name.lower() for name in owners.split(",")}))
@@ -77,7 +77,9 @@ def joined(source: Path, target: Path) -> list[str]:
     for name, places in made.items():
         spans = sorted(places)
         clash = any(a[2] - b[1] > 1 for a, b in pairwise(spans))
-        if clash or len({place[3] for place in spans}) > 1 or not set.intersection(*(_owners(given, p) for p in spans)):
+        # A row without any attribute belongs to what lies around it.
+        owners = [names for names in (_owners(given, place) for place in spans) if "" not in names]
+        if clash or len({place[3] for place in spans}) > 1 or (owners and not set.intersection(*owners)):
             wrong.append(name)
     return wrong
 

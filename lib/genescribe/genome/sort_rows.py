@@ -101,7 +101,7 @@ _PART = re.compile(r"(gene_id|transcript_id|locus_tag)=")
 _INHERITED = {
     "gene": re.compile(r"(gene\w*|locus_tag|description)="),
     "mrna": re.compile(r"(gene\w*|transcript\w*|locus_tag|product|tag|protein_id|pseudo)="),
-    "cds": re.compile(r"(gene_id|transcript_id|locus_tag|protein_id|product|transl_table)="),
+    "cds": re.compile(r"(Name|gene_id|transcript_id|locus_tag|protein_id|product|transl_table)="),
 } | dict.fromkeys(("exon", "five_prime_utr", "three_prime_utr"), _PART)
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff%;=&,]")
