@@ -44,6 +44,7 @@ def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         columns = line.split("\t")
         if len(columns) >= 8 and not line.startswith(("#", ">")):
+            columns[0] = unquote(columns[0].strip())
             yield number, [*columns, ""][:9]
 
 
@@ -60,7 +61,7 @@ def coding(path: Path) -> dict[tuple[str, int], list[tuple[Place, set[str]]]]:
         if columns[2].lower() in CODING and columns[3].isdigit() and columns[4].isdigit():
             named = [value(columns[8], key) for key in ("Parent", "transcript_id", "ID")]
             owners = ",".join(filter(None, named)) or value(columns[8], "(?:gene_id|locus_tag)") or columns[8].strip()
-            place = columns[0].strip(), int(columns[3]), int(columns[4]), columns[6]
+            place = columns[0], int(columns[3]), int(columns[4]), columns[6]
             for number in range(place[1] // BIN, place[2] // BIN + 1):
                 found[place[0], number].append((place, {name.lower() for name in owners.split(",")}))
     return found
@@ -98,7 +99,7 @@ def lost(source: Path, target: Path, repaired: set[int]) -> list[int]:
         number
         for number, c in rows(source)
         if c[2].lower() in ("cds", "exon") and number not in repaired
-        and (c[0].strip(), c[2].lower(), c[3].strip(), c[4].strip(), c[6].strip()) not in kept
+        and (c[0], c[2].lower(), c[3].strip(), c[4].strip(), c[6].strip()) not in kept
     ]  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def write_genome(target: Path, annotation: Path) -> None:
     """Write a genome of As that the annotation fits in."""
     reach: Counter[str] = Counter()
     for _, columns in rows(annotation):
-        reach[unquote(columns[0])] = max(reach[unquote(columns[0])], int(columns[4]))
+        reach[columns[0]] = max(reach[columns[0]], int(columns[4]))
     with target.open("w") as out:
         for name, length in reach.items():
             out.write(f">{name}\n{'A' * min(length, 300_000_000)}\n")

@@ -189,6 +189,10 @@ VALID = {
         ],
         2,
     ),
+    "reserved attributes with other values": (
+        [f"{GENE[0]};Is_circular=no;Target=a 9 1;Note=a=b", f"{GENE[1]};Is_circular=TRUE;Target=x%20y 1 9", *GENE[2:]],
+        2,
+    ),
     "a PanSN name": ([row.replace("chr1", "HG1#1#chrV") for row in GENE], 0),
     "a name with a blank": (["chr 1\ts\tCDS\t1\t90\t.\t+\t0\tID=p"], 4),
     "UTF-8 in the first columns": ([row.replace("chr1 s", "\u03b21 \u03b2") for row in GENE], 0),

@@ -18,7 +18,7 @@ from genescribe.errors import InputError
 from genescribe.genome.sort_forest import Forest
 from genescribe.genome.sort_levels import LOCUS, PART, TRANSCRIPT, UNKNOWN, level_of, needs_children
 from genescribe.genome.sort_read import AnnotationReader, Header
-from genescribe.genome.sort_rows import Attributes, Row, encode
+from genescribe.genome.sort_rows import Attributes, Row, encode, encode_reserved
 from genescribe.genome.sort_twins import Twins
 from genescribe.genome.sort_waiting import Waiting
 
@@ -103,7 +103,11 @@ class Grouper:
                 continue
             key = self._spelling.get(name) or self._spell(name, row)
             if values:
-                pairs.setdefault(key, []).extend(map(encode, values))
+                written = [encode_reserved(name, value) for value in values]
+                if None in written:
+                    self.forest.log(row, f"{name}={','.join(values)} is not what GFF3 defines: left out")
+                else:
+                    pairs.setdefault(key, []).extend(filter(None, written))
             elif name not in self._empty:
                 self._empty.add(name)
                 self.forest.log(row, f"attribute {name} without a value left out, here and below")

@@ -114,3 +114,26 @@ def encode(value: str) -> str:
 
 def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+_TARGET = re.compile(r"(\S.*?) (\d+) (\d+)( [+-])?", re.ASCII)
+
+
+def encode_reserved(name: str, value: str) -> str | None:
+    """Return a value as column nine may hold it, or None where GFF3 forbids it for a reserved attribute.
+
+    Examples
+    --------
+    >>> encode_reserved("Target", "EST 23 1 21"), encode_reserved("Target", "EST23 21 1")
+    ('EST%2023 1 21', None)
+    >>> encode_reserved("Is_circular", "True"), encode_reserved("Note", "a;b")
+    ('true', 'a%3Bb')
+    """
+    if name == "Is_circular":
+        return "true" if value.lower() == "true" else None
+    if name != "Target":
+        return encode(value)
+    target = _TARGET.fullmatch(value)
+    if target is None or int(target[2]) > int(target[3]):
+        return None
+    return f"{encode(target[1]).replace(' ', '%20')} {target[2]} {target[3]}{target[4] or ''}"
