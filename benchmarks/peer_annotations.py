@@ -14,6 +14,7 @@ import tempfile
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -28,6 +29,8 @@ from genescribe.genome.sort import sort_annotation
 SUFFIXES = re.compile(r"\.(gff|gff2|gff3|gtf)(\.gz)?$", re.IGNORECASE)
 COLUMNS = ("files", "accepted", "refused", "crashed", "invalid", "lost", "joined", "no gene")
 
+BIN = 10_000
+"""Bases of a stretch by which rows are looked up."""
 CODING = ("cds", "so:0000316", "stop_codon")
 
 Place = tuple[str, int, int, str]
@@ -41,6 +44,7 @@ def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         columns = line.split("\t")
         if len(columns) >= 8 and not line.startswith(("#", ">")):
+            columns[0] = unquote(columns[0].strip())
             yield number, [*columns, ""][:9]
 
 
@@ -50,15 +54,16 @@ def value(column: str, key: str) -> str:
     return unquote(found[1].strip()) if found else ""
 
 
-def coding(path: Path) -> dict[str, list[tuple[Place, set[str]]]]:
-    """Return the CDS rows of a file by sequence, each with the names of what it may belong to."""
-    found: dict[str, list[tuple[Place, set[str]]]] = defaultdict(list)
+def coding(path: Path) -> dict[tuple[str, int], list[tuple[Place, set[str]]]]:
+    """Return the CDS rows of a file, each with the names of what it may belong to, by sequence and `BIN`."""
+    found: dict[tuple[str, int], list[tuple[Place, set[str]]]] = defaultdict(list)
     for _, columns in rows(path):
         if columns[2].lower() in CODING and columns[3].isdigit() and columns[4].isdigit():
             named = [value(columns[8], key) for key in ("Parent", "transcript_id", "ID")]
-            owners = ",".join(filter(None, named)) or value(columns[8], "(?:gene_id|locus_tag)") or columns[8]
-            place = columns[0].strip(), int(columns[3]), int(columns[4]), columns[6]
-            found[place[0]].append((place, {name.lower() for name in owners.split(",")}))
+            owners = ",".join(filter(None, named)) or value(columns[8], "(?:gene_id|locus_tag)") or columns[8].strip()
+            place = columns[0], int(columns[3]), int(columns[4]), columns[6]
+            for number in range(place[1] // BIN, place[2] // BIN + 1):
+                found[place[0], number].append((place, {name.lower() for name in owners.split(",")}))
     return found
 
 
@@ -72,14 +77,19 @@ def joined(source: Path, target: Path) -> list[str]:
     wrong = []
     for name, places in made.items():
         spans = sorted(places)
-        clash = any(a[2] - b[1] > 1 for a, b in zip(spans, spans[1:], strict=False))
-        owners = [
-            {name for (_, a, b, sign), names in given[seqid] if sign == strand and start <= b and a <= end for name in names}
-            for seqid, start, end, strand in spans
-        ]
-        if clash or len({place[3] for place in spans}) > 1 or not set.intersection(*owners):
+        clash = any(a[2] - b[1] > 1 for a, b in pairwise(spans))
+        # A row without any attribute belongs to what lies around it.
+        owners = [names for names in (_owners(given, place) for place in spans) if "" not in names]
+        if clash or len({place[3] for place in spans}) > 1 or (owners and not set.intersection(*owners)):
             wrong.append(name)
     return wrong
+
+
+def _owners(given: dict[tuple[str, int], list[tuple[Place, set[str]]]], place: Place) -> set[str]:
+    """Return the names of all that lies at a place."""
+    seqid, start, end, strand = place
+    near = [row for number in range(start // BIN, end // BIN + 1) for row in given.get((seqid, number), ())]
+    return set().union(*(names for (_, a, b, sign), names in near if sign == strand and start <= b and a <= end))
 
 
 def lost(source: Path, target: Path, repaired: set[int]) -> list[int]:
@@ -89,7 +99,7 @@ def lost(source: Path, target: Path, repaired: set[int]) -> list[int]:
         number
         for number, c in rows(source)
         if c[2].lower() in ("cds", "exon") and number not in repaired
-        and (c[0].strip(), c[2].lower(), c[3].strip(), c[4].strip(), c[6].strip()) not in kept
+        and (c[0], c[2].lower(), c[3].strip(), c[4].strip(), c[6].strip()) not in kept
     ]  # fmt: skip
 
 
@@ -97,7 +107,7 @@ def write_genome(target: Path, annotation: Path) -> None:
     """Write a genome of As that the annotation fits in."""
     reach: Counter[str] = Counter()
     for _, columns in rows(annotation):
-        reach[unquote(columns[0])] = max(reach[unquote(columns[0])], int(columns[4]))
+        reach[columns[0]] = max(reach[columns[0]], int(columns[4]))
     with target.open("w") as out:
         for name, length in reach.items():
             out.write(f">{name}\n{'A' * min(length, 300_000_000)}\n")
@@ -118,7 +128,10 @@ def check(path: Path, folder: Path) -> tuple[Counter[str], list[str]]:
     if valid.returncode:
         counts["invalid"] += 1
         said.append(f"invalid: {valid.stderr.strip().splitlines()[-1]}")
-    for kind, wrong in (("lost", lost(path, target, {r.line for r in report.repairs})), ("joined", joined(path, target))):
+    for kind, wrong in (
+        ("lost", lost(path, target, {r.line for r in report.repairs})),
+        ("joined", joined(path, target)),
+    ):
         counts[kind] += len(wrong)
         said += [f"{kind}: {wrong[:5]}"] if wrong else []
     genome, catalogue = folder / "genome.fa", folder / "catalogue.duckdb"

@@ -182,6 +182,17 @@ VALID = {
         ],
         1,
     ),
+    "rows of one CDS with sources and names of their own": (
+        [
+            *GENE[:2], "chr1 s exon 101 160 . + . Parent=g1.t1", "chr1 s exon 301 400 . + . Parent=g1.t1",
+            "chr1 s CDS 101 160 . + 0 ID=c;Parent=g1.t1", "chr1 z CDS 301 400 . + 0 ID=c;Parent=g1.t1;Name=x;Note=y",
+        ],
+        2,
+    ),
+    "reserved attributes with other values": (
+        [f"{GENE[0]};Is_circular=no;Target=a 9 1;Note=a=b", f"{GENE[1]};Is_circular=TRUE;Target=x%20y 1 9", *GENE[2:]],
+        2,
+    ),
     "a PanSN name": ([row.replace("chr1", "HG1#1#chrV") for row in GENE], 0),
     "a name with a blank": (["chr 1\ts\tCDS\t1\t90\t.\t+\t0\tID=p"], 4),
     "UTF-8 in the first columns": ([row.replace("chr1 s", "\u03b21 \u03b2") for row in GENE], 0),

@@ -103,7 +103,8 @@ def _builtin(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
     reject_chimeras(forest)
     drop_empty_loci(forest)
     if not forest.loci:
-        first = min(forest.repairs, default=None)
+        gone = [repair for repair in forest.repairs if repair.what.endswith("left out") or "rejected" in repair.what]
+        first = min(gone, default=None)
         why = f", as {first.what}" if first else ""
         raise InputError(
             f"none of the {rows_in} rows belongs to a gene{why}", where=source, line=first and first.line,

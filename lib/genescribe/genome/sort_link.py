@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genescribe.genome.sort_forest import Forest, Parts
-from genescribe.genome.sort_group import Bucket, Waiting
 from genescribe.genome.sort_levels import LOCUS, PART, TRANSCRIPT, needs_children
 from genescribe.genome.sort_rows import Row
 from genescribe.genome.sort_separate import set_strays_apart, untangle
+from genescribe.genome.sort_waiting import Bucket, Waiting
 
 
 def link(forest: Forest, waiting: Waiting) -> None:

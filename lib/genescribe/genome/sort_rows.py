@@ -101,7 +101,7 @@ _PART = re.compile(r"(gene_id|transcript_id|locus_tag)=")
 _INHERITED = {
     "gene": re.compile(r"(gene\w*|locus_tag|description)="),
     "mrna": re.compile(r"(gene\w*|transcript\w*|locus_tag|product|tag|protein_id|pseudo)="),
-    "cds": re.compile(r"(gene_id|transcript_id|locus_tag|protein_id|product|transl_table)="),
+    "cds": re.compile(r"(Name|gene_id|transcript_id|locus_tag|protein_id|product|transl_table)="),
 } | dict.fromkeys(("exon", "five_prime_utr", "three_prime_utr"), _PART)
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff%;=&,]")
@@ -114,3 +114,26 @@ def encode(value: str) -> str:
 
 def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+_TARGET = re.compile(r"(\S.*?) (\d+) (\d+)( [+-])?", re.ASCII)
+
+
+def encode_reserved(name: str, value: str) -> str | None:
+    """Return a value as column nine may hold it, or None where GFF3 forbids it for a reserved attribute.
+
+    Examples
+    --------
+    >>> encode_reserved("Target", "EST 23 1 21"), encode_reserved("Target", "EST23 21 1")
+    ('EST%2023 1 21', None)
+    >>> encode_reserved("Is_circular", "True"), encode_reserved("Note", "a;b")
+    ('true', 'a%3Bb')
+    """
+    if name == "Is_circular":
+        return "true" if value.lower() == "true" else None
+    if name != "Target":
+        return encode(value)
+    target = _TARGET.fullmatch(value)
+    if target is None or int(target[2]) > int(target[3]):
+        return None
+    return f"{encode(target[1]).replace(' ', '%20')} {target[2]} {target[3]}{target[4] or ''}"

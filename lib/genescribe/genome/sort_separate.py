@@ -39,7 +39,9 @@ def _strays(forest: Forest, transcript: Row) -> list[Row]:
         around = [extent]
     strays = []
     for kind in list(parts):
-        loose = [row for row in parts[kind] if row.by_place and not row.made and not any(a.contains(row) for a in around)]
+        loose = [
+            row for row in parts[kind] if row.by_place and not row.made and not any(a.contains(row) for a in around)
+        ]
         strays += loose
         parts[kind] = [row for row in parts[kind] if row not in loose]
         if not parts[kind]:
@@ -128,10 +130,10 @@ def clashing(rows: list[Row]) -> bool:
 
 
 def _neighbours(rows: list[Row]) -> list[tuple[Row, Row]]:
-    """Return pairs of rows that include one that overlaps, where there is any: each with the one that reaches furthest."""
+    """Return each row with the one before it that reaches furthest: where rows overlap, one of these pairs does."""
     ordered = sorted(rows, key=lambda row: (row.start, row.end))
     pairs = []
-    furthest = None
+    furthest: Row | None = None
     for row in ordered:
         if furthest is not None:
             pairs.append((furthest, row))

@@ -56,19 +56,19 @@ class Writer:
     def __init__(self, forest: Forest) -> None:
         self.forest = forest
         self._owner: dict[str, tuple[str | None, str]] = {}
-        self._source: dict[str, str] = {}
+        self._first: dict[str, tuple[str, str]] = {}
 
     def line(self, row: Row) -> str:
         """Return the row as a line of GFF3."""
         attributes = []
-        source = row.source or "."
+        source, rest = row.source or ".", row.rest
         if self._keeps_id(row):
             attributes.append(f"ID={encode(row.id or '')}")
-            source = self._source_of_feature(row, source)
+            source, rest = self._as_first(row, source, rest)
         if row.parent is not None and self._parent_exists(row):
             attributes.append(f"Parent={encode(row.parent)}")
-        if row.rest:
-            attributes.append(row.rest)
+        if rest:
+            attributes.append(rest)
         columns = (_seqid(row.seqid), source, row.type, row.start, row.end, row.score, row.strand, row.phase)
         return "\t".join(map(str, columns)) + "\t" + (";".join(attributes) or ".") + "\n"
 
@@ -84,12 +84,18 @@ class Writer:
         self.forest.log(row, f"ID {row.id} belongs to another feature: removed here")
         return False
 
-    def _source_of_feature(self, row: Row, source: str) -> str:
-        """Return the one source that the rows of a feature have."""
-        first = self._source.setdefault(row.id or "", source)
+    def _as_first(self, row: Row, source: str, rest: str) -> tuple[str, str]:
+        """Return source and attributes with the source and the Name that the first row of this feature has."""
+        name = next((pair for pair in rest.split(";") if pair.startswith("Name=")), "")
+        first, first_name = self._first.setdefault(row.id or "", (source, name))
         if first != source and not row.made:
             self.forest.log(row, f"source {source} written as {first}, that of the first row with ID {row.id}")
-        return first
+        if first_name != name:
+            rest = ";".join(filter(None, [first_name, *(pair for pair in rest.split(";") if pair != name)]))
+            self.forest.log(
+                row, f"{name or 'no Name'} made {first_name or 'none'}, as in the first row with ID {row.id}"
+            )
+        return first, rest
 
     def _parent_exists(self, row: Row) -> bool:
         parent = row.parent or ""
@@ -97,7 +103,9 @@ class Writer:
         is_locus = row is self.forest.loci.get(row.id or "")
         if parent in self.forest.loci or (parent in self.forest.locus_of and not is_locus):
             return True
-        self.forest.log(row, f"Parent {parent} {'is no locus' if parent in self.forest.locus_of else 'does not exist'}: removed")
+        self.forest.log(
+            row, f"Parent {parent} {'is no locus' if parent in self.forest.locus_of else 'does not exist'}: removed"
+        )
         return False
 
 
@@ -115,7 +123,9 @@ def _directives(forest: Forest, pragmas: Iterable[tuple[int, str]]) -> list[str]
             continue
         region = _REGION.match(text)
         if region is None or not 1 <= int(region[2]) <= int(region[3]):
-            forest.repairs.append(Repair(line, f"{text!r} is no sequence-region with a name, a start and an end: left out"))
+            forest.repairs.append(
+                Repair(line, f"{text!r} is no sequence-region with a name, a start and an end: left out")
+            )
             continue
         name, low, high = region[1], int(region[2]), int(region[3])
         start, end = reach.get(name, (low, high))
