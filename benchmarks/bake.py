@@ -23,7 +23,7 @@ from genescribe.data.cursor import Cursor
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import write_json
-from genescribe.genome.catalogue import build_catalogue
+from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.fasta import Genome
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts/bake.py"

@@ -16,9 +16,9 @@ from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 from genescribe.cli import parser, run
 from genescribe.codon.config import CodonOptions
-from genescribe.codon.layout import Layout
-from genescribe.codon.model import CodonModel
-from genescribe.codon.task import IGNORE, CodonBatch, CodonTask, batch_of
+from genescribe.codon.network.model import CodonModel
+from genescribe.codon.sequences.row_layout import Layout
+from genescribe.codon.training.task import IGNORE, CodonBatch, CodonTask, batch_of
 from genescribe.data.cursor import Cursor
 
 

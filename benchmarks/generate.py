@@ -21,21 +21,21 @@ import torch
 
 from genescribe import __version__
 from genescribe.evaluate.accuracy import summarize, tally
-from genescribe.evaluate.augustus import augustus
 from genescribe.evaluate.baselines import open_frames
 from genescribe.evaluate.bootstrap import intervals, paired_intervals
+from genescribe.evaluate.tools.augustus import augustus
 from genescribe.files import read_json, sha256, write_json, write_text
-from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
-from genescribe.generate.bake import LOCI
+from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.annotation.search import SearchConfig
+from genescribe.generate.loci.bake import LOCI
 from genescribe.generate.model import load_model
-from genescribe.generate.search import SearchConfig
 from genescribe.genome.alphabet import reverse_complement
-from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene, Transcript, mirror
-from genescribe.segment.decode import validate_gene
+from genescribe.labels.decode import validate_gene
 
 SHOWN = ("base", "exon", "intron_chain", "transcript", "gene")
 

@@ -22,12 +22,12 @@ import torch
 from genescribe.cli import parser, run
 from genescribe.data.dataset import ShardDataset
 from genescribe.files import write_json
-from genescribe.generate.annotate import Annotator, LocusWindow
+from genescribe.generate.annotation.annotate import Annotator, LocusWindow
+from genescribe.generate.annotation.search import SearchConfig, write
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.decoder import Cache
 from genescribe.generate.model import build_model, load_model, pad_codes
-from genescribe.generate.search import SearchConfig, write
-from genescribe.generate.task import GenerateTask, Locus
+from genescribe.generate.network.decoder import Cache
+from genescribe.generate.training.task import GenerateTask, Locus
 from genescribe.nn.config import EncoderConfig
 
 AT_ONCE, SHORT, LONG = 32, 1_000, 49_152

@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 from genescribe.cli import parser, run
 from genescribe.evaluate.accuracy import compare
-from genescribe.evaluate.gffcompare import OPTIONS, as_reported, run_gffcompare, version
 from genescribe.evaluate.perturb import perturb, random_genes
+from genescribe.evaluate.tools.gffcompare import OPTIONS, as_reported, run_gffcompare, version
 from genescribe.files import write_json
-from genescribe.genome.gff import read_genes
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.model import Gene
 
 KEPT = [(seed, number, spread) for seed in range(10) for number, spread in ((5, 2000), (40, 1200), (200, 3000))]

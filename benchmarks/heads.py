@@ -30,13 +30,13 @@ from genescribe.cli import comma_list, parser, run
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample
 from genescribe.data.strands import stretches
-from genescribe.evaluate.label_counts import LabelCounts, add_up, count_labels, pool
-from genescribe.evaluate.label_scores import HEADLINES, compare, summarise
+from genescribe.evaluate.labels.counts import LabelCounts, add_up, count_labels, pool
+from genescribe.evaluate.labels.scores import HEADLINES, compare, summarise
 from genescribe.files import atomic_path, read_json, write_json
+from genescribe.gencode_benchmark.preprocess import preprocess
 from genescribe.genome.alphabet import Codes, reverse_complement
-from genescribe.kernels.potentials import Segmentation
-from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.gencode import (
+from genescribe.kernels.semicrf.potentials import Segmentation
+from genescribe.labels.gencode import (
     FIRST_EXON,
     FIRST_INTRON,
     INTERGENIC,
@@ -49,10 +49,10 @@ from genescribe.segment.gencode import (
     UTR3,
     UTR5,
 )
-from genescribe.segment.model import crf_config
-from genescribe.segment.preprocess import preprocess
-from genescribe.segment.schemes import SCHEMES
-from genescribe.segment.task import run_statistics
+from genescribe.labels.schemes import SCHEMES
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.network.model import crf_config
+from genescribe.segment.training.task import run_statistics
 from genescribe.simulate import SimulationParameters, load_parameters, simulate, write_simulation
 from genescribe.simulate.states import STATES, State, potentials
 

@@ -27,10 +27,10 @@ from tqdm import tqdm
 from genescribe.cli import parser, run
 from genescribe.data.dataset import ShardDataset
 from genescribe.files import write_json
+from genescribe.generate.annotation.search import Outcome, SearchConfig, write
 from genescribe.generate.model import load_model, pad_codes
-from genescribe.generate.search import Outcome, SearchConfig, write
-from genescribe.generate.sentence import Feature, GeneSentence, Kind
-from genescribe.generate.task import GenerateTask, Locus
+from genescribe.generate.text.sentence import Feature, GeneSentence, Kind
+from genescribe.generate.training.task import GenerateTask, Locus
 from genescribe.genome.alphabet import Codes, unmasked
 from genescribe.genome.genetic_code import GeneticCode
 

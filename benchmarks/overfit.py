@@ -25,8 +25,8 @@ from genescribe.bake.splits import Splits
 from genescribe.cli import parser, run
 from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.task import GenerateTask, Locus
-from genescribe.genome.catalogue import Catalogue, build_catalogue
+from genescribe.generate.training.task import GenerateTask, Locus
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
 from genescribe.nn.config import EncoderConfig
 
 GENOMES = {

@@ -25,8 +25,8 @@ from genescribe.data.cursor import Cursor
 from genescribe.data.sample import Sample
 from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.packed import Layout
-from genescribe.generate.task import GenerateTask
+from genescribe.generate.network.packed_loci import Layout
+from genescribe.generate.training.task import GenerateTask
 
 WAYS = {"as they come": (0, False), "buckets": (16, False), "packed": (0, True), "buckets, packed": (16, True)}
 

@@ -23,8 +23,8 @@ from tqdm import tqdm
 from genescribe.cli import parser, run
 from genescribe.errors import InputError
 from genescribe.files import open_binary
-from genescribe.genome.catalogue import Catalogue, build_catalogue
-from genescribe.genome.sort import sort_annotation
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
+from genescribe.genome.repair.sort import sort_annotation
 
 SUFFIXES = re.compile(r"\.(gff|gff2|gff3|gtf)(\.gz)?$", re.IGNORECASE)
 COLUMNS = ("files", "accepted", "refused", "crashed", "invalid", "lost", "joined", "no gene")

@@ -27,8 +27,8 @@ from genescribe.cli import parser, run
 from genescribe.errors import InputError
 from genescribe.files import write_json
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.segment.gene_labels import CHANNELS
-from genescribe.segment.model import SegmentModel
+from genescribe.labels.gene_labels import CHANNELS
+from genescribe.segment.network.model import SegmentModel
 
 YEAST = "eukaryotes/Saccharomyces.cerevisiae/genome.fa.gz"
 SEQID = "long"

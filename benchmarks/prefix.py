@@ -25,10 +25,10 @@ from genescribe import __version__
 from genescribe.files import write_json, write_text
 from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, PrefixConfig
 from genescribe.generate.model import build_model
-from genescribe.generate.sentence import Feature, GeneSentence, Kind
-from genescribe.generate.signals import Signals
-from genescribe.kernels.block_layout import SparseConfig
-from genescribe.kernels.block_sparse import attend
+from genescribe.generate.text.sentence import Feature, GeneSentence, Kind
+from genescribe.generate.text.window_signals import Signals
+from genescribe.kernels.attention.block_layout import SparseConfig
+from genescribe.kernels.attention.block_sparse import attend
 from genescribe.nn.config import EncoderConfig
 
 LENGTHS = (2048, 4096, 8192, 16_384, 32_768)

@@ -28,8 +28,9 @@ import torch
 
 from genescribe.cli import comma_list, parser, run
 from genescribe.files import atomic_path, write_json
-from genescribe.kernels import native_library, semicrf
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels import native_library
+from genescribe.kernels.semicrf import dispatch as semicrf
+from genescribe.kernels.semicrf.potentials import Potentials
 
 CASES = {
     "B4 T2000 K100": (4, 2_000, 100, 11, "gradient"),

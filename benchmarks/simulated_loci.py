@@ -20,7 +20,7 @@ from genescribe.evaluate.accuracy import LEVELS, summarize, tally
 from genescribe.evaluate.baselines import open_frames
 from genescribe.evaluate.bootstrap import intervals
 from genescribe.files import write_json
-from genescribe.generate.score import annotated
+from genescribe.generate.annotation.score import annotated
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript

@@ -19,9 +19,9 @@ def main() -> None:
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import add_arguments, config_of
     from genescribe.predict.organelles import add_argument, with_organelles
-    from genescribe.predict.pieces import pieces_of
-    from genescribe.predict.work import remove_work, work_folder
-    from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
+    from genescribe.predict.output_files import ANNOTATION, REJECTS, SUMMARY, write_annotation
+    from genescribe.predict.stretches import pieces_of
+    from genescribe.predict.work_folder import remove_work, work_folder
 
     beside = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
     arguments = parser(__doc__)

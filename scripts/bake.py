@@ -10,9 +10,9 @@ from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeJob
 from genescribe.cli import JsonText, integer, json_options, parser, run
 from genescribe.config import from_mapping
+from genescribe.genome.batches import batch_of
 from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, OutputFolder
-from genescribe.workflow.batches import batch_of
 
 
 def main() -> None:

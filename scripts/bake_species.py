@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from genescribe.bake.species import SpeciesConfig, bake_species
 from genescribe.cli import JsonText, comma_list, integer, json_options, parser, run
 from genescribe.config import from_mapping
+from genescribe.generate.loci.species_folders import SpeciesConfig, bake_species
 from genescribe.paths import InputPath, RunFolder
 
 FAILED = 3

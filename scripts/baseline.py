@@ -12,12 +12,12 @@ from genescribe import __version__
 from genescribe.bake.splits import Region, read_regions
 from genescribe.cli import integer, parser, run
 from genescribe.errors import InputError
-from genescribe.evaluate.augustus import RETRAINED, augustus
 from genescribe.evaluate.baselines import orf_rule
+from genescribe.evaluate.tools.augustus import RETRAINED, augustus
 from genescribe.files import atomic_directory
+from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import write_gff3
 from genescribe.genome.products import write_products
 from genescribe.paths import InputPath, NameList, OutputFolder
 

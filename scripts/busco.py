@@ -8,12 +8,12 @@ from pathlib import Path
 from genescribe import __version__
 from genescribe.bake.splits import Region
 from genescribe.cli import integer, parser, run
-from genescribe.evaluate.busco import nothing_found, run_busco, write_longest_proteins
+from genescribe.evaluate.tools.busco import nothing_found, run_busco, write_longest_proteins
 from genescribe.files import write_json
-from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.paths import InputPath, InputText, NameList, OutputFile
 
 

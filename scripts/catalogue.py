@@ -5,8 +5,8 @@ from __future__ import annotations
 from genescribe.cli import integer, parser, run
 from genescribe.errors import InputError
 from genescribe.files import write_text
-from genescribe.genome.catalogue import Catalogue, build_catalogue
-from genescribe.genome.catalogue_stats import format_stats
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
+from genescribe.genome.catalogue.stats import format_stats
 from genescribe.paths import InputPath, OutputFile
 
 

@@ -6,8 +6,8 @@ from typing import get_args
 
 from genescribe.bake.splits import read_regions
 from genescribe.cli import number, parser, run
+from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.fasta import Genome
-from genescribe.genome.gff import write_gff3
 from genescribe.paths import InputPath, InputText, NameList, OutputFile
 from genescribe.simulate import ceiling, load_parameters, parameter_sets
 from genescribe.simulate.parameters import Durations

@@ -6,8 +6,8 @@ Writes DIR/metrics.json (perplexity and choice among synonyms with bootstrap int
 from __future__ import annotations
 
 from genescribe.cli import integer, parser, run
-from genescribe.codon.evaluation import evaluate
-from genescribe.codon.methods import MODEL, TRIGRAM
+from genescribe.codon.evaluation.held_out import evaluate
+from genescribe.codon.evaluation.methods import MODEL, TRIGRAM
 from genescribe.paths import InputPath, RunFolder
 
 

@@ -6,7 +6,7 @@ Writes DIR/cds.fa, cds.tsv, rejected.tsv (every CDS that is not used, with the r
 from __future__ import annotations
 
 from genescribe.cli import integer, parser, run
-from genescribe.codon.extract import extract
+from genescribe.codon.sequences.extract import extract
 from genescribe.genome.inputs import resolve_path
 from genescribe.paths import InputText, OutputFolder
 

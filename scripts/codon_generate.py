@@ -6,8 +6,8 @@ Writes DIR/samples.csv and DIR/summary.csv: identity, synonymous rate, stops, le
 from __future__ import annotations
 
 from genescribe.cli import integer, list_of, number, parser, run
-from genescribe.codon.generate import LONGEST, Sampling, generate_from_prefixes
-from genescribe.codon.network import Network
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.use.generate import LONGEST, Sampling, generate_from_prefixes
 from genescribe.paths import InputPath, RunFolder
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from genescribe.cli import comma_list, integer, parser, run
 from genescribe.codon.interpret.pictures import mutation_picture
-from genescribe.codon.mutations import mutation_map, whole_map, write_map
-from genescribe.codon.network import Network
-from genescribe.codon.vocabulary import dna_tokens, to_codons
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.vocabulary import dna_tokens, to_codons
+from genescribe.codon.use.mutations import mutation_map, whole_map, write_map
 from genescribe.errors import InputError
 from genescribe.files import write_text
 from genescribe.paths import InputPath, OutputFile

@@ -7,8 +7,8 @@ manifest.json. Ends with exit status 2 where windows hold nothing or transitions
 from __future__ import annotations
 
 from genescribe.cli import JsonText, parser, run
-from genescribe.codon.prepare import prepare
 from genescribe.codon.run import load_run
+from genescribe.codon.sequences.prepare import prepare
 from genescribe.errors import InputError
 from genescribe.paths import InputPath, OutputFolder
 

@@ -9,7 +9,7 @@ import torch
 
 from genescribe.cli import JsonText, parser, run
 from genescribe.codon.run import load_run
-from genescribe.codon.training import train_run
+from genescribe.codon.training.train import train_run
 from genescribe.paths import InputPath, RunFolder
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from genescribe.cli import JsonText, json_options, parser, run
 from genescribe.config import from_mapping
 from genescribe.files import sha256, write_json
+from genescribe.generate.annotation.score import accuracy, gain, write_loci
 from genescribe.generate.config import ScoreConfig
 from genescribe.generate.model import load_model
-from genescribe.generate.score import accuracy, gain, write_loci
 from genescribe.paths import InputPath, OutputFile
 from genescribe.train.model_files import WEIGHTS
 

@@ -18,10 +18,10 @@ from genescribe.evaluate.metrics import measure
 from genescribe.evaluate.regions import without_ends
 from genescribe.evaluate.sequence_names import check_names
 from genescribe.files import sha256, write_json
-from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene
 from genescribe.paths import InputPath, InputText, NameList, OutputFile
 

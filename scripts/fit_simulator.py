@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from genescribe.cli import comma_list, number, parser, run
 from genescribe.errors import InputError
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
-from genescribe.genome.gff import read_genes
 from genescribe.paths import InputPath, OutputFile
 from genescribe.simulate import AssumedUtrs, fit, save_parameters
 

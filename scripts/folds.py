@@ -10,7 +10,7 @@ from pathlib import Path
 from genescribe.bake.folds import assign_folds, clusters, summary
 from genescribe.cli import comma_list, integer, number, parser, run
 from genescribe.files import atomic_directory, write_json
-from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, OutputFolder
 from genescribe.workflow.folds import EVERY, fold_list

@@ -15,7 +15,7 @@ from genescribe.cli import Parser, comma_list, integer, list_of, parser, run
 from genescribe.errors import InputError
 from genescribe.files import write_json
 from genescribe.paths import InputPath, OutputFile, RunFolder, SharedFolder
-from genescribe.train.options import HEADS, RUN_FILES, add_arguments, read_options, start_processes
+from genescribe.run_options import HEADS, RUN_FILES, add_arguments, read_options, start_processes
 
 
 def chromosomes(first: int, last: int) -> list[str]:
@@ -79,7 +79,7 @@ def add_preprocess(command: Parser) -> None:
 
 def run_preprocess(args: argparse.Namespace) -> None:
     # Each command imports what it needs: preprocessing takes seconds, torch alone two of them.
-    from genescribe.segment.preprocess import preprocess
+    from genescribe.gencode_benchmark.preprocess import preprocess
 
     splits = Splits(args.train_chroms, args.val_chroms, args.test_chroms)
     config = BakeConfig(window=args.chunk_size, overlap=args.overlap)
@@ -87,7 +87,7 @@ def run_preprocess(args: argparse.Namespace) -> None:
         args.gtf, args.fasta, args.output_dir, splits, config, workers=args.workers, genetic_code=args.genetic_code
     )
     if args.jsonl:
-        from genescribe.segment.benchmark import write_jsonl
+        from genescribe.gencode_benchmark.compare import write_jsonl
 
         write_jsonl(shards, args.output_dir)
     print(f"{args.output_dir}: {len(shards)} folders of shards")
@@ -95,7 +95,7 @@ def run_preprocess(args: argparse.Namespace) -> None:
 
 def run_train(args: argparse.Namespace) -> None:
     start_processes(args)
-    from genescribe.segment.benchmark import MODEL, TRAIN, shard_folders
+    from genescribe.gencode_benchmark.compare import MODEL, TRAIN, shard_folders
     from genescribe.train.engine import train
 
     options, where = read_options(args)
@@ -105,7 +105,7 @@ def run_train(args: argparse.Namespace) -> None:
 
 
 def run_compare(args: argparse.Namespace) -> None:
-    from genescribe.segment.benchmark import compare_heads, comparison_table
+    from genescribe.gencode_benchmark.compare import compare_heads, comparison_table
 
     options, where = read_options(args)
     if options.family != "segment":

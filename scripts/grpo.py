@@ -9,8 +9,8 @@ from __future__ import annotations
 from genescribe.cli import JsonText, json_options, parser, run
 from genescribe.generate.reinforce.run import build_run
 from genescribe.paths import InputPath, RunFolder
+from genescribe.run_options import RUN_FILES
 from genescribe.train.engine import train
-from genescribe.train.options import RUN_FILES
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from genescribe.cli import JsonText, json_options, parser, run
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
 from genescribe.generate.config import GenerateModelConfig, InitConfig
-from genescribe.generate.initial import initialise
+from genescribe.generate.training.initial import initialise
 from genescribe.paths import InputPath, OutputFolder
 
 

@@ -10,8 +10,8 @@ from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, NameList, OutputFolder
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
-from genescribe.predict.pieces import pieces_of
-from genescribe.predict.write import ANNOTATION, join_batches, write_annotation
+from genescribe.predict.output_files import ANNOTATION, join_batches, write_annotation
+from genescribe.predict.stretches import pieces_of
 
 
 def main() -> None:

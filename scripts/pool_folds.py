@@ -6,9 +6,9 @@ from genescribe import __version__
 from genescribe.cli import integer, parser, run
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene
 from genescribe.genome.products import write_products
 from genescribe.paths import InputPath, OutputFolder

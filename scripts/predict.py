@@ -11,10 +11,10 @@ from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, NameList, OutputFolder
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
-from genescribe.predict.pieces import batch_of_pieces, pieces_of
+from genescribe.predict.output_files import write_batch
 from genescribe.predict.scan import job_of, scan
-from genescribe.predict.work import Work, remove_work, work_folder
-from genescribe.predict.write import write_batch
+from genescribe.predict.stretches import batch_of_pieces, pieces_of
+from genescribe.predict.work_folder import Work, remove_work, work_folder
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 
 from genescribe.cli import integer, number, parser, run
-from genescribe.codon.generate import LONGEST, Sampling
-from genescribe.codon.query import Query
+from genescribe.codon.use.generate import LONGEST, Sampling
+from genescribe.codon.use.query import Query
 from genescribe.errors import InputError
 from genescribe.paths import InputPath
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from genescribe.cli import integer, number, parser, run
 from genescribe.config import from_mapping
-from genescribe.generate.job import AnnotationJob, run_job
-from genescribe.generate.search import SearchConfig
+from genescribe.generate.annotation.job import AnnotationJob, run_job
+from genescribe.generate.annotation.search import SearchConfig
 from genescribe.paths import InputPath, InputText, OutputFile
 
 

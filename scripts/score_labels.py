@@ -7,8 +7,8 @@ themselves for pictures.
 from __future__ import annotations
 
 from genescribe.cli import integer, parser, run
+from genescribe.gencode_benchmark.label_report import score_labels
 from genescribe.paths import InputPath, OutputFolder
-from genescribe.segment.label_report import score_labels
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ What was changed, and why, stands beside the result as <target>.repairs.tsv.
 import logging
 
 from genescribe.cli import comma_list, parser, run
-from genescribe.genome.sort import LOCUS_TAGS, SORTERS, sort_annotation
+from genescribe.genome.repair.sort import LOCUS_TAGS, SORTERS, sort_annotation
 from genescribe.paths import InputPath, OutputFile
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from genescribe.cli import parser, run
 from genescribe.paths import InputPath, RunFolder, paths_in, refuse_overwriting
+from genescribe.run_options import RUN_FILES, add_arguments, read_options, start_processes
 from genescribe.train.engine import train
-from genescribe.train.options import RUN_FILES, add_arguments, read_options, start_processes
 
 
 def main() -> None:

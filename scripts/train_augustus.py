@@ -8,9 +8,9 @@ from __future__ import annotations
 from genescribe.bake.config import BakeJob
 from genescribe.cli import JsonText, integer, json_options, parser, run
 from genescribe.config import from_mapping
-from genescribe.evaluate.augustus_training import TrainingOptions, train_augustus
 from genescribe.evaluate.regions import without_ends
-from genescribe.genome.catalogue import Catalogue
+from genescribe.evaluate.tools.augustus_training import TrainingOptions, train_augustus
+from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, OutputFolder
 

@@ -18,8 +18,8 @@ from genescribe.train.config import TrainConfig
 if TYPE_CHECKING:
     from genescribe.genome.fasta import Genome
     from genescribe.predict.config import PredictConfig
-    from genescribe.predict.pieces import Piece
-    from genescribe.predict.strand import PredictorFactory
+    from genescribe.predict.interface import PredictorFactory
+    from genescribe.predict.stretches import Piece
     from genescribe.train.task import Task
 
 
@@ -34,7 +34,7 @@ class Family:
     task
         Class made from (model options, folders of shards): a `genescribe.train.task.Task`.
     predictor
-        Class made from (folder of a model, device): a `genescribe.predict.strand.PredictorFactory`; None where the
+        Class made from (folder of a model, device): a `genescribe.predict.interface.PredictorFactory`; None where the
         family does not annotate genomes.
     stored
         Function that returns the options of a model's folder, for training that begins with it; None where the options
@@ -60,17 +60,17 @@ FAMILIES = {
     "generate": Family(
         GenerateModelConfig,
         TrainConfig,
-        task="genescribe.generate.task.GenerateTask",
-        predictor="genescribe.generate.predictor.GeneratePredictorFactory",
+        task="genescribe.generate.training.task.GenerateTask",
+        predictor="genescribe.generate.annotation.predictor.GeneratePredictorFactory",
         stored="genescribe.generate.model.read_config",
     ),
     "segment": Family(
         SegmentModelConfig,
         TrainConfig,
-        task="genescribe.segment.task.SegmentTask",
-        predictor="genescribe.segment.predictor.SegmentPredictorFactory",
+        task="genescribe.segment.training.task.SegmentTask",
+        predictor="genescribe.segment.prediction.predictor.SegmentPredictorFactory",
     ),
-    "codon": Family(CodonOptions, TrainConfig, task="genescribe.codon.task.CodonTask"),
+    "codon": Family(CodonOptions, TrainConfig, task="genescribe.codon.training.task.CodonTask"),
 }
 
 

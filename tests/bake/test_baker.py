@@ -14,14 +14,15 @@ from genescribe.bake.config import BakeConfig, BakeJob
 from genescribe.bake.splits import Splits
 from genescribe.bake.stats import sum_stats
 from genescribe.data.dataset import ShardDataset
-from genescribe.data.sample import IGNORE, Sample, labels_from_runs
+from genescribe.data.runs import IGNORE, labels_from_runs
+from genescribe.data.sample import Sample
 from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.genome.alphabet import Codes, encode, reverse_complement
-from genescribe.genome.catalogue_tables import Rejected
+from genescribe.genome.catalogue.tables import Rejected
 from genescribe.genome.model import Gene, Interval, Transcript, mirror
-from genescribe.segment.schemes import SCHEMES
+from genescribe.labels.schemes import SCHEMES
 
 SPLITS = ("train", "validation", "test")
 NAMES = SCHEMES["gencode"].names

@@ -19,10 +19,10 @@ from genescribe.config import to_mapping
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
-from genescribe.genome.catalogue import build_catalogue
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.fasta import write_fasta
-from genescribe.genome.gff import write_gff3
-from genescribe.segment.gene_rules import GeneRules
+from genescribe.labels.gene_rules import GeneRules
 
 
 @pytest.fixture

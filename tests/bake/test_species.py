@@ -11,10 +11,10 @@ import pytest
 from tests.generate.toy_loci import toy_genome
 
 from genescribe.bake.config import BakeConfig, LociConfig
-from genescribe.bake.species import SpeciesConfig, bake_species, evaluation_loci, files_of
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
+from genescribe.generate.loci.species_folders import SpeciesConfig, bake_species, evaluation_loci, files_of
 
 BAKE = BakeConfig(target="sentences", loci=LociConfig(flank=40, window_step=64))
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from genescribe.bake.config import BakeConfig
 from genescribe.bake.windows import Tile, chance, label_strands, tiles, window_key
-from genescribe.data.sample import IGNORE, labels_from_runs
+from genescribe.data.runs import IGNORE, labels_from_runs
 from genescribe.genome.alphabet import encode, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript
-from genescribe.segment.schemes import SCHEMES
+from genescribe.labels.schemes import SCHEMES
 
 CODE, SCHEME = GeneticCode.from_table(1), SCHEMES["gencode"]
 ORF = encode("ATGAAACCCTAA")

@@ -9,10 +9,10 @@ import pytest
 from tests.codon.genomes import write_genome
 
 from genescribe.codon.config import CodonModelConfig, CodonTrainSection, DataConfig, DatasetConfig, ScheduleConfig
-from genescribe.codon.extract import extract
-from genescribe.codon.prepare import prepare
 from genescribe.codon.run import CodonRunConfig
-from genescribe.codon.training import train_run
+from genescribe.codon.sequences.extract import extract
+from genescribe.codon.sequences.prepare import prepare
+from genescribe.codon.training.train import train_run
 
 SPLITS = {"Alpha.one": "train", "Beta.two": "train", "Gamma.three": "validation", "Delta.four": "test"}
 

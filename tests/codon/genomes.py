@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.codon.cds import dna_of
+from genescribe.codon.sequences.cds import dna_of
 from genescribe.genome.genetic_code import GeneticCode
 
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")

@@ -25,7 +25,7 @@ from genescribe.codon.classify.train import (
     load_classifier_config,
     train_classifier,
 )
-from genescribe.codon.network import Network
+from genescribe.codon.network.predictor import Network
 from genescribe.errors import InputError
 from genescribe.files import read_json
 

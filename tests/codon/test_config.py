@@ -13,9 +13,9 @@ import torch
 import yaml
 
 from genescribe.codon.config import CodonOptions, DatasetConfig
-from genescribe.codon.prepare import load_windows, prepare, read_genes
 from genescribe.codon.run import CodonRunConfig, load_run, run_name, with_starts
-from genescribe.codon.task import CodonTask
+from genescribe.codon.sequences.prepare import load_windows, prepare, read_genes
+from genescribe.codon.training.task import CodonTask
 from genescribe.config import to_mapping
 from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError

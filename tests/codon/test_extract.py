@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.codon.genomes import GenBank, protein, random_cds, reverse, write_genome
 
-from genescribe.codon import cds as reasons
-from genescribe.codon.cds import Annotated, Cds, Rejected, codons_of, dna_of, judge
-from genescribe.codon.extract import extract, read_extracted
-from genescribe.codon.genbank import read_genbank
-from genescribe.codon.gff import read_gff3
+from genescribe.codon.sequences import cds as reasons
+from genescribe.codon.sequences.cds import Annotated, Cds, Rejected, codons_of, dna_of, judge
+from genescribe.codon.sequences.extract import extract, read_extracted
+from genescribe.codon.sequences.genbank import read_genbank
+from genescribe.codon.sequences.gff3 import read_gff3
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import encode
 

@@ -16,8 +16,8 @@ import yaml
 from tests.codon.conftest import SPLITS
 from tests.codon.genomes import random_cds, write_genome
 
-from genescribe.codon.prepare import prepare
 from genescribe.codon.run import CodonRunConfig, load_run
+from genescribe.codon.sequences.prepare import prepare
 from genescribe.files import read_json
 
 RUN: dict[str, Any] = {

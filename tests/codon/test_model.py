@@ -15,13 +15,13 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from genescribe.codon.config import CodonModelConfig, CodonOptions
-from genescribe.codon.layout import Layout
-from genescribe.codon.model import CodonModel
-from genescribe.codon.network import Network, spans
+from genescribe.codon.network.model import CodonModel
+from genescribe.codon.network.predictor import Network, spans
 from genescribe.codon.run import CodonRunConfig
-from genescribe.codon.task import CodonTask, batch_of
-from genescribe.codon.training import CURVES, train_run
-from genescribe.codon.vocabulary import EOS, SEP, SIZE, to_tokens
+from genescribe.codon.sequences.row_layout import Layout
+from genescribe.codon.sequences.vocabulary import EOS, SEP, SIZE, to_tokens
+from genescribe.codon.training.task import CodonTask, batch_of
+from genescribe.codon.training.train import CURVES, train_run
 from genescribe.config import to_mapping
 from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genescribe.codon.packing import Windows, pack
-from genescribe.codon.prepare import load_windows, prepare, read_genes
 from genescribe.codon.run import CodonRunConfig
-from genescribe.codon.vocabulary import SEP, SIZE, TOKENS, dna_tokens, text_of, to_tokens
+from genescribe.codon.sequences.packing import Windows, pack
+from genescribe.codon.sequences.prepare import load_windows, prepare, read_genes
+from genescribe.codon.sequences.vocabulary import SEP, SIZE, TOKENS, dna_tokens, text_of, to_tokens
 from genescribe.errors import InputError
 from genescribe.files import read_json
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genescribe.codon import scoring
-from genescribe.codon.controls import shuffled, synonym_shuffled
-from genescribe.codon.evaluation import evaluate, sanity
-from genescribe.codon.methods import MODEL, TRIGRAM
-from genescribe.codon.ngram import CodonUsage, InGene, KneserNey, Uniform, synonyms
-from genescribe.codon.prepare import Gene, read_genes
-from genescribe.codon.vocabulary import EOS, FIRST_CODON, to_tokens
+from genescribe.codon.evaluation import scoring
+from genescribe.codon.evaluation.controls import shuffled, synonym_shuffled
+from genescribe.codon.evaluation.held_out import evaluate, sanity
+from genescribe.codon.evaluation.methods import MODEL, TRIGRAM
+from genescribe.codon.evaluation.ngram import CodonUsage, InGene, KneserNey, Uniform, synonyms
+from genescribe.codon.sequences.prepare import Gene, read_genes
+from genescribe.codon.sequences.vocabulary import EOS, FIRST_CODON, to_tokens
 from genescribe.genome.genetic_code import GeneticCode
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from genescribe.codon.config import DataConfig, DatasetConfig
-from genescribe.codon.homology import clusters, similar_pairs
-from genescribe.codon.splits import QUARANTINE, TEST, TRAIN, VALIDATION, assign
+from genescribe.codon.sequences.homology import clusters, similar_pairs
+from genescribe.codon.sequences.splits import QUARANTINE, TEST, TRAIN, VALIDATION, assign
 from genescribe.errors import InputError
 
 

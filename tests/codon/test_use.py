@@ -12,10 +12,8 @@ import pytest
 import torch
 from tests.codon.genomes import random_cds
 
-from genescribe.codon.cds import codons_of, dna_of
 from genescribe.codon.classify.embeddings import embed
 from genescribe.codon.config import CodonModelConfig
-from genescribe.codon.generate import LONGEST, Sampling, Words, compare, generate, generate_from_prefixes
 from genescribe.codon.interpret.attention import attention, attention_weights, distance_profile
 from genescribe.codon.interpret.biology import cai, rscu
 from genescribe.codon.interpret.frequencies import auroc, frequencies
@@ -23,15 +21,17 @@ from genescribe.codon.interpret.probes import Question, probe, probes
 from genescribe.codon.interpret.run import interpret
 from genescribe.codon.interpret.saliency import attribute, enriched, saliency
 from genescribe.codon.interpret.step import permutation_p, read_blocks
-from genescribe.codon.model import CodonModel
-from genescribe.codon.mutations import effect, mutation_map, whole_map
-from genescribe.codon.network import Network
-from genescribe.codon.prepare import Gene, read_genes
-from genescribe.codon.query import Query
-from genescribe.codon.vocabulary import FIRST_CODON, to_tokens
+from genescribe.codon.network.model import CodonModel
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.cds import codons_of, dna_of
+from genescribe.codon.sequences.prepare import Gene, read_genes
+from genescribe.codon.sequences.vocabulary import FIRST_CODON, to_tokens
+from genescribe.codon.use.generate import LONGEST, Sampling, Words, compare, generate, generate_from_prefixes
+from genescribe.codon.use.mutations import effect, mutation_map, whole_map
+from genescribe.codon.use.query import Query
 from genescribe.errors import InputError
+from genescribe.figures.blocks import Figure, Table
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.report.blocks import Figure, Table
 from genescribe.report.codon import codon_sections, run_sections
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from genescribe.kernels import semicrf
+from genescribe.kernels.semicrf import dispatch as semicrf
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,9 +12,9 @@ import torch
 
 from genescribe.crf.external import ExternalCRF
 from genescribe.crf.statistics import RunStatistics
-from genescribe.data.sample import runs_from_labels
+from genescribe.data.runs import runs_from_labels
 from genescribe.errors import InputError
-from genescribe.kernels.semicrf import log_partition
+from genescribe.kernels.semicrf.dispatch import log_partition
 
 C = 4
 

@@ -16,7 +16,7 @@ from genescribe.crf.partial import agreeing
 from genescribe.crf.runs import split_single_bases
 from genescribe.crf.score import Segments, score
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 
 @st.composite
@@ -82,7 +82,7 @@ def test_likelihood_is_never_above_one(given_problem: tuple[Potentials, Segments
 def test_all_known_is_the_score_of_the_path() -> None:
     p = random_potentials(3, 25, 6, 3, boundaries=True, left=True, right=True, seed=1)
     runs = Segments.of([Segmentation(torch.tensor([n]), torch.tensor([1])) for n in p.lengths.tolist()])
-    from genescribe.kernels.semicrf_reference import log_partition
+    from genescribe.kernels.semicrf.reference import log_partition
 
     torch.testing.assert_close(log_partition(agreeing(p, runs)), score(p, runs))
 
@@ -90,7 +90,7 @@ def test_all_known_is_the_score_of_the_path() -> None:
 def test_two_known_runs_of_one_label_keep_their_boundary() -> None:
     p = random_potentials(1, 9, 9, 2, seed=4)
     runs = Segments.of([Segmentation(torch.tensor([3, 6, 9]), torch.tensor([1, 1, -1]))])
-    from genescribe.kernels.semicrf_reference import viterbi
+    from genescribe.kernels.semicrf.reference import viterbi
 
     constrained = agreeing(p, runs)
     assert constrained.shape[3] == 4

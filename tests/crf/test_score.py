@@ -12,7 +12,7 @@ from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.crf.score import Segments, forbidden_by, score
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 
 def by_the_contract(p: Potentials, b: int, path: Segmentation) -> float:

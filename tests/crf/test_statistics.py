@@ -14,7 +14,7 @@ from genescribe.crf.config import SemiCRFConfig
 from genescribe.crf.durations import DurationTable
 from genescribe.crf.head import SemiCRF
 from genescribe.crf.statistics import RunStatistics, duration_shares
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import Potentials
 
 
 def test_only_whole_runs_are_counted() -> None:

@@ -17,7 +17,7 @@ from genescribe.data.balance import GenomeDraw
 from genescribe.data.batching import Batch, collate, ordered_batches, pack, training_batches
 from genescribe.data.cursor import Cursor, bucketed_order, epoch_order, micro_batches
 from genescribe.data.dataset import ShardDataset
-from genescribe.data.sample import IGNORE
+from genescribe.data.runs import IGNORE
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import N
 

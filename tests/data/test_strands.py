@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from genescribe.bake.windows import tiles, turn
 from genescribe.data.dataset import ShardDataset
-from genescribe.data.sample import IGNORE, Runs, Sample, WindowMeta, labels_from_runs, runs_from_labels
+from genescribe.data.runs import IGNORE, Runs, cut, labels_from_runs, runs_from_labels
+from genescribe.data.sample import Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, ShardWriter
 from genescribe.data.strands import Stretch, stretches
-from genescribe.segment.labels import cut
 
 
 def write(

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genescribe.evaluate.accuracy import LEVELS, compare, summarize, tally
-from genescribe.evaluate.gffcompare import as_reported, run_gffcompare
 from genescribe.evaluate.perturb import perturb, random_genes
+from genescribe.evaluate.tools.gffcompare import as_reported, run_gffcompare
 from genescribe.genome.model import Gene, Interval, Transcript
 
 KEPT = json.loads((Path(__file__).parent / "gffcompare.json").read_text(encoding="utf-8"))

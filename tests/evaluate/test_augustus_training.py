@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genescribe.errors import InputError
-from genescribe.evaluate import augustus as runner
 from genescribe.evaluate.accuracy import compare
-from genescribe.evaluate.augustus import augustus
-from genescribe.evaluate.augustus_training import (
+from genescribe.evaluate.tools import augustus as runner
+from genescribe.evaluate.tools.augustus import augustus
+from genescribe.evaluate.tools.augustus_training import (
     TrainingOptions,
     flank_length,
     genbank_records,
@@ -26,9 +26,9 @@ from genescribe.evaluate.augustus_training import (
 )
 from genescribe.files import read_json
 from genescribe.genome.alphabet import decode, encode, reverse_complement
-from genescribe.genome.catalogue import Catalogue, build_catalogue
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.genome.gff import write_gff3
 from genescribe.genome.model import Gene, Transcript
 from genescribe.genome.products import coding_codes
 from genescribe.simulate import simulate

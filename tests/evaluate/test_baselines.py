@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from genescribe.errors import InputError
 from genescribe.evaluate.accuracy import compare
-from genescribe.evaluate.augustus import augustus
 from genescribe.evaluate.baselines import longest_first, open_frames, orf_rule
+from genescribe.evaluate.tools.augustus import augustus
 from genescribe.genome.alphabet import decode, encode, reverse_complement
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 
 STANDARD = GeneticCode.from_table(1)
 YEAST = Path("eukaryotes/Saccharomyces.cerevisiae")

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genescribe.data.sample import runs_from_labels
-from genescribe.evaluate.boundaries import boundaries, match, match_typed, outside_masked
+from genescribe.data.runs import runs_from_labels
+from genescribe.evaluate.labels.boundaries import boundaries, match, match_typed, outside_masked
 
 positions = st.lists(st.integers(0, 40), unique=True, max_size=12).map(sorted)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genescribe.errors import InputError
-from genescribe.evaluate.busco import lineage_folder, nothing_found, read_result, run_busco
+from genescribe.evaluate.tools.busco import lineage_folder, nothing_found, read_result, run_busco
 
 TABLE = (
     "# BUSCO version is: 5.4.4 \n"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genescribe.evaluate.calibration import calibration, read_part_scores, reliability
-from genescribe.genome.gff import write_gff3
+from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.model import Gene, Transcript
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genescribe.data.sample import IGNORE, Runs, labels_from_runs, runs_from_labels
-from genescribe.evaluate.boundaries import TOLERANCES
-from genescribe.evaluate.label_counts import LabelCounts, add_up, count_labels, pool, whole_segments
-from genescribe.evaluate.label_scores import FEWEST, HEADLINES, bootstrap, compare, durations, headlines, summarise
-from genescribe.evaluate.labels import binned_kl, confusion, wasserstein
+from genescribe.data.runs import IGNORE, Runs, labels_from_runs, runs_from_labels
+from genescribe.evaluate.labels.agreement import binned_kl, confusion, wasserstein
+from genescribe.evaluate.labels.boundaries import TOLERANCES
+from genescribe.evaluate.labels.counts import LabelCounts, add_up, count_labels, pool, whole_segments
+from genescribe.evaluate.labels.scores import FEWEST, HEADLINES, bootstrap, compare, durations, headlines, summarise
 
 C = 3
 NAMES = ("between", "exon", "intron")

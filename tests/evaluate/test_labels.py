@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genescribe.data.sample import IGNORE, Runs, labels_from_runs, runs_from_labels
-from genescribe.evaluate.labels import (
+from genescribe.data.runs import IGNORE, Runs, labels_from_runs, runs_from_labels
+from genescribe.evaluate.labels.agreement import (
     binned_kl,
     confusion,
     durations,

@@ -19,9 +19,9 @@ from genescribe.evaluate.metrics import is_spliced, measure
 from genescribe.evaluate.perturb import perturb, random_genes
 from genescribe.evaluate.regions import without_ends
 from genescribe.files import read_json
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript
 
 LEVELS = {"base", "exon", "intron", "intron_chain", "transcript", "locus", "gene"}

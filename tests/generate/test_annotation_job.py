@@ -14,17 +14,17 @@ from tests.generate.toy_loci import LENGTH, random_model, toy_genome
 
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
-from genescribe.generate import job as job_module
-from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
-from genescribe.generate.job import FAILED, AnnotationJob, run_job
-from genescribe.generate.loci import LocusDataset, read_loci
-from genescribe.generate.run import REJECT_KEYS
+from genescribe.generate.annotation import job as job_module
+from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.annotation.job import FAILED, AnnotationJob, run_job
+from genescribe.generate.annotation.run import REJECT_KEYS
+from genescribe.generate.loci.loci import LocusDataset, read_loci
 from genescribe.genome.alphabet import encode, reverse_complement
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import mirror
-from genescribe.segment.decode import validate_gene
+from genescribe.labels.decode import validate_gene
 
 LOCI = 9
 

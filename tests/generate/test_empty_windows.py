@@ -15,22 +15,22 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.data.shards import SPLITS as PARTS
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
+from genescribe.generate.annotation.score import write_loci
+from genescribe.generate.annotation.search import SearchConfig, write
 from genescribe.generate.config import ScoreConfig
-from genescribe.generate.examples import contents
-from genescribe.generate.exon_text import chains_of_sentence
+from genescribe.generate.forms.examples import contents
 from genescribe.generate.model import load_model, pad_codes
-from genescribe.generate.policy import Policy
-from genescribe.generate.reader import Content
+from genescribe.generate.network.locus_reader import Content
 from genescribe.generate.reinforce.config import GrpoConfig
+from genescribe.generate.reinforce.policy import Policy
 from genescribe.generate.reinforce.prompts import _loci
 from genescribe.generate.reinforce.task import GrpoTask
-from genescribe.generate.score import write_loci
-from genescribe.generate.search import SearchConfig, write
-from genescribe.generate.task import GenerateTask
+from genescribe.generate.text.exon_text import chains_of_sentence
+from genescribe.generate.training.task import GenerateTask
 from genescribe.genome.alphabet import reverse_complement
-from genescribe.genome.catalogue import build_catalogue
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.genome.gff import write_gff3
 from genescribe.genome.model import Gene
 
 NAMES = ["t0", "t1", "t2", "t3", "v0", "x0"]

@@ -13,26 +13,26 @@ import torch
 from tests.generate.toy_loci import bake_toy, learned_by_heart, random_model, toy_config, toy_gene
 
 from genescribe.evaluate.accuracy import compare
-from genescribe.generate.annotate import Annotator, LocusWindow
-from genescribe.generate.exon_examples import example, follow
-from genescribe.generate.exon_model import _row_shares, _shares
-from genescribe.generate.exon_speller import CHAIN, END, NEXT, Speller, chains_written, encode, spelled
-from genescribe.generate.exon_text import chains_of, chains_of_sentence, decode, genes_of
+from genescribe.generate.annotation.annotate import Annotator, LocusWindow
+from genescribe.generate.annotation.search import SearchConfig
+from genescribe.generate.forms.exon_examples import example, follow
+from genescribe.generate.forms.exon_model import _row_shares, _shares
 from genescribe.generate.model import build_model, load_model, pad_codes
-from genescribe.generate.policy import Policy
 from genescribe.generate.reinforce.config import RewardConfig
+from genescribe.generate.reinforce.policy import Policy
 from genescribe.generate.reinforce.reward import Judge
-from genescribe.generate.search import SearchConfig
-from genescribe.generate.sentence import sentence_of, told_part
-from genescribe.generate.signals import Signals
-from genescribe.generate.task import GenerateTask, matches
+from genescribe.generate.text.exon_speller import CHAIN, END, NEXT, Speller, chains_written, encode, spelled
+from genescribe.generate.text.exon_text import chains_of, chains_of_sentence, decode, genes_of
+from genescribe.generate.text.sentence import sentence_of, told_part
+from genescribe.generate.text.window_signals import Signals
+from genescribe.generate.training.task import GenerateTask, matches
 from genescribe.genome.alphabet import Codes, reverse_complement, unmasked
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene, Transcript, mirror
-from genescribe.segment.decode import validate_gene
-from genescribe.segment.gene_rules import GeneRules
+from genescribe.labels.decode import validate_gene
+from genescribe.labels.gene_rules import GeneRules
 
 CODE = GeneticCode.from_table(1)
 

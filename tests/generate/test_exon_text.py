@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from tests.generate.toy_loci import toy_gene
 
 from genescribe.evaluate.accuracy import compare
-from genescribe.generate.exon_text import (
+from genescribe.generate.reinforce.config import RewardConfig
+from genescribe.generate.reinforce.reward import Judge
+from genescribe.generate.text.exon_text import (
     END,
     NEXT,
     Chain,
@@ -25,15 +27,13 @@ from genescribe.generate.exon_text import (
     encode,
     genes_of,
 )
-from genescribe.generate.reinforce.config import RewardConfig
-from genescribe.generate.reinforce.reward import Judge
-from genescribe.generate.sentence import sentence_of
+from genescribe.generate.text.sentence import sentence_of
 from genescribe.genome.alphabet import BASES, Codes
 from genescribe.genome.alphabet import decode as letters_of
 from genescribe.genome.alphabet import encode as codes_of
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene
 
 ITEMS = re.compile(r"<\w+>|<[+-]>|[ACGTN]")

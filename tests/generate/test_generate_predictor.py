@@ -13,24 +13,25 @@ from tests.generate.toy_loci import random_model, toy_genome
 
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
-from genescribe.generate.annotate import Annotator
+from genescribe.generate.annotation.annotate import Annotator
+from genescribe.generate.annotation.predictor import GeneratePredictor, joined
 from genescribe.generate.model import load_model
-from genescribe.generate.predictor import GeneratePredictor, joined
 from genescribe.genome.alphabet import N, reverse_complement
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
+from genescribe.genome.intervals import touched
 from genescribe.genome.model import Gene, mirror
+from genescribe.genome.strand import StrandCodes
+from genescribe.labels.decode import GAP_REASON
 from genescribe.nn.config import EncoderConfig
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.pieces import Piece, pieces_of
-from genescribe.predict.strand import PredictedTranscript, Rows, StrandCodes, StrandPrediction, StrandRows
-from genescribe.predict.write import write_annotation
+from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
+from genescribe.predict.output_files import write_annotation
+from genescribe.predict.stretches import Piece, pieces_of
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.decode import GAP_REASON
-from genescribe.segment.labels import touched
-from genescribe.segment.model import SegmentModel
+from genescribe.segment.network.model import SegmentModel
 
 
 class Oracle:

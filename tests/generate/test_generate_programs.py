@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from tests.generate.toy_loci import bake_toy, random_model, toy_config, toy_genome
 
 from genescribe.config import to_mapping
-from genescribe.genome.gff import read_genes
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.train.config import TrainConfig
 from genescribe.train.launch import LaunchConfig, agent
 from genescribe.train.launch import environment as launch_environment

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.generate.sentence_strategies import LENGTH, genes
 
-from genescribe.generate import pointer, tokenizer
-from genescribe.generate.digits import DigitAutomaton
-from genescribe.generate.grammar import Grammar
-from genescribe.generate.pointer import PointerAutomaton
-from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
-from genescribe.generate.signals import Signals
+from genescribe.generate.text import pointer, tokenizer
+from genescribe.generate.text.digits import DigitAutomaton
+from genescribe.generate.text.grammar import Grammar
+from genescribe.generate.text.pointer import PointerAutomaton
+from genescribe.generate.text.sentence import GeneSentence, gene_of, sentence_of
+from genescribe.generate.text.window_signals import Signals
 from genescribe.genome.alphabet import N, decode, encode, gaps
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene
-from genescribe.segment.decode import validate_gene
-from genescribe.segment.gene_rules import GeneRules
+from genescribe.labels.decode import validate_gene
+from genescribe.labels.gene_rules import GeneRules
 
 CODE = GeneticCode.from_table(1)
 RULES = GeneRules(splice_sites=["GT-AG", "GC-AG", "AT-AC"])

@@ -17,16 +17,16 @@ from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeConfig, BakeJob, LociConfig
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
-from genescribe.generate.annotate import Annotator
+from genescribe.generate.annotation.annotate import Annotator
+from genescribe.generate.annotation.job import AnnotationJob, run_job
+from genescribe.generate.annotation.score import annotated, locus_of, score_loci
 from genescribe.generate.config import HintConfig, ScoreConfig
-from genescribe.generate.hint_flags import FLAGS, hint_tracks, marked, oriented, spoiled
-from genescribe.generate.hints import Hint, read_junctions
-from genescribe.generate.job import AnnotationJob, run_job
+from genescribe.generate.loci.hint_flags import FLAGS, hint_tracks, marked, oriented, spoiled
+from genescribe.generate.loci.hints import Hint, read_junctions
 from genescribe.generate.model import load_model
-from genescribe.generate.score import annotated, locus_of, score_loci
-from genescribe.generate.task import GenerateTask
+from genescribe.generate.training.task import GenerateTask
 from genescribe.genome.alphabet import reverse_complement, unmasked
-from genescribe.genome.catalogue import build_catalogue
+from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.model import Gene, gaps
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train

@@ -20,16 +20,16 @@ from tests.generate.toy_loci import bake_toy, toy_config, toy_genome
 
 from genescribe.errors import InputError
 from genescribe.files import read_json
-from genescribe.generate.bpe import MARKS, RUNS, DnaTokenizer
 from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, InitConfig, PrefixConfig
-from genescribe.generate.initial import initialise
 from genescribe.generate.model import load_model, pad_codes, read_config
-from genescribe.generate.policy import Policy
-from genescribe.generate.prefix import PrefixStack
-from genescribe.generate.task import GenerateTask
+from genescribe.generate.network.bpe import MARKS, RUNS, DnaTokenizer
+from genescribe.generate.network.prefix_lm import PrefixStack
+from genescribe.generate.reinforce.policy import Policy
+from genescribe.generate.training.initial import initialise
+from genescribe.generate.training.task import GenerateTask
 from genescribe.genome.alphabet import Codes, encode
+from genescribe.run_options import RunOptions
 from genescribe.train.engine import train
-from genescribe.train.options import RunOptions
 
 
 def bases(length: int, seed: int = 0) -> Codes:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from genescribe.generate.losses import LossSheet, smoothed, smoothing_floor
+from genescribe.generate.forms.losses import LossSheet, smoothed, smoothing_floor
 
 
 def sheet(scores: torch.Tensor, targets: torch.Tensor) -> LossSheet:

@@ -14,8 +14,8 @@ from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError
 from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, PrefixConfig, SparseConfig
 from genescribe.generate.model import build_model
-from genescribe.generate.packed import Layout
-from genescribe.generate.task import GenerateTask
+from genescribe.generate.network.packed_loci import Layout
+from genescribe.generate.training.task import GenerateTask
 
 LENGTHS = torch.tensor([31, 200, 6, 77, 95, 12])
 WIDTH, FOLD = 200, 6
@@ -114,7 +114,7 @@ def test_buckets_go_by_what_is_read_of_a_window(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prefix", [{"attention": "sparse", "sparse": SparseConfig(16, 64)}, {"tokenizer": "t.json"}])
 def test_what_cannot_share_rows_is_refused(prefix: dict[str, object]) -> None:
-    from genescribe.generate.prefix import PrefixStack
+    from genescribe.generate.network.prefix_lm import PrefixStack
 
     with pytest.raises(InputError, match=r"model\.prefix\.pack"):
         PrefixStack(config_of(pack=100, **prefix))

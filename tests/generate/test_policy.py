@@ -10,7 +10,7 @@ import torch
 from tests.generate.toy_loci import random_model, toy_gene
 
 from genescribe.generate.model import ARCHITECTURES, load_model
-from genescribe.generate.policy import Policy
+from genescribe.generate.reinforce.policy import Policy
 from genescribe.genome.alphabet import Codes, reverse_complement
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from genescribe.errors import InputError
 from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, PrefixConfig, SparseConfig
-from genescribe.generate.decoder import Cache
-from genescribe.generate.prefix import PrefixStack, alibi_slopes
-from genescribe.generate.task import GenerateTask
+from genescribe.generate.network.decoder import Cache
+from genescribe.generate.network.prefix_lm import PrefixStack, alibi_slopes
+from genescribe.generate.training.task import GenerateTask
 from genescribe.nn.attention import rotate
 from genescribe.nn.config import EncoderConfig
 

@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.generate.sentence_strategies import LENGTH, genes
 
-from genescribe.generate import tokenizer
-from genescribe.generate.sentence import (
-    GeneSentence,
-    Kind,
-    SentenceError,
-    gene_of,
-    sentence_of,
-    told_part,
-)
+from genescribe.generate.text import tokenizer
+from genescribe.generate.text.sentence import GeneSentence, Kind, SentenceError, gene_of, sentence_of, told_part
 from genescribe.genome.model import Gene, Transcript, mirror
 
 

@@ -18,13 +18,13 @@ from genescribe.config import from_mapping
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
-from genescribe.generate.bake import LOCI
 from genescribe.generate.config import PrefixConfig
-from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
-from genescribe.generate.task import GenerateTask, matches
-from genescribe.genome.catalogue import build_catalogue
+from genescribe.generate.loci.bake import LOCI
+from genescribe.generate.text.sentence import GeneSentence, gene_of, sentence_of
+from genescribe.generate.training.task import GenerateTask, matches
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.fasta import write_fasta
-from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train

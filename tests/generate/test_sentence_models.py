@@ -15,21 +15,21 @@ from tests.generate.toy_loci import bake_toy, random_model, toy_config, toy_geno
 
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
-from genescribe.generate import decoder as decoder_module
-from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.annotation.search import SearchConfig, write
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.decoder import Decoder
+from genescribe.generate.loci.windows import locus_pieces, place_window
 from genescribe.generate.model import build_model, load_model, pad_codes, read_config
-from genescribe.generate.search import SearchConfig, write
-from genescribe.generate.sentence import sentence_of
-from genescribe.generate.signals import Signals
-from genescribe.generate.task import GenerateTask, Locus
-from genescribe.generate.windows import locus_pieces, place_window
+from genescribe.generate.network import decoder as decoder_module
+from genescribe.generate.network.decoder import Decoder
+from genescribe.generate.text.sentence import sentence_of
+from genescribe.generate.text.window_signals import Signals
+from genescribe.generate.training.task import GenerateTask, Locus
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene
-from genescribe.segment.decode import validate_gene
+from genescribe.labels.decode import validate_gene
 from genescribe.train.model_files import CONFIG
 
 FORMS = ("pointer", "digits")

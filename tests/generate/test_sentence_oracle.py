@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from genescribe.evaluate.accuracy import compare
-from genescribe.generate import tokenizer
-from genescribe.generate.sentence import gene_of, sentence_of, told_part
-from genescribe.genome.catalogue import Catalogue, build_catalogue
-from genescribe.genome.gff import read_genes, write_gff3
+from genescribe.generate.text import tokenizer
+from genescribe.generate.text.sentence import gene_of, sentence_of, told_part
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
 from genescribe.genome.model import Gene, mirror
 
 # What of an annotation sentences say; what the catalogue rejects; genes and transcripts that they cannot say.

@@ -16,15 +16,15 @@ from genescribe.bake.config import BakeConfig, BakeJob, LociConfig
 from genescribe.bake.splits import Splits
 from genescribe.data.dataset import ShardDataset
 from genescribe.files import read_json
-from genescribe.generate.bake import SentenceBaker
+from genescribe.generate.annotation.score import accuracy, annotated, write_loci
 from genescribe.generate.config import ScoreConfig
-from genescribe.generate.score import accuracy, annotated, write_loci
-from genescribe.generate.task import GenerateTask
-from genescribe.generate.tiles import SHORTEST, genes_apart, tile_windows
-from genescribe.genome.catalogue import build_catalogue
-from genescribe.genome.catalogue_tables import Rejected
+from genescribe.generate.loci.bake import SentenceBaker
+from genescribe.generate.loci.tiles import SHORTEST, genes_apart, tile_windows
+from genescribe.generate.training.task import GenerateTask
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.catalogue.database import build_catalogue
+from genescribe.genome.catalogue.tables import Rejected
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.genome.gff import write_gff3
 from genescribe.genome.model import Gene, Transcript
 
 NAMES = ["t0", "t1", "v0", "x0"]

@@ -12,15 +12,15 @@ from tests.generate.toy_loci import bake_toy, toy_config, toy_genome
 
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
-from genescribe.generate.annotate import Annotator
+from genescribe.generate.annotation.annotate import Annotator
+from genescribe.generate.annotation.job import AnnotationJob, run_job
+from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import GenerateModelConfig, PretrainedConfig
-from genescribe.generate.job import AnnotationJob, run_job
+from genescribe.generate.forms.published import PublishedModel
 from genescribe.generate.model import load_model, pad_codes, save_model
-from genescribe.generate.pretrained import Pretrained, pieces
-from genescribe.generate.published import PublishedModel
-from genescribe.generate.search import SearchConfig
-from genescribe.generate.task import GenerateTask
-from genescribe.genome.gff import read_genes
+from genescribe.generate.network.pretrained import Pretrained, pieces
+from genescribe.generate.training.task import GenerateTask
+from genescribe.genome.annotation.gff3 import read_genes
 
 transformers = pytest.importorskip("transformers", reason="needs the extra `pretrained`")
 pytestmark = [

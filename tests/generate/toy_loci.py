@@ -13,11 +13,11 @@ from genescribe.bake.config import BakeConfig, BakeJob, LociConfig
 from genescribe.bake.splits import Splits
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.model import build_model, save_model
-from genescribe.generate.task import GenerateTask, Locus
+from genescribe.generate.training.task import GenerateTask, Locus
 from genescribe.genome.alphabet import Codes, decode, encode, reverse_complement
-from genescribe.genome.catalogue import build_catalogue
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.fasta import write_fasta
-from genescribe.genome.gff import write_gff3
 from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.nn.config import EncoderConfig
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from genescribe.errors import InputError
-from genescribe.genome import annotation_text, fasta
-from genescribe.genome.annotation_text import read_lines
+from genescribe.genome import fasta
+from genescribe.genome.annotation import text as annotation_text
+from genescribe.genome.annotation.cds_rows import read_cds_rows
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.annotation.text import read_lines
 from genescribe.genome.fasta import Genome
-from genescribe.genome.gff import read_genes
-from genescribe.genome.gff_cds import read_cds_rows
-from genescribe.genome.sort import sort_annotation
+from genescribe.genome.repair.sort import sort_annotation
 
 ROWS = """##gff-version 3
 chr1\tsrc\tgene\t101\t400\t.\t+\t.\tID=g1

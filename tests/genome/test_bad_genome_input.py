@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from genescribe.errors import InputError
-from genescribe.genome.catalogue import Catalogue, build_catalogue
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
 from genescribe.genome.fasta import Genome
-from genescribe.genome.gff import read_genes
 from genescribe.genome.inputs import fetch_annotation, fetch_fasta
 
 GENOME = b">I first\nACGTACGTACGTACGTACGT\nACGTACGTAC\n>II\nGGGGCCCC\n"

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from tests.genome.gene_strategies import SEQUENCES, gene_sets
 
 from genescribe.genome.alphabet import N, decode, encode, reverse_complement
-from genescribe.genome.catalogue import Catalogue, build_catalogue
-from genescribe.genome.catalogue_check import FLAGS, SHORT_INTRON
-from genescribe.genome.catalogue_codons import coding_ends, runs, spliced
-from genescribe.genome.catalogue_rows import REMEDIES
-from genescribe.genome.catalogue_stats import format_stats
-from genescribe.genome.catalogue_tables import REASONS
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.annotation.rows import REMEDIES
+from genescribe.genome.catalogue.codons import coding_ends, runs, spliced
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
+from genescribe.genome.catalogue.sequence_checks import FLAGS, SHORT_INTRON
+from genescribe.genome.catalogue.stats import format_stats
+from genescribe.genome.catalogue.tables import REASONS
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode
-from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.genome.products import coding_codes
 

@@ -12,10 +12,10 @@ from tests.genome.test_catalogue import catalogue_of
 from tests.genome.test_sort_dialects import text_of
 
 from genescribe.errors import InputError
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import write_fasta
-from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript
-from genescribe.genome.sort import sort_annotation
+from genescribe.genome.repair.sort import sort_annotation
 
 GENOME = {"chr1": "A" * 1000, "chr2": "A" * 500}
 PREFIXES = [

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from tests.genome.gene_strategies import SEQUENCES, gene_sets
 
 from genescribe.errors import InputError
-from genescribe.genome.catalogue_tables import REASONS, Rejected
-from genescribe.genome.gff import read_genes, write_gff3
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.catalogue.tables import REASONS, Rejected
 from genescribe.genome.model import Gene, Transcript
 
 quick = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

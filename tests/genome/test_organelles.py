@@ -11,7 +11,7 @@ import pytest
 
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import decode
-from genescribe.genome.catalogue import Catalogue, build_catalogue
+from genescribe.genome.catalogue.database import Catalogue, build_catalogue
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.organelles import choose_codes, organelle_of, organelles_of, parse_codes
 

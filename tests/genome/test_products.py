@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from genescribe.genome.alphabet import decode, encode, reverse_complement
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import Genome, expand_fasta, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.genome.products import coding_codes, is_complete, write_products
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from genescribe.errors import InputError
-from genescribe.genome.sort import LOCUS_TAGS, sort_annotation
-from genescribe.genome.sort_agat import PROGRAM, agat_program, configuration
-from genescribe.genome.sort_compare import canonical, difference
-from genescribe.genome.sort_write import repairs_path
+from genescribe.genome.repair.agat import PROGRAM, agat_program, configuration
+from genescribe.genome.repair.compare import canonical, difference
+from genescribe.genome.repair.gff3_writer import repairs_path
+from genescribe.genome.repair.sort import LOCUS_TAGS, sort_annotation
 
 FIXTURES = Path(__file__).parent / "fixtures" / "sort"
 

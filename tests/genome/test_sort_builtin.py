@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genescribe.genome.sort import SortReport, sort_annotation
-from genescribe.genome.sort_compare import canonical, difference
-from genescribe.genome.sort_write import repairs_path
+from genescribe.genome.repair.compare import canonical, difference
+from genescribe.genome.repair.gff3_writer import repairs_path
+from genescribe.genome.repair.sort import SortReport, sort_annotation
 
 FIXTURES = Path(__file__).parent / "fixtures" / "sort"
 CASES = sorted(path.with_suffix("").name for path in FIXTURES.glob("*.agat"))

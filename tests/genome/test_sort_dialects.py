@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from genescribe.errors import InputError
-from genescribe.genome.gff import read_genes
-from genescribe.genome.sort import SortReport, sort_annotation
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.repair.sort import SortReport, sort_annotation
 
 Genes = dict[tuple[str, str], list[tuple[tuple[int, int], ...]]]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from genescribe.errors import InputError
-from genescribe.genome.sort import sort_annotation
+from genescribe.genome.repair.sort import sort_annotation
 
 GENE = "c1\ts\tgene\t1\t90\t.\t+\t.\tID=g\n"
 CDS = "c1\ts\tCDS\t1\t90\t.\t+\t0\tID=p;Parent=g\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from genescribe.files import open_binary
-from genescribe.genome.sort import sort_annotation
-from genescribe.genome.sort_compare import canonical
+from genescribe.genome.repair.compare import canonical
+from genescribe.genome.repair.sort import sort_annotation
 
 SMALL = {
     "Populus.trichocarpa_Chr01_8Mb/annotation.gff3.gz": 1028,
@@ -74,7 +74,7 @@ def test_a_million_rows_and_a_half_in_bounded_memory(data_dir: Path, tmp_path: P
         for copy in range(copies):
             large.writelines(f"c{copy}_{line}".replace('_id "', f'_id "c{copy}_') for line in lines)
     program = (
-        "import resource, sys; from genescribe.genome.sort import sort_annotation; "
+        "import resource, sys; from genescribe.genome.repair.sort import sort_annotation; "
         "report = sort_annotation(sys.argv[1], sys.argv[2]); "
         "print(report.rows_in, report.rows_out, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

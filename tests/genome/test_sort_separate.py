@@ -14,8 +14,8 @@ from tests.genome.test_sort_builtin import unaccounted
 from tests.genome.test_sort_dialects import Genes, sorted_genes, text_of
 
 from genescribe.errors import InputError
-from genescribe.genome.sort import sort_annotation
-from genescribe.genome.sort_compare import canonical
+from genescribe.genome.repair.compare import canonical
+from genescribe.genome.repair.sort import sort_annotation
 
 FLAT = [
     "ctg1 Prodigal CDS 101 400 42.0 + 0 ID=1_1;partial=00",

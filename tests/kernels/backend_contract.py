@@ -12,8 +12,8 @@ from tests.kernels.random_potentials import random_potentials
 from torch import Tensor
 
 from genescribe.crf.score import Segments, score
-from genescribe.kernels import semicrf_reference as reference
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf import reference
+from genescribe.kernels.semicrf.potentials import Potentials
 
 
 @st.composite

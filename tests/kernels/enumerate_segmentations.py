@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genescribe.crf.score import Segments, score
-from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 BATCHED = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "whole")
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import Potentials
 
 
 def random_potentials(

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import flex_attention
 
 from genescribe.errors import InputError
-from genescribe.kernels import block_sparse
-from genescribe.kernels.block_layout import BLOCKS, SparseConfig, block_layout
-from genescribe.kernels.block_sparse import attend, choose_backend
+from genescribe.kernels.attention import block_sparse
+from genescribe.kernels.attention.block_layout import BLOCKS, SparseConfig, block_layout
+from genescribe.kernels.attention.block_sparse import attend, choose_backend
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CASES = {

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genescribe.kernels import native_library
-from genescribe.kernels.channel_scores import log_posterior, reference
+from genescribe.kernels.cpu.channel_scores import log_posterior, reference
 
 NONCODING = torch.tensor([0, 1, 4, 9])
 

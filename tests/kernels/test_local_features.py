@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genescribe.kernels import local_features, native_library
+from genescribe.kernels import native_library
+from genescribe.kernels.cpu import local_features
 
 pytestmark = pytest.mark.skipif(
     native_library.library() is None,

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genescribe.kernels import lstm, native_library
+from genescribe.kernels import native_library
+from genescribe.kernels.cpu import lstm
 
 pytestmark = pytest.mark.skipif(
     native_library.library() is None,

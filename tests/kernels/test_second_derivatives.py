@@ -12,10 +12,10 @@ from tests.kernels.enumerate_segmentations import enumerate_chain
 from tests.kernels.random_potentials import potentials, random_potentials
 from torch import Tensor
 
-from genescribe.kernels.counts import FIELDS
-from genescribe.kernels.curvature import derivative
-from genescribe.kernels.potentials import Potentials
-from genescribe.kernels.semicrf import log_partition
+from genescribe.kernels.semicrf.curvature import derivative
+from genescribe.kernels.semicrf.dispatch import log_partition
+from genescribe.kernels.semicrf.gradients import FIELDS
+from genescribe.kernels.semicrf.potentials import Potentials
 
 BACKENDS = ("reference", "blocked", "native")
 KINDS = [

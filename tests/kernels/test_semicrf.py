@@ -11,9 +11,9 @@ import torch
 from tests.kernels.random_potentials import random_potentials
 
 from genescribe.errors import InputError
-from genescribe.kernels import semicrf
-from genescribe.kernels import semicrf_reference as reference
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf import dispatch as semicrf
+from genescribe.kernels.semicrf import reference
+from genescribe.kernels.semicrf.potentials import Potentials
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from tests.kernels.backend_contract import (
 from tests.kernels.enumerate_segmentations import enumerate_chain, expected_gradient
 from tests.kernels.random_potentials import potentials, random_potentials
 
-from genescribe.kernels import semicrf_blocked as blocked
-from genescribe.kernels import semicrf_reference as reference
-from genescribe.kernels.blocked_layout import SIZES, Durations, growth, lay_out
-from genescribe.kernels.blocked_sum import Recurrence
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf import reference
+from genescribe.kernels.semicrf.blocked import dispatch as blocked
+from genescribe.kernels.semicrf.blocked.layout import SIZES, Durations, growth, lay_out
+from genescribe.kernels.semicrf.blocked.sum import Recurrence
+from genescribe.kernels.semicrf.potentials import Potentials
 
 NATS = (1.0, 5.0, 10.0, 20.0)
 """How much the emissions of `hard_labels` sway a base; unguarded exponentials go wrong from about 10."""

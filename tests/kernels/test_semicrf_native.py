@@ -19,9 +19,8 @@ from tests.kernels.backend_contract import (
 )
 from tests.kernels.random_potentials import potentials, random_potentials
 
-from genescribe.kernels import semicrf_native as native
-from genescribe.kernels import semicrf_reference as reference
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf import native, reference
+from genescribe.kernels.semicrf.potentials import Potentials
 
 pytestmark = pytest.mark.skipif(
     native.library() is None, reason="the native library was not built: `pip install -e .` with a C++17 compiler"

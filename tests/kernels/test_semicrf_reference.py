@@ -11,8 +11,8 @@ from tests.kernels.enumerate_segmentations import enumerate_chain, expected_grad
 from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.crf.score import Segments, duration_score, score
-from genescribe.kernels import semicrf_reference as reference
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf import reference
+from genescribe.kernels.semicrf.potentials import Potentials
 
 EXAMPLES = settings(max_examples=60, deadline=None)
 

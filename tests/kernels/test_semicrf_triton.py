@@ -12,12 +12,15 @@ from tests.kernels.random_potentials import random_potentials
 
 pytest.importorskip("triton", reason="triton is an optional dependency; its kernels are not there without it")
 
-from genescribe.kernels import semicrf_reference as reference
-from genescribe.kernels import semicrf_triton, triton_far, triton_near, triton_sum
-from genescribe.kernels.blocked_counts import end_log_z
-from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf import choose_backend, memory_estimate
-from genescribe.kernels.triton_layout import lay_out_chains
+from genescribe.kernels.semicrf import reference
+from genescribe.kernels.semicrf.blocked.counts import end_log_z
+from genescribe.kernels.semicrf.dispatch import choose_backend, memory_estimate
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.triton import dispatch as semicrf_triton
+from genescribe.kernels.semicrf.triton import far as triton_far
+from genescribe.kernels.semicrf.triton import near as triton_near
+from genescribe.kernels.semicrf.triton import sum as triton_sum
+from genescribe.kernels.semicrf.triton.layout import lay_out_chains
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

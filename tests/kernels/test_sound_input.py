@@ -16,10 +16,13 @@ from tests.kernels.random_potentials import random_potentials
 from torch import Tensor
 
 from genescribe.errors import InputError
-from genescribe.kernels import native_library, semicrf, semicrf_blocked, semicrf_native
-from genescribe.kernels.counts import FIELDS
-from genescribe.kernels.potentials import Potentials
-from genescribe.kernels.stream import ViterbiStream
+from genescribe.kernels import native_library
+from genescribe.kernels.semicrf import dispatch as semicrf
+from genescribe.kernels.semicrf import native as semicrf_native
+from genescribe.kernels.semicrf.blocked import dispatch as semicrf_blocked
+from genescribe.kernels.semicrf.gradients import FIELDS
+from genescribe.kernels.semicrf.potentials import Potentials
+from genescribe.kernels.semicrf.viterbi_stream import ViterbiStream
 
 BACKENDS = ("auto", "reference", "blocked", "native")
 TASKS: dict[str, Callable[[Potentials, str], Any]] = {

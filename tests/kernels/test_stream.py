@@ -15,10 +15,14 @@ from tests.kernels.random_potentials import random_potentials
 
 from genescribe.crf.score import Segments, score
 from genescribe.errors import InputError
-from genescribe.kernels import blocked_best, native_library, semicrf_blocked, semicrf_native, stream
-from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf_reference import viterbi as reference_viterbi
-from genescribe.kernels.stream import ViterbiStream
+from genescribe.kernels import native_library
+from genescribe.kernels.semicrf import native as semicrf_native
+from genescribe.kernels.semicrf import viterbi_stream as stream
+from genescribe.kernels.semicrf.blocked import best as blocked_best
+from genescribe.kernels.semicrf.blocked import dispatch as semicrf_blocked
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.reference import viterbi as reference_viterbi
+from genescribe.kernels.semicrf.viterbi_stream import ViterbiStream
 
 needs_native = pytest.mark.skipif(native_library.library() is None, reason="the native kernels were not built here")
 native = pytest.param("native", marks=needs_native)

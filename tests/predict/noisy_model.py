@@ -12,11 +12,11 @@ from torch import Tensor
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.nn.config import EncoderConfig
-from genescribe.predict.pieces import Piece
+from genescribe.predict.stretches import Piece
+from genescribe.segment.composition.tables import Evidence
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.evidence import Evidence
-from genescribe.segment.model import SegmentModel
-from genescribe.segment.predictor import SegmentPredictor, grain_of
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 
 CONFIG = SegmentModelConfig(
     scheme="gene",

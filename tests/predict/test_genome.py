@@ -13,25 +13,18 @@ import pytest
 
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, decode, encode, reverse_complement
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Transcript
+from genescribe.genome.strand import Reject, StrandCodes
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import GenomePrediction, assemble, predict_genome
-from genescribe.predict.pieces import Piece, batch_of_pieces, pieces_of
+from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.output_files import join_batches, read_rejects, write_annotation, write_batch
 from genescribe.predict.scan import job_of, scan
-from genescribe.predict.strand import (
-    PredictedTranscript,
-    Reject,
-    Rows,
-    StrandCodes,
-    StrandPrediction,
-    StrandPredictor,
-    StrandRows,
-)
-from genescribe.predict.work import Work
-from genescribe.predict.write import join_batches, read_rejects, write_annotation, write_batch
+from genescribe.predict.stretches import Piece, batch_of_pieces, pieces_of
+from genescribe.predict.work_folder import Work
 
 GENE = "ATGAAACCCGGGTTTGCTGCAGATGAACATCACTTGAAGTAA"
 CONFIG = PredictConfig(workers=1, minimum_cds=30, chunk=64)

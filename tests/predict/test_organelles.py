@@ -18,10 +18,10 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.organelles import RecodedFactory, with_organelles
-from genescribe.predict.pieces import pieces_of
-from genescribe.predict.write import write_annotation
-from genescribe.segment.model import SegmentModel
-from genescribe.segment.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.predict.output_files import write_annotation
+from genescribe.predict.stretches import pieces_of
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
 
 
 class Factory(NoisyFactory):

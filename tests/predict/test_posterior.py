@@ -11,11 +11,11 @@ from tests.predict.noisy_model import noisy_model
 
 from genescribe.genome.fasta import Genome
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.pieces import Piece
+from genescribe.predict.stretches import Piece
 from genescribe.predict.summary import summarise, warnings_of
-from genescribe.segment import posterior
-from genescribe.segment.posterior import windows
-from genescribe.segment.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction import posterior
+from genescribe.segment.prediction.posterior import windows
+from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
 
 
 @torch.no_grad()

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genescribe.genome.model import Gene, Transcript
+from genescribe.genome.strand import Reject
+from genescribe.predict.interface import PredictedTranscript, StrandPrediction
 from genescribe.predict.reconcile import Candidate, name_genes, resolve_overlaps, shared_cds, to_forward
-from genescribe.predict.strand import PredictedTranscript, Reject, StrandPrediction
 
 
 def candidate(start: int, end: int, odds: float, strand: str = "+", seqid: str = "s") -> Candidate:

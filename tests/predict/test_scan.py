@@ -16,14 +16,14 @@ import pytest
 from tests.predict.noisy_model import CONFIG, NoisyFactory, noisy_model
 
 from genescribe.genome.alphabet import decode, reverse_complement
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.genome.gff import read_genes
 from genescribe.predict import scan
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.pieces import pieces_of
-from genescribe.predict.write import write_annotation
-from genescribe.segment.predictor import SegmentPredictor, grain_of
+from genescribe.predict.output_files import write_annotation
+from genescribe.predict.stretches import pieces_of
+from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 
 GRAIN = grain_of(CONFIG)
 RUN = PredictConfig(workers=1, chunk=GRAIN)
@@ -127,7 +127,7 @@ def test_killed_and_run_again_it_goes_on_and_gives_the_same_bytes(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux starts workers from a server, at a socket")
 def test_workers_start_where_the_path_of_a_socket_would_be_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "genescribe.segment.predictor"
+    module = "genescribe.segment.prediction.predictor"
     monkeypatch.setattr(tempfile, "tempdir", "/tmp")
     assert scan.start_method(module).get_start_method() == "forkserver"
     monkeypatch.setattr(tempfile, "tempdir", "/tmp/" + 80 * "x")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genescribe.predict.work import save_scores, scores_path
+from genescribe.predict.work_folder import save_scores, scores_path
 
 
 def test_names_of_sequences_may_be_long_and_hold_anything(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genescribe.data.sample import Runs, labels_from_runs, runs_from_labels
-from genescribe.evaluate.label_counts import count_labels
-from genescribe.evaluate.label_scores import summarise
+from genescribe.data.runs import Runs, labels_from_runs, runs_from_labels
+from genescribe.evaluate.labels.counts import count_labels
+from genescribe.evaluate.labels.scores import summarise
+from genescribe.figures.blocks import Figure, Row, Section, Table
 from genescribe.files import write_json
 from genescribe.report import labels
-from genescribe.report.blocks import Figure, Row, Section, Table
 from genescribe.report.label_loci import choose
 from genescribe.report.labels import COLUMNS, label_sections, read_heads
 

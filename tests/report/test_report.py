@@ -17,14 +17,14 @@ import pytest
 from genescribe.errors import InputError
 from genescribe.evaluate.metrics import measure
 from genescribe.evaluate.perturb import perturb, random_genes
+from genescribe.figures.page import render
+from genescribe.figures.style import PALETTE, add_legend, canvas, styled, to_svg
 from genescribe.files import write_json
 from genescribe.genome.model import Gene, Transcript
 from genescribe.report import Cell, Figure, Row, Section, Table, Text, write_figures, write_report
 from genescribe.report.charts import Method, duration, f1_bars, length_histograms, reliability_diagram
 from genescribe.report.collect import CURVES, _training, collect
 from genescribe.report.loci import choose_loci, draw_locus
-from genescribe.report.page import render
-from genescribe.report.style import PALETTE, add_legend, canvas, styled, to_svg
 from genescribe.report.tables import accuracy_groups, accuracy_summary, calibration, differences, run_times
 
 MODEL, SECOND = Method("semicrf", "semicrf", "model", 0), Method("linear", "linear", "model", 1)

@@ -15,7 +15,7 @@ import pytest
 from tests.scripts import programs
 from tests.scripts.test_options import COMMANDS, IDS, alternatives
 
-from genescribe.genome.catalogue import build_catalogue
+from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.paths import PathType
 
 NUMBERS = ("-1", "0", "1" * 40, "nan", "inf", "-1e400", "1,2", "", "words")

@@ -115,7 +115,7 @@ def names_read(name: str) -> set[str]:
 
 HANDED = ("train", "predict")
 BY_NAME = {
-    "run_genome_annotation": ("genescribe.generate.job", "AnnotationJob"),
+    "run_genome_annotation": ("genescribe.generate.annotation.job", "AnnotationJob"),
     "annotate": ("genescribe.predict.config", "PredictConfig"),
     "predict": ("genescribe.predict.config", "PredictConfig"),
     "join_predictions": ("genescribe.predict.config", "PredictConfig"),

@@ -17,7 +17,7 @@ import torch
 from genescribe.config import from_mapping
 from genescribe.files import read_json
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.task import SegmentTask
+from genescribe.segment.training.task import SegmentTask
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 from genescribe.train.task import Loss, Task

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genescribe.genome.alphabet import Codes, N, encode
-from genescribe.segment.branch import NEAREST, find_branch_motif
+from genescribe.segment.composition.branch_points import NEAREST, find_branch_motif
 
 MOTIF = encode("TACTAAC")
 

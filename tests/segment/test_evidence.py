@@ -10,10 +10,10 @@ import torch
 
 from genescribe.genome.alphabet import SOFTMASK, N, encode
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.labels.gene_labels import CHANNELS
+from genescribe.segment.composition.counting import content_odds, rank_odds, signal_odds
+from genescribe.segment.composition.tables import CODON, RANKS, SITES, CountedEvidence
 from genescribe.segment.config import EvidenceConfig
-from genescribe.segment.evidence import CODON, RANKS, SITES, CountedEvidence
-from genescribe.segment.evidence_fit import content_odds, rank_odds, signal_odds
-from genescribe.segment.gene_labels import CHANNELS
 
 CONFIG = EvidenceConfig(order=2, window=13, branch_width=4, branch_reach=9)
 

@@ -14,7 +14,7 @@ from genescribe.errors import InputError
 from genescribe.genome.alphabet import encode, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import TRACKS
-from genescribe.segment.features import Tracks
+from genescribe.segment.network.features import Tracks
 
 CODE = GeneticCode.from_table(1)
 STOPS = CODE.stops

@@ -16,10 +16,10 @@ from genescribe.genome.alphabet import GAP, SOFTMASK, Codes, N, encode, gaps, re
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Transcript
+from genescribe.labels.decode import GAP_REASON, validate_gene
 from genescribe.predict.config import PredictConfig
-from genescribe.segment import predictor as predictor_module
-from genescribe.segment.decode import GAP_REASON, validate_gene
-from genescribe.segment.predictor import SegmentPredictor
+from genescribe.segment.prediction import predictor as predictor_module
+from genescribe.segment.prediction.predictor import SegmentPredictor
 
 STANDARD = GeneticCode.from_table(1)
 

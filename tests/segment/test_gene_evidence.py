@@ -12,11 +12,11 @@ from tests.segment.toy_shards import bake_toy
 
 from genescribe.data.batching import collate
 from genescribe.errors import InputError
+from genescribe.labels.gene_labels import CHANNELS
+from genescribe.segment.composition.tables import SITES
 from genescribe.segment.config import EvidenceConfig
-from genescribe.segment.evidence import SITES
-from genescribe.segment.gene_labels import CHANNELS
-from genescribe.segment.model import SegmentModel
-from genescribe.segment.task import SegmentTask
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.training.task import SegmentTask
 
 COUNTED = replace(CONFIG, evidence=EvidenceConfig(order=2, window=31, branch_reach=20), halo=330)
 

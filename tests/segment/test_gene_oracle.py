@@ -13,21 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.segment.test_oracle import by_strand, crop, load, structure
+from tests.labels.test_oracle import by_strand, crop, load, structure
 
 from genescribe.crf.runs import batch_runs
 from genescribe.crf.score import score
-from genescribe.data.sample import Runs
+from genescribe.data.runs import Runs, cut
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.labels.gene import GeneScheme
+from genescribe.labels.gene_labels import CHANNELS
+from genescribe.labels.grammar import LabelPolicy, representative
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.gene import GeneScheme
-from genescribe.segment.gene_labels import CHANNELS
-from genescribe.segment.gene_scores import GeneExpansion
-from genescribe.segment.labels import LabelPolicy, cut, representative
-from genescribe.segment.model import crf_config, scheme_of
+from genescribe.segment.network.gene_scores import GeneExpansion
+from genescribe.segment.network.model import crf_config, scheme_of
 
 CODE = GeneticCode.from_table(1)
 CONFIG = SegmentModelConfig(scheme="gene", max_duration=30, duration_knots=0)

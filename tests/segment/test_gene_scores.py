@@ -15,20 +15,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from genescribe.crf import Potentials, SemiCRF
+from genescribe.data.runs import cut, ignore
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import SOFTMASK, Codes, decode, encode, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval, Transcript
-from genescribe.kernels.potentials import Segmentation
-from genescribe.kernels.semicrf import log_partition
+from genescribe.kernels.semicrf.dispatch import log_partition
+from genescribe.kernels.semicrf.potentials import Segmentation
+from genescribe.labels.decode import validate_gene
+from genescribe.labels.gene import GeneScheme
+from genescribe.labels.gene_labels import CHANNELS, INTERGENIC, INTRON0, INTRON1_T, INTRON2_TA, INTRON2_TG, UTR3, UTR5
+from genescribe.labels.gene_rules import GeneRules, SignalTables
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.decode import validate_gene
-from genescribe.segment.gene import GeneScheme
-from genescribe.segment.gene_labels import CHANNELS, INTERGENIC, INTRON0, INTRON1_T, INTRON2_TA, INTRON2_TG, UTR3, UTR5
-from genescribe.segment.gene_rules import GeneRules, SignalTables
-from genescribe.segment.gene_scores import SIGNALS, GeneExpansion
-from genescribe.segment.labels import cut, ignore
-from genescribe.segment.model import crf_config, scheme_of
+from genescribe.segment.network.gene_scores import SIGNALS, GeneExpansion
+from genescribe.segment.network.model import crf_config, scheme_of
 
 CODE = GeneticCode.from_table(1)
 WORDS = ("ATG", "GT", "AG", "GTATG", "CAG", "TAA", "TAG", "TGA", "T", "TA", "TG", "A", "C", "G", "N", "AT", "AC")

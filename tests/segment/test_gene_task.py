@@ -19,16 +19,16 @@ from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.labels.decode import validate_gene
+from genescribe.labels.gene_rules import GeneRules
+from genescribe.labels.schemes import SCHEMES
 from genescribe.nn.config import EncoderConfig
 from genescribe.predict.config import PredictConfig
+from genescribe.segment.composition.tables import Evidence
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.decode import validate_gene
-from genescribe.segment.evidence import Evidence
-from genescribe.segment.gene_rules import GeneRules
-from genescribe.segment.model import SegmentModel
-from genescribe.segment.predictor import SegmentPredictor
-from genescribe.segment.schemes import SCHEMES
-from genescribe.segment.task import SegmentTask, channel_counts, gene_statistics
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.prediction.predictor import SegmentPredictor
+from genescribe.segment.training.task import SegmentTask, channel_counts, gene_statistics
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genescribe.data.sample import IGNORE, Runs, labels_from_runs
-from genescribe.segment.labels import cut, ignore, runs_from_segments, shared, union
+from genescribe.data.runs import IGNORE, Runs, cut, ignore, labels_from_runs, runs_from_segments
+from genescribe.genome.intervals import shared, union
 
 INTERVALS = st.lists(st.tuples(st.integers(-5, 45), st.integers(0, 15)).map(lambda p: (p[0], p[0] + p[1])), max_size=8)
 SEGMENTS = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), min_size=1, max_size=10)

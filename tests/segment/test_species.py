@@ -23,13 +23,13 @@ from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.pieces import pieces_of
-from genescribe.predict.write import SUMMARY, write_annotation
+from genescribe.predict.output_files import SUMMARY, write_annotation
+from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
-from genescribe.segment.model import SPECIES, STATISTICS, SegmentModel
-from genescribe.segment.predictor import EachPredictor, SegmentPredictor, SegmentPredictorFactory
-from genescribe.segment.species import AUTO, EACH, POOLED, STRETCH, stretches, with_pool, word_counts
-from genescribe.segment.task import SegmentTask
+from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
+from genescribe.segment.network.species import AUTO, EACH, POOLED, STRETCH, stretches, with_pool, word_counts
+from genescribe.segment.prediction.predictor import EachPredictor, SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.training.task import SegmentTask
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 from genescribe.train.model_files import CONFIG

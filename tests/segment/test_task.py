@@ -22,14 +22,14 @@ from genescribe.data.cursor import Cursor
 from genescribe.data.sample import Sample, WindowMeta
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES, load_predictor
-from genescribe.kernels.potentials import Segmentation
+from genescribe.kernels.semicrf.potentials import Segmentation
 from genescribe.nn.config import EncoderConfig
+from genescribe.run_options import add_arguments, read_options
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.model import SegmentModel
-from genescribe.segment.task import SegmentTask, class_weights
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.training.task import SegmentTask, class_weights
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
-from genescribe.train.options import add_arguments, read_options
 
 ENCODER = EncoderConfig(hidden_dim=16, conv_width=12, conv_kernel=5, fold=3, dropout=0.0)
 CONFIG = SegmentModelConfig(encoder=ENCODER, max_duration=80, duration_knots=8, tile=90, halo=30, feature_cap=300)

@@ -15,12 +15,12 @@ from tests.segment.toy_shards import bake_toy
 from genescribe.data.batching import Batch, collate
 from genescribe.errors import InputError
 from genescribe.files import read_json
-from genescribe.kernels.semicrf import viterbi
-from genescribe.segment import temperature
-from genescribe.segment.model import SegmentModel
-from genescribe.segment.predictor import SegmentPredictor, SegmentPredictorFactory
-from genescribe.segment.task import SegmentTask
-from genescribe.segment.temperature import CALIBRATION, fit_temperature, temperature_of
+from genescribe.kernels.semicrf.dispatch import viterbi
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.training import temperature
+from genescribe.segment.training.task import SegmentTask
+from genescribe.segment.training.temperature import CALIBRATION, fit_temperature, temperature_of
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 from genescribe.evaluate.accuracy import compare
 from genescribe.evaluate.baselines import orf_rule
 from genescribe.genome.alphabet import Codes
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene, cds_phases
-from genescribe.kernels.semicrf import viterbi
+from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.simulate import (
     ceiling,
     load_parameters,

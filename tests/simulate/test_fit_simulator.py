@@ -12,8 +12,8 @@ import pytest
 
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene, Transcript
 from genescribe.simulate import AssumedUtrs, SimulationParameters, fit, load_parameters, simulate
 from genescribe.simulate.models import gene_models, with_utrs

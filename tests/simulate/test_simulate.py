@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from genescribe.genome.alphabet import SOFTMASK, Codes, decode, reverse_complement, unmasked
+from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
-from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.simulate import SimulationParameters, load_parameters, parameter_sets, simulate, write_simulation
 from genescribe.simulate.codons import STOPS

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from genescribe.evaluate.busco import run_busco
+from genescribe.evaluate.tools.busco import run_busco
 from genescribe.files import read_json
-from genescribe.genome.catalogue import Catalogue
+from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.products import LONGEST_PROTEINS, write_products
-from genescribe.genome.sort_agat import PROGRAM as AGAT
+from genescribe.genome.repair.agat import PROGRAM as AGAT
 
 pytestmark = [pytest.mark.tools, pytest.mark.workflow]
 
@@ -133,7 +133,7 @@ def test_the_reference_proteins_of_yeast_are_complete(data_dir: Path, tmp_path: 
     yeast = data_dir / "eukaryotes" / "Saccharomyces.cerevisiae"
     for name in ("genome.fa", "annotation.gtf"):
         subprocess.run(f"gzip -dc {yeast / name}.gz > {tmp_path / name}", shell=True, check=True)
-    from genescribe.genome.gff import read_genes
+    from genescribe.genome.annotation.gff3 import read_genes
 
     write_products(
         read_genes(tmp_path / "annotation.gtf"),

@@ -11,9 +11,9 @@ import torch
 from genescribe.cli import parser
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
+from genescribe.run_options import HEADS, RunOptions, add_arguments, read_options
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
-from genescribe.train.options import HEADS, RunOptions, add_arguments, read_options
 
 GIVEN: dict[str, tuple[str, str, Any]] = {
     "--model": ("pytorch-crf", "model.head", "pytorch-crf"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genescribe.workflow.batches import balance, batch_of
+from genescribe.genome.batches import balance, batch_of
 
 LENGTHS = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.integers(1, 10_000), max_size=40)
 

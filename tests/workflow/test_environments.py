@@ -16,7 +16,7 @@ import yaml
 from rattler import MatchSpec
 from tests.workflow.test_rules import TARGETS, rules
 
-from genescribe.genome.sort_agat import PROGRAM as AGAT
+from genescribe.genome.repair.agat import PROGRAM as AGAT
 
 # Conda's name -> PyPI's, where they differ.
 PYPI = {"pytorch": "torch", "pytorch-gpu": "torch", "python-duckdb": "duckdb", "matplotlib-base": "matplotlib"}

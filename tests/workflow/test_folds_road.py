@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from genescribe.files import read_json
-from genescribe.genome.gff import read_genes
+from genescribe.genome.annotation.gff3 import read_genes
 
 pytestmark = pytest.mark.workflow
 

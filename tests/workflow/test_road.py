@@ -18,7 +18,7 @@ from tests.workflow.killer import Killer, durations, plan, running_jobs
 from tests.workflow.road import PRODUCTS, finish, results_of, start
 
 from genescribe.files import read_json
-from genescribe.genome.gff import read_genes
+from genescribe.genome.annotation.gff3 import read_genes
 
 pytestmark = pytest.mark.workflow
 

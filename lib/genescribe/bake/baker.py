@@ -18,17 +18,17 @@ from genescribe.bake.splits import SplitRegion
 from genescribe.bake.stats import BakeStats
 from genescribe.bake.windows import Strand, Tile, chance, label_strands, tiles, turn, window_key
 from genescribe.config import to_mapping
-from genescribe.data.sample import IGNORE, Runs, Sample, WindowMeta
+from genescribe.data.runs import IGNORE, Runs, cut
+from genescribe.data.sample import Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, ShardWriter
 from genescribe.errors import InputError
 from genescribe.files import sha256, write_json, write_records
 from genescribe.genome.alphabet import Codes
-from genescribe.genome.catalogue_tables import Rejected
+from genescribe.genome.catalogue.tables import Rejected
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval
-from genescribe.segment.decode import coding_codes
-from genescribe.segment.labels import cut
-from genescribe.segment.schemes import SCHEMES, LabelScheme
+from genescribe.labels.decode import coding_codes
+from genescribe.labels.schemes import SCHEMES, LabelScheme
 
 STATS, GENES, PROTEINS = "stats.json", "index.json", "proteins.npy"
 WORDS = np.dtype([("gene", "<u4"), ("word", "<u8")])

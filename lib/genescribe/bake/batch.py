@@ -26,10 +26,10 @@ from genescribe.bake.stats import sum_stats
 from genescribe.data.shards import MANIFEST, SPLITS
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json
-from genescribe.generate.bake import SentenceBaker
-from genescribe.generate.bake import sum_stats as sum_loci
-from genescribe.genome.catalogue import Catalogue
-from genescribe.genome.catalogue_tables import Rejected
+from genescribe.generate.loci.bake import SentenceBaker
+from genescribe.generate.loci.bake import sum_stats as sum_loci
+from genescribe.genome.catalogue.database import Catalogue
+from genescribe.genome.catalogue.tables import Rejected
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 

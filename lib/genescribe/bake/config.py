@@ -7,7 +7,7 @@ from typing import Literal
 
 from genescribe.bake.splits import Splits
 from genescribe.config import Idle, option
-from genescribe.segment.gene_rules import GeneRules
+from genescribe.labels.gene_rules import GeneRules
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.data.sample import IGNORE, Runs
+from genescribe.data.runs import IGNORE, Runs, cut
 from genescribe.data.shards import SPLITS
 from genescribe.errors import InputError
-from genescribe.segment.labels import cut
 
 
 @dataclass

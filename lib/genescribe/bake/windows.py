@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from genescribe.bake.config import BakeConfig
+from genescribe.data.runs import ignore
 from genescribe.genome.alphabet import Codes, N, reverse_complement, unmasked
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval, mirror
-from genescribe.segment.decode import validate_gene
-from genescribe.segment.labels import Encoded, LabelPolicy, ignore, representative
-from genescribe.segment.schemes import LabelScheme
+from genescribe.labels.decode import validate_gene
+from genescribe.labels.grammar import Encoded, LabelPolicy, representative
+from genescribe.labels.schemes import LabelScheme
 
 _LONGEST_NAME = 28
 _PIECE = 1 << 22

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.codon.vocabulary import SIZE
+from genescribe.codon.sequences.vocabulary import SIZE
 from genescribe.config import Idle, option
 from genescribe.errors import InputError
 

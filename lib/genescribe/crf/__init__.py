@@ -6,7 +6,7 @@ from genescribe.crf.duration_families import Gamma, NegativeBinomial, Poisson, U
 from genescribe.crf.head import SemiCRF
 from genescribe.crf.inference import cross_entropy, entropy, kl_divergence, marginals
 from genescribe.crf.statistics import RunStatistics
-from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 __all__ = [
     "Gamma",

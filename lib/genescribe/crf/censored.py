@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import Potentials
 
 _ABSENT = -1e30
 """Stands for -inf inside the cumulative log-sum, whose derivative is NaN at -inf."""

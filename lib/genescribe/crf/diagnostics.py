@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genescribe.errors import InputError
 from genescribe.files import atomic_path
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import Potentials
 
 TENFOLD = 10.0
 """Parts whose scales differ by more than this hardly hear each other in training."""

@@ -18,9 +18,9 @@ from genescribe.crf.inference import Marginals, marginals, segment_marginals
 from genescribe.crf.runs import Labelling, as_segmentation, batch_runs, merge_single_bases
 from genescribe.crf.statistics import RunStatistics
 from genescribe.crf.stream import RunStream
-from genescribe.data.sample import IGNORE
+from genescribe.data.runs import IGNORE
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 
 class ExternalCRF(nn.Module):
@@ -35,7 +35,7 @@ class ExternalCRF(nn.Module):
     labels
         Their number, C.
     backend
-        Kernel of all but the loss and `decode`, as in `genescribe.kernels.semicrf`.
+        Kernel of all but the loss and `decode`, as in `genescribe.kernels.semicrf.dispatch`.
 
     Raises
     ------

@@ -22,8 +22,8 @@ from genescribe.crf.runs import Labelling, batch_runs, lengths_of, merge_single_
 from genescribe.crf.statistics import RunStatistics
 from genescribe.crf.stream import RunStream
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf import viterbi
+from genescribe.kernels.semicrf.dispatch import viterbi
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 Reduction = Literal["none", "sum", "mean", "token_mean"]
 
@@ -31,7 +31,7 @@ Reduction = Literal["none", "sum", "mean", "token_mean"]
 class SemiCRF(nn.Module):
     """A linear-chain or semi-Markov CRF over the bases of a sequence.
 
-    The model is that of `genescribe.kernels.potentials`: emissions are `content`; transition, duration, tail, start
+    The model is that of `genescribe.kernels.semicrf.potentials`: emissions are `content`; transition, duration, tail, start
     and final are learned here, and with censoring the scores of being inside a label at a cut edge. The tail is
     -softplus of its parameter, so that sums over unseen durations are finite.
 

@@ -18,10 +18,10 @@ from genescribe.crf.censored import duration_table
 from genescribe.crf.runs import split_single_bases
 from genescribe.crf.score import Segments, terms
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf import expected_score, log_partition
-from genescribe.kernels.semicrf import messages as messages_of
-from genescribe.kernels.semicrf_walk import Scores, Walk
+from genescribe.kernels.semicrf.dispatch import expected_score, log_partition
+from genescribe.kernels.semicrf.dispatch import messages as messages_of
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.traceback import Scores, Walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def cross_entropy(p: Potentials, q: Potentials, backend: str = "auto") -> Tensor
         Scores of two models of the same chains and labels. Their durations may have tables of different lengths, and
         their transitions different periods.
     backend
-        As in `genescribe.kernels.semicrf`.
+        As in `genescribe.kernels.semicrf.dispatch`.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def segment_marginals(
     single : (C,) bool or None
         Labels that last one base only (as in a linear CRF): a run of theirs is a chain of single bases.
     backend
-        As in `genescribe.kernels.semicrf`.
+        As in `genescribe.kernels.semicrf.dispatch`.
     """
     p = _plain(p).detach()
     m = messages_of(p, backend)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 
 def k_best(p: Potentials, k: int) -> list[tuple[Tensor, list[Segmentation]]]:

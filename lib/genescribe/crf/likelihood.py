@@ -8,10 +8,10 @@ from torch import Tensor
 from genescribe.crf.partial import agreeing
 from genescribe.crf.runs import split_single_bases
 from genescribe.crf.score import Segments, forbidden_by, score
-from genescribe.data.sample import IGNORE
+from genescribe.data.runs import IGNORE
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials
-from genescribe.kernels.semicrf import log_partition
+from genescribe.kernels.semicrf.dispatch import log_partition
+from genescribe.kernels.semicrf.potentials import Potentials
 
 ROUNDING = 1e-6
 """A likelihood above 1 by more than this share of log Z is no rounding but a fault."""
@@ -31,7 +31,7 @@ def negative_log_likelihood(
     single : (C,) bool or None
         Labels that last one base only (as in a linear CRF): a run of theirs is a chain of single bases.
     backend
-        As in `genescribe.kernels.semicrf`.
+        As in `genescribe.kernels.semicrf.dispatch`.
 
     Raises
     ------

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from genescribe.crf.score import Segments
-from genescribe.data.sample import IGNORE
-from genescribe.kernels.potentials import Potentials
+from genescribe.data.runs import IGNORE
+from genescribe.kernels.semicrf.potentials import Potentials
 
 BY_LABEL = ("content", "duration", "tail", "start", "final", "begin", "end", "arrive", "depart", "whole", "explicit")
 """Fields of `Potentials` whose last dimension is the label; `transition` has two such."""

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from genescribe.crf.score import Segments
-from genescribe.data.sample import IGNORE, Runs
+from genescribe.data.runs import IGNORE, Runs
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Segmentation
+from genescribe.kernels.semicrf.potentials import Segmentation
 
 Labelling = Runs | Segmentation
 """Runs (end, label) of one chain as an (n, 2) array, or as a `Segmentation`; label `IGNORE` where nothing is known."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 
 @dataclass(frozen=True, eq=False)

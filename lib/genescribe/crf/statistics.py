@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genescribe.data.sample import IGNORE, Runs
+from genescribe.data.runs import IGNORE, Runs
 
 LEAST_BANDWIDTH = 0.05
 """Of the kernel over log durations: below a duration of about 10, neighbours do not mix."""

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from genescribe.crf.runs import merge_single_bases
 from genescribe.errors import InputError
-from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf import ALIASES
-from genescribe.kernels.stream import ViterbiStream
+from genescribe.kernels.semicrf.dispatch import ALIASES
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.viterbi_stream import ViterbiStream
 
 
 class RunStream:
@@ -25,7 +25,7 @@ class RunStream:
     phase_offset
         Position of the chain's first base modulo the period.
     backend
-        As in `genescribe.kernels.semicrf`; those that need the whole chain at once mean auto.
+        As in `genescribe.kernels.semicrf.dispatch`; those that need the whole chain at once mean auto.
     projection
         Makes emissions of hidden states.
     """

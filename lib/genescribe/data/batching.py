@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from genescribe.data.balance import GenomeDraw
 from genescribe.data.cursor import Cursor, micro_batches
 from genescribe.data.dataset import ShardDataset
-from genescribe.data.sample import IGNORE, Sample, WindowMeta
+from genescribe.data.runs import IGNORE
+from genescribe.data.sample import Sample, WindowMeta
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import N
 

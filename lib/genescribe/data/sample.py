@@ -9,18 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from genescribe.data.runs import Runs
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.model import Interval
-
-IGNORE = -1
-"""Label of a run whose bases are not scored: summed over by the CRF, left out of metrics."""
-
-Runs = NDArray[np.int32]
-"""(n, 2): columns end and label. Run i is [end of run i-1, end), the first starts at 0, the last ends at the
-window's length. Neighbouring runs may have the same label: each run is one segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +36,7 @@ class WindowMeta:
         and together the cores are every base once. None: the whole window. With a `sentence`: given where all of it
         is read, None where a gene and its flanks are.
     sentence
-        Of a locus: all its transcripts, see `genescribe.generate.sentence`; empty where the runs are the target.
+        Of a locus: all its transcripts, see `genescribe.generate.text.sentence`; empty where the runs are the target.
     hints
         Introns that evidence speaks for: (start, end, strand, score) relative to the window, forward strand.
     """
@@ -80,26 +71,3 @@ class Sample:
     codes: Codes
     runs: Runs
     meta: WindowMeta
-
-
-def runs_from_labels(labels: NDArray[np.integer]) -> Runs:
-    """Return the maximal runs of equal labels.
-
-    Examples
-    --------
-    >>> runs_from_labels(np.array([0, 0, 2, 2, 2, 0])).tolist()
-    [[2, 0], [5, 2], [6, 0]]
-    """
-    ends = np.append(np.flatnonzero(np.diff(labels)) + 1, len(labels))
-    return np.stack([ends, labels[ends - 1]], axis=1).astype(np.int32)
-
-
-def labels_from_runs(runs: Runs) -> NDArray[np.int32]:
-    """Return the label of every base.
-
-    Examples
-    --------
-    >>> labels_from_runs(np.array([[2, 0], [5, 2]], dtype=np.int32)).tolist()
-    [0, 0, 2, 2, 2]
-    """
-    return np.repeat(runs[:, 1], np.diff(runs[:, 0], prepend=0)).astype(np.int32)

@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 from genescribe.data.dataset import ShardDataset
-from genescribe.data.sample import Runs, Sample, WindowMeta
+from genescribe.data.runs import Runs, cut
+from genescribe.data.sample import Sample, WindowMeta
 from genescribe.genome.alphabet import Codes
-from genescribe.segment.labels import cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.evaluate.labels import binned_kl, wasserstein
+from genescribe.evaluate.labels.agreement import binned_kl, wasserstein
 from genescribe.evaluate.structures import merge
 from genescribe.genome.model import Gene, Interval, Transcript, gaps
 

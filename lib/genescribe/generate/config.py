@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.config import Idle, option
-from genescribe.kernels.block_layout import SparseConfig
+from genescribe.kernels.attention.block_layout import SparseConfig
+from genescribe.labels.gene_rules import GeneRules
 from genescribe.nn.config import EncoderConfig
 from genescribe.segment.config import FRAMES, TRACKS
-from genescribe.segment.gene_rules import GeneRules
 
 
 @dataclass(frozen=True)

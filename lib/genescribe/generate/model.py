@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from genescribe.config import from_mapping, to_mapping
 from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.digit_model import DigitModel
-from genescribe.generate.exon_model import ExonModel
-from genescribe.generate.exon_speller import Written
-from genescribe.generate.grammar import Grammar
-from genescribe.generate.losses import StepLosses
-from genescribe.generate.pointer_model import PointerModel
-from genescribe.generate.sentence import GeneSentence
-from genescribe.generate.signals import Mask, Signals
-from genescribe.segment.model import SegmentModel
+from genescribe.generate.forms.digit_model import DigitModel
+from genescribe.generate.forms.exon_model import ExonModel
+from genescribe.generate.forms.losses import StepLosses
+from genescribe.generate.forms.pointer_model import PointerModel
+from genescribe.generate.text.exon_speller import Written
+from genescribe.generate.text.grammar import Grammar
+from genescribe.generate.text.sentence import GeneSentence
+from genescribe.generate.text.window_signals import Mask, Signals
+from genescribe.segment.network.model import SegmentModel
 from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
 SEGMENT, PRETRAINED, TOKENIZER = "segment", "pretrained", "tokenizer.json"

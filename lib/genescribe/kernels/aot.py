@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from genescribe.errors import InputError
-from genescribe.kernels.blocked_counts import Posterior
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf.blocked.counts import Posterior
+from genescribe.kernels.semicrf.potentials import Potentials
 
 TARGETS = (80, 90)
 """Compute capabilities: A100 and H100."""
@@ -120,9 +120,10 @@ def example(C: int, K: int, options: bool, B: int = 2, T: int = 40) -> Potential
 
 def launches(p: Potentials) -> Iterator[Any]:
     """Yield a `Launch` of each kernel on `p`; their results are not computed."""
-    from genescribe.kernels import triton_sum, triton_viterbi
-    from genescribe.kernels.triton_durations import DurationCounts
-    from genescribe.kernels.triton_layout import FarTable, lay_out_chains
+    from genescribe.kernels.semicrf.triton import sum as triton_sum
+    from genescribe.kernels.semicrf.triton import viterbi as triton_viterbi
+    from genescribe.kernels.semicrf.triton.durations import DurationCounts
+    from genescribe.kernels.semicrf.triton.layout import FarTable, lay_out_chains
 
     layout, durations = lay_out_chains(p, both=True)
     run = triton_sum.Run.empty(layout, durations)
@@ -138,8 +139,8 @@ def attention_launches(
     block: int, width: int, dtype: torch.dtype, slopes: bool, B: int = 1, heads: int = 2, S: int = 300
 ) -> Iterator[Any]:
     """Yield a `Launch` of each kernel of block-sparse attention."""
-    from genescribe.kernels import triton_block_sparse as kernels
-    from genescribe.kernels.block_layout import SparseConfig, block_layout
+    from genescribe.kernels.attention import triton_block_sparse as kernels
+    from genescribe.kernels.attention.block_layout import SparseConfig, block_layout
 
     q, k, v, gradient, out, *found = (torch.zeros(B, heads, S, width, dtype=dtype) for _ in range(8))
     log_sums, along = torch.zeros(B, heads, S), torch.zeros(B, heads, S)

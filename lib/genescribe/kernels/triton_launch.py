@@ -14,7 +14,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from genescribe.kernels.triton_layout import SIZE
+from genescribe.kernels.semicrf.triton.layout import SIZE
 
 TILE = 2048
 """Elements of a tile of sources x ends x labels: 16 float64 a thread of four warps."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genescribe.kernels import lstm
+from genescribe.kernels.cpu import lstm
 from genescribe.nn.config import EncoderConfig
 
 

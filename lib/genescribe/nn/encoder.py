@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from genescribe.kernels.local_features import layer
+from genescribe.kernels.cpu.local_features import layer
 from genescribe.nn.config import CONTEXTS, EncoderConfig
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
+from genescribe.genome.strand import Reject
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.pieces import Piece
+from genescribe.predict.interface import PredictorFactory, StrandPrediction
 from genescribe.predict.reconcile import Candidate, name_genes, resolve_overlaps, to_forward
 from genescribe.predict.scan import job_of, scan
-from genescribe.predict.strand import PredictorFactory, Reject, StrandPrediction
-from genescribe.predict.work import StrandKey, Work
+from genescribe.predict.stretches import Piece
+from genescribe.predict.work_folder import StrandKey, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,12 @@ def predict_genome(
     fasta
         The genome, or its file.
     pieces
-        What to annotate, in the order of the output: `genescribe.predict.pieces.pieces_of`.
+        What to annotate, in the order of the output: `genescribe.predict.stretches.pieces_of`.
     config
         Workers, filters.
     work
         Folder of unfinished work, which a later call goes on with; it is left there. One that others may use as well is
-        to be held by `genescribe.predict.work.work_folder`. None: a temporary one.
+        to be held by `genescribe.predict.work_folder.work_folder`. None: a temporary one.
     """
     if work is None:
         with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:

@@ -15,17 +15,10 @@ from genescribe.errors import InputError
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.organelles import choose_codes, organelles_of, parse_codes
+from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.pieces import Piece
-from genescribe.predict.strand import (
-    GenomeStrand,
-    PredictorFactory,
-    Rows,
-    StrandCodes,
-    StrandPrediction,
-    StrandPredictor,
-    StrandRows,
-)
+from genescribe.predict.interface import PredictorFactory, Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.stretches import Piece
 
 _log = logging.getLogger(__name__)
 

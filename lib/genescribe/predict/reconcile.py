@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from genescribe.genome.model import Gene, Interval, Transcript, mirror
-from genescribe.predict.strand import PredictedTranscript, Reject, StrandPrediction
+from genescribe.genome.strand import Reject
+from genescribe.predict.interface import PredictedTranscript, StrandPrediction
 
 
 @dataclass(frozen=True, slots=True)

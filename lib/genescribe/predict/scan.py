@@ -20,11 +20,12 @@ from tqdm import tqdm
 
 from genescribe.files import sha256
 from genescribe.genome.fasta import Genome
+from genescribe.genome.strand import GenomeStrand
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.interface import PredictorFactory, StrandPrediction
 from genescribe.predict.memory import keep_memory
-from genescribe.predict.pieces import Piece
-from genescribe.predict.strand import GenomeStrand, PredictorFactory, StrandPrediction
-from genescribe.predict.work import StoredRows, StrandKey, Work, save_scores, scores_path
+from genescribe.predict.stretches import Piece
+from genescribe.predict.work_folder import StoredRows, StrandKey, Work, save_scores, scores_path
 
 LONGEST_PATH = 70
 """Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""

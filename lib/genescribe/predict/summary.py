@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 
 from genescribe.genome.model import Gene
-from genescribe.predict.pieces import Piece
+from genescribe.predict.stretches import Piece
 
 ENOUGH_BASES, ENOUGH_GENES = 200_000, 20
 """Below these, numbers say too little to warn of."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from genescribe.report.blocks import Figure
-from genescribe.report.style import HATCHES, INK, LINES, PALETTE, add_legend, canvas, colour_of, styled, to_svg
+from genescribe.figures.blocks import Figure
+from genescribe.figures.style import HATCHES, INK, LINES, PALETTE, add_legend, canvas, colour_of, styled, to_svg
 
 LEVEL_NAMES = {
     "base": "base",

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genescribe.codon.evaluation.methods import MODEL, TRIGRAM
 from genescribe.codon.interpret.pictures import bars, lines
 from genescribe.codon.interpret.step import plain, read_blocks
-from genescribe.codon.methods import MODEL, TRIGRAM
 from genescribe.errors import InputError
+from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.files import read_json
-from genescribe.report.blocks import Block, Cell, Row, Section, Table, Text
 
 PAGE = "report.html"
 """A run's own page, in its folder."""

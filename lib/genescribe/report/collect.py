@@ -11,12 +11,12 @@ from typing import Any
 from genescribe.bake.splits import Region
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import restrict
+from genescribe.figures.blocks import Block, Figure, Section, Text
 from genescribe.files import read_json
-from genescribe.genome.catalogue import Catalogue
-from genescribe.genome.gff import read_genes
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.model import Gene
 from genescribe.report import charts, tables
-from genescribe.report.blocks import Block, Figure, Section, Text
 from genescribe.report.charts import Method
 from genescribe.report.codon import codon_sections
 from genescribe.report.labels import label_sections

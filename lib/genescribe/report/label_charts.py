@@ -11,9 +11,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from genescribe.report.blocks import Figure
+from genescribe.figures.blocks import Figure
+from genescribe.figures.style import INK, PALETTE, PAPER, add_legend, canvas, styled, to_svg
 from genescribe.report.charts import Method
-from genescribe.report.style import INK, PALETTE, PAPER, add_legend, canvas, styled, to_svg
 
 SEEN = 0.001
 """A label's curves are drawn over the bins in which one of them has at least this share."""

@@ -12,14 +12,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from genescribe.data.sample import Runs
-from genescribe.evaluate.labels import segments
+from genescribe.data.runs import Runs
+from genescribe.evaluate.labels.agreement import segments
+from genescribe.figures.blocks import Figure
+from genescribe.figures.style import add_legend, canvas, styled, to_svg
 from genescribe.files import read_json
-from genescribe.report.blocks import Figure
 from genescribe.report.charts import Method
 from genescribe.report.label_charts import anchor
 from genescribe.report.loci import legend, look_of
-from genescribe.report.style import add_legend, canvas, styled, to_svg
 
 GENES = 2
 """Neighbouring genes of a picture."""

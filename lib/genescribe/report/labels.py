@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genescribe.evaluate.label_counts import LabelCounts, pool
-from genescribe.evaluate.label_scores import FEWEST, compare, summarise
+from genescribe.evaluate.labels.counts import LabelCounts, pool
+from genescribe.evaluate.labels.scores import FEWEST, compare, summarise
+from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.files import read_json
 from genescribe.report import label_charts
-from genescribe.report.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.report.charts import Method
 from genescribe.report.label_loci import draw_label_loci
 

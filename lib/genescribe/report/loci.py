@@ -11,10 +11,10 @@ from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from genescribe.evaluate.metrics import is_spliced
+from genescribe.figures.blocks import Figure
+from genescribe.figures.style import INK, PAPER, RIGHT, WRONG, add_legend, canvas, styled, to_svg
 from genescribe.genome.model import Gene, Interval, Transcript
-from genescribe.report.blocks import Figure
 from genescribe.report.charts import Method
-from genescribe.report.style import INK, PAPER, RIGHT, WRONG, add_legend, canvas, styled, to_svg
 
 CDS_HEIGHT, UTR_HEIGHT = 0.56, 0.24
 LANE = 0.2

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from genescribe.evaluate.summary import merged_seeds
-from genescribe.report.blocks import Cell, Row, Table
+from genescribe.figures.blocks import Cell, Row, Table
 from genescribe.report.charts import FEATURE_NAMES, LEVEL_NAMES, Method, duration
 
 Metrics = Mapping[Method, Mapping[str, Any]]

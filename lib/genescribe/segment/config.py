@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.config import Idle, option
+from genescribe.labels.gene_rules import GeneRules
+from genescribe.labels.schemes import SCHEMES
 from genescribe.nn.config import EncoderConfig
-from genescribe.segment.gene_rules import GeneRules
-from genescribe.segment.schemes import SCHEMES
 
 TRACKS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
-"""Input tracks and their widths; `genescribe.segment.features` computes them."""
+"""Input tracks and their widths; `genescribe.segment.network.features` computes them."""
 FRAMES = frozenset({"orf", "stops", "starts"})
 """Those of reading frames, whose reach is `feature_cap`."""
 
 
 @dataclass(frozen=True)
 class EvidenceConfig:
-    """Evidence that is counted from the training genes; see `genescribe.segment.evidence`."""
+    """Evidence that is counted from the training genes; see `genescribe.segment.composition.tables`."""
 
     order: int = option(5, doc="bases before a base that its content is given", minimum=1, maximum=7)
     window: int = option(97, doc="bases of the windows over which content is averaged; odd", minimum=1)
@@ -31,7 +31,7 @@ class EvidenceConfig:
 
 @dataclass(frozen=True)
 class SpeciesConfig:
-    """What a model of several genomes keeps of each; see `genescribe.segment.species`."""
+    """What a model of several genomes keeps of each; see `genescribe.segment.network.species`."""
 
     names: list[str] = option(default_factory=list, doc="the genomes; empty: those of the data")
     pool_genes: float = option(

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from genescribe.crf.score import Segments, score
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.model import Gene
-from genescribe.kernels.semicrf import viterbi
+from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.simulate.parameters import SimulationParameters
 from genescribe.simulate.paths import genes_of, path_of
 from genescribe.simulate.states import potentials

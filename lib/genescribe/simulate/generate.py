@@ -9,8 +9,8 @@ import numpy as np
 
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.fasta import write_fasta
-from genescribe.genome.gff import write_gff3
 from genescribe.genome.model import Gene
 from genescribe.simulate.chains import FREE, fill
 from genescribe.simulate.isoforms import draw_isoforms

@@ -10,7 +10,7 @@ import torch
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.model import Gene, mirror
-from genescribe.kernels.potentials import Segmentation
+from genescribe.kernels.semicrf.potentials import Segmentation
 from genescribe.simulate.codons import memory_of
 from genescribe.simulate.loci import CODING, Isoform, Segment, major_isoform, place, segments_of
 from genescribe.simulate.models import representative

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from genescribe.genome.alphabet import Codes, decode, encode, reverse_complement
-from genescribe.kernels.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import Potentials
 from genescribe.simulate.codons import MEMORIES, START, STOPS, spelled
 from genescribe.simulate.lengths import LengthModel
 from genescribe.simulate.loci import CODING

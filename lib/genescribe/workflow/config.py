@@ -14,9 +14,9 @@ from genescribe.errors import InputError
 from genescribe.families import FAMILIES
 from genescribe.generate.config import InitConfig, ScoreConfig
 from genescribe.generate.reinforce.config import TRAIN_DEFAULTS, GrpoConfig, PromptConfig
+from genescribe.genome.batches import MAX_BATCHES
 from genescribe.predict.config import PredictConfig
 from genescribe.train.launch import LaunchConfig
-from genescribe.workflow.batches import MAX_BATCHES
 from genescribe.workflow.folds import expand_folds
 
 SPLIT_NAMES = ("train", "validation", "test")

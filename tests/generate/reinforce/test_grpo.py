@@ -15,14 +15,14 @@ from genescribe.bake.splits import Splits
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
+from genescribe.generate.annotation.score import accuracy, gain, write_loci
 from genescribe.generate.config import ScoreConfig
 from genescribe.generate.model import load_model
 from genescribe.generate.reinforce.config import GrpoConfig, PromptConfig
 from genescribe.generate.reinforce.prompts import check_apart, gene_span, prepare_prompts
 from genescribe.generate.reinforce.run import build_run
 from genescribe.generate.reinforce.task import PARTS, GrpoTask
-from genescribe.generate.score import accuracy, gain, write_loci
-from genescribe.generate.task import GenerateTask
+from genescribe.generate.training.task import GenerateTask
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 

@@ -13,11 +13,11 @@ from tests.generate.toy_loci import toy_gene
 
 from genescribe.errors import InputError
 from genescribe.evaluate.accuracy import compare
+from genescribe.generate.annotation.search import Outcome
 from genescribe.generate.reinforce.config import RewardConfig
 from genescribe.generate.reinforce.objective import advantages, k3, surrogate
 from genescribe.generate.reinforce.reward import TERMS, Judge
-from genescribe.generate.search import Outcome
-from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
+from genescribe.generate.text.sentence import GeneSentence, gene_of, sentence_of
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.codon.classify.sequences import Sequences, read_sequences, warn_of_blank_labels
-from genescribe.codon.network import Network
-from genescribe.codon.vocabulary import dna_tokens
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.vocabulary import dna_tokens
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256
 from genescribe.train.model_files import weights_digest

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from genescribe.codon.scoring import interval
+from genescribe.codon.evaluation.scoring import interval
 
 NAMES = ("balanced_accuracy", "macro_f1", "auroc", "auprc")
 BINS = 10

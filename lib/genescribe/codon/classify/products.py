@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from genescribe.codon.cds import dna_of
 from genescribe.codon.classify.config import ClassifierConfig
 from genescribe.codon.classify.train import train_classifier
-from genescribe.codon.prepare import Gene, read_genes
+from genescribe.codon.sequences.cds import dna_of
+from genescribe.codon.sequences.prepare import Gene, read_genes
 from genescribe.errors import InputError
 from genescribe.files import atomic_path
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from genescribe.bake.leakage import Sketch
 from genescribe.codon.classify.sequences import Sequences
-from genescribe.codon.homology import similar_sketches
+from genescribe.codon.sequences.homology import similar_sketches
 from genescribe.errors import InputError
 
 ORIGIN, REAL, SYNTHETIC = "origin", "real", "synthetic"

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.bake.leakage import Sketch, sketch
-from genescribe.codon.cds import codons_of
-from genescribe.codon.homology import protein_of
-from genescribe.codon.vocabulary import CODONS, dna_tokens
+from genescribe.codon.sequences.cds import codons_of
+from genescribe.codon.sequences.homology import protein_of
+from genescribe.codon.sequences.vocabulary import CODONS, dna_tokens
 from genescribe.errors import InputError
 
 _logger = logging.getLogger("genescribe.codon")

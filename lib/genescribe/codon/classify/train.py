@@ -18,7 +18,7 @@ from genescribe.codon.classify.heads import fit
 from genescribe.codon.classify.protocol import Known, check_disjoint, check_origin
 from genescribe.codon.classify.results import results, write_results
 from genescribe.codon.classify.sequences import Sequences, kmer_features, read_sequences
-from genescribe.codon.network import Network
+from genescribe.codon.network.predictor import Network
 from genescribe.config import from_mapping, to_mapping
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, sha256

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from genescribe.codon.interpret.biology import letters
 from genescribe.codon.interpret.pictures import heat, lines
 from genescribe.codon.interpret.step import Measure, Step
-from genescribe.codon.model import Block, CodonModel
-from genescribe.codon.network import Network
-from genescribe.codon.prepare import Gene
-from genescribe.codon.vocabulary import FIRST_CODON, TOKENS, to_tokens
-from genescribe.report.blocks import Figure
+from genescribe.codon.network.model import Block, CodonModel
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.prepare import Gene
+from genescribe.codon.sequences.vocabulary import FIRST_CODON, TOKENS, to_tokens
+from genescribe.figures.blocks import Figure
 
 FARTHEST = 64
 LONGEST = 400

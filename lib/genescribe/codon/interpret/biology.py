@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.codon.ngram import synonyms
+from genescribe.codon.evaluation.ngram import synonyms
 from genescribe.genome.genetic_code import GeneticCode
 
 if TYPE_CHECKING:
-    from genescribe.codon.prepare import Gene
+    from genescribe.codon.sequences.prepare import Gene
 
 _TENTHS = (18, -45, -35, -35, 25, -35, -35, -4, -32, 45, 38, -39, 19, 28, -16, -8, -7, -9, -13, 42)
 HYDROPATHY = {letter: tenth / 10 for letter, tenth in zip("ARNDCQEGHILKMFPSTWYV", _TENTHS, strict=True)}

@@ -11,8 +11,8 @@ from sklearn.metrics import adjusted_rand_score
 from genescribe.codon.interpret.biology import letters
 from genescribe.codon.interpret.pictures import scatter
 from genescribe.codon.interpret.step import Measure, Step, permutation_p
-from genescribe.codon.network import Network
-from genescribe.codon.vocabulary import CODONS, FIRST_CODON
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.vocabulary import CODONS, FIRST_CODON
 
 PERMUTATIONS = 1000
 NEIGHBOURS = 3

@@ -10,8 +10,8 @@ from scipy.stats import rankdata
 from genescribe.codon.interpret.biology import cai, codon_order, is_ribosomal, letters, rscu, usage
 from genescribe.codon.interpret.pictures import heat
 from genescribe.codon.interpret.step import Measure, Step, permutation_p
-from genescribe.codon.prepare import Gene
-from genescribe.codon.vocabulary import CODONS
+from genescribe.codon.sequences.prepare import Gene
+from genescribe.codon.sequences.vocabulary import CODONS
 
 PERMUTATIONS = 200
 

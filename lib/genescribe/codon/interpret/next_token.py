@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genescribe.codon.evaluation.ngram import KneserNey, Predictor
 from genescribe.codon.interpret.biology import letters, usage
 from genescribe.codon.interpret.frequencies import auroc
 from genescribe.codon.interpret.pictures import bars, lines
 from genescribe.codon.interpret.step import Measure, Step
-from genescribe.codon.network import Network
-from genescribe.codon.ngram import KneserNey, Predictor
-from genescribe.codon.prepare import Gene
-from genescribe.codon.vocabulary import FIRST_CODON, to_tokens
-from genescribe.report.blocks import Figure
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.prepare import Gene
+from genescribe.codon.sequences.vocabulary import FIRST_CODON, to_tokens
+from genescribe.figures.blocks import Figure
 
 BINS = 10
 EDGES = np.array([1, 5, 10, 20, 40, 80, 160, 320, 640])

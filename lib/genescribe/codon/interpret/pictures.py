@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.codon.interpret.biology import CLASSES, class_of, codon_order, letters
-from genescribe.codon.vocabulary import CODONS
-from genescribe.report.blocks import Figure
-from genescribe.report.style import INK, LINES, MUTED, PALETTE, canvas, styled, to_svg
+from genescribe.codon.sequences.vocabulary import CODONS
+from genescribe.figures.blocks import Figure
+from genescribe.figures.style import INK, LINES, MUTED, PALETTE, canvas, styled, to_svg
 
 _COLOURS = dict(zip(CLASSES, (PALETTE[1], PALETTE[2], PALETTE[0], PALETTE[3], MUTED[0]), strict=True))
 

@@ -17,10 +17,10 @@ from genescribe.codon.classify.metrics import balanced_accuracy
 from genescribe.codon.interpret.biology import HYDROPATHY, letters
 from genescribe.codon.interpret.pictures import bars
 from genescribe.codon.interpret.step import Measure, Step, permutation_p
-from genescribe.codon.network import Network
-from genescribe.codon.prepare import Gene
-from genescribe.codon.vocabulary import CODONS, to_tokens
-from genescribe.report.blocks import Figure
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.prepare import Gene
+from genescribe.codon.sequences.vocabulary import CODONS, to_tokens
+from genescribe.figures.blocks import Figure
 
 LONGEST = 400
 PER_GENE = 20

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from genescribe.codon.controls import sample_genes
+from genescribe.codon.evaluation.controls import sample_genes
 from genescribe.codon.interpret.attention import attention
 from genescribe.codon.interpret.embeddings import embeddings
 from genescribe.codon.interpret.frequencies import frequencies
@@ -15,9 +15,9 @@ from genescribe.codon.interpret.pictures import mutation_picture
 from genescribe.codon.interpret.probes import probes
 from genescribe.codon.interpret.saliency import saliency
 from genescribe.codon.interpret.step import Measure, Step, write_step
-from genescribe.codon.mutations import mean_by_effect, mutation_map
-from genescribe.codon.network import Network
-from genescribe.codon.prepare import Gene, read_genes
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.prepare import Gene, read_genes
+from genescribe.codon.use.mutations import mean_by_effect, mutation_map
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory
 

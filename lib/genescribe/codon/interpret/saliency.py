@@ -15,10 +15,10 @@ from tqdm import tqdm
 from genescribe.codon.interpret.biology import letters
 from genescribe.codon.interpret.pictures import lines
 from genescribe.codon.interpret.step import Measure, Step
-from genescribe.codon.layout import Layout
-from genescribe.codon.network import Network
-from genescribe.codon.prepare import Gene
-from genescribe.codon.vocabulary import CODONS, FIRST_CODON, PAD, to_tokens
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.prepare import Gene
+from genescribe.codon.sequences.row_layout import Layout
+from genescribe.codon.sequences.vocabulary import CODONS, FIRST_CODON, PAD, to_tokens
 from genescribe.errors import InputError
 
 STEPS = 16

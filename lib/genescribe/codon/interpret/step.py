@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genescribe.figures.blocks import Block, Cell, Figure, Row, Table, Text
 from genescribe.files import atomic_directory, read_json, write_json
-from genescribe.report.blocks import Block, Cell, Figure, Row, Table, Text
 
 _NONE = "–"
 

@@ -24,7 +24,7 @@ from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, sha256, write_json
 from genescribe.generate.reinforce.config import PromptConfig
-from genescribe.generate.sentence import GeneSentence
+from genescribe.generate.text.sentence import GeneSentence
 
 PROMPTS = "prompts.json"
 _SHARD = 2048

@@ -1,6 +1,6 @@
 """What a gene that was written is worth.
 
-Exons and genes are compared as `genescribe.generate.task.matches` does in validation and `genescribe.evaluate` does on
+Exons and genes are compared as `genescribe.generate.training.task.matches` does in validation and `genescribe.evaluate` does on
 GFF3: boundaries of coding exons, 0-based half-open, both ends exact. The annotation itself is worth 1 in all three.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from genescribe.errors import InputError
+from genescribe.generate.annotation.search import Outcome
 from genescribe.generate.reinforce.config import RewardConfig
-from genescribe.generate.search import Outcome
-from genescribe.generate.sentence import GeneSentence, gene_of
-from genescribe.generate.task import LEVELS, matches
+from genescribe.generate.text.sentence import GeneSentence, gene_of
+from genescribe.generate.training.task import LEVELS, matches
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.segment.decode import validate_gene
+from genescribe.labels.decode import validate_gene
 
 TERMS = ("exon", "gene", "transcript", "valid_orf")
 _UNFINISHED = ("longer than max_length", "dead end")

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from genescribe.config import to_mapping
 from genescribe.data.sample import Sample
 from genescribe.errors import InputError
+from genescribe.generate.annotation.search import Outcome
 from genescribe.generate.model import load_model, read_config
-from genescribe.generate.policy import Policy
 from genescribe.generate.reinforce.config import GrpoConfig
 from genescribe.generate.reinforce.objective import advantages, k3, surrogate
+from genescribe.generate.reinforce.policy import Policy
 from genescribe.generate.reinforce.reward import TERMS, Judge
-from genescribe.generate.search import Outcome
-from genescribe.generate.task import GenerateTask, Locus
+from genescribe.generate.training.task import GenerateTask, Locus
 from genescribe.genome.alphabet import Codes
 from genescribe.train.model_files import weights_digest
 from genescribe.train.task import Counts, Loss

@@ -1,0 +1,1 @@
+"""Held-out evaluation beside baselines and controls."""

@@ -1,0 +1,1 @@
+"""Coding sequences: extraction, splits, packing."""

@@ -1,0 +1,237 @@
+"""A genome's coding sequences as files: every CDS ends in `cds.tsv` or, with a reason, in `rejected.tsv`."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from genescribe.codon.sequences.cds import (
+    AMBIGUOUS_CODON,
+    SHORT_PIECE,
+    Annotated,
+    Cds,
+    Rejected,
+    codons_of,
+    dna_of,
+    judge,
+    pieces,
+)
+from genescribe.codon.sequences.genbank import Record, read_genbank
+from genescribe.codon.sequences.gff3 import read_gff3
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, read_json, sha256, write_json
+from genescribe.genome.fasta import write_fasta
+from genescribe.genome.genetic_code import GeneticCode
+
+USED_COLUMNS = ("id", "seqid", "place", "codon_start", "table", "partial", "translation", "codons", "product")
+REJECTED_COLUMNS = ("id", "seqid", "place", "reason", "detail", "product")
+_CHECKED = {True: "agrees", None: "none"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One coding sequence of a folder that `extract` wrote.
+
+    Attributes
+    ----------
+    id
+        Unique in its genome.
+    table
+        NCBI genetic code.
+    codons : (n,) uint8
+        See `genescribe.codon.sequences.cds.Cds`.
+    product
+        What it makes.
+    partial
+        "", "5'", "3'" or both.
+    """
+
+    id: str
+    table: int
+    codons: NDArray[np.uint8]
+    product: str
+    partial: str
+
+
+def open_records(annotation: str | Path, fasta: str | Path | None = None, table: int = 11) -> Iterable[Record]:
+    """Return the sequences of a GenBank file, or of FASTA + GFF3."""
+    return read_genbank(annotation, table) if fasta is None else read_gff3(fasta, annotation, table)
+
+
+def extract(
+    annotation: str | Path,
+    target: str | Path,
+    *,
+    fasta: str | Path | None = None,
+    table: int = 11,
+    min_len: int = 0,
+    partial: bool = False,
+    ambiguous: str = "drop",
+) -> dict[str, Any]:
+    """Write a genome's coding sequences.
+
+    Parameters
+    ----------
+    annotation
+        GenBank file, or GFF3 where `fasta` is given.
+    target
+        Folder to write: `cds.fa`, `cds.tsv`, `rejected.tsv`, `summary.json`.
+    fasta
+        The sequences of a GFF3 file.
+    table
+        Genetic code where the file does not say.
+    min_len
+        Fewest codons, the stop not counted.
+    partial
+        Use coding sequences that are cut at an end.
+    ambiguous
+        What becomes of a coding sequence with ambiguous codons: `drop`, or `split` it there into partial pieces.
+
+    Returns
+    -------
+    dict
+        What `summary.json` holds: counts of CDS, used, rejected by reason; of pieces of CDS, used and too short; of
+        those with an annotated protein, how many agree and differ; codons; bases; digests of the input.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, no such genetic code, or no usable coding sequence.
+    """
+    GeneticCode.from_table(table)
+    judged = _judge(open_records(annotation, fasta, table), min_len, partial, ambiguous == "split")
+    used, rejected, compared = judged.used, judged.rejected, judged.compared
+    reasons = dict(sorted(judged.reasons.items()))
+    if not used:
+        said = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no CDS at all"
+        raise InputError(f"no usable coding sequence ({said})", where=annotation, remedy="give another genome")
+    summary = {
+        "cds": judged.cds,
+        "used": judged.cds - sum(reasons.values()),
+        "rejected": reasons,
+        "pieces": {
+            "used": judged.pieces,
+            "too_short": sum(one.reason == SHORT_PIECE for one in rejected),
+        },
+        "translation": {"agree": compared[True], "differ": compared[False]},
+        "codons": sum(len(one.codons) for one in used),
+        "tables": {str(k): v for k, v in sorted(Counter(one.annotated.table for one in used).items())},
+        "bases": judged.bases,
+        "min_len": min_len,
+        "partial": partial,
+        "ambiguous": ambiguous,
+        "sha256": {Path(path).name: sha256(path) for path in (annotation, fasta) if path is not None},
+    }
+    with atomic_directory(target) as folder:
+        write_fasta(folder / "cds.fa", [(one.id, dna_of(one.codons)) for one in used])
+        _write(folder / "cds.tsv", USED_COLUMNS, map(_used_row, used))
+        _write(folder / "rejected.tsv", REJECTED_COLUMNS, map(_rejected_row, rejected))
+        write_json(folder / "summary.json", summary)
+    return summary
+
+
+@dataclass
+class _Judged:
+    """What became of the coding sequences of a file."""
+
+    cds: int = 0
+    bases: int = 0
+    pieces: int = 0
+    used: list[Cds] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    compared: Counter[bool] = field(default_factory=Counter)
+
+
+def _judge(records: Iterable[Record], min_len: int, partial: bool, split: bool) -> _Judged:
+    found = _Judged()
+    for _, codes, annotated in tqdm(records, "sequences", disable=None, unit=""):
+        found.bases += len(codes)
+        for one in annotated:
+            found.cds += 1
+            judgement = judge(one, codes, min_len=min_len, partial=partial, ambiguous=split)
+            if judgement.agrees is not None:
+                found.compared[judgement.agrees] += 1
+            result = judgement.result
+            parts = pieces(result, min_len) if isinstance(result, Cds) else [result]
+            fit = [part for part in parts if isinstance(part, Cds)]
+            found.used += fit
+            found.pieces += len(fit) if parts != [result] else 0
+            found.rejected += [part for part in parts if isinstance(part, Rejected)]
+            if not fit:
+                found.reasons[result.reason if isinstance(result, Rejected) else AMBIGUOUS_CODON] += 1
+    return found
+
+
+def read_extracted(folder: str | Path) -> list[Entry]:
+    """Return the coding sequences of a folder that `extract` wrote, in their order.
+
+    Raises
+    ------
+    InputError
+        No such folder, or its two files disagree.
+    """
+    folder = Path(folder)
+    if not (folder / "cds.tsv").exists():
+        raise InputError("no extracted coding sequences here", where=folder, remedy="run codon_extract.py first")
+    with (folder / "cds.tsv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t"))
+    sequences = _sequences(folder / "cds.fa")
+    if len(sequences) != len(rows):
+        raise InputError(f"{len(rows)} rows, {len(sequences)} sequences", where=folder, remedy="extract again")
+    entries = [
+        Entry(row["id"], int(row["table"]), codons_of(dna), row["product"], row["partial"])
+        for row, dna in zip(rows, sequences, strict=True)
+    ]
+    for entry, row in zip(entries, rows, strict=True):
+        if len(entry.codons) != int(row["codons"]):
+            what = f"{entry.id} has {row['codons']} codons in cds.tsv, {len(entry.codons)} in cds.fa"
+            raise InputError(what, where=folder, remedy="extract again")
+    return entries
+
+
+def read_summary(folder: str | Path) -> dict[str, Any]:
+    """Return the counts that `extract` left."""
+    return dict(read_json(Path(folder) / "summary.json"))
+
+
+def _sequences(path: Path) -> list[str]:
+    records = path.read_text(encoding="ascii").split(">")[1:]
+    return ["".join(record.split("\n")[1:]) for record in records]
+
+
+def _used_row(one: Cds) -> list[str | int]:
+    note = one.annotated
+    partial = "5'" * (note.partial5 or note.codon_start > 1) + "3'" * note.partial3
+    checked = _CHECKED[True if note.translation else None]
+    return [
+        one.id,
+        note.seqid,
+        note.place,
+        note.codon_start,
+        note.table,
+        partial,
+        checked,
+        len(one.codons),
+        note.product,
+    ]
+
+
+def _rejected_row(one: Rejected) -> list[str | int]:
+    note: Annotated = one.annotated
+    return [note.id, note.seqid, note.place, one.reason, one.detail, note.product]
+
+
+def _write(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str | int]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)

@@ -1,0 +1,76 @@
+"""Train the model of a run with the common engine, and leave its curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from pathlib import Path
+
+from genescribe.codon.network.model import CodonModel
+from genescribe.codon.run import CodonRunConfig
+from genescribe.codon.sequences.vocabulary import TOKENS
+from genescribe.codon.training.task import CodonTask, perplexity
+from genescribe.errors import InputError
+from genescribe.files import write_text
+from genescribe.train.engine import train
+
+CURVES = ("step", "train_loss", "val_loss", "perplexity", "lr")
+_logger = logging.getLogger("genescribe.codon")
+
+
+def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, resume: bool = False) -> Path:
+    """Train, or go on where an interrupted run stopped, and write the curves.
+
+    Parameters
+    ----------
+    config
+        The run.
+    data
+        Its prepared folder.
+    target
+        Folder of the run: gets `outputs.out_dir` (model, log, checkpoints) and `outputs.scores_dir` (curves).
+    resume
+        Refuse to begin anew.
+
+    Returns
+    -------
+    Path
+        The folder of the model.
+
+    Raises
+    ------
+    InputError
+        `resume` without anything to go on from; or see `genescribe.train.engine.train`.
+    """
+    target = Path(target)
+    folder = target / config.outputs.out_dir
+    if resume and not list((folder / "checkpoints").glob("step-*.pt")) and not (folder / "model").exists():
+        raise InputError("no checkpoint to go on from", where=folder, remedy="start without --resume")
+    task = CodonTask(config.options(), [data])
+    size = sum(parameter.numel() for parameter in CodonModel(config.model).parameters())
+    options = config.training(windows=task.samples(), tokens=task.training.tokens, parameters=size)
+    model = train(task, options, folder)
+    write_text(folder / config.outputs.itos_path, "".join(f"{token}\n" for token in TOKENS))
+    write_text(target / config.outputs.scores_dir / config.outputs.log_csv, curves(folder / "log.csv"))
+    return model
+
+
+def curves(log: str | Path) -> str:
+    """Return the rows of an engine's log as a table of `CURVES`: val_loss is unsmoothed, perplexity is its exponent."""
+    with Path(log).open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CURVES)
+    by_step: dict[str, dict[str, str]] = {}
+    for row in rows:
+        one = by_step.setdefault(row["step"], {})
+        if row["split"] == "train":
+            one |= {"train_loss": row["loss"], "lr": row["lr"]}
+        else:
+            loss = -float(row["log_likelihood"])
+            one |= {"val_loss": f"{loss:.8g}", "perplexity": f"{perplexity(loss):.8g}"}
+    for step, one in by_step.items():
+        writer.writerow([step, *(one.get(name, "") for name in CURVES[1:])])
+    return text.getvalue()

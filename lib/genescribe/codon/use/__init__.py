@@ -1,0 +1,1 @@
+"""Using a trained codon model: queries, generation, mutation maps."""

@@ -1,0 +1,92 @@
+"""What a model thinks of every single-codon change of a coding sequence."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.codon.network.predictor import Network
+from genescribe.codon.sequences.vocabulary import CODONS, FIRST_CODON, to_tokens
+from genescribe.files import atomic_path
+from genescribe.genome.genetic_code import GeneticCode
+
+COLUMNS = ("position", "codon", "amino_acid", "mutant", "mutant_amino_acid", "effect", "log_ratio")
+
+
+def mutation_map(network: Network, codons: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the log ratio of each codon against the one that stands there, given what comes before, (n, 64).
+
+    One pass over the sequence. Below zero: the model prefers what stands there.
+    """
+    predicted = np.log(network.predict(to_tokens(codons))[: len(codons), FIRST_CODON:])
+    return np.asarray(predicted - predicted[np.arange(len(codons)), codons][:, None])
+
+
+def whole_map(network: Network, codons: NDArray[np.uint8], places: Sequence[int]) -> NDArray[np.float64]:
+    """Return the log ratio of the whole coding sequence with each codon at some places, (len(places), 64).
+
+    Unlike `mutation_map` it counts how the change alters all that follows, and takes 64 passes a place.
+    """
+    rows = []
+    for place in places:
+        variants = np.repeat(codons[None], 64, axis=0)
+        variants[:, place] = np.arange(64)
+        tokens = [to_tokens(one) for one in variants]
+        likelihood = np.array(
+            [
+                np.log(predicted[np.arange(len(one) - 1), one[1:]]).sum()
+                for one, predicted in zip(tokens, network.predict_many(tokens), strict=True)
+            ]
+        )
+        rows.append(likelihood - likelihood[codons[place]])
+    return np.stack(rows)
+
+
+@cache
+def effect(before: int, after: int, table: int) -> str:
+    """Return what a change of one codon does to the protein: none, synonymous, missense, nonsense or stop lost."""
+    letters = GeneticCode.from_table(table).amino_acids
+    if before == after:
+        return "none"
+    if letters[before] == letters[after]:
+        return "synonymous"
+    if letters[after] == ord("*"):
+        return "nonsense"
+    return "stop lost" if letters[before] == ord("*") else "missense"
+
+
+def write_map(
+    path: str | Path,
+    codons: NDArray[np.uint8],
+    ratios: NDArray[np.float64],
+    table: int,
+    places: Sequence[int] | None = None,
+) -> None:
+    """Write a map as a table, a row a change; positions are counted from 1."""
+    letters = GeneticCode.from_table(table).amino_acids
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row, place in zip(ratios, range(len(codons)) if places is None else places, strict=True):
+            old = int(codons[place])
+            for new in range(64):
+                if new != old:
+                    what = effect(old, new, table)
+                    cells = [place + 1, CODONS[old], chr(letters[old]), CODONS[new], chr(letters[new]), what]
+                    writer.writerow([*cells, f"{row[new]:.4f}"])
+
+
+def mean_by_effect(codons: NDArray[np.uint8], ratios: NDArray[np.float64], table: int) -> dict[str, float]:
+    """Return the mean log ratio of the changes of each kind, the first and the last codon left out."""
+    sums: dict[str, list[float]] = {}
+    for place in range(1, len(codons) - 1):
+        for new in range(64):
+            kind = effect(int(codons[place]), new, table)
+            if kind != "none":
+                sums.setdefault(kind, []).append(float(ratios[place, new]))
+    return {kind: float(np.mean(values)) for kind, values in sorted(sums.items())}

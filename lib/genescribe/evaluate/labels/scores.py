@@ -1,0 +1,244 @@
+"""Scores of a prediction of labels from its counts, with intervals from genes drawn again with replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.evaluate.labels.agreement import binned_kl, position_f1, segment_f1, wasserstein
+from genescribe.evaluate.labels.boundaries import TOLERANCES
+from genescribe.evaluate.labels.counts import LabelCounts, check_same_truth
+
+FEWEST = 20
+"""True segments that a label must have for its lengths to be compared."""
+FLOOR_DRAWS = 20
+HEADLINES = (
+    "position_f1",
+    "boundary_f1",
+    "boundary_f1_10",
+    "typed_boundary_f1",
+    "segment_f1",
+    "exon_f1",
+    "intron_f1",
+    "duration_kl",
+    "duration_distance",
+)
+"""What is compared between heads; see `headlines`."""
+
+
+def summarise(counts: LabelCounts, names: Sequence[str], *, replicates: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """Return all scores.
+
+    Parameters
+    ----------
+    counts
+        Of one prediction, or of several pooled.
+    names
+        Of the labels.
+    replicates, seed
+        Of the bootstrap over units; no intervals where `replicates` is 0.
+
+    Returns
+    -------
+    dict
+        "position" (`labels.position_f1`), "segment" (`labels.segment_f1`), "boundary" and "typed_boundary"
+        (tolerance -> sensitivity, precision, f1), "confusion", "durations" (label -> `compare_durations`),
+        "headlines" (`headlines`) and "intervals" (headline -> [low, high]), "units".
+    """
+    bases, found, edges = (part.sum(axis=0) for part in (counts.bases, counts.segments, counts.boundaries))
+    values = headlines(counts, names)
+    result: dict[str, Any] = {
+        "labels": list(names),
+        "units": len(counts.bases),
+        "position": position_f1(bases, names),
+        "segment": segment_f1(found, names),
+        "boundary": _by_tolerance(edges[0]),
+        "typed_boundary": _by_tolerance(edges[1]),
+        "confusion": bases.tolist(),
+        "durations": durations(counts, names, seed=seed),
+        "headlines": {name: _plain(value) for name, value in zip(HEADLINES, values, strict=True)},
+    }
+    if replicates:
+        drawn = bootstrap([counts], names, replicates, seed)[0]
+        result["intervals"] = {name: interval(drawn[:, i]) for i, name in enumerate(HEADLINES)}
+    return result
+
+
+def compare(
+    counts: Mapping[str, LabelCounts], names: Sequence[str], *, baseline: str, replicates: int = 1000, seed: int = 0
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return by how much each prediction differs from one of them, with intervals from the same draws of genes.
+
+    Returns
+    -------
+    dict
+        name -> headline -> "difference" (it minus the baseline) and "interval".
+
+    Raises
+    ------
+    ValueError
+        The predictions are of different units.
+    """
+    check_same_truth(list(counts.values()))
+    order = [baseline, *(name for name in counts if name != baseline)]
+    observed = [headlines(counts[name], names) for name in order]
+    drawn = bootstrap([counts[name] for name in order], names, replicates, seed)
+    return {
+        name: {
+            metric: {"difference": _plain(gain[i]), "interval": interval(gains[:, i])}
+            for i, metric in enumerate(HEADLINES)
+        }
+        for name, gain, gains in (
+            (name, one - observed[0], draws - drawn[0])
+            for name, one, draws in zip(order[1:], observed[1:], drawn[1:], strict=True)
+        )
+    }
+
+
+def headlines(
+    counts: LabelCounts, names: Sequence[str], weights: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the values of `HEADLINES`, NaN where there is nothing to score.
+
+    * position_f1: over bases, mean over the labels of the truth;
+    * boundary_f1, boundary_f1_10: exact, and within 10 bases; typed_boundary_f1: exact, between the same two labels;
+    * segment_f1: whole segments of all labels together; exon_f1, intron_f1: of the labels so named;
+    * duration_kl: KL(predicted || true) of the lengths, in nats, mean over the labels with at least `FEWEST` segments;
+    * duration_distance: Wasserstein-1 distance divided by the mean true length, mean over the same labels.
+
+    Parameters
+    ----------
+    counts, names
+        As in `summarise`.
+    weights : (U,) or None
+        How often each unit was drawn.
+    """
+    share = np.ones(len(counts.bases)) if weights is None else weights
+    bases, found = (np.tensordot(share, part, axes=1) for part in (counts.bases, counts.segments))
+    edges = np.tensordot(share, counts.boundaries, axes=1)
+    position = _f1(np.diag(bases), bases.sum(axis=1), bases.sum(axis=0))[bases.sum(axis=1) > 0]
+    groups = [np.array([word in name.lower() for name in names]) for word in ("", "exon", "intron")]
+    whole = [_f1(*found[group].sum(axis=0)[[2, 0, 1]]) for group in groups]
+    kinds = [(0, 0), (0, TOLERANCES.index(10)), (1, 0)]
+    borders = [_f1(*edges[kind, place][[2, 0, 1]]) for kind, place in kinds]
+    distances = _distances(counts, len(names), share)
+    return np.array([position.mean() if len(position) else np.nan, *borders, *whole, *distances])
+
+
+def bootstrap(
+    counts: Sequence[LabelCounts], names: Sequence[str], replicates: int, seed: int
+) -> list[NDArray[np.float64]]:
+    """Return the headlines of every draw, (replicates, headlines) for each prediction; all see the same draws."""
+    units = len(counts[0].bases)
+    generator = np.random.default_rng(seed)
+    drawn: list[list[NDArray[np.float64]]] = [[] for _ in counts]
+    for _ in range(replicates):
+        weights = np.bincount(generator.integers(0, units, size=units), minlength=units).astype(np.float64)
+        for values, part in zip(drawn, counts, strict=True):
+            values.append(headlines(part, names, weights))
+    return [np.stack(values) for values in drawn]
+
+
+def durations(counts: LabelCounts, names: Sequence[str], *, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Return how the lengths of each label's whole segments differ from the true ones.
+
+    Returns
+    -------
+    dict
+        label -> "true" and "predicted" (number, mean, median), "kl" (nats, predicted against true), "wasserstein"
+        (bases), and "floor_kl", "floor_wasserstein": the same between two samples of the true lengths, drawn with
+        replacement, as many as there are true and predicted segments; the mean of `FLOOR_DRAWS` such pairs.
+    """
+    generator = np.random.default_rng(seed)
+    result = {}
+    for label, name in enumerate(names):
+        true, guessed = (side[side[:, 1] == label, 2] for side in (counts.true_lengths, counts.predicted_lengths))
+        if not len(true):
+            continue
+        pairs = [
+            (generator.choice(true, len(guessed) or len(true)), generator.choice(true, len(true)))
+            for _ in range(FLOOR_DRAWS)
+        ]
+        result[name] = {
+            "true": _described(true),
+            "predicted": _described(guessed),
+            "kl": binned_kl(guessed, true),
+            "wasserstein": wasserstein(guessed, true),
+            "floor_kl": float(np.mean([binned_kl(a, b) for a, b in pairs])),
+            "floor_wasserstein": float(np.mean([wasserstein(a, b) for a, b in pairs])),
+        }
+    return result
+
+
+def interval(values: NDArray[np.float64], confidence: float = 0.95) -> list[float] | None:
+    """Return the percentile interval of some draws; None where none has a value."""
+    known = values[~np.isnan(values)]
+    tail = (1 - confidence) / 2
+    return [float(v) for v in np.quantile(known, [tail, 1 - tail])] if len(known) else None
+
+
+def _distances(counts: LabelCounts, labels: int, weights: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the mean KL and the mean relative Wasserstein distance over labels with enough true segments.
+
+    A label that is never predicted counts as if all its lengths were 0, and as the flat histogram in the KL.
+    """
+    kls, shifts = [], []
+    for label in range(labels):
+        sides = [side[side[:, 1] == label] for side in (counts.predicted_lengths, counts.true_lengths)]
+        if len(sides[1]) < FEWEST:
+            continue
+        # A draw of units is a draw of their segments, each as often as its unit.
+        guessed, true = (np.repeat(side[:, 2], weights[side[:, 0]].astype(np.int64)) for side in sides)
+        if not len(true):
+            continue
+        kl = binned_kl(guessed if len(guessed) else _flat(true), true)
+        shift = wasserstein(guessed if len(guessed) else [0], true)
+        assert kl is not None and shift is not None
+        kls.append(kl)
+        shifts.append(shift / float(true.mean()))
+    return _mean(kls), _mean(shifts)
+
+
+def _flat(lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a length in the middle of each logarithmic bin between the shortest and the longest."""
+    low, high = (int(np.floor(np.log2(edge) * 2)) for edge in (lengths.min(), lengths.max()))
+    return np.exp2((np.arange(low, high + 1) + 0.5) / 2)
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else np.nan
+
+
+def _by_tolerance(counts: NDArray[np.int64]) -> dict[str, dict[str, float | int | None]]:
+    result = {}
+    for tolerance, (true, predicted, matched) in zip(TOLERANCES, counts.tolist(), strict=True):
+        result[str(tolerance)] = {
+            "true": true,
+            "predicted": predicted,
+            "matched": matched,
+            "sensitivity": matched / true if true else None,
+            "precision": matched / predicted if predicted else None,
+            "f1": _plain(float(_f1(matched, true, predicted))),
+        }
+    return result
+
+
+def _f1(right: Any, true: Any, predicted: Any) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(2 * right / (np.asarray(true) + predicted), dtype=np.float64)
+
+
+def _described(lengths: NDArray[np.int64]) -> dict[str, float | int | None]:
+    many = len(lengths) > 0
+    return {
+        "number": len(lengths),
+        "mean": float(lengths.mean()) if many else None,
+        "median": float(np.median(lengths)) if many else None,
+    }
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

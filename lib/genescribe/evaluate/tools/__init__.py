@@ -1,0 +1,1 @@
+"""Outside programs that are compared with or that judge a prediction."""

@@ -1,0 +1,61 @@
+"""One self-contained HTML page: nothing is asked from the network, equal sections give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from genescribe import __version__
+from genescribe.figures.blocks import Figure, Section, Table, Text
+from genescribe.files import atomic_directory, write_text
+
+
+def write_report(
+    target: str | Path,
+    sections: Iterable[Section],
+    *,
+    title: str = "Genome annotation benchmark",
+    subtitle: str = "",
+) -> None:
+    """Write the page in one step.
+
+    Parameters
+    ----------
+    target
+        HTML file.
+    sections
+        In their order; those without blocks are left out.
+    title, subtitle
+        At the top.
+    """
+    write_text(target, render(sections, title=title, subtitle=subtitle))
+
+
+def render(sections: Iterable[Section], *, title: str, subtitle: str = "") -> str:
+    """Return the page's text; text of blocks is escaped, the SVG of figures is taken as it is."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.tests |= {
+        "text_block": lambda block: isinstance(block, Text),
+        "table_block": lambda block: isinstance(block, Table),
+    }
+    folder = files("genescribe.report")
+    template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
+    css = (folder / "page.css").read_text(encoding="utf-8")
+    shown = [section for section in sections if section.blocks]
+    # The style sheet is the project's own text; escaped, its child selectors and quotes would not be CSS.
+    return template.render(
+        title=title, subtitle=subtitle, sections=shown, version=__version__, css=environment.filters["safe"](css)
+    )
+
+
+def write_figures(directory: str | Path, sections: Iterable[Section]) -> None:
+    """Write each figure as NAME.svg and its caption as NAME.rst, for reports that put figures together themselves."""
+    with atomic_directory(directory) as folder:
+        for section in sections:
+            for block in section.blocks:
+                if isinstance(block, Figure):
+                    (folder / f"{block.name}.svg").write_text(block.svg, encoding="utf-8")
+                    (folder / f"{block.name}.rst").write_text(f"{block.caption}\n", encoding="utf-8")

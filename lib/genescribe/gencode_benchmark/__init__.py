@@ -1,0 +1,1 @@
+"""The Gencode exon/intron segmentation benchmark."""

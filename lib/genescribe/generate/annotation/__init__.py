@@ -1,0 +1,1 @@
+"""Annotating loci and genomes by writing sentences."""

@@ -1,0 +1,147 @@
+"""The generate family over whole strands: a segment model proposes loci, and each is read and written."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from genescribe.data.batching import pack
+from genescribe.errors import InputError
+from genescribe.files import sha256
+from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.loci.tiles import genes_apart
+from genescribe.generate.model import SentenceModel, load_model, read_config
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Interval
+from genescribe.genome.strand import Reject, StrandCodes
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.stretches import Piece
+from genescribe.segment.prediction.predictor import SegmentPredictorFactory
+from genescribe.train.model_files import CONFIG, WEIGHTS
+
+LOCI_AT_ONCE = 16
+
+
+class GeneratePredictorFactory:
+    """The model of a folder, loaded where it is called.
+
+    Parameters
+    ----------
+    folder
+        What training wrote; the segment model that proposes loci stands in it.
+    device
+        auto, cpu or cuda.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto") -> None:
+        self.folder, self.config = folder, read_config(folder)
+        if self.config.segment is None:
+            raise InputError(
+                "nothing here proposes loci",
+                where=folder,
+                remedy="train with model.segment, or give loci to scripts/run_genome_annotation.py",
+            )
+        self.proposer = SegmentPredictorFactory(Path(self.config.segment), device)
+        self.device, self.grain = self.proposer.device, self.proposer.grain
+        self._code: int | None = None
+
+    def __call__(self, worker: int = 0) -> GeneratePredictor:
+        """Load both models."""
+        model = load_model(self.folder).to(self.device)
+        if self._code is not None:
+            sentences = cast(SentenceModel, model)
+            sentences.config = replace(sentences.config, genetic_code=self._code)
+        return GeneratePredictor(Annotator(model), self.proposer(worker))
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> GeneratePredictorFactory:
+        """Return this with the parameters of a species in the model that proposes loci."""
+        alike = copy.copy(self)
+        alike.proposer = self.proposer.for_genome(genome, pieces, species)
+        return alike
+
+    def recoded(self, code: int) -> GeneratePredictorFactory:
+        """Return this reading with another genetic code."""
+        alike = copy.copy(self)
+        alike.proposer, alike._code = self.proposer.recoded(code), code
+        return alike
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
+        """Return the model's genetic code."""
+        del seqid
+        return GeneticCode.from_table(self._code or self.config.genetic_code)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the family, the form and digests of the model's two files."""
+        return {
+            "model": f"generate ({self.config.architecture}, {self.config.form})",
+            "model-config-sha256": sha256(self.folder / CONFIG),
+            "model-weights-sha256": sha256(self.folder / WEIGHTS),
+        }
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the genes of the proposing model's training genomes were like."""
+        return self.proposer.statistics()
+
+
+class GeneratePredictor:
+    """Genes of a strand, all isoforms."""
+
+    def __init__(self, annotator: Annotator, proposer: StrandPredictor) -> None:
+        self.annotator, self.proposer = annotator, proposer
+
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return what the proposing model says of the bases ``[start, end)``."""
+        return self.proposer.read(codes, start, end)
+
+    @torch.no_grad()
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes on `codes`; a locus of which nothing could be written is among the rejects."""
+        proposed = self.proposer.finish(codes, rows, replace(config, posteriors=False))
+        spans = joined([(p.transcript.start, p.transcript.end) for p in proposed.transcripts])
+        flank, size = self.annotator.config.flank, len(codes)
+        loci = []
+        for number, (start, end) in enumerate(spans):
+            low, high = max(0, start - flank), min(size, end + flank)
+            loci.append(LocusWindow(str(number), "", start, end, "+", low, codes[low:high]))
+        found = StrandPrediction(rejects=list(proposed.rejects))
+        results: dict[int, LocusResult] = {}
+        lengths = torch.tensor([len(locus.codes) for locus in loci], dtype=torch.int64).numpy()
+        for batch in pack(lengths, size=LOCI_AT_ONCE):
+            for number, result in zip(batch, self.annotator([loci[i] for i in batch]), strict=True):
+                results[number] = result
+        count = 0
+        for number, locus in enumerate(loci):
+            result = results[number]
+            if result.gene is None:
+                found.rejects.append(Reject(locus.start, locus.end, f"locus: {result.reason}"))
+                continue
+            for gene in genes_apart(result.gene):
+                for transcript in gene.transcripts:
+                    odds = cast(float, transcript.score)
+                    found.transcripts.append(PredictedTranscript(transcript, odds, gene=count))
+                count += 1
+        return found
+
+
+def joined(spans: list[Interval]) -> list[Interval]:
+    """Return the stretches that overlapping loci make together, ascending.
+
+    Examples
+    --------
+    >>> joined([(5, 9), (0, 6), (9, 12)])
+    [(0, 9), (9, 12)]
+    """
+    result: list[Interval] = []
+    for start, end in sorted(spans):
+        if result and start < result[-1][1]:
+            result[-1] = result[-1][0], max(end, result[-1][1])
+        else:
+            result.append((start, end))
+    return result

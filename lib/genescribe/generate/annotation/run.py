@@ -1,0 +1,198 @@
+"""Annotating many loci: batches, a journal from which a run that was killed goes on, and the files at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from genescribe import __version__
+from genescribe.data.batching import pack
+from genescribe.errors import InputError
+from genescribe.files import read_json, write_json, write_text
+from genescribe.generate.annotation.annotate import LocusResult, LocusWindow
+from genescribe.generate.loci.loci import LocusDataset
+from genescribe.generate.loci.tiles import genes_apart
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.model import Gene, Transcript
+
+Annotate = Callable[[Sequence[LocusWindow]], list[LocusResult]]
+REJECT_KEYS = ("gm_id", "chrom", "start", "pred_raw", "pred_clean", "error")
+
+
+class Journal:
+    """Results of finished batches, on disk: a file of lines, and a checkpoint that says how much of it counts.
+
+    Parameters
+    ----------
+    checkpoint
+        JSON file; the lines stand beside it in `<checkpoint>.results`.
+    fingerprint
+        What the results depend on. A checkpoint of another fingerprint is refused.
+    resume
+        Go on from the checkpoint, if there is one; else begin anew.
+
+    Raises
+    ------
+    InputError
+        The checkpoint is of other inputs, another model or other options.
+    """
+
+    def __init__(self, checkpoint: str | Path, fingerprint: str, *, resume: bool) -> None:
+        self.checkpoint = Path(checkpoint)
+        self.lines = self.checkpoint.with_name(self.checkpoint.name + ".results")
+        self.fingerprint, self.batches, self._size = fingerprint, 0, 0
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        if resume and self.checkpoint.exists():
+            state = read_json(self.checkpoint)
+            if state.get("fingerprint") != fingerprint:
+                raise InputError(
+                    "the checkpoint is of other inputs, another model or other options",
+                    where=self.checkpoint,
+                    remedy="run without --resume to begin anew, or give another --checkpoint_path",
+                )
+            self.batches, self._size = state["batches"], state["bytes"]
+        self.lines.touch()
+
+    def add(self, results: Iterable[tuple[int, LocusResult]]) -> None:
+        """Keep the results of a batch, each with the number of its locus."""
+        with self.lines.open("r+b") as handle:
+            # What a killed run wrote after its last checkpoint does not count.
+            handle.truncate(self._size)
+            handle.seek(self._size)
+            for number, result in results:
+                handle.write(json.dumps([number, asdict(result)]).encode() + b"\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+            self.batches, self._size = self.batches + 1, handle.tell()
+        write_json(self.checkpoint, {"fingerprint": self.fingerprint, "batches": self.batches, "bytes": self._size})
+
+    def results(self) -> list[LocusResult]:
+        """Return all results, in the order of the loci."""
+        rows = [json.loads(line) for line in self.lines.read_bytes()[: self._size].splitlines()]
+        return [_result(row) for _, row in sorted(rows, key=lambda row: int(row[0]))]
+
+    def remove(self) -> None:
+        """Remove the files, once the results are written."""
+        self.checkpoint.unlink(missing_ok=True)
+        self.lines.unlink(missing_ok=True)
+
+
+def annotate_loci(
+    dataset: LocusDataset,
+    annotate: Annotate,
+    journal: Journal,
+    *,
+    batch_size: int = 1,
+    num_workers: int = 0,
+    prefetch_factor: int = 2,
+) -> list[LocusResult]:
+    """Annotate all loci of a database, from where the journal stands.
+
+    Batches hold loci of like length; results come back in the order of the loci.
+    """
+    batches = pack(dataset.lengths, size=batch_size)
+    waiting = batches[journal.batches :]
+    workers: dict[str, Any] = {"num_workers": num_workers}
+    if num_workers:
+        workers |= {"prefetch_factor": prefetch_factor, "multiprocessing_context": "spawn"}
+    loader = DataLoader(dataset, batch_sampler=waiting, collate_fn=list, **workers)
+    done = sum(map(len, batches[: journal.batches]))
+    with tqdm(total=len(dataset), initial=done, desc="annotate", unit="locus", disable=None) as bar:
+        for numbers, loci in zip(waiting, loader, strict=True):
+            journal.add(zip(numbers, annotate(loci), strict=True))
+            bar.update(len(numbers))
+    return journal.results()
+
+
+def write_results(
+    output: str | Path,
+    rejects: str | Path,
+    results: Sequence[LocusResult],
+    lengths: Mapping[str, int],
+    provenance: Mapping[str, Any],
+    merge_into: str | Path | None = None,
+    gm_key: str = "GM",
+) -> dict[str, int]:
+    """Write GFF3 and rejects; return how many loci were accepted, repaired, rejected, and failed.
+
+    Parameters
+    ----------
+    output
+        GFF3. The gene rows name the gene that the locus was given as, under `gm_key`.
+    rejects
+        JSON lines with the keys `REJECT_KEYS`.
+    results
+        Of all loci.
+    lengths
+        Bases of each sequence.
+    provenance
+        Lines at the top of the GFF3.
+    merge_into
+        An annotation whose genes are written instead, each with the transcripts that it lacks.
+    gm_key
+        GFF3 keeps attributes that begin with a capital for itself; ``gm`` passes strict validators.
+    """
+    genes = [gene for number, result in enumerate(results, 1) for gene in _named(result, number, gm_key)]
+    if merge_into is not None:
+        genes = merged(read_genes(merge_into), genes, gm_key)
+    header = [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items())]
+    write_gff3(output, genes, lengths, header)
+    lines = []
+    for result in results:
+        if result.status == "rejected":
+            values = (result.id, result.seqid, result.start, result.raw, result.clean, result.reason)
+            lines.append(json.dumps(dict(zip(REJECT_KEYS, values, strict=True))) + "\n")
+    write_text(rejects, "".join(lines))
+    counts = {status: sum(r.status == status for r in results) for status in ("accepted", "repaired", "rejected")}
+    return counts | {"failed": sum(result.failed for result in results)}
+
+
+def _named(result: LocusResult, number: int, gm_key: str) -> list[Gene]:
+    """Return a result's genes with IDs of their own, and where they come from."""
+    if result.gene is None:
+        return []
+    identifier = f"gs{number:06d}"
+    transcripts = tuple(replace(t, id=f"{identifier}.t{n}") for n, t in enumerate(result.gene.transcripts, 1))
+    attributes = {gm_key: result.id} | ({"Note": f"repaired: {result.reason}"} if result.status == "repaired" else {})
+    return genes_apart(replace(result.gene, id=identifier, transcripts=transcripts, attributes=attributes))
+
+
+def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> list[Gene]:
+    """Return the given genes, each with the transcripts found for it that it lacks; and the other found genes.
+
+    Found genes name the given one in their attribute `gm_key`. A found transcript is new where no transcript of the
+    gene has its exons and coding sequence.
+    """
+    by_name: dict[str, list[Gene]] = {}
+    for gene in found:
+        by_name.setdefault(gene.attributes.get(gm_key, ""), []).append(gene)
+    result = []
+    for gene in given:
+        have = {(t.exons, t.cds) for t in gene.transcripts}
+        new = []
+        for other in by_name.pop(gene.id, []):
+            if (other.seqid, other.strand) == (gene.seqid, gene.strand):
+                new += [t for t in other.transcripts if (t.exons, t.cds) not in have]
+            else:
+                result.append(other)
+        ordered = sorted([*gene.transcripts, *new], key=lambda t: (t.start, t.end, t.id))
+        result.append(replace(gene, transcripts=tuple(ordered)))
+    return result + [gene for genes in by_name.values() for gene in genes]
+
+
+def _result(row: Mapping[str, Any]) -> LocusResult:
+    gene = row["gene"]
+    if gene is None:
+        return LocusResult(**row)
+    transcripts = tuple(
+        Transcript(**{**t, "exons": tuple(map(tuple, t["exons"])), "cds": tuple(map(tuple, t["cds"]))})
+        for t in gene["transcripts"]
+    )
+    return LocusResult(**{**row, "gene": Gene(**{**gene, "transcripts": transcripts})})

@@ -1,0 +1,125 @@
+"""Accuracy of a model on baked loci: each is written on the strand of its gene and compared with its annotation.
+
+The counterpart, for loci that are given, of `genescribe.evaluate` on whole genomes, with the same counts and intervals.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from tqdm import tqdm
+
+from genescribe import __version__
+from genescribe.config import to_mapping
+from genescribe.data.batching import pack
+from genescribe.data.dataset import ShardDataset
+from genescribe.data.sample import Sample
+from genescribe.errors import InputError
+from genescribe.evaluate.accuracy import LEVELS, summarize, tally
+from genescribe.evaluate.bootstrap import intervals, paired_intervals
+from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.annotation.search import SearchConfig
+from genescribe.generate.config import ScoreConfig
+from genescribe.generate.loci.hints import Hint
+from genescribe.generate.loci.tiles import distinct, genes_apart
+from genescribe.generate.text.sentence import GeneSentence, gene_of
+from genescribe.genome.model import Gene
+
+
+@dataclass
+class Scored:
+    """What a model wrote of some loci.
+
+    Attributes
+    ----------
+    truth, written
+        Genes of the annotation and of the model, in the coordinates of their sequences.
+    results
+        What became of each locus.
+    """
+
+    truth: list[Gene] = field(default_factory=list)
+    written: list[Gene] = field(default_factory=list)
+    results: list[LocusResult] = field(default_factory=list)
+
+
+def annotated(sample: Sample) -> Gene:
+    """Return the annotated gene of a locus, in the coordinates of its sequence."""
+    seqid = f"{sample.meta.genome}:{sample.meta.seqid}"
+    return gene_of(GeneSentence.parse(sample.meta.sentence), sample.key, seqid, sample.meta.start)
+
+
+def locus_of(sample: Sample) -> LocusWindow:
+    """Return a baked locus as it is given to an annotator: its gene, or all of a window that has a core."""
+    gene, offset = annotated(sample), sample.meta.start
+    start, end = sample.meta.core or (gene.start, gene.end)
+    hints = tuple(Hint(a + offset, b + offset, strand, score) for a, b, strand, score in sample.meta.hints)
+    place = (gene.seqid, start, end, gene.strand, offset)
+    return LocusWindow(sample.key, *place, sample.codes, hints=hints)
+
+
+def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreConfig) -> Scored:
+    """Let a model write the loci of a split.
+
+    Raises
+    ------
+    InputError
+        The split is not known, or holds no locus.
+    """
+    dataset = ShardDataset(folders, config.split)
+    if not len(dataset):
+        raise InputError(f"no {config.split} locus", where=folders[0], remedy="bake with such a split")
+    search = SearchConfig(config.method, config.beams, max_length=config.max_length)
+    annotator, found = Annotator(model, search), Scored()
+    by_number: dict[int, tuple[Gene, LocusResult]] = {}
+    with tqdm(total=len(dataset), desc="loci", unit="locus", disable=None) as bar:
+        for numbers in pack(dataset.lengths, size=config.batch_size):
+            # Training windows may hold no gene to be found.
+            samples = {number: sample for number in numbers if (sample := dataset[number]).meta.sentence}
+            results = annotator([locus_of(sample) for sample in samples.values()]) if samples else []
+            for (number, sample), result in zip(samples.items(), results, strict=True):
+                by_number[number] = annotated(sample), result
+            bar.update(len(numbers))
+    for _, (gene, result) in sorted(by_number.items()):
+        found.truth.extend(genes_apart(gene))
+        found.results.append(result)
+        if result.gene is not None:
+            found.written.extend(genes_apart(result.gene))
+    # Windows may overlap: what stands in several of them, or is written in several, is one gene.
+    found.truth, found.written = distinct(found.truth), distinct(found.written)
+    return found
+
+
+def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
+    """Return the accuracy of what was written.
+
+    Returns
+    -------
+    dict
+        ``levels``: for each level of `genescribe.evaluate.accuracy` its counts, sensitivity, precision, F1 and their
+        bootstrap intervals, on coding sequences; ``loci``: how many were accepted, repaired and rejected.
+    """
+    (counts,) = tally(found.truth, found.written)
+    levels, spread = summarize(counts.sum(axis=0)), intervals(counts, config.bootstrap)
+    return {
+        "version": __version__,
+        "options": to_mapping(config),
+        "loci": {"total": len(found.results), **dict(Counter(result.status for result in found.results))},
+        "levels": {level: {**levels[level], "intervals": spread[level]} for level in LEVELS},
+    }
+
+
+def gain(before: Scored, after: Scored, config: ScoreConfig) -> dict[str, Any]:
+    """Return by how much what was written after is better, level by level, paired by locus; see `paired_intervals`."""
+    first, second = tally(before.truth, before.written, after.written)
+    return paired_intervals(first, second, config.bootstrap)
+
+
+def score_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreConfig) -> dict[str, Any]:
+    """Return the `accuracy` of a model on baked loci."""
+    return accuracy(write_loci(model, folders, config), config)

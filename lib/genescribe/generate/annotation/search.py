@@ -1,0 +1,360 @@
+"""Writing sentences: greedily, with a beam, or by chance; always inside the grammar."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.config import Idle, option
+from genescribe.generate.model import Automaton, Session
+from genescribe.generate.text.exon_speller import Written
+from genescribe.generate.text.sentence import (
+    Feature,
+    GeneSentence,
+    Kind,
+    SentenceError,
+    canonical,
+    fault,
+    feature_names,
+)
+from genescribe.generate.text.window_signals import Mask
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How sentences are chosen."""
+
+    method: Literal["greedy", "beam", "sample"] = option("greedy", doc="likeliest step, likeliest sentence, or chance")
+    beams: int = option(4, doc="beam: sentences kept a locus", minimum=1)
+    samples: int = option(1, doc="sample: sentences drawn a locus; the likeliest is taken", minimum=1)
+    isoforms: float = option(
+        1.0,
+        doc="beam, sample: a transcript of another sentence is written too where the sentences that hold its coding"
+        " sequence are so likely together; 1: none",
+        minimum=0.0001,
+        maximum=1.0,
+    )
+    temperature: float = option(1.0, doc="sample: scores are divided by it", minimum=0.01)
+    seed: int = option(1, doc="sample: seed; a locus is drawn alike in any batch", minimum=0)
+    max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(self.method == "beam", "method: beam", "beams")
+            .unless(self.method == "sample", "method: sample", "samples", "temperature", "seed")
+            .unless(self.method != "greedy", "method: beam or sample", "isoforms")
+        )
+
+
+@dataclass
+class Outcome:
+    """What became of a locus.
+
+    Attributes
+    ----------
+    status
+        "accepted"; "repaired", with the reason: something was left out to make it a gene; or "rejected".
+    reason
+        Short and countable; empty for accepted ones.
+    raw
+        The text as it was written.
+    sentence
+        The sentence on its own strand; None where rejected.
+    log_probability
+        Of what was written, natural logarithm, within the grammar.
+    scores
+        For each transcript of the sentence, the probability of its features and of their choice; of one that another
+        sentence brought (`SearchConfig.isoforms`), that of the sentences with its coding sequence.
+    borrowed
+        For each transcript, whether another sentence brought it.
+    values, logs
+        What was written, step by step, and the log probability of each step within the grammar, whatever the
+        temperature. `SentenceModel.example_as_written(values, ...)` scores it again.
+    """
+
+    status: Literal["accepted", "repaired", "rejected"]
+    reason: str
+    raw: str
+    sentence: GeneSentence | None = None
+    log_probability: float = 0.0
+    scores: tuple[float, ...] = ()
+    borrowed: tuple[bool, ...] = ()
+    values: tuple[int, ...] = ()
+    logs: tuple[float, ...] = ()
+
+
+@dataclass
+class _Hypothesis:
+    automaton: Automaton
+    locus: int
+    draw: int = 0
+    total: float = 0.0
+    values: tuple[int, ...] = ()
+    logs: tuple[float, ...] = ()
+    # Log probability by declared feature, and by transcript.
+    features: dict[int, float] = field(default_factory=dict)
+    chains: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Steps written."""
+        return len(self.values)
+
+    def extended(self, value: int, log: float) -> _Hypothesis:
+        values, logs = (*self.values, value), (*self.logs, log)
+        other = _Hypothesis(self.automaton.copy(), self.locus, self.draw, self.total + log, values, logs)
+        other.features, other.chains = dict(self.features), dict(self.chains)
+        grammar = other.automaton.grammar
+        part, place = (other.chains, len(grammar.chains)) if grammar.closed else (other.features, len(grammar.nodes))
+        part[place] = part.get(place, 0.0) + log
+        other.automaton.advance(value)
+        return other
+
+
+def write(
+    session: Session,
+    automata: Sequence[Automaton],
+    config: SearchConfig,
+    *,
+    names: Sequence[str] = (),
+    prompts: Sequence[Sequence[int]] = (),
+) -> list[Outcome]:
+    """Write the sentences of a batch of loci.
+
+    Parameters
+    ----------
+    session
+        The model, which has read the loci.
+    automata
+        What each locus allows.
+    config
+        How to choose.
+    names
+        Of the loci, for chance; their places where there are none.
+    prompts
+        Steps that a sentence begins with, a locus each.
+
+    Returns
+    -------
+    list of Outcome
+        One a locus.
+    """
+    search = _Search(session, automata, config, names)
+    for locus, prompt in enumerate(prompts):
+        search.forced[locus] = list(prompt)
+    while search.live:
+        search.step()
+    return [search.outcome(locus) for locus in range(len(automata))]
+
+
+class _Search:
+    def __init__(
+        self, session: Session, automata: Sequence[Automaton], config: SearchConfig, names: Sequence[str]
+    ) -> None:
+        self.session, self.config = session, config
+        self.width = {"greedy": 1, "beam": config.beams, "sample": config.samples}[config.method]
+        self.draws = config.samples if config.method == "sample" else 1
+        rows = [locus for locus in range(len(automata)) for _ in range(self.draws)]
+        if self.draws > 1:
+            session.keep(rows)
+        self.live = [_Hypothesis(automata[locus].copy(), locus, i % self.draws) for i, locus in enumerate(rows)]
+        self.done: list[list[_Hypothesis]] = [[] for _ in automata]
+        self.stuck: list[_Hypothesis | None] = [None] * len(automata)
+        self.forced: dict[int, list[int]] = {}
+        labels = names or [str(i) for i in range(len(automata))]
+        self.chance = (
+            [[_generator(config.seed, name, draw) for draw in range(self.draws)] for name in labels]
+            if config.method == "sample"
+            else []
+        )
+
+    def step(self) -> None:
+        """Take a step of every live sentence."""
+        found: dict[int, list[tuple[float, int, int, float]]] = {}
+        for row, (hypothesis, scores) in enumerate(zip(self.live, self.session.scores(), strict=True)):
+            options = self._options(hypothesis, scores)
+            if not options:
+                self.stuck[hypothesis.locus] = hypothesis
+            for value, log in options:
+                found.setdefault(hypothesis.locus, []).append((hypothesis.total + log, row, value, log))
+        rows, values, survivors = [], [], []
+        for locus in sorted(found):
+            # Ties go to the earlier row and the smaller value: the order of a batch does not show.
+            best = sorted(found[locus], key=lambda item: (-item[0], item[1], item[2]))[: self.width]
+            for _, row, value, log in best:
+                grown = self.live[row].extended(value, log)
+                if grown.automaton.finished:
+                    self.done[locus].append(grown)
+                else:
+                    rows.append(row)
+                    values.append(value)
+                    survivors.append(grown)
+        chosen = [i for i, hypothesis in enumerate(survivors) if self._worth(hypothesis)]
+        self._go_on([rows[i] for i in chosen], [values[i] for i in chosen], [survivors[i] for i in chosen])
+
+    def _options(self, hypothesis: _Hypothesis, scores: NDArray[np.float32]) -> list[tuple[int, float]]:
+        """Return the values that a sentence may go on with, and their log probabilities."""
+        mask = hypothesis.automaton.allowed()
+        if not mask.any():
+            return []
+        allowed, logs = _log_softmax(scores, mask)
+        forced = self.forced.get(hypothesis.locus, [])
+        if hypothesis.length < len(forced):
+            value = forced[hypothesis.length]
+            place = int(np.searchsorted(allowed, value))
+            known = place < len(allowed) and allowed[place] == value
+            return [(value, float(logs[place]))] if known else []
+        if self.config.method == "sample":
+            scaled = logs / self.config.temperature
+            weights = np.exp(scaled - scaled.max())
+            draw = self.chance[hypothesis.locus][hypothesis.draw].random() * weights.sum()
+            place = min(int(np.searchsorted(np.cumsum(weights), draw, side="right")), len(allowed) - 1)
+            return [(int(allowed[place]), float(logs[place]))]
+        best = np.argsort(-logs, kind="stable")[: self.width]
+        return [(int(allowed[i]), float(logs[i])) for i in best]
+
+    def _worth(self, hypothesis: _Hypothesis) -> bool:
+        """Whether a sentence can still be the best of its locus, or likely enough beside it."""
+        if hypothesis.length >= self.config.max_length:
+            self.stuck[hypothesis.locus] = hypothesis
+            return False
+        finished = self.done[hypothesis.locus]
+        if not finished or self.config.method == "sample":
+            return True
+        return hypothesis.total > max(other.total for other in finished) + math.log(self.config.isoforms)
+
+    def _go_on(self, rows: list[int], values: list[int], survivors: list[_Hypothesis]) -> None:
+        if rows and rows != list(range(len(self.live))):
+            self.session.keep(rows)
+        self.live = survivors
+        if rows:
+            self.session.advance(values)
+
+    def outcome(self, locus: int) -> Outcome:
+        """Return what became of a locus."""
+        if finished := self.done[locus]:
+            best = self._outcome(max(finished, key=lambda hypothesis: hypothesis.total), "")
+            return self._with_isoforms(best, finished) if self.config.isoforms < 1 else best
+        stuck = self.stuck[locus]
+        if stuck is None:
+            return Outcome("rejected", "nothing can be written here", "")
+        reason = "longer than max_length" if stuck.length >= self.config.max_length else "dead end"
+        return self._outcome(stuck, reason)
+
+    @staticmethod
+    def _outcome(hypothesis: _Hypothesis, reason: str) -> Outcome:
+        return replace(_told(hypothesis, reason), values=hypothesis.values, logs=hypothesis.logs)
+
+    def _with_isoforms(self, best: Outcome, finished: Sequence[_Hypothesis]) -> Outcome:
+        """Return the best sentence with the transcripts of the others that are likely enough.
+
+        The sentences of a beam share one probability; drawn ones count as often as they were drawn. That of a coding
+        sequence is the sum over the sentences that hold it: other untranslated ends do not make it another.
+        """
+        if best.sentence is None:
+            return best
+        logs = np.array([0.0 if self.config.method == "sample" else hypothesis.total for hypothesis in finished])
+        shares = np.exp(logs - logs.max())
+        shares /= shares.sum()
+        likely: dict[tuple[Feature, ...], float] = {}
+        bearer: dict[tuple[Feature, ...], tuple[float, tuple[Feature, ...]]] = {}
+        for hypothesis, share in zip(finished, shares.tolist(), strict=True):
+            held = {_coding(chain): chain for chain in _transcripts(hypothesis)}
+            for coding, chain in held.items():
+                likely[coding] = likely.get(coding, 0.0) + share
+                if coding not in bearer or hypothesis.total > bearer[coding][0]:
+                    bearer[coding] = hypothesis.total, chain
+        features = best.sentence.features
+        chains = [tuple(features[i] for i in transcript) for transcript in best.sentence.transcripts]
+        scores = dict(zip(chains, best.scores, strict=True))
+        have = {_coding(chain) for chain in chains}
+        for coding, share in sorted(likely.items(), key=lambda item: -item[1]):
+            if coding in have or share < self.config.isoforms:
+                continue
+            grown = scores | {bearer[coding][1]: min(share, 1.0)}
+            try:
+                sentence = canonical("+", list(grown))
+            except SentenceError:  # More features of a type than a sentence may have.
+                continue
+            scores = grown
+            best = replace(best, sentence=sentence)
+        assert best.sentence is not None
+        written = [tuple(best.sentence.features[i] for i in chain) for chain in best.sentence.transcripts]
+        own = set(chains)
+        borrowed = tuple(chain not in own for chain in written)
+        return replace(best, scores=tuple(scores[chain] for chain in written), borrowed=borrowed)
+
+
+def _transcripts(hypothesis: _Hypothesis) -> dict[tuple[Feature, ...], float]:
+    """Return the transcripts that a sentence lists, each with the probability of its features and of their choice."""
+    grammar = hypothesis.automaton.grammar
+    found = {}
+    for number, chain in enumerate(grammar.chains):
+        features = tuple(grammar.nodes[i].feature for i in chain)
+        if fault(features, "+") is None:
+            logs = hypothesis.chains.get(number, 0.0) + sum(hypothesis.features.get(i, 0.0) for i in chain)
+            found[features] = math.exp(logs)
+    return found
+
+
+def _coding(chain: Sequence[Feature]) -> tuple[Feature, ...]:
+    return tuple(feature for feature in chain if feature.kind is Kind.CDS)
+
+
+def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
+    """Return the outcome of what was written; `reason` is why it did not end by itself."""
+    grammar = hypothesis.automaton.grammar
+    raw = spelled(hypothesis.automaton)
+    by_chain = _transcripts(hypothesis)
+    if not by_chain:
+        if not grammar.nodes and not reason:
+            reason = "no gene" if hypothesis.automaton.finished else "dead end"
+        return Outcome("rejected", reason or "no transcript", raw, log_probability=hypothesis.total)
+    try:
+        sentence = canonical("+", list(by_chain))
+    except SentenceError as error:
+        return Outcome("rejected", error.reason, raw, log_probability=hypothesis.total)
+    scores = tuple(by_chain[tuple(sentence.features[i] for i in chain)] for chain in sentence.transcripts)
+    if not reason and (grammar.abandoned or len(by_chain) < len(grammar.chains)):
+        reason = "features of no transcript"
+    status: Literal["accepted", "repaired"] = "repaired" if reason else "accepted"
+    return Outcome(status, reason, raw, sentence, hypothesis.total, scores, (False,) * len(scores))
+
+
+def spelled(automaton: Automaton) -> str:
+    """Return the text of what was written so far, whether it is a sentence or not."""
+    grammar = automaton.grammar
+    if isinstance(grammar, Written):
+        return grammar.text
+    features = [node.feature for node in grammar.nodes]
+    names = feature_names(features)
+    letters = {None: ".", 0: "A", 1: "B", 2: "C"}
+    rows = [f"{f.start}|{name}|{f.end}|+|{letters[f.phase]};" for f, name in zip(features, names, strict=True)]
+    text = "".join(rows)
+    if grammar.listing is None:
+        return text
+    chains = [*grammar.chains, *([grammar.listing.chain] if grammar.listing.chain else [])]
+    return text + ">" + ";".join("|".join(names[i] for i in chain) for chain in chains)
+
+
+def _log_softmax(scores: NDArray[np.float32], mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the allowed values and their log probabilities among themselves."""
+    allowed = np.flatnonzero(mask)
+    chosen = scores[allowed].astype(np.float64)
+    chosen = np.where(np.isfinite(chosen), chosen, -1e30)
+    shifted = chosen - chosen.max()
+    return allowed, shifted - np.log(np.exp(shifted).sum())
+
+
+def _generator(seed: int, name: str, draw: int) -> np.random.Generator:
+    text = f"{seed}\0{name}" + (f"\0{draw}" if draw else "")
+    digest = hashlib.sha256(text.encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))

@@ -1,0 +1,1 @@
+"""Loci: windows, hints, shards."""

@@ -1,0 +1,180 @@
+"""Loci to be annotated: read from GFF3 or BED, kept with their bases in a DuckDB file, loaded by workers."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import duckdb
+import numpy as np
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from genescribe.errors import InputError
+from genescribe.files import atomic_path, open_binary
+from genescribe.generate.annotation.annotate import LocusWindow
+from genescribe.genome.fasta import Genome
+
+_GENES = ("gene",)
+_TRANSCRIPTS = ("mRNA", "transcript")
+_ID = re.compile(r"(?:^|;)\s*(?:ID=|gene_id \")([^;\"]+)")
+
+
+class Locus(NamedTuple):
+    """Where a gene is to be read; strand "." where it is not known."""
+
+    id: str
+    seqid: str
+    start: int
+    end: int
+    strand: str
+
+
+def read_loci(path: str | Path, lengths: Mapping[str, int]) -> list[Locus]:
+    """Return the loci of a GFF3, GTF or BED file, in its order, with IDs that are unique in it.
+
+    Of GFF3 and GTF the rows of type gene count, where there are none those of transcripts.
+
+    Parameters
+    ----------
+    path
+        Plain or compressed; BED by its name (.bed, .bed.gz).
+    lengths
+        Bases of each sequence of the genome.
+
+    Raises
+    ------
+    InputError
+        A row that is none, or lies outside the genome; no locus.
+    """
+    name = Path(path).name.removesuffix(".gz")
+    rows = _bed(path) if name.endswith(".bed") else _gff(path)
+    found: list[Locus] = []
+    seen: dict[str, int] = {}
+    for line, locus in rows:
+        if locus.seqid not in lengths or not 0 <= locus.start < locus.end <= lengths[locus.seqid]:
+            raise InputError(
+                f"{locus.seqid}:{locus.start + 1}-{locus.end} lies outside the genome",
+                where=path,
+                line=line,
+                remedy="give the genome that the loci are of",
+            )
+        seen[locus.id] = seen.get(locus.id, 0) + 1
+        count = seen[locus.id]
+        found.append(locus if count == 1 else locus._replace(id=f"{locus.id}.{count}"))
+    if not found:
+        raise InputError("no locus", where=path, remedy="give rows of type gene, or a BED file")
+    return found
+
+
+def _bed(path: str | Path) -> Iterator[tuple[int, Locus]]:
+    with open_binary(path) as handle:
+        for number, raw in enumerate(handle, 1):
+            fields = raw.decode("utf-8").rstrip("\r\n").split("\t")
+            if not fields[0] or fields[0].startswith(("#", "track", "browser")):
+                continue
+            if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
+                raise InputError("not a BED row", where=path, line=number, remedy="seqid, start and end, tab between")
+            name = fields[3] if len(fields) > 3 and fields[3] not in ("", ".") else f"locus{number}"
+            strand = fields[5] if len(fields) > 5 and fields[5] in ("+", "-") else "."
+            yield number, Locus(name, fields[0], int(fields[1]), int(fields[2]), strand)
+
+
+def _gff(path: str | Path) -> Iterator[tuple[int, Locus]]:
+    genes: list[tuple[int, Locus]] = []
+    transcripts: list[tuple[int, Locus]] = []
+    with open_binary(path) as handle:
+        for number, raw in enumerate(handle, 1):
+            text = raw.decode("utf-8").rstrip("\r\n")
+            if text.startswith("##FASTA"):
+                break
+            if not text or text.startswith("#"):
+                continue
+            fields = text.split("\t")
+            if len(fields) < 9:
+                raise InputError(
+                    "not a GFF row: nine columns, tab between", where=path, line=number, remedy="repair it"
+                )
+            if fields[2] in _GENES or fields[2] in _TRANSCRIPTS:
+                if not (fields[3].isdecimal() and fields[4].isdecimal()):
+                    raise InputError("start and end are no numbers", where=path, line=number, remedy="repair the row")
+                match = _ID.search(fields[8])
+                name = unquote(match[1]) if match else f"locus{number}"
+                strand = fields[6] if fields[6] in ("+", "-") else "."
+                locus = Locus(name, unquote(fields[0]), int(fields[3]) - 1, int(fields[4]), strand)
+                (genes if fields[2] in _GENES else transcripts).append((number, locus))
+    yield from genes or transcripts
+
+
+def write_database(path: str | Path, loci: Iterable[Locus], genome: Genome, flank: int) -> int:
+    """Write loci with their bases and flanks into a DuckDB file, in one step; return their number.
+
+    One table, ``loci``: number, id, seqid, start, end, strand, offset (place of the first base), codes (BLOB of base
+    codes).
+    """
+    rows = list(loci)
+    with atomic_path(path) as temporary:
+        temporary.unlink()
+        with duckdb.connect(str(temporary)) as connection:
+            connection.execute(
+                'CREATE TABLE loci (number INTEGER PRIMARY KEY, id VARCHAR, seqid VARCHAR, "start" INTEGER,'
+                ' "end" INTEGER, strand VARCHAR, "offset" INTEGER, codes BLOB)'
+            )
+            numbered = enumerate(tqdm(rows, desc="loci", unit="locus", disable=None))
+            for block in _blocks(numbered):
+                values = []
+                for number, locus in block:
+                    low = max(0, locus.start - flank)
+                    high = min(genome.lengths[locus.seqid], locus.end + flank)
+                    codes = genome.codes(locus.seqid, low, high).tobytes()
+                    place = (locus.start, locus.end, locus.strand, low)
+                    values.append((number, locus.id, locus.seqid, *place, codes))
+                connection.executemany("INSERT INTO loci VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    return len(rows)
+
+
+def _blocks(rows: Iterable[tuple[int, Locus]]) -> Iterator[list[tuple[int, Locus]]]:
+    iterator = iter(rows)
+    while block := list(itertools.islice(iterator, 1000)):
+        yield block
+
+
+class LocusDataset(Dataset[LocusWindow]):
+    """Loci of a database by number. Each process that uses it has a read-only connection of its own."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        query = "SELECT octet_length(codes) FROM loci ORDER BY number"
+        self.lengths = np.array([row[0] for row in self._connect().execute(query).fetchall()], dtype=np.int64)
+
+    def __len__(self) -> int:
+        """Return the number of loci."""
+        return len(self.lengths)
+
+    def __getitem__(self, number: int) -> LocusWindow:
+        """Return a locus with its bases."""
+        query = 'SELECT id, seqid, "start", "end", strand, "offset", codes FROM loci WHERE number = ?'
+        row = self._connect().execute(query, [number]).fetchone()
+        if row is None:
+            raise IndexError(number)
+        name, seqid, start, end, strand, offset, codes = row
+        return LocusWindow(name, seqid, start, end, strand, offset, np.frombuffer(codes, dtype=np.uint8))
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            self._connection = duckdb.connect(self.path, read_only=True)
+        return self._connection
+
+    def close(self) -> None:
+        """Close this process's connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_connection": None}

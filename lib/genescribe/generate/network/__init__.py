@@ -1,0 +1,1 @@
+"""Reading a locus and decoding: encoders, decoder, prefix-LM."""

@@ -1,0 +1,1 @@
+"""Training models that write gene sentences."""

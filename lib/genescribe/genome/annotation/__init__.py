@@ -1,0 +1,1 @@
+"""Annotation files: GFF3 and GTF text, rows, features and genes, in and out."""

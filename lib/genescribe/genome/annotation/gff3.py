@@ -1,0 +1,204 @@
+"""GFF3 and GTF: reading well-formed annotation, writing valid GFF3."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+
+from genescribe.errors import InputError
+from genescribe.files import atomic_path
+from genescribe.genome.annotation.features import load_features
+from genescribe.genome.annotation.rows import load_rows
+from genescribe.genome.catalogue.tables import Rejected, fetch_genes, fetch_rejected
+from genescribe.genome.catalogue.tree import load_tree
+from genescribe.genome.model import Gene, Interval, Transcript, cds_phases
+
+SOURCE = "genescribe"
+_log = logging.getLogger(__name__)
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f%;=&,]")
+_ESCAPED_BUT_COMMA = re.compile(r"[\x00-\x1f\x7f%;=&]")
+_ESCAPED_SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
+_MULTIPLE = {"Alias", "Note", "Dbxref", "Ontology_term"}
+_OWN_KEYS = {"ID", "Parent", "biotype"}
+_RNA_TYPES = {"tRNA", "rRNA", "snRNA", "snoRNA", "ncRNA", "miRNA", "lnc_RNA", "SRP_RNA", "telomerase_RNA"}
+
+
+def write_gff3(
+    path: str | Path,
+    genes: Iterable[Gene],
+    lengths: Mapping[str, int],
+    header: Iterable[str] = (),
+    *,
+    source: str = SOURCE,
+) -> None:
+    """Write genes as valid GFF3 in one step; equal genes give equal bytes.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    genes
+        In any order; written by sequence, start, end and ID.
+    lengths
+        Bases of each sequence, in the order to write.
+    header
+        Comment lines to stand at the top, without ``#``.
+    source
+        Column two.
+
+    Raises
+    ------
+    InputError
+        A gene on an unknown sequence or past its end.
+    """
+    order = {seqid: number for number, seqid in enumerate(lengths)}
+    genes = list(genes)
+    for gene in genes:
+        if gene.seqid not in lengths or gene.start < 0 or gene.end > lengths[gene.seqid]:
+            raise InputError(
+                f"gene {gene.id} lies at {gene.seqid}:{gene.start + 1}-{gene.end}, outside the genome",
+                where=path,
+                remedy="give the genome that the genes were found in",
+            )
+    escaped = [name for name in lengths if _seqid(name) != name]
+    if escaped:
+        _log.warning(
+            "%s: %s is written as %s, as GFF3 requires%s; gffread and bedtools do not decode this: rename the "
+            "sequences before annotating if you use them",
+            path, escaped[0], _seqid(escaped[0]), f" ({len(escaped)} such names)" if len(escaped) > 1 else "",
+        )  # fmt: skip
+    ids = _UniqueIds()
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
+        out.write("##gff-version 3\n")
+        out.writelines(f"#{' '.join(line.split())}\n" for line in header)
+        out.writelines(f"##sequence-region {_seqid(seqid)} 1 {length}\n" for seqid, length in lengths.items())
+        for gene in sorted(genes, key=lambda gene: (order[gene.seqid], gene.start, gene.end, gene.id)):
+            out.writelines(_gene_rows(gene, source, ids))
+
+
+class _UniqueIds:
+    """Keeps the IDs of a file unique: GFF3 has one name space, the model has one for genes and one for transcripts."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def take(self, name: str, prefix: str = "") -> str:
+        """Return `name`; where it was taken before, with `prefix`, and failing that `name.2`, `name.3`, ..."""
+        candidate = name
+        if prefix and name in self._seen:
+            candidate = name = prefix + name
+        while candidate in self._seen:
+            self._seen[name] += 1
+            candidate = f"{name}.{self._seen[name]}"
+        self._seen[candidate] = 1
+        return candidate
+
+
+def _gene_rows(gene: Gene, source: str, ids: _UniqueIds) -> Iterator[str]:
+    gene_id = ids.take(gene.id, "gene:")
+    attributes = {"ID": gene_id}
+    if gene.biotype:
+        attributes["biotype"] = gene.biotype
+    attributes |= {key: value for key, value in gene.attributes.items() if key not in _OWN_KEYS}
+
+    def row(
+        kind: str, interval: Interval, columns: dict[str, str], score: float | None = None, phase: str = "."
+    ) -> str:
+        start, end = interval
+        text = ";".join(f"{_escape(key)}={_escape(value, key)}" for key, value in columns.items())
+        shown = "." if score is None else repr(float(score))
+        return f"{_seqid(gene.seqid)}\t{source}\t{kind}\t{start + 1}\t{end}\t{shown}\t{gene.strand}\t{phase}\t{text}\n"
+
+    yield row("gene", (gene.start, gene.end), attributes, gene.score)
+    for transcript in gene.transcripts:
+        transcript_id = ids.take(transcript.id, "transcript:")
+        kind = "mRNA" if transcript.cds else gene.biotype if gene.biotype in _RNA_TYPES else "transcript"
+        columns = {"ID": transcript_id, "Parent": gene_id} | ({"tag": "canonical"} if transcript.canonical else {})
+        yield row(kind, (transcript.start, transcript.end), columns, transcript.score)
+        scores = transcript.exon_scores or [None] * len(transcript.exons)
+        parts: list[_Part] = [
+            (exon, 0, "exon", ".", {"Parent": transcript_id}, score)
+            for exon, score in zip(transcript.exons, scores, strict=True)
+        ]
+        if transcript.cds:
+            parts += _coding_parts(transcript, gene.strand, transcript_id, ids.take(f"{transcript_id}.cds"))
+        for interval, _, part, phase, columns, score in sorted(parts, key=lambda part: (part[0][0], part[1])):
+            yield row(part, interval, columns, score, phase)
+
+
+_Part = tuple[Interval, int, str, str, dict[str, str], float | None]
+
+
+def _coding_parts(transcript: Transcript, strand: str, parent: str, cds_id: str) -> list[_Part]:
+    phases = cds_phases(transcript.cds, strand, transcript.phase)
+    scores = transcript.cds_scores or [None] * len(phases)
+    parts: list[_Part] = []
+    for number, (interval, phase, score) in enumerate(zip(transcript.cds, phases, scores, strict=True)):
+        columns = {"ID": cds_id, "Parent": parent}
+        cut_left = number == 0 and (transcript.partial5 if strand == "+" else transcript.partial3)
+        cut_right = number == len(phases) - 1 and (transcript.partial3 if strand == "+" else transcript.partial5)
+        if cut_left or cut_right:
+            columns["partial"] = "true"
+        if cut_left:
+            columns["start_range"] = f".,{interval[0] + 1}"
+        if cut_right:
+            columns["end_range"] = f"{interval[1]},."
+        parts.append((interval, 1, "CDS", str(phase), columns, score))
+    first, last = transcript.cds[0][0], transcript.cds[-1][1]
+    before, after = ("five_prime_UTR", "three_prime_UTR")[:: 1 if strand == "+" else -1]
+    for start, end in transcript.exons:
+        if start < first:
+            parts.append(((start, min(end, first)), 2, before, ".", {"Parent": parent}, None))
+        if end > last:
+            parts.append(((max(start, last), end), 2, after, ".", {"Parent": parent}, None))
+    return parts
+
+
+def _escape(text: str, key: str = "") -> str:
+    pattern = _ESCAPED_BUT_COMMA if key in _MULTIPLE or key in ("start_range", "end_range") else _ESCAPED
+    return pattern.sub(lambda match: f"%{ord(match[0]):02X}", text)
+
+
+def _seqid(name: str) -> str:
+    return _ESCAPED_SEQID.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), name)
+
+
+def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[Gene]:
+    """Return the genes of a well-formed GFF3 or GTF file.
+
+    The dialects of Ensembl, GENCODE, RefSeq, FlyBase, Phytozome, AUGUSTUS and Prokka are understood, plain or
+    compressed. Coding sequences include the stop codon, also where GTF keeps it apart. Files with missing levels are
+    for `genescribe.genome.repair.sort`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    rejects
+        What cannot be used (trans-spliced, overlapping exons, ...) is appended here; where it is None, the number is
+        logged.
+
+    Returns
+    -------
+    list of Gene
+        By sequence in the order of the file, then by start, end and ID.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, or a row that is not GFF3 or GTF.
+    """
+    with duckdb.connect(":memory:") as connection:
+        gtf = load_rows(connection, path, None)
+        load_features(connection, gtf=gtf)
+        load_tree(connection, path, gtf=gtf, tolerant=False)
+        found = fetch_rejected(connection)
+        if rejects is not None:
+            rejects.extend(found)
+        elif found:
+            _log.warning("%s: %d genes or transcripts cannot be used, first %s", path, len(found), found[0].detail)
+        return fetch_genes(connection)

@@ -1,0 +1,1 @@
+"""The catalogue of a genome: its annotation in DuckDB tables, checked against its sequences."""

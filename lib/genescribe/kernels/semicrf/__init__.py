@@ -1,0 +1,1 @@
+"""Semi-Markov chains: potentials, recurrences and their backends."""

@@ -1,0 +1,1 @@
+"""The blocked recurrences in PyTorch, for any device."""

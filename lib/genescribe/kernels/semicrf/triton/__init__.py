@@ -1,0 +1,1 @@
+"""The blocked recurrences as Triton kernels."""

@@ -1,0 +1,160 @@
+"""What the bases before a block add to its ends: the far part of the sum-product recurrence, for all ends at once.
+
+Safety of the far sum. Every factor that is not exactly zero is kept at `LOW` or above, so that the product of two never
+underflows: a sum is zero only where no segment is possible, and is right to rounding where it is at least `SURE`, since
+what was lifted adds less than `LOW` a term. Where a sum lies between, the block's far part is summed again in the log
+domain.
+"""
+
+from __future__ import annotations
+
+import triton.language as tl
+
+from genescribe.kernels.semicrf.blocked.sum import FLOOR
+from genescribe.kernels.triton_launch import jit, log_add, log_sum
+
+SURE = 1e-130
+"""Least far sum that is right where its factors are `LOW` or above."""
+
+NO_SCALE = tl.constexpr(FLOOR)
+
+
+@jit()
+def far_sum(  # type: ignore[no-untyped-def]
+    weights,
+    scale,
+    far_weights,
+    far_scale,
+    arrived,
+    alive,
+    oldest,
+    block,
+    far,
+    N,
+    chain,
+    C,
+    SIZE: tl.constexpr,
+    SOURCES: tl.constexpr,
+    LABELS: tl.constexpr,
+    LOW: tl.constexpr,
+    SURE: tl.constexpr,
+):
+    """Return the log-sums over earlier blocks' sources at the ends of a block, less `arrived`, and if to sum again."""
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    i = tl.arange(0, SOURCES)
+    here = c < C
+    base_step = N.to(tl.int64) * C
+    least = tl.maximum(block - far, 0)
+    top = tl.full([LABELS], NO_SCALE, tl.float64)
+    for group in tl.range(least, block, SIZE):
+        source = (group + j)[:, None]
+        real = (source < block) & here[None, :]
+        if alive is not None:
+            real = real & ((source + 1) * SIZE > oldest[None, :])
+        bound = tl.load(scale + source * base_step + chain[None, :], real, NO_SCALE)
+        bound += tl.load(far_scale + (block - source - 1) * C + c[None, :], real, NO_SCALE)
+        top = tl.maximum(top, tl.max(bound, 0))
+    total = tl.zeros([SIZE, LABELS], tl.float64)
+    for source in tl.range(least, block):
+        lag = block - source - 1
+        lag_scale = tl.load(far_scale + lag * C + c, here, NO_SCALE)
+        # Blocks that no longer reach this one are not bounded by `top`.
+        factor = tl.exp(tl.minimum(tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale - top, 0.0))
+        for part in tl.static_range(0, SIZE, SOURCES):
+            position = (source * SIZE + part + i)[:, None]
+            weight = tl.load(weights + position * base_step + chain[None, :], here[None, :], 0.0)
+            present = weight > 0.0
+            if alive is not None:
+                present = present & (position >= oldest[None, :])
+            weight = tl.where(present, tl.maximum(weight * factor[None, :], LOW), 0.0)
+            row = lag * 2 * SIZE + (SIZE - 1 - part) - i[:, None, None] + j[None, :, None]
+            table = tl.load(far_weights + row * C + c[None, None, :], here[None, None, :], 0.0)
+            total += tl.sum(weight[:, None, :] * table, 0)
+    found = total > 0.0
+    ends = tl.where(found, tl.log(tl.where(found, total, 1.0)) + (top - arrived)[None, :], float("-inf"))
+    unsure = tl.max(tl.max((found & (total < SURE)).to(tl.int32), 1), 0) > 0
+    return ends, unsure
+
+
+@jit()
+def far_log_sum(  # type: ignore[no-untyped-def]
+    entry,
+    enter,
+    base,
+    rows,
+    arrived,
+    oldest,
+    block,
+    far,
+    N,
+    chain,
+    C,
+    SIZE: tl.constexpr,
+    SOURCES: tl.constexpr,
+    LABELS: tl.constexpr,
+):
+    """Return the same sums, taken in the log domain."""
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    i = tl.arange(0, SOURCES)
+    here = c < C
+    none = float("-inf")
+    base_step = N.to(tl.int64) * C
+    ends = tl.full([SIZE, LABELS], none, tl.float64)
+    for place in tl.range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
+        position = (place + i)[:, None]
+        at = position * base_step + chain[None, :]
+        whole = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
+        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + whole[None, :]
+        source = tl.where(position >= oldest[None, :], source, none)
+        row = block * SIZE - place - i[:, None, None] + j[None, :, None]
+        duration = tl.load(rows + row * C + c[None, None, :], here[None, None, :], none)
+        ends = log_add(ends, log_sum(source[:, None, :] + duration, 0))
+    return ends
+
+
+@jit()
+def carry_rest(  # type: ignore[no-untyped-def]
+    rest,
+    mean,
+    change,
+    entry,
+    enter,
+    base,
+    following,
+    alive,
+    onward,
+    ages,
+    tail,
+    block,
+    far,
+    N,
+    chain,
+    C,
+    SIZE: tl.constexpr,
+    LABELS: tl.constexpr,
+):
+    """Return the sum over sources older than the table, less `following`, one block on, and their mean excess."""
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    here = c < C
+    none = float("-inf")
+    base_step = N.to(tl.int64) * C
+    kept = rest + change + SIZE * tl.load(tail + c, here, none)
+    joining = block - far
+    position = joining * SIZE + j
+    real = (here & (joining >= 0))[None, :]
+    at = position[:, None] * base_step + chain[None, :]
+    whole = tl.load(base + joining * base_step + chain, here & (joining >= 0), 0.0) - following
+    table = tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
+    source = tl.load(entry + at, real, none) + tl.load(enter + at, real, none) + whole[None, :] + table
+    if alive is not None:
+        dead = tl.load(alive + ((block + 1) * SIZE - 1) * base_step + chain, here, 0)
+        source = tl.where(position[:, None] < dead[None, :], none, source)
+        kept = tl.where(dead > joining * SIZE, none, kept)
+    rest = log_add(kept, log_sum(source, 0))
+    safe = tl.where(rest > none, rest, 0.0)
+    age = tl.load(ages + j[:, None] * C + c[None, :], here[None, :], 0.0)
+    mean = tl.exp(kept - safe) * (mean + SIZE) + tl.sum(tl.exp(source - safe[None, :]) * age, 0)
+    return rest, mean

@@ -1,0 +1,290 @@
+r"""The blocked sum-product recurrence as one Triton kernel: a program a chain, block after block.
+
+The equations and the layout are those of `blocked_layout`; the mirrored chains, which give what follows a boundary, are
+chains like others. For a block of `SIZE` bases:
+
+* far: the entries of up to `far` earlier blocks reach the ends of this one in the exponential domain, all ends at
+  once, ``sum_s exp(W_s - scale) exp(D(t - s) - scale)``; a multiplication a pair (`triton_far`);
+* older entries, where durations follow the tail, are one number a label;
+* near: base after base, in the exponential domain where that is safe (`triton_near`).
+
+Nothing is reduced across programs and there are no atomics, so the bits are the same in every run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import triton.language as tl
+from torch import Tensor
+
+from genescribe.kernels.semicrf.blocked.layout import Durations, Layout
+from genescribe.kernels.semicrf.blocked.sum import Scores
+from genescribe.kernels.semicrf.triton import far as triton_far
+from genescribe.kernels.semicrf.triton import near as triton_near
+from genescribe.kernels.semicrf.triton.far import carry_rest, far_log_sum, far_sum
+from genescribe.kernels.semicrf.triton.layout import LOW, SIZE, FarTable
+from genescribe.kernels.semicrf.triton.near import log_of, near_exp, near_log
+from genescribe.kernels.triton_launch import Launch, Tiles, jit, log_add, row_of
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What the kernel leaves: `Scores`, and the mean number of bases past the table of `Scores.rest`."""
+
+    table: FarTable
+    scores: Scores
+    mean: Tensor
+
+    @classmethod
+    def empty(cls, layout: Layout, durations: Durations) -> Run:
+        """Return scores to be filled in."""
+        return cls(FarTable.of(durations, layout.blocks), Scores.empty(layout), torch.zeros_like(layout.level))
+
+
+def sum_chains(layout: Layout, durations: Durations) -> Run:
+    """Return the scores of every boundary of a layout in blocks of `SIZE` bases."""
+    run = Run.empty(layout, durations)
+    launch(layout, run).run()
+    return run
+
+
+def launch(layout: Layout, run: Run) -> Launch:
+    """Return the launch that fills `run`."""
+    _, _, N, C = layout.enter.shape
+    tiles, table, scores = Tiles.of(C), run.table, run.scores
+    steps, near = torch.stack(layout.steps), table.rows[:SIZE]
+    arguments = {
+        "enter": layout.enter,
+        "leave": layout.leave,
+        "alive": layout.alive,
+        "inject": layout.inject,
+        "level": layout.level,
+        "first": layout.first,
+        "steps": steps,
+        "rows": table.rows,
+        "steps_exp": steps.exp(),
+        "rows_exp": near.exp(),
+        "far_weights": table.weights,
+        "far_scale": table.scale,
+        "onward": table.onward,
+        "ages": table.ages,
+        "tail": table.tail,
+        "entry_out": scores.entry,
+        "leave_out": scores.leave,
+        "offset_out": scores.offset,
+        "base_out": scores.base,
+        "rest_out": scores.rest,
+        "arrived_out": scores.arrived,
+        "mean_out": run.mean,
+        "weights": torch.empty_like(layout.enter),
+        "scale": torch.empty_like(layout.level),
+        "blocks": layout.blocks,
+        "far": table.far,
+        "N": N,
+        "C": C,
+        "period": steps.shape[0],
+        "shared": N // steps.shape[1],
+        "mild": int(_mild(steps) and _mild(near)),
+        "SIZE": SIZE,
+        "SOURCES": tiles.sources,
+        "LABELS": tiles.labels,
+        "LOW": LOW,
+        "FAR_SURE": triton_far.SURE,
+        "NEAR_SURE": triton_near.SURE,
+    }
+    return Launch(recurrence, (N,), arguments, tiles.warps)
+
+
+def _mild(scores: Tensor) -> bool:
+    """Whether all scores that are not -inf lie within the bounds of `near_exp`."""
+    return bool(((scores.abs() <= triton_near.MILD) | (scores == -torch.inf)).all())
+
+
+@jit("blocks", "far", "N", "C", "period", "shared", "mild")
+def recurrence(  # type: ignore[no-untyped-def]
+    enter,
+    leave,
+    alive,
+    inject,
+    level,
+    first,
+    steps,
+    rows,
+    steps_exp,
+    rows_exp,
+    far_weights,
+    far_scale,
+    onward,
+    ages,
+    tail,
+    entry_out,
+    leave_out,
+    offset_out,
+    base_out,
+    rest_out,
+    arrived_out,
+    mean_out,
+    weights,
+    scale,
+    blocks,
+    far,
+    N,
+    C,
+    period,
+    shared,
+    mild,
+    SIZE: tl.constexpr,
+    SOURCES: tl.constexpr,
+    LABELS: tl.constexpr,
+    LOW: tl.constexpr,
+    FAR_SURE: tl.constexpr,
+    NEAR_SURE: tl.constexpr,
+):
+    """Fill the scores of one chain: `Layout` and `FarTable` in, `Scores` out; `weights` and `scale` keep exp(W)."""
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    here = c < C
+    none = float("-inf")
+    base_step = N.to(tl.int64) * C
+    chain = tl.program_id(0).to(tl.int64) * C + c
+    step_at = tl.program_id(0).to(tl.int64) // shared * C * C + c[:, None] * C + c[None, :]
+    phases = (N // shared) * C * C
+    last = tl.load(first + chain, here, none)
+    rest = tl.full([LABELS], none, tl.float64)
+    mean = tl.zeros([LABELS], tl.float64)
+    offset = tl.sum(mean, 0)
+    for block in tl.range(0, blocks):
+        begin = block * SIZE
+        at_block = block * base_step + chain
+        tile = (begin + j)[:, None] * base_step + chain[None, :]
+        arrived = offset - tl.load(level + at_block, here, 0.0)
+        oldest = tl.zeros([LABELS], tl.int64)  # sources before this boundary do not reach the block
+        if alive is not None:
+            oldest = tl.load(alive + (begin - 1) * base_step + chain, here & (block > 0), 0)
+        ends, unsure = far_sum(
+            weights,
+            scale,
+            far_weights,
+            far_scale,
+            arrived,
+            alive,
+            oldest,
+            block,
+            far,
+            N,
+            chain,
+            C,
+            SIZE,
+            SOURCES,
+            LABELS,
+            LOW,
+            FAR_SURE,
+        )
+        if unsure:
+            ends = far_log_sum(
+                entry_out, enter, base_out, rows, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS
+            )
+        if onward is not None:
+            slope = tl.load(tail + c, here, none)
+            ends = log_add(ends, rest[None, :] + (j + 1)[:, None] * slope[None, :])
+        if alive is not None:
+            ends = tl.where(tl.load(alive + tile, here[None, :], 0) > begin, none, ends)
+        if inject is not None:
+            ends = log_add(ends, tl.load(inject + tile, here[None, :], none) - arrived[None, :])
+        top = tl.maximum(tl.max(tl.max(ends + tl.load(leave + tile, here[None, :], none), 1), 0), tl.max(last, 0))
+        shift = tl.where(top > none, tl.floor(top + 0.5), 0.0)
+        offset += shift
+        ends -= shift
+        last -= shift
+        base = arrived + shift
+        tl.store(offset_out + block * N + tl.program_id(0), offset)
+        tl.store(base_out + at_block, base, here)
+        tl.store(arrived_out + at_block, arrived, here)
+        tl.store(rest_out + at_block, rest, here)
+        tl.store(mean_out + at_block, mean, here)
+        # W of the block's bases, less `base`; 0 where near_log has stored entry and leave already.
+        sources = tl.zeros([SIZE, LABELS], tl.float64)
+        steady = mild > 0
+        if steady:
+            entries, leaves, steady = near_exp(
+                last,
+                ends,
+                enter,
+                leave,
+                alive,
+                steps_exp,
+                rows_exp,
+                begin,
+                base_step,
+                chain,
+                step_at,
+                period,
+                phases,
+                C,
+                SIZE,
+                LABELS,
+                LOW,
+                NEAR_SURE,
+            )
+            if steady:
+                entries = log_of(entries)
+                leaves = log_of(leaves)
+                tl.store(entry_out + tile, entries, here[None, :])
+                tl.store(leave_out + tile, leaves, here[None, :])
+                last = row_of(leaves, j, SIZE - 1)
+                sources = entries + tl.load(enter + tile, here[None, :], none)
+                if alive is not None:
+                    dead = tl.load(alive + (begin + SIZE - 1) * base_step + chain, here, 0)
+                    sources = tl.where((begin + j)[:, None] < dead[None, :], none, sources)
+        if steady == 0:
+            last, sources = near_log(
+                last,
+                ends,
+                enter,
+                leave,
+                alive,
+                steps,
+                rows,
+                entry_out,
+                leave_out,
+                begin,
+                base_step,
+                chain,
+                step_at,
+                period,
+                phases,
+                C,
+                SIZE,
+                LABELS,
+            )
+        top = tl.ceil(tl.max(sources, 0))
+        safe = tl.where(top > none, top, 0.0)
+        kept = tl.maximum(tl.exp(sources - safe[None, :]), LOW)
+        tl.store(weights + tile, tl.where(sources > none, kept, 0.0), here[None, :])
+        tl.store(scale + at_block, top + base, here)
+        # What other threads of the program have stored is read from here on.
+        tl.debug_barrier()
+        if onward is not None and block + 1 < blocks:
+            following = offset - tl.load(level + at_block + base_step, here, 0.0)
+            rest, mean = carry_rest(
+                rest,
+                mean,
+                arrived - following,
+                entry_out,
+                enter,
+                base_out,
+                following,
+                alive,
+                onward,
+                ages,
+                tail,
+                block,
+                far,
+                N,
+                chain,
+                C,
+                SIZE,
+                LABELS,
+            )

@@ -1,0 +1,1 @@
+"""Label schemes: annotation to labels of every base, and back."""

@@ -1,0 +1,84 @@
+"""What a label scheme is, and those there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.data.runs import Runs
+from genescribe.genome.alphabet import Codes
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Gene, Transcript
+from genescribe.labels.decode import Decoded
+from genescribe.labels.gencode import GencodeScheme
+from genescribe.labels.gene import GeneScheme
+from genescribe.labels.gene_rules import GeneRules
+from genescribe.labels.grammar import Encoded, Grammar, Kind, LabelPolicy
+
+
+class LabelScheme(Protocol):
+    """Annotation to labels and back, on one strand, in transcript orientation: the caller mirrors.
+
+    Attributes
+    ----------
+    name
+        Its key in `SCHEMES`.
+    names
+        What each label is called; their number is C.
+    kinds
+        What each label means to a decoder.
+    background
+        The label of bases between genes.
+    channels
+        What a network scores at a base.
+    opening, closing
+        Labels that a strand begins (ends) with where it cuts no gene.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    background: int
+    channels: tuple[str, ...]
+    opening: tuple[int, ...]
+    closing: tuple[int, ...]
+
+    def configured(self, rules: GeneRules) -> LabelScheme:
+        """Return the scheme under other rules; one that knows none returns itself."""
+
+    @property
+    def routes(self) -> NDArray[np.int64]:
+        """Channel of a base under each label by its position modulo 3, (3, C)."""
+
+    @property
+    def grammar(self) -> Grammar:
+        """Which labels may follow each other, begin or end a strand, and for how long."""
+
+    def encode(
+        self,
+        genes: Sequence[Gene],
+        length: int,
+        policy: LabelPolicy | None = None,
+        doubtful: Mapping[str, str] = MappingProxyType({}),
+        codes: Codes | None = None,
+    ) -> Encoded:
+        """Return the labels of a strand of `length` bases; genes in `doubtful` are masked for the reason given.
+
+        A scheme whose labels depend on the sequence needs its bases, `codes`.
+        """
+
+    def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
+        """Return why the labels cannot hold a coding transcript of the strand `codes`, or None."""
+
+    def shifted(self, runs: Runs, offset: int) -> Runs:
+        """Return the labels of a window that begins at position `offset` of its strand, as it stands alone."""
+
+    def decode(self, runs: Runs, *, partial: bool = True) -> Decoded:
+        """Return the transcripts that the labels of a whole strand spell."""
+
+
+SCHEMES: dict[str, LabelScheme] = {scheme.name: scheme for scheme in (GencodeScheme(), GeneScheme())}

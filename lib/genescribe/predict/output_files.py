@@ -1,0 +1,97 @@
+"""The files of a prediction, and the strands that batches hand on."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from genescribe import __version__
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, write_json
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.fasta import Genome
+from genescribe.genome.products import write_parts, write_products
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import GenomePrediction, assemble
+from genescribe.predict.interface import PredictorFactory, StrandPrediction
+from genescribe.predict.stretches import Piece
+from genescribe.predict.summary import summarise, warnings_of
+from genescribe.predict.work_folder import STRANDS, StrandKey, read_strands, write_strands
+
+ANNOTATION, REJECTS, SUMMARY = "annotation.gff3", "rejects.jsonl", "summary.json"
+RULES = ("partial", "minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap")
+"""Options that decide which genes are written; the header of the GFF3 names them."""
+_log = logging.getLogger(__name__)
+
+
+def write_annotation(
+    target: str | Path,
+    prediction: GenomePrediction,
+    genome: Genome,
+    pieces: Sequence[Piece],
+    factory: PredictorFactory,
+    config: PredictConfig,
+    noted: Sequence[str] = (),
+) -> list[str]:
+    """Write all files of an annotation into the folder `target`, whole or not at all; return the warnings.
+
+    `noted` are warnings of before.
+
+    `annotation.gff3`, FASTA of proteins, coding sequences, exons and introns, `rejects.jsonl` and `summary.json`.
+    """
+    summary = summarise(prediction.genes, pieces)
+    absurd = warnings_of(summary, factory.statistics())
+    for line in absurd:
+        _log.warning(line)
+    warnings = [*noted, *absurd]
+    with atomic_directory(target) as folder:
+        write_gff3(folder / ANNOTATION, prediction.genes, genome.lengths, header=_header(factory.provenance(), config))
+        lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
+        (folder / REJECTS).write_text(lines, encoding="utf-8")
+        species = {key: value for key, value in factory.provenance().items() if key == "species"}
+        write_json(folder / SUMMARY, {**summary, **species, "warnings": warnings})
+        write_products(prediction.genes, genome, factory.genetic_code, folder)
+        write_parts(prediction.genes, genome, folder)
+    return warnings
+
+
+def _header(provenance: Mapping[str, Any], config: PredictConfig) -> list[str]:
+    options = asdict(config)
+    rules = " ".join(f"{name}={options[name]}" for name in RULES)
+    return [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items()), f"rules: {rules}"]
+
+
+def write_batch(target: str | Path, pieces: Sequence[Piece], found: Mapping[StrandKey, StrandPrediction]) -> None:
+    """Write what was found on the strands of some pieces into the folder `target`, for `join_batches`."""
+    keys = [(piece.seqid, piece.start, piece.end, strand) for piece in pieces for strand in "+-"]
+    with atomic_directory(target) as folder:
+        write_strands(folder / STRANDS, {key: found[key] for key in keys})
+
+
+def join_batches(folders: Iterable[str | Path], pieces: Sequence[Piece], config: PredictConfig) -> GenomePrediction:
+    """Make one annotation of what `write_batch` wrote, in the order of `pieces`.
+
+    Raises
+    ------
+    InputError
+        A strand that no batch holds.
+    """
+    found = {key: prediction for folder in folders for key, prediction in read_strands(Path(folder) / STRANDS)}
+    for piece in pieces:
+        for strand in "+-":
+            if (piece.seqid, piece.start, piece.end, strand) not in found:
+                raise InputError(
+                    f"no batch holds the strand {strand} of {piece.name}",
+                    where=STRANDS,
+                    remedy="join all batches, with the regions that they were made with",
+                )
+    return assemble(pieces, found, config)
+
+
+def read_rejects(path: str | Path) -> list[dict[str, Any]]:
+    """Read a `rejects.jsonl`."""
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]

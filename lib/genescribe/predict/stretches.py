@@ -1,0 +1,83 @@
+"""The stretches of sequence that are annotated: whole sequences, or what lies around regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genescribe.bake.splits import read_regions
+from genescribe.genome.batches import batch_of
+from genescribe.genome.intervals import union
+from genescribe.genome.model import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a sequence that is read as one chain on each strand.
+
+    Attributes
+    ----------
+    seqid, start, end
+        0-based half-open.
+    regions
+        Genes that touch none of these are not wanted.
+    """
+
+    seqid: str
+    start: int
+    end: int
+    regions: tuple[Interval, ...]
+
+    @property
+    def name(self) -> str:
+        """As people write it."""
+        return f"{self.seqid}:{self.start + 1}-{self.end}"
+
+    def wants(self, start: int, end: int) -> bool:
+        """Whether a gene over ``[start, end)`` of the sequence touches a region."""
+        return any(start < region[1] and region[0] < end for region in self.regions)
+
+
+def pieces_of(lengths: Mapping[str, int], regions: Sequence[str], flank: int, *, where: str | Path) -> list[Piece]:
+    """Return what to read for some regions, in the order of the genome; whole sequences where none is given.
+
+    Parameters
+    ----------
+    lengths
+        Bases of each sequence.
+    regions
+        `seqid` or `seqid:start-end`, 1-based and closed, and all else that `read_regions` takes.
+    flank
+        Bases beside a region that are read with it. Regions that are nearer than twice this are read as one.
+    where
+        For messages.
+
+    Raises
+    ------
+    InputError
+        A region of a sequence that the genome does not have, or past its end.
+
+    Examples
+    --------
+    >>> [piece.name for piece in pieces_of({"I": 900, "II": 500}, ["I:301-400", "I:601-700"], 50, where="g.fa")]
+    ['I:251-450', 'I:551-750']
+    """
+    if not regions:
+        return [Piece(seqid, 0, length, ((0, length),)) for seqid, length in lengths.items() if length]
+    wanted: dict[str, list[Interval]] = {}
+    for region in read_regions(regions, lengths, where=str(where)):
+        assert region.end is not None
+        wanted.setdefault(region.seqid, []).append((region.start, region.end))
+    pieces = []
+    for seqid, length in lengths.items():
+        inside = union(wanted.get(seqid, []))
+        for start, end in union((max(0, a - flank), min(length, b + flank)) for a, b in inside):
+            pieces.append(Piece(seqid, start, end, tuple(part for part in inside if start <= part[0] < end)))
+    return pieces
+
+
+def batch_of_pieces(pieces: Sequence[Piece], index: int, batches: int) -> list[Piece]:
+    """Return the pieces in batch `index` (0-based) of `batches` of nearly equal total length."""
+    named = {piece.name: piece for piece in pieces}
+    return [named[name] for name in batch_of({n: p.end - p.start for n, p in named.items()}, index, batches)]

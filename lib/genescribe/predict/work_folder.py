@@ -1,0 +1,213 @@
+"""What a prediction keeps on disk while it runs, so that one that was killed goes on where it stood.
+
+| file | what |
+| --- | --- |
+| `job.json` | what the results depend on; where it differs, all else is thrown away |
+| `strands.jsonl` | a line a strand that is done |
+| `scores/*.npy` | what the model says of a chunk of bases; removed when its strand is done |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genescribe.files import LOCK, alone_in, atomic_path, read_json, write_json
+from genescribe.genome.fasta import COPY
+from genescribe.genome.model import Interval, Transcript
+from genescribe.genome.strand import Reject
+from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction
+
+JOB, STRANDS, SCORES = "job.json", "strands.jsonl", "scores"
+_log = logging.getLogger(__name__)
+
+StrandKey = tuple[str, int, int, str]
+"""Sequence, start, end, strand."""
+
+
+@contextmanager
+def work_folder(folder: str | Path) -> Iterator[Path]:
+    """Hold a folder of unfinished work against other processes, until the results are written.
+
+    What a killed process left half-written in it is removed, and at the end the folder itself, where nothing is in it.
+
+    Raises
+    ------
+    InputError
+        Another process works in it.
+    """
+    folder = Path(folder)
+    with alone_in(folder):
+        for left_over in (*folder.rglob(".*.part"), *folder.glob(f"{COPY}*")):
+            _remove(left_over)
+        yield folder
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+class Work:
+    """What lies in a folder of unfinished work: see `work_folder`.
+
+    Parameters
+    ----------
+    folder
+        Made where it is not there.
+    job
+        What the results depend on, as JSON values.
+    """
+
+    def __init__(self, folder: str | Path, job: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        if not self._is_of(job):
+            if (self.folder / JOB).exists():
+                _log.info("%s holds work of another genome, model or option: begun anew", self.folder)
+            # No more than its own: the lock lies here, and the plain copy of a genome. What says whose it is goes last.
+            for name in (SCORES, STRANDS, JOB):
+                _remove(self.folder / name)
+        (self.folder / SCORES).mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / JOB, job)
+        self.done = dict(read_strands(self.folder / STRANDS))
+        # A line that a kill cut short is not carried on with.
+        write_strands(self.folder / STRANDS, self.done)
+        if self.done:
+            _log.info("%s: %d strands are done", self.folder, len(self.done))
+
+    def _is_of(self, job: Mapping[str, Any]) -> bool:
+        try:
+            return bool(read_json(self.folder / JOB) == json.loads(json.dumps(job)))
+        except (FileNotFoundError, ValueError):
+            return False
+
+    def scores(self, strand: StrandKey, start: int) -> Path:
+        """Return the place of the scores of a chunk."""
+        return scores_path(self.folder, strand, start)
+
+    def add(self, strand: StrandKey, prediction: StrandPrediction, chunks: Sequence[int]) -> None:
+        """Keep what was found on a strand, and drop the scores of its chunks."""
+        self.done[strand] = prediction
+        with (self.folder / STRANDS).open("a", encoding="utf-8") as lines:
+            lines.write(_line(strand, prediction))
+            lines.flush()
+            os.fsync(lines.fileno())
+        for start in chunks:
+            self.scores(strand, start).unlink(missing_ok=True)
+
+
+def remove_work(folder: Path) -> None:
+    """Remove what lies in a folder of work whose results are written elsewhere, but its lock."""
+    for entry in folder.iterdir():
+        if entry.name != LOCK:
+            _remove(entry)
+
+
+def scores_path(folder: Path, strand: StrandKey, start: int) -> Path:
+    """Return the place of the scores of a chunk within a folder of work."""
+    seqid, begin, end, sign = strand
+    # A digest: names of sequences may hold anything, and be longer than a file name may be.
+    name = f"{hashlib.sha256(seqid.encode()).hexdigest()}_{begin}_{end}_{'f' if sign == '+' else 'r'}"
+    return folder / SCORES / f"{name}.{start}.npy"
+
+
+def save_scores(path: Path, rows: Rows) -> None:
+    """Write the scores of a chunk in one step."""
+    with atomic_path(path) as temporary, temporary.open("wb") as out:
+        np.save(out, rows)
+
+
+class StoredRows:
+    """The scores of a strand, read from the files of its chunks a slice at a time.
+
+    Parameters
+    ----------
+    paths
+        Chunk by chunk.
+    chunk
+        Bases of each but the last.
+    """
+
+    def __init__(self, paths: Sequence[Path], chunk: int) -> None:
+        self._paths, self._chunk = paths, chunk
+
+    def __getitem__(self, key: slice, /) -> Rows:
+        low, high = key.start, key.stop
+        parts = []
+        for index in range(low // self._chunk, (high - 1) // self._chunk + 1):
+            first = index * self._chunk
+            rows = np.load(self._paths[index], mmap_mode="r")
+            parts.append(rows[max(0, low - first) : high - first])
+        return np.concatenate(parts)
+
+
+def read_strands(path: Path) -> list[tuple[StrandKey, StrandPrediction]]:
+    """Read strands that were done; a last line that was cut short is passed over."""
+    if not path.is_file():
+        return []
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    return [_parse(line) for line in lines]
+
+
+def write_strands(path: Path, strands: Mapping[StrandKey, StrandPrediction]) -> None:
+    """Write strands in one step, in the order given."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as out:
+        out.writelines(_line(strand, prediction) for strand, prediction in strands.items())
+
+
+def _line(strand: StrandKey, prediction: StrandPrediction) -> str:
+    transcripts = [
+        {
+            "exons": item.transcript.exons,
+            "cds": item.transcript.cds,
+            "phase": item.transcript.phase,
+            "partial": [item.transcript.partial5, item.transcript.partial3],
+            "score": item.transcript.score,
+            "exon_scores": item.transcript.exon_scores,
+            "cds_scores": item.transcript.cds_scores,
+            "log_odds": item.log_odds,
+            "gene": item.gene,
+        }
+        for item in prediction.transcripts
+    ]
+    rejects = [[reject.start, reject.end, reject.reason] for reject in prediction.rejects]
+    return json.dumps({"strand": strand, "transcripts": transcripts, "rejects": rejects}, allow_nan=False) + "\n"
+
+
+def _parse(line: str) -> tuple[StrandKey, StrandPrediction]:
+    row = json.loads(line)
+    transcripts = [
+        PredictedTranscript(
+            Transcript(
+                "",
+                _intervals(item["exons"]),
+                _intervals(item["cds"]),
+                phase=item["phase"],
+                score=item["score"],
+                partial5=item["partial"][0],
+                partial3=item["partial"][1],
+                exon_scores=item["exon_scores"] and tuple(item["exon_scores"]),
+                cds_scores=item["cds_scores"] and tuple(item["cds_scores"]),
+            ),
+            item["log_odds"],
+            item["gene"],
+        )
+        for item in row["transcripts"]
+    ]
+    seqid, start, end, strand = row["strand"]
+    return (seqid, start, end, strand), StrandPrediction(transcripts, [Reject(*reject) for reject in row["rejects"]])
+
+
+def _intervals(pairs: list[list[int]]) -> tuple[Interval, ...]:
+    return tuple((start, end) for start, end in pairs)

@@ -1,0 +1,1 @@
+"""Sequence statistics counted from training genes: content, signals, branch points."""

@@ -1,0 +1,1 @@
+"""The segment model: input tracks, encoder, scores of labels."""

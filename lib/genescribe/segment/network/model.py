@@ -1,0 +1,389 @@
+"""The segment model: tracks, encoder, scores of every base, and a CRF over them; one folder holds it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeVar, cast
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from genescribe.config import from_mapping, to_mapping
+from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.external import ExternalCRF
+from genescribe.crf.head import SemiCRF
+from genescribe.errors import InputError
+from genescribe.files import write_json
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.kernels.cpu.channel_scores import log_posterior
+from genescribe.labels.gene import GeneScheme
+from genescribe.labels.gene_rules import GeneRules
+from genescribe.labels.schemes import SCHEMES, LabelScheme
+from genescribe.segment.composition.tables import EXTRA, SITES, CountedEvidence, Evidence
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.network.expansion import expansion_of
+from genescribe.segment.network.features import Tracks
+from genescribe.segment.network.gene_scores import SIGNALS
+from genescribe.segment.network.species import POOLED, SHARED, TABLES, SpeciesBank
+from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
+
+T = TypeVar("T")
+STATISTICS = "statistics.json"
+SPECIES = "species"
+"""Key in it under which stands the same of each genome that has parameters of its own."""
+FAMILY = "segment"
+
+
+class Scores(NamedTuple):
+    """What the encoder says of a batch, float32.
+
+    Attributes
+    ----------
+    content : (B, T, C)
+        Score of each base under each label.
+    begin, end : (B, T, C) or None
+        Score of a segment whose first (last) base is t.
+    logits : (B, T, channels)
+        What `content` is made of: its softmax over `LabelScheme.channels` is the posterior of a base by itself.
+    """
+
+    content: Tensor
+    begin: Tensor | None
+    end: Tensor | None
+    logits: Tensor
+
+    @property
+    def boundaries(self) -> dict[str, Tensor | None]:
+        """`begin` and `end` as the CRF's methods take them."""
+        return {"begin": self.begin, "end": self.end}
+
+
+class ChannelScores(NamedTuple):
+    """What the network says of a batch, before it is spread over the labels, float32.
+
+    Attributes
+    ----------
+    content : (B, T, channels)
+        Score of each base under each channel.
+    signals : (B, T, signals) or None
+        Scores of boundaries.
+    logits : (B, T, channels)
+        What `content` is made of.
+    """
+
+    content: Tensor
+    signals: Tensor | None
+    logits: Tensor
+
+
+class SegmentModel(nn.Module):
+    """Labels the bases of a strand, 5' to 3', in whole segments.
+
+    Parameters
+    ----------
+    config
+        All of the model; `genetic_code` must be set.
+    """
+
+    def __init__(self, config: SegmentModelConfig) -> None:
+        super().__init__()
+        self.config, self.scheme = config, scheme_of(config)
+        code = GeneticCode.from_table(config.genetic_code)
+        self.tracks = Tracks(config.features, code, config.feature_cap, config.softmask_dropout)
+        self.evidence = _evidence_of(config, code)
+        self.encoder = config.encoder.build(self.tracks.width + (self.evidence.width if self.evidence else 0))
+        for name in ("tile", "halo"):
+            if getattr(config, name) % config.encoder.fold:
+                raise InputError(
+                    f"{getattr(config, name)} is not a multiple of encoder.fold, {config.encoder.fold}",
+                    where=f"model.{name}",
+                    remedy="give a multiple: tiles then fold the same bases together wherever they begin",
+                )
+        self.expansion = expansion_of(self.scheme, code)
+        if config.halo < max(self.expansion.reach, self.evidence.reach if self.evidence else 0):
+            raise InputError(
+                f"{config.halo} is too short for the scheme {self.scheme.name!r}",
+                where="model.halo",
+                remedy=f"give at least {max(self.expansion.reach, self.evidence.reach if self.evidence else 0)}",
+            )
+        signals = self.expansion.signals if config.scores_boundaries else 0
+        self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
+        if config.evidence is not None:
+            self.content_gain = nn.Parameter(torch.full((self.expansion.channels,), config.evidence.content_gain))
+            if config.evidence.noncoding_gain is not None:
+                self.content_gain.data[self.expansion.noncoding] = config.evidence.noncoding_gain
+            self.signal_gain = nn.Parameter(torch.full((len(SITES) + len(EXTRA),), config.evidence.signal_gain))
+        self.crf = build_head(config, self.scheme)
+        self.species = _species_of(config, self)
+
+    def forward(self, use: Callable[[SegmentModel], T]) -> T:
+        """Return what `use` makes of this model: by `torch.func.functional_call`, of this model with other weights."""
+        return use(self)
+
+    def as_species(self, number: int | None, use: Callable[[SegmentModel], T]) -> T:
+        """Return what `use` makes of this model with the parameters of a genome; None: with those that all share.
+
+        Gradients reach the shared weights and the genome's offsets.
+        """
+        if number is None or self.species is None:
+            return use(self)
+        entry = self.species.entry(dict(self.named_parameters()), number)
+        return cast(T, torch.func.functional_call(self, entry, (use,)))
+
+    def entry_of(self, genome: str) -> str:
+        """Return the name of the parameters for a genome: its own, or the pooled ones where it is not known."""
+        return genome if self.species is not None and genome in self.species.names else POOLED
+
+    @torch.no_grad()
+    def specialised(self, name: str = POOLED) -> SegmentModel:
+        """Return an ordinary model with the parameters of a genome; of a model that has no such parameters, itself.
+
+        Raises
+        ------
+        InputError
+            The model has none of that name.
+        """
+        if self.species is None:
+            if name == POOLED:
+                return self
+            raise InputError(f"no species {name!r}: one set of parameters", where="species", remedy="leave it out")
+        number = self.species.number(name)
+        weights = {key: value for key, value in self.state_dict().items() if not key.startswith("species.")}
+        if number is not None:
+            weights |= self.species.entry(dict(self.named_parameters()), number)
+        alone = SegmentModel(replace(self.config, species=None)).to(next(self.parameters()).device)
+        alone.load_state_dict(weights)
+        return alone.train(self.training)
+
+    def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
+        """Return the encoder's output, (B, T, D)."""
+        return cast(Tensor, self.encoder(self._tracks(codes, lengths, evidence), lengths))
+
+    def _tracks(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None) -> Tensor:
+        tracks: Tensor = self.tracks(codes, lengths)
+        if self.evidence is not None:
+            evidence = evidence or self.evidence(codes, lengths)
+            tracks = torch.cat([tracks, evidence.tracks], dim=2)
+        return tracks
+
+    def scores(self, codes: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None) -> Scores:
+        """Return the scores of every base.
+
+        Parameters
+        ----------
+        codes : (B, T) integer
+            As `genescribe.genome.alphabet` says; anything past a length.
+        lengths : (B,) int64 or None
+            Bases of each sequence; None: T for all.
+        offset : (B,) int64 or None
+            Position of each first base in its chain, of which reading frames depend; None: 0.
+        """
+        if lengths is None:
+            lengths = torch.full((len(codes),), codes.shape[1], device=codes.device)
+        found = self.channel_scores(codes, lengths)
+        content, begin, end = self.expansion(found.content, found.signals, codes, lengths, offset)
+        return Scores(content, begin, end, found.logits)
+
+    def channel_scores(self, codes: Tensor, lengths: Tensor) -> ChannelScores:
+        """Return the scores of every base before `expansion` spreads them over the labels.
+
+        They are a few numbers a base and do not depend on the position in the chain: what prediction keeps.
+        """
+        evidence = None if self.evidence is None else self.evidence(codes, lengths)
+        return self._channel_scores(self.features(codes, lengths, evidence), evidence)
+
+    def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]]) -> ChannelScores:
+        """Return the scores of the bases of neighbouring tiles of one sequence, (1, n, ...), before `expansion`.
+
+        Parameters
+        ----------
+        codes : (1, T) integer
+            Bases of the tiles and, where there are any, `halo` to both sides.
+        tiles
+            As for `Encoder.tiled`.
+        """
+        evidence = None
+        if self.evidence is not None:
+            evidence = self.evidence(codes, torch.tensor([codes.shape[1]], device=codes.device))
+        features = self.tiled_features(codes, tiles, evidence)
+        inside = slice(tiles[0][0], tiles[-1][1])
+        return self._channel_scores(
+            features, None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
+        )
+
+    def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
+        """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`."""
+        tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
+        return self.encoder.tiled(tracks, tiles, self.config.halo)
+
+    def _channel_scores(self, features: Tensor, evidence: Evidence | None) -> ChannelScores:
+        outputs = self.head(features).float()
+        # One tensor a part: kernels want their rows packed.
+        logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
+        content = logits
+        if self.config.content == "log_softmax":
+            floor, share = self.config.content_floor, self.config.content_noncoding
+            content = log_posterior(logits, self.expansion.noncoding, floor, share)
+        signals = self._clamped(outputs[..., self.expansion.channels :]) if self.config.scores_boundaries else None
+        content = self.config.content_scale * content
+        if evidence is not None:
+            content = content + self.content_gain * evidence.content
+            signals = self._with_evidence(signals, evidence.signals)
+        return ChannelScores(content, signals, logits)
+
+    def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
+        """Return the scores of boundaries with what counting says of them."""
+        named = dict(zip((*SITES, *EXTRA), (self.signal_gain * evidence).unbind(2), strict=True))
+        for name, signal in EXTRA.items():
+            named[signal] = named[signal] + named[name]
+        counted = torch.stack([named[name] for name in SIGNALS], dim=2)
+        return counted if signals is None else signals + counted
+
+    def _clamped(self, scores: Tensor) -> Tensor:
+        limit = self.config.emission_clamp
+        return scores.clamp(-limit, limit) if limit else scores
+
+    def emissions(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the score of each base under each label, (B, T, C) float32; see `scores` for those of boundaries."""
+        return self.scores(codes, lengths).content
+
+    def penalty(self) -> Tensor:
+        """Return the mean square of the CRF's allowed transition and duration scores."""
+        table, _ = self.crf.durations()
+        transitions = self.crf.transitions()
+        return torch.cat([transitions[transitions.isfinite()], table[table.isfinite()]]).square().mean()
+
+    def save(self, directory: str | Path) -> None:
+        """Write `config.json` and `model.safetensors` into an existing directory."""
+        directory = Path(directory)
+        write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(self.config)})
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, directory / WEIGHTS)
+
+    @classmethod
+    def load(cls, directory: str | Path, genetic_code: int | None = None) -> SegmentModel:
+        """Return the model of a directory, in evaluation mode, on the CPU.
+
+        With a genetic code, it reads codons by that NCBI table and not by the one that it was trained with.
+
+        Raises
+        ------
+        InputError
+            A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
+        """
+        config = read_config(directory)
+        model = cls(config if genetic_code is None else replace(config, genetic_code=genetic_code))
+        model.load_state_dict(stored_weights(directory, model.state_dict()))
+        return model.eval()
+
+
+def read_config(directory: str | Path) -> SegmentModelConfig:
+    """Return the configuration of a model's directory.
+
+    Raises
+    ------
+    InputError
+        It is missing, not JSON, of another family, or holds an unknown option.
+    """
+    path = Path(directory) / CONFIG
+    return from_mapping(
+        SegmentModelConfig, stored_options(directory, FAMILY), where=str(path), key="model", stored=True
+    )
+
+
+def scheme_of(config: SegmentModelConfig) -> LabelScheme:
+    """Return the label scheme, or raise `InputError` where there is none of that name."""
+    if config.scheme not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise InputError(f"no label scheme {config.scheme!r}", where="model.scheme", remedy=f"known: {known}")
+    return SCHEMES[config.scheme].configured(config.gene or GeneRules())
+
+
+def build_head(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRF | ExternalCRF:
+    """Return the head with fresh weights.
+
+    Raises
+    ------
+    InputError
+        A head of another package with a scheme whose grammar it cannot keep.
+    """
+    if config.head != "pytorch-crf":
+        return crf_config(config, scheme).build()
+    if scheme.grammar.phases is not None:
+        raise InputError(
+            f"pytorch-crf cannot keep the grammar of the scheme {scheme.name!r}",
+            where="model.head",
+            remedy="choose linear or semicrf, or the scheme gencode",
+        )
+    return ExternalCRF(len(scheme.names), config.backend)
+
+
+def _evidence_of(config: SegmentModelConfig, code: GeneticCode) -> CountedEvidence | None:
+    if config.evidence is None:
+        return None
+    if not isinstance(scheme_of(config), GeneScheme):
+        raise InputError(
+            f"counted with the scheme {config.scheme!r}", where="model.evidence", remedy="set model.scheme to gene"
+        )
+    return CountedEvidence(config.evidence, code, config.feature_cap)
+
+
+def _species_of(config: SegmentModelConfig, model: SegmentModel) -> SpeciesBank | None:
+    if config.species is None:
+        return None
+    if model.evidence is None:
+        raise InputError("without evidence", where="model.species", remedy="set model.evidence: {}, or no species")
+    if not config.species.names:
+        raise InputError("no genome is named", where="model.species.names", remedy="name those of the data")
+    weights = {name: value for name, value in model.named_parameters() if name.startswith(SHARED)}
+    kept = model.state_dict()
+    tables = {name: value for name, value in model.named_buffers() if name.startswith(TABLES) and name in kept}
+    return SpeciesBank(config.species.names, weights, tables)
+
+
+def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:
+    """Return the head's options: the scheme's grammar, and durations as `head` says.
+
+    A label of the linear head and intergenic space have a geometric duration: one score a base. This is a linear CRF
+    whose runs are whole segments, so that both heads score boundaries and decode runs alike. How long a codon may be,
+    and how short a segment, is grammar, not a learned length, and both heads keep it: a label with a longest length
+    has a table up to it in both, and in a linear CRF such a label, or one with a shortest length, is as many states.
+    """
+    grammar, labels = scheme.grammar, range(len(scheme.names))
+    shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
+    for name, bases in config.shortest.items():
+        if name not in scheme.names:
+            raise InputError(f"no label {name!r}", where="model.shortest", remedy=f"known: {', '.join(scheme.names)}")
+        shortest[scheme.names.index(name)] = max(shortest[scheme.names.index(name)], bases)
+    if config.head == "linear":
+        geometric = tuple(c for c in labels if limits[c] == 0)
+        longest = [limit or low for low, limit in zip(shortest, limits, strict=True)]
+    else:
+        geometric = grammar.geometric
+        longest = [
+            max(low, min(limit or config.max_duration, config.max_duration))
+            for low, limit in zip(shortest, limits, strict=True)
+        ]
+    phases = grammar.phases
+    pairs = tuple((p, c) for p in labels for c in labels if grammar.transitions[p, c])
+    return SemiCRFConfig(
+        labels=len(labels),
+        max_duration=tuple(longest),
+        min_duration=tuple(shortest),
+        open_ended=tuple(limit == 0 for limit in limits),
+        geometric=geometric,
+        allowed_transitions=pairs,
+        first_labels=tuple(c for c in labels if grammar.first[c]),
+        last_labels=tuple(c for c in labels if grammar.last[c]),
+        period=1 if phases is None else 3,
+        forbidden_phases=()
+        if phases is None
+        else tuple((r, p, c) for p, c in pairs for r in range(3) if not phases[r, p, c]),
+        tied=grammar.tied,
+        tied_durations=grammar.tied_durations,
+        duration_knots=config.duration_knots or None,
+        backend=config.backend,
+    )

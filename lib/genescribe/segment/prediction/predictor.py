@@ -1,0 +1,383 @@
+"""A trained segment model over a whole strand: tiles on an absolute grid, one exact decoding, checked genes.
+
+The network is read tile by tile; what it says of a base is a few numbers, which the driver keeps. The CRF then goes
+over the strand from end to end and spreads them over the labels stretch by stretch: nothing of the size of bases times
+labels is ever held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genescribe.data.runs import Runs
+from genescribe.errors import InputError
+from genescribe.files import read_json, sha256
+from genescribe.genome.alphabet import GAP, Codes, gaps
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Interval, Transcript
+from genescribe.genome.strand import Reject, StrandCodes
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
+from genescribe.labels.decode import validate_gene
+from genescribe.labels.grammar import Kind
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.stretches import Piece
+from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.network.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
+from genescribe.segment.network.species import AUTO, EACH, POOLED, stretches, word_counts
+from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
+from genescribe.segment.training.temperature import temperature_of
+from genescribe.train.distributed import named_device
+from genescribe.train.model_files import CONFIG, WEIGHTS
+
+TILES_AT_ONCE = 4
+"""Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for."""
+STRETCH = 1 << 14
+"""Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
+DIGITS = 4
+"""Decimals of a probability."""
+_NO_WORDS = word_counts(np.zeros(0, dtype=np.uint8))
+
+
+class SegmentPredictorFactory:
+    """The model of a folder, loaded where it is called.
+
+    Parameters
+    ----------
+    folder
+        `config.json` and `model.safetensors`.
+    device
+        auto, cpu or cuda.
+    species
+        Whose parameters are used, of a model that has those of several genomes: a name, `POOLED` or `EACH`. `AUTO` is
+        decided by `for_genome`, and is the pooled ones until then.
+    code
+        NCBI table that is read by instead of the model's.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto", species: str = AUTO, code: int | None = None) -> None:
+        self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
+        self._code = code
+        self.device, self.grain = named_device(device), grain_of(self.config)
+        known = self.config.species.names if self.config.species else []
+        self.species = POOLED if species == AUTO or (species == EACH and not known) else species
+        if self.species not in (POOLED, EACH, *known):
+            raise InputError(
+                f"no species {species!r} in this model",
+                where="--species",
+                remedy=f"it has {', '.join(known) or 'one set of parameters'}; or give {AUTO}, {EACH} or {POOLED}",
+            )
+
+    def __call__(self, worker: int = 0) -> StrandPredictor:
+        """Load the model; workers share out the GPUs that there are."""
+        device = self.device
+        if device == "cuda":
+            device = f"cuda:{worker % torch.cuda.device_count()}"
+        model = SegmentModel.load(self.folder, self._code).to(device)
+        if self.species == EACH:
+            return EachPredictor(model, self.temperature)
+        return SegmentPredictor(model.specialised(self.species), self.temperature)
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
+        """Return this with the parameters that were asked for; `AUTO`: those of the genome that these pieces are like.
+
+        The choice follows from the model and the pieces alone.
+
+        Raises
+        ------
+        InputError
+            The model has none of that name.
+        """
+        if species == AUTO and self.config.species is not None:
+            bank = SegmentModel.load(self.folder).species
+            assert bank is not None
+            species = bank.nearest(_words_of(genome, pieces))
+        return SegmentPredictorFactory(self.folder, self.device, species, self._code)
+
+    def recoded(self, code: int) -> SegmentPredictorFactory:
+        """Return this reading with another genetic code."""
+        return SegmentPredictorFactory(self.folder, self.device, self.species, code)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
+        """Return the model's genetic code."""
+        del seqid
+        return GeneticCode.from_table(self._code or self.config.genetic_code)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the family, the label scheme and digests of the model's two files."""
+        return {
+            "model": f"segment ({self.config.scheme}, {self.config.head})",
+            "model-config-sha256": sha256(self.folder / CONFIG),
+            "model-weights-sha256": sha256(self.folder / WEIGHTS),
+            "model-temperature": round(self.temperature, DIGITS),
+            **({} if self.config.species is None else {"species": self.species}),
+        }
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the genes of the training genomes were like, or of the one whose parameters are used.
+
+        Empty where the model does not say.
+        """
+        path = self.folder / STATISTICS
+        known = dict(read_json(path)) if path.is_file() else {}
+        single = known.pop(SPECIES, {})
+        return dict(single.get(self.species, known))
+
+
+class SegmentPredictor:
+    """Genes of a strand by a segment model.
+
+    Parameters
+    ----------
+    model
+        The network and its CRF.
+    temperature
+        What all scores are divided by before they become probabilities.
+    """
+
+    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
+        self.model, self.temperature = model.eval(), temperature
+        self.code = GeneticCode.from_table(model.config.genetic_code)
+        self.device = next(model.parameters()).device
+        self._grain = grain_of(model.config)
+        between = (Kind.INTERGENIC, Kind.INTRON)
+        self._exonic = torch.tensor([kind not in between for kind in model.scheme.kinds])
+
+    def predict_strand(self, codes: StrandCodes, config: PredictConfig | None = None) -> StrandPrediction:
+        """Return the genes on `codes`, the whole strand 5' to 3', read in one go."""
+        return self.finish(codes, self.read(codes, 0, len(codes)), config or PredictConfig())
+
+    @torch.no_grad()
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return the scores of channels and signals of the bases ``[start, end)``, side by side.
+
+        Tiles lie on a grid from the strand's first base, in groups of `grain_of` bases. A group and a halo to both
+        sides are one call: what is local is worked out once, context tile by tile, each with its halo. What is
+        in a call follows from the model and the strand's length, so that the scores are a function of the strand alone.
+
+        Parameters
+        ----------
+        start
+            A multiple of the grain.
+        """
+        tile, halo, parts = self.model.config.tile, self.model.config.halo, []
+        for first in range(start, end, self._grain):
+            low, last = max(0, first - halo), min(first + self._grain, len(codes))
+            tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
+            found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles)
+            columns = [x[0] for x in (found.content, found.signals) if x is not None]
+            parts.append(torch.cat(columns, dim=-1).float().cpu().numpy())
+        return np.concatenate(parts)[: end - start]
+
+    def _bases(self, codes: Codes) -> torch.Tensor:
+        """Return codes as a batch of one, (1, n)."""
+        return torch.from_numpy(np.ascontiguousarray(codes)).to(self.device, torch.int64).unsqueeze(0)
+
+    @torch.no_grad()
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes of a strand: the best path from end to end, checked, with probabilities."""
+        path = self.decode(codes, rows, config)
+        decoded = self.model.scheme.decode(_runs(path), partial=config.partial)
+        found = StrandPrediction(rejects=list(decoded.rejects))
+        valid = []
+        for transcript in decoded.transcripts:
+            fault = validate_gene(transcript, codes, self.code)
+            if fault is None:
+                valid.append(transcript)
+            else:
+                found.rejects.append(Reject(transcript.start, transcript.end, fault))
+        odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
+        if config.posteriors:
+            valid = self._with_posteriors(valid, path, codes, rows, config)
+        found.transcripts += map(PredictedTranscript, valid, odds)
+        return found
+
+    @torch.no_grad()
+    def decode(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> Segmentation:
+        """Return the best segmentation of a whole strand.
+
+        The chain is decoded exactly across tiles and stretches: no segment is cut by their edges.
+        """
+        stream = self.model.crf.stream(0, *self._edges(config))
+        for start in range(0, len(codes), STRETCH):
+            scores = self._scores(codes, rows, start, min(start + STRETCH, len(codes)))
+            begin, end = (None if x is None else x[0] for x in (scores.begin, scores.end))
+            stream.push(scores.content[0], begin=begin, end=end)
+        return stream.finish()
+
+    def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""
+        if config.partial:
+            return None, None
+        scheme = self.model.scheme
+        masks = torch.zeros(2, len(scheme.names), dtype=torch.bool, device=self.device)
+        masks[0, list(scheme.opening)] = masks[1, list(scheme.closing)] = True
+        return masks[0], masks[1]
+
+    def _scores(self, codes: StrandCodes, rows: StrandRows, start: int, end: int) -> Scores:
+        """Return the scores of the labels on ``[start, end)``, as a batch of one; no exon may lie in a gap."""
+        expansion = self.model.expansion
+        low, high = max(0, start - expansion.reach), min(len(codes), end + expansion.reach)
+        given = torch.from_numpy(rows[low:high]).to(self.device).unsqueeze(0)
+        # As many bases beside the stretch as tell whether an N at its edge is one of a gap.
+        first = max(0, low - GAP)
+        around = codes[first : high + GAP]
+        bases = self._bases(around[low - first : high - first])
+        content, signals = given[..., : expansion.channels], given[..., expansion.channels :]
+        parts = expansion(
+            content,
+            signals if signals.shape[-1] else None,
+            bases,
+            torch.tensor([high - low], device=self.device),
+            torch.tensor([low], device=self.device),
+        )
+        inside = slice(start - low, end - low)
+        spread, begin, last = (None if x is None else x[:, inside].cpu() for x in parts)
+        assert spread is not None
+        unknown = torch.zeros(end - start, dtype=torch.bool)
+        for left, right in gaps(around):
+            unknown[max(0, left + first - start) : max(0, right + first - start)] = True
+        if bool(unknown.any()):
+            spread = spread.masked_fill(unknown.view(1, -1, 1) & self._exonic, -torch.inf)
+        return Scores(spread, begin, last, content[:, inside])
+
+    def _odds(self, path: Segmentation, rows: StrandRows, start: int, end: int) -> float:
+        """Return the content score of the bases ``[start, end)`` as labelled, minus their score between genes."""
+        routes, total = self.model.expansion.routes.cpu().numpy(), 0.0
+        first, last = (int(x) for x in np.searchsorted(path.ends.numpy(), (start, end - 1), side="right"))
+        part = slice(first, last + 1)
+        labels = path.labels.numpy()[part].repeat(path.durations.numpy()[part])
+        for low in range(start, end, STRETCH):
+            high = min(end, low + STRETCH)
+            position = np.arange(low, high)
+            content = rows[low:high]
+            chosen, between = (
+                np.take_along_axis(content, routes[position % len(routes), label][:, None], axis=1)[:, 0]
+                for label in (labels[low - start : high - start], np.full(high - low, self.model.scheme.background))
+            )
+            total += float(np.sum(chosen.astype(np.float64) - between))
+        return total
+
+    def _with_posteriors(
+        self,
+        transcripts: Sequence[Transcript],
+        path: Segmentation,
+        codes: StrandCodes,
+        rows: StrandRows,
+        config: PredictConfig,
+    ) -> list[Transcript]:
+        """Return the transcripts with the probability of each, of its exons and of its coding parts."""
+        first, last = self._edges(config)
+
+        def potentials(low: int, high: int) -> Potentials:
+            scores = self._scores(codes, rows, low, high)
+            p = self.model.crf.potentials(
+                scores.content,
+                torch.tensor([high - low]),
+                phase_offset=torch.tensor([low % 3]),
+                **scores.boundaries,
+            )
+            edges = first if low == 0 else None, last if high == len(codes) else None
+            p = p.restricted(*edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
+            return p.tempered(self.temperature)
+
+        spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript)))
+        single, backend = self.model.crf.single.cpu().numpy(), self.model.config.backend
+        flank = flank_of(self.model.crf.durations()[1][self.model.scheme.background])
+        found = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend)
+        known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, found, strict=True)}
+        return [
+            replace(
+                t,
+                score=known[coding_span(t)],
+                exon_scores=tuple(known[exon] for exon in t.exons),
+                cds_scores=tuple(known[part] for part in t.cds),
+            )
+            for t in transcripts
+        ]
+
+
+class EachPredictor:
+    """Genes of strands of many genomes: each with the parameters of the genome that it is most like.
+
+    Parameters
+    ----------
+    model
+        With parameters of several genomes.
+    temperature
+        As `SegmentPredictor`.
+    """
+
+    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
+        assert model.species is not None
+        self._model, self._bank, self._temperature = model, model.species, temperature
+        self._predictors: dict[str, SegmentPredictor] = {}
+
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return what the model says of the bases ``[start, end)``."""
+        return self.predictor(codes).read(codes, start, end)
+
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes of a strand of which all bases were read."""
+        return self.predictor(codes).finish(codes, rows, config)
+
+    def predictor(self, codes: StrandCodes) -> SegmentPredictor:
+        """Return the predictor for a strand, the same for the other strand of its stretch of sequence."""
+        counts = sum((word_counts(codes[start:end]) for start, end in stretches(len(codes))), _NO_WORDS)
+        name = self._bank.nearest(counts)
+        if name not in self._predictors:
+            self._predictors[name] = SegmentPredictor(self._model.specialised(name), self._temperature)
+        return self._predictors[name]
+
+
+class RowsOnDemand:
+    """What the network says of a strand, read when asked for and then forgotten: for going over it once."""
+
+    def __init__(self, predictor: SegmentPredictor, codes: StrandCodes) -> None:
+        self._predictor, self._codes = predictor, codes
+        self._grain = grain_of(predictor.model.config)
+        self._kept: dict[int, Rows] = {}
+
+    def __getitem__(self, key: slice, /) -> Rows:
+        groups = range(key.start // self._grain * self._grain, key.stop, self._grain)
+        self._kept = {start: self._kept[start] if start in self._kept else self._read(start) for start in groups}
+        whole = np.concatenate(list(self._kept.values()))
+        return whole[key.start - groups[0] : key.stop - groups[0]]
+
+    def _read(self, start: int) -> Rows:
+        return self._predictor.read(self._codes, start, min(start + self._grain, len(self._codes)))
+
+
+def _words_of(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    """Return the words of a sample of the regions of pieces."""
+    regions = [(piece.seqid, start, end) for piece in pieces for start, end in piece.regions]
+    ends = np.cumsum([end - start for _, start, end in regions])
+    counts = _NO_WORDS
+    for low, high in stretches(int(ends[-1]) if len(ends) else 0):
+        for (seqid, start, _), last, size in zip(regions, ends, np.diff(ends, prepend=0), strict=True):
+            first = int(last - size)
+            if first < high and low < last:
+                inside = start + max(low - first, 0), start + min(high - first, int(size))
+                counts = counts + word_counts(genome.codes(seqid, *inside))
+    return counts
+
+
+def grain_of(config: SegmentModelConfig) -> int:
+    """Return the bases of a whole group of tiles."""
+    return TILES_AT_ONCE * config.tile
+
+
+def _spans(transcript: Transcript) -> list[Interval]:
+    return [coding_span(transcript), *transcript.exons, *transcript.cds]
+
+
+def _runs(path: Segmentation) -> Runs:
+    return np.stack([path.ends.numpy(), path.labels.numpy()], axis=1).astype(np.int32)

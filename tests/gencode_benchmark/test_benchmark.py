@@ -1,0 +1,114 @@
+"""The Gencode segmentation benchmark's commands, end to end on a small genome."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.segment.toy_shards import LENGTH, toy_sequence
+
+from genescribe.bake.config import BakeConfig
+from genescribe.bake.splits import Splits
+from genescribe.data.dataset import ShardDataset
+from genescribe.data.runs import labels_from_runs
+from genescribe.errors import InputError
+from genescribe.evaluate.labels.scores import HEADLINES
+from genescribe.gencode_benchmark.compare import shard_folders
+from genescribe.gencode_benchmark.preprocess import preprocess, segment_stats
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.fasta import write_fasta
+
+CHROMOSOMES = ("c1", "c2", "c3", "c4")
+SPLITS = ["--train-chroms", "c1,c2", "--val-chroms", "c3", "--test-chroms", "c4"]
+
+
+def command(repository: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    script = [sys.executable, str(repository / "scripts" / "gencode.py"), *map(str, words)]
+    return subprocess.run(script, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("genome")
+    made = {name: toy_sequence(name, np.random.default_rng(i)) for i, name in enumerate(CHROMOSOMES)}
+    write_fasta(folder / "genome.fa", [(name, codes) for name, (codes, _) in made.items()])
+    genes = [gene for _, found in made.values() for gene in found]
+    write_gff3(folder / "genes.gff3", genes, dict.fromkeys(CHROMOSOMES, LENGTH))
+    return folder / "genome.fa", folder / "genes.gff3"
+
+
+@pytest.fixture(scope="module")
+def data(repository: Path, genome: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("benchmark") / "data"
+    words = ["--fasta", genome[0], "--gtf", genome[1], "--output-dir", folder, "--chunk-size", 700, "--overlap", 100]
+    done = command(repository, "preprocess", *words, *SPLITS, "--jsonl", "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_windows_as_json_lines_are_those_of_the_shards(data: Path) -> None:
+    for split, name in (("train", "train"), ("validation", "val"), ("test", "test")):
+        dataset = ShardDataset(shard_folders(data), split)
+        rows = [json.loads(line) for line in (data / f"{name}.jsonl").read_text().splitlines()]
+        assert len(rows) == len(dataset) > 0
+        for row, number in zip(rows, range(len(dataset)), strict=True):
+            sample = dataset[number]
+            assert (row["chrom"], row["start"], row["end"]) == (sample.meta.seqid, sample.meta.start, sample.meta.end)
+            assert row["labels"] == labels_from_runs(sample.runs).tolist()
+            assert len(row["sequence"]) == len(row["labels"]) == row["end"] - row["start"]
+    assert {row["chrom"] for row in rows} == {"c4"}
+
+
+def test_statistics_of_segments_stand_beside(data: Path) -> None:
+    found = json.loads((data / "train_segment_stats.json").read_text())
+    assert found["start_codon"] == {"count": 6, "mean": 3.0, "median": 3.0, "std": 0.0, "min": 3, "max": 3}
+    assert found["5UTR"]["count"] == 0 and found["5UTR"]["mean"] is None
+    assert segment_stats({"durations": {"a": [[10, 2], [40, 1]]}})["a"]["mean"] == 20.0
+
+
+SMALL = ["--hidden-dim", "8", "--max-duration", "40", "--batch-size", "4", "--epochs", "2", "--encoder", "mamba_stub"]
+FILE = '{"model": {"tile": 300, "halo": 60, "encoder": {"fold": 3, "conv_width": 8}}}'
+
+
+def test_train_leaves_a_model(repository: Path, data: Path, tmp_path: Path) -> None:
+    done = command(repository, "train", "--data-dir", data, "--output", tmp_path / "run", "--options", FILE, *SMALL)
+    assert done.returncode == 0, done.stderr
+    config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["model"]
+    assert config["encoder"]["kind"] == "mamba_stub"
+    assert (config["head"], config["max_duration"]) == ("semicrf", 40)
+    assert "first batch: B=4" in done.stderr
+    assert "edge tensor" in done.stderr
+
+
+def test_compare_trains_and_scores_the_three_heads(repository: Path, data: Path, tmp_path: Path) -> None:
+    words = ["--data-dir", data, "--output-json", tmp_path / "results.json", "--options", FILE, *SMALL]
+    done = command(repository, "compare", *words, "--epochs", 1, "--bootstrap", 10)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert set(found["heads"]) == {"pytorch-crf", "linear", "semicrf"}
+    assert set(found["differences"]) == {"pytorch-crf", "semicrf"}
+    for head, scores in found["heads"].items():
+        assert set(scores["headlines"]) == set(HEADLINES)
+        assert scores["seeds"] == {"1": scores["headlines"]}
+        assert f"{100 * scores['headlines']['position_f1']:17.3f}" in next(
+            line for line in done.stdout.splitlines() if line.startswith(head)
+        )
+
+
+def test_wrong_names_are_refused(genome: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no sequence c9; correct --train-, --val-, --test-chroms"):
+        preprocess(genome[1], genome[0], tmp_path / "out", Splits(["c1", "c9"], ["c3"], ["c4"]), BakeConfig())
+    with pytest.raises(InputError, match="run the command preprocess first"):
+        shard_folders(tmp_path)
+
+
+def test_preprocessing_does_without_torch() -> None:
+    """Torch takes longer to import than yeast to bake."""
+    code = (
+        "import sys, genescribe.gencode_benchmark.preprocess, genescribe.run_options; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
