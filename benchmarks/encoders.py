@@ -8,6 +8,7 @@ import torch
 
 from genescribe.cli import parser, run
 from genescribe.nn.config import CONTEXTS, EncoderConfig
+from genescribe.nn.encoder import Encoder
 
 CHANNELS = 20
 
@@ -22,7 +23,7 @@ def main() -> None:
     print(f"{'encoder':12} {'parameters':>12} {'forward':>9} {'and backward':>13}")
     for kind in CONTEXTS:
         torch.manual_seed(0)
-        encoder = EncoderConfig(kind=kind, hidden_dim=args.hidden_dim).build(CHANNELS)
+        encoder = Encoder(EncoderConfig(kind=kind, hidden_dim=args.hidden_dim), CHANNELS)
         tracks, lengths = torch.randn(args.windows, args.bases, CHANNELS), torch.full((args.windows,), args.bases)
         start = time.process_time()
         features = encoder(tracks, lengths)

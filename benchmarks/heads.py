@@ -27,6 +27,7 @@ from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import Splits
 from genescribe.bake.stats import sum_stats
 from genescribe.cli import comma_list, parser, run
+from genescribe.crf import SemiCRF
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample
 from genescribe.data.strands import stretches
@@ -130,7 +131,7 @@ class Scored(nn.Module):
         super().__init__()
         scheme = SCHEMES["gencode"]
         labels = len(scheme.names)
-        self.crf = crf_config(SegmentModelConfig(head=head, max_duration=durations), scheme).build()  # type: ignore[arg-type]
+        self.crf = SemiCRF(crf_config(SegmentModelConfig(head=head, max_duration=durations), scheme))  # type: ignore[arg-type]
         self.crf.initialise_from_statistics(run_statistics(statistics, scheme.names))
         self.content, self.offset = nn.Parameter(torch.full((labels,), factor)), nn.Parameter(torch.zeros(labels))
         self.begin, self.end = nn.Parameter(torch.ones(labels)), nn.Parameter(torch.ones(labels))

@@ -10,6 +10,7 @@ from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeJob
 from genescribe.cli import JsonText, integer, json_options, parser, run
 from genescribe.config import from_mapping
+from genescribe.families import baker_class
 from genescribe.genome.batches import batch_of
 from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, OutputFolder
@@ -32,7 +33,7 @@ def main() -> None:
 
     job = from_mapping(BakeJob, json_options(args.options), where="--options")
     seqids = batch_of(Genome.open(args.fasta).lengths, args.batch, args.batches)
-    bake_batch(args.catalogue, args.fasta, job, seqids, args.output)
+    bake_batch(args.catalogue, args.fasta, job, seqids, args.output, baker_class(job.bake.target))
 
 
 if __name__ == "__main__":

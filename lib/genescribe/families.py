@@ -16,6 +16,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
 
 if TYPE_CHECKING:
+    from genescribe.bake.batch import SequenceBaker
     from genescribe.genome.fasta import Genome
     from genescribe.predict.config import PredictConfig
     from genescribe.predict.interface import PredictorFactory
@@ -72,6 +73,18 @@ FAMILIES = {
     ),
     "codon": Family(CodonOptions, TrainConfig, task="genescribe.codon.training.task.CodonTask"),
 }
+
+
+_BAKERS = {
+    "labels": "genescribe.bake.baker.Baker",
+    "sentences": "genescribe.generate.loci.bake.SentenceBaker",
+}
+"""Target of baking -> the class that writes it, a `genescribe.bake.batch.SequenceBaker`."""
+
+
+def baker_class(target: str) -> type[SequenceBaker]:
+    """Return what bakes a target: `labels` or `sentences`."""
+    return cast("type[SequenceBaker]", _load(_BAKERS[target]))
 
 
 def family(name: str, *, where: str = "family") -> Family:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genescribe.bake.baker import GENES, STATS, Baker
-from genescribe.bake.batch import merge_stats
+from genescribe.bake.batch import homologues_across_splits
 from genescribe.bake.config import BakeConfig, BakeJob
 from genescribe.bake.splits import Splits
 from genescribe.bake.stats import sum_stats
@@ -216,15 +216,14 @@ class TestStatistics:
                 baker.add(seqid, toy.sequences[seqid], toy.genes[seqid])
             parts.append(baker.finish())
         assert sum_stats(parts) == whole
-        merged = merge_stats(tmp_path / name for name in "abc")
-        assert {key: merged[key] for key in whole} == whole
-        assert merged["leakage"]["genes"] == {"train": 3, "validation": 1, "test": 1}
-        assert merged["leakage"]["pairs"] == []
+        shared = homologues_across_splits(tmp_path / name for name in "abc")
+        assert shared["genes"] == {"train": 3, "validation": 1, "test": 1}
+        assert shared["pairs"] == []
 
     def test_a_copied_gene_across_splits_is_reported(self, toy: Toy, tmp_path: Path) -> None:
         toy.place("copy", "b", 620, orf(60, 3), "-")
         toy.bake(tmp_path / "x", JOB)
-        found = merge_stats([tmp_path / "x"])["leakage"]
+        found = homologues_across_splits([tmp_path / "x"])
         assert found["shared"] == {"test/train": 1, "train/test": 1}
         (pair,) = found["pairs"]
         assert set(pair["genes"]) == {"toy:a3", "toy:copy"} and pair["share"] == 1.0
@@ -272,7 +271,7 @@ class TestErrors:
             Baker(job, self.LENGTHS)
 
     def test_merging_what_was_not_baked(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"no stats.json"):
-            merge_stats([tmp_path])
+        with pytest.raises(InputError, match=r"no index.json"):
+            homologues_across_splits([tmp_path])
         with pytest.raises(InputError, match="no batches to add"):
-            merge_stats([])
+            sum_stats([])

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from tests.bake.test_baker import JOB, Toy, orf
 
-from genescribe.bake.baker import Baker
-from genescribe.bake.batch import bake_batch, merge_stats
+from genescribe.bake.baker import STATS, Baker
+from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeConfig, BakeJob
 from genescribe.bake.splits import Splits
+from genescribe.bake.stats import sum_stats
 from genescribe.config import to_mapping
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
@@ -68,7 +69,7 @@ def test_the_division_into_batches_changes_no_window(files: tuple[Path, Path], t
         whole, divided = ShardDataset([tmp_path / "whole"], split), ShardDataset(parts, split)
         assert [s.key for s in whole] == [s.key for s in divided]
         assert all(np.array_equal(a.runs, b.runs) and a.meta == b.meta for a, b in zip(whole, divided, strict=True))
-    assert merge_stats(parts) == merge_stats([tmp_path / "whole"])
+    assert sum_stats(read_json(part / STATS) for part in parts) == sum_stats([read_json(tmp_path / "whole" / STATS)])
 
 
 def test_the_manifest_names_every_file_and_parameter(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_decoded_segments_keep_to_the_configuration(data: st.DataObject) -> None
         geometric=geometric,
         period=data.draw(st.sampled_from([1, 3])),
     )
-    crf = config.build()
+    crf = SemiCRF(config)
     T = data.draw(st.integers(25, 60))
     emissions = torch.randn(2, T, labels) * 5
     lengths = torch.tensor([T, T - 1])

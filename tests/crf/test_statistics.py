@@ -32,7 +32,7 @@ def test_only_whole_runs_are_counted() -> None:
 
 def test_runs_of_single_bases_follow_themselves() -> None:
     chains = [np.array([[10, 0], [30, 1], [34, 0], [44, 1], [50, 0]])] * 20
-    crf = SemiCRFConfig(labels=2, max_duration=1).build()
+    crf = SemiCRF(SemiCRFConfig(labels=2, max_duration=1))
     crf.initialise_from_statistics(RunStatistics.count(chains, 2), pseudocount=1e-9)
     shares = crf.transition[0].exp()
     # Label 1: runs of 20 and 10 bases, so 14 steps to itself for each step away.

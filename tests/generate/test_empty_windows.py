@@ -19,6 +19,7 @@ from genescribe.generate.annotation.score import write_loci
 from genescribe.generate.annotation.search import SearchConfig, write
 from genescribe.generate.config import ScoreConfig
 from genescribe.generate.forms.examples import contents
+from genescribe.generate.loci.bake import SentenceBaker
 from genescribe.generate.model import load_model, pad_codes
 from genescribe.generate.network.locus_reader import Content
 from genescribe.generate.reinforce.config import GrpoConfig
@@ -53,7 +54,9 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Gene]]:
 
 def bake(folder: Path, target: Path, empty: float) -> Path:
     config = BakeConfig(target="sentences", loci=LociConfig(flank=40, window_step=64, empty=empty))
-    bake_batch(folder / "catalogue.duckdb", folder / "genome.fa", BakeJob("toy", config, SPLITS), NAMES, target)
+    bake_batch(
+        folder / "catalogue.duckdb", folder / "genome.fa", BakeJob("toy", config, SPLITS), NAMES, target, SentenceBaker
+    )
     return target
 
 

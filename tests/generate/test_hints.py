@@ -21,6 +21,7 @@ from genescribe.generate.annotation.annotate import Annotator
 from genescribe.generate.annotation.job import AnnotationJob, run_job
 from genescribe.generate.annotation.score import annotated, locus_of, score_loci
 from genescribe.generate.config import HintConfig, ScoreConfig
+from genescribe.generate.loci.bake import SentenceBaker
 from genescribe.generate.loci.hint_flags import FLAGS, hint_tracks, marked, oriented, spoiled
 from genescribe.generate.loci.hints import Hint, read_junctions
 from genescribe.generate.model import load_model
@@ -54,7 +55,7 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = BakeConfig(target="sentences", loci=LociConfig(flank=40, window_step=64))
     job = BakeJob("toy", config, SPLITS, hints=str(folder / "evidence.gff"))
     names = [f"{prefix}{number}" for prefix, count in SIZES.items() for number in range(count)]
-    bake_batch(folder / "catalogue.duckdb", fasta, job, names, folder / "baked")
+    bake_batch(folder / "catalogue.duckdb", fasta, job, names, folder / "baked", SentenceBaker)
     return folder / "baked"
 
 

@@ -75,7 +75,7 @@ def _moved(gene: Gene, seqid: str, by: int) -> Gene:
 def bake(folder: Path, target: Path, empty: float = 0.0) -> Path:
     loci = LociConfig(window_step=SIZE, tile_step=STEP, empty=empty)
     job = BakeJob("toy", BakeConfig(target="sentences", loci=loci), SPLITS)
-    bake_batch(folder / "catalogue.duckdb", folder / "genome.fa", job, NAMES, target)
+    bake_batch(folder / "catalogue.duckdb", folder / "genome.fa", job, NAMES, target, SentenceBaker)
     return target
 
 
@@ -123,7 +123,7 @@ def test_a_gene_that_cannot_be_said_spoils_its_windows_alone(tmp_path: Path) -> 
     build_catalogue(tmp_path / "genome.fa", tmp_path / "genes.gff3", tmp_path / "catalogue.duckdb")
     loci = LociConfig(window_step=SIZE, tile_step=STEP, empty=1.0)
     job = BakeJob("toy", BakeConfig(target="sentences", loci=loci), Splits(train=["t0"]))
-    bake_batch(tmp_path / "catalogue.duckdb", tmp_path / "genome.fa", job, ["t0"], tmp_path / "baked")
+    bake_batch(tmp_path / "catalogue.duckdb", tmp_path / "genome.fa", job, ["t0"], tmp_path / "baked", SentenceBaker)
     index = read_json(tmp_path / "baked" / "index.json")
     assert index["g2"]["reason"] is not None
     data = ShardDataset([tmp_path / "baked"], "train")

@@ -12,6 +12,7 @@ from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeConfig, BakeJob, LociConfig
 from genescribe.bake.splits import Splits
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.loci.bake import SentenceBaker
 from genescribe.generate.model import build_model, save_model
 from genescribe.generate.training.task import GenerateTask, Locus
 from genescribe.genome.alphabet import Codes, decode, encode, reverse_complement
@@ -84,7 +85,7 @@ def bake_toy(folder: Path, sizes: dict[str, int], *, splits: Splits = SPLITS, ge
     config = BakeConfig(target="sentences", loci=LociConfig(flank=40, window_step=64))
     job = BakeJob(genome, config, splits)
     names = [f"{prefix}{number}" for prefix, count in sizes.items() for number in range(count)]
-    bake_batch(folder / "catalogue.duckdb", fasta, job, names, folder / "baked")
+    bake_batch(folder / "catalogue.duckdb", fasta, job, names, folder / "baked", SentenceBaker)
     return folder / "baked"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ KINDS = sorted(CONTEXTS)
 def small(kind: str, fold: int = 9, **changes: object) -> Encoder:
     torch.manual_seed(1)
     values = {"hidden_dim": 12, "conv_width": 6, "conv_kernel": 5, "dropout": 0.0} | changes
-    return EncoderConfig(kind=kind, fold=fold, **values).build(CHANNELS).eval()  # type: ignore[arg-type]
+    return Encoder(EncoderConfig(kind=kind, fold=fold, **values), CHANNELS).eval()  # type: ignore[arg-type]
 
 
 def tracks(length: int, seed: int = 0) -> torch.Tensor:
@@ -87,18 +89,18 @@ def test_reversal_is_its_own_inverse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("options", "message"),
     [
         (
-            EncoderConfig(kind="gru"),
+            {"kind": "gru"},
             "encoder.kind: unknown encoder 'gru'; known: attention, bilstm, conv, mamba, mamba2, mamba_stub",
         ),
-        (EncoderConfig(conv_kernel=4), "encoder.conv_kernel: 4 is even; give an odd number"),
+        ({"conv_kernel": 4}, "encoder.conv_kernel: 4 is even; give an odd number"),
     ],
 )
-def test_a_wrong_configuration_is_one_line(config: EncoderConfig, message: str) -> None:
+def test_a_wrong_configuration_is_one_line(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        config.build(CHANNELS)
+        EncoderConfig(**options)
     assert str(caught.value) == message
 
 

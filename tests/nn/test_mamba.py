@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from genescribe.errors import InputError
 from genescribe.nn.config import EncoderConfig
+from genescribe.nn.encoder import Encoder
 from genescribe.nn.mamba import BLOCKS, Mamba, Mamba2
 from genescribe.train.schedule import parameter_groups
 
@@ -110,7 +111,7 @@ def test_decay_rates_do_not_decay() -> None:
 
 def test_half_precision_serves_the_projections_alone() -> None:
     torch.manual_seed(5)
-    encoder = EncoderConfig(kind="mamba2", hidden_dim=32, conv_width=8, dropout=0.0).build(4)
+    encoder = Encoder(EncoderConfig(kind="mamba2", hidden_dim=32, conv_width=8, dropout=0.0), 4)
     x, lengths = torch.randn(1, 200, 4), torch.tensor([200])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = encoder(x, lengths)
@@ -119,7 +120,7 @@ def test_half_precision_serves_the_projections_alone() -> None:
 
 def test_heads_that_do_not_divide_are_refused() -> None:
     with pytest.raises(InputError) as caught:
-        EncoderConfig(kind="mamba2", hidden_dim=48).build(4)
+        Encoder(EncoderConfig(kind="mamba2", hidden_dim=48), 4)
     assert str(caught.value) == (
         "encoder.hidden_dim: 2 times 48 channels are not heads of 64; "
         "make encoder.expand times encoder.hidden_dim a multiple of 64"

@@ -15,6 +15,7 @@ import pytest
 import torch
 from tests.labels.test_oracle import by_strand, crop, load, structure
 
+from genescribe.crf import SemiCRF
 from genescribe.crf.runs import batch_runs
 from genescribe.crf.score import score
 from genescribe.data.runs import Runs, cut
@@ -108,7 +109,7 @@ def check_strand(genes: Sequence[Gene], codes: Codes) -> list[str]:
     return [problem.reason for problem in encoded.problems]
 
 
-CRF = crf_config(CONFIG, SCHEME).build()
+CRF = SemiCRF(crf_config(CONFIG, SCHEME))
 assert isinstance(SCHEME, GeneScheme)
 EXPANSION = GeneExpansion(SCHEME, CODE)
 

@@ -42,7 +42,7 @@ def head(rules: GeneRules = RULES, *, longest: int = 12) -> tuple[GeneScheme, Se
     scheme = scheme_of(config)
     assert isinstance(scheme, GeneScheme)
     torch.manual_seed(0)
-    return scheme, crf_config(config, scheme).build()
+    return scheme, SemiCRF(crf_config(config, scheme))
 
 
 def sequence(rng: np.random.Generator, length: int) -> Codes:

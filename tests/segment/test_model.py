@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from genescribe.config import from_mapping, to_mapping
+from genescribe.crf import SemiCRF
 from genescribe.errors import InputError
 from genescribe.labels.schemes import SCHEMES
 from genescribe.nn.config import EncoderConfig
@@ -84,7 +85,7 @@ def test_what_it_decodes_follows_the_grammar(head: Any) -> None:
 
 def test_the_linear_head_has_one_score_a_base_but_in_codons_and_short_introns() -> None:
     scheme = SCHEMES["gencode"]
-    linear, semi = (crf_config(replace(CONFIG, head=head), scheme).build() for head in ("linear", "semicrf"))  # type: ignore[arg-type]
+    linear, semi = (SemiCRF(crf_config(replace(CONFIG, head=head), scheme)) for head in ("linear", "semicrf"))  # type: ignore[arg-type]
     introns, codons = [4, 5, 6], [9, 10]
     assert linear.durations.rows == semi.durations.rows == 20
     assert linear.config.geometric == tuple(c for c in range(11) if c not in codons)
@@ -100,7 +101,7 @@ def test_shortest_segments_that_are_asked_for(head: str) -> None:
     shortest = {"first_exon": 5, "first_intron": 30, "internal_intron": 4}
     config = crf_config(replace(CONFIG, head=head, shortest=shortest), SCHEMES["gencode"])  # type: ignore[arg-type]
     assert [config.shortest(c) for c in (1, 2, 4, 5)] == [5, 1, 30, 20]
-    assert config.build().durations()[0][3, 1] == -torch.inf
+    assert SemiCRF(config).durations()[0][3, 1] == -torch.inf
     with pytest.raises(InputError, match=r"no label 'exon'; known: intergenic, first_exon"):
         crf_config(replace(CONFIG, shortest={"exon": 5}), SCHEMES["gencode"])
 

@@ -50,6 +50,8 @@ class Baker:
         A parameter or split that makes no sense.
     """
 
+    target = "labels"
+
     def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
         self.job, self.config = job, job.bake
         self.scheme = _scheme(job)

@@ -12,30 +12,56 @@ The same genes, bases, parameters and seed give the same bytes, wherever the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from genescribe.bake.baker import GENES, PROTEINS, STATS, Baker
+from genescribe.bake.baker import GENES, PROTEINS, Baker
 from genescribe.bake.config import BakeJob
 from genescribe.bake.leakage import Sketch, leakage
-from genescribe.bake.stats import sum_stats
-from genescribe.data.shards import MANIFEST, SPLITS
+from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json
-from genescribe.generate.loci.bake import SentenceBaker
-from genescribe.generate.loci.bake import sum_stats as sum_loci
+from genescribe.genome.alphabet import Codes
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.catalogue.tables import Rejected
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 
 
+class SequenceBaker(Protocol):
+    """What turns sequences with their genes into a family's training data, one sequence after another.
+
+    Attributes
+    ----------
+    target
+        Which `BakeConfig.target` it writes.
+    """
+
+    target: ClassVar[str]
+
+    def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None: ...
+
+    def writing(self, folder: Path) -> ShardWriter:
+        """Begin to write into an empty folder."""
+
+    def add(self, seqid: str, codes: Codes, genes: Sequence[Gene], rejected: Sequence[Rejected] = ()) -> None:
+        """Bake a sequence with all its genes."""
+
+    def finish(self) -> dict[str, Any]:
+        """Write the index and the statistics; return the statistics."""
+
+
 def bake_batch(
-    catalogue: str | Path, fasta: str | Path, job: BakeJob, seqids: Sequence[str], target: str | Path
+    catalogue: str | Path,
+    fasta: str | Path,
+    job: BakeJob,
+    seqids: Sequence[str],
+    target: str | Path,
+    baker_class: type[SequenceBaker] = Baker,
 ) -> dict[str, Any]:
     """Bake some sequences of a genome into the folder `target`; return what its `stats.json` holds.
 
@@ -49,6 +75,8 @@ def bake_batch(
         Sequences of this batch. There may be none: the number of batches is fixed before the sequences are known.
     target
         Folder to write.
+    baker_class
+        What the target of `job` asks for; see `genescribe.families.baker_class`.
 
     Raises
     ------
@@ -56,7 +84,9 @@ def bake_batch(
         A parameter or split that makes no sense, or a file that cannot be read.
     """
     genome = Genome.open(fasta)
-    baker = (SentenceBaker if job.bake.target == "sentences" else Baker)(job, genome.lengths)
+    if baker_class.target != job.bake.target:
+        raise ValueError(f"{baker_class.__name__} writes {baker_class.target}, not {job.bake.target}")
+    baker = baker_class(job, genome.lengths)
     genes: dict[str, list[Gene]] = {seqid: [] for seqid in seqids}
     rejected: dict[str, list[Rejected]] = {seqid: [] for seqid in seqids}
     contents = Catalogue(catalogue)
@@ -94,32 +124,34 @@ def _check_match(catalogue: Catalogue, genome: Genome, job: BakeJob) -> None:
         )
 
 
-def merge_stats(folders: Iterable[str | Path]) -> dict[str, Any]:
-    """Return the summed statistics of baked folders, of one genome or several.
+def homologues_across_splits(folders: Iterable[str | Path]) -> dict[str, Any]:
+    """Return the homologous genes on different sides of the splits of baked folders, of one genome or several.
+
+    Parameters
+    ----------
+    folders
+        Folders that `bake_batch` wrote.
 
     Returns
     -------
     dict
-        As `stats.json`, and ``leakage``: homologous genes on different sides of the splits, over all the folders.
+        See `genescribe.bake.leakage.leakage`; genes are named `genome:gene`.
 
     Raises
     ------
     InputError
-        A folder was not baked, or the label schemes differ.
+        A folder was not baked.
     """
-    stats: list[dict[str, Any]] = []
     proteins: dict[str, list[tuple[str, Sketch]]] = {split: [] for split in SPLITS}
     for folder in map(Path, folders):
         try:
-            stats.append(read_json(folder / STATS))
             for split, genome, gene, words in read_proteins(folder):
                 proteins[split].append((f"{genome}:{gene}", words))
         except FileNotFoundError as error:
             raise InputError(
                 f"no {Path(error.filename).name}", where=folder, remedy="give a folder that bake wrote"
             ) from None
-    loci = bool(stats) and stats[0].get("target") == "sentences"
-    return {**(sum_loci(stats) if loci else sum_stats(stats)), "leakage": leakage(proteins)}
+    return leakage(proteins)
 
 
 def read_proteins(folder: Path) -> Iterator[tuple[str, str, str, Sketch]]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from genescribe.config import check_bounds, option
 from genescribe.errors import InputError
-
-if TYPE_CHECKING:
-    from genescribe.crf.head import SemiCRF
 
 
 @dataclass(frozen=True)
@@ -104,12 +101,6 @@ class SemiCRFConfig:
         if source == destination:
             return source in self.self_transitions or self.single_base(source)
         return self.allowed_transitions is None or (source, destination) in self.allowed_transitions
-
-    def build(self) -> SemiCRF:
-        """Return the head with fresh parameters."""
-        from genescribe.crf.head import SemiCRF
-
-        return SemiCRF(self)
 
     def _check_lengths(self) -> None:
         for name in ("max_duration", "min_duration", "open_ended"):

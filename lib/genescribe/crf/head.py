@@ -31,8 +31,8 @@ Reduction = Literal["none", "sum", "mean", "token_mean"]
 class SemiCRF(nn.Module):
     """A linear-chain or semi-Markov CRF over the bases of a sequence.
 
-    The model is that of `genescribe.kernels.semicrf.potentials`: emissions are `content`; transition, duration, tail, start
-    and final are learned here, and with censoring the scores of being inside a label at a cut edge. The tail is
+    The model is that of `genescribe.kernels.semicrf.potentials`: emissions are `content`; transition, duration, tail,
+    start and final are learned here, and with censoring the scores of being inside a label at a cut edge. The tail is
     -softplus of its parameter, so that sums over unseen durations are finite.
 
     Parameters

@@ -41,7 +41,7 @@ def render(sections: Iterable[Section], *, title: str, subtitle: str = "") -> st
         "text_block": lambda block: isinstance(block, Text),
         "table_block": lambda block: isinstance(block, Table),
     }
-    folder = files("genescribe.report")
+    folder = files("genescribe.figures")
     template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
     css = (folder / "page.css").read_text(encoding="utf-8")
     shown = [section for section in sections if section.blocks]

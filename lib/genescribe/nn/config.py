@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from genescribe.config import Idle, option
 from genescribe.errors import InputError
-
-if TYPE_CHECKING:
-    from genescribe.nn.encoder import Encoder
 
 CONTEXTS = {
     "attention": "genescribe.nn.attention.Attention",
@@ -50,13 +46,9 @@ class EncoderConfig:
             .unless(mamba, "kind: mamba, mamba2 or mamba_stub", "d_conv", "expand")
         )
 
-    def build(self, channels: int, *, context: bool = True, fold: bool = True) -> Encoder:
-        """Return an encoder with fresh weights for `channels` tracks; see `Encoder` for what may be left out."""
+    def __post_init__(self) -> None:
         if self.kind not in CONTEXTS:
             known = ", ".join(sorted(CONTEXTS))
             raise InputError(f"unknown encoder {self.kind!r}", where="encoder.kind", remedy=f"known: {known}")
         if self.conv_kernel % 2 == 0:
             raise InputError(f"{self.conv_kernel} is even", where="encoder.conv_kernel", remedy="give an odd number")
-        from genescribe.nn.encoder import Encoder
-
-        return Encoder(self, channels, context=context, fold=fold)

@@ -56,6 +56,8 @@ class SentenceBaker:
         Bases of every sequence of the genome.
     """
 
+    target = "sentences"
+
     def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
         self.job, self.config = job, job.bake.loci
         self.code = GeneticCode.from_table(job.genetic_code)
@@ -342,13 +344,3 @@ def gene_free(regions: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int
         if low < high:
             free.append((low, high))
     return free
-
-
-def sum_stats(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the sum of what several `stats.json` of loci hold."""
-    total: dict[str, Any] = {"target": "sentences", "splits": {split: {} for split in SPLITS}}
-    for name in ("rejected", "left_out"):
-        total[name] = dict(sum((Counter(part[name]) for part in parts), Counter()))
-    for split in SPLITS:
-        total["splits"][split] = dict(sum((Counter(part["splits"][split]) for part in parts), Counter()))
-    return total

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from genescribe import __version__
-from genescribe.bake.baker import GENES, STATS
+from genescribe.bake.baker import GENES, STATS, Baker
 from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeConfig, BakeJob
 from genescribe.bake.splits import EVERYTHING, Splits
@@ -27,6 +27,7 @@ from genescribe.data.sample import Sample
 from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256, write_json
+from genescribe.generate.loci.bake import SentenceBaker
 from genescribe.generate.text.sentence import NAMES, GeneSentence, feature_names
 from genescribe.genome.alphabet import decode
 from genescribe.genome.catalogue.database import build_catalogue
@@ -142,7 +143,8 @@ def _bake(source: Path, config: SpeciesConfig, target: Path) -> None:
         fetch_fasta(str(fasta), plain)
         sort_annotation(annotation, tidy)
         build_catalogue(plain, tidy, catalogue, job.genetic_code, tolerant=True)
-        bake_batch(catalogue, plain, job, list(Genome.open(plain).lengths), target)
+        baker = SentenceBaker if job.bake.target == "sentences" else Baker
+        bake_batch(catalogue, plain, job, list(Genome.open(plain).lengths), target, baker)
     write_json(note, origin)
 
 

@@ -125,7 +125,7 @@ class Reader(nn.Module):
         self.encoder = self._encoder(config, width)
 
     def _encoder(self, config: GenerateModelConfig, width: int) -> Encoder:
-        return config.encoder.build(width, context=config.architecture == "encoder_decoder")
+        return Encoder(config.encoder, width, context=config.architecture == "encoder_decoder")
 
     def context(self, entered: Entered) -> Tensor:
         """Return the steps in the encoder's own context."""
@@ -198,7 +198,7 @@ class TokenReader(Reader):
         self.dropout = nn.Dropout(config.dropout)
 
     def _encoder(self, config: GenerateModelConfig, width: int) -> Encoder:
-        return replace(config.encoder, fold=1).build(width, context=False, fold=False)
+        return Encoder(replace(config.encoder, fold=1), width, context=False, fold=False)
 
     def enter(self, codes: Tensor, lengths: Tensor) -> Entered:
         """Return loci up to where context comes in."""

@@ -1,6 +1,7 @@
 """What a gene that was written is worth.
 
-Exons and genes are compared as `genescribe.generate.training.task.matches` does in validation and `genescribe.evaluate` does on
+Exons and genes are compared as `genescribe.generate.training.task.matches` does in validation and
+`genescribe.evaluate` on
 GFF3: boundaries of coding exons, 0-based half-open, both ends exact. The annotation itself is worth 1 in all three.
 """
 

@@ -1,9 +1,9 @@
 """Writing exon text of a gene on its own strand: which letter or mark may come next, and where in the window that is.
 
-The text of `genescribe.generate.text.exon_text`, one value a letter or mark, against the window: every exon is spelled by a
-stretch of it, in order. As long as several stretches begin with the letters that were written, all are followed; with
-each letter there are fewer, and behind the first few there is one, whose next base is the only letter that is allowed.
-What is left to decide is then whether the exon ends here.
+The text of `genescribe.generate.text.exon_text`, one value per letter or mark, against the window: every exon is
+spelled by a stretch of it, in order. As long as several stretches begin with the letters that were written, all are
+followed; with each letter there are fewer, and behind the first few there is one, whose next base is the only letter
+that is allowed. What is left to decide is then whether the exon ends here.
 
 With `Signals.of` a text is an open reading frame: it begins with a start codon, ends with the first stop codon of its
 frame, and its exons lie between known splice sites. The grammar's own limits hold too (no split start or stop codon).

@@ -7,7 +7,7 @@
                         partial3, line
 ``exons``, ``cds``      transcript, number, start, end (and phase)
 ``introns``             transcript, number, start, end, splice
-``flags``               transcript, flag: what is usable but odd, see `genescribe.genome.catalogue.sequence_checks.FLAGS`
+``flags``               transcript, flag: what is usable but odd, see `sequence_checks.FLAGS`
 ``rejected``            gene, transcript, seqid, start, end, strand, reason, line, detail
 ``meta``                key, value
 ======================  ===============================================================================

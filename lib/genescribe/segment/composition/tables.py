@@ -8,7 +8,7 @@ misses.
 * Signals: the chance of the bases around a start, donor, acceptor or stop, each given the one before it, against that
   around other places where the same letters stand.
 * Rank: whether a start codon is the first of its stop-free run, or has others before it.
-* Branch: a motif at its distance before the acceptor, found in the introns (`genescribe.segment.composition.branch_points`).
+* Branch: a motif at its distance before the acceptor, found in the introns (see `branch_points`).
 * Tracks: the same as inputs of the network; coding content, of this strand and the other, also as means over windows
   in frame.
 

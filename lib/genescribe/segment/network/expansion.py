@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genescribe.genome.genetic_code import GeneticCode
 from genescribe.labels.grammar import Kind
 from genescribe.labels.schemes import LabelScheme
 
@@ -65,11 +64,3 @@ class Expansion(nn.Module):
         """Return the channel of each base, (B, T), given its label or -1, which stays."""
         position = torch.arange(labels.shape[1], device=labels.device) % 3
         return torch.where(labels < 0, labels, self.routes[position, labels.clamp(min=0)])
-
-
-def expansion_of(scheme: LabelScheme, code: GeneticCode) -> Expansion:
-    """Return the expansion of a scheme's labels."""
-    from genescribe.labels.gene import GeneScheme
-    from genescribe.segment.network.gene_scores import GeneExpansion
-
-    return GeneExpansion(scheme, code) if isinstance(scheme, GeneScheme) else Expansion(scheme)

@@ -22,11 +22,12 @@ from genescribe.kernels.cpu.channel_scores import log_posterior
 from genescribe.labels.gene import GeneScheme
 from genescribe.labels.gene_rules import GeneRules
 from genescribe.labels.schemes import SCHEMES, LabelScheme
+from genescribe.nn.encoder import Encoder
 from genescribe.segment.composition.tables import EXTRA, SITES, CountedEvidence, Evidence
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.network.expansion import expansion_of
+from genescribe.segment.network.expansion import Expansion
 from genescribe.segment.network.features import Tracks
-from genescribe.segment.network.gene_scores import SIGNALS
+from genescribe.segment.network.gene_scores import SIGNALS, GeneExpansion
 from genescribe.segment.network.species import POOLED, SHARED, TABLES, SpeciesBank
 from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
@@ -94,7 +95,7 @@ class SegmentModel(nn.Module):
         code = GeneticCode.from_table(config.genetic_code)
         self.tracks = Tracks(config.features, code, config.feature_cap, config.softmask_dropout)
         self.evidence = _evidence_of(config, code)
-        self.encoder = config.encoder.build(self.tracks.width + (self.evidence.width if self.evidence else 0))
+        self.encoder = Encoder(config.encoder, self.tracks.width + (self.evidence.width if self.evidence else 0))
         for name in ("tile", "halo"):
             if getattr(config, name) % config.encoder.fold:
                 raise InputError(
@@ -102,7 +103,8 @@ class SegmentModel(nn.Module):
                     where=f"model.{name}",
                     remedy="give a multiple: tiles then fold the same bases together wherever they begin",
                 )
-        self.expansion = expansion_of(self.scheme, code)
+        scheme = self.scheme
+        self.expansion = GeneExpansion(scheme, code) if isinstance(scheme, GeneScheme) else Expansion(scheme)
         if config.halo < max(self.expansion.reach, self.evidence.reach if self.evidence else 0):
             raise InputError(
                 f"{config.halo} is too short for the scheme {self.scheme.name!r}",
@@ -311,7 +313,7 @@ def build_head(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRF | Ext
         A head of another package with a scheme whose grammar it cannot keep.
     """
     if config.head != "pytorch-crf":
-        return crf_config(config, scheme).build()
+        return SemiCRF(crf_config(config, scheme))
     if scheme.grammar.phases is not None:
         raise InputError(
             f"pytorch-crf cannot keep the grammar of the scheme {scheme.name!r}",

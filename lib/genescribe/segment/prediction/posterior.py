@@ -1,7 +1,7 @@
 """Posterior probabilities of what a decoded path holds: its exons, its genes, each exactly as written.
 
 The probability of a chain of neighbouring segments is that of all segmentations that hold it. It is read from the
-messages of the semi-Markov CRF (`genescribe.kernels.semicrf.potentials.Messages`) over a window around the chain: memory
+messages of the semi-Markov CRF (`kernels.semicrf.potentials.Messages`) over a window around the chain: memory
 follows the window, not the chromosome. A window begins and ends with any label, and a CRF forgets: beyond flanks of
 half the mean length between genes, within bounds, this changes no digit that is written (docs/annotate.md).
 """
