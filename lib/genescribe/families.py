@@ -1,10 +1,16 @@
-"""The families of models. A further one is a folder of its own and a line here."""
+"""The registry of families of models.
+
+A further family is a package of its own and a line here, or an installed package whose entry points of the group
+`genescribe.families` each name a `Family`.
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,7 +63,10 @@ class Family:
         return self.model_config() if self.stored is None else _load(self.stored)(folder)
 
 
-FAMILIES = {
+ENTRY_POINTS = "genescribe.families"
+"""Group of the entry points by which other packages add a family: its name = "package.module:object", a `Family`."""
+
+_FAMILIES: dict[str, Family] = {
     "generate": Family(
         GenerateModelConfig,
         TrainConfig,
@@ -75,6 +84,13 @@ FAMILIES = {
 }
 
 
+@functools.cache
+def known_families() -> Mapping[str, Family]:
+    """Return the families by name: those of this library, and those that installed packages add."""
+    # Not when this module is imported: a package that adds a family imports it too.
+    return _FAMILIES | {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+
+
 _BAKERS = {
     "labels": "genescribe.bake.baker.Baker",
     "sentences": "genescribe.generate.loci.bake.SentenceBaker",
@@ -89,9 +105,10 @@ def baker_class(target: str) -> type[SequenceBaker]:
 
 def family(name: str, *, where: str = "family") -> Family:
     """Return a family by its name, or raise `InputError`."""
-    if name not in FAMILIES:
-        raise InputError(f"no family is called {name!r}", where=where, remedy=f"known: {', '.join(sorted(FAMILIES))}")
-    return FAMILIES[name]
+    known = known_families()
+    if name not in known:
+        raise InputError(f"no family is called {name!r}", where=where, remedy=f"known: {', '.join(sorted(known))}")
+    return known[name]
 
 
 def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFactory:

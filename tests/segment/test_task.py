@@ -21,7 +21,7 @@ from genescribe.data.batching import collate
 from genescribe.data.cursor import Cursor
 from genescribe.data.sample import Sample, WindowMeta
 from genescribe.errors import InputError
-from genescribe.families import FAMILIES, load_predictor
+from genescribe.families import known_families, load_predictor
 from genescribe.kernels.semicrf.potentials import Segmentation
 from genescribe.nn.config import EncoderConfig
 from genescribe.run_options import add_arguments, read_options
@@ -249,5 +249,5 @@ def test_the_script_ends_in_one_line_and_leaves_nothing(repository: Path, shards
 
 
 def test_every_family_has_options_and_modules() -> None:
-    assert FAMILIES["segment"].model_config is SegmentModelConfig
-    assert FAMILIES["segment"].train_config is TrainConfig
+    assert known_families()["segment"].model_config is SegmentModelConfig
+    assert known_families()["segment"].train_config is TrainConfig

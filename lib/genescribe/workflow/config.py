@@ -11,7 +11,7 @@ from genescribe.bake.splits import EVERYTHING, Splits
 from genescribe.codon.run import CodonRunConfig, with_starts
 from genescribe.config import Idle, from_mapping, json_schema, option
 from genescribe.errors import InputError
-from genescribe.families import FAMILIES
+from genescribe.families import known_families
 from genescribe.generate.config import InitConfig, ScoreConfig
 from genescribe.generate.reinforce.config import TRAIN_DEFAULTS, GrpoConfig, PromptConfig
 from genescribe.genome.batches import MAX_BATCHES
@@ -282,7 +282,7 @@ def schema() -> dict[str, Any]:
     result = json_schema(WorkflowConfig)
     properties = result["properties"]
     run = properties["runs"]["additionalProperties"]
-    annotating = {name: family for name, family in sorted(FAMILIES.items()) if family.predictor}
+    annotating = {name: family for name, family in sorted(known_families().items()) if family.predictor}
     run["properties"]["family"]["enum"] = [*annotating]
     run["allOf"] = [
         {
@@ -312,7 +312,7 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
     for kind, names, known in (
         ("genomes", run.genomes, config.genomes),
         ("bake", [run.bake], config.bakes),
-        ("family", [run.family], FAMILIES),
+        ("family", [run.family], known_families()),
     ):
         for wanted in names:
             if wanted not in known:
@@ -335,7 +335,7 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
             where=where,
             remedy="leave those out: the folder says what the model is",
         )
-    family = FAMILIES[run.family]
+    family = known_families()[run.family]
     from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
     usual = family.train_config(**(TRAIN_DEFAULTS if run.grpo else {}), start=run.start)
     from_mapping(family.train_config, run.train, where=where, key=f"{key}.train", base=usual)
@@ -365,7 +365,7 @@ def _check_start(config: WorkflowConfig, run: RunConfig, key: str, where: str) -
 
 def _check_init(config: WorkflowConfig, name: str, init: InitRunConfig, where: str) -> None:
     key = f"inits.{name}"
-    from_mapping(FAMILIES["generate"].model_config, init.model, where=where, key=f"{key}.model")
+    from_mapping(known_families()["generate"].model_config, init.model, where=where, key=f"{key}.model")
     unknown = [genome for genome in init.genomes if genome not in config.genomes]
     if unknown or name in config.runs:
         what = f"`{key}.genomes` names {unknown[0]!r}" if unknown else f"`{key}` is the name of a run as well"
