@@ -1,10 +1,11 @@
 # Set up, run, test. Every target sets itself up; nothing is written outside this folder.
-#   make run        the whole road on the default, simulated genome
+#   make run        the whole pipeline on the default, simulated genome
 #   make test       every quick test and check
 #   make test-all   the slow tests on real genomes as well (GENESCRIBE_DATA=folder)
 #   make test-slurm the workflow through a Slurm brought up on this machine (root; munge, slurmctld, slurmd)
 #   make test-kills the tiny workflow and annotation killed KILLS=100 times each, and the same bytes afterwards
 #   make test-tools every rule that runs an outside tool (busco, hmmer, augustus, gffread, genometools)
+#   make docs       the documentation as a site, results/site/index.html
 #   make profiles   make profiles/slurm known to Snakemake: snakemake --profile slurm
 # PyTorch's build: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu (or any other pip index).
 
@@ -21,7 +22,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test test-all test-slurm test-tools test-kills profiles lint format schema lock clean
+.PHONY: setup run test test-all test-slurm test-tools test-kills profiles lint docs format schema lock clean
 
 setup: $(STAMP)
 
@@ -71,6 +72,9 @@ lint: setup
 	lint-imports
 	snakefmt --check Snakefile rules
 	snakemake --lint
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 format: setup
 	ruff check --fix .

@@ -321,7 +321,7 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
                     where=where,
                     remedy=f"known: {', '.join(sorted(known)) or 'none'}",
                 )
-    if FAMILIES[run.family].predictor is None:
+    if known_families()[run.family].predictor is None:
         raise InputError(
             f"`{key}.family` is {run.family!r}, whose models annotate no genomes",
             where=where,
