@@ -14,7 +14,7 @@ UNIX = ["-std=c++17", "-O3", "-Wno-psabi", "-fvisibility=hidden"]
 setup(
     ext_modules=[
         Extension(
-            "genescribe.kernels._semicrf",
+            "genescribe.kernels._native",
             sources=sorted(map(str, FOLDER.glob("*.cpp"))),
             depends=sorted(map(str, FOLDER.glob("*.h"))),
             extra_compile_args=["/std:c++17", "/O2"] if sys.platform == "win32" else UNIX,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from genescribe.genome.gff import read_genes, write_gff3
 
 from genescribe.genome.fasta import write_fasta
-from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene
 from tests.bake.test_baker import Toy, orf
 

@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Baker:
         A parameter or split that makes no sense.
     """
 
-    target = "labels"
+    target: ClassVar[str] = "labels"
 
     def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
         self.job, self.config = job, job.bake

@@ -20,7 +20,7 @@ from torch import Tensor
 VERSION = 7
 """Of the C interface: a library built from other sources is not used."""
 
-NAME = "_semicrf"
+NAME = "_native"
 SUFFIXES = {Path(suffix).suffix for suffix in EXTENSION_SUFFIXES}
 ISA = b""
 """Instruction set asked for: baseline, avx2, avx512; empty for the best that the processor has."""

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import numpy as np
@@ -56,7 +56,7 @@ class SentenceBaker:
         Bases of every sequence of the genome.
     """
 
-    target = "sentences"
+    target: ClassVar[str] = "sentences"
 
     def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
         self.job, self.config = job, job.bake.loci

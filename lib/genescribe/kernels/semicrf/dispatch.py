@@ -79,7 +79,7 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
 
     Notes
     -----
-    Differentiable twice; the second derivative is taken by `genescribe.kernels.semicrf.curvature`, whatever the backend.
+    Differentiable twice; `genescribe.kernels.semicrf.curvature` takes the second derivative, whatever the backend.
     """
     module, p = _chosen(p, backend, "log_partition")
     result: Tensor = module.log_partition(p)
