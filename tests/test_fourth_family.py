@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from genescribe.genome.gff import read_genes, write_gff3
 
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import write_fasta
 from genescribe.genome.model import Gene
 from tests.bake.test_baker import Toy, orf

@@ -28,14 +28,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.parametrize("suffix", ["cpython-399-x86_64-linux-gnu.so", "abi3.so", "so"])
 def test_a_library_named_for_another_python_is_used(folder: Path, suffix: str) -> None:
     built = Path(BUILT._name) if BUILT is not None else Path()
-    (folder / f"_semicrf.{suffix}").symlink_to(built)
+    (folder / f"_native.{suffix}").symlink_to(built)
     found = library()
-    assert found is not None and found._name == str(folder / f"_semicrf.{suffix}")
+    assert found is not None and found._name == str(folder / f"_native.{suffix}")
     assert native_library.instruction_sets()
 
 
 def test_the_library_of_this_python_comes_first(folder: Path) -> None:
-    names = ["_semicrf.cpython-310-x.so", f"_semicrf{EXTENSION_SUFFIXES[0]}", "_semicrf.abi3.so", "_semicrf.cpp"]
+    names = ["_native.cpython-310-x.so", f"_native{EXTENSION_SUFFIXES[0]}", "_native.abi3.so", "_native.cpp"]
     for name in names:
         (folder / name).touch()
     found = [path.name for path in native_library.libraries(folder)]
@@ -43,7 +43,7 @@ def test_the_library_of_this_python_comes_first(folder: Path) -> None:
 
 
 def test_no_library_is_one_line_of_the_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (folder / "_semicrf.cpython-399-other.so").write_text("of another system")
+    (folder / "_native.cpython-399-other.so").write_text("of another system")
     with caplog.at_level(logging.WARNING):
         assert library() is None and library() is None
     assert [record.message for record in caplog.records] == [
