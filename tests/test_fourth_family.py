@@ -39,7 +39,7 @@ from genescribe.labels.schemes import SCHEMES
 from genescribe.predict.interface import PredictedTranscript, StrandPrediction
 from genescribe.train.config import TrainConfig
 from genescribe.train.model_files import stored_options
-from genescribe.train.task import Loss
+from genescribe.train.task import Loss, Task
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class OrfConfig:
     margin: float = option(0.5, doc="share of the mean length that is long enough", minimum=0.0)
 
 
-class OrfTask:
+class OrfTask(Task):
     name, metrics, best, no_decay = "orf", ("agreement",), "agreement", ()
+    remedy = "lower train.lr"
 
     def __init__(self, config, folders):
         self.config, self.folders = config, folders

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genescribe.bake.baker import GENES, STATS, Baker
-from genescribe.bake.batch import homologues_across_splits
+from genescribe.bake.batch import describe_homologues, homologues_across_splits
 from genescribe.bake.config import BakeConfig, BakeJob
 from genescribe.bake.splits import Splits
 from genescribe.bake.stats import sum_stats
@@ -227,6 +227,10 @@ class TestStatistics:
         assert found["shared"] == {"test/train": 1, "train/test": 1}
         (pair,) = found["pairs"]
         assert set(pair["genes"]) == {"toy:a3", "toy:copy"} and pair["share"] == 1.0
+        (line,) = describe_homologues([tmp_path / "x"])
+        assert "1 genes of train have one in test" in line and "toy:a3 ~ toy:copy (1.0)" in line
+        (tmp_path / "prompts").mkdir()
+        assert describe_homologues([tmp_path / "x", tmp_path / "prompts"]) == []
 
 
 class TestChoice:

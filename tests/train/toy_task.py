@@ -23,7 +23,7 @@ from genescribe.data.cursor import Cursor, micro_batches
 from genescribe.files import read_json, write_json
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
-from genescribe.train.task import Counts, Loss
+from genescribe.train.task import Counts, Loss, Task
 
 
 class Samples(Dataset[tuple[Tensor, Tensor]]):
@@ -39,7 +39,7 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
 
 
 @dataclass
-class ToyTask:
+class ToyTask(Task):
     """`pause` slows each step down, so that a kill hits the run in its midst; `poison` is a sample of NaN."""
 
     count: int = 37

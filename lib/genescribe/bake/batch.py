@@ -154,6 +154,23 @@ def homologues_across_splits(folders: Iterable[str | Path]) -> dict[str, Any]:
     return leakage(proteins)
 
 
+def describe_homologues(folders: Sequence[str | Path]) -> list[str]:
+    """Return a line for the log on homologous genes across the splits of baked folders, and the closest pairs.
+
+    Nothing is said of folders that hold no proteins, such as prompts.
+    """
+    if not all((Path(folder) / PROTEINS).is_file() for folder in folders):
+        return []
+    found = homologues_across_splits(folders)
+    if not found["shared"]:
+        return ["no homologous genes on two sides of the splits"]
+    shared = ", ".join(
+        f"{count:,} genes of {pair.replace('/', ' have one in ')}" for pair, count in found["shared"].items()
+    )
+    closest = "; ".join(f"{' ~ '.join(pair['genes'])} ({pair['share']})" for pair in found["pairs"][:3])
+    return [f"homologous genes on two sides of the splits: {shared}; closest {closest}"]
+
+
 def read_proteins(folder: Path) -> Iterator[tuple[str, str, str, Sketch]]:
     """Yield split, genome, gene and word hashes of a folder's proteins."""
     index = read_json(folder / GENES)

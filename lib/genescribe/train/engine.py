@@ -108,7 +108,7 @@ class _Run:
         self.total = total_steps(config, self.samples)
         self.validate_every = max(1, round(config.validate_epochs * self.samples / config.batch_size))
         reseed(config.seed, "weights")
-        self.parts, self.repeats = tuple(getattr(task, "parts", ())), int(getattr(task, "repeats", 1))
+        self.parts = task.parts
         self.model = task.build()
         if config.start is not None:
             begin_with(self.model, config.start, config.start_parts)
@@ -125,7 +125,7 @@ class _Run:
         if config.compile:
             task.compile(self.model)
         self.objective = spread(_Objective(task, self.model, self.parts), world, config.parallel)
-        self.optimiser = build_optimiser(config, self.model, task.no_decay, getattr(task, "adamw_only", ()))
+        self.optimiser = build_optimiser(config, self.model, task.no_decay, task.adamw_only)
         self.average: dict[str, Tensor] = {}
         self._restore()
         self.memory = MemoryWatch(world.device, directory / f"memory_{world.rank}.csv", config.memory_seconds)
@@ -163,7 +163,7 @@ class _Run:
             config.buckets,
         )
         batches = self.task.batches(cursor)
-        if getattr(self.task, "judges_start", False) and not self.state.step:
+        if self.task.judges_start and not self.state.step:
             self._validate(log)
             # It stands in the log to be compared with, and is not itself kept.
             self.state = replace(self.state, best_step=-1, best_value=0.0, stale=0, plateau=0, done=False)
@@ -189,17 +189,14 @@ class _Run:
         The means are of the loss, a one to count the batch, and the task's parts; over the repeats too.
         """
         self.model.train()
-        prepare = getattr(self.task, "prepare", None)
         read: list[Any] = []
         means, norm = [0.0] * (2 + len(self.parts)), 0.0
-        for repeat in range(self.repeats):
-            found, norm = self._descend(batches, slots, read, prepare, repeat)
-            means = [mean + value / self.repeats for mean, value in zip(means, found, strict=True)]
+        for repeat in range(self.task.repeats):
+            found, norm = self._descend(batches, slots, read, repeat)
+            means = [mean + value / self.task.repeats for mean, value in zip(means, found, strict=True)]
         return means, norm
 
-    def _descend(
-        self, batches: Iterator[Any], slots: range, read: list[Any], prepare: Any, repeat: int
-    ) -> tuple[list[float], float]:
+    def _descend(self, batches: Iterator[Any], slots: range, read: list[Any], repeat: int) -> tuple[list[float], float]:
         """Take one optimiser step; the first of a batch reads it into `read`."""
         self.optimiser.zero_grad()
         # Apple's GPUs have no float64.
@@ -208,7 +205,7 @@ class _Run:
         for number, slot in enumerate(slots):
             key = (self.config.seed, self.state.step, slot)
             if not repeat:
-                read.append(self._read(batches, prepare, key, first=self.state.step == 0 and slot == slots[0]))
+                read.append(self._read(batches, key, first=self.state.step == 0 and slot == slots[0]))
             reseed(*key, *([repeat] if repeat else []))
             with unsynchronised(self.objective) if slot != slots[-1] else nullcontext():
                 with self._autocast():
@@ -232,14 +229,15 @@ class _Run:
             average.lerp_(self.model.get_parameter(name).detach(), 1 - self.config.ema)
         return [loss, 1.0, *means[2:]], norm
 
-    def _read(self, batches: Iterator[Any], prepare: Any, key: tuple[int, ...], *, first: bool) -> Any:
+    def _read(self, batches: Iterator[Any], key: tuple[int, ...], *, first: bool) -> Any:
         batch = self.task.to_device(next(batches), self.world.device)
         if first:
             self._diagnose(batch)
-        if prepare is not None:
+        # Identity need not gather the weights that processes share out.
+        if type(self.task).prepare is not Task.prepare:
             reseed(*key, "prepare")
             with torch.no_grad(), together(self.model, self.undivided) as model, self._autocast():
-                batch = prepare(model, batch)
+                batch = self.task.prepare(model, batch)
         return batch
 
     def _autocast(self) -> AbstractContextManager[Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ class Loss:
     parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class Task(Protocol):
+class Task(ABC):
     """A family at work on its data.
 
     Attributes
@@ -53,16 +54,13 @@ class Task(Protocol):
     remedy
         What the user can do about a loss that is not finite, in the names of the family's options.
     adamw_only
-        Optional: beginnings of the names of matrices that the optimiser `muon` leaves to AdamW.
+        Beginnings of the names of matrices that the optimiser `muon` leaves to AdamW.
     parts
-        Optional: names of `Loss.parts`, the log's columns behind the common ones.
+        Names of `Loss.parts`, the log's columns after the common ones.
     repeats
-        Optional: optimiser steps that a batch is used for, one after another; 1 where it is not set.
+        Optimiser steps for which a batch is used, one after another.
     judges_start
-        Optional: validate before the first step, so that the log says what training began with.
-    prepare
-        Optional method, (model, batch) -> batch: what is done to a micro-batch once, without gradients, before its
-        losses are taken, such as writing the samples whose rewards are learned from.
+        Validate before the first step, so that the log says what training began with.
     """
 
     name: str
@@ -70,39 +68,63 @@ class Task(Protocol):
     best: str
     no_decay: tuple[str, ...]
     remedy: str
+    adamw_only: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    repeats: int = 1
+    judges_start: bool = False
 
+    @abstractmethod
     def fingerprint(self) -> Mapping[str, Any]:
         """Return what the result depends on, as JSON values: the model's options and digests of the data."""
 
+    @abstractmethod
     def build(self) -> nn.Module:
         """Return the model with fresh weights."""
 
+    @abstractmethod
     def samples(self) -> int:
         """Return the number of training samples."""
 
+    @abstractmethod
     def batches(self, cursor: Cursor) -> Iterator[Any]:
         """Yield this process's training micro-batches from `cursor` on, without end."""
 
+    @abstractmethod
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[Any]:
         """Yield this process's share of the validation samples, up to `size` at a time."""
 
+    @abstractmethod
     def to_device(self, batch: Any, device: torch.device) -> Any:
         """Return the batch on a device."""
 
+    @abstractmethod
     def loss(self, model: nn.Module, batch: Any) -> Loss:
         """Return the loss of a micro-batch."""
 
+    @abstractmethod
     def validate(self, model: nn.Module, batch: Any) -> Counts:
         """Return what `summarise` needs of one batch."""
 
+    @abstractmethod
     def summarise(self, counts: Counts) -> dict[str, float]:
         """Return the metrics from the sums over all validation batches."""
 
+    @abstractmethod
     def diagnose(self, model: nn.Module, batch: Any) -> list[str]:
         """Return lines for the log about the first batch: scales, backends, memory."""
 
+    @abstractmethod
     def compile(self, model: nn.Module) -> None:
         """Compile the model's heavy parts in place."""
 
+    @abstractmethod
     def save(self, model: nn.Module, directory: Path) -> None:
         """Write `config.json` and `model.safetensors`."""
+
+    def prepare(self, model: nn.Module, batch: Any) -> Any:
+        """Return a micro-batch as its losses are taken of it.
+
+        Called once for each, without gradients; a task that writes the samples whose rewards it learns from does so
+        here.
+        """
+        return batch

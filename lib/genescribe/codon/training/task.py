@@ -25,7 +25,7 @@ from genescribe.codon.sequences.vocabulary import FIRST_CODON
 from genescribe.config import to_mapping
 from genescribe.data.cursor import Cursor, micro_batches
 from genescribe.errors import InputError
-from genescribe.train.task import Counts, Loss
+from genescribe.train.task import Counts, Loss, Task
 
 IGNORE = -100
 _MOST_NATS = 700.0
@@ -109,7 +109,7 @@ def _collate(windows: Sequence[list[Any]], *, masked: bool) -> CodonBatch:
     return batch_of(segments, None if masked else [len(window) for window in windows])
 
 
-class CodonTask:
+class CodonTask(Task):
     """The family at work on prepared data.
 
     Parameters

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from genescribe.bake.batch import describe_homologues
 from genescribe.config import to_mapping
 from genescribe.data.batching import ordered_batches, training_batches
 from genescribe.data.cursor import Cursor
@@ -34,7 +35,7 @@ from genescribe.generate.text.window_signals import Signals
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval
-from genescribe.train.task import Counts, Loss
+from genescribe.train.task import Counts, Loss, Task
 
 _GREEDY = SearchConfig()
 LEVELS = ("exon", "transcript", "gene")
@@ -49,7 +50,7 @@ class Locus:
     sentence: GeneSentence | None
 
 
-class GenerateTask:
+class GenerateTask(Task):
     """The generate family at work on shards.
 
     Parameters
@@ -82,6 +83,7 @@ class GenerateTask:
             raise InputError("genomes of several genetic codes", where="data", remedy="set model.genetic_code to one")
         self.config = replace(config, genetic_code=config.genetic_code or codes.pop())
         self.code = GeneticCode.from_table(self.config.genetic_code)
+        self.folders = folders
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
         self._kinds = cast(SentenceModel, ARCHITECTURES[config.architecture, config.form]).step_kinds
         routed = config.architecture == "prefix_lm" and config.prefix.experts.number
@@ -268,6 +270,7 @@ class GenerateTask:
             f" {len(self.validation):,} validation loci",
             f"first batch: {len(loci)} loci of up to {max(len(locus.codes) for locus in loci):,} bases; {sound} obey"
             " the signals of their windows",
+            *describe_homologues(self.folders),
         ]
 
     def compile(self, model: nn.Module) -> None:

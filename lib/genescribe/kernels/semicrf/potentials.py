@@ -146,7 +146,7 @@ class Potentials:
     def checked(self) -> Potentials:
         """Return self, or raise `InputError` where a length, a NaN or +inf makes no sense.
 
-        Shapes are checked when the scores are put together, values by `kernels.semicrf.dispatch` before any backend sees
+        Shapes are checked when the scores are put together, values by `kernels.semicrf.dispatch` before a backend sees
         them: scores may be made, and looked at, with a NaN in them.
         """
         B, T, K, _ = self.shape

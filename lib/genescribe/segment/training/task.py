@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from genescribe.bake.batch import describe_homologues
 from genescribe.bake.stats import sum_stats
 from genescribe.config import from_mapping, to_mapping
 from genescribe.crf.diagnostics import first_batch_report
@@ -40,14 +41,14 @@ from genescribe.segment.composition.species_counting import fit_species
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import FAMILY, SPECIES, STATISTICS, Scores, SegmentModel, scheme_of
 from genescribe.segment.training.temperature import CALIBRATION, WINDOWS, fit_temperature
-from genescribe.train.task import Counts, Loss
+from genescribe.train.task import Counts, Loss, Task
 
 BLOCK = 2
 """Windows of a genome that training reads together, where genomes have parameters of their own."""
 _CODING = (Kind.START, Kind.CODING, Kind.STOP)
 
 
-class SegmentTask:
+class SegmentTask(Task):
     """The segment family at work on shards.
 
     Parameters
@@ -71,6 +72,7 @@ class SegmentTask:
 
     def __init__(self, config: SegmentModelConfig, folders: Sequence[str | Path]) -> None:
         self.scheme = scheme_of(config)
+        self.folders = folders
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
         parts = [read_json(Path(folder) / "stats.json") for folder in folders]
         self.statistics = sum_stats(parts)
@@ -260,6 +262,7 @@ class SegmentTask:
             f"first batch: B={B}, T={T}, K={K}, C={C}; CRF {memory_estimate(p, self.config.backend)}",
             *(f"memory of the CRF, {line}" for line in memory_of_backends(p)),
             *first_batch_report(p, features),
+            *describe_homologues(self.folders),
         ]
 
     def compile(self, model: nn.Module) -> None:
