@@ -50,6 +50,7 @@ class SiteTask(Task):
     name = FAMILY
     best = "top_k"
     no_decay = ()
+    remedy = "lower train.lr, or set train.clip"
 
     def __init__(self, config: SiteModelConfig, folders: Sequence[str | Path]) -> None:
         self.config = config

@@ -251,9 +251,9 @@ class Layout(TrainLayout):
             if not Path(file).is_file():
                 raise InputError("no such file", where=file, remedy=f"correct {name}= in --config")
         if name == "bam":
-            for kind in ("reads", "long_reads"):
-                count = len(getattr(self.config.annotate, kind))
-                files += [f"{self._annotate_folder()}/mapped/{kind}_{number}.bam" for number in range(count)]
+            section = self.config.annotate
+            for kind, reads in (("reads", section.reads), ("long_reads", section.long_reads)):
+                files += [f"{self._annotate_folder()}/mapped/{kind}_{number}.bam" for number in range(len(reads))]
         return files
 
     def fastq(self, kind: str, number: int) -> list[str]:
