@@ -79,7 +79,7 @@ _FAMILIES: dict[str, Family] = {
         SegmentModelConfig,
         TrainConfig,
         task="genescribe.segment.training.task.SegmentTask",
-        predictor="genescribe.segment.prediction.predictor.SegmentPredictorFactory",
+        predictor="genescribe.segment.prediction.factory.SegmentPredictorFactory",
     ),
     "sites": Family(
         SiteModelConfig,

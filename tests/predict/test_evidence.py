@@ -23,7 +23,8 @@ from genescribe.predict.interface import StrandPrediction
 from genescribe.predict.support import with_support
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import SegmentModel
-from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
+from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.support import isoforms
 from genescribe.segment.support.features import SLOTS
 from genescribe.segment.support.strand import GenomeSupport

@@ -22,7 +22,8 @@ from genescribe.predict.genome import predict_genome
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.network.model import Scores, SegmentModel
 from genescribe.segment.prediction.both_strands import BothStrands
-from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
+from genescribe.segment.prediction.predictor import SegmentPredictor
 
 CONFIG = PredictConfig(posteriors=False)
 

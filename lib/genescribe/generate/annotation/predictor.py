@@ -33,7 +33,7 @@ from genescribe.predict.interface import (
     StrandRows,
 )
 from genescribe.predict.stretches import Piece
-from genescribe.segment.prediction.predictor import SegmentPredictorFactory
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
 LOCI_AT_ONCE = 16
