@@ -106,7 +106,9 @@ def test_without_agat(stand_in: Path, source: Path, tmp_path: Path) -> None:
     assert agat_program() is None
     with pytest.raises(InputError, match="not on PATH"):
         sort_annotation(source, tmp_path / "sorted.gff3", sorter="agat")
-    assert sort_annotation(source, tmp_path / "sorted.gff3", sorter="auto").sorter == "builtin"
+    whole = tmp_path / "whole.gff"
+    whole.write_text("a\tx\tCDS\t1\t9\t.\t+\t0\tID=c\n")
+    assert sort_annotation(whole, tmp_path / "sorted.gff3", sorter="auto").sorter == "builtin"
 
 
 def test_auto_takes_agat_where_it_is(stand_in: Path, source: Path, tmp_path: Path) -> None:

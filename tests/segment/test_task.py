@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 import torch
 from tests.segment.toy_shards import bake_toy
 
+from genescribe import cli
 from genescribe.config import to_mapping
 from genescribe.data.batching import collate
 from genescribe.data.cursor import Cursor
@@ -228,7 +228,7 @@ def test_the_script_trains_and_the_command_line_overrides(repository: Path, shar
     ],
 )
 def test_wrong_options_are_one_line(shards: Path, options: str, message: str) -> None:
-    parser = argparse.ArgumentParser()
+    parser = cli.parser(None)
     add_arguments(parser)
 
     def build() -> None:
