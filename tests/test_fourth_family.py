@@ -116,7 +116,7 @@ class OrfPredictor:
     def for_genome(self, genome, pieces, species):
         return self
 
-    def genetic_code(self):
+    def genetic_code(self, seqid=""):
         return self.code
 
     def provenance(self):
