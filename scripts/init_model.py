@@ -1,6 +1,6 @@
-"""Write the folder of an untrained model of the family generate, for `train.start` or `runs.NAME.start` to begin with.
+"""Write an initial model of the family generate, for `train.start` or `runs.NAME.start`.
 
-Fresh weights, or those of a DNABERT-2 checkpoint in a prefix-LM; a byte-pair encoding is learned where one is wanted.
+The weights are random, or those of a DNABERT-2 checkpoint in a prefix-LM; a byte-pair encoding is learned on request.
 """
 
 from __future__ import annotations

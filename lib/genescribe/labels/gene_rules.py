@@ -29,7 +29,9 @@ class GeneRules:
         default_factory=lambda: ["GT-AG", "GC-AG"], doc="first and last two bases of an intron"
     )
     starts: Literal["ATG", "table"] = option("ATG", doc="start codons: ATG, or all that the genetic code lists")
-    shortest_intron: int = option(20, doc="bases of the shortest intron; a shorter one bridges a frameshift", minimum=4)
+    shortest_intron: int = option(
+        20, doc="length of the shortest intron in bases; a shorter one bridges a frameshift", minimum=4
+    )
 
     def start_codons(self, code: GeneticCode) -> frozenset[str]:
         """Return the codons that a gene may begin with."""

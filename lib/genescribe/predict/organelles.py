@@ -30,7 +30,7 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SEQID=N",
-        help="NCBI genetic code of a mitochondrion or plastid, such as MT=2; may be given again",
+        help="NCBI genetic code of a mitochondrion or plastid, such as MT=2; repeatable",
     )
 
 

@@ -32,15 +32,15 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 class LaunchConfig:
     """Where the processes of a training run are started."""
 
-    nodes: int = option(1, doc="hosts; on Slurm they are asked for, elsewhere name them in `hosts`", minimum=1)
+    nodes: int = option(1, doc="number of hosts; requested from Slurm, otherwise list them in `hosts`", minimum=1)
     hosts: list[str] = option(
-        default_factory=list, doc="names or addresses of hosts without Slurm; the first is where all meet"
+        default_factory=list, doc="names or addresses of hosts without Slurm; the first is the meeting point"
     )
-    processes: int = option(0, doc="processes on each host; 0: one a GPU, or one", minimum=0)
+    processes: int = option(0, doc="processes on each host; 0: one per GPU, or one", minimum=0)
     nccl_ifname: str | None = option(None, doc="network interface between the hosts, of NCCL and gloo")
-    port: int = option(29_400, doc="port of the meeting point, where `hosts` are named", minimum=1024, maximum=65_535)
-    remote_shell: str = option("ssh -o BatchMode=yes", doc="command that runs another one on a host of `hosts`")
-    restarts: int = option(2, doc="times that all processes are started again after one has died", minimum=0)
+    port: int = option(29_400, doc="port of the meeting point, if `hosts` are given", minimum=1024, maximum=65_535)
+    remote_shell: str = option("ssh -o BatchMode=yes", doc="command that runs a command on a host of `hosts`")
+    restarts: int = option(2, doc="number of restarts of all processes after one has died", minimum=0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""

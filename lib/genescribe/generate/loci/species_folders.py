@@ -46,11 +46,11 @@ class SpeciesConfig:
     """How the species of a folder are baked."""
 
     bake: BakeConfig = option(default_factory=lambda: BakeConfig(target="sentences"), doc="windows")
-    val_species: list[str] = option(default_factory=list, doc="species that validate, and do not train")
-    test_species: list[str] = option(default_factory=list, doc="species that test, and do not train")
+    val_species: list[str] = option(default_factory=list, doc="species for validation")
+    test_species: list[str] = option(default_factory=list, doc="species for test")
     genetic_codes: dict[str, int] = option(default_factory=dict, doc="NCBI tables of species; others have table 1")
     eval_loci: int = option(100, doc="held-out loci of eval.json", minimum=0)
-    seed: int = option(1, doc="of their choice", minimum=0)
+    seed: int = option(1, doc="seed of their choice", minimum=0)
 
 
 @dataclass
