@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, compressed or plain, and their digests."""
+"""Atomic writing of files, compressed or plain, and their digests."""
 
 from __future__ import annotations
 

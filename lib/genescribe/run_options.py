@@ -1,4 +1,4 @@
-"""What a training run is asked to be: options from a file, from JSON text and from the command line, checked once."""
+"""Options of a training run from a file, JSON text and the command line, checked once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One batch of sequences into shards, statistics and a gene index: whole or not at all.
+"""Bake one batch of sequences into shards, statistics and a gene index, atomically.
 
 A folder of a batch holds
 

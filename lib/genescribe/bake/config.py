@@ -1,4 +1,4 @@
-"""Options of baking: how windows are cut, and what is asked of one genome."""
+"""Options of baking: how windows are cut, and the settings of one genome."""
 
 from __future__ import annotations
 

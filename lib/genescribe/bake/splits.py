@@ -1,4 +1,4 @@
-"""Which parts of a genome train, validate and test: by sequence, by region, or a whole species."""
+"""The parts of a genome for training, validation and test: by sequence, by region, or a whole species."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in `stats.json`: how often and how long each label is, and what was left out.
+"""The contents of `stats.json`: number and length of segments of each label, and what was left out.
 
 All values are counts, so that those of several batches and genomes add up.
 """

@@ -1,4 +1,4 @@
-"""One codon language model from its data to its evaluation: the sections of its options, and what they mean."""
+"""The options of one codon language model, from its data to its evaluation, in sections."""
 
 from __future__ import annotations
 

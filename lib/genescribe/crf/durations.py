@@ -1,4 +1,4 @@
-"""The learned scores of durations: a table a label, whole, by knots or of a family, and a tail."""
+"""Learned duration scores: one table per label (full, by knots or from a family) and a tail."""
 
 from __future__ import annotations
 

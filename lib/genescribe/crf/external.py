@@ -1,4 +1,4 @@
-"""The linear-chain CRF of the package `pytorch-crf` as a head: the baseline that other people wrote.
+"""The linear-chain CRF of the package `pytorch-crf` as a head, for comparison.
 
 Training and decoding of batches run the package's code, a Python loop over bases. What it cannot do runs on this
 library's exact kernels with the package's parameters, the same linear chain: whole chromosomes in pieces, posteriors,

@@ -1,4 +1,4 @@
-"""The semi-Markov CRF head: scores a base from an encoder in, loss, segments and posteriors out.
+"""The semi-Markov CRF head: per-base scores from an encoder in; loss, segments and posteriors out.
 
 The head is a module that is called: ``crf(emissions, labels, lengths)`` is the loss of labels a base, and
 ``crf.loss(emissions, runs, lengths)`` that of runs.

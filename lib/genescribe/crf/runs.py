@@ -1,4 +1,4 @@
-"""Runs of labels, as shards and people hold them, and the segments that a chain is made of.
+"""Runs of labels, as stored in shards, and the segments of a chain.
 
 The two differ in labels that last one base only (the linear CRF): a run of five bases is five segments there.
 """

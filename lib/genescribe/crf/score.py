@@ -1,4 +1,4 @@
-"""The score of given segmentations: the one function that scores the gold path, and every path of the oracle."""
+"""The score of given segmentations: the only function that scores the gold path and the enumerated paths in tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of labelled runs, and the smoothed log shares that a head may start from."""
+"""Counts of labelled runs, and smoothed log frequencies that can initialise a head."""
 
 from __future__ import annotations
 

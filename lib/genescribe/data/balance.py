@@ -1,4 +1,4 @@
-"""Training windows of several genomes in shares that let each be seen."""
+"""Balanced sampling of training windows from several genomes."""
 
 from __future__ import annotations
 

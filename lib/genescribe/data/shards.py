@@ -1,4 +1,4 @@
-"""The bytes of a shard: a WebDataset tar file and the index beside it.
+"""The bytes of a shard: a WebDataset tar file with an index.
 
 A sample is three members (see `genescribe.data.sample`). The index of a folder, `windows.npy`, has a row a window:
 its split, its shard and the place of its members, so that any window is one read away. Headers carry no time, owner

@@ -1,4 +1,4 @@
-"""The scores of a results folder as a short table of text, to end a run with."""
+"""The scores of a results folder as a short text table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Gencode segmentation benchmark as its users know it: train and compare; see `segment.preprocess` for its data."""
+"""The commands train and compare of the Gencode segmentation benchmark; see `preprocess` for its data."""
 
 from __future__ import annotations
 

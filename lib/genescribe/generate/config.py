@@ -1,4 +1,4 @@
-"""Options of the models that write gene sentences. Free of torch, so that reading a configuration is quick."""
+"""Options of the models that write gene sentences. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that write gene sentences: what each must offer, and the folder that holds one."""
+"""The interface of models that write gene sentences, and the folder that stores one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From labels to gene models, and the check that a gene model makes a protein.
+"""From labels to gene models, and the check that a gene model encodes a protein.
 
 `decode_runs` reads the grammar of a gene from contiguous label runs; it sees no sequence. `validate_gene` sees the
 sequence. What passes both is valid GFF3 and a valid coding sequence; all else becomes a `Reject` with a reason.

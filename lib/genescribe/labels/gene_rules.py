@@ -1,4 +1,4 @@
-"""What a gene of the label scheme `gene` may look like: its signals as lookups over short words of bases."""
+"""The signals of a gene in the label scheme `gene`, as lookups over short words of bases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every label scheme shares: kinds of label, the grammar, and arithmetic on runs.
+"""Shared parts of all label schemes: kinds of label, the grammar, and arithmetic on runs.
 
 A strand's labels are `Runs` (see `genescribe.data.sample`): where each segment ends and what it is. Nothing here
 touches single bases, so a chromosome costs what its segments cost.

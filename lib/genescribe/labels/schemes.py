@@ -1,4 +1,4 @@
-"""What a label scheme is, and those there are."""
+"""The interface of label schemes, and the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of the encoders. Free of torch, so that reading a configuration is quick."""
+"""Options of the encoders. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 

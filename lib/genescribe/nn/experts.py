@@ -1,4 +1,4 @@
-"""A mixture of experts in the place of a feed-forward network: each step goes through a few of many.
+"""A mixture of experts instead of a feed-forward network: each step uses a few of many.
 
 Shazeer et al. (2017, "Outrageously large neural networks"); the auxiliary losses are the load balance of the Switch
 Transformer (Fedus et al., 2022, eq. 4-6) and the router's z-loss of ST-MoE (Zoph et al., 2022, eq. 5). No expert has a

@@ -1,4 +1,4 @@
-"""What a family must give the genome-wide driver: the genes of one strand of one stretch of sequence."""
+"""The interface between a family and genome-wide prediction: the genes on one strand of one region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the predicted genes are like as a whole, and whether that is absurd next to those of the training genomes."""
+"""Summary statistics of the predicted genes, and warnings if they differ from those of the training genomes."""
 
 from __future__ import annotations
 

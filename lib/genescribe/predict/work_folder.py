@@ -1,4 +1,4 @@
-"""What a prediction keeps on disk while it runs, so that one that was killed goes on where it stood.
+"""Unfinished work of a prediction on disk, so that an interrupted run can resume.
 
 | file | what |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""Charts of labels: learned durations beside the data's, transitions and confusions as maps."""
+"""Charts of labels: learned durations compared with the data, transitions and confusions as maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's section on labels: heads of one encoder compared on bases, boundaries, segments and their lengths."""
+"""The report section on labels: heads of one encoder compared on bases, boundaries, segments and lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of gene models: the reference above, each method's genes below, and which of them are right."""
+"""Figures of gene models: the reference above, the genes of each method below, and which are right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of the segment model. Free of torch, so that reading a configuration is quick."""
+"""Options of the segment model. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The best that can be done on a simulated genome: decode it with the law that wrote it."""
+"""The upper limit on a simulated genome: decode it with the distribution that generated it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Genes of a real annotation as the simulator sees them: one transcript a gene, in transcript orientation."""
+"""Genes of a real annotation as the simulator sees them: one transcript per gene, in transcript orientation."""
 
 from __future__ import annotations
 

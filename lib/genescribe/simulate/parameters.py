@@ -1,4 +1,4 @@
-"""Everything that the simulator and its decoder know: one dataclass, read strictly from a small JSON file."""
+"""All parameters of the simulator and its decoder: one dataclass, read strictly from a small JSON file."""
 
 from __future__ import annotations
 

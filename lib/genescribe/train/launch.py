@@ -1,4 +1,4 @@
-"""Starting the processes that train together: on one host, on the nodes of a Slurm job, on hosts named by the user.
+"""Start the processes of a training run: on one host, on the nodes of a Slurm job, or on named hosts.
 
 Each host runs one torchrun agent, which starts that host's processes. The agents meet at the first host; where a
 process dies they stop the others and start all of them again, and training goes on from its last checkpoint. This

@@ -1,4 +1,4 @@
-"""A model's folder, the same for every family: `config.json` and `model.safetensors`, read strictly."""
+"""The folder of a model, the same for every family: `config.json` and `model.safetensors`, read strictly."""
 
 from __future__ import annotations
 

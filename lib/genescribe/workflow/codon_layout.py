@@ -1,4 +1,4 @@
-"""Where the results of codon language models lie, and which options their rules get."""
+"""Paths of the results of codon language models, and the options of their rules."""
 
 from __future__ import annotations
 

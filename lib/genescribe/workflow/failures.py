@@ -1,4 +1,4 @@
-"""The end of a run in which jobs failed: which they were, since much else may have been said after each."""
+"""The summary of a run with failed jobs: a list of them at the end of the output."""
 
 from __future__ import annotations
 

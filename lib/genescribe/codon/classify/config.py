@@ -1,4 +1,4 @@
-"""What a classifier is asked to be, as its YAML file says."""
+"""Options of a classifier, read from its YAML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One vector a coding sequence, from the states of a codon model: computed, written, and read again."""
+"""One vector per coding sequence from the states of a codon model: computed, written and read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be tested on what: disjoint always; synthetic and real where the protocol says so."""
+"""Rules for test sets: always disjoint from training; synthetic and real if the protocol requires it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of the interpretation, in the report's style."""
+"""Figures of the interpretation, in the style of the report."""
 
 from __future__ import annotations
 

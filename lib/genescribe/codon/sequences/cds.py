@@ -1,4 +1,4 @@
-"""A coding sequence as annotated, and the judgement of it: codons to learn from, or a reason why not."""
+"""An annotated coding sequence, and its check: codons to learn from, or a reason for rejection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coding sequences into windows of at most `block_size` tokens: every transition once, none across coding sequences."""
+"""Pack coding sequences into windows of at most `block_size` tokens; every transition is in exactly one window."""
 
 from __future__ import annotations
 

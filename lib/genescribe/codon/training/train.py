@@ -1,4 +1,4 @@
-"""Train the model of a run with the common engine, and leave its curves."""
+"""Train the model of a run with the common engine, and write its curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coding sequences that a model writes: free, or spelling a given protein; and how they compare with natural ones."""
+"""Generate coding sequences, freely or for a given protein, and compare them with natural ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AUGUSTUS (Stanke et al. 2006, Nucleic Acids Res. 34:W435), where it is installed: the gene finder to compare with."""
+"""AUGUSTUS (Stanke et al. 2006, Nucleic Acids Res. 34:W435), if installed: the gene finder to compare with."""
 
 from __future__ import annotations
 

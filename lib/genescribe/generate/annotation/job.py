@@ -1,4 +1,4 @@
-"""One annotation run, from files to files: what `scripts/run_genome_annotation.py` does."""
+"""One annotation run from files to files, for `scripts/run_genome_annotation.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotating many loci: batches, a journal from which a run that was killed goes on, and the files at the end."""
+"""Annotate many loci: batches, a journal for resuming, and the final output files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing sentences: greedily, with a beam, or by chance; always inside the grammar."""
+"""Search for sentences: greedy, beam, or sampling, always within the grammar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exon text form of a model: letters that copy the window, and marks where exons, transcripts and the text end.
+"""The exon text form: letters that copy the window, and marks for the ends of exons, transcripts and the text.
 
 A step is a letter or a mark; it stands at a boundary of the window, the leftmost at which what was written can be. The
 model decides (1) whether the exon goes on, ends for another, or the text ends: scores of the step's state, and (2)

@@ -1,4 +1,4 @@
-"""The pointer form of a model: steps of a sentence from what was read of the locus."""
+"""The pointer form of a model: predicts the steps of a sentence from the encoded locus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints in the `transformers` format that write the published vocabulary, inside the same grammar."""
+"""Checkpoints in the `transformers` format with the published vocabulary, decoded within the same grammar."""
 
 from __future__ import annotations
 

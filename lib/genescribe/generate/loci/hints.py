@@ -1,4 +1,4 @@
-"""Intron evidence: junctions from GFF or BED; `hint_flags` draws them onto the bases of a window. Free of torch."""
+"""Intron evidence: junctions from GFF or BED; `hint_flags` marks them on a window. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loci to be annotated: read from GFF3 or BED, kept with their bases in a DuckDB file, loaded by workers."""
+"""Loci to annotate: read from GFF3 or BED, stored with their bases in a DuckDB file, loaded by workers."""
 
 from __future__ import annotations
 

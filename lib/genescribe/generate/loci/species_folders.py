@@ -1,4 +1,4 @@
-"""Many species from one folder: ``raw/<G.species>/`` with a genome and its annotation, each baked by itself.
+"""Bake many species from one folder: ``raw/<G.species>/`` with a genome and its annotation.
 
 A species that cannot be baked is reported and the others go on; one that is baked already is left as it is. The target
 holds a folder of shards a species, `gene_index.json` (species -> gene -> its windows, or why it has none),

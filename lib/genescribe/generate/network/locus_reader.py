@@ -1,4 +1,4 @@
-"""Reading a locus: tracks, encoder, and what the features of its bases say about boundaries and contents."""
+"""Reading a locus: tracks, encoder, and scores of boundaries and contents from the features of its bases."""
 
 from __future__ import annotations
 

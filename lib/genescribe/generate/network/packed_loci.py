@@ -1,4 +1,4 @@
-"""Several loci in a row: where each lies, and the way there and back. No locus sees another.
+"""Several loci packed into a row, and back again, without attention between loci.
 
 A batch of loci of different lengths is padded to the longest. Packed, the loci share rows of about one length instead,
 each beginning at a step of its own, with a gap behind it that local convolutions do not cross.

@@ -1,4 +1,4 @@
-"""Options of training by rewards. Free of torch, so that reading a configuration is quick."""
+"""Options of training with rewards. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 

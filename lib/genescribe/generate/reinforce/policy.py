@@ -1,4 +1,4 @@
-"""A model that writes sentences as a policy: sequences drawn from it, and the log probabilities of any sequence.
+"""A model that writes sentences as a policy: samples, and log probabilities of any sequence.
 
 The door of every training stage beyond the cross-entropy, whatever the architecture (encoder-decoder, prefix-LM) and
 the form (pointers, digits, ...). It is made of what `SentenceModel` offers: `begin` reads the loci once (prefill), its

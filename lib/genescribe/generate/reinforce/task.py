@@ -1,4 +1,4 @@
-"""Training by rewards on the common engine: samples are drawn when a batch is read, and learned from in several steps.
+"""Training with rewards on the common engine: samples are drawn when a batch is read and used for several steps.
 
 The engine prepares a batch once (`GrpoTask.prepare`): groups are drawn with the weights of the moment, rewarded, and
 scored again, by the same pass that later scores them with gradients, under the same masks, without dropout. Ratios

@@ -1,4 +1,4 @@
-"""The digit form of a gene sentence: the tokens of the published vocabulary, and which may come next."""
+"""The digit form of a gene sentence: the tokens of the published vocabulary and their grammar."""
 
 from __future__ import annotations
 

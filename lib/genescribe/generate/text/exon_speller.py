@@ -1,4 +1,4 @@
-"""Writing exon text of a gene on its own strand: which letter or mark may come next, and where in the window that is.
+"""Grammar of exon text on the strand of a gene: the letters and marks allowed next, and their positions.
 
 The text of `genescribe.generate.text.exon_text`, one value per letter or mark, against the window: every exon is
 spelled by a stretch of it, in order. As long as several stretches begin with the letters that were written, all are

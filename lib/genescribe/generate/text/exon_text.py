@@ -1,4 +1,4 @@
-"""Exon text: genes of a window as the letters of their coding exons, and back, against the window.
+"""Exon text: the genes of a window as letters of their coding exons, and back.
 
 ``<+>exon<exon>exon<->exon``: a chain a transcript, its strand and its exons as the forward strand spells them, from
 left to right; chains in the order of their first bases. There are no coordinates: an exon is found again as a stretch

@@ -1,4 +1,4 @@
-"""The automaton of gene sentences: what may be written next, so that what is written is a gene.
+"""The automaton of gene sentences: what may be written next, so that every sentence is a valid gene.
 
 A sentence is written on the strand of the gene, 5' to 3': feature after feature in the order of transcription, then
 transcripts as lists of features. The state knows, for each declared feature, where it could go on; it never lets a

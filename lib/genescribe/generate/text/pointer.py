@@ -1,4 +1,4 @@
-"""The pointer form of a gene sentence: coordinates are places in the encoder's output, features are named by place.
+"""The pointer form of a gene sentence: coordinates are positions in the encoder's output.
 
 A sentence on the strand of its gene is a list of steps. Each feature takes three, `TYPE` (type and phase at once),
 `START` and `END` (boundaries 0..T of the window); `TYPE` with the value `CLOSE` ends the features. Then transcripts,

@@ -1,4 +1,4 @@
-"""The second half of a sentence: transcripts as lists of declared features, in order, each feature in one."""
+"""The second half of a sentence: transcripts as ordered lists of declared features, each used at least once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training models that write gene sentences: loci, loss, and a validation that writes and compares."""
+"""Training models that write gene sentences: loci, loss, and a validation that writes and compares sentences."""
 
 from __future__ import annotations
 

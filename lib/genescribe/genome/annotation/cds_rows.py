@@ -1,4 +1,4 @@
-"""The CDS rows of a GFF3 file, grouped by the coding sequence they belong to, with what only bacteria need.
+"""The CDS rows of a GFF3 file, grouped by coding sequence, with the attributes that only bacteria need.
 
 The catalogue reads genes of one piece of one strand; here a coding sequence may pass the origin of a circular
 sequence, be marked as a pseudogene, name its own genetic code, and have no gene row at all.

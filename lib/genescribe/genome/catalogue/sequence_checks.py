@@ -1,4 +1,4 @@
-"""What the genome says about its annotation: start and stop codons, frame, splice sites.
+"""Check the annotation against the genome: start and stop codons, frame, splice sites.
 
 Oddities are kept as `flags`, one row a transcript and flag; a consumer chooses what it can use.
 """

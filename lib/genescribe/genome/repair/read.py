@@ -1,4 +1,4 @@
-"""Annotation rows as they come: GFF3, GTF, GFF2 and the one-token GFF1, read with gffutils' dialects."""
+"""Read rows of GFF3, GTF, GFF2 and the one-token GFF1 with gffutils' dialects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which blocks of steps see each other in block-sparse attention: a window, some global blocks, some by chance.
+"""The pattern of block-sparse attention: a window, global blocks, and random blocks.
 
 Who sees is seen (as in BigBird: Zaheer et al., 2020, "Big Bird: transformers for longer sequences"), and what a block
 sees depends neither on padding nor on what comes behind it: the layout of a shorter sequence is the corner of that of

@@ -1,4 +1,4 @@
-"""Semi-Markov chains: log partition, best path and messages, by the backend that suits the input.
+"""Semi-Markov chains: log partition, best path and messages, with the backend that suits the input.
 
 A backend is a module with
 

@@ -1,4 +1,4 @@
-"""Counting the tables of `genescribe.segment.composition.tables` from labelled windows."""
+"""Count the tables of `genescribe.segment.composition.tables` from labelled windows."""
 
 from __future__ import annotations
 

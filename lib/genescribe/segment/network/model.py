@@ -1,4 +1,4 @@
-"""The segment model: tracks, encoder, scores of every base, and a CRF over them; one folder holds it all."""
+"""The segment model: tracks, encoder, per-base scores, and a CRF; saved as one folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained segment model over a whole strand: tiles on an absolute grid, one exact decoding, checked genes.
+"""A trained segment model on a whole strand: tiles on an absolute grid, one exact decoding, checked genes.
 
 The network is read tile by tile; what it says of a base is a few numbers, which the driver keeps. The CRF then goes
 over the strand from end to end and spreads them over the labels stretch by stretch: nothing of the size of bases times

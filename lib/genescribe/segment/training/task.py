@@ -1,4 +1,4 @@
-"""Training the segment model: its data, its loss, and a validation that is quick to compute."""
+"""Training the segment model: its data, its loss, and a fast validation."""
 
 from __future__ import annotations
 

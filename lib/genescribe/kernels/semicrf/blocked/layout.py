@@ -1,4 +1,4 @@
-r"""How the blocked recurrences read a batch of chains: time in blocks, scores relative to the block, both directions.
+r"""The data layout of the blocked recurrences: blocks, scores relative to the block, both directions.
 
 The recurrence of `potentials` factors. With S the cumulative content, A_t(c) the log-sum of all that ends with a
 segment of label c at boundary t, U_s(c) of all that stands before a segment of label c at boundary s,
