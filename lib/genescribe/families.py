@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """What the scripts and the workflow know of a family; the rest is imported when it is used.
+    """The interface of a family for scripts and workflow; everything else is imported when used.
 
     Attributes
     ----------

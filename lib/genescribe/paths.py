@@ -146,7 +146,7 @@ class OutputFolder(PathType):
 
 
 class RunFolder(PathType):
-    """A folder to which the command adds, or goes on in; `names` of what it writes there."""
+    """A folder to which the command adds, or in which it resumes; `names`: what it writes there."""
 
     def __init__(self, *names: str) -> None:
         self.names = names

@@ -33,7 +33,7 @@ from genescribe.genome.model import Gene
 
 
 class SequenceBaker(Protocol):
-    """What turns sequences with their genes into a family's training data, one sequence after another.
+    """Converts sequences with their genes into the training data of a family, one sequence at a time.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ from genescribe.labels.gene_rules import GeneRules
 
 @dataclass(frozen=True)
 class LociConfig:
-    """How windows lie around loci."""
+    """Options of windows around loci."""
 
     flank: int = option(300, doc="least number of bases on both sides of a gene in its window", minimum=0)
     window_step: int = option(6144, doc="the length of a window is a multiple of this many bases", minimum=1)
@@ -37,7 +37,7 @@ class LociConfig:
 
 @dataclass(frozen=True)
 class BakeConfig:
-    """How a genome becomes windows with labels, or loci with gene sentences."""
+    """Options for turning a genome into windows with labels, or loci with gene sentences."""
 
     target: Literal["labels", "sentences"] = option(
         "labels", doc="per-base labels (family segment), or one sentence per gene (family generate)"

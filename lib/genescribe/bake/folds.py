@@ -115,7 +115,7 @@ def assign_folds(groups: Sequence[Sequence[str]], number: int, validation: float
 
 
 def summary(groups: Sequence[Sequence[str]], folds: Sequence[Fold]) -> Mapping[str, object]:
-    """Return what is worth knowing about folds, as JSON values."""
+    """Return a summary of folds, as JSON values."""
     return {
         "sequences": sum(map(len, groups)),
         "groups": len(groups),

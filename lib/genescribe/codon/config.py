@@ -86,7 +86,7 @@ class DatasetConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is learned from, and what is held out."""
+    """Training and held-out data."""
 
     datasets: list[DatasetConfig] = option(doc="genomes")
     windows_per_seq: int = option(
@@ -191,7 +191,7 @@ class SystemConfig:
 
 @dataclass(frozen=True)
 class OutputsConfig:
-    """Where results lie, below the folder of the run, and what interpretation shows."""
+    """Paths of results in the folder of the run, and options of the interpretation."""
 
     out_dir: str = option("train", doc="folder of the model, its log and its checkpoints")
     scores_dir: str = option("scores", doc="folder of curves and evaluation")
@@ -204,7 +204,7 @@ class OutputsConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How much is looked at after training."""
+    """Options of the evaluation after training."""
 
     bootstrap: int = option(1000, doc="bootstrap samples of genes for the intervals", minimum=0)
     test_genes: int = option(0, doc="number of test genes to score, chosen at random; 0: all", minimum=0)

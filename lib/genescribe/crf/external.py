@@ -90,7 +90,7 @@ class ExternalCRF(nn.Module):
         return scores.unsqueeze(0)
 
     def durations(self) -> tuple[Tensor, Tensor]:
-        """Return the duration table (1, C), zeros, and the tail (C,): a segment is a base."""
+        """Return the duration table (1, C), zeros, and the tail (C,): a segment is one base."""
         zeros = self.external.start_transitions.new_zeros(1, self.labels)
         return zeros, torch.full_like(zeros[0], -torch.inf)
 

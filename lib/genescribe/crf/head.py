@@ -152,7 +152,7 @@ class SemiCRF(nn.Module):
         weight: Tensor | None = None,
         **given: Any,
     ) -> Tensor:
-        """Return the negative log likelihood of labels a base.
+        """Return the negative log likelihood of per-base labels.
 
         Parameters
         ----------

@@ -87,7 +87,7 @@ def lengths_of(emissions: Tensor, lengths: Tensor | None, mask: Tensor | None) -
 
 
 def runs_of_labels(labels: Tensor, lengths: Tensor, shape: tuple[int, ...]) -> list[Segmentation]:
-    """Return the runs of labels a base, (B, T); neighbours of one label are one run.
+    """Return the runs of per-base labels, (B, T); adjacent bases with one label are one run.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class Segments:
 
     @property
     def real(self) -> Tensor:
-        """Which entries are segments, not padding, (B, S) bool."""
+        """True for segments, False for padding, (B, S) bool."""
         return torch.arange(self.ends.shape[1], device=self.ends.device) < self.counts.unsqueeze(1)
 
     def rows(self, index: Tensor) -> Segments:

@@ -20,7 +20,7 @@ LEAST_BANDWIDTH = 0.05
 
 @dataclass(frozen=True, eq=False)
 class RunStatistics:
-    """How long runs last and how they follow one another.
+    """Lengths of runs and transitions between them.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ from genescribe.genome.model import Interval
 
 @dataclass(frozen=True, slots=True)
 class WindowMeta:
-    """Where a window comes from.
+    """Origin of a window.
 
     Attributes
     ----------

@@ -52,7 +52,7 @@ class Structure:
 
     @property
     def key(self) -> tuple[int, tuple[Interval, ...]]:
-        """What makes two transcripts the same."""
+        """Key by which two transcripts are equal."""
         return self.group, self.exons
 
     @property

@@ -32,7 +32,7 @@ class PretrainedConfig:
 
 @dataclass(frozen=True)
 class HintConfig:
-    """How intron evidence is read, and what training does to it so that a model neither needs nor obeys it."""
+    """Options of intron evidence, and of the noise in training that keeps a model from depending on it."""
 
     high: float = option(10.0, doc="score from which evidence has high confidence (reads that span the intron)")
     without: float = option(
@@ -172,7 +172,7 @@ class GenerateModelConfig:
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """How a model is scored on baked loci."""
+    """Options of scoring a model on baked loci."""
 
     split: Literal["train", "validation", "test"] = option("test", doc="which loci")
     method: Literal["greedy", "beam", "sample"] = option(

@@ -41,7 +41,7 @@ ATTENTION: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Usage:
-    """What one compiled kernel needs.
+    """Resources of one compiled kernel.
 
     Attributes
     ----------

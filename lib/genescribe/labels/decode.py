@@ -27,7 +27,7 @@ _Run = tuple[int, int, Kind]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a strand's labels spell: transcripts in order, and what could not be read."""
+    """Genes decoded from the labels of a strand: transcripts in order, and rejects."""
 
     transcripts: list[Transcript] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)

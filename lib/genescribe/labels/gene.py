@@ -91,7 +91,7 @@ class GeneScheme:
 
     @cached_property
     def grammar(self) -> Grammar:
-        """Which labels may follow each other at which positions, begin or end a strand, and how long they last."""
+        """The grammar: allowed transitions by position, first and last labels, and segment lengths."""
         size = len(NAMES)
         phases = transitions()
         last = np.ones(size, dtype=bool)

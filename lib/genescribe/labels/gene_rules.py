@@ -23,7 +23,7 @@ _CARRIED = ("TA", "TG")
 
 @dataclass(frozen=True)
 class GeneRules:
-    """What a gene must have; a gene of the annotation without it is masked. Of signals `gencode` sees none."""
+    """Signals that a gene must have; annotated genes without them are masked. `gencode` ignores the signals."""
 
     splice_sites: list[Literal["GT-AG", "GC-AG", "AT-AC"]] = option(
         default_factory=lambda: ["GT-AG", "GC-AG"], doc="first and last two bases of an intron"

@@ -18,7 +18,7 @@ from genescribe.nn.attention import gated, gated_width
 
 @dataclass
 class RouterSums:
-    """What the auxiliary losses of one layer are made of, summed over the steps that there are.
+    """Terms of the auxiliary losses of one layer, summed over all steps except padding.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from genescribe.config import Idle, option
 
 @dataclass(frozen=True)
 class PredictConfig:
-    """How to run over a genome, and which genes to write."""
+    """Options of running over a genome, and of choosing the genes to write."""
 
     workers: int = option(2, doc="processes; each takes a chunk of a strand at a time", minimum=1)
     device: str = option("auto", doc="auto, cpu or cuda; with several GPUs the workers share them out")

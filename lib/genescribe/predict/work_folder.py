@@ -60,7 +60,7 @@ def _remove(path: Path) -> None:
 
 
 class Work:
-    """What lies in a folder of unfinished work: see `work_folder`.
+    """Contents of a folder of unfinished work; see `work_folder`.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Work:
             return False
 
     def scores(self, strand: StrandKey, start: int) -> Path:
-        """Return the place of the scores of a chunk."""
+        """Return the path of the scores of a chunk."""
         return scores_path(self.folder, strand, start)
 
     def add(self, strand: StrandKey, prediction: StrandPrediction, chunks: Sequence[int]) -> None:

@@ -41,7 +41,7 @@ HOW = (
 
 @dataclass(frozen=True)
 class Head:
-    """What one run's models, a seed each, have on a genome.
+    """Results of the models of one run, one per seed, on a genome.
 
     Attributes
     ----------

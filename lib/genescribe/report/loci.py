@@ -86,7 +86,7 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
 def draw_locus(
     name: str, locus: Locus, reference: Sequence[Gene], predictions: Mapping[Method, Sequence[Gene]], caption: str
 ) -> Figure:
-    """Draw the transcripts of a stretch, a track for the reference and one a method.
+    """Draw the transcripts of a region, with one track for the reference and one per method.
 
     Coding parts are high boxes, untranslated ones low, introns lines with chevrons in reading direction; the last
     coding part is pointed. Predicted transcripts whose coding sequence is one of the reference's are filled

@@ -31,7 +31,7 @@ class EvidenceConfig:
 
 @dataclass(frozen=True)
 class SpeciesConfig:
-    """What a model of several genomes keeps of each; see `genescribe.segment.network.species`."""
+    """Options of a model with parameters per genome; see `genescribe.segment.network.species`."""
 
     names: list[str] = option(default_factory=list, doc="the genomes; empty: all genomes of the data")
     pool_genes: float = option(

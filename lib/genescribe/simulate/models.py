@@ -18,7 +18,7 @@ from genescribe.simulate.parameters import SHORTEST
 
 
 class Sequences(Protocol):
-    """What is asked of a genome: `genescribe.genome.fasta.Genome` is one."""
+    """Interface of a genome; `genescribe.genome.fasta.Genome` implements it."""
 
     lengths: dict[str, int]
 

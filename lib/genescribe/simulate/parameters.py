@@ -79,7 +79,7 @@ ALIKE = (("single", "initial"), ("intron", "utr_intron"))
 
 @dataclass(frozen=True)
 class Chains:
-    """What the bases that do not code look like."""
+    """Parameters of non-coding sequence."""
 
     intergenic: MarkovChain = option(doc="between genes, the forward strand")
     intron: MarkovChain = option(doc="introns")
@@ -110,7 +110,7 @@ class Signals:
 
 @dataclass(frozen=True)
 class Structure:
-    """How a gene is put together."""
+    """Parameters of the structure of a gene."""
 
     single: float = option(doc="probability of a gene without coding introns", minimum=0, maximum=1)
     internal: float = option(doc="probability, after an intron, of an internal exon", minimum=0, maximum=0.99)

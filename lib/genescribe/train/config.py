@@ -29,7 +29,7 @@ RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_facto
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained."""
+    """Options of training a model."""
 
     start: str | None = option(
         None, doc="folder of a trained model whose weights training starts from; none: random weights"

@@ -30,7 +30,7 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 @dataclass(frozen=True)
 class LaunchConfig:
-    """Where the processes of a training run are started."""
+    """Options of starting the processes of a training run."""
 
     nodes: int = option(1, doc="number of hosts; requested from Slurm, otherwise list them in `hosts`", minimum=1)
     hosts: list[str] = option(
@@ -57,7 +57,7 @@ class LaunchConfig:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Where the agents of a run meet.
+    """Meeting point of the agents of a run.
 
     Attributes
     ----------

@@ -79,7 +79,7 @@ class GroupConfig:
 
 @dataclass(frozen=True)
 class BuscoConfig:
-    """How complete a genome's proteins are, by BUSCO."""
+    """Options of the completeness of proteins by BUSCO."""
 
     lineage: str = option(
         doc="folder of a lineage, also below $GENESCRIBE_DATA (offline); or the name of one, which BUSCO downloads"
@@ -158,7 +158,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class AnnotateConfig:
-    """What `snakemake annotate` reads, and nothing else."""
+    """Options of `snakemake annotate`."""
 
     genome: str | None = option(None, doc="FASTA to annotate")
     model: str | None = option(None, doc="folder with config.json and model.safetensors")
@@ -222,7 +222,7 @@ class WorkflowConfig:
 
     @classmethod
     def load(cls, data: Mapping[str, Any], where: str = "config.yaml") -> WorkflowConfig:
-        """Check Snakemake's merged configuration; genomes and runs in folds become one a fold.
+        """Check Snakemake's merged configuration; genomes and runs with folds become one per fold.
 
         `--config genome=my.fa model=DIR` arrives as top-level keys; they are shorthand for the `annotate` section, and
         `partial=true minimum_posterior=0.5` for the `predict` section.

@@ -19,7 +19,7 @@ ALIKE = 0.5
 
 @dataclass(frozen=True)
 class Known:
-    """What a classifier keeps of its training sequences, so that no test repeats them.
+    """Digests of the training sequences of a classifier, so that no test repeats them.
 
     Attributes
     ----------

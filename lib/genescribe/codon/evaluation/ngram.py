@@ -150,7 +150,7 @@ class InGene:
 
 
 class CodonUsage:
-    """How often each codon stands for its amino acid.
+    """Frequency of each codon among those of its amino acid.
 
     Parameters
     ----------

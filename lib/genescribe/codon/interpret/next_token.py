@@ -57,7 +57,7 @@ class Codons:
 
     @property
     def amino_acids(self) -> NDArray[np.uint8]:
-        """What each codon means, (n,)."""
+        """Amino acid of each codon, (n,)."""
         return np.asarray(self.letters[np.arange(len(self.truth)), self.truth])
 
 

@@ -28,7 +28,7 @@ LONGEST = 256
 
 @dataclass(frozen=True)
 class Attribution:
-    """What one prediction rests on.
+    """The codons that one prediction depends on.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ WASTE = 1.25
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the segments of a row of N tokens lie.
+    """Positions of the segments in a row of N tokens.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ LONGEST = 1000
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw.
+    """Options of sampling.
 
     Attributes
     ----------

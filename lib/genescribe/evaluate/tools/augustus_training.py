@@ -52,7 +52,7 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How AUGUSTUS is trained.
+    """Options of training AUGUSTUS.
 
     Attributes
     ----------

@@ -64,7 +64,7 @@ class LocusWindow:
 
 @dataclass
 class LocusResult:
-    """What became of a locus.
+    """Outcome of a locus.
 
     Attributes
     ----------

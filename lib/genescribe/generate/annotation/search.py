@@ -28,7 +28,7 @@ from genescribe.generate.text.window_signals import Mask
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How sentences are chosen."""
+    """Options of the search for sentences."""
 
     method: Literal["greedy", "beam", "sample"] = option(
         "greedy", doc="most probable step, most probable sentence, or random"
@@ -58,7 +58,7 @@ class SearchConfig:
 
 @dataclass
 class Outcome:
-    """What became of a locus.
+    """Outcome of a locus.
 
     Attributes
     ----------

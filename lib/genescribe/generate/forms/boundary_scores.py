@@ -28,7 +28,7 @@ _COUNT = len(Content)
 
 @dataclass
 class Boundaries:
-    """What is known of the boundaries 0..T of a batch of loci, computed once a locus.
+    """Features of the boundaries 0..T of a batch of loci, computed once per locus.
 
     Attributes
     ----------

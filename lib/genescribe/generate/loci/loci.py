@@ -25,7 +25,7 @@ _ID = re.compile(r"(?:^|;)\s*(?:ID=|gene_id \")([^;\"]+)")
 
 
 class Locus(NamedTuple):
-    """Where a gene is to be read; strand "." where it is not known."""
+    """Locus of a gene to annotate; strand "." if unknown."""
 
     id: str
     seqid: str

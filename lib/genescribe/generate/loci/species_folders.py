@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SpeciesConfig:
-    """How the species of a folder are baked."""
+    """Options of baking the species of a folder."""
 
     bake: BakeConfig = option(default_factory=lambda: BakeConfig(target="sentences"), doc="windows")
     val_species: list[str] = option(default_factory=list, doc="species for validation")
@@ -55,7 +55,7 @@ class SpeciesConfig:
 
 @dataclass
 class SpeciesReport:
-    """What became of the species: names of those baked, and reasons of those that failed."""
+    """Outcome per species: names of those baked, and reasons for those that failed."""
 
     baked: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ _attend = nn.functional.scaled_dot_product_attention
 
 @dataclass
 class Memory:
-    """What is read of a batch of loci, once.
+    """The encoding of a batch of loci, computed once.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Memory:
 
 @dataclass
 class Cache:
-    """Keys and values of the steps written so far, (B, heads, L, d), one a layer."""
+    """Keys and values of the steps written so far, (B, heads, L, d), one per layer."""
 
     keys: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)

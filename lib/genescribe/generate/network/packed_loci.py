@@ -76,17 +76,17 @@ class Layout:
 
     @property
     def mask(self) -> Tensor:
-        """Which steps may see which, (R, 1, W, W): those of one locus; what is none sees what is none."""
+        """Attention mask, (R, 1, W, W): steps attend within their locus, padding to padding."""
         return (self.owner[:, :, None] == self.owner[:, None, :]).unsqueeze(1)
 
     @property
     def present(self) -> Tensor:
-        """Which steps there are, (R, W)."""
+        """True for steps, False for padding, (R, W)."""
         return self.owner >= 0
 
     @property
     def covered(self) -> Tensor:
-        """Which places are bases, (R, W * fold, 1), 1 and 0."""
+        """1 for bases, 0 for padding, (R, W * fold, 1)."""
         return (self.bases >= 0).unsqueeze(-1).float()
 
     def pack(self, tracks: Tensor) -> Tensor:

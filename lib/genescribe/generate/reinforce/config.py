@@ -13,7 +13,7 @@ TRAIN_DEFAULTS: dict[str, Any] = {"epochs": 1.0, "batch_size": 8, "lr": 3e-4, "w
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """What a gene that was written is worth: a weighted mean of terms, each between 0 and 1."""
+    """The reward of a generated gene: a weighted mean of terms, each between 0 and 1."""
 
     exon: float = option(1.0, doc="weight of the F1 of coding exons", minimum=0.0)
     gene: float = option(1.0, doc="weight of the gene: 1 if the coding sequence of an isoform is right", minimum=0.0)

@@ -103,7 +103,7 @@ class Policy:
         return [drawn[i * group : (i + 1) * group] for i in range(len(windows))]
 
     def score(self, windows: Sequence[Codes], values: Sequence[Sequence[int]]) -> Scored:
-        """Return the log probability of each step of sequences, one a window; differentiable.
+        """Return the log probability of each step of sequences, one per window; differentiable.
 
         Parameters
         ----------

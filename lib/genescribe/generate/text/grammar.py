@@ -65,7 +65,7 @@ class Grammar:
         self._begin[0] = begin
 
     def copy(self) -> Grammar:
-        """Return a state that goes on by itself; what the window allows is shared."""
+        """Return an independent copy of the state; the signals of the window are shared."""
         other = Grammar.__new__(Grammar)
         other.__dict__.update(self.__dict__)
         for name in ("nodes", "_served", "_begin"):

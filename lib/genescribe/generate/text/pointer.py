@@ -22,7 +22,7 @@ NEXT, FINISH, FIRST_MEMBER = 0, 1, 2
 
 
 class StepKind(IntEnum):
-    """What a step says."""
+    """Kind of a step."""
 
     TYPE = 0
     START = 1
@@ -61,7 +61,7 @@ def encode(sentence: GeneSentence) -> list[Step]:
 
 
 class PointerAutomaton:
-    """Which steps may come next.
+    """The steps allowed next.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class PointerAutomaton:
         self._start: int | None = None
 
     def copy(self) -> PointerAutomaton:
-        """Return an automaton in the same state that goes on by itself."""
+        """Return an independent copy of the automaton in the same state."""
         other = PointerAutomaton(self.grammar.copy())
         other._choice, other._start = self._choice, self._start
         return other

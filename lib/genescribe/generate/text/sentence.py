@@ -312,7 +312,7 @@ def _joined(parts: Sequence[Interval]) -> list[Interval]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What of a gene a sentence can say, and why not the rest.
+    """The part of a gene that a sentence can express, and reasons for the rest.
 
     Attributes
     ----------

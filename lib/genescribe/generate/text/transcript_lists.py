@@ -86,7 +86,7 @@ class Listing:
                     self._ahead[i] |= self._ahead[j]
 
     def copy(self) -> Listing:
-        """Return one in the same state that goes on by itself."""
+        """Return an independent copy in the same state."""
         other = Listing.__new__(Listing)
         other.__dict__.update(self.__dict__)
         other.chains = list(self.chains)

@@ -43,7 +43,7 @@ class CdsRows:
 
 @dataclass
 class Sequences:
-    """What a GFF3 file says of its sequences.
+    """Information of a GFF3 file about its sequences.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ def unquoted(text: str) -> str:
 
 
 class Header(NamedTuple):
-    """What stands in the file beside features: (line, text) of directives, and repairs."""
+    """Contents of the file other than features: (line, text) of directives, and repairs."""
 
     pragmas: list[tuple[int, str]]
     repairs: list[Repair]

@@ -23,7 +23,7 @@ LOCUS_TAGS = ("gene_id", "locus_tag")
 
 @dataclass(frozen=True, slots=True)
 class SortReport:
-    """What sorting did.
+    """Summary of sorting.
 
     Attributes
     ----------

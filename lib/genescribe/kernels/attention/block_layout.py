@@ -23,7 +23,7 @@ BLOCKS = (16, 32, 64, 128)
 
 @dataclass(frozen=True)
 class SparseConfig:
-    """Which steps of the bases see which: blocks beside each other, a few that all see, a few by chance."""
+    """Options of the attention pattern: adjacent blocks, global blocks, random blocks."""
 
     block: int = option(64, doc="steps of a block: 16, 32, 64 or 128", minimum=16, maximum=128)
     window: int = option(512, doc="steps attended to on each side; a multiple of block", minimum=0)

@@ -49,7 +49,7 @@ _INTRONS = [UTR5_INTRON, *range(INTRON0, UTR3), UTR3_INTRON]
 
 @dataclass
 class EvidenceCounts:
-    """What windows hold, added up.
+    """Counts summed over windows.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ _SCALE = 0.2  # of the tracks, which are sums of several nats
 
 
 class Evidence(NamedTuple):
-    """What is known of each base.
+    """Evidence for each base.
 
     Attributes
     ----------

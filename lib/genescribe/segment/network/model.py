@@ -39,7 +39,7 @@ FAMILY = "segment"
 
 
 class Scores(NamedTuple):
-    """What the encoder says of a batch, float32.
+    """Output of the encoder for a batch, float32.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Scores(NamedTuple):
 
 
 class ChannelScores(NamedTuple):
-    """What the network says of a batch, before it is spread over the labels, float32.
+    """Output of the network for a batch, before expansion to the labels, float32.
 
     Attributes
     ----------

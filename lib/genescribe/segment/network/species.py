@@ -119,7 +119,7 @@ class SpeciesBank(nn.Module):
         return 0.0 * torch.stack([offset.sum() for offset in self.offsets.values()]).sum()
 
     def likeness(self, counts: NDArray[np.int64]) -> dict[str, float]:
-        """Return of each entry, the pooled one last, how well it explains words, in nats a base.
+        """Return how well each entry explains the words, in nats per base; the pooled entry is last.
 
         Parameters
         ----------

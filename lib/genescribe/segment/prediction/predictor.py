@@ -339,7 +339,7 @@ class EachPredictor:
 
 
 class RowsOnDemand:
-    """What the network says of a strand, read when asked for and then forgotten: for going over it once."""
+    """Scores of the network for a strand, computed on demand and not kept: for a single pass."""
 
     def __init__(self, predictor: SegmentPredictor, codes: StrandCodes) -> None:
         self._predictor, self._codes = predictor, codes

@@ -85,7 +85,7 @@ class Trace:
 
 
 class BestRecurrence:
-    """What the parts of all chains of one model share; `longest`: no chain has more bases."""
+    """Shared state of the parts of all chains of one model; `longest`: largest number of bases in a chain."""
 
     def __init__(self, p: Potentials, longest: int) -> None:
         self.durations = Durations.of(p)

@@ -216,7 +216,7 @@ class Layout:
 
     @property
     def inside(self) -> Tensor:
-        """Which bases lie in the chain, (T', B) bool."""
+        """True for bases of the chain, (T', B) bool."""
         base = torch.arange(self.mirror.shape[0], device=self.mirror.device)
         return base.unsqueeze(1) < self.lengths
 

@@ -31,7 +31,7 @@ from genescribe.kernels.triton_launch import Launch, Tiles, jit, log_add, row_of
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What the kernel leaves: `Scores`, and the mean number of bases past the table of `Scores.rest`."""
+    """Result of the kernel: `Scores`, and the mean number of bases beyond the table of `Scores.rest`."""
 
     table: FarTable
     scores: Scores
