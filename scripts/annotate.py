@@ -1,8 +1,8 @@
 """Annotate a genome with a trained model, without Snakemake.
 
 FASTA in; GFF3 out, and beside it FASTA of proteins, coding sequences, exons and introns, what was rejected and why
-(.rejects.jsonl), and numbers of the whole (.summary.json). One that was stopped goes on where it stood when it is
-started again.
+(.rejects.jsonl), and numbers of the whole (.summary.json). If
+interrupted, run the same command to resume.
 """
 
 from __future__ import annotations

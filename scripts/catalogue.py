@@ -17,7 +17,7 @@ def main() -> None:
     arguments.add_argument("--annotation", type=InputPath(), help="GFF3 or GTF; plain, gzip or bgzip")
     arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI translation table")
     arguments.add_argument(
-        "--tolerant", action="store_true", help="reject the genes of ill-formed rows, instead of stopping at the first"
+        "--tolerant", action="store_true", help="reject the genes of malformed rows, instead of stopping at the first"
     )
     arguments.add_argument("-o", "--output", type=OutputFile("{name}.wal"), help="catalogue to write")
     arguments.add_argument("--stats", type=OutputFile(), help="write the printed table here too")

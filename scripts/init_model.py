@@ -27,7 +27,7 @@ def main() -> None:
     if args.fasta and not init.vocabulary:
         raise InputError("does nothing here", where="--fasta", remedy="it needs --init with vocabulary; leave it out")
     made = initialise(config, init, args.fasta, args.output)
-    tokens = "tokens" if made.prefix.tokenizer else f"{made.encoder.fold} bases a step"
+    tokens = "tokens" if made.prefix.tokenizer else f"{made.encoder.fold} bases per step"
     print(f"{args.output}: {made.architecture}, width {made.encoder.hidden_dim}, {tokens}")
 
 

@@ -63,7 +63,7 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
     Returns
     -------
     dict
-        ``genes``: genes a split; ``shared``: for each ordered pair of splits ``a/b``, the genes of a that have a
+        ``genes``: genes per split; ``shared``: for each ordered pair of splits ``a/b``, the genes of a that have a
         homologue in b; ``pairs``: the closest pairs, at most `SHOWN`, with the share of words in common.
     """
     splits = [split for split, genes in proteins.items() for _ in genes]

@@ -41,7 +41,7 @@ class SemiCRF(nn.Module):
         Labels, durations and what is forbidden.
     durations
         Scores of durations, a family of `genescribe.crf.duration_families` or a function of the durations (K, 1),
-        instead of a learned score a duration.
+        instead of one learned score per duration.
 
     Examples
     --------

@@ -136,7 +136,7 @@ def duration_shares(
     Returns
     -------
     (high - low + 1,) float64, float
-        Log shares, and the tail's score a base (< 0).
+        Log shares, and the tail's score per base (< 0).
     """
     observed = sorted((k, n) for k, n in counts.items() if k >= low and (tail or k <= high))
     k, n = np.array(observed, dtype=np.float64).reshape(-1, 2).T

@@ -13,7 +13,7 @@ LEVELS = ("base", "exon", "gene")
 
 
 def score_table(results: str | Path) -> str:
-    """Return F1 on coding sequences, in percent, one row a method and annotation; best gene F1 first.
+    """Return F1 on coding sequences, in percent, one row per method and annotation; best gene F1 first.
 
     Raises
     ------

@@ -64,7 +64,7 @@ class Encoded:
     placed
         Gene ID -> the isoform whose labels stand in `runs`, perhaps in part: see `problems`.
     problems
-        At most one entry a gene, in the order of the genes given.
+        At most one entry per gene, in the order of the genes given.
     """
 
     runs: Runs

@@ -3,7 +3,7 @@
 | file | what |
 | --- | --- |
 | `job.json` | what the results depend on; where it differs, all else is thrown away |
-| `strands.jsonl` | a line a strand that is done |
+| `strands.jsonl` | one line per finished strand |
 | `scores/*.npy` | what the model says of a chunk of bases; removed when its strand is done |
 """
 

@@ -53,7 +53,7 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
     reference
         The genes that are scored.
     predictions
-        One list of genes a method.
+        One list of genes per method.
     seed
         Of the third.
     """

@@ -181,7 +181,7 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
     if job:
         return _over_slurm(config, command)
     raise InputError(
-        f"{config.nodes} hosts are asked for, and this is no job of Slurm",
+        f"{config.nodes} hosts requested outside a Slurm job",
         where="launch.nodes",
         remedy="use --profile slurm, or name the hosts in launch.hosts",
     )
@@ -331,7 +331,7 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
         for file in held.values():
             os.close(file)
         raise InputError(
-            f"{count} GPUs are asked for, {len(held)} of {len(found)} are free",
+            f"{count} GPUs requested, {len(held)} of {len(found)} are free",
             where="GPUs",
             remedy=f"run fewer jobs at a time: snakemake --resources gpu={len(found)}",
         )

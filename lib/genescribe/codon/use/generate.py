@@ -271,7 +271,7 @@ def generate_from_prefixes(
     data
         Prepared folder.
     target
-        Folder to write: `samples.csv`, a row a sequence, and `summary.csv`, a row a method and prefix.
+        Folder to write: `samples.csv`, one row per sequence, and `summary.csv`, one row per method and prefix.
     prefixes
         Numbers of codons that are given; every gene goes on from each.
     count

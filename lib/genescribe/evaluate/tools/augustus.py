@@ -112,7 +112,7 @@ def config_folder(trained: str | Path | None = None) -> Iterator[Path]:
         return
     parameters = Path(trained) / RETRAINED
     if not (parameters / f"{RETRAINED}_parameters.cfg").is_file():
-        raise InputError("no parameters of AUGUSTUS", where=trained, remedy="give a folder that training wrote")
+        raise InputError("no parameters of AUGUSTUS", where=trained, remedy="give a folder written by training")
     with tempfile.TemporaryDirectory(prefix="augustus.config.") as name:
         folder = Path(name)
         link_config(stock, folder)

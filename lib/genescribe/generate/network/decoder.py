@@ -26,7 +26,7 @@ class Memory:
 
     Attributes
     ----------
-    keys, values : (B, heads, S, d), one a layer
+    keys, values : (B, heads, S, d), one per layer
         Of the encoder's steps.
     mask : (B, 1, 1, S) bool
         Which steps there are.

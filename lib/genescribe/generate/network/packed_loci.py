@@ -17,7 +17,7 @@ from genescribe.data.packing import best_fit
 
 @dataclass
 class Layout:
-    """B loci of up to S steps in R rows of W steps, `fold` bases a step.
+    """B loci of up to S steps in R rows of W steps, `fold` bases per step.
 
     Attributes
     ----------

@@ -178,5 +178,5 @@ class GrpoTask(GenerateTask):
 
     def diagnose(self, model: nn.Module, batch: list[Sample]) -> list[str]:
         """Return lines about the first batch."""
-        each = f"{self.grpo.group} samples a prompt, {self.grpo.updates} steps a batch"
+        each = f"{self.grpo.group} samples per prompt, {self.grpo.updates} steps per batch"
         return [*super().diagnose(model, batch), each]

@@ -150,7 +150,7 @@ def growth(p: Potentials, durations: Durations) -> float:
 
 
 def choose_size(p: Potentials, growing: float) -> int:
-    """Return the bases a block: as many as keep the exponentials of most blocks in range."""
+    """Return the bases per block: as many as keep the exponentials of most blocks in range."""
     sample = p.content[:, :: max(1, p.shape[1] // 256)].double()
     lowest = sample.masked_fill(sample == -torch.inf, torch.inf).amin(2)
     spread = (sample.amax(2) - lowest).nan_to_num(0.0, 0.0, 0.0).mean()

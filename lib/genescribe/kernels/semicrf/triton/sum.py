@@ -5,7 +5,7 @@ chains like others. For a block of `SIZE` bases:
 
 * far: the entries of up to `far` earlier blocks reach the ends of this one in the exponential domain, all ends at
   once, ``sum_s exp(W_s - scale) exp(D(t - s) - scale)``; a multiplication a pair (`triton_far`);
-* older entries, where durations follow the tail, are one number a label;
+* older entries, where durations follow the tail, are one number per label;
 * near: base after base, in the exponential domain where that is safe (`triton_near`).
 
 Nothing is reduced across programs and there are no atomics, so the bits are the same in every run.
