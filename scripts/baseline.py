@@ -26,7 +26,9 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("method", choices=("orf", "augustus"), help="baseline")
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
-    arguments.add_argument("--seqids", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument(
+        "--seqids", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
+    )
     arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table")
     arguments.add_argument(
         "--minimum",

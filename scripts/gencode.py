@@ -63,7 +63,7 @@ def main() -> None:
 
 def add_preprocess(command: Parser) -> None:
     command.add_argument("--gtf", type=InputPath(), required=True, help="annotation; plain or gzip")
-    command.add_argument("--fasta", type=InputPath(), required=True, help="genome; plain, gzip or bgzip")
+    command.add_argument("--fasta", type=InputPath(), required=True, help="genome: FASTA, plain, gzip or bgzip")
     command.add_argument(
         "--output-dir", type=RunFolder("catalogue.duckdb", "shards"), required=True, help="folder to write"
     )

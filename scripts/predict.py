@@ -23,13 +23,16 @@ def main() -> None:
         "--model", type=InputPath(), required=True, help="folder with config.json and model.safetensors"
     )
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
-    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument(
+        "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
+    )
     arguments.add_argument("--batch", type=integer(0), default=0, help="which batch, from 0")
     arguments.add_argument("--batches", type=integer(1), default=1, help="number of batches")
     arguments.add_argument(
         "--work", type=OutputFolder(), required=True, help="folder of unfinished work; removed at the end"
     )
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
+    arguments.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
     add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
@@ -39,7 +42,7 @@ def main() -> None:
         genome = Genome.open(args.fasta, scratch=folder)
         pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
         factory, pieces, _ = with_organelles(
-            predictor_for(args.model, genome, pieces, config), genome, pieces, args.genetic_code_of
+            predictor_for(args.model, genome, pieces, config, args.evidence), genome, pieces, args.genetic_code_of
         )
         chosen = batch_of_pieces(pieces, args.batch, args.batches)
         work = Work(folder, job_of(factory, args.fasta, chosen, config))

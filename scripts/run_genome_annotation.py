@@ -19,7 +19,7 @@ from genescribe.paths import InputPath, InputText, OutputFile
 def main() -> None:
     arguments = parser(__doc__)
     add = arguments.add_argument
-    add("fasta_file", type=InputPath(), help="genome; plain, gzip or bgzip")
+    add("fasta_file", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     add("gff_file", type=InputPath(), help="loci: GFF3 or GTF (rows of type gene), or BED")
     add(
         "-o",

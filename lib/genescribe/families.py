@@ -19,6 +19,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.sites.config import SiteModelConfig
 from genescribe.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -78,7 +79,13 @@ _FAMILIES: dict[str, Family] = {
         SegmentModelConfig,
         TrainConfig,
         task="genescribe.segment.training.task.SegmentTask",
-        predictor="genescribe.segment.prediction.predictor.SegmentPredictorFactory",
+        predictor="genescribe.segment.prediction.factory.SegmentPredictorFactory",
+    ),
+    "sites": Family(
+        SiteModelConfig,
+        TrainConfig,
+        task="genescribe.sites.task.SiteTask",
+        stored="genescribe.sites.model_folder.read_config",
     ),
     "codon": Family(CodonOptions, TrainConfig, task="genescribe.codon.training.task.CodonTask"),
 }
@@ -135,16 +142,35 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
 
 
 def predictor_for(
-    model: str | Path, genome: Genome, pieces: Sequence[Piece], config: PredictConfig
+    model: str | Path,
+    genome: Genome,
+    pieces: Sequence[Piece],
+    config: PredictConfig,
+    evidence: Path | None = None,
 ) -> PredictorFactory:
     """Return what annotates pieces of a genome with the model of a folder.
+
+    Parameters
+    ----------
+    model
+        The folder.
+    genome, pieces, config
+        What is annotated, and how.
+    evidence
+        Folder of evidence of the genome (`genescribe.evidence.collect`).
 
     Raises
     ------
     InputError
-        The folder holds no model, or the model no such species.
+        The folder holds no model, the model no such species, or it can use no evidence.
     """
-    return load_predictor(model, device=config.device).for_genome(genome, pieces, config.species)
+    factory = load_predictor(model, device=config.device)
+    if evidence is not None:
+        factory = factory.with_evidence(evidence)
+    elif config.require_evidence or config.isoforms != "none":
+        name = "--require-evidence" if config.require_evidence else "--isoforms supported"
+        raise InputError(f"{name} without evidence", where="command line", remedy="give --bam, --hints or --proteins")
+    return factory.for_genome(genome, pieces, config.species)
 
 
 def _load(name: str) -> Any:

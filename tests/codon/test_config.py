@@ -78,12 +78,22 @@ ARRIVES: dict[str, tuple[Any, Callable[[TrainConfig, CodonOptions], bool]]] = {
 }
 
 
+NEEDS: dict[str, dict[str, Any]] = {
+    "schedule.plateau_patience": {"scheduler": "plateau"},
+    "system.compile_mode": {"compile": True},
+    "system.prefetch_factor": {"num_workers": 2},
+    "system.persistent_workers": {"num_workers": 2},
+}
+"""What else the section must say for an option to do something."""
+
+
 @pytest.mark.parametrize("name", ARRIVES)
 def test_an_option_of_training_arrives(name: str) -> None:
     value, holds = ARRIVES[name]
     section, key = name.split(".")
     found = []
-    for config in (run(), run(**{section: {key: value}})):
+    needs = NEEDS.get(name, {})
+    for config in (run(**{section: needs}), run(**{section: {**needs, key: value}})):
         options = config.training(windows=1600, tokens=100_000, parameters=1000)
         found.append(holds(options, config.options()))
     assert found == [False, True]

@@ -186,7 +186,7 @@ def test_a_place_outside_a_genome(tmp_path: Path) -> None:
         (
             "catalogue.py",
             "--fasta {genome} --annotation {good} --output {good}/c",
-            "{good}/c: File exists; check the path",
+            "{good}/c: {good} is a file, not a folder; give another path",
         ),
         ("catalogue.py", "", "give --fasta, --annotation and --output"),
         ("fetch_input.py", "fasta --source {bad} --output {out}", "{bad}:1: no FASTA file"),

@@ -21,7 +21,8 @@ from genescribe.predict.organelles import RecodedFactory, with_organelles
 from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.network.model import SegmentModel
-from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
+from genescribe.segment.prediction.predictor import SegmentPredictor
 
 
 class Factory(NoisyFactory):

@@ -14,8 +14,9 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.stretches import Piece
 from genescribe.predict.summary import summarise, warnings_of
 from genescribe.segment.prediction import posterior
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.segment.prediction.posterior import windows
-from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction.predictor import SegmentPredictor
 
 
 @torch.no_grad()

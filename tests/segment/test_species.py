@@ -28,7 +28,8 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import AUTO, EACH, POOLED, STRETCH, stretches, with_pool, word_counts
-from genescribe.segment.prediction.predictor import EachPredictor, SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction.factory import EachPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.training.task import SegmentTask
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train

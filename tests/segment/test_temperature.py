@@ -17,7 +17,8 @@ from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.segment.network.model import SegmentModel
-from genescribe.segment.prediction.predictor import SegmentPredictor, SegmentPredictorFactory
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
+from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.training import temperature
 from genescribe.segment.training.task import SegmentTask
 from genescribe.segment.training.temperature import CALIBRATION, fit_temperature, temperature_of

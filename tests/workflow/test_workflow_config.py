@@ -153,7 +153,7 @@ def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:
 
 def test_genetic_codes_of_organelles_reach_the_scripts() -> None:
     section = {"genome": "my.fa", "model": "m", "genetic_code_of": {"MT": 2, "a b": 11}}
-    words = shlex.split(Layout(WorkflowConfig.load({**MINIMAL, "annotate": section})).annotate_options(1))
+    words = shlex.split(Layout(WorkflowConfig.load({**MINIMAL, "annotate": section})).annotate_read_options())
     parsed = argparse.ArgumentParser()
     add_argument(parsed)
     known, _ = parsed.parse_known_args(words)

@@ -33,6 +33,11 @@ class GenomeStrand:
     def __init__(self, genome: Genome, seqid: str, start: int, end: int, strand: str) -> None:
         self._genome, self.seqid, self._start, self._end, self._strand = genome, seqid, start, end, strand
 
+    @property
+    def place(self) -> tuple[str, int, int, str]:
+        """Sequence, start, end and strand."""
+        return self.seqid, self._start, self._end, self._strand
+
     def __len__(self) -> int:
         return self._end - self._start
 

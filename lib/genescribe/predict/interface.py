@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,8 @@ from genescribe.genome.strand import Reject, StrandCodes
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.stretches import Piece
 
+EVIDENCE = "evidence-sha256"
+"""Key of what a prediction rests on (`PredictorFactory.provenance`) where there is evidence."""
 Rows = NDArray[np.float32]
 """What a model says of bases, (n, anything)."""
 
@@ -64,6 +67,15 @@ class StrandPredictor(Protocol):
         """Return the genes of a strand of which all bases were read."""
 
 
+class PairPredictor(StrandPredictor, Protocol):
+    """A predictor that can finish both strands of a stretch together."""
+
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        """Return the genes of the plus and the minus strand, of which all bases were read."""
+
+
 class PredictorFactory(Protocol):
     """A model's folder: it travels to the workers, each of which loads the model once. Must be picklable.
 
@@ -77,6 +89,15 @@ class PredictorFactory(Protocol):
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model into the worker of this number."""
+
+    def with_evidence(self, folder: Path) -> PredictorFactory:
+        """Return this with the evidence of a folder (`genescribe.evidence.table.EvidenceTable`).
+
+        Raises
+        ------
+        InputError
+            The model can use none.
+        """
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> PredictorFactory:
         """Return what annotates these pieces of a genome, given the species that was asked for."""
@@ -92,3 +113,8 @@ class PredictorFactory(Protocol):
 
     def statistics(self) -> dict[str, float]:
         """Return what the genes of the training genomes were like, as `genescribe.predict.summary` names it."""
+
+
+def finishes_together(factory: PredictorFactory) -> bool:
+    """Return whether a factory gives predictors of the kind `PairPredictor`: its attribute `together` is then true."""
+    return bool(getattr(factory, "together", False))

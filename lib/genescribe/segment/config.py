@@ -9,6 +9,7 @@ from genescribe.config import Idle, option
 from genescribe.labels.gene_rules import GeneRules
 from genescribe.labels.schemes import SCHEMES
 from genescribe.nn.config import EncoderConfig
+from genescribe.nn.site_config import SiteNetworkConfig
 
 TRACKS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
 """Input tracks and their widths; `genescribe.segment.network.features` computes them."""
@@ -25,6 +26,38 @@ class EvidenceConfig:
     branch_width: int = option(7, doc="length of the branch point motif", minimum=4)
     branch_reach: int = option(60, doc="largest distance of that motif from the acceptor", minimum=1)
     content_gain: float = option(0.3, doc="initial gain of content")
+    noncoding_gain: float | None = option(None, doc="the same for non-coding channels; null: as for the others")
+    signal_gain: float = option(1.0, doc="initial gain of signals")
+    gc_classes: int = option(
+        1, doc="classes of GC content with content of their own, between which it is interpolated", minimum=1, maximum=8
+    )
+    gc_window: int = option(4000, doc="bases around a base over which its GC content is taken", minimum=1)
+
+
+@dataclass(frozen=True)
+class SiteConfig:
+    """What is read around a site; its own place is the first base of a start, stop or intron, or an intron's last."""
+
+    left: int = option(0, doc="bases before it whose places have tables", minimum=0)
+    right: int = option(0, doc="bases from it on whose places have tables", minimum=0)
+    word: list[int] = option(default_factory=list, doc="places of the bases of its word, ascending")
+
+
+@dataclass(frozen=True)
+class TabulatedConfig:
+    """Sizes of tables that an import fills; see `genescribe.segment.composition.tabulated`."""
+
+    order: int = option(4, doc="bases before a base that it is given", minimum=1, maximum=7)
+    gc: list[float] = option(default_factory=lambda: [0.5], doc="GC content of each class, ascending")
+    gc_window: int = option(10_000, doc="bases over which the GC content is taken", minimum=1)
+    start: SiteConfig = option(default_factory=SiteConfig, doc="around start codons")
+    donor: SiteConfig = option(default_factory=SiteConfig, doc="around donors")
+    acceptor: SiteConfig = option(default_factory=SiteConfig, doc="around acceptors")
+    stop: SiteConfig = option(default_factory=SiteConfig, doc="around stop codons")
+    start_motif: int = option(0, doc="bases before a start codon whose chance goes through a step function", minimum=0)
+    start_steps: int = option(0, doc="steps of this function; 0: there is none", minimum=0)
+    softmask_cost: float = option(0.0, doc="nats that a softmasked base in coding sequence costs")
+    content_gain: float = option(1.0, doc="initial gain of content")
     noncoding_gain: float | None = option(None, doc="the same for non-coding channels; null: as for the others")
     signal_gain: float = option(1.0, doc="initial gain of signals")
 
@@ -52,6 +85,14 @@ class SpeciesConfig:
 
 
 @dataclass(frozen=True)
+class SiteScoresConfig:
+    """A signal network whose scores are added to those of boundaries; see `genescribe.segment.sites.scores`."""
+
+    network: SiteNetworkConfig = option(default_factory=SiteNetworkConfig, doc="its shape")
+    replicates: int = option(1, doc="networks whose probabilities are averaged", minimum=1)
+
+
+@dataclass(frozen=True)
 class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
@@ -67,6 +108,10 @@ class SegmentModelConfig:
     shortest: dict[str, int] = option(
         default_factory=dict, doc="label: length of its shortest segment, if the grammar allows shorter ones"
     )
+    longest: dict[str, int] = option(
+        default_factory=dict, doc="label: longest duration in its table, where that is not max_duration"
+    )
+    closed: list[str] = option(default_factory=list, doc="labels that no base may have, such as UTRs")
     duration_knots: int = option(24, doc="parameters of the table of a label; 0: one per duration", minimum=0)
     genetic_code: int = option(0, doc="NCBI translation table; 0: as in the data", minimum=0, maximum=33)
     features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")
@@ -75,10 +120,18 @@ class SegmentModelConfig:
         0.5, doc="fraction of training samples with hidden softmasking", minimum=0.0, maximum=1.0
     )
     evidence: EvidenceConfig | None = option(None, doc="counted evidence (scheme `gene`); null: none")
+    tables: TabulatedConfig | None = option(
+        None, doc="tables of an imported parameter set in the place of counted evidence; null: none"
+    )
     species: SpeciesConfig | None = option(
         None, doc="parameters for each genome beside the shared ones, with `evidence`; null: one set for all"
     )
-    encoder: EncoderConfig = option(default_factory=EncoderConfig, doc="encoder from tracks to per-base features")
+    sites: list[SiteScoresConfig] = option(
+        default_factory=list, doc="signal networks; scripts/combine_model.py adds them to a trained model"
+    )
+    encoder: EncoderConfig | None = option(
+        default_factory=EncoderConfig, doc="tracks to features of every base; null: evidence alone, no network"
+    )
     content: Literal["log_softmax", "logits"] = option(
         "log_softmax", doc="score of a base in a segment: log posterior of the label, at most 0, or any number"
     )
@@ -113,6 +166,9 @@ class SegmentModelConfig:
     )
     validation_windows: int = option(0, doc="number of validation windows to read, evenly spread; 0: all", minimum=0)
     crf_reg: float = option(0.0, doc="weight of the mean square of transition and duration scores", minimum=0.0)
+    both_strands: bool = option(
+        False, doc="prediction decodes both strands as one path (scheme `gene`): their genes exclude each other"
+    )
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(
         "auto", doc="CRF kernel; exact means reference, streaming means auto"
     )

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Hint
 from genescribe.generate.annotation.search import Outcome, SearchConfig, write
 from genescribe.generate.loci.hint_flags import marked, oriented
-from genescribe.generate.loci.hints import Hint
 from genescribe.generate.loci.windows import locus_pieces
 from genescribe.generate.model import SentenceModel, pad_codes
 from genescribe.generate.network.decoder import Decoder

@@ -22,10 +22,10 @@ from genescribe.data.sample import Sample
 from genescribe.errors import InputError
 from genescribe.evaluate.accuracy import LEVELS, summarize, tally
 from genescribe.evaluate.bootstrap import intervals, paired_intervals
+from genescribe.evidence.junctions import Hint
 from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import ScoreConfig
-from genescribe.generate.loci.hints import Hint
 from genescribe.generate.loci.tiles import distinct, genes_apart
 from genescribe.generate.text.sentence import GeneSentence, gene_of
 from genescribe.genome.model import Gene

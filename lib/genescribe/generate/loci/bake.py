@@ -27,8 +27,8 @@ from genescribe.data.runs import IGNORE
 from genescribe.data.sample import Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Junctions, read_junctions
 from genescribe.files import sha256, write_json
-from genescribe.generate.loci.hints import Junctions, read_junctions
 from genescribe.generate.loci.tiles import TileWindow, tile_windows
 from genescribe.generate.loci.windows import place_window
 from genescribe.generate.text import tokenizer
@@ -70,7 +70,7 @@ class SentenceBaker:
         self.rejected: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.splits = {split: Counter[str]() for split in SPLITS}
-        self.junctions = Junctions({})
+        self.junctions = Junctions()
         if job.hints is not None:
             self.junctions = read_junctions(job.hints, lengths, job.hints_source)
         self._sketches: dict[str, Sketch] = {}

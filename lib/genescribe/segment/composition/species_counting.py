@@ -18,6 +18,7 @@ from genescribe.labels.gene_labels import STOP
 from genescribe.labels.gene_rules import SignalTables
 from genescribe.labels.grammar import CODON
 from genescribe.segment.composition.counting import EvidenceCounts, interpolated
+from genescribe.segment.composition.tables import CountedEvidence
 from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.network.species import TABLES, WORD, with_pool, word_counts
 
@@ -45,7 +46,8 @@ def fit_species(
         Runs of each genome's training part.
     """
     bank, evidence, config = model.species, model.evidence, model.config.species
-    assert bank is not None and evidence is not None and config is not None and isinstance(model.crf, SemiCRF)
+    assert bank is not None and config is not None and isinstance(model.crf, SemiCRF)
+    assert isinstance(evidence, CountedEvidence)
     counts = {name: EvidenceCounts(evidence, scheme, tables) for name in bank.names}
     words = np.zeros((len(bank.names), 4**WORD), dtype=np.int64)
     for sample in samples:

@@ -9,34 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from genescribe.data.runs import Runs
-from genescribe.errors import InputError
-from genescribe.files import read_json, sha256
 from genescribe.genome.alphabet import GAP, Codes, gaps
-from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject, StrandCodes
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 from genescribe.labels.decode import validate_gene
+from genescribe.labels.gene_labels import INTERGENIC
 from genescribe.labels.grammar import Kind
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandPredictor, StrandRows
-from genescribe.predict.stretches import Piece
+from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.network.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
-from genescribe.segment.network.species import AUTO, EACH, POOLED, stretches, word_counts
+from genescribe.segment.network.model import Scores, SegmentModel
+from genescribe.segment.prediction.both_strands import BothStrands
 from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
-from genescribe.segment.training.temperature import temperature_of
-from genescribe.train.distributed import named_device
-from genescribe.train.model_files import CONFIG, WEIGHTS
+from genescribe.segment.support.isoforms import further_paths, with_coding
+from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 
 TILES_AT_ONCE = 4
 """Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for."""
@@ -44,92 +37,6 @@ STRETCH = 1 << 14
 """Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
 DIGITS = 4
 """Decimals of a probability."""
-_NO_WORDS = word_counts(np.zeros(0, dtype=np.uint8))
-
-
-class SegmentPredictorFactory:
-    """The model of a folder, loaded where it is called.
-
-    Parameters
-    ----------
-    folder
-        `config.json` and `model.safetensors`.
-    device
-        auto, cpu or cuda.
-    species
-        Whose parameters are used, of a model that has those of several genomes: a name, `POOLED` or `EACH`. `AUTO` is
-        decided by `for_genome`, and is the pooled ones until then.
-    code
-        NCBI table that is read by instead of the model's.
-    """
-
-    def __init__(self, folder: Path, device: str = "auto", species: str = AUTO, code: int | None = None) -> None:
-        self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
-        self._code = code
-        self.device, self.grain = named_device(device), grain_of(self.config)
-        known = self.config.species.names if self.config.species else []
-        self.species = POOLED if species == AUTO or (species == EACH and not known) else species
-        if self.species not in (POOLED, EACH, *known):
-            raise InputError(
-                f"no species {species!r} in this model",
-                where="--species",
-                remedy=f"it has {', '.join(known) or 'one set of parameters'}; or give {AUTO}, {EACH} or {POOLED}",
-            )
-
-    def __call__(self, worker: int = 0) -> StrandPredictor:
-        """Load the model; workers share out the GPUs that there are."""
-        device = self.device
-        if device == "cuda":
-            device = f"cuda:{worker % torch.cuda.device_count()}"
-        model = SegmentModel.load(self.folder, self._code).to(device)
-        if self.species == EACH:
-            return EachPredictor(model, self.temperature)
-        return SegmentPredictor(model.specialised(self.species), self.temperature)
-
-    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
-        """Return this with the parameters that were asked for; `AUTO`: those of the genome that these pieces are like.
-
-        The choice follows from the model and the pieces alone.
-
-        Raises
-        ------
-        InputError
-            The model has none of that name.
-        """
-        if species == AUTO and self.config.species is not None:
-            bank = SegmentModel.load(self.folder).species
-            assert bank is not None
-            species = bank.nearest(_words_of(genome, pieces))
-        return SegmentPredictorFactory(self.folder, self.device, species, self._code)
-
-    def recoded(self, code: int) -> SegmentPredictorFactory:
-        """Return this reading with another genetic code."""
-        return SegmentPredictorFactory(self.folder, self.device, self.species, code)
-
-    def genetic_code(self, seqid: str = "") -> GeneticCode:
-        """Return the model's genetic code."""
-        del seqid
-        return GeneticCode.from_table(self._code or self.config.genetic_code)
-
-    def provenance(self) -> dict[str, Any]:
-        """Return the family, the label scheme and digests of the model's two files."""
-        return {
-            "model": f"segment ({self.config.scheme}, {self.config.head})",
-            "model-config-sha256": sha256(self.folder / CONFIG),
-            "model-weights-sha256": sha256(self.folder / WEIGHTS),
-            "model-temperature": round(self.temperature, DIGITS),
-            **({} if self.config.species is None else {"species": self.species}),
-        }
-
-    def statistics(self) -> dict[str, float]:
-        """Return what the genes of the training genomes were like, or of the one whose parameters are used.
-
-        Empty where the model does not say.
-        """
-        path = self.folder / STATISTICS
-        known = dict(read_json(path)) if path.is_file() else {}
-        single = known.pop(SPECIES, {})
-        return dict(single.get(self.species, known))
 
 
 class SegmentPredictor:
@@ -141,10 +48,12 @@ class SegmentPredictor:
         The network and its CRF.
     temperature
         What all scores are divided by before they become probabilities.
+    support
+        Evidence of the genome; None: none.
     """
 
-    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
-        self.model, self.temperature = model.eval(), temperature
+    def __init__(self, model: SegmentModel, temperature: float = 1.0, support: GenomeSupport | None = None) -> None:
+        self.model, self.temperature, self._support = model.eval(), temperature, support
         self.code = GeneticCode.from_table(model.config.genetic_code)
         self.device = next(model.parameters()).device
         self._grain = grain_of(model.config)
@@ -184,7 +93,25 @@ class SegmentPredictor:
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes of a strand: the best path from end to end, checked, with probabilities."""
-        path = self.decode(codes, rows, config)
+        supported = None if self._support is None else self._support.on(codes, self.model)
+        return self._genes(self.decode(codes, rows, config, supported), codes, rows, config, supported)
+
+    @torch.no_grad()
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        """Return the genes of the plus and the minus strand of a stretch, decoded as one path."""
+        paths = self.decode_both(codes, rows, config)
+        return [self._genes(*strand, config, None) for strand in zip(paths, codes, rows, strict=True)]
+
+    def _genes(
+        self,
+        path: Segmentation,
+        codes: StrandCodes,
+        rows: StrandRows,
+        config: PredictConfig,
+        supported: SupportedStrand | None,
+    ) -> StrandPrediction:
         decoded = self.model.scheme.decode(_runs(path), partial=config.partial)
         found = StrandPrediction(rejects=list(decoded.rejects))
         valid = []
@@ -195,23 +122,83 @@ class SegmentPredictor:
             else:
                 found.rejects.append(Reject(transcript.start, transcript.end, fault))
         odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
+        alone = valid
         if config.posteriors:
-            valid = self._with_posteriors(valid, path, codes, rows, config)
-        found.transcripts += map(PredictedTranscript, valid, odds)
+            valid = self._with_posteriors(valid, path, codes, rows, config, supported)
+        if supported is None or config.isoforms == "none":
+            found.transcripts += map(PredictedTranscript, valid, odds)
+            return found
+        for number, (transcript, worth) in enumerate(zip(valid, odds, strict=True)):
+            others = self._isoforms(alone[number], codes, rows, config, supported)
+            gene = number if others else None
+            found.transcripts += [PredictedTranscript(t, worth, gene) for t in (transcript, *others)]
+        return found
+
+    def _isoforms(
+        self,
+        transcript: Transcript,
+        codes: StrandCodes,
+        rows: StrandRows,
+        config: PredictConfig,
+        supported: SupportedStrand,
+    ) -> list[Transcript]:
+        """Return the further transcripts of a gene that supported introns ask for, with probabilities."""
+
+        def potentials(low: int, high: int) -> Potentials:
+            return supported.grown(self.potentials(codes, rows, low, high), low)
+
+        low, found = transcript.cds[0][0], list[Transcript]()
+        for part in further_paths(transcript, supported, potentials):
+            ends = [*([low] if low else []), *(part.ends + low).tolist(), len(codes)]
+            labels = [*([INTERGENIC] if low else []), *part.labels.tolist(), INTERGENIC]
+            path = supported.plain(Segmentation(torch.tensor(ends), torch.tensor(labels)), codes)
+            for decoded in self.model.scheme.decode(_runs(path), partial=False).transcripts:
+                other = with_coding(transcript, decoded.cds)
+                known = [transcript.cds, *(t.cds for t in found)]
+                if other.cds in known or validate_gene(other, codes, self.code) is not None:
+                    continue
+                if config.posteriors:
+                    (other,) = self._with_posteriors([other], path, codes, rows, config, supported, coding=True)
+                found.append(other)
         return found
 
     @torch.no_grad()
-    def decode(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> Segmentation:
+    def decode(
+        self, codes: StrandCodes, rows: StrandRows, config: PredictConfig, supported: SupportedStrand | None = None
+    ) -> Segmentation:
         """Return the best segmentation of a whole strand.
 
         The chain is decoded exactly across tiles and stretches: no segment is cut by their edges.
         """
-        stream = self.model.crf.stream(0, *self._edges(config))
+        edges = self._edges(config)
+        stream = self.model.crf.stream(0, *edges) if supported is None else supported.stream(*edges)
         for start in range(0, len(codes), STRETCH):
             scores = self._scores(codes, rows, start, min(start + STRETCH, len(codes)))
-            begin, end = (None if x is None else x[0] for x in (scores.begin, scores.end))
-            stream.push(scores.content[0], begin=begin, end=end)
-        return stream.finish()
+            content, begin, end = (None if x is None else x[0] for x in (scores.content, scores.begin, scores.end))
+            if supported is not None:
+                assert content is not None and begin is not None and end is not None
+                content, begin, end = supported.rows(content, begin, end, start)
+            assert content is not None
+            stream.push(content, begin=begin, end=end)
+        path = stream.finish()
+        return path if supported is None else supported.plain(path, codes)
+
+    @torch.no_grad()
+    def decode_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> tuple[Segmentation, Segmentation]:
+        """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap."""
+        scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
+        nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)
+        one = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
+        one = one.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
+        both = BothStrands(one, scheme.background, length)
+
+        def scores(start: int, end: int) -> tuple[Scores, Scores]:
+            plus = self._scores(codes[0], rows[0], start, end)
+            return plus, self._scores(codes[1], rows[1], length - end, length - start)
+
+        return both.decode(scores, STRETCH, crf.single.cpu(), self.model.config.backend)
 
     def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""
@@ -266,6 +253,18 @@ class SegmentPredictor:
             total += float(np.sum(chosen.astype(np.float64) - between))
         return total
 
+    @torch.no_grad()
+    def potentials(self, codes: StrandCodes, rows: StrandRows, low: int, high: int) -> Potentials:
+        """Return the scores of the bases ``[low, high)`` of a strand as one chain, float64, on the CPU."""
+        scores = self._scores(codes, rows, low, high)
+        p = self.model.crf.potentials(
+            scores.content,
+            torch.tensor([high - low]),
+            phase_offset=torch.tensor([low % 3]),
+            **scores.boundaries,
+        )
+        return p.detach().to(dtype=torch.float64, device=torch.device("cpu"))
+
     def _with_posteriors(
         self,
         transcripts: Sequence[Transcript],
@@ -273,69 +272,37 @@ class SegmentPredictor:
         codes: StrandCodes,
         rows: StrandRows,
         config: PredictConfig,
+        supported: SupportedStrand | None,
+        *,
+        coding: bool = False,
     ) -> list[Transcript]:
-        """Return the transcripts with the probability of each, of its exons and of its coding parts."""
+        """Return the transcripts with the probability of each, of its exons and of its coding parts.
+
+        `coding`: the path holds the coding sequence alone; exons have no probability.
+        """
         first, last = self._edges(config)
 
         def potentials(low: int, high: int) -> Potentials:
-            scores = self._scores(codes, rows, low, high)
-            p = self.model.crf.potentials(
-                scores.content,
-                torch.tensor([high - low]),
-                phase_offset=torch.tensor([low % 3]),
-                **scores.boundaries,
-            )
             edges = first if low == 0 else None, last if high == len(codes) else None
-            p = p.restricted(*edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
+            p = self.potentials(codes, rows, low, high).restricted(*edges)
+            p = p if supported is None else supported.grown(p, low)
             return p.tempered(self.temperature)
 
-        spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript)))
+        spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript, coding)))
         single, backend = self.model.crf.single.cpu().numpy(), self.model.config.backend
         flank = flank_of(self.model.crf.durations()[1][self.model.scheme.background])
-        found = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend)
+        copies = None if supported is None else supported.copies_of
+        found = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend, copies)
         known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, found, strict=True)}
         return [
             replace(
                 t,
                 score=known[coding_span(t)],
-                exon_scores=tuple(known[exon] for exon in t.exons),
+                exon_scores=None if coding else tuple(known[exon] for exon in t.exons),
                 cds_scores=tuple(known[part] for part in t.cds),
             )
             for t in transcripts
         ]
-
-
-class EachPredictor:
-    """Genes of strands of many genomes: each with the parameters of the genome that it is most like.
-
-    Parameters
-    ----------
-    model
-        With parameters of several genomes.
-    temperature
-        As `SegmentPredictor`.
-    """
-
-    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
-        assert model.species is not None
-        self._model, self._bank, self._temperature = model, model.species, temperature
-        self._predictors: dict[str, SegmentPredictor] = {}
-
-    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return what the model says of the bases ``[start, end)``."""
-        return self.predictor(codes).read(codes, start, end)
-
-    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        """Return the genes of a strand of which all bases were read."""
-        return self.predictor(codes).finish(codes, rows, config)
-
-    def predictor(self, codes: StrandCodes) -> SegmentPredictor:
-        """Return the predictor for a strand, the same for the other strand of its stretch of sequence."""
-        counts = sum((word_counts(codes[start:end]) for start, end in stretches(len(codes))), _NO_WORDS)
-        name = self._bank.nearest(counts)
-        if name not in self._predictors:
-            self._predictors[name] = SegmentPredictor(self._model.specialised(name), self._temperature)
-        return self._predictors[name]
 
 
 class RowsOnDemand:
@@ -356,27 +323,13 @@ class RowsOnDemand:
         return self._predictor.read(self._codes, start, min(start + self._grain, len(self._codes)))
 
 
-def _words_of(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
-    """Return the words of a sample of the regions of pieces."""
-    regions = [(piece.seqid, start, end) for piece in pieces for start, end in piece.regions]
-    ends = np.cumsum([end - start for _, start, end in regions])
-    counts = _NO_WORDS
-    for low, high in stretches(int(ends[-1]) if len(ends) else 0):
-        for (seqid, start, _), last, size in zip(regions, ends, np.diff(ends, prepend=0), strict=True):
-            first = int(last - size)
-            if first < high and low < last:
-                inside = start + max(low - first, 0), start + min(high - first, int(size))
-                counts = counts + word_counts(genome.codes(seqid, *inside))
-    return counts
-
-
 def grain_of(config: SegmentModelConfig) -> int:
     """Return the bases of a whole group of tiles."""
     return TILES_AT_ONCE * config.tile
 
 
-def _spans(transcript: Transcript) -> list[Interval]:
-    return [coding_span(transcript), *transcript.exons, *transcript.cds]
+def _spans(transcript: Transcript, coding: bool) -> list[Interval]:
+    return [coding_span(transcript), *(() if coding else transcript.exons), *transcript.cds]
 
 
 def _runs(path: Segmentation) -> Runs:

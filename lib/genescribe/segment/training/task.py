@@ -37,7 +37,9 @@ from genescribe.labels.gene_rules import GeneRules, SignalTables
 from genescribe.labels.grammar import CODON, Kind
 from genescribe.labels.schemes import LabelScheme
 from genescribe.segment.composition.counting import fit_evidence
+from genescribe.segment.composition.kinds import check_trainable
 from genescribe.segment.composition.species_counting import fit_species
+from genescribe.segment.composition.tables import CountedEvidence
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import FAMILY, SPECIES, STATISTICS, Scores, SegmentModel, scheme_of
 from genescribe.segment.training.temperature import CALIBRATION, WINDOWS, fit_temperature
@@ -71,6 +73,12 @@ class SegmentTask(Task):
     remedy = "lower train.lr (--lr), clamp the scores (--emission-clamp 50), or regularise the CRF (--crf-reg 1e-4)"
 
     def __init__(self, config: SegmentModelConfig, folders: Sequence[str | Path]) -> None:
+        if config.sites:
+            raise InputError(
+                "signal networks are trained by themselves",
+                where="model.sites",
+                remedy="leave them out, and add them with scripts/combine_model.py",
+            )
         self.scheme = scheme_of(config)
         self.folders = folders
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
@@ -123,8 +131,9 @@ class SegmentTask(Task):
 
     def _count(self, model: SegmentModel) -> None:
         """Set what counting the training windows tells."""
+        check_trainable(self.config)
         model.crf.initialise_from_statistics(run_statistics(self._train, self.scheme.names))
-        if model.evidence is not None:
+        if isinstance(model.evidence, CountedEvidence):
             assert isinstance(self.scheme, GeneScheme) and self.config.gene is not None
             tables = SignalTables.of(self.config.gene, GeneticCode.from_table(self.config.genetic_code))
             windows = (self.training[i] for i in tqdm(range(len(self.training)), desc="evidence", disable=None))
@@ -268,7 +277,8 @@ class SegmentTask(Task):
     def compile(self, model: nn.Module) -> None:
         """Compile the encoder; the recurrences of the CRF have kernels of their own."""
         assert isinstance(model, SegmentModel)
-        model.encoder.compile(dynamic=True)
+        if model.encoder is not None:
+            model.encoder.compile(dynamic=True)
 
     def save(self, model: nn.Module, directory: Path) -> None:
         """Write the model, what the genes were like that it learned from, and how sure it may be."""

@@ -1,0 +1,191 @@
+"""Segment models loaded where strands are read: parameters chosen for a genome, one predictor or one per sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genescribe.errors import InputError
+from genescribe.files import read_json, sha256
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.strand import StrandCodes
+from genescribe.labels.gene import GeneScheme
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.interface import Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.stretches import Piece
+from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel, read_config
+from genescribe.segment.network.species import AUTO, EACH, POOLED, stretches, word_counts
+from genescribe.segment.prediction.predictor import DIGITS, SegmentPredictor, grain_of
+from genescribe.segment.support.strand import GenomeSupport, provenance_of
+from genescribe.segment.training.temperature import temperature_of
+from genescribe.train.distributed import named_device
+from genescribe.train.model_files import CONFIG, WEIGHTS
+
+_NO_WORDS = word_counts(np.zeros(0, dtype=np.uint8))
+
+
+class SegmentPredictorFactory:
+    """The model of a folder, loaded where it is called.
+
+    Parameters
+    ----------
+    folder
+        `config.json` and `model.safetensors`.
+    device
+        auto, cpu or cuda.
+    species
+        Whose parameters are used, of a model that has those of several genomes: a name, `POOLED` or `EACH`. `AUTO` is
+        decided by `for_genome`, and is the pooled ones until then.
+    code
+        NCBI table that is read by instead of the model's.
+    evidence
+        Folder of evidence of the genome.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        species: str = AUTO,
+        code: int | None = None,
+        evidence: Path | None = None,
+    ) -> None:
+        self.evidence = evidence
+        self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
+        self._code = code
+        self.device, self.grain = named_device(device), grain_of(self.config)
+        self.together = self.config.both_strands
+        known = self.config.species.names if self.config.species else []
+        self.species = POOLED if species == AUTO or (species == EACH and not known) else species
+        if self.species not in (POOLED, EACH, *known):
+            raise InputError(
+                f"no species {species!r} in this model",
+                where="--species",
+                remedy=f"it has {', '.join(known) or 'one set of parameters'}; or give {AUTO}, {EACH} or {POOLED}",
+            )
+
+    def __call__(self, worker: int = 0) -> StrandPredictor:
+        """Load the model; workers share out the GPUs that there are."""
+        device = self.device
+        if device == "cuda":
+            device = f"cuda:{worker % torch.cuda.device_count()}"
+        model = SegmentModel.load(self.folder, self._code).to(device)
+        support = None if self.evidence is None else GenomeSupport.load(self.evidence, self.folder)
+        if self.species == EACH:
+            return EachPredictor(model, self.temperature, support)
+        return SegmentPredictor(model.specialised(self.species), self.temperature, support)
+
+    def with_evidence(self, folder: Path) -> SegmentPredictorFactory:
+        """Return this with the evidence of a folder."""
+        if self.config.scheme != GeneScheme.name or self.config.head == "pytorch-crf":
+            raise InputError(
+                f"a model with the labels {self.config.scheme!r} can use no evidence",
+                where=self.folder,
+                remedy="leave evidence out, or give a model with the labels 'gene'",
+            )
+        if self.config.both_strands:
+            raise InputError(
+                "a model that decodes both strands as one path can use no evidence",
+                where=self.folder,
+                remedy="leave evidence out, or give a model of one strand",
+            )
+        return SegmentPredictorFactory(self.folder, self.device, self.species, self._code, folder)
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
+        """Return this with the parameters that were asked for; `AUTO`: those of the genome that these pieces are like.
+
+        The choice follows from the model and the pieces alone.
+
+        Raises
+        ------
+        InputError
+            The model has none of that name.
+        """
+        if species == AUTO and self.config.species is not None:
+            bank = SegmentModel.load(self.folder).species
+            assert bank is not None
+            species = bank.nearest(_words_of(genome, pieces))
+        return SegmentPredictorFactory(self.folder, self.device, species, self._code, self.evidence)
+
+    def recoded(self, code: int) -> SegmentPredictorFactory:
+        """Return this reading with another genetic code."""
+        return SegmentPredictorFactory(self.folder, self.device, self.species, code, self.evidence)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
+        """Return the model's genetic code."""
+        del seqid
+        return GeneticCode.from_table(self._code or self.config.genetic_code)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the family, the label scheme and digests of the model's two files."""
+        return {
+            "model": f"segment ({self.config.scheme}, {self.config.head})",
+            "model-config-sha256": sha256(self.folder / CONFIG),
+            "model-weights-sha256": sha256(self.folder / WEIGHTS),
+            "model-temperature": round(self.temperature, DIGITS),
+            **({} if self.config.species is None else {"species": self.species}),
+            **({} if self.evidence is None else provenance_of(self.evidence, self.folder)),
+        }
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the genes of the training genomes were like, or of the one whose parameters are used.
+
+        Empty where the model does not say.
+        """
+        path = self.folder / STATISTICS
+        known = dict(read_json(path)) if path.is_file() else {}
+        single = known.pop(SPECIES, {})
+        return dict(single.get(self.species, known))
+
+
+class EachPredictor:
+    """Genes of strands of many genomes: each with the parameters of the genome that it is most like.
+
+    Parameters
+    ----------
+    model
+        With parameters of several genomes.
+    temperature, support
+        As `SegmentPredictor`.
+    """
+
+    def __init__(self, model: SegmentModel, temperature: float = 1.0, support: GenomeSupport | None = None) -> None:
+        assert model.species is not None
+        self._model, self._bank, self._temperature, self._support = model, model.species, temperature, support
+        self._predictors: dict[str, SegmentPredictor] = {}
+
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return what the model says of the bases ``[start, end)``."""
+        return self.predictor(codes).read(codes, start, end)
+
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes of a strand of which all bases were read."""
+        return self.predictor(codes).finish(codes, rows, config)
+
+    def predictor(self, codes: StrandCodes) -> SegmentPredictor:
+        """Return the predictor for a strand, the same for the other strand of its stretch of sequence."""
+        counts = sum((word_counts(codes[start:end]) for start, end in stretches(len(codes))), _NO_WORDS)
+        name = self._bank.nearest(counts)
+        if name not in self._predictors:
+            self._predictors[name] = SegmentPredictor(self._model.specialised(name), self._temperature, self._support)
+        return self._predictors[name]
+
+
+def _words_of(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    """Return the words of a sample of the regions of pieces."""
+    regions = [(piece.seqid, start, end) for piece in pieces for start, end in piece.regions]
+    ends = np.cumsum([end - start for _, start, end in regions])
+    counts = _NO_WORDS
+    for low, high in stretches(int(ends[-1]) if len(ends) else 0):
+        for (seqid, start, _), last, size in zip(regions, ends, np.diff(ends, prepend=0), strict=True):
+            first = int(last - size)
+            if first < high and low < last:
+                inside = start + max(low - first, 0), start + min(high - first, int(size))
+                counts = counts + word_counts(genome.codes(seqid, *inside))
+    return counts

@@ -1,0 +1,1 @@
+"""Scores of signal networks in the segment model: combined, their gains fitted."""

@@ -1,0 +1,1 @@
+"""Extrinsic evidence in the segment model: lanes of supported introns, weights, isoforms."""
