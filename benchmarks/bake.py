@@ -1,4 +1,4 @@
-"""Measure baking: megabases a second and peak memory, and how fast the windows are read again.
+"""Measure baking: megabases per second and peak memory, and how fast the windows are read again.
 
 Bakes a genome with the script, one process a core at a time, as the workflow does; the catalogue is built first and
 measured apart. A base counts once, though both strands are written. Prints a table and writes it as JSON if asked.

@@ -1,4 +1,4 @@
-"""How fast sentences are written on one CPU thread: loci and steps a second, with and without the cache, compiled.
+"""How fast sentences are written on one CPU thread: loci and steps per second, with and without the cache, compiled.
 
     python benchmarks/generate_speed.py --model MODEL --baked FOLDER --output benchmarks/results/generate_speed.json
     python benchmarks/generate_speed.py --model MODEL --baked FOLDER --compile alone --output FILE.json
@@ -82,7 +82,7 @@ def as_it_is(
 
 
 def compiled(model: Any, locus: Locus, steps: int) -> dict[str, Any]:
-    """Return what it takes to compile the step, for several rows and then for one, and steps a second before and after.
+    """Return the cost of compiling the step, for several rows and for one, and steps per second before and after.
 
     Files that earlier runs left in the compiler's cache (TORCHINDUCTOR_CACHE_DIR) shorten it.
     """
@@ -139,7 +139,7 @@ def as_annotated(model: Any, task: GenerateTask, loci: list[Locus]) -> None:
 
 @torch.no_grad()
 def steps_a_second(model: Any, locus: Locus, steps: int, rows: int, anew: bool = True) -> dict[str, float]:
-    """Return steps a second, of all rows: with the cache; all anew at each; the locus read anew as well."""
+    """Return steps per second, of all rows: with the cache; all anew at each; the locus read anew as well."""
     codes, lengths = pad_codes([locus.codes] * rows, "cpu")
     inputs, places = torch.randn(rows, steps, model.config.encoder.hidden_dim), torch.zeros(rows, steps)
     memory = model._read(codes, lengths)[1]

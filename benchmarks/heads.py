@@ -179,7 +179,7 @@ def main() -> None:
 
 
 class Work:
-    """What is done step by step and kept in a folder, so that a call goes on where another stopped.
+    """What is done step by step and kept in a folder, so that an interrupted call can resume.
 
     Parameters
     ----------

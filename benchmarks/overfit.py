@@ -35,7 +35,7 @@ GENOMES = {
 }
 BATCH, CHECK, RATE = 16, 20, 4e-3
 SURE = 0.02
-"""A loss (nats a step) above which nothing is written to look at it."""
+"""A loss (nats per step) above which nothing is written to look at it."""
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def attention(part: dict[str, Any], device: str) -> dict[str, float]:
 
 
 def model(part: dict[str, Any], device: str) -> dict[str, float]:
-    """One window of 20 kb with a gene of eight exons; 2 layers of width 128, three bases a step."""
+    """One window of 20 kb with a gene of eight exons; 2 layers of width 128, three bases per step."""
     config = GenerateModelConfig(
         architecture="prefix_lm",
         encoder=EncoderConfig(hidden_dim=128, conv_width=32, fold=3, dropout=0.0),

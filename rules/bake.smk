@@ -1,4 +1,4 @@
-# Windows of a genome as WebDataset shards: one job a batch of sequences.
+# Windows of a genome as WebDataset shards: one job per batch of sequences.
 
 
 rule bake_batch:

@@ -1,8 +1,8 @@
 """Annotate a genome with a trained model, without Snakemake.
 
 FASTA in; GFF3 out, and beside it FASTA of proteins, coding sequences, exons and introns, what was rejected and why
-(.rejects.jsonl), and numbers of the whole (.summary.json). One that was stopped goes on where it stood when it is
-started again.
+(.rejects.jsonl), and numbers of the whole (.summary.json). If
+interrupted, run the same command to resume.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
 
     beside = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
     arguments = parser(__doc__)
-    arguments.add_argument("fasta", type=InputPath(), help="genome; plain, gzip or bgzip")
+    arguments.add_argument("fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     arguments.add_argument(
         "--model", type=InputPath(), required=True, help="folder with config.json and model.safetensors"
     )
@@ -41,7 +41,9 @@ def main() -> None:
         required=True,
         help="GFF3; all else stands beside it",
     )
-    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument(
+        "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
+    )
     add_argument(arguments)
     add_evidence_arguments(arguments)
     add_arguments(arguments)

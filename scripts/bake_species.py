@@ -1,7 +1,7 @@
 """Bake all species of a folder RAW/<G.species>/, each with a genome (fna.gz, *.fa) and an annotation (gff.gz).
 
-A species that cannot be baked is reported and the others go on; the exit status is then 3. Species that are baked
-already stay. Writes DIR/<species>/ (shards), DIR/gene_index.json, DIR/bake_config.json and DIR/eval.json.
+A species that cannot be baked is reported and the others continue; the exit status is then 3. Species that are already
+baked are kept. Writes DIR/<species>/ (shards), DIR/gene_index.json, DIR/bake_config.json and DIR/eval.json.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ FAILED = 3
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("raw", type=InputPath(), help="folder with a folder a species")
-    arguments.add_argument("--val_species", type=comma_list, default=[], help="species that validate, a,b")
-    arguments.add_argument("--test_species", type=comma_list, default=[], help="species that test, a,b")
+    arguments.add_argument("raw", type=InputPath(), help="folder with one folder per species")
+    arguments.add_argument("--val_species", type=comma_list, default=[], help="species for validation, a,b")
+    arguments.add_argument("--test_species", type=comma_list, default=[], help="species for test, a,b")
     arguments.add_argument("--eval", type=integer(0), default=100, help="held-out loci of eval.json")
     arguments.add_argument(
         "--options", type=JsonText(), default="{}", help="JSON object with the keys bake, genetic_codes and seed"

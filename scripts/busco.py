@@ -1,4 +1,4 @@
-"""Run BUSCO on an annotation's proteins, one isoform a gene, or on a genome; write its counts as JSON."""
+"""Run BUSCO on the proteins of an annotation (one isoform per gene) or on a genome, and write its counts as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     arguments.add_argument(
-        "--annotation", type=InputPath(), help="GFF3, GTF, catalogue.duckdb or a prediction's folder; none: genome mode"
+        "--annotation",
+        type=InputPath(),
+        help="GFF3, GTF, catalogue.duckdb or the folder of a prediction; none: genome mode",
     )
     arguments.add_argument("--regions", type=NameList(), default=[], help="only genes in seqid or seqid:start-end, ...")
     arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table")

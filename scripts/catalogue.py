@@ -13,11 +13,11 @@ from genescribe.paths import InputPath, OutputFile
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("catalogue", nargs="?", type=InputPath(), help="print this catalogue; build none")
-    arguments.add_argument("--fasta", type=InputPath(), help="genome; plain, gzip or bgzip")
+    arguments.add_argument("--fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     arguments.add_argument("--annotation", type=InputPath(), help="GFF3 or GTF; plain, gzip or bgzip")
     arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI translation table")
     arguments.add_argument(
-        "--tolerant", action="store_true", help="reject the genes of ill-formed rows, instead of stopping at the first"
+        "--tolerant", action="store_true", help="reject the genes of malformed rows, instead of stopping at the first"
     )
     arguments.add_argument("-o", "--output", type=OutputFile("{name}.wal"), help="catalogue to write")
     arguments.add_argument("--stats", type=OutputFile(), help="write the printed table here too")

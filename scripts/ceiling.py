@@ -1,4 +1,4 @@
-"""Annotate a simulated genome with the law that wrote it: the ceiling for every model."""
+"""Annotate a simulated genome with the distribution that generated it: an upper limit for every model."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ def main() -> None:
         required=True,
         help=f"{', '.join(parameter_sets())}, or a JSON file: as simulated",
     )
-    arguments.add_argument("--durations", choices=get_args(Durations), default="informative", help="as simulated")
-    arguments.add_argument("--sharpness", type=number(0), default=1.0, help="as simulated")
-    arguments.add_argument("--seqids", type=NameList(), default=[], help="sequences with these regions, ...; none: all")
-    arguments.add_argument("--backend", default="auto", help="of the semi-Markov kernel")
+    arguments.add_argument(
+        "--durations", choices=get_args(Durations), default="informative", help="as given to scripts/simulate.py"
+    )
+    arguments.add_argument("--sharpness", type=number(0), default=1.0, help="as given to scripts/simulate.py")
+    arguments.add_argument(
+        "--seqids", type=NameList(), default=[], help="only sequences with these regions, ...; none: all"
+    )
+    arguments.add_argument("--backend", default="auto", help="backend of the semi-Markov kernel")
     arguments.add_argument("--output", type=OutputFile(), required=True, help="GFF3 file to write")
     args = arguments.parse_args()
 

@@ -1,6 +1,6 @@
-"""Tell kinds of proteins apart across species: train on genes of the training genomes, test on the held-out ones.
+"""Classify proteins across species: train on genes of the training genomes, test on the held-out ones.
 
-The classes are words in the products' names. Writes DIR/train.csv, test.csv and result/ (see train_classifier.py).
+The classes are words in the product names. Writes DIR/train.csv, test.csv and result/ (see train_classifier.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ def main() -> None:
     arguments.add_argument("--model", type=InputPath(), help="folder of the model, for classifiers of embeddings")
     arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
     arguments.add_argument("--kind", choices=get_args(Kind), default="probe_logreg", help="classifier")
-    arguments.add_argument("--per-class", type=integer(1), default=150, help="most genes of a class on each side")
-    arguments.add_argument("--bootstrap", type=integer(0), default=300, help="draws for the intervals")
-    arguments.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn")
+    arguments.add_argument(
+        "--per-class", type=integer(1), default=150, help="largest number of genes per class on each side"
+    )
+    arguments.add_argument("--bootstrap", type=integer(0), default=300, help="bootstrap samples for the intervals")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="random seed")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
     model = None if args.model is None else str(args.model)

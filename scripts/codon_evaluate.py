@@ -1,6 +1,6 @@
-"""Score a codon model on held-out genes, beside n-grams, codon usage and controls.
+"""Score a codon model on held-out genes, compared with n-grams, codon usage and controls.
 
-Writes DIR/metrics.json (perplexity and choice among synonyms with bootstrap intervals over genes) and DIR/genes.tsv.
+Writes DIR/metrics.json (perplexity and synonymous codons right, with bootstrap intervals over genes) and DIR/genes.tsv.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the model")
     arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
-    arguments.add_argument("--bootstrap", type=integer(0), default=1000, help="draws of genes for the intervals")
-    arguments.add_argument("--genes", type=integer(0), default=0, help="test genes to score, drawn; 0: all")
+    arguments.add_argument(
+        "--bootstrap", type=integer(0), default=1000, help="bootstrap samples of genes for the intervals"
+    )
+    arguments.add_argument(
+        "--genes", type=integer(0), default=0, help="number of test genes to score, chosen at random; 0: all"
+    )
     arguments.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    arguments.add_argument("--seed", type=integer(0), default=0, help="of draws and controls")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="seed of samples and controls")
     arguments.add_argument(
         "--output", type=RunFolder("metrics.json", "genes.tsv"), required=True, help="folder to write"
     )

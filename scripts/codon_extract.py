@@ -1,6 +1,6 @@
 """Extract the coding sequences of a genome: GenBank, or FASTA and GFF3.
 
-Writes DIR/cds.fa, cds.tsv, rejected.tsv (every CDS that is not used, with the reason) and summary.json.
+Writes DIR/cds.fa, cds.tsv, rejected.tsv (every CDS that is not used, with a reason) and summary.json.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ def main() -> None:
         "annotation", type=InputText(resolve_path), help="GenBank file; GFF3 with --fasta; plain or gzip"
     )
     arguments.add_argument("--fasta", type=InputText(resolve_path), help="sequences of a GFF3 file")
-    arguments.add_argument("--table", type=integer(1), default=11, help="NCBI genetic code where the file does not say")
-    arguments.add_argument("--min-len", type=integer(1), default=30, help="fewest codons, the stop not counted")
-    arguments.add_argument("--partial", action="store_true", help="use CDS that are cut at an end")
     arguments.add_argument(
-        "--ambiguous", choices=("drop", "split"), default="drop", help="CDS with ambiguous codons: not used, or split"
+        "--table", type=integer(1), default=11, help="NCBI genetic code, if the file does not give one"
+    )
+    arguments.add_argument(
+        "--min-len", type=integer(1), default=30, help="least number of codons, without the stop codon"
+    )
+    arguments.add_argument("--partial", action="store_true", help="use CDS that are incomplete at an end")
+    arguments.add_argument(
+        "--ambiguous", choices=("drop", "split"), default="drop", help="drop CDS with ambiguous codons, or split them"
     )
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()

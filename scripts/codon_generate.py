@@ -1,4 +1,4 @@
-"""Go on from the first codons of held-out genes, freely and spelling their proteins, and compare with nature.
+"""Continue the first codons of held-out genes, freely and given their proteins, and compare with the natural genes.
 
 Writes DIR/samples.csv and DIR/summary.csv: identity, synonymous rate, stops, lengths, overlap with training genes.
 """
@@ -16,13 +16,17 @@ def main() -> None:
     arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the model")
     arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
     arguments.add_argument(
-        "--prefix", type=list_of(integer(1)), default=[20], help="codons that are given, as 10,20,50"
+        "--prefix", type=list_of(integer(1)), default=[20], help="number of given codons, such as 10,20,50"
     )
-    arguments.add_argument("--samples", type=integer(1), default=64, help="genes to go on from")
-    arguments.add_argument("--temperature", type=number(0), default=1.0, help="0: the likeliest codon")
-    arguments.add_argument("--top-k", type=integer(0), default=0, help="draw among so many; 0: all")
-    arguments.add_argument("--longest", type=integer(1), default=LONGEST, help="codons at which to cut")
-    arguments.add_argument("--seed", type=integer(0), default=0, help="of genes and draws")
+    arguments.add_argument("--samples", type=integer(1), default=64, help="number of genes to continue")
+    arguments.add_argument(
+        "--temperature", type=number(0), default=1.0, help="sampling temperature; 0: the most probable codon"
+    )
+    arguments.add_argument(
+        "--top-k", type=integer(0), default=0, help="sample from this many most probable codons; 0: all"
+    )
+    arguments.add_argument("--longest", type=integer(1), default=LONGEST, help="largest number of codons")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="seed of genes and samples")
     arguments.add_argument(
         "--output", type=RunFolder("samples.csv", "summary.csv"), required=True, help="folder to write"
     )

@@ -1,4 +1,4 @@
-"""Look into a codon model in six steps, each with tables, pictures and a null; and mutation maps.
+"""Interpret a codon model in six steps, each with tables, figures and a null model; and draw mutation maps.
 
 Writes DIR/1_frequencies, 2_embeddings, 3_attention, 4_next_token, 5_saliency, 6_probes, 7_mutations.
 """
@@ -16,13 +16,15 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the model")
     arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
-    arguments.add_argument("--name", default="codon", help="of the run, for the names of pictures")
-    arguments.add_argument("--genes", type=integer(1), default=200, help="test genes to look at")
-    arguments.add_argument("--window", type=integer(1), default=9, help="codons of a window of high saliency")
-    arguments.add_argument("--top", type=integer(1), default=200, help="windows that motifs are mined in")
+    arguments.add_argument("--name", default="codon", help="name of the run, for figure names")
+    arguments.add_argument("--genes", type=integer(1), default=200, help="number of test genes")
+    arguments.add_argument(
+        "--window", type=integer(1), default=9, help="length of a window of high saliency, in codons"
+    )
+    arguments.add_argument("--top", type=integer(1), default=200, help="windows of high saliency to search for motifs")
     arguments.add_argument("--maps", type=integer(0), default=3, help="mutation maps to draw")
     arguments.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    arguments.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="random seed")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
     interpret(

@@ -1,4 +1,4 @@
-"""Write what a model thinks of every single-codon change of a coding sequence, as a table and a picture."""
+"""Score every single-codon change of a coding sequence; write a table and a figure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def main() -> None:
         "--whole",
         type=comma_list,
         default=[],
-        help="codons (from 1) whose changes are judged by the whole sequence, not by what comes before alone",
+        help="codons (from 1) whose changes are scored by the whole sequence, not only by the preceding codons",
     )
     arguments.add_argument(
-        "--output", type=OutputFile("{stem}.svg"), required=True, help="TSV file to write; a picture beside it"
+        "--output", type=OutputFile("{stem}.svg"), required=True, help="TSV file to write, with a figure next to it"
     )
     args = arguments.parse_args()
     network, codons = Network.load(args.model), to_codons(dna_tokens(args.dna, where="--dna"))

@@ -1,4 +1,4 @@
-"""Put what a codon run left on one self-contained HTML page of its own."""
+"""Write the results of a codon run as one self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Divide coding sequences into training, validation and test, and pack them into windows.
 
 Writes DIR/SPLIT.npz, cds.tsv, quarantine.tsv (near-duplicates across splits), statistics.json, integrity.json and
-manifest.json. Ends with exit status 2 where windows hold nothing or transitions are lost, unless --force.
+manifest.json. Ends with exit status 2 if windows are empty or transitions are lost, unless --force.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from genescribe.paths import InputPath, OutputFolder
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("extracted", type=InputPath(), nargs="+", help="folders of codon_extract.py, one a dataset")
+    arguments.add_argument(
+        "extracted", type=InputPath(), nargs="+", help="folders of codon_extract.py, one per dataset"
+    )
     arguments.add_argument("--config", type=InputPath(), help="YAML file of the run")
     arguments.add_argument("--options", type=JsonText(), help="the same as JSON text")
-    arguments.add_argument("--force", action="store_true", help="go on although the integrity check fails")
+    arguments.add_argument("--force", action="store_true", help="continue although the integrity check fails")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
     config = load_run(args.config, args.options)

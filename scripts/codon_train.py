@@ -1,6 +1,6 @@
-"""Train a codon language model on prepared data; an interrupted run goes on where it stopped.
+"""Train a codon language model on prepared data; an interrupted run resumes.
 
-Writes DIR/train/model, DIR/train/log.csv and DIR/scores/curves.csv (folders as the run's `outputs` say).
+Writes DIR/train/model, DIR/train/log.csv and DIR/scores/curves.csv (folders are set by the run's `outputs`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def main() -> None:
     arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
     arguments.add_argument("--config", type=InputPath(), help="YAML file of the run")
     arguments.add_argument("--options", type=JsonText(), help="the same as JSON text")
-    arguments.add_argument("--resume", action="store_true", help="refuse to begin anew")
+    arguments.add_argument("--resume", action="store_true", help="refuse to start afresh")
     arguments.add_argument("--output", type=RunFolder("train", "scores"), required=True, help="folder of the run")
     args = arguments.parse_args()
     config = load_run(args.config, args.options)

@@ -1,6 +1,6 @@
 """Test a saved classifier on other sequences or embeddings, with the labels that were saved with it.
 
-Writes DIR/metrics.json, predictions.csv, confusion.png and calibration.png. The training file need not be there.
+Writes DIR/metrics.json, predictions.csv, confusion.png and calibration.png. The training file is not needed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
     arguments.add_argument(
         "--labels",
         type=InputPath(),
-        help="CSV with the labels of --embeddings, by id or in their order; none: their own",
+        help="CSV with the labels of --embeddings, matched by id or order; none: the labels in the .npz file",
     )
     arguments.add_argument("--output", "--out", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()

@@ -1,6 +1,6 @@
 """Score a model that writes genes on baked loci: F1 of bases, exons, introns, transcripts and genes, with intervals.
 
-The locus and its strand are given, as in training. With --against the gain over another model, paired by locus.
+The locus and its strand are given, as in training. With --against, also the gain over another model, paired by locus.
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ def main() -> None:
     )
     arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table, for comparing proteins")
     arguments.add_argument(
-        "--bootstrap", type=integer(0), default=1000, help="draws for the intervals; 0: no intervals"
+        "--bootstrap", type=integer(0), default=1000, help="bootstrap samples for the intervals; 0: no intervals"
     )
-    arguments.add_argument("--seed", type=integer(0), default=0, help="of the bootstrap")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="seed of the bootstrap")
     arguments.add_argument(
         "--against",
         type=InputText(lambda text: text.partition("=")[2]),
@@ -59,7 +59,7 @@ def main() -> None:
         "--groups",
         type=InputText(lambda text: text.rpartition(":")[0]),
         metavar="FILE:COLUMN",
-        help="score groups of sequences apart: a table with tabs whose first column names the sequence",
+        help="score groups of sequences separately: a tab-separated table whose first column is the sequence name",
     )
     add_evidence_arguments(arguments)
     arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")

@@ -1,4 +1,4 @@
-"""Write one vector a coding sequence, from the states of a codon model, as .npz with ids, labels and their origin."""
+"""Write one vector per coding sequence, from the states of a codon model, as .npz with ids, labels and their origin."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def main() -> None:
     arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the model")
     source = arguments.add_mutually_exclusive_group(required=True)
     source.add_argument("--fasta", type=InputPath(), help="coding sequences; label=... in the headers")
-    source.add_argument("--csv", type=InputPath(), help="columns seq, and id and label where there are")
+    source.add_argument("--csv", type=InputPath(), help="CSV with the column seq, and optionally id and label")
     arguments.add_argument(
         "--layers", type=list_of(integer()), default=[-1], help="0: embedding, 1: first block, -1: last"
     )
-    arguments.add_argument("--pooling", choices=POOLINGS, default="mean", help="over codons")
+    arguments.add_argument("--pooling", choices=POOLINGS, default="mean", help="pooling over codons")
     arguments.add_argument("--label", default="label", help="name of the label")
-    arguments.add_argument("--untrained", action="store_true", help="fresh weights: the control")
-    arguments.add_argument("--seed", type=integer(0), default=0, help="of fresh weights")
+    arguments.add_argument("--untrained", action="store_true", help="use untrained weights, as a control")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="seed of untrained weights")
     arguments.add_argument("--output", "--out", type=OutputFile(), required=True, help=".npz file to write")
     arguments.only(["seed"], lambda args: args.untrained, "--untrained")
     args = arguments.parse_args()

@@ -1,4 +1,4 @@
-"""Bring a genome or an annotation: find it or download it, verify its checksum, unpack it, check every byte."""
+"""Fetch a genome or an annotation: find or download it, verify its checksum, unpack it and check its contents."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from genescribe.paths import InputText, OutputFile
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("kind", choices=("fasta", "annotation"), help="what it is")
+    arguments.add_argument("kind", choices=("fasta", "annotation"), help="kind of file")
     arguments.add_argument(
         "--source", type=InputText(resolve_path), required=True, help=f"path, path below ${DATA_VARIABLE}, or URL"
     )
     arguments.add_argument("--sha256", help="SHA-256 of the file at the source")
     md5 = arguments.add_mutually_exclusive_group()
-    md5.add_argument("--md5", help="MD5, where the source publishes only that")
+    md5.add_argument("--md5", help="MD5, if the source publishes nothing else")
     md5.add_argument("--md5sums", help="URL of the source's own list of MD5 digests")
     arguments.add_argument(
         "-o", "--output", type=OutputFile("{name}.fai"), required=True, help="plain file to write (FASTA: with .fai)"

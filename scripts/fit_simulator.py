@@ -16,19 +16,19 @@ def main() -> None:
         "--genome",
         type=InputPath(),
         required=True,
-        help="FASTA file; softmasking, where there is any, gives the repeats",
+        help="FASTA file; softmasked bases, if any, are the repeats",
     )
     arguments.add_argument("--annotation", type=InputPath(), required=True, help="GFF3 or GTF file")
     arguments.add_argument("--name", required=True, help="name of the parameter set")
     arguments.add_argument("--source", required=True, help="species, assembly and annotation, for the provenance")
     arguments.add_argument("--exclude", type=comma_list, default=[], help="sequences to leave out (organelles), a,b,c")
     arguments.add_argument(
-        "--utr5-median", type=number(1), help="median 5' UTR to assume where none is annotated, bases"
+        "--utr5-median", type=number(1), help="median 5' UTR length to assume if none is annotated, in bases"
     )
     arguments.add_argument(
-        "--utr3-median", type=number(1), help="median 3' UTR to assume where none is annotated, bases"
+        "--utr3-median", type=number(1), help="median 3' UTR length to assume if none is annotated, in bases"
     )
-    arguments.add_argument("--utr-source", help="where the assumed medians are from")
+    arguments.add_argument("--utr-source", help="source of the assumed medians")
     arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
     options = arguments.parse_args()
     given = (options.utr5_median, options.utr3_median, options.utr_source)

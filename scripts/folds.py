@@ -1,4 +1,4 @@
-"""Assign the sequences of a genome to folds for cross-validation, homologous genes to one fold.
+"""Assign the sequences of a genome to folds for cross-validation, with homologous genes in one fold.
 
 Writes DIR/K.train.txt, DIR/K.validation.txt and DIR/K.test.txt for each fold K, DIR/all.txt, and DIR/folds.json.
 """
@@ -21,7 +21,12 @@ def main() -> None:
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     arguments.add_argument("--catalogue", type=InputPath(), required=True, help="catalogue of its annotation")
     arguments.add_argument("--number", type=integer(2), default=5, help="folds")
-    arguments.add_argument("--validation", type=number(0, 0.5), default=0.1, help="share outside a fold that validates")
+    arguments.add_argument(
+        "--validation",
+        type=number(0, 0.5),
+        default=0.1,
+        help="fraction of the sequences outside a fold used for validation",
+    )
     arguments.add_argument("--seed", type=integer(0), default=1)
     arguments.add_argument("--skip", type=comma_list, default=[], help="sequences to leave out, a,b,c")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")

@@ -1,8 +1,8 @@
 """The Gencode exon/intron segmentation benchmark: preprocess, train, compare.
 
 Files of DIR (--output-dir, --data-dir): catalogue.duckdb, shards/, train_segment_stats.json, val_segment_stats.json,
-test_segment_stats.json, with --jsonl also train.jsonl, val.jsonl and test.jsonl; compare/ and models/ hold what was
-trained.
+test_segment_stats.json, with --jsonl also train.jsonl, val.jsonl and test.jsonl; compare/ and models/ hold the
+trained models.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     single.add_argument(
         "--output",
         type=RunFolder(*RUN_FILES),
-        help="folder of the run; DIR/models/<head>-<encoder> where it is not given",
+        help="folder of the run (default: DIR/models/<head>-<encoder>)",
     )
     add_arguments(single)
     several = commands.add_parser("compare", help="train and score the three heads")
@@ -53,9 +53,9 @@ def main() -> None:
         help="folder that preprocess wrote",
     )
     several.add_argument("--output-json", type=OutputFile(), help="file for the results")
-    several.add_argument("--seeds", type=list_of(integer(0)), default=[1], help="one model a head and seed")
+    several.add_argument("--seeds", type=list_of(integer(0)), default=[1], help="one model per head and seed")
     several.add_argument("--heads", type=list_of(head), default=list(HEADS), help="which heads")
-    several.add_argument("--bootstrap", type=integer(0), default=1000, help="draws for the intervals")
+    several.add_argument("--bootstrap", type=integer(0), default=1000, help="bootstrap samples for the intervals")
     add_arguments(several, without=("--model", "--seed"), processes=False)
     args = arguments.parse_args()
     {"preprocess": run_preprocess, "train": run_train, "compare": run_compare}[args.command](args)
@@ -63,15 +63,19 @@ def main() -> None:
 
 def add_preprocess(command: Parser) -> None:
     command.add_argument("--gtf", type=InputPath(), required=True, help="annotation; plain or gzip")
-    command.add_argument("--fasta", type=InputPath(), required=True, help="genome; plain, gzip or bgzip")
+    command.add_argument("--fasta", type=InputPath(), required=True, help="genome: FASTA, plain, gzip or bgzip")
     command.add_argument(
         "--output-dir", type=RunFolder("catalogue.duckdb", "shards"), required=True, help="folder to write"
     )
-    command.add_argument("--chunk-size", type=integer(1), default=10_000, help="bases of a window")
-    command.add_argument("--overlap", type=integer(0), default=500, help="bases that neighbouring windows share")
-    command.add_argument("--train-chroms", type=comma_list, default=chromosomes(1, 18), help="names, a,b,c")
-    command.add_argument("--val-chroms", type=comma_list, default=chromosomes(19, 20), help="names, a,b,c")
-    command.add_argument("--test-chroms", type=comma_list, default=chromosomes(21, 22), help="names, a,b,c")
+    command.add_argument("--chunk-size", type=integer(1), default=10_000, help="length of a window in bases")
+    command.add_argument("--overlap", type=integer(0), default=500, help="overlap of adjacent windows, in bases")
+    command.add_argument(
+        "--train-chroms", type=comma_list, default=chromosomes(1, 18), help="names of sequences, a,b,c"
+    )
+    command.add_argument("--val-chroms", type=comma_list, default=chromosomes(19, 20), help="names of sequences, a,b,c")
+    command.add_argument(
+        "--test-chroms", type=comma_list, default=chromosomes(21, 22), help="names of sequences, a,b,c"
+    )
     command.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI translation table")
     command.add_argument("--workers", type=integer(1), default=2, help="processes")
     command.add_argument("--jsonl", action="store_true", help="also write the windows as JSON lines")

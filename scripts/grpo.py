@@ -1,6 +1,6 @@
-"""Train a model that writes genes by rewards (GRPO), alone or under torchrun; an interrupted run goes on.
+"""Train a model that writes genes with rewards (GRPO), alone or under torchrun; an interrupted run resumes.
 
-Groups of samples of each prompt are rewarded for right exons and genes. Writes DIR/model, DIR/log.csv,
+Groups of samples for each prompt are rewarded for correct exons and genes. Writes DIR/model, DIR/log.csv,
 DIR/training_log.csv (rewards, divergence), DIR/eval_log.csv and DIR/memory_0.csv.
 """
 
@@ -18,9 +18,7 @@ def main() -> None:
     arguments.add_argument(
         "--data", type=InputPath(), nargs="+", required=True, help="folders that prep_grpo or bake wrote"
     )
-    arguments.add_argument(
-        "--model", type=InputPath(), required=True, help="folder of the model that training begins with"
-    )
+    arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the initial model")
     arguments.add_argument(
         "--options", type=JsonText(), default="{}", help="JSON object with the keys `grpo` and `train`"
     )

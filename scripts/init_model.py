@@ -1,6 +1,6 @@
-"""Write the folder of an untrained model of the family generate, for `train.start` or `runs.NAME.start` to begin with.
+"""Write an initial model of the family generate, for `train.start` or `runs.NAME.start`.
 
-Fresh weights, or those of a DNABERT-2 checkpoint in a prefix-LM; a byte-pair encoding is learned where one is wanted.
+The weights are random, or those of a DNABERT-2 checkpoint in a prefix-LM; a byte-pair encoding is learned on request.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
     if args.fasta and not init.vocabulary:
         raise InputError("does nothing here", where="--fasta", remedy="it needs --init with vocabulary; leave it out")
     made = initialise(config, init, args.fasta, args.output)
-    tokens = "tokens" if made.prefix.tokenizer else f"{made.encoder.fold} bases a step"
+    tokens = "tokens" if made.prefix.tokenizer else f"{made.encoder.fold} bases per step"
     print(f"{args.output}: {made.architecture}, width {made.encoder.hidden_dim}, {tokens}")
 
 

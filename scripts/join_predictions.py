@@ -1,4 +1,4 @@
-"""Join the batches of a genome into one annotation: GFF3, FASTA of what it names, what was rejected and why."""
+"""Join the batches of a genome into one annotation: GFF3, FASTA files, and the rejected genes with reasons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
     arguments.add_argument("parts", type=InputPath(), nargs="+", help="folders that predict.py wrote")
     arguments.add_argument("--model", type=InputPath(), required=True, help="the model that predicted them")
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
-    arguments.add_argument("--regions", type=NameList(), default=[], help="as predict.py was given")
+    arguments.add_argument("--regions", type=NameList(), default=[], help="as given to predict.py")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     arguments.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
     add_argument(arguments)

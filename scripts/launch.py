@@ -22,19 +22,17 @@ def main() -> None:
     arguments = parser(__doc__, raw=True)
     arguments.add_argument("--nodes", type=integer(1), default=1, help="nodes of the Slurm job")
     arguments.add_argument("--hosts", type=comma_list, default=[], help="hosts without Slurm, the meeting point first")
-    arguments.add_argument("--node-rank", help="start only this host's part: its place in --hosts, or `slurm`")
+    arguments.add_argument("--node-rank", help="start only the part of this host: its index in --hosts, or `slurm`")
     arguments.add_argument("--gpus", type=integer(0), default=0, help="GPUs of each host")
     arguments.add_argument(
-        "--processes", type=integer(0), default=0, help="processes on each host; 0: one a GPU, or one"
+        "--processes", type=integer(0), default=0, help="processes on each host; 0: one per GPU, or one"
     )
     arguments.add_argument("--nccl-ifname", help="network interface between the hosts, of NCCL and gloo")
     arguments.add_argument(
         "--port", type=integer(1024, 65_535), default=29_400, help="port of the meeting point of --hosts"
     )
     arguments.add_argument("--remote-shell", default="ssh -o BatchMode=yes", help="runs a command on a host of --hosts")
-    arguments.add_argument(
-        "--restarts", type=integer(0), default=2, help="times that all start again after one has died"
-    )
+    arguments.add_argument("--restarts", type=integer(0), default=2, help="number of restarts after a process has died")
     arguments.add_argument("command", nargs="+", metavar="-- SCRIPT ...", help="script and its arguments")
     arguments.only(["nodes"], lambda args: not args.hosts, "no --hosts")
     arguments.only(["port", "remote_shell"], lambda args: args.hosts, "--hosts")

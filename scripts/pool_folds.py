@@ -1,4 +1,4 @@
-"""Put the predictions of the folds of a genome together: each of other sequences, made by a model of its own."""
+"""Combine the predictions of all folds of a genome; each fold has other sequences and its own model."""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ def main() -> None:
         "--model", type=InputPath(), required=True, help="folder with config.json and model.safetensors"
     )
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
-    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument(
+        "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
+    )
     arguments.add_argument("--batch", type=integer(0), default=0, help="which batch, from 0")
     arguments.add_argument("--batches", type=integer(1), default=1, help="number of batches")
     arguments.add_argument(

@@ -1,7 +1,7 @@
-"""Choose prompts for training by rewards among baked loci, apart from validation and test loci.
+"""Choose prompts for training with rewards among baked loci, separate from validation and test loci.
 
-Writes shards of loci (DIR/train-00000.tar: the prompts; DIR/validation-00000.tar: held-out loci), DIR/prompts.json (how
-many of each genome, and what was left out why) and DIR/bake.json (options and digests).
+Writes shards of loci (DIR/train-00000.tar: the prompts; DIR/validation-00000.tar: held-out loci), DIR/prompts.json (the
+number per genome, and the excluded loci by reason) and DIR/bake.json (options and digests).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Ask a codon model: what comes next after a coding sequence, what would it write, how likely is a sequence.
+"""Query a codon model: predict the next codon, generate a coding sequence, or score one.
 
-The prompt is taken as the beginning of a coding sequence; no end token closes it.
+The prompt is the beginning of a coding sequence, without an end token.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("model", type=InputPath(), help="folder of the model")
     arguments.add_argument(
-        "--mode", choices=("next", "generate", "score", "interactive"), default="next", help="question"
+        "--mode", choices=("next", "generate", "score", "interactive"), default="next", help="kind of query"
     )
     arguments.add_argument("--dna", default="", help="coding sequence, whole codons")
     arguments.add_argument("--top", type=integer(1), default=10, help="next: tokens to show")
-    arguments.add_argument("--protein", help="generate: amino acids to spell, from the first codon on")
-    arguments.add_argument("--count", type=integer(1), default=1, help="generate: sequences")
-    arguments.add_argument("--temperature", type=number(0), default=1.0, help="generate: 0 takes the likeliest codon")
-    arguments.add_argument("--top-k", type=integer(0), default=0, help="generate: draw among so many; 0: all")
-    arguments.add_argument("--longest", type=integer(1), default=LONGEST, help="generate: codons at which to cut")
+    arguments.add_argument("--protein", help="generate: protein to encode, from the first codon on")
+    arguments.add_argument("--count", type=integer(1), default=1, help="generate: number of sequences")
+    arguments.add_argument(
+        "--temperature", type=number(0), default=1.0, help="generate: sampling temperature; 0: the most probable codon"
+    )
+    arguments.add_argument(
+        "--top-k", type=integer(0), default=0, help="generate: sample from this many most probable codons; 0: all"
+    )
+    arguments.add_argument("--longest", type=integer(1), default=LONGEST, help="generate: largest number of codons")
     arguments.add_argument("--table", type=integer(1), default=11, help="NCBI genetic code")
-    arguments.add_argument("--seed", type=integer(0), default=0, help="generate")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="generate: seed")
     arguments.only(["top"], lambda args: args.mode == "next", "--mode next")
     arguments.only(["dna"], lambda args: args.mode != "interactive", "another mode than interactive")
     arguments.only(["protein", "count", "seed"], lambda args: args.mode == "generate", "--mode generate")

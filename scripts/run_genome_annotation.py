@@ -1,7 +1,7 @@
 """Write all transcripts of given loci with a model of the generate family: FASTA and GFF3 (or BED) in, GFF3 out.
 
-Exit status: 0; 2 where an input cannot be used; 3 where the run finished, but a locus was rejected for an error (lack
-of memory, ...) and not for what was written.
+Exit status: 0 success; 2 an input cannot be used; 3 the run finished, but a locus was rejected because of an error
+(lack of memory, ...) and not because of its prediction.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genescribe.paths import InputPath, InputText, OutputFile
 def main() -> None:
     arguments = parser(__doc__)
     add = arguments.add_argument
-    add("fasta_file", type=InputPath(), help="genome; plain, gzip or bgzip")
+    add("fasta_file", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     add("gff_file", type=InputPath(), help="loci: GFF3 or GTF (rows of type gene), or BED")
     add(
         "-o",
@@ -37,44 +37,53 @@ def main() -> None:
         help="folder that training wrote, or a transformers checkpoint",
     )
     add("--device", default="auto", help="cuda (auto: if available) or cpu")
-    add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="of the computation")
+    add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="precision of the computation")
     add("--compile", action="store_true", help="compile the decoding step with torch.compile")
-    add("--batch_size", type=integer(1), default=1, help="loci at a time")
+    add("--batch_size", type=integer(1), default=1, help="loci per batch")
     add("--max_length", type=integer(1), default=SearchConfig.max_length, help="longest sentence, in steps or tokens")
-    add("--num_workers", type=integer(0), default=2, help="processes that read loci; 0: none of their own")
-    add("--prefetch_factor", type=integer(1), default=2, help="batches that each of them reads ahead")
+    add("--num_workers", type=integer(0), default=2, help="processes that read loci; 0: read in the main process")
+    add("--prefetch_factor", type=integer(1), default=2, help="batches that each of them reads in advance")
     add("--checkpoint_path", type=OutputFile(), help="checkpoint (default: <output>.ckpt.json)")
-    add("--resume", action="store_true", help="go on from the checkpoint; refused where anything has changed")
-    add("--no_sort", action="store_true", help="the GFF is well-formed: do not sort and repair it")
+    add("--resume", action="store_true", help="resume from the checkpoint; refused if anything has changed")
+    add("--no_sort", action="store_true", help="the GFF is well-formed; do not sort and repair it")
     add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
     add(
         "--merge-into",
         type=InputPath(),
         metavar="GFF",
-        help="write this annotation, its genes augmented by the new transcripts",
+        help="write this annotation with the new transcripts added to its genes",
     )
     add(
         "--hints",
         type=InputPath(),
         metavar="FILE",
-        help="GFF or BED of introns that evidence speaks for, for models that read it",
+        help="GFF or BED file of introns supported by evidence, for models that read it",
     )
-    add("--hints_source", help="only its rows of this source, column 2 of GFF")
-    add("--gm_key", default="GM", help="attribute with the source gene's ID; strict validators want gm")
-    add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="how a sentence is chosen")
-    add("--beams", type=integer(1), default=SearchConfig.beams, help="sentences kept a locus with --search beam")
-    add("--samples", type=integer(1), default=SearchConfig.samples, help="sentences drawn a locus with --search sample")
+    add("--hints_source", help="use only its rows with this source (column 2 of GFF)")
+    add("--gm_key", default="GM", help="attribute for the ID of the source gene; use gm for strict validators")
+    add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="search method")
+    add("--beams", type=integer(1), default=SearchConfig.beams, help="sentences kept per locus with --search beam")
+    add(
+        "--samples",
+        type=integer(1),
+        default=SearchConfig.samples,
+        help="sentences drawn per locus with --search sample",
+    )
     add(
         "--isoforms",
         type=number(0.0001, 1),
         default=SearchConfig.isoforms,
-        help="beam, sample: least probability of further ones",
+        help="beam, sample: lowest probability of additional transcripts",
     )
-    add("--temperature", type=number(0.01), default=SearchConfig.temperature, help="of --search sample")
-    add("--seed", type=integer(0), default=SearchConfig.seed, help="of --search sample")
-    add("--constraint", choices=("orf", "grammar"), help="valid reading frames and splice sites, or grammar alone")
+    add("--temperature", type=number(0.01), default=SearchConfig.temperature, help="temperature of --search sample")
+    add("--seed", type=integer(0), default=SearchConfig.seed, help="seed of --search sample")
+    add(
+        "--constraint",
+        choices=("orf", "grammar"),
+        help="orf: valid reading frames and splice sites; grammar: grammar alone",
+    )
     add("--revision", help="commit of a checkpoint on the hub")
-    add("--trust_remote_code", action="store_true", help="run Python code that comes with a checkpoint")
+    add("--trust_remote_code", action="store_true", help="run Python code that is part of a checkpoint")
     arguments.only(["beams"], lambda args: args.search == "beam", "--search beam")
     arguments.only(["samples", "temperature", "seed"], lambda args: args.search == "sample", "--search sample")
     arguments.only(["isoforms"], lambda args: args.search != "greedy", "--search beam or sample")

@@ -1,7 +1,7 @@
 """Score a model's labels on the test windows of baked shards: bases, boundaries, segments and their lengths.
 
-Writes DIR/labels.json (scores), DIR/counts.npz (what they are made of, gene by gene) and DIR/truth.npz, the labels
-themselves for pictures.
+Writes DIR/labels.json (scores), DIR/counts.npz (the underlying counts per gene) and DIR/truth.npz (the
+labels, for figures).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ def main() -> None:
     arguments.add_argument("--data", type=InputPath(), nargs="+", required=True, help="folders that bake wrote")
     arguments.add_argument("--split", choices=("test", "validation"), default="test", help="which windows")
     arguments.add_argument(
-        "--bootstrap", type=integer(0), default=1000, help="draws for the intervals; 0: no intervals"
+        "--bootstrap", type=integer(0), default=1000, help="bootstrap samples for the intervals; 0: no intervals"
     )
-    arguments.add_argument("--seed", type=integer(0), default=0, help="of the bootstrap")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="seed of the bootstrap")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     arguments.only(["seed"], lambda args: args.bootstrap > 0, "--bootstrap above 0")
     args = arguments.parse_args()

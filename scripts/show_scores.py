@@ -1,4 +1,4 @@
-"""Print the scores that a results folder holds, and where its report lies."""
+"""Print the scores in a results folder and the path of its report."""
 
 from __future__ import annotations
 

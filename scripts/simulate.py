@@ -26,7 +26,9 @@ def main() -> None:
     )
     arguments.add_argument("--one-transcript", action="store_true", help="no gene has isoforms")
     arguments.add_argument("--seed", type=integer(0), default=1, help="the same seed gives the same genome")
-    arguments.add_argument("--total-bases", type=integer(1), default=1_200_000, help="bases in all, or a little more")
+    arguments.add_argument(
+        "--total-bases", type=integer(1), default=1_200_000, help="total number of bases, approximately"
+    )
     arguments.add_argument("--n-sequences", type=integer(1), default=8, help="number of sequences")
     arguments.add_argument(
         "--output-fasta", type=OutputFile(), required=True, help="FASTA file to write, repeats softmasked"

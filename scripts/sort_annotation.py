@@ -15,7 +15,7 @@ def main() -> None:
     arguments.add_argument("source", type=InputPath(), help="GFF3 or GTF, plain, gzip or bgzip")
     arguments.add_argument("target", type=OutputFile("{name}.repairs.tsv"), help="GFF3 to be written")
     arguments.add_argument(
-        "--sorter", choices=SORTERS, default="builtin", help="agat needs AGAT on PATH; auto takes it where it is"
+        "--sorter", choices=SORTERS, default="builtin", help="agat needs AGAT on PATH; auto uses it if it is installed"
     )
     arguments.add_argument(
         "--merge-loci", action="store_true", help="join loci of one strand whose coding sequences overlap"
@@ -25,7 +25,7 @@ def main() -> None:
         type=comma_list,
         default=list(LOCUS_TAGS),
         metavar="NAME[,NAME]",
-        help="attributes that group the rows of a locus where Parent is missing",
+        help="attributes that group the rows of a locus if Parent is missing",
     )
     options = arguments.parse_args()
     report = sort_annotation(

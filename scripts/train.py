@@ -1,4 +1,4 @@
-"""Train a model on baked windows, alone or under torchrun; an interrupted run goes on where it stopped.
+"""Train a model on baked windows, alone or under torchrun; an interrupted run resumes.
 
 Writes DIR/model (config.json, model.safetensors, provenance.json), DIR/log.csv and DIR/tensorboard.
 """

@@ -1,6 +1,6 @@
 """Train AUGUSTUS on the genes of a genome's training regions, for `baseline.py augustus --trained DIR`.
 
-Writes DIR/retrained (parameters) and DIR/training.json: how many genes were used, and why others were not.
+Writes DIR/retrained (parameters) and DIR/training.json: the number of genes used, and the reasons why others were not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
         help="JSON object as for bake.py: splits, skip, mask_ends",
     )
     arguments.add_argument(
-        "--rounds", type=integer(0), default=0, help="of optimize_augustus.pl; 0: generic meta-parameters"
+        "--rounds", type=integer(0), default=0, help="rounds of optimize_augustus.pl; 0: generic meta-parameters"
     )
     arguments.add_argument("--minimum-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
     arguments.add_argument("--workers", type=integer(1), default=1, help="processes of the optimisation")

@@ -13,7 +13,7 @@ from genescribe.paths import InputPath, OutputFolder, Source, paths_in, refuse_o
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--config", type=InputPath(), required=True, help="YAML file")
-    arguments.add_argument("--output", type=OutputFolder(), help="folder to write, in place of out_dir")
+    arguments.add_argument("--output", type=OutputFolder(), help="folder to write, instead of out_dir")
     args = arguments.parse_args()
     config = load_classifier_config(args.config)
     named = {name: value for name, value in vars(config).items() if name != "out_dir"}

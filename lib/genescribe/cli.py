@@ -1,4 +1,4 @@
-"""What every command shares: its parser, one-line errors, exit statuses, logging, numbers and lists as options."""
+"""Shared parts of all commands: parser, one-line errors, exit statuses, logging, and types of options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one error that users see: what is wrong, where, and what to do."""
+"""The error that users see: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """What the scripts and the workflow know of a family; the rest is imported when it is used.
+    """The interface of a family for scripts and workflow; everything else is imported when used.
 
     Attributes
     ----------
@@ -130,9 +130,9 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
     try:
         name = read_json(path)["family"]
     except FileNotFoundError:
-        raise InputError("no model here", where=model, remedy="give a folder with config.json") from None
+        raise InputError("no model in this folder", where=model, remedy="give a folder with config.json") from None
     except (ValueError, KeyError, TypeError):
-        raise InputError("not a model's configuration", where=path, remedy="train the model again") from None
+        raise InputError("not the configuration of a model", where=path, remedy="train the model again") from None
     predictor = family(name, where=str(path)).predictor
     if predictor is None:
         raise InputError(

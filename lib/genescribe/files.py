@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, compressed or plain, and their digests."""
+"""Atomic writing of files, compressed or plain, and their digests."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ def _full_disk_explained(path: Path) -> Iterator[None]:
     except Exception as error:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or (not isinstance(error, OSError) and shutil.disk_usage(path.parent).free < _NO_SPACE):
-            raise InputError("no space left on the device", where=path, remedy="free some and run again") from error
+            raise InputError(
+                "no space left on the device", where=path, remedy="free some space and run again"
+            ) from error
         raise
 
 

@@ -1,4 +1,4 @@
-"""What a command reads and what it writes, as types of its options, and the check that it writes nothing that it reads.
+"""Types of options for inputs and outputs, and the check that a command overwrites none of its inputs.
 
 An option's type says what becomes of its path: `InputPath`, `InputText`, `OutputFile`, `OutputFolder`, `RunFolder`,
 `SharedFolder`. `genescribe.cli.Parser` collects them and calls `refuse_overwriting` before a command opens anything.
@@ -146,7 +146,7 @@ class OutputFolder(PathType):
 
 
 class RunFolder(PathType):
-    """A folder to which the command adds, or goes on in; `names` of what it writes there."""
+    """A folder to which the command adds, or in which it resumes; `names`: what it writes there."""
 
     def __init__(self, *names: str) -> None:
         self.names = names

@@ -1,4 +1,4 @@
-"""What a training run is asked to be: options from a file, from JSON text and from the command line, checked once."""
+"""Options of a training run from a file, JSON text and the command line, checked once."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class RunOptions:
     """One training run."""
 
     family: str = option("segment", doc="model family")
-    model: dict[str, Any] = option(default_factory=dict, doc="the family's model options")
-    train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
+    model: dict[str, Any] = option(default_factory=dict, doc="options of the model")
+    train: dict[str, Any] = option(default_factory=dict, doc="options of the training engine")
 
     def build(
         self, folders: Sequence[Path], *, where: str, model: Any = None, train: TrainConfig | None = None

@@ -101,7 +101,7 @@ def test_a_batch_appears_whole_or_not_at_all(
 def test_another_genome_or_genetic_code_is_refused(files: tuple[Path, Path], tmp_path: Path) -> None:
     catalogue, fasta = files
     write_fasta(tmp_path / "other.fa", [("a", "ACGT")])
-    with pytest.raises(InputError, match="the catalogue is of another genome"):
+    with pytest.raises(InputError, match="the catalogue belongs to another genome"):
         bake_batch(catalogue, tmp_path / "other.fa", BakeJob(splits=Splits(train=["a"])), ["a"], tmp_path / "x")
     with pytest.raises(InputError, match="checked with genetic code 1, not 4"):
         bake_batch(catalogue, fasta, BakeJob(splits=Splits(train=["a"]), genetic_code=4), ["a"], tmp_path / "x")

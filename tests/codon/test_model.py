@@ -170,7 +170,7 @@ class _Stopped(CodonTask):
 def test_an_interrupted_run_ends_with_the_same_bits(
     trained: Path, prepared: Path, run_config: CodonRunConfig, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="no checkpoint to go on from"):
+    with pytest.raises(InputError, match="no checkpoint to resume from"):
         train_run(run_config, prepared, tmp_path, resume=True)
     task = _Stopped(run_config.options(), [prepared])
     size = sum(p.numel() for p in CodonModel(run_config.model).parameters())

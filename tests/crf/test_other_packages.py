@@ -68,13 +68,13 @@ Call = Callable[[SemiCRF, Tensor], object]
 WRONG: dict[str, tuple[Call, str]] = {
     "runs as labels": (
         lambda crf, x: crf(x, torch.tensor([[3, 0], [12, 1]])),
-        r"give a whole number a base, \(2, 12\)",
+        r"give one whole number per base, \(2, 12\)",
     ),
     "labels as runs": (lambda crf, x: crf.loss(x, list(LABELS), LENGTHS), r"labels a base go to crf\(emissions"),
     "a tensor of labels as runs": (lambda crf, x: crf.loss(x, LABELS, LENGTHS), r"labels a base go to"),  # type: ignore[arg-type]
     "scores as labels": (lambda crf, x: crf(x, LABELS.float(), LENGTHS), "float32 of shape"),
     "scores as runs": (lambda crf, x: crf.loss(x, [r + 0.5 for r in RUNS], LENGTHS), "float64 of shape"),
-    "labels of one sequence only": (lambda crf, x: crf(x, LABELS[:1], LENGTHS), r"give a whole number a base"),
+    "labels of one sequence only": (lambda crf, x: crf(x, LABELS[:1], LENGTHS), r"give one whole number per base"),
     "blank labels": (
         lambda crf, x: crf(x, torch.stack([LABELS[0], torch.full((12,), -1)]), LENGTHS),
         "labels of chain 1: no label is known",
@@ -87,7 +87,7 @@ WRONG: dict[str, tuple[Call, str]] = {
     ),
     "mask and lengths": (
         lambda crf, x: crf(x, LABELS, LENGTHS, mask=torch.ones(2, 12, dtype=torch.bool)),
-        "given beside lengths",
+        "given together with lengths",
     ),
     "a mask of another shape": (lambda crf, x: crf(x, LABELS, mask=torch.ones(2, 11)), r"mask: shape \(2, 11\)"),
     "a reduction": (lambda crf, x: crf(x, LABELS, LENGTHS, reduction="median"), "no reduction 'median'"),
@@ -167,7 +167,7 @@ def test_a_function_gives_durations() -> None:
     ("make", "message"),
     [
         (lambda: head(durations=lambda k: torch.zeros(7, 3)).durations(), r"scores of shape \(7, 3\); return \(5, 3\)"),
-        (lambda: head(durations=Uniform(3), duration_knots=3), "duration_knots: given beside a family"),
+        (lambda: head(durations=Uniform(3), duration_knots=3), "duration_knots: given together with a family"),
         (lambda: NegativeBinomial(2, mean=0.0), r"durations\.mean: 0\.0; give numbers above 0"),
         (lambda: SemiCRFConfig(labels=0), "`labels` is 0; give at least 1"),
         (lambda: SemiCRFConfig(labels=2, init_scale=-1.0), "`init_scale` is -1.0"),

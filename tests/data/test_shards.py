@@ -110,7 +110,7 @@ def test_the_core_follows_the_strand() -> None:
 
 class TestDamage:
     def test_no_shards(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="no shards here"):
+        with pytest.raises(InputError, match="no shards in this folder"):
             ShardDataset([tmp_path], "train")
 
     def test_unknown_split(self) -> None:

@@ -94,7 +94,7 @@ def test_numbers_of_the_whole_warn_of_another_kind_of_genome() -> None:
     row = {"genes": 400, "bases": 1_000_000, "genes_per_mb": 400.0, "mean_cds_length": 1_300.0, "mean_exons": 1.2}
     assert warnings_of(row, trained) == []
     assert len(warnings_of({**row, "genes_per_mb": 2_000.0, "mean_cds_length": 300.0}, trained)) == 2
-    assert "bases of coding sequence a gene" in warnings_of({**row, "mean_cds_length": 300.0}, trained)[0]
+    assert "coding bases per gene" in warnings_of({**row, "mean_cds_length": 300.0}, trained)[0]
     assert warnings_of({**row, "bases": 5_000, "genes_per_mb": 0.0}, trained) == []
     assert warnings_of(row, {}) == []
     assert summarise([], [Piece("s", 0, 10, ((0, 10),))]) == {"genes": 0, "bases": 10, "genes_per_mb": 0.0}

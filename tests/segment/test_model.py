@@ -176,7 +176,7 @@ def damage(folder: Path, what: str) -> None:
         ("other shape", r"model\.safetensors: head\.bias is \(5,\), not \(33,\)"),
         ("not finite", r"model\.safetensors: head\.bias is not finite"),
         ("no config", r"config\.json: no such file"),
-        ("no weights", r"model\.safetensors: no weights here"),
+        ("no weights", r"model\.safetensors: no weights in this folder"),
         ("cut weights", r"model\.safetensors: damaged weights"),
         ("cut config", r"config\.json: not JSON"),
     ],

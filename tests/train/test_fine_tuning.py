@@ -139,7 +139,7 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     save_file({"0.weight": torch.zeros(8, 4), "0.bias": torch.zeros(8)}, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"lacks 3\.bias"):
         train(ToyTask(), replace(CONFIG, start=str(tmp_path)), tmp_path / "run")
-    with pytest.raises(InputError, match="no weights here"):
+    with pytest.raises(InputError, match="no weights in this folder"):
         train(ToyTask(), replace(CONFIG, start=str(tmp_path / "none")), tmp_path / "run")
 
 

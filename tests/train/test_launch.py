@@ -59,7 +59,7 @@ def test_a_slurm_job_s_number_says_where_to_meet(slurm: Path) -> None:
 
 def test_what_cannot_be_started_is_one_line(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    with pytest.raises(InputError, match="2 hosts are asked for, and this is no job of Slurm"):
+    with pytest.raises(InputError, match="2 hosts requested outside a Slurm job"):
         launch(LaunchConfig(nodes=2), 0, ["x.py"])
     with pytest.raises(InputError, match="no host has rank 2; give 0 to 1"):
         launch(LaunchConfig(hosts=["a", "b"]), 0, ["x.py"], 2)
@@ -91,7 +91,7 @@ def test_gpus_are_taken_by_one_run_only(tmp_path: Path, monkeypatch: pytest.Monk
     locks.mkdir()
     assert lock_gpus(2, tmp_path, locks, 0) == [0, 1]
     assert os.environ.pop("CUDA_VISIBLE_DEVICES") == "0,1"
-    with pytest.raises(InputError, match="2 GPUs are asked for, 1 of 3 are free"):
+    with pytest.raises(InputError, match="2 GPUs requested, 1 of 3 are free"):
         lock_gpus(2, tmp_path, locks, 0)
     assert lock_gpus(1, tmp_path, locks, 0) == [2]
     assert lock_gpus(1, tmp_path, locks, 0) == [], "a choice that was made already stands"

@@ -93,4 +93,4 @@ def test_the_summary_forgets_what_succeeded_later(tmp_path: Path) -> None:
         ("bake_batch", "out/5", "logs/5.log"),
     ]
     (tmp_path / "log").write_text("nothing of the kind\n")
-    assert "the same command goes on" in summary([tmp_path / "log"])
+    assert "run the same command to resume" in summary([tmp_path / "log"])

@@ -1,4 +1,4 @@
-"""Windows of one sequence after another, written into a folder's shards, index and statistics."""
+"""Write the windows of one sequence after another into the shards, index and statistics of a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One batch of sequences into shards, statistics and a gene index: whole or not at all.
+"""Bake one batch of sequences into shards, statistics and a gene index, atomically.
 
 A folder of a batch holds
 
@@ -33,7 +33,7 @@ from genescribe.genome.model import Gene
 
 
 class SequenceBaker(Protocol):
-    """What turns sequences with their genes into a family's training data, one sequence after another.
+    """Converts sequences with their genes into the training data of a family, one sequence at a time.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def bake_batch(
 def _check_match(catalogue: Catalogue, genome: Genome, job: BakeJob) -> None:
     if catalogue.sequences() != genome.lengths:
         raise InputError(
-            "the catalogue is of another genome", where=catalogue.path, remedy="build it from this FASTA file"
+            "the catalogue belongs to another genome", where=catalogue.path, remedy="build it from this FASTA file"
         )
     if catalogue.genetic_code.number != job.genetic_code:
         raise InputError(
@@ -149,7 +149,7 @@ def homologues_across_splits(folders: Iterable[str | Path]) -> dict[str, Any]:
                 proteins[split].append((f"{genome}:{gene}", words))
         except FileNotFoundError as error:
             raise InputError(
-                f"no {Path(error.filename).name}", where=folder, remedy="give a folder that bake wrote"
+                f"no {Path(error.filename).name}", where=folder, remedy="give a folder written by bake"
             ) from None
     return leakage(proteins)
 

@@ -1,4 +1,4 @@
-"""Sequences into folds for cross-validation: homologous genes in one fold, folds of like size.
+"""Assign sequences to cross-validation folds of similar size, with homologous genes in one fold.
 
 Sequences that hold homologous proteins are joined into clusters (single linkage; `genescribe.bake.leakage`, at a lower
 share of words in common than its report); the clusters are packed into folds. Of the clusters outside a fold some
@@ -115,7 +115,7 @@ def assign_folds(groups: Sequence[Sequence[str]], number: int, validation: float
 
 
 def summary(groups: Sequence[Sequence[str]], folds: Sequence[Fold]) -> Mapping[str, object]:
-    """Return what is worth knowing about folds, as JSON values."""
+    """Return a summary of folds, as JSON values."""
     return {
         "sequences": sum(map(len, groups)),
         "groups": len(groups),

@@ -1,4 +1,4 @@
-"""Homologous genes on two sides of a split, found by the short words that their proteins share.
+"""Find homologous genes on two sides of a split by the short words that their proteins share.
 
 A protein is reduced to the hashes of its 6-letter words that fall below a quarter of the hash range (FracMinHash:
 Irber et al. 2022, bioRxiv 2022.01.11.475838), the same quarter for every protein. The share of the smaller set that
@@ -63,7 +63,7 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
     Returns
     -------
     dict
-        ``genes``: genes a split; ``shared``: for each ordered pair of splits ``a/b``, the genes of a that have a
+        ``genes``: genes per split; ``shared``: for each ordered pair of splits ``a/b``, the genes of a that have a
         homologue in b; ``pairs``: the closest pairs, at most `SHOWN`, with the share of words in common.
     """
     splits = [split for split, genes in proteins.items() for _ in genes]

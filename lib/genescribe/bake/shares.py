@@ -1,4 +1,4 @@
-"""A genome without splits divided among training, validation and test."""
+"""Divide a genome without splits among training, validation and test."""
 
 from __future__ import annotations
 

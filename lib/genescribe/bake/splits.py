@@ -1,4 +1,4 @@
-"""Which parts of a genome train, validate and test: by sequence, by region, or a whole species."""
+"""The parts of a genome for training, validation and test: by sequence, by region, or a whole species."""
 
 from __future__ import annotations
 
@@ -154,10 +154,11 @@ class Splits:
 
     train: list[str] = option(
         default_factory=list,
-        doc="seqid, seqid:start-end, a pattern (chr*), @FILE with a region a line, or * for all that is not named",
+        doc="seqid, seqid:start-end, a pattern (chr*), @FILE with one region per line, or * for everything "
+        "that is not listed",
     )
-    validation: list[str] = option(default_factory=list, doc="likewise")
-    test: list[str] = option(default_factory=list, doc="likewise")
+    validation: list[str] = option(default_factory=list, doc="the same")
+    test: list[str] = option(default_factory=list, doc="the same")
 
     def regions(self, lengths: Mapping[str, int], *, where: str = "splits") -> dict[str, list[SplitRegion]]:
         """Return the regions of each sequence, ascending and disjoint; touching ones of a split are one.

@@ -1,4 +1,4 @@
-"""What stands in `stats.json`: how often and how long each label is, and what was left out.
+"""The contents of `stats.json`: number and length of segments of each label, and what was left out.
 
 All values are counts, so that those of several batches and genomes add up.
 """
@@ -158,5 +158,5 @@ def sum_stats(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
         total.genes.update(part["genes"])
         total.rejected.update(part["rejected"])
     if total is None:
-        raise InputError("no batches to add", where="stats.json", remedy="name the folders that bake wrote")
+        raise InputError("no batches to add", where="stats.json", remedy="give folders written by bake")
     return total.to_json()

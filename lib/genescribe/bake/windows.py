@@ -1,4 +1,4 @@
-"""Windows over a region, and the labels of a sequence's two strands."""
+"""Windows over a region, and the labels of both strands of a sequence."""
 
 from __future__ import annotations
 

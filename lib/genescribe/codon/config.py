@@ -17,13 +17,13 @@ class CodonModelConfig:
     """The network: all that is needed to build it again."""
 
     vocab_size: int = option(SIZE, doc="tokens: 4 specials and 64 codons", minimum=SIZE, maximum=SIZE)
-    block_size: int = option(512, doc="most tokens of a window", minimum=8, maximum=1 << 15)
+    block_size: int = option(512, doc="length of a window, in tokens", minimum=8, maximum=1 << 15)
     n_layer: int = option(4, doc="transformer blocks", minimum=1)
     n_head: int = option(4, doc="attention heads; must divide n_embd", minimum=1)
-    n_embd: int = option(128, doc="width", minimum=2)
+    n_embd: int = option(128, doc="width of the network", minimum=2)
     dropout: float = option(0.1, doc="dropout of embeddings and residual branches", minimum=0.0, maximum=0.9)
-    sep_mask_enabled: bool = option(True, doc="a CDS attends to itself alone, not to its neighbours in the window")
-    positions: Literal["rotary", "learned"] = option("rotary", doc="how a token knows its place in its CDS")
+    sep_mask_enabled: bool = option(True, doc="a CDS attends only to itself, not to its neighbours in the window")
+    positions: Literal["rotary", "learned"] = option("rotary", doc="encoding of the position of a token in its CDS")
 
     def __post_init__(self) -> None:
         if self.n_embd % self.n_head or self.n_embd // self.n_head % 2:
@@ -36,12 +36,14 @@ class CodonModelConfig:
 class CodonOptions(CodonModelConfig):
     """The network and how its loss is computed: the model options of the family `codon`."""
 
-    label_smoothing: float = option(0.0, doc="of the training loss; validation has none", minimum=0.0, maximum=0.5)
+    label_smoothing: float = option(
+        0.0, doc="label smoothing of the training loss; validation has none", minimum=0.0, maximum=0.5
+    )
     use_checkpoint: bool = option(False, doc="gradient checkpointing: less memory, a third more time")
     compile_mode: str = option("default", doc="mode of torch.compile")
     matmul_precision: Literal["highest", "high", "medium"] = option("highest", doc="float32 products on GPUs")
     pin_memory: bool = option(False, doc="page-locked batches, for copies to a GPU")
-    prefetch_factor: int = option(2, doc="batches that a reading process prepares ahead", minimum=1)
+    prefetch_factor: int = option(2, doc="batches that each data process prepares in advance", minimum=1)
     persistent_workers: bool = option(False, doc="keep the processes that read validation data")
 
 
@@ -53,15 +55,15 @@ class DatasetConfig:
     gbff: str | None = option(None, doc="GenBank file, plain or gzip; also below $GENESCRIBE_DATA")
     fasta: str | None = option(None, doc="sequences of a GFF3 file")
     gff3: str | None = option(None, doc="coding sequences of a FASTA file")
-    min_len: int = option(30, doc="fewest codons, the stop not counted", minimum=1)
-    table: int = option(11, doc="NCBI genetic code where the file does not say", minimum=1, maximum=33)
-    partial: bool = option(False, doc="use coding sequences that are cut at an end")
+    min_len: int = option(30, doc="least number of codons, without the stop codon", minimum=1)
+    table: int = option(11, doc="NCBI genetic code, if the file does not give one", minimum=1, maximum=33)
+    partial: bool = option(False, doc="use coding sequences that are incomplete at an end")
     ambiguous: Literal["drop", "split"] = option(
-        "drop", doc="a CDS with ambiguous codons is not used, or split there into partial pieces"
+        "drop", doc="drop a CDS with ambiguous codons, or split it there into partial pieces"
     )
-    genus: str | None = option(None, doc="where it is not the beginning of the name")
+    genus: str | None = option(None, doc="genus, if it is not the beginning of the name")
     split: Literal["auto", "train", "validation", "test"] = option(
-        "auto", doc="where the whole genome goes; auto: as split_by and the fractions say"
+        "auto", doc="split of the whole genome; auto: from split_by and the fractions"
     )
 
     def idle(self) -> Idle:
@@ -84,18 +86,22 @@ class DatasetConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is learned from, and what is held out."""
+    """Training and held-out data."""
 
     datasets: list[DatasetConfig] = option(doc="genomes")
     windows_per_seq: int = option(
-        0, doc="pack_mode single: windows of each CDS, no more and no less; 0: as many as it needs", minimum=0
+        0, doc="pack_mode single: exact number of windows per CDS; 0: as many as needed", minimum=0
     )
-    val_frac: float = option(0.05, doc="share of the codons to validate on", minimum=0.0, maximum=0.9)
-    test_frac: float = option(0.1, doc="share of the codons to test on", minimum=0.0, maximum=0.9)
-    pack_mode: Literal["multi", "single"] = option("multi", doc="several CDS a window with <SEP> between, or one")
-    split_by: Literal["genome", "genus", "cluster"] = option("genome", doc="what is never divided by a split")
+    val_frac: float = option(0.05, doc="fraction of the codons for validation", minimum=0.0, maximum=0.9)
+    test_frac: float = option(0.1, doc="fraction of the codons for test", minimum=0.0, maximum=0.9)
+    pack_mode: Literal["multi", "single"] = option(
+        "multi", doc="multi: several CDS per window, separated by <SEP>; single: one"
+    )
+    split_by: Literal["genome", "genus", "cluster"] = option(
+        "genome", doc="groups that are never divided between splits"
+    )
     near_duplicate: float = option(
-        0.5, doc="share of protein words in common from which a training CDS is quarantined", minimum=0.01, maximum=1.0
+        0.5, doc="fraction of shared protein words from which a training CDS is quarantined", minimum=0.01, maximum=1.0
     )
 
     def idle(self) -> Idle:
@@ -107,30 +113,32 @@ class DataConfig:
 class CodonTrainSection:
     """Training."""
 
-    batch_size: int = option(16, doc="windows at a time on a device", minimum=1)
-    grad_accum_steps: int = option(1, doc="such batches of an optimiser step", minimum=1)
+    batch_size: int = option(16, doc="windows per batch on a device", minimum=1)
+    grad_accum_steps: int = option(1, doc="batches per optimiser step", minimum=1)
     lr: float = option(1e-3, doc="highest learning rate", minimum=0.0)
-    weight_decay: float = option(0.1, doc="of matrices; norms, biases and embeddings have none", minimum=0.0)
+    weight_decay: float = option(
+        0.1, doc="weight decay of matrices; norms, biases and embeddings have none", minimum=0.0
+    )
     epochs: float | Literal["auto"] = option(
         5.0, doc="passes over the data, 0: none; auto: from tokens_per_param", minimum=0
     )
-    tokens_per_param: float = option(20.0, doc="epochs auto: training tokens a parameter", minimum=0.01)
+    tokens_per_param: float = option(20.0, doc="epochs auto: training tokens per parameter", minimum=0.01)
     optimizer: Literal["adamw", "adafactor", "muon"] = option("adamw", doc="optimiser")
-    amp: bool = option(True, doc="bfloat16 products where the device has them; the loss stays float32")
+    amp: bool = option(True, doc="bfloat16 products if the device supports them; the loss stays in float32")
     use_checkpoint: bool = option(False, doc="gradient checkpointing: less memory, a third more time")
-    label_smoothing: float = option(0.0, doc="of the training loss; validation has none", minimum=0.0, maximum=0.5)
-    clip: float = option(1.0, doc="largest norm of the gradient; 0: unclipped", minimum=0.0)
+    label_smoothing: float = option(
+        0.0, doc="label smoothing of the training loss; validation has none", minimum=0.0, maximum=0.5
+    )
+    clip: float = option(1.0, doc="largest norm of the gradient; 0: no clipping", minimum=0.0)
     ema: float = option(0.0, doc="decay of averaged weights; 0: none", minimum=0.0, maximum=0.9999)
     start: str | None = option(
         None,
-        doc="another codon run of this configuration, or the folder of a model, whose weights training begins with",
+        doc="another codon run of this configuration, or the folder of a model, whose weights training starts from",
     )
     start_parts: list[str] = option(
-        default_factory=list, doc="beginnings of the names of the weights that `start` gives; empty: all"
+        default_factory=list, doc="prefixes of the names of the weights to take from `start`; empty: all"
     )
-    freeze: list[str] = option(
-        default_factory=list, doc="beginnings of the names of weights that stay what they are when training begins"
-    )
+    freeze: list[str] = option(default_factory=list, doc="prefixes of the names of weights that are not trained")
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -141,13 +149,15 @@ class CodonTrainSection:
 class ScheduleConfig:
     """Learning rate over time, and when to stop."""
 
-    scheduler: Literal["cosine", "plateau"] = option("cosine", doc="what the learning rate does after its warm-up")
-    warmup_steps: float = option(
-        100, doc="optimiser steps in which it rises; below 1: their share of all steps", minimum=0
-    )
+    scheduler: Literal["cosine", "plateau"] = option("cosine", doc="schedule of the learning rate after the warm-up")
+    warmup_steps: float = option(100, doc="optimiser steps of the warm-up; below 1: fraction of all steps", minimum=0)
     min_lr: float = option(1e-5, doc="lowest learning rate", minimum=0.0)
-    plateau_patience: int = option(2, doc="plateau: validations without a better result before it is halved", minimum=1)
-    early_stop_patience: int = option(0, doc="validations without a better result before the end; 0: never", minimum=0)
+    plateau_patience: int = option(
+        2, doc="plateau: validations without improvement before the learning rate is halved", minimum=1
+    )
+    early_stop_patience: int = option(
+        0, doc="validations without improvement before training stops; 0: never", minimum=0
+    )
     validate_epochs: float = option(0.5, doc="epochs between validations", minimum=0.001)
 
     def idle(self) -> Idle:
@@ -164,7 +174,7 @@ class SystemConfig:
     matmul_precision: Literal["highest", "high", "medium"] = option("highest", doc="float32 products on GPUs")
     num_workers: int = option(0, doc="processes that read data", minimum=0)
     pin_memory: bool = option(False, doc="page-locked batches, for copies to a GPU")
-    prefetch_factor: int = option(2, doc="batches that a reading process prepares ahead", minimum=1)
+    prefetch_factor: int = option(2, doc="batches that each data process prepares in advance", minimum=1)
     persistent_workers: bool = option(False, doc="keep the processes that read validation data")
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     threads: int = option(1, doc="CPU threads of the training job", minimum=1)
@@ -181,28 +191,30 @@ class SystemConfig:
 
 @dataclass(frozen=True)
 class OutputsConfig:
-    """Where results lie, below the folder of the run, and what interpretation shows."""
+    """Paths of results in the folder of the run, and options of the interpretation."""
 
     out_dir: str = option("train", doc="folder of the model, its log and its checkpoints")
     scores_dir: str = option("scores", doc="folder of curves and evaluation")
     log_csv: str = option("curves.csv", doc="file of the training curves, in scores_dir")
     seed: int = option(1, doc="seed of splits, weights, order and dropout", minimum=0)
-    itos_path: str = option("itos.txt", doc="file with one token a line, below out_dir")
-    saliency_window: int = option(9, doc="codons of a window of high saliency", minimum=1, maximum=40)
-    saliency_top: int = option(200, doc="windows of high saliency that motifs are mined in", minimum=1)
+    itos_path: str = option("itos.txt", doc="file with one token per line, in out_dir")
+    saliency_window: int = option(9, doc="length of a window of high saliency, in codons", minimum=1, maximum=40)
+    saliency_top: int = option(200, doc="windows of high saliency to search for motifs", minimum=1)
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How much is looked at after training."""
+    """Options of the evaluation after training."""
 
-    bootstrap: int = option(1000, doc="draws of genes for the intervals", minimum=0)
-    test_genes: int = option(0, doc="test genes to score, drawn; 0: all", minimum=0)
-    prefix: int | list[int] = option(20, doc="generation: codons of a real CDS that are given; several: each in turn")
-    samples: int = option(64, doc="generation: coding sequences to go on from", minimum=1)
-    temperature: float = option(1.0, doc="generation", minimum=0.01)
-    top_k: int = option(0, doc="generation: draw among the best so many; 0: all", minimum=0)
-    genes: int = option(200, doc="interpretation: test genes that saliency and probes look at", minimum=10)
+    bootstrap: int = option(1000, doc="bootstrap samples of genes for the intervals", minimum=0)
+    test_genes: int = option(0, doc="number of test genes to score, chosen at random; 0: all", minimum=0)
+    prefix: int | list[int] = option(
+        20, doc="generation: number of codons of a real CDS that are given; several: each in turn"
+    )
+    samples: int = option(64, doc="generation: number of coding sequences to continue", minimum=1)
+    temperature: float = option(1.0, doc="generation: sampling temperature", minimum=0.01)
+    top_k: int = option(0, doc="generation: sample from this many most probable codons; 0: all", minimum=0)
+    genes: int = option(200, doc="interpretation: test genes for saliency and probes", minimum=10)
     mutation_genes: int = option(3, doc="mutation maps to draw", minimum=0)
     classifiers: list[str] = option(
         default_factory=lambda: ["probe_logreg", "kmer_logreg"],

@@ -1,4 +1,4 @@
-"""One codon language model from its data to its evaluation: the sections of its options, and what they mean."""
+"""The options of one codon language model, from its data to its evaluation, in sections."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def with_starts(
         while (start := runs[chain[-1]].train.start) in runs:
             if start in chain:
                 what = f"`codon.{name}.train.start` leads back to {start!r}"
-                raise InputError(what, where=where, remedy="begin one of them with fresh weights")
+                raise InputError(what, where=where, remedy="start one of them from random weights")
             chain.append(str(start))
         wanted |= set(chain)
     return {name: run for name, run in runs.items() if name in wanted}

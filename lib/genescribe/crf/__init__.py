@@ -1,4 +1,4 @@
-"""Linear and semi-Markov CRF heads: the modules people import."""
+"""Linear and semi-Markov CRF heads: the public modules."""
 
 from genescribe.crf.censored import censored
 from genescribe.crf.config import SemiCRFConfig

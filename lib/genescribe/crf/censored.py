@@ -1,4 +1,4 @@
-r"""Segments that a window's edge cuts: their scores summed over what lies outside.
+r"""Segments that are cut off by the edge of a window: their scores summed over all lengths.
 
 A first segment that began before the window has some unknown duration j of at least the k bases seen; one that also
 ends after it lies at any of the j - n + 1 places that cover the window. Hence

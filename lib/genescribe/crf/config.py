@@ -25,13 +25,13 @@ class SemiCRFConfig:
     """
 
     labels: int = option(doc="number of labels, C", minimum=1)
-    max_duration: int | tuple[int, ...] = option(500, doc="explicit durations, for all labels or one for each")
-    min_duration: int | tuple[int, ...] = option(1, doc="shortest segment, for all labels or one for each")
+    max_duration: int | tuple[int, ...] = option(500, doc="longest explicit duration, for all labels or one per label")
+    min_duration: int | tuple[int, ...] = option(1, doc="shortest segment, for all labels or one per label")
     open_ended: bool | tuple[bool, ...] = option(
-        True, doc="segments longer than max_duration are allowed, by a geometric tail; for all labels or each"
+        True, doc="allow segments longer than max_duration, with a geometric tail; for all labels or one per label"
     )
-    geometric: tuple[int, ...] = option((), doc="labels whose duration is geometric from min_duration on")
-    self_transitions: tuple[int, ...] = option((), doc="labels of which one segment may follow another")
+    geometric: tuple[int, ...] = option((), doc="labels with a geometric duration from min_duration on")
+    self_transitions: tuple[int, ...] = option((), doc="labels whose segments may follow each other")
     allowed_transitions: tuple[tuple[int, int], ...] | None = option(
         None, doc="pairs (source, destination) between different labels; null allows all"
     )
@@ -39,24 +39,26 @@ class SemiCRFConfig:
         (), doc="triples (phase, source, destination) forbidden at boundaries of that phase; needs period 3"
     )
     tied: tuple[int, ...] | None = option(
-        None, doc="the label whose start, final and transitions, in all phases, each label shares; null: its own"
+        None,
+        doc="for each label, the label whose start, final and transition scores it shares, in all phases; "
+        "null: its own",
     )
     tied_durations: tuple[int, ...] | None = option(
-        None, doc="the label whose durations each label shares; null: its own"
+        None, doc="for each label, the label whose durations it shares; null: its own"
     )
-    first_labels: tuple[int, ...] | None = option(None, doc="labels a chain may begin with; null allows all")
-    last_labels: tuple[int, ...] | None = option(None, doc="labels a chain may end with; null allows all")
-    period: Literal[1, 3] = option(1, doc="3: transitions have one table for each position modulo 3")
-    censoring: bool = option(True, doc="a segment cut by a window's edge counts as possibly longer")
+    first_labels: tuple[int, ...] | None = option(None, doc="labels that may begin a chain; null allows all")
+    last_labels: tuple[int, ...] | None = option(None, doc="labels that may end a chain; null allows all")
+    period: Literal[1, 3] = option(1, doc="3: transitions have one table per position modulo 3")
+    censoring: bool = option(True, doc="a segment cut off by the edge of a window may be longer")
     duration_knots: int | None = option(
         None,
-        doc="learn the duration table at this many log-spaced durations, linear between; null: every row",
+        doc="learn the duration table at this many log-spaced durations, with linear interpolation; null: every row",
         minimum=2,
     )
     init_scale: float = option(0.1, doc="standard deviation of the initial scores", minimum=0)
     hidden: int | None = option(
         None,
-        doc="width of the hidden states that the head projects to scores itself; null: it is given scores",
+        doc="width of the hidden states that the head projects to scores; null: its input is scores",
         minimum=1,
     )
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(

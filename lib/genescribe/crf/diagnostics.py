@@ -1,4 +1,4 @@
-"""What to look at before a long run: the scales of what the head adds up, and values that are no numbers."""
+"""Checks before a long run: the scales of the parts of the score, and NaN or infinite values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durations of a family with one or two parameters a label, in the place of a learned score a duration.
+"""Duration distributions with one or two parameters per label, instead of one learned score per duration.
 
 Each is a module that takes durations 1, 2, ..., (K, 1) float64, and returns the log probability of each for every
 label, (K, C). Any other function of this form may be given to `genescribe.crf.SemiCRF` as well.

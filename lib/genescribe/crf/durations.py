@@ -1,4 +1,4 @@
-"""The learned scores of durations: a table a label, whole, by knots or of a family, and a tail."""
+"""Learned duration scores: one table per label (full, by knots or from a family) and a tail."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class DurationTable(nn.Module):
     """Scores of durations 1..K of C labels, and of each base beyond.
 
     With knots, the rows between two of the log-spaced durations are linear in the logarithm of the duration: a table of
-    3,000 rows then has some twenty parameters a label, each seen by many segments.
+    3,000 rows then has some twenty parameters per label, each seen by many segments.
 
     Parameters
     ----------
     config
         The head's configuration.
     family
-        Takes the place of a score a row: see `genescribe.crf.duration_families`. A module is trained with the head.
+        Replaces one score per row: see `genescribe.crf.duration_families`. A module is trained with the head.
     """
 
     forbidden: Tensor
@@ -41,7 +41,7 @@ class DurationTable(nn.Module):
     def __init__(self, config: SemiCRFConfig, family: Family | None = None) -> None:
         super().__init__()
         if family is not None and config.duration_knots is not None:
-            raise InputError("given beside a family", where="crf.duration_knots", remedy="give one of the two")
+            raise InputError("given together with a family", where="crf.duration_knots", remedy="give one of the two")
         C = config.labels
         self.config = config
         explicit = torch.tensor([config.explicit(c) for c in range(C)])

@@ -1,4 +1,4 @@
-"""The linear-chain CRF of the package `pytorch-crf` as a head: the baseline that other people wrote.
+"""The linear-chain CRF of the package `pytorch-crf` as a head, for comparison.
 
 Training and decoding of batches run the package's code, a Python loop over bases. What it cannot do runs on this
 library's exact kernels with the package's parameters, the same linear chain: whole chromosomes in pieces, posteriors,
@@ -90,7 +90,7 @@ class ExternalCRF(nn.Module):
         return scores.unsqueeze(0)
 
     def durations(self) -> tuple[Tensor, Tensor]:
-        """Return the duration table (1, C), zeros, and the tail (C,): a segment is a base."""
+        """Return the duration table (1, C), zeros, and the tail (C,): a segment is one base."""
         zeros = self.external.start_transitions.new_zeros(1, self.labels)
         return zeros, torch.full_like(zeros[0], -torch.inf)
 

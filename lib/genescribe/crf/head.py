@@ -1,4 +1,4 @@
-"""The semi-Markov CRF head: scores a base from an encoder in, loss, segments and posteriors out.
+"""The semi-Markov CRF head: per-base scores from an encoder in; loss, segments and posteriors out.
 
 The head is a module that is called: ``crf(emissions, labels, lengths)`` is the loss of labels a base, and
 ``crf.loss(emissions, runs, lengths)`` that of runs.
@@ -41,7 +41,7 @@ class SemiCRF(nn.Module):
         Labels, durations and what is forbidden.
     durations
         Scores of durations, a family of `genescribe.crf.duration_families` or a function of the durations (K, 1),
-        instead of a learned score a duration.
+        instead of one learned score per duration.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class SemiCRF(nn.Module):
         weight: Tensor | None = None,
         **given: Any,
     ) -> Tensor:
-        """Return the negative log likelihood of labels a base.
+        """Return the negative log likelihood of per-base labels.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The negative log likelihood of labels that are known wholly or in part."""
+"""The negative log likelihood of completely or partly known labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels known in part: the potentials of all segmentations that agree with what is known.
+"""Partly known labels: the potentials of all segmentations that agree with them.
 
 A known run fixes the label of its bases, has no boundary inside, and has one where it meets another known run. In an
 ignored stretch, and where it meets a known run, everything is left open: a segment may begin there, end there or run

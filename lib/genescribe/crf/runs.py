@@ -1,4 +1,4 @@
-"""Runs of labels, as shards and people hold them, and the segments that a chain is made of.
+"""Runs of labels, as stored in shards, and the segments of a chain.
 
 The two differ in labels that last one base only (the linear CRF): a run of five bases is five segments there.
 """
@@ -58,7 +58,7 @@ def as_segmentation(runs: Labelling, length: int, labels: int, *, chain: int = 0
 def batch_runs(runs: Sequence[Labelling], lengths: Tensor, labels: int) -> Segments:
     """Return the checked runs of a batch as padded tensors on the device of `lengths`."""
     if len(runs) != len(lengths):
-        raise InputError(f"{len(runs)} chains of runs", where="runs", remedy=f"give {len(lengths)}, one a chain")
+        raise InputError(f"{len(runs)} chains of runs", where="runs", remedy=f"give {len(lengths)}, one per chain")
     pairs = enumerate(zip(runs, lengths.tolist(), strict=True))
     return Segments.of([as_segmentation(r, n, labels, chain=i) for i, (r, n) in pairs], lengths.device)
 
@@ -75,7 +75,7 @@ def lengths_of(emissions: Tensor, lengths: Tensor | None, mask: Tensor | None) -
     if mask is None:
         return torch.full((B,), T, device=emissions.device) if lengths is None else lengths
     if lengths is not None:
-        raise InputError("given beside lengths", where="mask", remedy="give one of the two")
+        raise InputError("given together with lengths", where="mask", remedy="give one of the two")
     if mask.shape != (B, T):
         raise InputError(f"shape {tuple(mask.shape)}", where="mask", remedy=f"give {(B, T)}")
     lengths = mask.bool().sum(1)
@@ -87,7 +87,7 @@ def lengths_of(emissions: Tensor, lengths: Tensor | None, mask: Tensor | None) -
 
 
 def runs_of_labels(labels: Tensor, lengths: Tensor, shape: tuple[int, ...]) -> list[Segmentation]:
-    """Return the runs of labels a base, (B, T); neighbours of one label are one run.
+    """Return the runs of per-base labels, (B, T); adjacent bases with one label are one run.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def runs_of_labels(labels: Tensor, lengths: Tensor, shape: tuple[int, ...]) -> l
         raise InputError(
             f"{labels.dtype} of shape {tuple(labels.shape)}".removeprefix("torch."),
             where="labels",
-            remedy=f"give a whole number a base, {tuple(shape)}; runs of (end, label) go to crf.loss",
+            remedy=f"give one whole number per base, {tuple(shape)}; runs of (end, label) go to crf.loss",
         )
     found = []
     for chain, (row, n) in enumerate(zip(labels.cpu().long(), lengths.tolist(), strict=True)):

@@ -1,4 +1,4 @@
-"""The score of given segmentations: the one function that scores the gold path, and every path of the oracle."""
+"""The score of given segmentations: the only function that scores the gold path and the enumerated paths in tests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Segments:
 
     @property
     def real(self) -> Tensor:
-        """Which entries are segments, not padding, (B, S) bool."""
+        """True for segments, False for padding, (B, S) bool."""
         return torch.arange(self.ends.shape[1], device=self.ends.device) < self.counts.unsqueeze(1)
 
     def rows(self, index: Tensor) -> Segments:

@@ -1,4 +1,4 @@
-"""Counts of labelled runs, and the smoothed log shares that a head may start from."""
+"""Counts of labelled runs, and smoothed log frequencies that can initialise a head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_BANDWIDTH = 0.05
 
 @dataclass(frozen=True, eq=False)
 class RunStatistics:
-    """How long runs last and how they follow one another.
+    """Lengths of runs and transitions between them.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ def duration_shares(
     Returns
     -------
     (high - low + 1,) float64, float
-        Log shares, and the tail's score a base (< 0).
+        Log shares, and the tail's score per base (< 0).
     """
     observed = sorted((k, n) for k, n in counts.items() if k >= low and (tail or k <= high))
     k, n = np.array(observed, dtype=np.float64).reshape(-1, 2).T

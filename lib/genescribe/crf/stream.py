@@ -1,4 +1,4 @@
-"""A chain of any length, decoded in pieces by a head."""
+"""Decoding a chain of any length in pieces."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reading shards: samples, datasets whose cursor makes resume exact, batches."""
+"""Reading shards: samples, datasets with a cursor for exact resuming, batches."""

@@ -1,4 +1,4 @@
-"""Training windows of several genomes in shares that let each be seen."""
+"""Balanced sampling of training windows from several genomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from genescribe.data.cursor import epoch_order
 
 
 class GenomeDraw:
-    """Which windows an epoch holds, and in which order, where genomes of very different sizes are learned together.
+    """The windows of an epoch and their order, for training on genomes of very different sizes.
 
     A genome's share of the bases of an epoch is in proportion to its own bases to the power of 1 - `balance`. One that
     has less than its share is gone through more than once an epoch, one that has more goes on in the next epoch where

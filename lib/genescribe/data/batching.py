@@ -1,4 +1,4 @@
-"""Windows into padded batches: for training from a cursor, for validation each window once."""
+"""Batches of padded windows: for training from a cursor, for validation each window once."""
 
 from __future__ import annotations
 

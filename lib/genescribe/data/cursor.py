@@ -1,4 +1,4 @@
-"""The order of training samples, and any place in it: what makes a resumed run exact.
+"""The order of training samples and a position in it, which makes resuming exact.
 
 The order is a function of numbers alone, so there is no state to save but the step: no random generator, no
 half-read shard. It does not depend on the number of processes, on workers, or on the library's version.

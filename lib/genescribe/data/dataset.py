@@ -1,4 +1,4 @@
-"""Windows in shards as a sequence: any window by its number, from any number of folders."""
+"""Windows in shards as a sequence: any window by its index, from any number of folders."""
 
 from __future__ import annotations
 

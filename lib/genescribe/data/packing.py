@@ -1,4 +1,4 @@
-"""Best-fit packing: items of different lengths into as few rooms of one size as a quick rule finds."""
+"""Best-fit packing of items of different lengths into bins of one size."""
 
 from __future__ import annotations
 

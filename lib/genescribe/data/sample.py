@@ -1,4 +1,4 @@
-"""One window as it stands in a shard: what `bake` writes and `data` reads.
+"""One window as stored in a shard: written by `bake`, read by `data`.
 
 A sample of key K is three members of the tar file, in this order: ``K.seq.npy`` (uint8 codes, see
 `genescribe.genome.alphabet`), ``K.runs.npy`` (int32, see `Runs`), ``K.json`` (`WindowMeta`). The window is in
@@ -16,7 +16,7 @@ from genescribe.genome.model import Interval
 
 @dataclass(frozen=True, slots=True)
 class WindowMeta:
-    """Where a window comes from.
+    """Origin of a window.
 
     Attributes
     ----------

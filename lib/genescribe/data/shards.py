@@ -1,6 +1,6 @@
-"""The bytes of a shard: a WebDataset tar file and the index beside it.
+"""The bytes of a shard: a WebDataset tar file with an index.
 
-A sample is three members (see `genescribe.data.sample`). The index of a folder, `windows.npy`, has a row a window:
+A sample is three members (see `genescribe.data.sample`). The index of a folder, `windows.npy`, has one row per window:
 its split, its shard and the place of its members, so that any window is one read away. Headers carry no time, owner
 or machine: the same samples are the same bytes.
 """
@@ -109,7 +109,7 @@ def read_index(folder: str | Path) -> NDArray[Any]:
     try:
         index: NDArray[Any] = np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise InputError("no shards here", where=folder, remedy="give a folder that bake wrote") from None
+        raise InputError("no shards in this folder", where=folder, remedy="give a folder written by bake") from None
     except (ValueError, EOFError) as error:
         raise InputError(f"damaged index ({error})", where=path, remedy="bake again") from None
     if index.dtype != ROW:

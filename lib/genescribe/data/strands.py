@@ -1,4 +1,4 @@
-"""Strands put together again from the windows of a shard folder: every base once, segments whole."""
+"""Reassemble strands from the windows of a shard folder: every base once, segments whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simplest row that stands beside every learned result: the rule of long open reading frames."""
+"""The simplest baseline: the rule of long open reading frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of accuracy: genes drawn again with replacement, those that overlap always together.
+"""Bootstrap intervals of accuracy: genes resampled with replacement, overlapping genes together.
 
 The percentile interval of Efron (1979) and Efron and Tibshirani (1993, ch. 13). A unit (`accuracy.tally`) nearly
 always holds one gene and its prediction; drawing units and not single transcripts or exons keeps together what fails

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: of what is called with 0.8, 80 in 100 should be right.
+"""Calibration of probabilities: of genes with probability 0.8, 80 in 100 should be right.
 
 A reliability diagram (Murphy and Winkler 1977, J. R. Stat. Soc. C 26:41) as numbers: predictions in bins of equal width
 by their probability, with mean probability and share of right ones in each. The expected calibration error (Naeini et

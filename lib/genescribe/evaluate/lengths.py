@@ -1,4 +1,4 @@
-"""Lengths of what genes are made of, in a reference and in a prediction: exons, introns, UTRs, what lies between."""
+"""Lengths of exons, introns, UTRs and intergenic regions in a reference and in a prediction."""
 
 from __future__ import annotations
 

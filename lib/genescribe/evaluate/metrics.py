@@ -1,4 +1,4 @@
-"""Everything that is measured on one prediction, as it stands in `metrics.json`."""
+"""All measurements of one prediction, as written to `metrics.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotations with errors of known kinds, for trying metrics on: random genes, and random edits of any genes.
+"""Annotations with known errors for testing metrics: random genes, and random edits of genes.
 
 Everything follows from `random.Random(seed).random()` alone, whose values Python keeps from version to version, so that
 numbers measured with another program on these annotations can be kept and compared with.

@@ -1,4 +1,4 @@
-"""Whether the right proteins are predicted: scores of coordinates do not look at the phase."""
+"""Whether the correct proteins are predicted, since coordinate scores ignore the phase."""
 
 from __future__ import annotations
 

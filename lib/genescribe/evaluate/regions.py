@@ -1,4 +1,4 @@
-"""Which genes are scored when only parts of the sequences are: test sequences, or sequences without their ends."""
+"""Choose the genes to score when only regions are scored: test sequences, or sequences without their ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether two files speak of the same sequences: `chr1` and `1` are two names, and no gene of one is in the other."""
+"""Check that two files use the same sequence names: `chr1` and `1` are different names."""
 
 from __future__ import annotations
 

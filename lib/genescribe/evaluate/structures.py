@@ -1,4 +1,4 @@
-"""Transcripts reduced to what accuracy is measured on: where their exons (or coding parts) lie, and on which strand."""
+"""Transcripts reduced to what accuracy is measured on: positions and strand of exons or CDS parts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Structure:
 
     @property
     def key(self) -> tuple[int, tuple[Interval, ...]]:
-        """What makes two transcripts the same."""
+        """Key by which two transcripts are equal."""
         return self.group, self.exons
 
     @property

@@ -1,4 +1,4 @@
-"""The scores of a results folder as a short table of text, to end a run with."""
+"""The scores of a results folder as a short text table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVELS = ("base", "exon", "gene")
 
 
 def score_table(results: str | Path) -> str:
-    """Return F1 on coding sequences, in percent, one row a method and annotation; best gene F1 first.
+    """Return F1 on coding sequences, in percent, one row per method and annotation; best gene F1 first.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a report is made of: sections of text, tables and figures."""
+"""The elements of a report: sections of text, tables and figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: nothing is asked from the network, equal sections give equal bytes."""
+"""One self-contained HTML page: it loads nothing from the network, and equal sections give equal bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How figures look: one palette, ink in the page's colour, and SVG that several figures on a page can share.
+"""The style of figures: one palette, text in the page's colour, and SVG that several figures on a page can share.
 
 Colours are those of Okabe and Ito (2008), told apart also without colour vision; what colour says is said by
 hatching, line style or position as well.

@@ -1,4 +1,4 @@
-"""The Gencode segmentation benchmark as its users know it: train and compare; see `segment.preprocess` for its data."""
+"""The commands train and compare of the Gencode segmentation benchmark; see `preprocess` for its data."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def shard_folders(folder: Path) -> list[Path]:
     """
     shards = sorted((folder / "shards").glob("*/windows.npy"))
     if not shards:
-        raise InputError("no shards here", where=folder, remedy="run the command preprocess first")
+        raise InputError("no shards in this folder", where=folder, remedy="run the command preprocess first")
     return [path.parent for path in shards]
 
 
@@ -82,7 +82,7 @@ def compare_heads(
 ) -> dict[str, Any]:
     """Train every head with the same encoder and budget, score each on the test windows once, and compare them.
 
-    A run that was interrupted goes on where it stopped.
+    An interrupted run resumes.
 
     Parameters
     ----------

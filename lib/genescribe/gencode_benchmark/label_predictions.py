@@ -1,4 +1,4 @@
-"""What a trained model says of the test windows of a folder of shards: whole strands, decoded at once."""
+"""Predict the labels of the test windows in a folder of shards: whole strands, decoded at once."""
 
 from __future__ import annotations
 

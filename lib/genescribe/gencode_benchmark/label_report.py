@@ -1,4 +1,4 @@
-"""The scores of a model's labels, what its head has learned, and the labels themselves, in one folder."""
+"""Write the scores of a model's labels, its learned durations and the labels themselves into one folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of the Gencode segmentation benchmark: annotation and genome to windows with labels. Free of torch."""
+"""Data of the Gencode segmentation benchmark: annotation and genome to labelled windows. Imports no torch."""
 
 from __future__ import annotations
 

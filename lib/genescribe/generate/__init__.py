@@ -1,1 +1,1 @@
-"""The family `generate`: a locus is read, and all its transcripts are written as one sentence."""
+"""The family `generate`: reads a locus and writes all its transcripts as one sentence."""

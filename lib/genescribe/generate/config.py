@@ -1,4 +1,4 @@
-"""Options of the models that write gene sentences. Free of torch, so that reading a configuration is quick."""
+"""Options of the models that write gene sentences. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from genescribe.segment.config import FRAMES, TRACKS
 class PretrainedConfig:
     """An encoder from a local `transformers` folder, beside the tracks."""
 
-    folder: str = option(doc="folder that AutoModel and AutoTokenizer read; copied into the trained model")
-    tuning: Literal["frozen", "lora", "full"] = option("frozen", doc="which of its weights are trained")
+    folder: str = option(doc="folder for AutoModel and AutoTokenizer; copied into the trained model")
+    tuning: Literal["frozen", "lora", "full"] = option("frozen", doc="which weights are trained")
     lora_rank: int = option(8, doc="rank of the LoRA updates", minimum=1)
-    window: int = option(6_000, doc="bases that it reads at once; more in overlapping pieces", minimum=12)
-    overlap: int = option(600, doc="bases that neighbouring pieces share, cut in the middle", minimum=0)
-    trust_remote_code: bool = option(False, doc="run Python code that the folder brings")
+    window: int = option(
+        6_000, doc="bases that the encoder reads at once; longer loci are read in overlapping pieces", minimum=12
+    )
+    overlap: int = option(600, doc="overlap of adjacent pieces in bases, divided in the middle", minimum=0)
+    trust_remote_code: bool = option(False, doc="run Python code from the folder")
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -30,19 +32,19 @@ class PretrainedConfig:
 
 @dataclass(frozen=True)
 class HintConfig:
-    """How intron evidence is read, and what training does to it so that a model neither needs nor obeys it."""
+    """Options of intron evidence, and of the noise in training that keeps a model from depending on it."""
 
-    high: float = option(10.0, doc="score from which evidence is of high confidence (reads that span the intron)")
+    high: float = option(10.0, doc="score from which evidence has high confidence (reads that span the intron)")
     without: float = option(
-        0.3, doc="training: share of the loci that are shown without evidence", minimum=0.0, maximum=1.0
+        0.3, doc="training: fraction of the loci that are shown without evidence", minimum=0.0, maximum=1.0
     )
-    missing: float = option(0.15, doc="training: share of the introns left out", minimum=0.0, maximum=1.0)
-    shifted: float = option(0.05, doc="training: share of them of which an end is moved", minimum=0.0, maximum=1.0)
-    shift: int = option(12, doc="training: by how many bases at most", minimum=1)
+    missing: float = option(0.15, doc="training: fraction of the introns left out", minimum=0.0, maximum=1.0)
+    shifted: float = option(0.05, doc="training: fraction of the introns with one end moved", minimum=0.0, maximum=1.0)
+    shift: int = option(12, doc="training: largest shift of an end, in bases", minimum=1)
     mistaken: float = option(
-        0.1, doc="training: share of them whose confidence is turned round", minimum=0.0, maximum=1.0
+        0.1, doc="training: fraction of the introns with inverted confidence", minimum=0.0, maximum=1.0
     )
-    spurious: float = option(0.5, doc="training: false introns added to a locus, on average", minimum=0.0)
+    spurious: float = option(0.5, doc="training: mean number of false introns added per locus", minimum=0.0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -53,10 +55,10 @@ class HintConfig:
 class ExpertsConfig:
     """A mixture of experts in the place of each layer's feed-forward network."""
 
-    number: int = option(0, doc="experts of a layer; 0: a plain feed-forward network", minimum=0, maximum=512)
-    top_k: int = option(2, doc="experts that a step goes through", minimum=1)
-    balance: float = option(0.01, doc="weight of the loss that spreads steps over experts", minimum=0.0)
-    router_z: float = option(0.001, doc="weight of the loss that keeps the router's scores small", minimum=0.0)
+    number: int = option(0, doc="experts per layer; 0: a plain feed-forward network", minimum=0, maximum=512)
+    top_k: int = option(2, doc="experts used by each step", minimum=1)
+    balance: float = option(0.01, doc="weight of the load-balance loss", minimum=0.0)
+    router_z: float = option(0.001, doc="weight of the router's z-loss", minimum=0.0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -68,18 +70,22 @@ class PrefixConfig:
     """The layers of a prefix-LM: the same ones read the bases, in both directions, and write the sentence."""
 
     preset: Literal["default", "dnabert2"] = option(
-        "default", doc="default: RMSNorm before, rotary positions, SwiGLU; dnabert2: LayerNorm after, ALiBi, GEGLU"
+        "default", doc="default: pre-RMSNorm, rotary positions, SwiGLU; dnabert2: post-LayerNorm, ALiBi, GEGLU"
     )
-    heads: int = option(0, doc="heads of a layer; 0: by the width", minimum=0)
+    heads: int = option(0, doc="heads per layer; 0: from the width", minimum=0)
     inner: int = option(0, doc="gated units of a feed-forward network; 0: 8/3 of the width", minimum=0)
     tokenizer: str | None = option(
-        None, doc="tokenizer.json of byte-pair encoding, whose tokens are the steps; none: `encoder.fold` bases a step"
+        None,
+        doc="tokenizer.json of a byte-pair encoding whose tokens are the steps; none: `encoder.fold` bases per step",
     )
-    attention: Literal["dense", "sparse"] = option("dense", doc="among the steps of the bases")
+    attention: Literal["dense", "sparse"] = option("dense", doc="attention among the steps of the bases")
     pack: int = option(
-        0, doc="training: loci of a batch share rows of so many bases, unseen by each other; 0: a row each", minimum=0
+        0,
+        doc="training: pack the loci of a batch into rows of this many bases, without attention between "
+        "loci; 0: one row per locus",
+        minimum=0,
     )
-    sparse: SparseConfig = option(default_factory=SparseConfig, doc="attention: sparse")
+    sparse: SparseConfig = option(default_factory=SparseConfig, doc="options of sparse attention")
     experts: ExpertsConfig = option(default_factory=ExpertsConfig, doc="mixture of experts")
 
     def idle(self) -> Idle:
@@ -92,53 +98,59 @@ class GenerateModelConfig:
     """A model that writes all transcripts of a locus."""
 
     architecture: Literal["encoder_decoder", "prefix_lm"] = option(
-        "encoder_decoder", doc="how the locus is read and written"
+        "encoder_decoder", doc="how the locus is read and the sentence written"
     )
     form: Literal["pointer", "digits", "exon_text"] = option(
         "pointer",
-        doc="coordinates are places in the encoder's output, or numbers in digits; exon_text: letters of coding exons",
+        doc="coordinates are positions in the encoder's output, or numbers in digits; exon_text: letters of "
+        "coding exons",
     )
     encoder: EncoderConfig = option(
         default_factory=lambda: EncoderConfig("attention", hidden_dim=256, num_layers=4, conv_width=64, fold=6),
-        doc="bases to features; its steps are what the decoder attends to",
+        doc="encoder; the decoder attends to its steps",
     )
     features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")
-    feature_cap: int = option(1500, doc="bases to each side that the tracks of reading frames look at", minimum=3)
+    feature_cap: int = option(1500, doc="bases on each side that the tracks of reading frames use", minimum=3)
     softmask_dropout: float = option(
-        0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
+        0.5, doc="fraction of training samples with hidden softmasking", minimum=0.0, maximum=1.0
     )
-    hints: HintConfig | None = option(None, doc="read intron evidence, where there is any, as further tracks")
+    hints: HintConfig | None = option(None, doc="read intron evidence, if there is any, as additional tracks")
     segment: str | None = option(
-        None, doc="folder of a segment model: its posteriors are further tracks, and it proposes loci; copied"
+        None, doc="folder of a segment model: its posteriors are additional tracks, and it proposes loci; copied"
     )
     segment_tracks: bool = option(True, doc="read the posteriors of that model; if not, it only proposes loci")
     pretrained: PretrainedConfig | None = option(None, doc="an encoder from a transformers folder")
-    decoder_layers: int = option(4, doc="layers of the decoder; of a prefix-LM all there are", minimum=1)
+    decoder_layers: int = option(4, doc="layers of the decoder; of a prefix-LM, all layers", minimum=1)
     prefix: PrefixConfig = option(
-        default_factory=PrefixConfig, doc="prefix_lm: its layers; encoder.kind and encoder.num_layers are not used then"
+        default_factory=PrefixConfig,
+        doc="prefix_lm: options of its layers; encoder.kind and encoder.num_layers are not used",
     )
-    pointer_width: int = option(64, doc="width in which boundaries are compared with what is sought", minimum=2)
+    pointer_width: int = option(64, doc="width in which boundaries are compared with the decoder's query", minimum=2)
     dropout: float = option(0.1, doc="dropout in the decoder", minimum=0.0, maximum=0.9)
-    genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)
+    genetic_code: int = option(0, doc="NCBI translation table; 0: as in the data", minimum=0, maximum=33)
     gene: GeneRules = option(default_factory=GeneRules, doc="start codons, splice sites and shortest intron")
     constraint: Literal["orf", "grammar"] = option(
-        "orf", doc="write only open reading frames with known splice sites, or anything that the grammar allows"
+        "orf",
+        doc="orf: write only open reading frames with known splice sites; grammar: anything that the grammar allows",
     )
     may_be_empty: bool = option(
-        False, doc="a window may hold no gene, and is answered by none; learned from windows of bake.loci.empty"
+        False, doc="a window may contain no gene, and the answer may be empty; learned from windows of bake.loci.empty"
     )
-    most_features: int = option(96, doc="features of a sentence after which only what it needs is added", minimum=2)
+    most_features: int = option(96, doc="number of features after which a sentence may only be completed", minimum=2)
     content_weight: float = option(
-        1.0, doc="weight, beside the sentence, of telling coding bases, introns, ... apart", minimum=0.0
+        1.0, doc="weight of the auxiliary classification of bases (coding, intron, ...)", minimum=0.0
     )
     content_scale: float = option(
-        0.1, doc="first factor of the content of a stretch in the score of its end; learned", minimum=0.0
+        0.1, doc="initial factor of the content of a segment in the score of its end; learned", minimum=0.0
     )
     label_smoothing: float = option(
-        0.0, doc="share of the training target that all allowed values get alike", minimum=0.0, maximum=0.5
+        0.0,
+        doc="fraction of the training target that is spread evenly over all allowed values",
+        minimum=0.0,
+        maximum=0.5,
     )
-    flank: int = option(100, doc="bases on both sides of a locus that are read with it", minimum=0)
-    shift: int = option(60, doc="training takes up to so many of the flanking bases away, at random", minimum=0)
+    flank: int = option(100, doc="bases that are read on both sides of a locus", minimum=0)
+    shift: int = option(60, doc="training removes up to this many flanking bases, at random", minimum=0)
     window_limit: int = option(49_152, doc="longest window; longer loci are read in overlapping pieces", minimum=600)
 
     def idle(self) -> Idle:
@@ -160,14 +172,16 @@ class GenerateModelConfig:
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """How a model is scored on baked loci."""
+    """Options of scoring a model on baked loci."""
 
     split: Literal["train", "validation", "test"] = option("test", doc="which loci")
-    method: Literal["greedy", "beam", "sample"] = option("greedy", doc="likeliest step, likeliest sentence, or chance")
-    beams: int = option(4, doc="beam: sentences kept a locus", minimum=1)
-    max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
-    batch_size: int = option(16, doc="loci at a time; it changes no result", minimum=1)
-    bootstrap: int = option(1000, doc="draws for the intervals", minimum=0)
+    method: Literal["greedy", "beam", "sample"] = option(
+        "greedy", doc="most probable step, most probable sentence, or random"
+    )
+    beams: int = option(4, doc="beam: sentences kept per locus", minimum=1)
+    max_length: int = option(2048, doc="largest number of steps or tokens in a sentence", minimum=1)
+    batch_size: int = option(16, doc="loci per batch; does not change the result", minimum=1)
+    bootstrap: int = option(1000, doc="bootstrap samples for the intervals", minimum=0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -181,14 +195,12 @@ class InitConfig:
     checkpoint: str | None = option(
         None, doc="folder of a DNABERT-2 checkpoint (config.json, tokenizer.json, weights); none: fresh weights"
     )
-    vocabulary: int = option(
-        0, doc="tokens of a byte-pair encoding that is learned from the genomes; 0: none is learned", minimum=0
-    )
+    vocabulary: int = option(0, doc="tokens of a byte-pair encoding to learn from the genomes; 0: none", minimum=0)
     vocabulary_bases: int = option(
-        2_000_000, doc="bases of each genome that the encoding is learned from, evenly spread", minimum=1000
+        2_000_000, doc="bases of each genome, evenly spread, that the encoding is learned from", minimum=1000
     )
     genomes: list[str] = option(default_factory=list, doc="genomes that the encoding is learned from")
-    seed: int = option(1, doc="of what is fresh", minimum=0)
+    seed: int = option(1, doc="seed of untrained weights", minimum=0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""

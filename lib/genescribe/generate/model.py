@@ -1,4 +1,4 @@
-"""Models that write gene sentences: what each must offer, and the folder that holds one."""
+"""The interface of models that write gene sentences, and the folder that stores one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAMILY = "generate"
 
 
 class Automaton(Protocol):
-    """What restricts a sentence that is being written."""
+    """The constraint on a sentence in progress."""
 
     grammar: Grammar | Written
 
@@ -47,11 +47,11 @@ class Automaton(Protocol):
         """Write a step."""
 
     def copy(self) -> Automaton:
-        """Return one in the same state that goes on by itself."""
+        """Return an independent copy in the same state."""
 
 
 class Session(Protocol):
-    """Sentences that a model is writing, one a row; their loci were read once."""
+    """Sentences in progress of a model, one per row; each locus is encoded once."""
 
     def scores(self) -> list[np.ndarray]:
         """Return each row's scores of the values of its next step."""
@@ -78,7 +78,7 @@ class SentenceModel(Protocol):
     step_kinds: tuple[str, ...]
 
     def automaton(self, signals: Signals) -> Automaton:
-        """Return what restricts the sentence of a window."""
+        """Return the constraint on the sentence of a window."""
 
     def example(self, sentence: GeneSentence | None, signals: Signals) -> Any:
         """Return the training example of a sentence, or of a window without a gene."""

@@ -1,4 +1,4 @@
-"""Bases as small integers: A, C, G, T, N = 0..4, plus 8 where the letter is lower-case (softmasked)."""
+"""Bases as small integers: A, C, G, T, N = 0..4, plus 8 for lower-case letters (softmasked)."""
 
 from __future__ import annotations
 

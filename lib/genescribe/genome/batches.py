@@ -1,4 +1,4 @@
-"""Sequences packed into a fixed number of batches of like size, so that jobs, not sequences, are counted."""
+"""Pack sequences into a fixed number of batches of similar size, so that there is one job per batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The samtools index of a plain FASTA file, made while every byte is checked."""
+"""The samtools index of a plain FASTA file, built while checking every byte."""
 
 from __future__ import annotations
 

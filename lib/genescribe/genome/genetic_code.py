@@ -1,4 +1,4 @@
-"""NCBI genetic codes: what a codon means, where a protein may start and where it must stop."""
+"""NCBI genetic codes: translation of codons, start codons and stop codons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs by local path, by a path below $GENESCRIBE_DATA, or by URL and checksum; unpacked and checked."""
+"""Input files by path, by a path below $GENESCRIBE_DATA, or by URL and checksum; unpacked and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mitochondria and plastids among the sequences of a genome, known by name or description, and their genetic codes."""
+"""Mitochondria and plastids in a genome, recognised by name or description, and their genetic codes."""
 
 from __future__ import annotations
 

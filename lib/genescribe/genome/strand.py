@@ -1,4 +1,4 @@
-"""A strand read 5' to 3', and what could not be used on it."""
+"""A strand read 5' to 3', and the rejects on it."""
 
 from __future__ import annotations
 

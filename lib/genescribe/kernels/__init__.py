@@ -1,1 +1,1 @@
-"""Heavy operations: for each a plain reference, fast implementations, and one function that picks."""
+"""Heavy operations, each with a plain reference, fast implementations, and one function that chooses."""

@@ -1,4 +1,4 @@
-"""Triton kernels compiled ahead of time, without a GPU, and what the compiled programs need of one.
+"""Triton kernels compiled ahead of time, without a GPU, and the resources they need.
 
 Every kernel is compiled for real launches: those of small inputs that between them switch on every option of the
 kernels. Registers and spills are those that `ptxas`, which comes with triton, reports for the PTX.
@@ -41,7 +41,7 @@ ATTENTION: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Usage:
-    """What one compiled kernel needs.
+    """Resources of one compiled kernel.
 
     Attributes
     ----------

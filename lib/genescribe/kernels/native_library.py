@@ -1,4 +1,4 @@
-"""The library of native code: found, checked, loaded once; absent without harm where it could not be built.
+"""The library of native code: found, checked and loaded once; optional.
 
 The sources stand in `native/`, compiled three times: for any processor, for AVX2 and for AVX-512; which one runs is
 chosen when called. The library has a plain C interface and knows neither torch nor Python: one that was built for

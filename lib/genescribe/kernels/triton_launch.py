@@ -1,4 +1,4 @@
-"""What every Triton kernel of the library shares: launches with their tile sizes, and log-sums that know -inf.
+"""Shared parts of all Triton kernels: launches with tile sizes, and log-sums that handle -inf.
 
 A `Launch` is a kernel with its grid and all its arguments. The same object runs on a GPU, runs in the interpreter on
 the CPU, and tells `aot` what to compile ahead of time.

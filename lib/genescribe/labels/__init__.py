@@ -1,1 +1,1 @@
-"""Label schemes: annotation to labels of every base, and back."""
+"""Label schemes: from annotation to per-base labels, and back."""

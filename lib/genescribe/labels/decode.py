@@ -1,4 +1,4 @@
-"""From labels to gene models, and the check that a gene model makes a protein.
+"""From labels to gene models, and the check that a gene model encodes a protein.
 
 `decode_runs` reads the grammar of a gene from contiguous label runs; it sees no sequence. `validate_gene` sees the
 sequence. What passes both is valid GFF3 and a valid coding sequence; all else becomes a `Reject` with a reason.
@@ -27,7 +27,7 @@ _Run = tuple[int, int, Kind]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a strand's labels spell: transcripts in order, and what could not be read."""
+    """Genes decoded from the labels of a strand: transcripts in order, and rejects."""
 
     transcripts: list[Transcript] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)

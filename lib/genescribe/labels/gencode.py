@@ -109,7 +109,7 @@ class GencodeScheme:
 
     @cached_property
     def grammar(self) -> Grammar:
-        """Which labels may follow each other, begin or end a strand, and how long a segment may be.
+        """The grammar: allowed transitions, first and last labels, and segment lengths.
 
         A codon is one run of three bases, or shorter runs where introns split it. An intron is not short.
         """

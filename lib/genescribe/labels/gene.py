@@ -1,4 +1,4 @@
-"""The label scheme `gene`: coding exons by reading frame, introns by what they carry of a codon, UTRs.
+"""The label scheme `gene`: coding exons by reading frame, introns by the part of a codon before them, UTRs.
 
 All of it is in transcript order, on both strands. docs/gene.md tells the rules to users. Frames are absolute: with
 frame f, the base at position t of a strand (or window) is base ``(t - f) % 3`` of its codon.
@@ -91,7 +91,7 @@ class GeneScheme:
 
     @cached_property
     def grammar(self) -> Grammar:
-        """Which labels may follow each other at which positions, begin or end a strand, and how long they last."""
+        """The grammar: allowed transitions by position, first and last labels, and segment lengths."""
         size = len(NAMES)
         phases = transitions()
         last = np.ones(size, dtype=bool)

@@ -1,4 +1,4 @@
-"""The twenty-four labels of the scheme `gene`, which may follow which, and what a network scores for them.
+"""The twenty-four labels of the scheme `gene`, their grammar, and the channels that a network scores.
 
 Frames are absolute: with frame f, the base at position t of a strand (or window) is base ``(t - f) % 3`` of its codon.
 """

@@ -1,4 +1,4 @@
-"""What a gene of the label scheme `gene` may look like: its signals as lookups over short words of bases."""
+"""The signals of a gene in the label scheme `gene`, as lookups over short words of bases."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ _CARRIED = ("TA", "TG")
 
 @dataclass(frozen=True)
 class GeneRules:
-    """What a gene must have; a gene of the annotation without it is masked. Of signals `gencode` sees none."""
+    """Signals that a gene must have; annotated genes without them are masked. `gencode` ignores the signals."""
 
     splice_sites: list[Literal["GT-AG", "GC-AG", "AT-AC"]] = option(
         default_factory=lambda: ["GT-AG", "GC-AG"], doc="first and last two bases of an intron"
     )
     starts: Literal["ATG", "table"] = option("ATG", doc="start codons: ATG, or all that the genetic code lists")
-    shortest_intron: int = option(20, doc="bases of the shortest intron; a shorter one bridges a frameshift", minimum=4)
+    shortest_intron: int = option(
+        20, doc="length of the shortest intron in bases; a shorter one bridges a frameshift", minimum=4
+    )
 
     def start_codons(self, code: GeneticCode) -> frozenset[str]:
         """Return the codons that a gene may begin with."""

@@ -1,4 +1,4 @@
-"""What every label scheme shares: kinds of label, the grammar, and arithmetic on runs.
+"""Shared parts of all label schemes: kinds of label, the grammar, and arithmetic on runs.
 
 A strand's labels are `Runs` (see `genescribe.data.sample`): where each segment ends and what it is. Nothing here
 touches single bases, so a chromosome costs what its segments cost.
@@ -21,7 +21,7 @@ CODON = 3
 
 
 class Kind(IntEnum):
-    """What a label means to the decoder; those of one transcript stand in ascending order, introns between."""
+    """Meaning of a label for the decoder; those of one transcript are in ascending order, with introns between."""
 
     INTERGENIC = 0
     UTR5 = 1
@@ -34,7 +34,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LabelPolicy:
-    """What labels to give where the annotation leaves a choice.
+    """Options of labelling where the annotation leaves a choice.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Encoded:
     placed
         Gene ID -> the isoform whose labels stand in `runs`, perhaps in part: see `problems`.
     problems
-        At most one entry a gene, in the order of the genes given.
+        At most one entry per gene, in the order of the genes given.
     """
 
     runs: Runs
@@ -74,7 +74,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Which segments may stand where. C labels.
+    """The grammar of C labels: which segments are allowed where.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Grammar:
 
 
 def representative(gene: Gene) -> Transcript | None:
-    """Return the isoform that stands for a gene, or None where no transcript is coding.
+    """Return the representative isoform of a gene, or None if no transcript is coding.
 
     A coding transcript that its source tags as canonical; else the one with the longest coding sequence; ties go to
     the first ID.

@@ -1,4 +1,4 @@
-"""What a label scheme is, and those there are."""
+"""The interface of label schemes, and the registry."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LabelScheme(Protocol):
 
     @property
     def grammar(self) -> Grammar:
-        """Which labels may follow each other, begin or end a strand, and for how long."""
+        """The grammar: allowed transitions, first and last labels, and lengths."""
 
     def encode(
         self,

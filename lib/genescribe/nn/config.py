@@ -1,4 +1,4 @@
-"""Options of the encoders. Free of torch, so that reading a configuration is quick."""
+"""Options of the encoders. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class EncoderConfig:
     hidden_dim: int = option(128, doc="width of the context, both directions together", minimum=2)
     num_layers: int = option(2, doc="layers of the context", minimum=1)
     dropout: float = option(
-        0.1, doc="dropout of the context's input, between its layers and of its output", minimum=0.0, maximum=0.9
+        0.1, doc="dropout of the input of the context, between its layers and of its output", minimum=0.0, maximum=0.9
     )
-    conv_width: int = option(48, doc="width of the features of a base, local and final", minimum=1)
-    conv_kernel: int = option(9, doc="bases that a convolution sees; odd", minimum=1)
+    conv_width: int = option(48, doc="width of the local and final features per base", minimum=1)
+    conv_kernel: int = option(9, doc="width of a convolution in bases; odd", minimum=1)
     conv_layers: int = option(2, doc="local convolutions", minimum=1)
-    d_state: int = option(16, doc="mamba, mamba2: numbers of state a channel", minimum=1)
-    d_conv: int = option(4, doc="mamba, mamba2, mamba_stub: steps that the causal convolution sees", minimum=1)
+    d_state: int = option(16, doc="mamba, mamba2: size of the state per channel", minimum=1)
+    d_conv: int = option(4, doc="mamba, mamba2, mamba_stub: width of the causal convolution in steps", minimum=1)
     expand: int = option(2, doc="mamba, mamba2, mamba_stub: inner width, as a multiple of hidden_dim", minimum=1)
-    fold: int = option(9, doc="bases in one step of the context; 1: none are folded", minimum=1)
+    fold: int = option(9, doc="bases per step of the context; 1: no folding", minimum=1)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""

@@ -1,4 +1,4 @@
-"""From tracks along a sequence to features of every base: local convolutions, then context on folded steps.
+"""From tracks along a sequence to per-base features: local convolutions, then context on folded steps.
 
 A recurrent network over single bases is slow and forgets; over `fold` bases at a time it is `fold` times shorter.
 (Folding nine bases, three codons, into a step is what Gabriel et al. describe for Tiberius, Bioinformatics 2024.)

@@ -1,4 +1,4 @@
-"""A mixture of experts in the place of a feed-forward network: each step goes through a few of many.
+"""A mixture of experts instead of a feed-forward network: each step uses a few of many.
 
 Shazeer et al. (2017, "Outrageously large neural networks"); the auxiliary losses are the load balance of the Switch
 Transformer (Fedus et al., 2022, eq. 4-6) and the router's z-loss of ST-MoE (Zoph et al., 2022, eq. 5). No expert has a
@@ -18,7 +18,7 @@ from genescribe.nn.attention import gated, gated_width
 
 @dataclass
 class RouterSums:
-    """What the auxiliary losses of one layer are made of, summed over the steps that there are.
+    """Terms of the auxiliary losses of one layer, summed over all steps except padding.
 
     Attributes
     ----------

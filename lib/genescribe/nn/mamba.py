@@ -24,7 +24,7 @@ HEAD = 64
 
 
 class Block(nn.Module):
-    """What the blocks share: a causal convolution a channel, SiLU behind it.
+    """Shared part of the blocks: a causal convolution per channel, followed by SiLU.
 
     Parameters
     ----------

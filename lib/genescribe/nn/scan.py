@@ -1,6 +1,6 @@
 """The recurrences of selective state-space models, in plain PyTorch.
 
-With a state h of N numbers a channel, a step size dt, a decay A < 0 and input x (Gu and Dao 2023, arXiv:2312.00752,
+With a state h of N numbers per channel, a step size dt, a decay A < 0 and input x (Gu and Dao 2023, arXiv:2312.00752,
 equations 2 and 4, the input by Euler's rule as their code has it):
 
     h[t] = exp(dt[t] A) h[t-1] + dt[t] B[t] x[t]        y[t] = C[t] h[t] + D x[t]

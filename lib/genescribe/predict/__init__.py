@@ -1,1 +1,1 @@
-"""The genome-wide driver: tiles, strands, stitching, rejects, writing."""
+"""Genome-wide prediction: tiles, strands, stitching, rejects, writing."""

@@ -1,4 +1,4 @@
-"""The genome-wide driver: every strand of every piece through a model, into one annotation."""
+"""Genome-wide prediction: run every strand of every piece through a model and assemble one annotation."""
 
 from __future__ import annotations
 

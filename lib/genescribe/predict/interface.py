@@ -1,4 +1,4 @@
-"""What a family must give the genome-wide driver: the genes of one strand of one stretch of sequence."""
+"""The interface between a family and genome-wide prediction: the genes on one strand of one region."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class PredictedTranscript:
-    """A transcript in the coordinates of the strand it was read from, with what it is worth.
+    """A transcript in the coordinates of its strand, with its scores.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class StrandPrediction:
 
 
 class StrandRows(Protocol):
-    """What a model says of every base of a strand: an array, or something that reads slices of it when asked."""
+    """Scores of a model for every base of a strand: an array, or an object that reads slices of it on demand."""
 
     def __getitem__(self, key: slice, /) -> Rows:
         """Return the rows of a slice."""

@@ -1,4 +1,4 @@
-"""Memory that a worker keeps instead of giving it back after every tile."""
+"""Memory that a worker reuses instead of releasing it after every tile."""
 
 from __future__ import annotations
 

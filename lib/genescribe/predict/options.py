@@ -1,4 +1,4 @@
-"""The options of prediction on a command line: those of `PredictConfig`, under their names."""
+"""The options of `PredictConfig` on a command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organelles in a genome that is annotated: read with their own genetic code, or left out with a warning.
+"""Organelles in a genome to annotate: read with their own genetic code, or left out with a warning.
 
 A nuclear model read with the standard code makes wrong genes of a mitochondrion: what it takes for stops and starts is
 something else there.
@@ -31,7 +31,7 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SEQID=N",
-        help="NCBI genetic code of a mitochondrion or plastid, such as MT=2; may be given again",
+        help="NCBI genetic code of a mitochondrion or plastid, such as MT=2; repeatable",
     )
 
 

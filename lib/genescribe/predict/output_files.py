@@ -1,4 +1,4 @@
-"""The files of a prediction, and the strands that batches hand on."""
+"""The output files of a prediction, and the strands that batches pass on."""
 
 from __future__ import annotations
 

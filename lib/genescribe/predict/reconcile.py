@@ -1,4 +1,4 @@
-"""Two strands become one annotation: coordinates turned, overlaps resolved by rule, names given.
+"""Combine two strands into one annotation: convert coordinates, resolve overlaps, assign names.
 
 The rule: of two genes whose coding sequences share more than a share of the shorter one, the one of the higher log odds
 stays. It is asked of genes on opposite strands; those of one strand come from one path and never overlap.

@@ -1,4 +1,4 @@
-"""Both strands of every piece through a model, in parallel processes, chunk by chunk."""
+"""Run both strands of every piece through a model, in parallel processes, chunk by chunk."""
 
 from __future__ import annotations
 

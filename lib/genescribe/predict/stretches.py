@@ -1,4 +1,4 @@
-"""The stretches of sequence that are annotated: whole sequences, or what lies around regions."""
+"""The regions of sequence to annotate: whole sequences, or the surroundings of given regions."""
 
 from __future__ import annotations
 

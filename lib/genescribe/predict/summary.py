@@ -1,4 +1,4 @@
-"""What the predicted genes are like as a whole, and whether that is absurd next to those of the training genomes."""
+"""Summary statistics of the predicted genes, and warnings if they differ from those of the training genomes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ENOUGH_BASES, ENOUGH_GENES = 200_000, 20
 TOLERANCE = {"genes_per_mb": 3.0, "mean_cds_length": 2.0, "mean_exons": 2.5}
 """Number -> by which factor it may differ from the training genomes, up or down."""
 _NAMES = {
-    "genes_per_mb": "genes a Mb",
-    "mean_cds_length": "bases of coding sequence a gene",
-    "mean_exons": "coding exons a gene",
+    "genes_per_mb": "genes per Mb",
+    "mean_cds_length": "coding bases per gene",
+    "mean_exons": "coding exons per gene",
 }
 
 
@@ -41,7 +41,7 @@ def warnings_of(found: Mapping[str, float], trained: Mapping[str, float]) -> lis
     --------
     >>> few = {"genes": 30, "bases": 10_000_000, "genes_per_mb": 3.0, "mean_cds_length": 1400.0, "mean_exons": 1.1}
     >>> warnings_of(few, {"genes_per_mb": 480.0, "mean_cds_length": 1480.0, "mean_exons": 1.05})
-    ['3.00 genes a Mb; the training genomes have 480.00: is this model meant for this genome?']
+    ['3.00 genes per Mb; the training genomes have 480.00: is this model meant for this genome?']
     """
     if found["bases"] < ENOUGH_BASES:
         return []

@@ -1,9 +1,9 @@
-"""What a prediction keeps on disk while it runs, so that one that was killed goes on where it stood.
+"""Unfinished work of a prediction on disk, so that an interrupted run can resume.
 
 | file | what |
 | --- | --- |
 | `job.json` | what the results depend on; where it differs, all else is thrown away |
-| `strands.jsonl` | a line a strand that is done |
+| `strands.jsonl` | one line per finished strand |
 | `scores/*.npy` | what the model says of a chunk of bases; removed when its strand is done |
 """
 
@@ -60,7 +60,7 @@ def _remove(path: Path) -> None:
 
 
 class Work:
-    """What lies in a folder of unfinished work: see `work_folder`.
+    """Contents of a folder of unfinished work; see `work_folder`.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Work:
             return False
 
     def scores(self, strand: StrandKey, start: int) -> Path:
-        """Return the place of the scores of a chunk."""
+        """Return the path of the scores of a chunk."""
         return scores_path(self.folder, strand, start)
 
     def add(self, strand: StrandKey, prediction: StrandPrediction, chunks: Sequence[int]) -> None:

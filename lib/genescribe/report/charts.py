@@ -98,7 +98,7 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
 
 
 def reliability_diagram(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
-    """Draw the share of right genes and exons by their probability, a line a method, and how many there are."""
+    """Draw the share of right genes and exons by their probability, one line per method, and their number."""
     kinds = {"gene": "genes", "exon": "coding parts of exons"}
     with styled():
         figure = canvas(3.6)

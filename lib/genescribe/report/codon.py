@@ -1,4 +1,4 @@
-"""The sections of the report on codon language models, built from what their runs left."""
+"""The report sections on codon language models, built from the output of their runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections of the report, built from whatever a results folder holds (its layout: docs/architecture.md)."""
+"""The sections of the report, built from the contents of a results folder (layout: docs/architecture.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts of labels: learned durations beside the data's, transitions and confusions as maps."""
+"""Charts of labels: learned durations compared with the data, transitions and confusions as maps."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def transition_maps(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
     maps |= {method.title: found["learned"]["transitions"] for method, found in heads.items()}
     names = next(iter(heads.values()))["labels"]
     caption = (
-        f"Transitions on {genome}: share of each next label, a row a label, in the training annotation and as learned "
-        "(exponentials of the scores between different labels, made to add up to 1 a row). Empty: forbidden or unseen."
+        f"Transitions on {genome}: frequency of each next label, one row per label, in the training annotation and as "
+        "learned (exponentials of the scores between different labels, normalised per row). Empty: forbidden or unseen."
     )
     return _maps(
         f"transitions-{anchor(genome)}", {k: np.array(v) for k, v in maps.items()}, names, caption, "next label"

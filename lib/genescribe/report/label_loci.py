@@ -1,4 +1,4 @@
-"""Pictures of labels along a strand: the truth above, each head's labels below."""
+"""Figures of labels along a strand: the truth above, the labels of each head below."""
 
 from __future__ import annotations
 

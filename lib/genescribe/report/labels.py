@@ -1,4 +1,4 @@
-"""The report's section on labels: heads of one encoder compared on bases, boundaries, segments and their lengths."""
+"""The report section on labels: heads of one encoder compared on bases, boundaries, segments and lengths."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HOW = (
 
 @dataclass(frozen=True)
 class Head:
-    """What one run's models, a seed each, have on a genome.
+    """Results of the models of one run, one per seed, on a genome.
 
     Attributes
     ----------

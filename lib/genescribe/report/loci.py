@@ -1,4 +1,4 @@
-"""Pictures of gene models: the reference above, each method's genes below, and which of them are right."""
+"""Figures of gene models: the reference above, the genes of each method below, and which are right."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
     reference
         The genes that are scored.
     predictions
-        One list of genes a method.
+        One list of genes per method.
     seed
         Of the third.
     """
@@ -86,7 +86,7 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
 def draw_locus(
     name: str, locus: Locus, reference: Sequence[Gene], predictions: Mapping[Method, Sequence[Gene]], caption: str
 ) -> Figure:
-    """Draw the transcripts of a stretch, a track for the reference and one a method.
+    """Draw the transcripts of a region, with one track for the reference and one per method.
 
     Coding parts are high boxes, untranslated ones low, introns lines with chevrons in reading direction; the last
     coding part is pointed. Predicted transcripts whose coding sequence is one of the reference's are filled

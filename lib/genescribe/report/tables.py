@@ -25,7 +25,7 @@ _BUSCO = ("complete", "single", "duplicated", "fragmented", "missing")
 
 
 def accuracy_summary(metrics: Metrics, caption: str) -> Table:
-    """Return F1 of the main levels, a row a method; seeds of one run are followed by their mean and range."""
+    """Return F1 of the main levels, one row per method; seeds of one run are followed by their mean and range."""
     columns = [f"{name}\nF1, %" for name in _SUMMARY] + ["identical\nproteins, %"]
     values = {
         method: [*(pick(found)["f1"] for pick in _SUMMARY.values()), _proteins(found)]
@@ -70,7 +70,7 @@ def differences(metrics: Metrics, titles: Mapping[str, str], caption: str) -> Ta
 
 
 def calibration(metrics: Metrics, caption: str) -> Table:
-    """Return how well probabilities are calibrated, a row a method that has any."""
+    """Return how well probabilities are calibrated, one row per method that has any."""
     rows = []
     for method, found in metrics.items():
         cells = []
@@ -88,7 +88,7 @@ def calibration(metrics: Metrics, caption: str) -> Table:
 
 
 def accuracy_groups(metrics: Metrics, caption: str) -> Table | None:
-    """Return F1 of each group of sequences, a row a method and group; None where there are no groups."""
+    """Return F1 of each group of sequences, one row per method and group; None where there are no groups."""
     rows: list[Row] = []
     for method, found in metrics.items():
         for number, (group, levels) in enumerate(found.get("groups", {}).items()):
@@ -100,7 +100,7 @@ def accuracy_groups(metrics: Metrics, caption: str) -> Table | None:
 
 
 def accuracy_details(metrics: Metrics, level: str, caption: str) -> Table:
-    """Return counts and shares of every level, a row a method and level.
+    """Return counts and shares of every level, one row per method and level.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def accuracy_details(metrics: Metrics, level: str, caption: str) -> Table:
 
 
 def length_distances(metrics: Metrics, caption: str) -> Table:
-    """Return how far the lengths of each feature are from the reference's, a row a method."""
+    """Return how far the lengths of each feature are from the reference's, one row per method."""
     features = [name for name in FEATURE_NAMES if any(name in found["lengths"] for found in metrics.values())]
     rows = []
     for method, found in metrics.items():
@@ -170,7 +170,7 @@ def total_seconds(jobs: Sequence[Mapping[str, str]]) -> float:
 
 
 def provenance(found: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
-    """Return where each model comes from, a row a model."""
+    """Return where each model comes from, one row per model."""
     keys = {"commit": "code", "device": "device", "finished": "finished"}
     packages = ("torch", "numpy", "python")
     columns = [*keys.values(), *packages, "data and options"]

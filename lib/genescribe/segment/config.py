@@ -1,4 +1,4 @@
-"""Options of the segment model. Free of torch, so that reading a configuration is quick."""
+"""Options of the segment model. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FRAMES = frozenset({"orf", "stops", "starts"})
 class EvidenceConfig:
     """Evidence that is counted from the training genes; see `genescribe.segment.composition.tables`."""
 
-    order: int = option(5, doc="bases before a base that its content is given", minimum=1, maximum=7)
-    window: int = option(97, doc="bases of the windows over which content is averaged; odd", minimum=1)
-    branch_width: int = option(7, doc="bases of the motif of branch points", minimum=4)
-    branch_reach: int = option(60, doc="farthest end of that motif before the acceptor", minimum=1)
-    content_gain: float = option(0.3, doc="what content is worth before training")
-    noncoding_gain: float | None = option(None, doc="the same of channels that are not coding; null: as the others")
-    signal_gain: float = option(1.0, doc="what signals are worth before training")
+    order: int = option(5, doc="number of preceding bases that the content of a base depends on", minimum=1, maximum=7)
+    window: int = option(97, doc="length of the windows over which content is averaged; odd", minimum=1)
+    branch_width: int = option(7, doc="length of the branch point motif", minimum=4)
+    branch_reach: int = option(60, doc="largest distance of that motif from the acceptor", minimum=1)
+    content_gain: float = option(0.3, doc="initial gain of content")
+    noncoding_gain: float | None = option(None, doc="the same for non-coding channels; null: as for the others")
+    signal_gain: float = option(1.0, doc="initial gain of signals")
     gc_classes: int = option(
         1, doc="classes of GC content with content of their own, between which it is interpolated", minimum=1, maximum=8
     )
@@ -57,28 +57,28 @@ class TabulatedConfig:
     start_motif: int = option(0, doc="bases before a start codon whose chance goes through a step function", minimum=0)
     start_steps: int = option(0, doc="steps of this function; 0: there is none", minimum=0)
     softmask_cost: float = option(0.0, doc="nats that a softmasked base in coding sequence costs")
-    content_gain: float = option(1.0, doc="what content is worth before training")
-    noncoding_gain: float | None = option(None, doc="the same of channels that are not coding; null: as the others")
-    signal_gain: float = option(1.0, doc="what signals are worth before training")
+    content_gain: float = option(1.0, doc="initial gain of content")
+    noncoding_gain: float | None = option(None, doc="the same for non-coding channels; null: as for the others")
+    signal_gain: float = option(1.0, doc="initial gain of signals")
 
 
 @dataclass(frozen=True)
 class SpeciesConfig:
-    """What a model of several genomes keeps of each; see `genescribe.segment.network.species`."""
+    """Options of a model with parameters per genome; see `genescribe.segment.network.species`."""
 
-    names: list[str] = option(default_factory=list, doc="the genomes; empty: those of the data")
+    names: list[str] = option(default_factory=list, doc="the genomes; empty: all genomes of the data")
     pool_genes: float = option(
-        20.0, doc="genes of all genomes together that are added to the counts of each", minimum=0.0
+        20.0, doc="number of genes of all genomes combined that are added to the counts of each", minimum=0.0
     )
     pooled: float = option(
         0.1,
-        doc="share of training windows that are read as those of an unknown genome, with what all share alone",
+        doc="fraction of training windows read as an unknown genome, with the shared parameters alone",
         minimum=0.0,
         maximum=1.0,
     )
     balance: float = option(
         0.5,
-        doc="a genome's share of training is in proportion to its bases to the power of 1 minus this",
+        doc="the share of a genome in training is proportional to its bases to the power of 1 minus this",
         minimum=0.0,
         maximum=1.0,
     )
@@ -97,33 +97,34 @@ class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
     scheme: str = option("gencode", doc=f"label scheme: {', '.join(sorted(SCHEMES))}")
-    gene: GeneRules | None = option(None, doc="what genes must have; null: as in the data")
+    gene: GeneRules | None = option(None, doc="signals that genes must have; null: as in the data")
     head: Literal["linear", "semicrf", "pytorch-crf"] = option(
         "semicrf",
-        doc="linear: durations of one parameter (a linear CRF); semicrf: tables of durations but between genes; "
-        "pytorch-crf: the linear CRF of that package, without grammar and boundary scores, for the scheme gencode",
+        doc="linear: one duration parameter per label (a linear CRF); semicrf: duration tables except "
+        "between genes; pytorch-crf: the linear CRF of that package, without grammar and boundary "
+        "scores, for the scheme gencode",
     )
-    max_duration: int = option(300, doc="longest duration in the tables; beyond, one parameter a label", minimum=1)
+    max_duration: int = option(300, doc="longest duration in the tables; beyond it, one parameter per label", minimum=1)
     shortest: dict[str, int] = option(
-        default_factory=dict, doc="label: bases of its shortest segment, where the grammar allows shorter ones"
+        default_factory=dict, doc="label: length of its shortest segment, if the grammar allows shorter ones"
     )
     longest: dict[str, int] = option(
         default_factory=dict, doc="label: longest duration in its table, where that is not max_duration"
     )
     closed: list[str] = option(default_factory=list, doc="labels that no base may have, such as UTRs")
-    duration_knots: int = option(24, doc="parameters of a label's table; 0: one a duration", minimum=0)
-    genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)
+    duration_knots: int = option(24, doc="parameters of the table of a label; 0: one per duration", minimum=0)
+    genetic_code: int = option(0, doc="NCBI translation table; 0: as in the data", minimum=0, maximum=33)
     features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")
-    feature_cap: int = option(1500, doc="bases to each side that the tracks of reading frames look at", minimum=3)
+    feature_cap: int = option(1500, doc="bases on each side that the tracks of reading frames use", minimum=3)
     softmask_dropout: float = option(
-        0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
+        0.5, doc="fraction of training samples with hidden softmasking", minimum=0.0, maximum=1.0
     )
     evidence: EvidenceConfig | None = option(None, doc="counted evidence (scheme `gene`); null: none")
     tables: TabulatedConfig | None = option(
         None, doc="tables of an imported parameter set in the place of counted evidence; null: none"
     )
     species: SpeciesConfig | None = option(
-        None, doc="parameters of each genome beside what all share, with `evidence`; null: one set for all"
+        None, doc="parameters for each genome beside the shared ones, with `evidence`; null: one set for all"
     )
     sites: list[SiteScoresConfig] = option(
         default_factory=list, doc="signal networks; scripts/combine_model.py adds them to a trained model"
@@ -135,31 +136,35 @@ class SegmentModelConfig:
         "log_softmax", doc="score of a base in a segment: log posterior of the label, at most 0, or any number"
     )
     content_scale: float = option(
-        0.03, doc="factor of the score of a base: neighbours tell the same, so that their sum is too sure", minimum=0.0
+        0.03,
+        doc="factor of the score of a base: neighbouring bases carry the same information, so their plain "
+        "sum is too confident",
+        minimum=0.0,
     )
     content_floor: float = option(
         0.0,
-        doc="share of doubt in the posterior of a base: bounds what a base, wrongly sure, can cost a segment",
+        doc="share of doubt in the posterior of a base: limits what a confidently wrong base can cost a segment",
         minimum=0.0,
         maximum=1.0,
     )
     content_noncoding: float = option(
         1.0,
-        doc="share of content_scale in the scores by which labels that are not coding are told from each other: bounds "
-        "what a long intron, wrongly thought to lie between genes, is worth",
+        doc="share of content_scale in the scores that distinguish non-coding labels: limits the cost of a "
+        "long intron that looks intergenic",
         minimum=0.0,
         maximum=1.0,
     )
-    boundary_scores: bool = option(True, doc="also score where segments of each label begin and end")
+    boundary_scores: bool = option(True, doc="also score the starts and ends of segments of each label")
     emission_clamp: float = option(0.0, doc="largest score of a base or boundary; 0: no limit", minimum=0.0)
-    crf_weight: float = option(1.0, doc="weight of the CRF's negative log likelihood a base", minimum=0.0)
-    base_weight: float = option(1.0, doc="weight of the cross-entropy of a base by itself", minimum=0.0)
+    crf_weight: float = option(1.0, doc="weight of the CRF's negative log likelihood per base", minimum=0.0)
+    base_weight: float = option(1.0, doc="weight of the per-base cross-entropy", minimum=0.0)
     class_balance: float = option(
-        0.5, doc="cross-entropy weighs a label by its share to the power of minus this", minimum=0.0, maximum=1.0
+        0.5,
+        doc="weight of a label in the cross-entropy: its frequency to the power of minus this",
+        minimum=0.0,
+        maximum=1.0,
     )
-    validation_windows: int = option(
-        0, doc="windows of the validation parts that validation reads, spread over all; 0: all", minimum=0
-    )
+    validation_windows: int = option(0, doc="number of validation windows to read, evenly spread; 0: all", minimum=0)
     crf_reg: float = option(0.0, doc="weight of the mean square of transition and duration scores", minimum=0.0)
     both_strands: bool = option(
         False, doc="prediction decodes both strands as one path (scheme `gene`): their genes exclude each other"
@@ -167,8 +172,8 @@ class SegmentModelConfig:
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(
         "auto", doc="CRF kernel; exact means reference, streaming means auto"
     )
-    tile: int = option(36_000, doc="bases that prediction takes from a window", minimum=1)
-    halo: int = option(2_250, doc="bases to both sides of them that it also reads", minimum=0)
+    tile: int = option(36_000, doc="bases of a tile, for which prediction uses the scores", minimum=1)
+    halo: int = option(2_250, doc="bases on both sides of a tile that the network also reads", minimum=0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""

@@ -1,4 +1,4 @@
-"""A genome with its true annotation, its parameters fitted to named real genomes, and its best possible decoder."""
+"""A simulated genome with its true annotation, parameters fitted to real genomes, and its optimal decoder."""
 
 from genescribe.simulate.ceiling import ceiling, log_likelihood
 from genescribe.simulate.fit import fit

@@ -1,4 +1,4 @@
-"""Find the branch point of an intron set by expectation-maximisation, from a seed."""
+"""Find the branch point of a set of introns by expectation-maximisation, from a seed."""
 
 from __future__ import annotations
 

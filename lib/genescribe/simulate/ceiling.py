@@ -1,4 +1,4 @@
-"""The best that can be done on a simulated genome: decode it with the law that wrote it."""
+"""The upper limit on a simulated genome: decode it with the distribution that generated it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genescribe.simulate.states import potentials
 
 
 def ceiling(parameters: SimulationParameters, sequences: Mapping[str, Codes], backend: str = "auto") -> list[Gene]:
-    """Return the most probable genes of each sequence under the law: one isoform a gene.
+    """Return the most probable genes of each sequence under the model: one isoform per gene.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Markov chains of order three over bases: the content of everything that does not code.
+"""Markov chains of order three over bases: the content of non-coding sequence.
 
 The context of a base is the three bases before it on the strand of its gene, whatever segments they belong to. A
 segment may *start its chain anew*: its first bases have no context, then one base, then two. Masked bases and N are no

@@ -1,4 +1,4 @@
-"""Write a genome: draw genes and the space between them, all bases at once, and keep the truth."""
+"""Generate a genome: draw genes and intergenic regions, all bases at once, and keep the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Further isoforms of a simulated gene: exons left out, other donors, other acceptors.
+"""Additional isoforms of a simulated gene: skipped exons, other donors, other acceptors.
 
 They use sites that lie in the sequence by chance, so the sequence stays what the law of the major isoform wrote. Every
 isoform keeps the start and the stop codon, the frame, and has no stop codon inside.

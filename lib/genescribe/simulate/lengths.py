@@ -33,12 +33,12 @@ class LengthModel:
     """
 
     minimum: int = option(doc="shortest length, in bases", minimum=1)
-    head: int = option(doc="longest length with a probability of its own", minimum=0)
+    head: int = option(doc="longest length with an individual probability", minimum=0)
     components: tuple[tuple[float, float, float], ...] = option(
         doc="log-normals of the head: weight, mean and standard deviation of the natural log"
     )
-    tail_mass: float = option(doc="probability of a length past the head", minimum=0, maximum=1)
-    tail_mean: float = option(doc="mean number of bases past the head, of those lengths", minimum=1)
+    tail_mass: float = option(doc="probability of a length beyond the head", minimum=0, maximum=1)
+    tail_mean: float = option(doc="mean number of bases beyond the head, for those lengths", minimum=1)
 
     def __post_init__(self) -> None:
         if self.tail_mass < 1 and (self.head < self.minimum or not self.components):

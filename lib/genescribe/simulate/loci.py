@@ -1,4 +1,4 @@
-"""One gene in transcript orientation: its segments, the bases of its signals and codons, its place on the genome."""
+"""One gene in transcript orientation: its segments, signals and codons, and its position in the genome."""
 
 from __future__ import annotations
 

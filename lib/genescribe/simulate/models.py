@@ -1,4 +1,4 @@
-"""Genes of a real annotation as the simulator sees them: one transcript a gene, in transcript orientation."""
+"""Genes of a real annotation as the simulator sees them: one transcript per gene, in transcript orientation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genescribe.simulate.parameters import SHORTEST
 
 
 class Sequences(Protocol):
-    """What is asked of a genome: `genescribe.genome.fasta.Genome` is one."""
+    """Interface of a genome; `genescribe.genome.fasta.Genome` implements it."""
 
     lengths: dict[str, int]
 

@@ -1,4 +1,4 @@
-"""Everything that the simulator and its decoder know: one dataclass, read strictly from a small JSON file."""
+"""All parameters of the simulator and its decoder: one dataclass, read strictly from a small JSON file."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Lengths:
     """A length model for each kind of segment. Coding lengths leave out the start and the stop codon."""
 
     intergenic: LengthModel = option(doc="between two genes")
-    utr5: LengthModel = option(doc="exonic stretch of the 5' UTR")
+    utr5: LengthModel = option(doc="exon of the 5' UTR")
     utr3: LengthModel = option(doc="the 3' UTR, one exon")
-    single: LengthModel = option(doc="coding part of a gene whose coding sequence is not split")
+    single: LengthModel = option(doc="coding part of a gene without coding introns")
     initial: LengthModel = option(doc="coding part of the first coding exon")
-    internal: LengthModel = option(doc="exon that codes from end to end")
+    internal: LengthModel = option(doc="exon that is entirely coding")
     terminal: LengthModel = option(doc="coding part of the last coding exon")
     intron: LengthModel = option(doc="intron between coding exons")
     utr_intron: LengthModel = option(doc="intron of the 5' UTR")
@@ -79,7 +79,7 @@ ALIKE = (("single", "initial"), ("intron", "utr_intron"))
 
 @dataclass(frozen=True)
 class Chains:
-    """What the bases that do not code look like."""
+    """Parameters of non-coding sequence."""
 
     intergenic: MarkovChain = option(doc="between genes, the forward strand")
     intron: MarkovChain = option(doc="introns")
@@ -110,9 +110,9 @@ class Signals:
 
 @dataclass(frozen=True)
 class Structure:
-    """How a gene is put together."""
+    """Parameters of the structure of a gene."""
 
-    single: float = option(doc="probability that a coding sequence is not split", minimum=0, maximum=1)
+    single: float = option(doc="probability of a gene without coding introns", minimum=0, maximum=1)
     internal: float = option(doc="probability, after an intron, of an internal exon", minimum=0, maximum=0.99)
     utr_intron: float = option(doc="probability of an intron after a 5' UTR exon", minimum=0, maximum=0.9)
 
@@ -132,7 +132,7 @@ class Isoforms:
 
     genes: float = option(doc="probability that a gene with introns has further isoforms", minimum=0, maximum=1)
     extra: float = option(doc="mean number of further isoforms of such a gene", minimum=1)
-    exon_skip: float = option(doc="weight of leaving out an internal exon", minimum=0)
+    exon_skip: float = option(doc="weight of skipping an internal exon", minimum=0)
     alternative_donor: float = option(doc="weight of another donor", minimum=0)
     alternative_acceptor: float = option(doc="weight of another acceptor", minimum=0)
 
@@ -141,10 +141,10 @@ class Isoforms:
 class Repeats:
     """Families of diverged copies between genes, on either strand, softmasked."""
 
-    fraction: float = option(doc="share of the intergenic bases", minimum=0, maximum=0.8)
+    fraction: float = option(doc="fraction of the intergenic bases", minimum=0, maximum=0.8)
     families: int = option(doc="number of families", minimum=1)
     lengths: LengthModel = option(doc="lengths of the copies")
-    divergence: float = option(doc="mean share of substituted bases of a copy", minimum=0, maximum=0.7)
+    divergence: float = option(doc="mean fraction of substituted bases in a copy", minimum=0, maximum=0.7)
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,12 @@ class SimulationParameters:
     """
 
     name: str = option(doc="name of the parameter set")
-    provenance: dict[str, str] = option(doc="what was fitted from what, and what was assumed")
+    provenance: dict[str, str] = option(doc="sources of the fitted values, and assumptions")
     lengths: Lengths = option(doc="lengths of segments")
-    chains: Chains = option(doc="bases that do not code")
-    codons: CodonModel = option(doc="bases that code")
+    chains: Chains = option(doc="non-coding sequence")
+    codons: CodonModel = option(doc="coding sequence")
     signals: Signals = option(doc="signals at boundaries")
-    structure: Structure = option(doc="exons a gene")
+    structure: Structure = option(doc="exons per gene")
     isoforms: Isoforms = option(doc="further isoforms")
     repeats: Repeats = option(doc="interspersed repeats")
 

@@ -1,4 +1,4 @@
-"""Between genes and paths through the chain's states, both ways."""
+"""Convert between genes and paths through the states of the chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interspersed repeats: families of a consensus, diverged and truncated copies of it, softmasked, on either strand."""
+"""Interspersed repeats: families with a consensus, and diverged, truncated, softmasked copies on either strand."""
 
 from __future__ import annotations
 

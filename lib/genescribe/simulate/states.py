@@ -1,4 +1,4 @@
-"""The simulator's law as a semi-Markov chain: 47 states, both strands, exact scores.
+"""The generative model of the simulator as a semi-Markov chain: 47 states, both strands, exact scores.
 
 On each strand, in transcript orientation: 5' UTR exon and intron, start codon, four kinds of coding exon in three
 frames, coding introns by what they remember of the codon they split, stop codon, 3' UTR; and one intergenic state. The

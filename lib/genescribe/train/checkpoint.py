@@ -1,4 +1,4 @@
-"""Full-state checkpoints: written whole or not at all, the newest kept, refused to a run that they do not belong to."""
+"""Full-state checkpoints: written atomically, the newest kept, refused by a run that they do not belong to."""
 
 from __future__ import annotations
 

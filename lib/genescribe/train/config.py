@@ -29,57 +29,58 @@ RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_facto
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained."""
+    """Options of training a model."""
 
     start: str | None = option(
-        None, doc="folder of a trained model whose weights training begins with; none: fresh weights"
+        None, doc="folder of a trained model whose weights training starts from; none: random weights"
     )
     start_parts: list[str] = option(
-        default_factory=list, doc="beginnings of the names of the weights that `start` gives; empty: all"
+        default_factory=list, doc="prefixes of the names of the weights to take from `start`; empty: all"
     )
-    freeze: list[str] = option(
-        default_factory=list, doc="beginnings of the names of weights that stay what they are when training begins"
+    freeze: list[str] = option(default_factory=list, doc="prefixes of the names of weights that are not trained")
+    epochs: float = option(10.0, doc="passes over the training samples, if max_steps is 0; 0: none", minimum=0.0)
+    max_steps: int = option(0, doc="optimiser steps; 0: from epochs", minimum=0)
+    batch_size: int = option(32, doc="samples per step, over all processes", minimum=1)
+    micro_batch: int = option(
+        0, doc="most samples at a time on a device (gradients are accumulated); 0: no limit", minimum=0
     )
-    epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0; 0: none", minimum=0.0)
-    max_steps: int = option(0, doc="optimiser steps; 0: as many as epochs give", minimum=0)
-    batch_size: int = option(32, doc="samples of a step, over all processes together", minimum=1)
-    micro_batch: int = option(0, doc="most samples at a time on a device; 0: no limit. More are accumulated", minimum=0)
     buckets: int = option(
         0,
-        doc="batches whose samples are sorted by length together, so that a batch is of like lengths; 0: none",
+        doc="number of batches whose samples are sorted by length, so that a batch has samples of similar "
+        "length; 0: none",
         minimum=0,
     )
     lr: float = option(1e-3, doc="highest learning rate", minimum=0.0)
-    warmup: float = option(0.05, doc="share of the steps in which the learning rate rises", minimum=0.0, maximum=1.0)
-    final_lr: float = option(0.01, doc="last learning rate, as a share of the highest", minimum=0.0, maximum=1.0)
+    warmup: float = option(0.05, doc="fraction of the steps used for warm-up", minimum=0.0, maximum=1.0)
+    final_lr: float = option(0.01, doc="last learning rate, as a fraction of the highest", minimum=0.0, maximum=1.0)
     weight_decay: float = option(1e-5, doc="weight decay of matrices; norms and biases have none", minimum=0.0)
     optimizer: Literal["adamw", "adafactor", "muon"] = option(
         "adamw", doc="muon: orthogonalised momentum for hidden matrices, AdamW for the rest"
     )
     scheduler: Literal["cosine", "plateau"] = option(
-        "cosine", doc="plateau: lr times plateau_factor after plateau_patience validations without a better result"
+        "cosine", doc="plateau: multiply lr by plateau_factor after plateau_patience validations without improvement"
     )
     plateau_patience: int = option(2, doc="scheduler plateau: validations to wait", minimum=1)
-    plateau_factor: float = option(0.5, doc="scheduler plateau: what lr is multiplied by", minimum=0.01, maximum=1.0)
-    clip: float = option(1.0, doc="largest norm of the gradient; 0: unclipped", minimum=0.0)
+    plateau_factor: float = option(0.5, doc="scheduler plateau: factor of lr", minimum=0.01, maximum=1.0)
+    clip: float = option(1.0, doc="largest norm of the gradient; 0: no clipping", minimum=0.0)
     precision: Literal["auto", "float32", "bf16"] = option(
-        "auto", doc="bf16: autocast where the device computes in bfloat16, else float32; auto: so on GPUs alone"
+        "auto", doc="bf16: autocast if the device supports bfloat16, else float32; auto: the same on GPUs only"
     )
     parallel: Literal["ddp", "fsdp"] = option(
-        "ddp", doc="several processes: each with all weights (ddp), or with a share of weights and optimiser (fsdp)"
+        "ddp", doc="several processes: replicate all weights (ddp), or shard weights and optimiser (fsdp)"
     )
-    compile: bool = option(False, doc="compile the model's heavy parts with torch.compile")
+    compile: bool = option(False, doc="compile the expensive parts of the model with torch.compile")
     ema: float = option(
         0.0, doc="decay of the averaged weights that are validated and kept; 0: none", minimum=0.0, maximum=0.9999
     )
     validate_epochs: float = option(1.0, doc="epochs between validations", minimum=0.001)
-    patience: int = option(0, doc="validations without a better result before training stops; 0: never", minimum=0)
+    patience: int = option(0, doc="validations without improvement before training stops; 0: never", minimum=0)
     log_every: int = option(10, doc="steps between rows of the log", minimum=1)
     checkpoint_steps: int = option(500, doc="most steps between checkpoints", minimum=1)
     checkpoint_seconds: float = option(120.0, doc="most seconds between checkpoints", minimum=0.0)
-    keep_checkpoints: int = option(2, doc="newest checkpoints kept", minimum=1)
+    keep_checkpoints: int = option(2, doc="number of newest checkpoints kept", minimum=1)
     memory_seconds: float = option(30.0, doc="seconds between rows of memory_<process>.csv", minimum=0.1)
-    num_workers: int = option(0, doc="processes that read data, a training process; 0: none of their own", minimum=0)
+    num_workers: int = option(0, doc="data processes per training process; 0: read in the training process", minimum=0)
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)
 

@@ -1,4 +1,4 @@
-"""One training loop for all families: alone or under torchrun, killed at any moment and resumed to the same weights.
+"""One training loop for all families: alone or under torchrun, resumable at any point to the same weights.
 
 Everything that chance decides in a step follows from (seed, step, sample); a checkpoint holds the rest. Gradients of
 the micro-batches of a step are summed and divided by the step's total weight, so that the division of a batch among

@@ -1,4 +1,4 @@
-"""Starting the processes that train together: on one host, on the nodes of a Slurm job, on hosts named by the user.
+"""Start the processes of a training run: on one host, on the nodes of a Slurm job, or on named hosts.
 
 Each host runs one torchrun agent, which starts that host's processes. The agents meet at the first host; where a
 process dies they stop the others and start all of them again, and training goes on from its last checkpoint. This
@@ -30,17 +30,17 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 @dataclass(frozen=True)
 class LaunchConfig:
-    """Where the processes of a training run are started."""
+    """Options of starting the processes of a training run."""
 
-    nodes: int = option(1, doc="hosts; on Slurm they are asked for, elsewhere name them in `hosts`", minimum=1)
+    nodes: int = option(1, doc="number of hosts; requested from Slurm, otherwise list them in `hosts`", minimum=1)
     hosts: list[str] = option(
-        default_factory=list, doc="names or addresses of hosts without Slurm; the first is where all meet"
+        default_factory=list, doc="names or addresses of hosts without Slurm; the first is the meeting point"
     )
-    processes: int = option(0, doc="processes on each host; 0: one a GPU, or one", minimum=0)
+    processes: int = option(0, doc="processes on each host; 0: one per GPU, or one", minimum=0)
     nccl_ifname: str | None = option(None, doc="network interface between the hosts, of NCCL and gloo")
-    port: int = option(29_400, doc="port of the meeting point, where `hosts` are named", minimum=1024, maximum=65_535)
-    remote_shell: str = option("ssh -o BatchMode=yes", doc="command that runs another one on a host of `hosts`")
-    restarts: int = option(2, doc="times that all processes are started again after one has died", minimum=0)
+    port: int = option(29_400, doc="port of the meeting point, if `hosts` are given", minimum=1024, maximum=65_535)
+    remote_shell: str = option("ssh -o BatchMode=yes", doc="command that runs a command on a host of `hosts`")
+    restarts: int = option(2, doc="number of restarts of all processes after one has died", minimum=0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -57,7 +57,7 @@ class LaunchConfig:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Where the agents of a run meet.
+    """Meeting point of the agents of a run.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
     if job:
         return _over_slurm(config, command)
     raise InputError(
-        f"{config.nodes} hosts are asked for, and this is no job of Slurm",
+        f"{config.nodes} hosts requested outside a Slurm job",
         where="launch.nodes",
         remedy="use --profile slurm, or name the hosts in launch.hosts",
     )
@@ -331,7 +331,7 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
         for file in held.values():
             os.close(file)
         raise InputError(
-            f"{count} GPUs are asked for, {len(held)} of {len(found)} are free",
+            f"{count} GPUs requested, {len(held)} of {len(found)} are free",
             where="GPUs",
             remedy=f"run fewer jobs at a time: snakemake --resources gpu={len(found)}",
         )

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: `log.csv` and its two halves, TensorBoard scalars, a progress bar."""
+"""Logs of a run: `log.csv` and its two halves, TensorBoard scalars, a progress bar."""
 
 from __future__ import annotations
 

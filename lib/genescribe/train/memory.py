@@ -1,4 +1,4 @@
-"""How much memory a training process holds: a figure for the log, a table over time, a warning before it runs out."""
+"""Memory of a training process: a number for the log, a table over time, a warning before it runs out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's folder, the same for every family: `config.json` and `model.safetensors`, read strictly."""
+"""The folder of a model, the same for every family: `config.json` and `model.safetensors`, read strictly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stored_options(directory: str | Path, family: str) -> Any:
     try:
         stored: Any = read_json(path)
     except FileNotFoundError:
-        raise InputError("no such file", where=path, remedy="give a folder that training wrote") from None
+        raise InputError("no such file", where=path, remedy="give a folder written by training") from None
     except ValueError as error:
         raise InputError(f"not JSON ({error})", where=path, remedy="copy or train the model again") from None
     if not isinstance(stored, dict) or stored.get("family") != family or stored.keys() != {"family", "model"}:
@@ -61,7 +61,7 @@ def stored_weights(
     try:
         found = load_file(path)
     except FileNotFoundError:
-        raise InputError("no weights here", where=path, remedy="give a folder that training wrote") from None
+        raise InputError("no weights in this folder", where=path, remedy="give a folder written by training") from None
     except SafetensorError as error:
         raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
     if parts:
@@ -85,7 +85,7 @@ def weights_digest(directory: str | Path) -> str:
     """
     path = Path(directory) / WEIGHTS
     if not path.is_file():
-        raise InputError("no weights here", where=path, remedy="give a folder that training wrote")
+        raise InputError("no weights in this folder", where=path, remedy="give a folder written by training")
     return sha256(path)
 
 

@@ -1,4 +1,4 @@
-"""The optimisers that a run may choose, behind one interface."""
+"""The optimisers, behind one interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model comes from: versions, code, options, data, machine."""
+"""Provenance of a model: versions, code, options, data, machine."""
 
 from __future__ import annotations
 

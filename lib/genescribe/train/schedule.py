@@ -1,4 +1,4 @@
-"""What happens at which step: learning rate, division of a batch, seeds."""
+"""The schedule of training: learning rate, division of a batch, seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights, gradients and optimiser state divided among processes: FSDP2, beside DDP, with the same checkpoints.
+"""Weights, gradients and optimiser state sharded across processes (FSDP2), with the same checkpoints as DDP.
 
 Checkpoints and models always hold whole tensors, so that a run may go on with another number of processes, divided or
 not. (Zhao et al. 2023, "PyTorch FSDP", arXiv:2304.11277; FSDP2 is its form on distributed tensors, `fully_shard`.)

@@ -1,4 +1,4 @@
-"""What a family gives the engine: a model, its data, a loss and a validation."""
+"""The interface between a family and the training engine: a model, its data, a loss and a validation."""
 
 from __future__ import annotations
 

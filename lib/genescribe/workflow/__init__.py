@@ -1,1 +1,1 @@
-"""What the Snakefile imports: the configuration, inputs, batches, digests of modules."""
+"""The interface of the Snakefile: configuration, inputs, batches, digests of modules."""

@@ -1,4 +1,4 @@
-"""Where the results of codon language models lie, and which options their rules get."""
+"""Paths of the results of codon language models, and the options of their rules."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class CodonLayout:
         return json.dumps({name: whole[name] for name in ("data", *sections)}, sort_keys=True)
 
     def launcher(self, run: str, script: str) -> str:
-        """Return the command that starts training: python, or the launcher `script` with a process a GPU."""
+        """Return the command that starts training: python, or the launcher `script` with one process per GPU."""
         system = self.runs[run].system
         return starter(script, LaunchConfig(), system.gpus)
 

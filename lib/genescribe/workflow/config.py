@@ -33,8 +33,8 @@ class SourceConfig:
     path: str | None = option(None, doc="local path, or a path below $GENESCRIBE_DATA")
     url: str | None = option(None, doc="https:// or file:// address; needs a checksum")
     sha256: str | None = option(None, doc="hexadecimal SHA-256 of the file as downloaded")
-    md5: str | None = option(None, doc="hexadecimal MD5, where the source publishes only that")
-    md5sums: str | None = option(None, doc="URL of the list of MD5 digests that the source publishes")
+    md5: str | None = option(None, doc="hexadecimal MD5, if the source publishes nothing else")
+    md5sums: str | None = option(None, doc="URL of a list of MD5 digests published by the source")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class SimulateConfig:
     durations: Literal["informative", "uninformative"] = option(
         "informative", doc="as fitted, or geometric as a control"
     )
-    sharpness: float = option(1.0, doc="power of the splice and start signals; 1 as fitted", minimum=0)
-    isoforms: bool = option(True, doc="some genes have several transcripts; the sequence holds no sign of them")
+    sharpness: float = option(1.0, doc="power applied to signals and codon usage; 1 as fitted", minimum=0)
+    isoforms: bool = option(True, doc="some genes have several transcripts, which leave no trace in the sequence")
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,29 @@ class ReferenceConfig:
 class FoldConfig:
     """Cross-validation by sequence: homologous genes lie in one fold."""
 
-    number: int = option(5, doc="folds; a model is trained for each, without it", minimum=2, maximum=20)
-    validation: float = option(0.1, doc="share of the sequences outside a fold that validate", minimum=0, maximum=0.5)
-    seed: int = option(1, doc="which sequences go together, beside homology", minimum=0)
+    number: int = option(5, doc="number of folds; one model per fold is trained without it", minimum=2, maximum=20)
+    validation: float = option(
+        0.1, doc="fraction of the sequences outside a fold used for validation", minimum=0, maximum=0.5
+    )
+    seed: int = option(1, doc="sequences to keep in one group, in addition to homologous ones", minimum=0)
 
 
 @dataclass(frozen=True)
 class GroupConfig:
     """Groups of sequences that are scored apart as well."""
 
-    table: str = option(doc="table with tabs and a header; its first column names the sequence")
+    table: str = option(doc="tab-separated table with a header; its first column is the sequence name")
     column: str = option(doc="the column with the group")
 
 
 @dataclass(frozen=True)
 class BuscoConfig:
-    """How complete a genome's proteins are, by BUSCO."""
+    """Options of the completeness of proteins by BUSCO."""
 
     lineage: str = option(
         doc="folder of a lineage, also below $GENESCRIBE_DATA (offline); or the name of one, which BUSCO downloads"
     )
-    genome: bool = option(False, doc="BUSCO on the genome itself as well; needs its genome finders")
+    genome: bool = option(False, doc="also run BUSCO on the genome itself; needs its genome finders")
 
 
 @dataclass(frozen=True)
@@ -93,28 +95,30 @@ class GenomeConfig:
 
     fasta: str | SourceConfig | None = option(None, doc="FASTA; plain, gzip or bgzip")
     annotation: str | SourceConfig | None = option(None, doc="GFF3 or GTF; plain or gzip")
-    simulate: SimulateConfig | None = option(None, doc="write the genome instead of reading it")
-    same_as: str | None = option(None, doc="the genome whose files these are, where only the splits differ")
+    simulate: SimulateConfig | None = option(None, doc="simulate the genome instead of reading it")
+    same_as: str | None = option(None, doc="genome to take the files from, if only the splits differ")
     sorter: Literal["builtin", "agat", "auto"] = option(
-        "builtin", doc="agat, builtin or auto (not for examples: its result depends on the machine)"
+        "builtin", doc="agat, builtin or auto (avoid auto if results must be reproducible)"
     )
     genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
-    splits: Splits = option(default_factory=Splits, doc="which sequences or regions train, validate and test")
-    folds: FoldConfig | None = option(None, doc="instead of splits: each sequence is tested once")
+    splits: Splits = option(default_factory=Splits, doc="sequences or regions for training, validation and test")
+    folds: FoldConfig | None = option(
+        None, doc="instead of splits: cross-validation in which each sequence is tested once"
+    )
     skip: list[str] = option(default_factory=list, doc="sequences left out everywhere")
     mask_ends: int = option(0, doc="bases at both ends of each sequence that are not scored", minimum=0)
     labelled_only: bool = option(False, doc="some genes are not annotated: score only predictions that overlap one")
-    groups: GroupConfig | None = option(None, doc="score groups of sequences apart as well")
-    batches: int = option(4, doc="jobs a stage over this genome", minimum=1, maximum=MAX_BATCHES)
-    references: dict[str, ReferenceConfig] = option(default_factory=dict, doc="further annotations to score on")
+    groups: GroupConfig | None = option(None, doc="also score groups of sequences separately")
+    batches: int = option(4, doc="jobs per stage for this genome", minimum=1, maximum=MAX_BATCHES)
+    references: dict[str, ReferenceConfig] = option(default_factory=dict, doc="additional reference annotations")
     hints: str | None = option(
-        None, doc="GFF or BED of introns that evidence speaks for, also below $GENESCRIBE_DATA; baked with sentences"
+        None, doc="GFF or BED file of introns supported by evidence, also below $GENESCRIBE_DATA; baked with sentences"
     )
-    hints_source: str | None = option(None, doc="only their rows of this source, column 2 of GFF")
+    hints_source: str | None = option(None, doc="use only rows with this source (column 2 of GFF)")
     augustus: str | dict[str, str] | None = option(
-        None, doc="AUGUSTUS species of the baseline, or pattern of sequence names -> species; none: no such row"
+        None, doc="AUGUSTUS species of the baseline, or pattern of sequence names -> species; none: no AUGUSTUS row"
     )
-    busco: BuscoConfig | None = option(None, doc="completeness by BUSCO, where it is installed; none: not asked")
+    busco: BuscoConfig | None = option(None, doc="completeness by BUSCO, if it is installed; none: not computed")
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -135,16 +139,16 @@ class RunConfig:
     genomes: list[str] = option(doc="names under `genomes:`")
     family: str = option("segment", doc="model family")
     bake: str = option("default", doc="name under `bakes:`")
-    model: dict[str, Any] = option(default_factory=dict, doc="the family's model options")
-    train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
-    seeds: list[int] = option(default_factory=lambda: [1], doc="one model a seed")
+    model: dict[str, Any] = option(default_factory=dict, doc="options of the model")
+    train: dict[str, Any] = option(default_factory=dict, doc="options of the training engine")
+    seeds: list[int] = option(default_factory=lambda: [1], doc="one model per seed")
     start: str | None = option(
-        None, doc="what training begins with, under `runs:` or `inits:`, or the folder of a model; with its `model`"
+        None, doc="initial model: a name under `runs:` or `inits:`, or the folder of a model; with its `model` options"
     )
-    scored: bool = option(True, doc="false: others begin with its model, which itself is neither scored nor reported")
-    grpo: GrpoConfig | None = option(None, doc="family generate: train by rewards, from `start` on")
-    prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: which loci, and which are held out")
-    trained: str | None = option(None, doc="folder of a trained model, to be scored only; nothing is baked or trained")
+    scored: bool = option(True, doc="false: only a starting point of other runs, neither scored nor reported")
+    grpo: GrpoConfig | None = option(None, doc="family generate: train with rewards, starting from `start`")
+    prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: loci for prompts, and held-out loci")
+    trained: str | None = option(None, doc="folder of a trained model to score; nothing is baked or trained")
     threads: int = option(2, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
     launch: LaunchConfig = option(default_factory=LaunchConfig, doc="hosts and processes of the training job")
@@ -156,7 +160,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class AnnotateConfig:
-    """What `snakemake annotate` reads, and nothing else."""
+    """Options of `snakemake annotate`."""
 
     genome: str | None = option(None, doc="FASTA to annotate")
     model: str | None = option(None, doc="folder with config.json and model.safetensors")
@@ -184,14 +188,16 @@ class BaselineConfig:
     orf_rule: bool = option(True, doc="longest open reading frames")
     orf_minimum: int = option(300, doc="shortest ORF in bases, stop included", minimum=6)
     ceiling: bool = option(True, doc="on simulated genomes: a decoder given the true parameters")
-    augustus: bool = option(True, doc="where it is installed and the genome names a species")
+    augustus: bool = option(True, doc="run AUGUSTUS, if it is installed and the genome names a species")
     augustus_retrained: bool = option(
         False, doc="AUGUSTUS trained on each genome's training split; it must be installed"
     )
-    augustus_rounds: int = option(0, doc="of optimising its meta-parameters when it is trained; hours", minimum=0)
+    augustus_rounds: int = option(
+        0, doc="rounds of optimising the meta-parameters during training; takes hours", minimum=0
+    )
     augustus_options: list[str] = option(
         default_factory=lambda: ["--sample=0"],
-        doc="for every prediction of AUGUSTUS; --sample=0 gives the same genes in a third of the time",
+        doc="options of every prediction with AUGUSTUS; --sample=0 gives the same genes in a third of the time",
     )
 
     def idle(self) -> Idle:
@@ -218,17 +224,17 @@ class WorkflowConfig:
     eval_f1: ScoreConfig = option(default_factory=ScoreConfig, doc="scores of the family generate on given loci")
     annotate: AnnotateConfig = option(default_factory=AnnotateConfig, doc="the `annotate` target")
     baselines: BaselineConfig = option(default_factory=BaselineConfig, doc="baselines")
-    select: list[str] = option(default_factory=list, doc="runs that the targets act on; empty: all of them")
+    select: list[str] = option(default_factory=list, doc="runs that the targets build; empty: all")
     results: str = option("results", doc="folder of the results")
     title: str = option("Genome annotation benchmark", doc="title of the report")
     bootstrap: int = option(1000, doc="bootstrap samples of the intervals", minimum=0)
     container: str | None = option(
-        None, doc="image with every rule's environment, for `--sdm conda apptainer`: docker://..., or a .sif file"
+        None, doc="image with the environments of all rules, for `--sdm conda apptainer`: docker://..., or a .sif file"
     )
 
     @classmethod
     def load(cls, data: Mapping[str, Any], where: str = "config.yaml") -> WorkflowConfig:
-        """Check Snakemake's merged configuration; genomes and runs in folds become one a fold.
+        """Check Snakemake's merged configuration; genomes and runs with folds become one per fold.
 
         `--config genome=my.fa model=DIR` arrives as top-level keys; they are shorthand for the `annotate` section, and
         `partial=true minimum_posterior=0.5` for the `predict` section.

@@ -1,4 +1,4 @@
-"""What a script's result depends on in the library: a digest that changes when that code does.
+"""A digest of the library code that a script's result depends on; it changes when that code does.
 
 Snakemake watches a rule's own text, not the modules its script imports. The digest of a script and of every
 project module that it reaches goes into the rule's `params`, so that editing a module reruns the rules that use it,

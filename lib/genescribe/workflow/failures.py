@@ -1,4 +1,4 @@
-"""The end of a run in which jobs failed: which they were, since much else may have been said after each."""
+"""The summary of a run with failed jobs: a list of them at the end of the output."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def summary(logs: Iterable[str | Path]) -> str:
     """
     lost = failures("\n".join(Path(log).read_text(errors="replace") for log in logs))
     if not lost:
-        return "genescribe: the run ended before its jobs did; the same command goes on where it stood"
+        return "genescribe: the run ended before its jobs did; run the same command to resume"
     jobs, them = ("job", "it") if len(lost) == 1 else ("jobs", "them")
     head = f"genescribe: {len(lost)} {jobs} failed at every attempt; what does not need {them} is done:"
     return "\n".join([head, *(f"  {job.rule}: {job.output} (log: {job.log})" for job in lost)])

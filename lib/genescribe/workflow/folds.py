@@ -1,4 +1,4 @@
-"""Cross-validation in the configuration: a genome in folds becomes a genome a fold, a run on it a run a fold.
+"""Cross-validation in the configuration: expand genomes and runs with folds to one per fold.
 
 The genome itself stays, tested everywhere: there the folds' predictions are put together, each made by the model that
 has not seen the sequence, and scored as one.

@@ -1,4 +1,4 @@
-"""Where the files of genomes and annotations lie, where they come from, and what is which split.
+"""Paths and sources of genomes and annotations, and their splits.
 
 The part of the layout that knows nothing of models.
 """

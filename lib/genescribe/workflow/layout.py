@@ -1,4 +1,4 @@
-"""Where each result lies and which options each rule gets: the configuration turned into paths and command lines.
+"""Paths of results and options of rules: the configuration turned into paths and command lines.
 
 The Snakefile asks this object and nothing else, so that its rules stay declarations and this stays testable.
 """

@@ -1,4 +1,4 @@
-"""Where prompts and scores of loci lie, and which options their rules get: training by rewards, family `generate`."""
+"""Paths of prompts and scores of loci, and the options of their rules: training with rewards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where shards and models lie, and which options the rules get that bake and train."""
+"""Paths of shards and models, and the options of the rules that bake and train."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Classifiers of coding sequences: probes on a codon model's embeddings, and k-mer models beside them."""
+"""Classifiers of coding sequences: probes on the embeddings of a codon model, and k-mer models."""

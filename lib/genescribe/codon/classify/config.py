@@ -1,4 +1,4 @@
-"""What a classifier is asked to be, as its YAML file says."""
+"""Options of a classifier, read from its YAML file."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Kind = Literal["probe_logreg", "probe_svm", "mlp", "kmer_logreg", "kmer_svm", "k
 class ClassifierConfig:
     """One classifier, its data and where its results go."""
 
-    train: str | None = option(None, doc="FASTA (label= in the header) or CSV (columns seq, label) to learn from")
-    test: str | None = option(None, doc="the same, to test on; must share neither ids nor sequences with train")
-    train_embeddings: str | None = option(None, doc="in place of train: .npz of extract_embeddings.py")
+    train: str | None = option(None, doc="training data: FASTA (label= in the header) or CSV (columns seq, label)")
+    test: str | None = option(None, doc="test data in the same format; must share neither ids nor sequences with train")
+    train_embeddings: str | None = option(None, doc="instead of train: .npz file of extract_embeddings.py")
     train_labels: str | None = option(
-        None, doc="CSV with the labels of train_embeddings, by id or in their order; none: their own"
+        None, doc="CSV with the labels of train_embeddings, matched by id or order; none: the labels in the .npz file"
     )
-    test_embeddings: str | None = option(None, doc="in place of test: .npz of the same model, layers and pooling")
+    test_embeddings: str | None = option(None, doc="instead of test: .npz file of the same model, layers and pooling")
     test_labels: str | None = option(None, doc="CSV with the labels of test_embeddings")
-    kind: Kind = option("probe_logreg", doc="probe_* and mlp read embeddings, kmer_* read words of the sequence")
+    kind: Kind = option("probe_logreg", doc="probe_* and mlp use embeddings, kmer_* use k-mers of the sequence")
     model: str | None = option(None, doc="folder of a codon model, for the embeddings of train and test")
-    layers: list[int] = option(default_factory=lambda: [-1], doc="layers of the model, side by side; -1 is the last")
-    pooling: Literal["mean", "last", "max", "begin"] = option("mean", doc="how codons become one vector")
-    control: bool = option(True, doc="with a model: the same classifier on fresh weights as a row beside it")
-    k: int = option(3, doc="letters of a word", minimum=1, maximum=8)
-    alphabet: Literal["base", "codon"] = option("base", doc="words of bases, or of codons in frame (k at most 2)")
+    layers: list[int] = option(default_factory=lambda: [-1], doc="layers of the model, concatenated; -1 is the last")
+    pooling: Literal["mean", "last", "max", "begin"] = option("mean", doc="how the vectors of codons are combined")
+    control: bool = option(True, doc="with a model: also train the same classifier on untrained weights, as a control")
+    k: int = option(3, doc="length of a k-mer", minimum=1, maximum=8)
+    alphabet: Literal["base", "codon"] = option("base", doc="k-mers of bases, or of codons in frame (k at most 2)")
     protocol: Literal["real", "tstr", "trts"] = option(
         "real",
         doc="tstr: train is synthetic and test real, as their column `origin` must say; trts: the reverse. Under every "
@@ -37,18 +37,18 @@ class ClassifierConfig:
     )
     label: str = option("label", doc="name of the label")
     class_weight: Literal["balanced", "none"] = option(
-        "balanced", doc="balanced: classes count alike in training, however few their sequences; none: sequences do"
+        "balanced", doc="balanced: all classes have equal weight in training; none: all sequences do"
     )
     rare: int = option(
         3,
-        doc="labels of fewer training sequences are not learned; tests of them, and of labels that training lacks, are "
-        "errors in a row of their own",
+        doc="labels with fewer training sequences are not learned; test sequences with such labels count as "
+        "errors in a separate row",
         minimum=1,
     )
     C: float = option(1.0, doc="logreg, svm: inverse strength of regularisation", minimum=1e-6)
     hidden: int = option(64, doc="mlp: width", minimum=1)
-    bootstrap: int = option(1000, doc="draws of test sequences for the intervals", minimum=0)
-    seed: int = option(0, doc="of everything drawn", minimum=0)
+    bootstrap: int = option(1000, doc="bootstrap samples of test sequences for the intervals", minimum=0)
+    seed: int = option(0, doc="random seed", minimum=0)
     out_dir: str = option("classifier", doc="folder to write")
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""One vector a coding sequence, from the states of a codon model: computed, written, and read again."""
+"""One vector per coding sequence from the states of a codon model: computed, written and read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SKETCHES = ("sketches", "sketch_sizes")
 def embed(
     network: Network, dna: Sequence[str], *, layers: Sequence[int] = (-1,), pooling: str = "mean"
 ) -> NDArray[np.float32]:
-    """Return one vector a sequence, (n, layers x C).
+    """Return one vector per sequence, (n, layers x C).
 
     Parameters
     ----------

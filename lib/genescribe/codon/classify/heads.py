@@ -1,4 +1,4 @@
-"""The classifiers themselves: scikit-learn's, their classes weighed, fitted to the labels that are frequent enough."""
+"""The classifiers, from scikit-learn: class weights, fitted to the labels that are frequent enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a classifier is: metrics with bootstrap intervals, confusion and calibration."""
+"""Metrics of a classifier with bootstrap intervals, confusion matrix and calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task that every annotated genome brings along: what kind of protein a gene makes, across species."""
+"""A classification task from any annotated genomes: the kind of protein that a gene encodes, across species."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be tested on what: disjoint always; synthetic and real where the protocol says so."""
+"""Rules for test sets: always disjoint from training; synthetic and real if the protocol requires it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALIKE = 0.5
 
 @dataclass(frozen=True)
 class Known:
-    """What a classifier keeps of its training sequences, so that no test repeats them.
+    """Digests of the training sequences of a classifier, so that no test repeats them.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a test of a classifier leaves: rows of metrics, what is known of each label, predictions, pictures."""
+"""Results of testing a classifier: metrics, per-label results, predictions and figures."""
 
 from __future__ import annotations
 

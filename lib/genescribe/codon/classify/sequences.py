@@ -1,4 +1,4 @@
-"""Labelled sequences from FASTA or CSV, what tells two sets of them apart, and their k-mers of bases or codons."""
+"""Labelled sequences from FASTA or CSV, checks that two sets are disjoint, and their k-mers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train a classifier, test it on data of its own, and keep it with what testing it again needs."""
+"""Train a classifier, test it on separate data, and save it with what later tests need."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Held-out evaluation beside baselines and controls."""
+"""Held-out evaluation with baselines and controls."""

@@ -1,4 +1,4 @@
-"""Genes with part of their information taken out."""
+"""Control genes from which part of the information is removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Held-out evaluation of a codon model beside its baselines and controls; the test split is read here and only here."""
+"""Held-out evaluation of a codon model with baselines and controls; only this module reads the test split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the methods that an evaluation compares: what the report reads, free of torch and of GenBank's reader."""
+"""Names of the methods that an evaluation compares, for the report; imports neither torch nor Biopython."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every codon model is compared with: uniform, n-gram and codon-usage models of the same training data.
+"""Baselines of codon models: uniform, n-gram and codon-usage models of the same training data.
 
 N-grams are interpolated, modified Kneser-Ney (Kneser and Ney 1995; Chen and Goodman 1999, An empirical study of
 smoothing techniques for language modeling, section 3: discounts for n-grams seen once, twice, and more often).
@@ -150,7 +150,7 @@ class InGene:
 
 
 class CodonUsage:
-    """How often each codon stands for its amino acid.
+    """Frequency of each codon among those of its amino acid.
 
     Parameters
     ----------

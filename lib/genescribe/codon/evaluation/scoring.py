@@ -1,4 +1,4 @@
-"""Scores of a predictor on genes: perplexity over codons, and the choice among synonyms; intervals over genes."""
+"""Scores of a predictor on genes: perplexity, synonymous codon choice, and intervals over genes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Six steps that look into a codon model, each with tables, pictures and a null."""
+"""Interpretation of a codon model in six steps, each with tables, figures and a null model."""

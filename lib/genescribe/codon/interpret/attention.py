@@ -1,4 +1,4 @@
-"""Step 3: where attention looks: maps with real codons on their axes, distances, synonyms."""
+"""Step 3: attention maps with codons on their axes, distances, synonyms."""
 
 from __future__ import annotations
 

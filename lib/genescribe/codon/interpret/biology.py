@@ -1,4 +1,4 @@
-"""What is known of codons and amino acids: order, classes, hydropathy, usage."""
+"""Known properties of codons and amino acids: order, classes, hydropathy, usage."""
 
 from __future__ import annotations
 

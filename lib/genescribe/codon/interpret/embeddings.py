@@ -1,4 +1,4 @@
-"""Step 2: what the embedding of codons knows of amino acids."""
+"""Step 2: what the codon embeddings encode about amino acids."""
 
 from __future__ import annotations
 

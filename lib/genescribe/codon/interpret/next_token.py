@@ -1,4 +1,4 @@
-"""Step 4: the next codon: how often right, how well calibrated, and how it improves along a gene."""
+"""Step 4: prediction of the next codon: accuracy, calibration, and improvement along a gene."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Codons:
 
     @property
     def amino_acids(self) -> NDArray[np.uint8]:
-        """What each codon means, (n,)."""
+        """Amino acid of each codon, (n,)."""
         return np.asarray(self.letters[np.arange(len(self.truth)), self.truth])
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the interpretation, in the report's style."""
+"""Figures of the interpretation, in the style of the report."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def bars(
     height: float = 2.6,
     intervals: Mapping[str, Sequence[tuple[float, float]]] | None = None,
 ) -> Figure:
-    """Draw grouped bars: series name -> one value a group."""
+    """Draw grouped bars: series name -> one value per group."""
     with styled():
         figure = canvas(height)
         axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Step 6: what a linear map reads out of the states, beside fresh weights, permuted labels and the majority."""
+"""Step 6: linear probes of the states, compared with untrained weights, permuted labels and the majority class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All six steps of an interpretation, and mutation maps, of one run."""
+"""Run all six steps of an interpretation, and the mutation maps, for one run."""
 
 from __future__ import annotations
 

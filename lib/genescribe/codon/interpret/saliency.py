@@ -1,4 +1,4 @@
-"""Step 5: which codons the model's judgement of a gene rests on, by integrated gradients, and motifs among them."""
+"""Step 5: the codons that a gene's score depends on, by integrated gradients, and motifs among them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST = 256
 
 @dataclass(frozen=True)
 class Attribution:
-    """What one prediction rests on.
+    """The codons that one prediction depends on.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What one step of an interpretation leaves: measures beside their nulls, tables, pictures."""
+"""Output of one interpretation step: measures with their nulls, tables, figures."""
 
 from __future__ import annotations
 

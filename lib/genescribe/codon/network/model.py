@@ -1,4 +1,4 @@
-"""A compact GPT over codons: pre-norm blocks, rotary or learned positions, one matrix for embedding and output."""
+"""A compact GPT over codons: pre-norm blocks, rotary or learned positions, tied embedding and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained network as a predictor of codons, over coding sequences of any length."""
+"""A trained network as a predictor of codons, for coding sequences of any length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A coding sequence as annotated, and the judgement of it: codons to learn from, or a reason why not."""
+"""An annotated coding sequence, and its check: codons to learn from, or a reason for rejection."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Annotated:
 
     @property
     def place(self) -> str:
-        """Where it lies, as people write it: 1-based, closed."""
+        """Location in 1-based, closed coordinates."""
         return ",".join(f"{start + 1}-{end}({'+' if strand > 0 else '-'})" for start, end, strand in self.parts)
 
 
@@ -122,7 +122,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of one annotated CDS.
+    """Outcome of one annotated CDS.
 
     Attributes
     ----------

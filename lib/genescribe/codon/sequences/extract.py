@@ -1,4 +1,4 @@
-"""A genome's coding sequences as files: every CDS ends in `cds.tsv` or, with a reason, in `rejected.tsv`."""
+"""Extract the coding sequences of a genome: every CDS goes to `cds.tsv` or, with a reason, to `rejected.tsv`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coding sequences of GenBank flat files, plain or gzip, by Biopython's parser."""
+"""Coding sequences of GenBank flat files, plain or gzip, read with Biopython."""
 
 from __future__ import annotations
 

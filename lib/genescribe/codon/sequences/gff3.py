@@ -1,4 +1,4 @@
-"""Coding sequences of FASTA + GFF3, for genomes that come without a GenBank file."""
+"""Coding sequences of FASTA + GFF3, for genomes without a GenBank file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Homologous coding sequences, by the short words that their proteins share: clusters, and near-duplicates.
+"""Clusters of homologous coding sequences and near-duplicates, by short words that their proteins share.
 
 The words are those of `genescribe.bake.leakage.sketch`; what of them two proteins have in common is near 1 for copies,
 about 0.26 at 80% identity and 0.05 at 60%. Distant homologues are not found.

@@ -1,4 +1,4 @@
-"""Coding sequences into windows of at most `block_size` tokens: every transition once, none across coding sequences."""
+"""Pack coding sequences into windows of at most `block_size` tokens; every transition is in exactly one window."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def pack(
     block_size
         Most tokens of a window.
     mode
-        `multi`: several a window, `<SEP>` between them, best fit; `single`: one a window.
+        `multi`: several per window, separated by `<SEP>`, best fit; `single`: one per window.
     windows_per_seq
         `single`: windows of each coding sequence. Fewer than it needs lose transitions, more are pad-only.
     partial

@@ -1,4 +1,4 @@
-"""From the coding sequences of several genomes to packed windows by split, checked, counted and hashed."""
+"""Turn the coding sequences of several genomes into packed windows by split, checked, counted and hashed."""
 
 from __future__ import annotations
 

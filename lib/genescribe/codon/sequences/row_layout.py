@@ -1,4 +1,4 @@
-"""Tokens of many coding sequences in one row, and the attention that keeps them apart.
+"""Tokens of many coding sequences in one row, with attention that keeps them separate.
 
 Windows are not padded: a batch is one row of N tokens. Attention takes the coding sequences out of the row, groups
 those of like length, and runs plain causal attention on each group; that is the block-diagonal mask exactly, at the
@@ -19,7 +19,7 @@ WASTE = 1.25
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the segments of a row of N tokens lie.
+    """Positions of the segments in a row of N tokens.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which coding sequence trains, validates or tests: by genome, genus or homology cluster, and what is quarantined."""
+"""Assign coding sequences to splits by genome, genus or homology cluster, and quarantine near-duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training a codon model: batches of packed windows, the loss, the perplexity of the validation split."""
+"""Training a codon model: batches of packed windows, the loss, and validation perplexity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train the model of a run with the common engine, and leave its curves."""
+"""Train the model of a run with the common engine, and write its curves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _logger = logging.getLogger("genescribe.codon")
 
 
 def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, resume: bool = False) -> Path:
-    """Train, or go on where an interrupted run stopped, and write the curves.
+    """Train, or resume an interrupted run, and write the curves.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, r
     target
         Folder of the run: gets `outputs.out_dir` (model, log, checkpoints) and `outputs.scores_dir` (curves).
     resume
-        Refuse to begin anew.
+        Refuse to start afresh.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, r
     target = Path(target)
     folder = target / config.outputs.out_dir
     if resume and not list((folder / "checkpoints").glob("step-*.pt")) and not (folder / "model").exists():
-        raise InputError("no checkpoint to go on from", where=folder, remedy="start without --resume")
+        raise InputError("no checkpoint to resume from", where=folder, remedy="start without --resume")
     task = CodonTask(config.options(), [data])
     size = sum(parameter.numel() for parameter in CodonModel(config.model).parameters())
     options = config.training(windows=task.samples(), tokens=task.training.tokens, parameters=size)

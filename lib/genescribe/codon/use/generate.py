@@ -1,4 +1,4 @@
-"""Coding sequences that a model writes: free, or spelling a given protein; and how they compare with natural ones."""
+"""Generate coding sequences, freely or for a given protein, and compare them with natural ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONGEST = 1000
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw.
+    """Options of sampling.
 
     Attributes
     ----------
@@ -271,7 +271,7 @@ def generate_from_prefixes(
     data
         Prepared folder.
     target
-        Folder to write: `samples.csv`, a row a sequence, and `summary.csv`, a row a method and prefix.
+        Folder to write: `samples.csv`, one row per sequence, and `summary.csv`, one row per method and prefix.
     prefixes
         Numbers of codons that are given; every gene goes on from each.
     count

@@ -1,4 +1,4 @@
-"""What a model thinks of every single-codon change of a coding sequence."""
+"""Score every single-codon change of a coding sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to a model: what comes next, what would you write, how likely is this."""
+"""Queries to a model: next codon, generation, and the probability of a sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well labels along a sequence are predicted: bases, whole segments, and the distribution of their lengths.
+"""Agreement of predicted and true labels: bases, whole segments, and the distribution of their lengths.
 
 All functions take runs (`genescribe.data.sample.Runs`) and work on their borders, never base by base.
 """

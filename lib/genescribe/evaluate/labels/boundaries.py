@@ -1,4 +1,4 @@
-"""Boundaries between labels: where they are, and how many a prediction has within a tolerance."""
+"""Boundaries between labels, and how many a prediction finds within a tolerance."""
 
 from __future__ import annotations
 

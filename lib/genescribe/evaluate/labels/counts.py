@@ -1,4 +1,4 @@
-"""What is counted of a prediction of labels, gene by gene, so that genes can be drawn again.
+"""Counts of a label prediction, gene by gene, so that genes can be resampled.
 
 A unit is a stretch of a strand that holds one gene, or several with no base between them: strands are divided in the
 middle of each true background segment. Bases, segments, boundaries and lengths are counted in the unit where they lie.

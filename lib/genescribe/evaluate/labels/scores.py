@@ -1,4 +1,4 @@
-"""Scores of a prediction of labels from its counts, with intervals from genes drawn again with replacement."""
+"""Scores of a label prediction from its counts, with intervals from resampled genes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Outside programs that are compared with or that judge a prediction."""
+"""External programs that are compared with a prediction or that score it."""

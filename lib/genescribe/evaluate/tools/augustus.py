@@ -1,4 +1,4 @@
-"""AUGUSTUS (Stanke et al. 2006, Nucleic Acids Res. 34:W435), where it is installed: the gene finder to compare with."""
+"""AUGUSTUS (Stanke et al. 2006, Nucleic Acids Res. 34:W435), if installed: the gene finder to compare with."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def config_folder(trained: str | Path | None = None) -> Iterator[Path]:
         return
     parameters = Path(trained) / RETRAINED
     if not (parameters / f"{RETRAINED}_parameters.cfg").is_file():
-        raise InputError("no parameters of AUGUSTUS", where=trained, remedy="give a folder that training wrote")
+        raise InputError("no parameters of AUGUSTUS", where=trained, remedy="give a folder written by training")
     with tempfile.TemporaryDirectory(prefix="augustus.config.") as name:
         folder = Path(name)
         link_config(stock, folder)

@@ -1,4 +1,4 @@
-"""AUGUSTUS with parameters trained on the genes of a split: the fair opponent of a model trained there.
+"""AUGUSTUS with parameters trained on the same split as a model: a fair comparison.
 
 The steps are those of its authors' guides (Hoff and Stanke 2019, Curr. Protoc. Bioinformatics 65:e57, and BRAKER's):
 complete genes without oddities, one transcript each, none that overlaps another, none whose protein is like that of
@@ -52,7 +52,7 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How AUGUSTUS is trained.
+    """Options of training AUGUSTUS.
 
     Attributes
     ----------

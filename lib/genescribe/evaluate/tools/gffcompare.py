@@ -1,4 +1,4 @@
-"""The outside program gffcompare: what it is given, and what it reports, beside this project's own numbers."""
+"""The external program gffcompare: its input, and its report compared with this project's numbers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Annotating loci and genomes by writing sentences."""
+"""Annotate loci and genomes by writing gene sentences."""

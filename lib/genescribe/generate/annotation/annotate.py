@@ -1,4 +1,4 @@
-"""Loci in, genes out: windows, strands, pieces of long loci, and what became of each locus."""
+"""From loci to genes: windows, strands, pieces of long loci, and the status of each locus."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LocusWindow:
 
 @dataclass
 class LocusResult:
-    """What became of a locus.
+    """Outcome of a locus.
 
     Attributes
     ----------

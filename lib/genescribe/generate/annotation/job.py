@@ -1,4 +1,4 @@
-"""One annotation run, from files to files: what `scripts/run_genome_annotation.py` does."""
+"""One annotation run from files to files, for `scripts/run_genome_annotation.py`."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ class AnnotationJob:
     loci: str = option(doc="GFF3, GTF or BED of the loci to annotate")
     output: str = option("transgenic_inference.gff3", doc="GFF3 to write")
     reject_output: str | None = option(None, doc="JSON lines of rejected loci")
-    model: str = option("jlomas/HyenaTransgenic-768L12A6-400M", doc="folder or name on the hub")
+    model: str = option("jlomas/HyenaTransgenic-768L12A6-400M", doc="folder, or name on the hub")
     revision: str | None = option(None, doc="commit on the hub")
-    trust_remote_code: bool = option(False, doc="run code that comes with a checkpoint")
+    trust_remote_code: bool = option(False, doc="run code that is part of a checkpoint")
     device: str = option("auto", doc="auto, cuda or cpu")
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = option("auto", doc="of the computation")
-    compile: bool = option(False, doc="compile the step of the decoder")
-    batch_size: int = option(1, doc="loci at a time", minimum=1)
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = option("auto", doc="precision of the computation")
+    compile: bool = option(False, doc="compile the decoder step")
+    batch_size: int = option(1, doc="loci per batch", minimum=1)
     num_workers: int = option(2, doc="processes that read loci", minimum=0)
-    prefetch_factor: int = option(2, doc="batches that each of them reads ahead", minimum=1)
+    prefetch_factor: int = option(2, doc="batches that each of them reads in advance", minimum=1)
     checkpoint_path: str | None = option(None, doc="checkpoint file")
-    resume: bool = option(False, doc="go on from the checkpoint")
-    no_sort: bool = option(False, doc="the annotation is sorted")
-    keep_db: bool = option(False, doc="keep the DuckDB file of loci")
-    merge_into: str | None = option(None, doc="annotation to be given the new transcripts")
-    hints: str | None = option(None, doc="GFF or BED of introns that evidence speaks for")
-    hints_source: str | None = option(None, doc="only rows of this source, column 2 of GFF")
-    gm_key: str = option("GM", doc="attribute that names the gene a locus was given as")
-    search: SearchConfig = option(default_factory=SearchConfig, doc="how sentences are chosen")
+    resume: bool = option(False, doc="resume from the checkpoint")
+    no_sort: bool = option(False, doc="the annotation is already sorted")
+    keep_db: bool = option(False, doc="keep the DuckDB file of the loci")
+    merge_into: str | None = option(None, doc="annotation to extend with the new transcripts")
+    hints: str | None = option(None, doc="GFF or BED file of introns supported by evidence")
+    hints_source: str | None = option(None, doc="use only rows with this source (column 2 of GFF)")
+    gm_key: str = option("GM", doc="attribute for the ID of the source gene")
+    search: SearchConfig = option(default_factory=SearchConfig, doc="search method")
     constraint: Literal["orf", "grammar"] | None = option(None, doc="as the model says, or one of these")
 
 

@@ -1,4 +1,4 @@
-"""The generate family over whole strands: a segment model proposes loci, and each is read and written."""
+"""The generate family on whole strands: a segment model proposes loci, and each is read and annotated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotating many loci: batches, a journal from which a run that was killed goes on, and the files at the end."""
+"""Annotate many loci: batches, a journal for resuming, and the final output files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Journal:
     fingerprint
         What the results depend on. A checkpoint of another fingerprint is refused.
     resume
-        Go on from the checkpoint, if there is one; else begin anew.
+        Resume from the checkpoint, if there is one; otherwise start afresh.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class Journal:
                 raise InputError(
                     "the checkpoint is of other inputs, another model or other options",
                     where=self.checkpoint,
-                    remedy="run without --resume to begin anew, or give another --checkpoint_path",
+                    remedy="run without --resume to start afresh, or give another --checkpoint_path",
                 )
             self.batches, self._size = state["batches"], state["bytes"]
         self.lines.touch()

@@ -33,7 +33,7 @@ from genescribe.genome.model import Gene
 
 @dataclass
 class Scored:
-    """What a model wrote of some loci.
+    """Predictions of a model for some loci.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Writing sentences: greedily, with a beam, or by chance; always inside the grammar."""
+"""Search for sentences: greedy, beam, or sampling, always within the grammar."""
 
 from __future__ import annotations
 
@@ -28,21 +28,23 @@ from genescribe.generate.text.window_signals import Mask
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How sentences are chosen."""
+    """Options of the search for sentences."""
 
-    method: Literal["greedy", "beam", "sample"] = option("greedy", doc="likeliest step, likeliest sentence, or chance")
-    beams: int = option(4, doc="beam: sentences kept a locus", minimum=1)
-    samples: int = option(1, doc="sample: sentences drawn a locus; the likeliest is taken", minimum=1)
+    method: Literal["greedy", "beam", "sample"] = option(
+        "greedy", doc="most probable step, most probable sentence, or random"
+    )
+    beams: int = option(4, doc="beam: sentences kept per locus", minimum=1)
+    samples: int = option(1, doc="sample: sentences drawn per locus; the most probable is used", minimum=1)
     isoforms: float = option(
         1.0,
-        doc="beam, sample: a transcript of another sentence is written too where the sentences that hold its coding"
-        " sequence are so likely together; 1: none",
+        doc="beam, sample: also write a transcript of another sentence if the sentences with its coding "
+        "sequence have at least this total probability; 1: none",
         minimum=0.0001,
         maximum=1.0,
     )
-    temperature: float = option(1.0, doc="sample: scores are divided by it", minimum=0.01)
-    seed: int = option(1, doc="sample: seed; a locus is drawn alike in any batch", minimum=0)
-    max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
+    temperature: float = option(1.0, doc="sample: temperature that divides the scores", minimum=0.01)
+    seed: int = option(1, doc="sample: random seed; the result does not depend on the batch", minimum=0)
+    max_length: int = option(2048, doc="largest number of steps or tokens in a sentence", minimum=1)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -56,7 +58,7 @@ class SearchConfig:
 
 @dataclass
 class Outcome:
-    """What became of a locus.
+    """Outcome of a locus.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the forms of a model share: how the locus is read, and what carries the sentence along, by architecture."""
+"""Shared parts of all forms of a model: reading the locus and carrying the sentence, by architecture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of boundaries: where a feature begins and ends, from the features of the bases around and between.
+"""Scores of boundaries: starts and ends of features, from the features of nearby bases and those in between.
 
 The score of a boundary is a sum of what it looks like (evidence a type of boundary, and how well it fits what the
 decoder seeks), how far it is from the one before (a table of log distances), and what the bases in between are: the
@@ -28,7 +28,7 @@ _COUNT = len(Content)
 
 @dataclass
 class Boundaries:
-    """What is known of the boundaries 0..T of a batch of loci, computed once a locus.
+    """Features of the boundaries 0..T of a batch of loci, computed once per locus.
 
     Attributes
     ----------

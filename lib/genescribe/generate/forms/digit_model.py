@@ -74,7 +74,7 @@ class DigitModel(nn.Module):
         nn.init.normal_(self.embed.weight, std=0.02)
 
     def automaton(self, signals: Signals) -> DigitAutomaton:
-        """Return what restricts the sentence of a window."""
+        """Return the constraint on the sentence of a window."""
         return DigitAutomaton(Grammar(signals, self.config.most_features, self.config.may_be_empty))
 
     def example(self, sentence: GeneSentence | None, signals: Signals) -> SpelledExample:
@@ -144,7 +144,7 @@ class DigitModel(nn.Module):
 
 
 class DigitSession:
-    """Sentences that are being spelled, one a row."""
+    """Sentences in progress, one per row."""
 
     def __init__(self, model: DigitModel, memory: Memory) -> None:
         self.model, self._memory, self._cache = model, memory, Cache()

@@ -1,4 +1,4 @@
-"""Training examples of the pointer form: steps as tensors, with what was allowed at each."""
+"""Training examples of the pointer form: steps as tensors, with the values allowed at each."""
 
 from __future__ import annotations
 

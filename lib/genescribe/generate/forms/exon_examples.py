@@ -1,4 +1,4 @@
-"""Training examples of the exon text form: values, what was allowed, and where in the window each was written."""
+"""Training examples of the exon text form: values, allowed values, and positions in the window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exon text form of a model: letters that copy the window, and marks where exons, transcripts and the text end.
+"""The exon text form: letters that copy the window, and marks for the ends of exons, transcripts and the text.
 
 A step is a letter or a mark; it stands at a boundary of the window, the leftmost at which what was written can be. The
 model decides (1) whether the exon goes on, ends for another, or the text ends: scores of the step's state, and (2)
@@ -68,7 +68,7 @@ class ExonModel(nn.Module):
         nn.init.normal_(self.embed.weight, std=0.02)
 
     def automaton(self, signals: Signals) -> Speller:
-        """Return what restricts the text of a window."""
+        """Return the constraint on the text of a window."""
         return Speller(signals, self.config.most_features, self.config.may_be_empty)
 
     def example(self, sentence: GeneSentence | None, signals: Signals) -> ExonExample:
@@ -161,7 +161,7 @@ def _shares(begins: Tensor, steps: ExonSteps) -> Tensor:
 
 
 class ExonSession:
-    """Texts that are being written, one a row; several rows may be of one locus."""
+    """Texts in progress, one per row; several rows may belong to one locus."""
 
     def __init__(self, model: ExonModel, codes: Tensor, lengths: Tensor) -> None:
         self.model = model

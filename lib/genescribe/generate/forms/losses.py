@@ -1,4 +1,4 @@
-"""Losses of the steps of sentences, whatever the form; label smoothing and the least it can come to."""
+"""Losses of the steps of sentences in every form; label smoothing and its lower bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pointer form of a model: steps of a sentence from what was read of the locus."""
+"""The pointer form of a model: predicts the steps of a sentence from the encoded locus."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PointerModel(nn.Module):
             nn.init.normal_(module.weight, std=0.02)
 
     def automaton(self, signals: Signals) -> PointerAutomaton:
-        """Return what restricts the sentence of a window."""
+        """Return the constraint on the sentence of a window."""
         return PointerAutomaton(Grammar(signals, self.config.most_features, self.config.may_be_empty))
 
     def example(self, sentence: GeneSentence | None, signals: Signals) -> Example:
@@ -182,7 +182,7 @@ class PointerModel(nn.Module):
 
 
 class PointerSession:
-    """Sentences that are being written, one a row; several rows may be of one locus."""
+    """Sentences in progress, one per row; several rows may belong to one locus."""
 
     def __init__(self, model: PointerModel, known: Boundaries, memory: Memory) -> None:
         self.model, self._known, self._memory = model, known, memory

@@ -1,4 +1,4 @@
-"""Checkpoints in the `transformers` format that write the published vocabulary, inside the same grammar."""
+"""Checkpoints in the `transformers` format with the published vocabulary, decoded within the same grammar."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ class PublishedModel(nn.Module):
 
     @property
     def decoder(self) -> nn.Module:
-        """What is compiled for `--compile`."""
+        """The part that `--compile` compiles."""
         return cast(nn.Module, cast(Any, self.model).get_decoder())
 
     def automaton(self, signals: Signals) -> DigitAutomaton:
-        """Return what restricts the sentence of a window."""
+        """Return the constraint on the sentence of a window."""
         return DigitAutomaton(Grammar(signals, self.config.most_features))
 
     def prompt(self, sentence: GeneSentence) -> list[int]:
@@ -113,7 +113,7 @@ class PublishedModel(nn.Module):
 
 
 class PublishedSession:
-    """Sentences that a checkpoint is writing, one a row."""
+    """Sentences in progress of a checkpoint, one per row."""
 
     def __init__(self, model: PublishedModel, states: Tensor, mask: Tensor) -> None:
         self.model, self._states, self._mask = model, states, mask

@@ -1,4 +1,4 @@
-"""Loci of one sequence after another: windows with gene sentences, in shards and in a DuckDB of loci.
+"""Bake the loci of one sequence after another: windows with gene sentences, in shards and a DuckDB of loci.
 
 `loci.duckdb` of a folder has one table, ``loci``: key, species, gene, seqid, strand, start, end (the gene),
 window_start, window_end, sentence (relative to the window), transcripts, features, tokens, split, shard.

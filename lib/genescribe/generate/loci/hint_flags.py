@@ -1,4 +1,4 @@
-"""Intron evidence as input: drawn onto the bases of a window as flags, spoiled in training.
+"""Intron evidence as input: marked on the bases of a window as flags, with noise in training.
 
 A flag is a bit of a base's code above the softmask bit: an intron begins or ends here, or goes through, by evidence of
 high or of low confidence. Everything else that reads codes looks at the lower bits alone, so that evidence travels

@@ -1,4 +1,4 @@
-"""Loci to be annotated: read from GFF3 or BED, kept with their bases in a DuckDB file, loaded by workers."""
+"""Loci to annotate: read from GFF3 or BED, stored with their bases in a DuckDB file, loaded by workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ID = re.compile(r"(?:^|;)\s*(?:ID=|gene_id \")([^;\"]+)")
 
 
 class Locus(NamedTuple):
-    """Where a gene is to be read; strand "." where it is not known."""
+    """Locus of a gene to annotate; strand "." if unknown."""
 
     id: str
     seqid: str

@@ -1,4 +1,4 @@
-"""Many species from one folder: ``raw/<G.species>/`` with a genome and its annotation, each baked by itself.
+"""Bake many species from one folder: ``raw/<G.species>/`` with a genome and its annotation.
 
 A species that cannot be baked is reported and the others go on; one that is baked already is left as it is. The target
 holds a folder of shards a species, `gene_index.json` (species -> gene -> its windows, or why it has none),
@@ -43,19 +43,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SpeciesConfig:
-    """How the species of a folder are baked."""
+    """Options of baking the species of a folder."""
 
     bake: BakeConfig = option(default_factory=lambda: BakeConfig(target="sentences"), doc="windows")
-    val_species: list[str] = option(default_factory=list, doc="species that validate, and do not train")
-    test_species: list[str] = option(default_factory=list, doc="species that test, and do not train")
+    val_species: list[str] = option(default_factory=list, doc="species for validation")
+    test_species: list[str] = option(default_factory=list, doc="species for test")
     genetic_codes: dict[str, int] = option(default_factory=dict, doc="NCBI tables of species; others have table 1")
     eval_loci: int = option(100, doc="held-out loci of eval.json", minimum=0)
-    seed: int = option(1, doc="of their choice", minimum=0)
+    seed: int = option(1, doc="seed of their choice", minimum=0)
 
 
 @dataclass
 class SpeciesReport:
-    """What became of the species: names of those baked, and reasons of those that failed."""
+    """Outcome per species: names of those baked, and reasons for those that failed."""
 
     baked: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)

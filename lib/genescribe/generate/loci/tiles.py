@@ -1,4 +1,4 @@
-"""Windows at regular steps, each with all genes of one strand: what a model learns to read a sequence by, not a locus.
+"""Windows at regular steps, each with all genes on one strand, for models that read sequences instead of loci.
 
 A gene stands in its window as a whole or not at all: an edge that would cut one is moved inwards, to the gene's end.
 """

@@ -1,4 +1,4 @@
-"""Windows around loci: multiples of one length, inside their sequence; pieces of loci that are longer than any."""
+"""Windows around loci, with lengths that are multiples of one step; pieces of longer loci."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ _attend = nn.functional.scaled_dot_product_attention
 
 @dataclass
 class Memory:
-    """What is read of a batch of loci, once.
+    """The encoding of a batch of loci, computed once.
 
     Attributes
     ----------
-    keys, values : (B, heads, S, d), one a layer
+    keys, values : (B, heads, S, d), one per layer
         Of the encoder's steps.
     mask : (B, 1, 1, S) bool
         Which steps there are.
@@ -63,7 +63,7 @@ class Memory:
 
 @dataclass
 class Cache:
-    """Keys and values of the steps written so far, (B, heads, L, d), one a layer."""
+    """Keys and values of the steps written so far, (B, heads, L, d), one per layer."""
 
     keys: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Reading a locus: tracks, encoder, and what the features of its bases say about boundaries and contents."""
+"""Reading a locus: tracks, encoder, and scores of boundaries and contents from the features of its bases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genescribe.segment.network.model import SegmentModel
 
 
 class Content(IntEnum):
-    """What a base is, in the first transcript that covers it."""
+    """Class of a base in the first transcript that covers it."""
 
     CODON1 = 0
     CODON2 = 1
@@ -88,7 +88,7 @@ class Entered:
 
     @property
     def mask(self) -> Tensor:
-        """Which steps there are, (B, S)."""
+        """True for steps, False for padding, (B, S)."""
         size = self.steps.shape[1] if self.layout is None else self.layout.steps_back.shape[1]
         return torch.arange(size, device=self.counts.device) < self.counts[:, None]
 

@@ -1,4 +1,4 @@
-"""Several loci in a row: where each lies, and the way there and back. No locus sees another.
+"""Several loci packed into a row, and back again, without attention between loci.
 
 A batch of loci of different lengths is padded to the longest. Packed, the loci share rows of about one length instead,
 each beginning at a step of its own, with a gap behind it that local convolutions do not cross.
@@ -17,7 +17,7 @@ from genescribe.data.packing import best_fit
 
 @dataclass
 class Layout:
-    """B loci of up to S steps in R rows of W steps, `fold` bases a step.
+    """B loci of up to S steps in R rows of W steps, `fold` bases per step.
 
     Attributes
     ----------
@@ -76,17 +76,17 @@ class Layout:
 
     @property
     def mask(self) -> Tensor:
-        """Which steps may see which, (R, 1, W, W): those of one locus; what is none sees what is none."""
+        """Attention mask, (R, 1, W, W): steps attend within their locus, padding to padding."""
         return (self.owner[:, :, None] == self.owner[:, None, :]).unsqueeze(1)
 
     @property
     def present(self) -> Tensor:
-        """Which steps there are, (R, W)."""
+        """True for steps, False for padding, (R, W)."""
         return self.owner >= 0
 
     @property
     def covered(self) -> Tensor:
-        """Which places are bases, (R, W * fold, 1), 1 and 0."""
+        """1 for bases, 0 for padding, (R, W * fold, 1)."""
         return (self.bases >= 0).unsqueeze(-1).float()
 
     def pack(self, tracks: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""An encoder from a local `transformers` folder as a source of features for every base."""
+"""An encoder from a local `transformers` folder as a source of per-base features."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Training by rewards: group relative policy optimisation (GRPO) of models that write genes."""
+"""Training with rewards: group relative policy optimisation (GRPO) of models that write genes."""

@@ -1,4 +1,4 @@
-"""Options of training by rewards. Free of torch, so that reading a configuration is quick."""
+"""Options of training with rewards. Imports no torch, so that reading a configuration is quick."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ TRAIN_DEFAULTS: dict[str, Any] = {"epochs": 1.0, "batch_size": 8, "lr": 3e-4, "w
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """What a gene that was written is worth: a weighted mean of terms, each between 0 and 1."""
+    """The reward of a generated gene: a weighted mean of terms, each between 0 and 1."""
 
     exon: float = option(1.0, doc="weight of the F1 of coding exons", minimum=0.0)
-    gene: float = option(1.0, doc="weight of the gene: 1 where an isoform's coding sequence is right", minimum=0.0)
+    gene: float = option(1.0, doc="weight of the gene: 1 if the coding sequence of an isoform is right", minimum=0.0)
     transcript: float = option(0.0, doc="weight of the F1 of coding sequences, all isoforms", minimum=0.0)
-    valid_orf: float = option(0.0, doc="weight of the share of transcripts that are open reading frames", minimum=0.0)
+    valid_orf: float = option(
+        0.0, doc="weight of the fraction of transcripts that are open reading frames", minimum=0.0
+    )
     unfinished: float = option(
-        0.0, doc="reward of what reached max_length or could not be finished", minimum=0.0, maximum=1.0
+        0.0, doc="reward of a sentence that reached max_length or could not be completed", minimum=0.0, maximum=1.0
     )
 
 
@@ -28,17 +30,17 @@ class RewardConfig:
 class GrpoConfig:
     """Group relative policy optimisation: samples of a locus are compared with each other."""
 
-    group: int = option(8, doc="samples a prompt", minimum=2)
-    temperature: float = option(1.0, doc="scores are divided by it in sampling", minimum=0.01)
-    max_length: int = option(256, doc="steps of a sample, at most", minimum=1)
-    updates: int = option(2, doc="optimiser steps that a batch of samples is used for", minimum=1)
-    clip: float = option(0.2, doc="a ratio of probabilities counts down to 1 - clip", minimum=0.0, maximum=1.0)
-    clip_high: float = option(0.2, doc="and up to 1 + clip_high", minimum=0.0)
-    kl: float = option(0.02, doc="weight of the KL divergence from the model that training began with", minimum=0.0)
+    group: int = option(8, doc="samples per prompt", minimum=2)
+    temperature: float = option(1.0, doc="sampling temperature", minimum=0.01)
+    max_length: int = option(256, doc="largest number of steps in a sample", minimum=1)
+    updates: int = option(2, doc="optimiser steps per batch of samples", minimum=1)
+    clip: float = option(0.2, doc="probability ratios are clipped below at 1 - clip", minimum=0.0, maximum=1.0)
+    clip_high: float = option(0.2, doc="probability ratios are clipped above at 1 + clip_high", minimum=0.0)
+    kl: float = option(0.02, doc="weight of the KL divergence from the initial model", minimum=0.0)
     advantage: Literal["standardised", "centred"] = option(
-        "standardised", doc="rewards less their group's mean, over its standard deviation or not"
+        "standardised", doc="rewards minus the mean of their group, divided by its standard deviation or not"
     )
-    reward: RewardConfig = option(default_factory=RewardConfig, doc="what a sample is worth")
+    reward: RewardConfig = option(default_factory=RewardConfig, doc="terms of the reward")
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ class PromptConfig:
     """Loci to be written for rewards, and loci held out from them."""
 
     genomes: list[str] = option(default_factory=list, doc="genomes of the prompts; empty: all with a training split")
-    per_genome: int = option(0, doc="prompts a genome, drawn by chance; 0: all", minimum=0)
-    held_out: int = option(0, doc="validation loci a genome, drawn by chance; 0: all", minimum=0)
+    per_genome: int = option(0, doc="prompts per genome, chosen at random; 0: all", minimum=0)
+    held_out: int = option(0, doc="validation loci per genome, chosen at random; 0: all", minimum=0)
     apart: Literal["genome", "locus"] = option(
-        "locus", doc="genome: no genome of the prompts may have validation or test loci; locus: no locus of them"
+        "locus", doc="genome: genomes with validation or test loci give no prompts; locus: only these loci are excluded"
     )
     homologues: Literal["drop", "keep"] = option(
         "drop", doc="prompts whose protein has a homologue among validation and test loci"
     )
-    longest: int = option(0, doc="bases of a prompt's gene, at most; 0: no limit", minimum=0)
+    longest: int = option(0, doc="longest gene of a prompt, in bases; 0: no limit", minimum=0)
     seed: int = option(1, doc="seed of the choice", minimum=0)

@@ -1,4 +1,4 @@
-"""A model that writes sentences as a policy: sequences drawn from it, and the log probabilities of any sequence.
+"""A model that writes sentences as a policy: samples, and log probabilities of any sequence.
 
 The door of every training stage beyond the cross-entropy, whatever the architecture (encoder-decoder, prefix-LM) and
 the form (pointers, digits, ...). It is made of what `SentenceModel` offers: `begin` reads the loci once (prefill), its
@@ -103,7 +103,7 @@ class Policy:
         return [drawn[i * group : (i + 1) * group] for i in range(len(windows))]
 
     def score(self, windows: Sequence[Codes], values: Sequence[Sequence[int]]) -> Scored:
-        """Return the log probability of each step of sequences, one a window; differentiable.
+        """Return the log probability of each step of sequences, one per window; differentiable.
 
         Parameters
         ----------

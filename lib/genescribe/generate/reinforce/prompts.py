@@ -1,4 +1,4 @@
-"""Prompts of several genomes with their references, apart from what validates and tests.
+"""Prompts of several genomes with their references, separate from validation and test loci.
 
 The folder that is written is one of loci, as `bake` writes them: the prompts are its training split, held-out loci
 its validation split. `prompts.json` says what became of every locus that was looked at.

@@ -1,4 +1,4 @@
-"""What a gene that was written is worth.
+"""The reward of a generated gene.
 
 Exons and genes are compared as `genescribe.generate.training.task.matches` does in validation and
 `genescribe.evaluate` on

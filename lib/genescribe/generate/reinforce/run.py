@@ -1,4 +1,4 @@
-"""One run of training by rewards, from options."""
+"""One run of training with rewards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training by rewards on the common engine: samples are drawn when a batch is read, and learned from in several steps.
+"""Training with rewards on the common engine: samples are drawn when a batch is read and used for several steps.
 
 The engine prepares a batch once (`GrpoTask.prepare`): groups are drawn with the weights of the moment, rewarded, and
 scored again, by the same pass that later scores them with gradients, under the same masks, without dropout. Ratios
@@ -178,5 +178,5 @@ class GrpoTask(GenerateTask):
 
     def diagnose(self, model: nn.Module, batch: list[Sample]) -> list[str]:
         """Return lines about the first batch."""
-        each = f"{self.grpo.group} samples a prompt, {self.grpo.updates} steps a batch"
+        each = f"{self.grpo.group} samples per prompt, {self.grpo.updates} steps per batch"
         return [*super().diagnose(model, batch), each]

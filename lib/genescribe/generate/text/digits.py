@@ -1,4 +1,4 @@
-"""The digit form of a gene sentence: the tokens of the published vocabulary, and which may come next."""
+"""The digit form of a gene sentence: the tokens of the published vocabulary and their grammar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_PHASE, _PLUS, _END, _TRANSCRIPTS = NUMBER["."], NUMBER["+"], NUMBER[";"], NU
 
 
 class DigitAutomaton:
-    """Which tokens may come next in the sentence of a gene on its own strand.
+    """The tokens allowed next in the sentence of a gene on its own strand.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class DigitAutomaton:
         self._cache: dict[object, Mask] = {}
 
     def copy(self) -> DigitAutomaton:
-        """Return an automaton in the same state that goes on by itself."""
+        """Return an independent copy of the automaton in the same state."""
         other = DigitAutomaton.__new__(DigitAutomaton)
         other.__dict__.update(self.__dict__)
         other.grammar, other._cache = self.grammar.copy(), dict(self._cache)

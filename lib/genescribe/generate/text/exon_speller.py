@@ -1,4 +1,4 @@
-"""Writing exon text of a gene on its own strand: which letter or mark may come next, and where in the window that is.
+"""Grammar of exon text on the strand of a gene: the letters and marks allowed next, and their positions.
 
 The text of `genescribe.generate.text.exon_text`, one value per letter or mark, against the window: every exon is
 spelled by a stretch of it, in order. As long as several stretches begin with the letters that were written, all are
@@ -79,7 +79,7 @@ class Written:
 
     @property
     def text(self) -> str:
-        """What was written."""
+        """The text written so far."""
         return spelled(self.values)
 
     @property
@@ -88,12 +88,12 @@ class Written:
         return len(self.nodes) - len({i for chain in self.chains for i in chain})
 
     def copy(self) -> Written:
-        """Return one that goes on by itself."""
+        """Return an independent copy."""
         return Written(list(self.values), list(self.nodes), list(self.chains), self.finished)
 
 
 class Speller:
-    """Which values may come next in the exon text of a window, and at which boundary they are written.
+    """The values allowed next in the exon text of a window, and the boundary at which each is written.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class Speller:
         self._onward: NDArray[np.int64] | None = None
 
     def copy(self) -> Speller:
-        """Return one in the same state that goes on by itself."""
+        """Return an independent copy in the same state."""
         other = Speller.__new__(Speller)
         other.__dict__.update(self.__dict__)
         other.grammar = self.grammar.copy()
@@ -141,7 +141,7 @@ class Speller:
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """Where the exon at hand may begin."""
+        """Possible starts of the current exon."""
         return self.places - self.length
 
     @property

@@ -1,4 +1,4 @@
-"""Exon text: genes of a window as the letters of their coding exons, and back, against the window.
+"""Exon text: the genes of a window as letters of their coding exons, and back.
 
 ``<+>exon<exon>exon<->exon``: a chain a transcript, its strand and its exons as the forward strand spells them, from
 left to right; chains in the order of their first bases. There are no coordinates: an exon is found again as a stretch
@@ -159,7 +159,7 @@ def _known_sites(bases: str, strand: str, ends: NDArray[np.int64], starts: NDArr
 
 
 class ExonAutomaton:
-    """Which letters and marks may be written next, so that a text stays exon text of its window.
+    """The letters and marks allowed next, so that a text remains exon text of its window.
 
     What it lets be written spells, chain by chain, stretches of the window in order. `decode` may still refuse a text
     whose chains, each placed by its rule, are not in the order of their first bases.

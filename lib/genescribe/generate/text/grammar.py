@@ -1,4 +1,4 @@
-"""The automaton of gene sentences: what may be written next, so that what is written is a gene.
+"""The automaton of gene sentences: what may be written next, so that every sentence is a valid gene.
 
 A sentence is written on the strand of the gene, 5' to 3': feature after feature in the order of transcription, then
 transcripts as lists of features. The state knows, for each declared feature, where it could go on; it never lets a
@@ -65,7 +65,7 @@ class Grammar:
         self._begin[0] = begin
 
     def copy(self) -> Grammar:
-        """Return a state that goes on by itself; what the window allows is shared."""
+        """Return an independent copy of the state; the signals of the window are shared."""
         other = Grammar.__new__(Grammar)
         other.__dict__.update(self.__dict__)
         for name in ("nodes", "_served", "_begin"):

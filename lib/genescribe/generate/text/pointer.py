@@ -1,4 +1,4 @@
-"""The pointer form of a gene sentence: coordinates are places in the encoder's output, features are named by place.
+"""The pointer form of a gene sentence: coordinates are positions in the encoder's output.
 
 A sentence on the strand of its gene is a list of steps. Each feature takes three, `TYPE` (type and phase at once),
 `START` and `END` (boundaries 0..T of the window); `TYPE` with the value `CLOSE` ends the features. Then transcripts,
@@ -22,7 +22,7 @@ NEXT, FINISH, FIRST_MEMBER = 0, 1, 2
 
 
 class StepKind(IntEnum):
-    """What a step says."""
+    """Kind of a step."""
 
     TYPE = 0
     START = 1
@@ -61,7 +61,7 @@ def encode(sentence: GeneSentence) -> list[Step]:
 
 
 class PointerAutomaton:
-    """Which steps may come next.
+    """The steps allowed next.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class PointerAutomaton:
         self._start: int | None = None
 
     def copy(self) -> PointerAutomaton:
-        """Return an automaton in the same state that goes on by itself."""
+        """Return an independent copy of the automaton in the same state."""
         other = PointerAutomaton(self.grammar.copy())
         other._choice, other._start = self._choice, self._start
         return other

@@ -1,4 +1,4 @@
-"""Gene sentences: all transcripts of a gene as one line of text, and back, exactly.
+"""Gene sentences: all transcripts of a gene as one line of text, and back, without loss.
 
 ``start|TYPEn|end|strand|phase;...>TYPE1|TYPE2;TYPE1|TYPE3``: the features that the transcripts are made of, each once,
 then every transcript as a list of features. Coordinates are relative to a window of the forward strand, 0-based
@@ -312,7 +312,7 @@ def _joined(parts: Sequence[Interval]) -> list[Interval]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What of a gene a sentence can say, and why not the rest.
+    """The part of a gene that a sentence can express, and reasons for the rest.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The second half of a sentence: transcripts as lists of declared features, in order, each feature in one."""
+"""The second half of a sentence: transcripts as ordered lists of declared features, each used at least once."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Listing:
                     self._ahead[i] |= self._ahead[j]
 
     def copy(self) -> Listing:
-        """Return one in the same state that goes on by itself."""
+        """Return an independent copy in the same state."""
         other = Listing.__new__(Listing)
         other.__dict__.update(self.__dict__)
         other.chains = list(self.chains)

@@ -1,4 +1,4 @@
-"""What the bases of a window allow: where translation may begin and must end, where introns may lie.
+"""Signals in a window: where translation may begin and must end, where introns may be.
 
 Everything is on the strand that the gene is read from, 5' to 3'. A boundary p, 0..T, lies before base p.
 """

@@ -1,4 +1,4 @@
-"""Models to begin training with: fresh, or a prefix-LM that begins as the encoder of a DNABERT-2 checkpoint.
+"""Initial models for training: random, or a prefix-LM initialised from the encoder of a DNABERT-2 checkpoint.
 
 DNABERT-2 (Zhou et al., 2024) is a BERT with ALiBi and gated units (MosaicBERT): embeddings of tokens and of one type,
 LayerNorm; then layers of attention and gated units, each followed by LayerNorm. With the preset `dnabert2` a

@@ -1,4 +1,4 @@
-"""Training models that write gene sentences: loci, loss, and a validation that writes and compares."""
+"""Training models that write gene sentences: loci, loss, and a validation that writes and compares sentences."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ class GenerateTask(Task):
         return [outcome.sentence for outcome in write(writer.begin(codes, lengths), automata, _GREEDY)]
 
     def summarise(self, counts: Counts) -> dict[str, float]:
-        """Return the metrics: nats a step, shares of steps right by kind, F1 of what was written."""
+        """Return the metrics: nats per step, shares of steps right by kind, F1 of what was written."""
         steps, written = counts["steps"].numpy(), counts["written"].numpy()
         nll, right, total = steps.sum(axis=0)
         accepted, loci = counts["loci"].tolist()

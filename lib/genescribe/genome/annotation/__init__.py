@@ -1,1 +1,1 @@
-"""Annotation files: GFF3 and GTF text, rows, features and genes, in and out."""
+"""Annotation files: reading and writing GFF3 and GTF text, rows, features and genes."""

@@ -1,4 +1,4 @@
-"""The CDS rows of a GFF3 file, grouped by the coding sequence they belong to, with what only bacteria need.
+"""The CDS rows of a GFF3 file, grouped by coding sequence, with the attributes that only bacteria need.
 
 The catalogue reads genes of one piece of one strand; here a coding sequence may pass the origin of a circular
 sequence, be marked as a pseudogene, name its own genetic code, and have no gene row at all.
@@ -43,7 +43,7 @@ class CdsRows:
 
 @dataclass
 class Sequences:
-    """What a GFF3 file says of its sequences.
+    """Information of a GFF3 file about its sequences.
 
     Attributes
     ----------

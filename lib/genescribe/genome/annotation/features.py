@@ -1,4 +1,4 @@
-"""The two dialects brought to one form: rows of GFF3 or GTF into features with a class, an ID and parents.
+"""Convert rows of GFF3 or GTF into features with a class, an ID and parents.
 
 GTF's gene and transcript IDs are two name spaces, so they get the prefixes that Ensembl's GFF3 uses; those are taken
 off again when the catalogue's tables are written.

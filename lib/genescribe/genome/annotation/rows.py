@@ -1,4 +1,4 @@
-"""GFF3 and GTF text into typed rows of a DuckDB connection: the first step of `read_genes` and of the catalogue.
+"""Read GFF3 and GTF text into typed rows of a DuckDB connection, for `read_genes` and the catalogue.
 
 A row that breaks the format keeps its line and gets a `problem`; nothing is dropped here.
 """

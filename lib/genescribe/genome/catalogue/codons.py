@@ -1,4 +1,4 @@
-"""Coding sequences of a catalogue read from the genome, many at a time."""
+"""Read coding sequences of a catalogue from the genome, many at a time."""
 
 from __future__ import annotations
 

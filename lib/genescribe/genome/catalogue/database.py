@@ -1,4 +1,4 @@
-"""One DuckDB file a genome: its sequences, genes, transcripts, exons, coding sequences, and what was rejected.
+"""One DuckDB file per genome: sequences, genes, transcripts, exons, coding sequences and rejected genes.
 
 ======================  ===============================================================================
 ``sequences``           number, seqid, length

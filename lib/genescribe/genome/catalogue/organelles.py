@@ -1,4 +1,4 @@
-"""The genetic code of each sequence of a catalogue: stated by its annotation, or known of its kind."""
+"""The genetic code of each sequence of a catalogue: from its annotation, or from the kind of organelle."""
 
 from __future__ import annotations
 

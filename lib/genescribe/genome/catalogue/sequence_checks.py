@@ -1,6 +1,6 @@
-"""What the genome says about its annotation: start and stop codons, frame, splice sites.
+"""Check the annotation against the genome: start and stop codons, frame, splice sites.
 
-Oddities are kept as `flags`, one row a transcript and flag; a consumer chooses what it can use.
+Oddities are kept as `flags`, one row per transcript and flag; a consumer chooses what it can use.
 """
 
 from __future__ import annotations

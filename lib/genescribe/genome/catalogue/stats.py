@@ -1,4 +1,4 @@
-"""A catalogue in numbers, and as a table that a person can read."""
+"""Statistics of a catalogue, and a readable table of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the catalogue's tables, as objects."""
+"""The rows of the catalogue's tables as objects."""
 
 from __future__ import annotations
 

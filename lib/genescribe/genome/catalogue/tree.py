@@ -1,4 +1,4 @@
-"""Features into the tables `genes`, `transcripts`, `exons`, `cds` and `rejected`, by SQL on whole tables.
+"""Turn features into the tables `genes`, `transcripts`, `exons`, `cds` and `rejected`, by SQL on whole tables.
 
 Every gene of the input ends in `genes` or in `rejected`; so does every transcript.
 """

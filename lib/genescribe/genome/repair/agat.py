@@ -1,4 +1,4 @@
-"""AGAT as the sorter: its own working directory, an explicit configuration, and an account of what it changed."""
+"""AGAT as the sorter: its own working directory, an explicit configuration, and a list of what it changed."""
 
 from __future__ import annotations
 

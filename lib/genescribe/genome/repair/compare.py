@@ -1,4 +1,4 @@
-"""Whether two annotations say the same, whatever their IDs, order and attributes."""
+"""Compare two annotations regardless of their IDs, order and attributes."""
 
 from __future__ import annotations
 

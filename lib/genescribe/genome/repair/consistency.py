@@ -1,4 +1,4 @@
-"""Third pass: each transcript's parts agree with one another.
+"""Third pass: make the parts of each transcript consistent.
 
 The stop codon belongs to the CDS; what is coding or UTR lies in exons; exons reach the transcript's ends; UTRs are
 what is left of the exons beside the CDS; a transcript spans its parts, and a locus its transcripts.

@@ -1,4 +1,4 @@
-"""Writing: loci by sequence and place, each with its transcripts and their parts, as valid GFF3."""
+"""Write loci by sequence and position, each with its transcripts and their parts, as valid GFF3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the three levels a feature type belongs to: locus, transcript, or part of a transcript.
+"""The level of each feature type: locus, transcript, or part of a transcript.
 
 The names are terms of the Sequence Ontology and of the databases' dialects, in lower case. A type that stands in none
 of the tables cannot be placed in a gene and is left out of sorted annotation, with a line in the log.

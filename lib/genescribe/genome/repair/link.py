@@ -1,4 +1,4 @@
-"""Second pass: waiting rows join their transcripts, missing transcripts and loci are made, empty loci are left out."""
+"""Second pass: attach waiting rows, create missing transcripts and loci, drop empty loci."""
 
 from __future__ import annotations
 

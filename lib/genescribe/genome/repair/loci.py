@@ -1,4 +1,4 @@
-"""Fourth pass: loci that overlap in their coding sequence become one (if asked), identical isoforms become one."""
+"""Fourth pass: merge loci with overlapping coding sequences (if asked) and identical isoforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First pass: each row, as it is read, gets an ID, a level and a parent.
+"""First pass: give each row an ID, a level and a parent as it is read.
 
 A parent is found, in this order, by
 

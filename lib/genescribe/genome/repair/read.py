@@ -1,4 +1,4 @@
-"""Annotation rows as they come: GFF3, GTF, GFF2 and the one-token GFF1, read with gffutils' dialects."""
+"""Read rows of GFF3, GTF, GFF2 and the one-token GFF1 with gffutils' dialects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def unquoted(text: str) -> str:
 
 
 class Header(NamedTuple):
-    """What stands in the file beside features: (line, text) of directives, and repairs."""
+    """Contents of the file other than features: (line, text) of directives, and repairs."""
 
     pragmas: list[tuple[int, str]]
     repairs: list[Repair]

@@ -1,4 +1,4 @@
-"""The rows of an annotation on their way through sorting, and what column nine may hold."""
+"""The rows of an annotation during sorting, and the contents of column nine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the file tells apart stays apart: CDS of two strands, of two IDs, or that overlap never make one transcript.
+"""Separate CDS of two strands, of two IDs, or that overlap, so that they never form one transcript.
 
 Place in the file links what names no parent, and it may link too much: flat CDS rows (Prodigal) would become one
 transcript. Such rows are set apart where their IDs allow it; where they do not, they are rejected with a reason.

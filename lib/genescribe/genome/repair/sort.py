@@ -1,4 +1,4 @@
-"""Any GFF3 or GTF in, well-formed sorted GFF3 out, and a list of all that was changed."""
+"""Sort any GFF3 or GTF into well-formed GFF3, and list every change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOCUS_TAGS = ("gene_id", "locus_tag")
 
 @dataclass(frozen=True, slots=True)
 class SortReport:
-    """What sorting did.
+    """Summary of sorting.
 
     Attributes
     ----------

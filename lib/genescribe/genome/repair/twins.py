@@ -1,4 +1,4 @@
-"""One ID at several places of a sequence, and transcripts with several parents: who belongs to whom.
+"""Resolve one ID at several positions of a sequence, and transcripts with several parents.
 
 Results of chunks that were joined with `cat` use each ID again; each place is a feature of its own. A child belongs to
 the one that it lies in; where it lies in several, to the last of them above it in the file.

@@ -1,4 +1,4 @@
-"""Rows that name no parent and wait, locus by locus and transcript by transcript, until all rows are known."""
+"""Rows without a parent, which wait until all rows of their locus and transcript are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which blocks of steps see each other in block-sparse attention: a window, some global blocks, some by chance.
+"""The pattern of block-sparse attention: a window, global blocks, and random blocks.
 
 Who sees is seen (as in BigBird: Zaheer et al., 2020, "Big Bird: transformers for longer sequences"), and what a block
 sees depends neither on padding nor on what comes behind it: the layout of a shorter sequence is the corner of that of
@@ -23,13 +23,13 @@ BLOCKS = (16, 32, 64, 128)
 
 @dataclass(frozen=True)
 class SparseConfig:
-    """Which steps of the bases see which: blocks beside each other, a few that all see, a few by chance."""
+    """Options of the attention pattern: adjacent blocks, global blocks, random blocks."""
 
     block: int = option(64, doc="steps of a block: 16, 32, 64 or 128", minimum=16, maximum=128)
-    window: int = option(512, doc="steps to each side that are seen; a multiple of block", minimum=0)
-    global_blocks: int = option(1, doc="first blocks, which see and are seen by all", minimum=0)
-    random_blocks: int = option(0, doc="earlier blocks, drawn by seed, that each block sees beside them", minimum=0)
-    seed: int = option(1, doc="of the random blocks", minimum=0)
+    window: int = option(512, doc="steps attended to on each side; a multiple of block", minimum=0)
+    global_blocks: int = option(1, doc="global first blocks, which attend to all and are attended to by all", minimum=0)
+    random_blocks: int = option(0, doc="earlier blocks, chosen at random, that each block also attends to", minimum=0)
+    seed: int = option(1, doc="seed of the random blocks", minimum=0)
 
     def check(self, where: str = "sparse") -> None:
         """Raise `InputError` where no such attention can be laid out."""

@@ -1,4 +1,4 @@
-"""Block-sparse attention: cost linear in the number of steps; the one function that picks a backend.
+"""Block-sparse attention with cost linear in the number of steps; chooses the backend.
 
 - `reference`: PyTorch, a few rows of blocks at a time; differentiable, on any device.
 - `triton`: forward and backward as GPU kernels (`triton_block_sparse`); in Triton's interpreter on the CPU for tests.

@@ -1,4 +1,4 @@
-"""Block-sparse attention as Triton kernels: a program a block of queries, or, for gradients of keys, a block of keys.
+"""Block-sparse attention as Triton kernels: one program per block of queries or, for gradients, of keys.
 
 The softmax is taken on the way (Dao et al., 2022, "FlashAttention"); of the forward pass the log-sums are kept, and
 the backward pass computes the weights again from them. The layout is symmetric, so that the blocks that see a block of

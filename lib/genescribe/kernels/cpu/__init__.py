@@ -1,1 +1,1 @@
-"""Layers and scores in native code for the CPU, each beside its PyTorch version."""
+"""Layers and scores in native code for the CPU, each with a PyTorch version."""

@@ -1,4 +1,4 @@
-r"""From logits of channels to log posteriors of each base by itself, doubted a little.
+r"""Log posteriors of each base from channel logits, mixed with a share of doubt.
 
 With p the posterior of n channels, f the share of doubt and s the share by which channels that are not coding are told
 from each other,

@@ -1,4 +1,4 @@
-r"""Second derivatives of log Z, exactly: how the expected counts change when the scores move in a direction.
+r"""Exact second derivatives of log Z: the change of expected counts when scores move in a direction.
 
 With :math:`\theta` the scores and V a direction, :math:`\nabla^2 \log Z(\theta) V = \frac{d}{d\epsilon} \nabla \log
 Z(\theta + \epsilon V)` at 0: the derivative of the expected counts, and the covariance of each count with the score

@@ -1,4 +1,4 @@
-"""Semi-Markov chains: log partition, best path and messages, by the backend that suits the input.
+"""Semi-Markov chains: log partition, best path and messages, with the backend that suits the input.
 
 A backend is a module with
 
@@ -171,7 +171,7 @@ def _chosen(p: Potentials, backend: str, task: str) -> tuple[ModuleType, Potenti
     # Of no chains there is nothing to lay out in blocks.
     module = _load(name if len(p.lengths) else "reference")
     _, T, K, C = p.shape
-    # One line a class of shapes: lengths differ from batch to batch and would fill the log.
+    # One line per class of shapes: lengths differ from batch to batch and would fill the log.
     shape_class = (name, K, C, f"{T.bit_length()} {p.content.device.type}")
     if shape_class not in _told:
         _told.add(shape_class)

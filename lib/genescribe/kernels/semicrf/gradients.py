@@ -1,4 +1,4 @@
-"""From expected counts to gradients, and from their derivatives to second derivatives: what the backends share.
+"""From expected counts to gradients and second derivatives, for all backends.
 
 The derivative of log Z in a score is the expected number of times that score is used (Sarawagi and Cohen 2004,
 section 3). A backend computes log Z and these counts together, chain by chain; the backward pass then only weights

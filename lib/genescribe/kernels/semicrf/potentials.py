@@ -1,4 +1,4 @@
-r"""The scores that define a batch of semi-Markov chains: the one input of every CRF kernel.
+r"""The scores that define a batch of semi-Markov chains: the input of every CRF kernel.
 
 Conventions, the same in every backend
 --------------------------------------
@@ -146,8 +146,8 @@ class Potentials:
     def checked(self) -> Potentials:
         """Return self, or raise `InputError` where a length, a NaN or +inf makes no sense.
 
-        Shapes are checked when the scores are put together, values by `kernels.semicrf.dispatch` before a backend sees
-        them: scores may be made, and looked at, with a NaN in them.
+        Shapes are checked when the scores are combined, values by `kernels.semicrf.dispatch` before any backend sees
+        them: scores may be created and inspected with a NaN in them.
         """
         B, T, K, _ = self.shape
         for field in fields(self):

@@ -1,4 +1,4 @@
-r"""The plain log-domain recurrence: the backend that every other one is compared with.
+r"""The plain log-domain recurrence: the reference for all other backends.
 
 One step a boundary, vectorised over chains, labels and durations; every sum is a log-sum-exp in float64, and no
 difference of cumulative sums appears, so that -inf may stand anywhere. With

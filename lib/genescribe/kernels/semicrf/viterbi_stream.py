@@ -1,4 +1,4 @@
-"""Exact best segmentation of one chain given in pieces, a whole chromosome if need be.
+"""Exact best segmentation of a chain given in pieces, up to a whole chromosome.
 
 The chain is worked through in parts on a grid of its own, whatever the pieces, so that their size changes nothing, not
 even a rounding. The native kernel settles what no future can change any more and forgets it: its memory follows the

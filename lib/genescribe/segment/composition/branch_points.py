@@ -1,4 +1,4 @@
-"""The branch point as a motif of unknown place before the acceptor, found by expectation maximisation.
+"""The branch point: a motif at an unknown position before the acceptor, found by expectation maximisation.
 
 Each intron's end has the motif once, at a distance drawn from a histogram, or not at all (ZOOPS: Bailey & Elkan,
 ISMB 1994). In yeasts this is TACTAAC or CTAAY and tells more than the acceptor itself; where branch points are

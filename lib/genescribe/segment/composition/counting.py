@@ -1,4 +1,4 @@
-"""Counting the tables of `genescribe.segment.composition.tables` from labelled windows."""
+"""Count the tables of `genescribe.segment.composition.tables` from labelled windows."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _INTRONS = [UTR5_INTRON, *range(INTRON0, UTR3), UTR3_INTRON]
 
 @dataclass
 class EvidenceCounts:
-    """What windows hold, added up.
+    """Counts summed over windows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Counting what a model keeps of each genome, from the training windows; see `genescribe.segment.network.species`."""
+"""Count the tables of each genome from training windows; see `genescribe.segment.network.species`."""
 
 from __future__ import annotations
 

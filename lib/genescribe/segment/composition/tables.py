@@ -1,4 +1,4 @@
-"""What bases say by themselves, before anything deep is learned: log likelihood ratios counted from training genes.
+"""Counted evidence: log likelihood ratios of content and signals, counted from training genes.
 
 A network learns splice sites from thousands of genes; some genomes have a few hundred introns. Counting needs far
 fewer, so the model starts from counted evidence and learns only what it is worth (a gain for each kind) and what it
@@ -47,7 +47,7 @@ _SCALE = 0.2  # of the tracks, which are sums of several nats
 
 
 class Evidence(NamedTuple):
-    """What is known of each base.
+    """Evidence for each base.
 
     Attributes
     ----------

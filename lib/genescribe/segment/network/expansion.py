@@ -1,4 +1,4 @@
-"""From what the network puts out to the scores of every label, by the label scheme."""
+"""From the outputs of the network to the scores of every label, by label scheme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input tracks of a sequence: numbers that stand beside each base before anything is learned.
+"""Input tracks of a sequence: fixed numbers for each base, before anything is learned.
 
 | name | tracks | what |
 | --- | --- | --- |

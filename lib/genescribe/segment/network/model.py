@@ -1,4 +1,4 @@
-"""The segment model: tracks, encoder, scores of every base, and a CRF over them; one folder holds it all."""
+"""The segment model: tracks, encoder, per-base scores, and a CRF; saved as one folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FAMILY = "segment"
 
 
 class Scores(NamedTuple):
-    """What the encoder says of a batch, float32.
+    """Output of the encoder for a batch, float32.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Scores(NamedTuple):
 
 
 class ChannelScores(NamedTuple):
-    """What the network says of a batch, before it is spread over the labels, float32.
+    """Output of the network for a batch, before expansion to the labels, float32.
 
     Attributes
     ----------
@@ -199,7 +199,7 @@ class SegmentModel(nn.Module):
     def channel_scores(self, codes: Tensor, lengths: Tensor) -> ChannelScores:
         """Return the scores of every base before `expansion` spreads them over the labels.
 
-        They are a few numbers a base and do not depend on the position in the chain: what prediction keeps.
+        They are a few numbers per base and do not depend on the position in the chain: what prediction keeps.
         """
         evidence = None if self.evidence is None else self.evidence(codes, lengths)
         sites = None if self.sites is None else self.sites(self.sites.log_odds(codes, lengths))
@@ -370,7 +370,7 @@ def _species_of(config: SegmentModelConfig, model: SegmentModel) -> SpeciesBank 
 def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig:
     """Return the head's options: the scheme's grammar, and durations as `head` says.
 
-    A label of the linear head and intergenic space have a geometric duration: one score a base. This is a linear CRF
+    A label of the linear head and intergenic space have a geometric duration: one score per base. This is a linear CRF
     whose runs are whole segments, so that both heads score boundaries and decode runs alike. How long a codon may be,
     and how short a segment, is grammar, not a learned length, and both heads keep it: a label with a longest length
     has a table up to it in both, and in a linear CRF such a label, or one with a shortest length, is as many states.

@@ -1,4 +1,4 @@
-"""A model of several genomes: what it keeps of each beside what all share, and which of them a sequence is like.
+"""A model of several genomes: parameters per genome beside the shared ones, and the choice for a sequence.
 
 One set of splice sites, codons, intron lengths and gene densities for a fly and a tree fits neither. So a model may
 keep, for every genome it is trained on, the tables of counted evidence, and offsets to some weights: the CRF's
@@ -119,7 +119,7 @@ class SpeciesBank(nn.Module):
         return 0.0 * torch.stack([offset.sum() for offset in self.offsets.values()]).sum()
 
     def likeness(self, counts: NDArray[np.int64]) -> dict[str, float]:
-        """Return of each entry, the pooled one last, how well it explains words, in nats a base.
+        """Return how well each entry explains the words, in nats per base; the pooled entry is last.
 
         Parameters
         ----------

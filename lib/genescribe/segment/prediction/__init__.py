@@ -1,1 +1,1 @@
-"""The segment model over whole strands."""
+"""The segment model on whole strands."""

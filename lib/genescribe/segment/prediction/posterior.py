@@ -1,4 +1,4 @@
-"""Posterior probabilities of what a decoded path holds: its exons, its genes, each exactly as written.
+"""Posterior probabilities of the exons and genes of a decoded path, each exactly as written.
 
 The probability of a chain of neighbouring segments is that of all segmentations that hold it. It is read from the
 messages of the semi-Markov CRF (`kernels.semicrf.potentials.Messages`) over a window around the chain: memory

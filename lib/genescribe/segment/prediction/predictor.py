@@ -1,4 +1,4 @@
-"""A trained segment model over a whole strand: tiles on an absolute grid, one exact decoding, checked genes.
+"""A trained segment model on a whole strand: tiles on an absolute grid, one exact decoding, checked genes.
 
 The network is read tile by tile; what it says of a base is a few numbers, which the driver keeps. The CRF then goes
 over the strand from end to end and spreads them over the labels stretch by stretch: nothing of the size of bases times
@@ -306,7 +306,7 @@ class SegmentPredictor:
 
 
 class RowsOnDemand:
-    """What the network says of a strand, read when asked for and then forgotten: for going over it once."""
+    """Scores of the network for a strand, computed on demand and not kept: for a single pass."""
 
     def __init__(self, predictor: SegmentPredictor, codes: StrandCodes) -> None:
         self._predictor, self._codes = predictor, codes

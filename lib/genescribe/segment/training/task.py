@@ -1,4 +1,4 @@
-"""Training the segment model: its data, its loss, and a validation that is quick to compute."""
+"""Training the segment model: its data, its loss, and a fast validation."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ class SegmentTask(Task):
         return np.stack([runs[:, 0], self._coding[runs[:, 1]]], axis=1)
 
     def summarise(self, counts: Counts) -> dict[str, float]:
-        """Return the metrics: nats a base, F1 over labels, over coding bases, and over exact coding segments."""
+        """Return the metrics: nats per base, F1 over labels, over coding bases, and over exact coding segments."""
         bases = counts["bases"].numpy().astype(np.int64)
         (_, false_positive), (false_negative, right) = counts["coding"].tolist()
         true, predicted, found = counts["exons"].tolist()
@@ -345,7 +345,7 @@ def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]
 
 
 def gene_statistics(split: Mapping[str, Any], scheme: LabelScheme) -> dict[str, float]:
-    """Return genes a Mb and, a gene, mean coding bases and exons, out of one split of `stats.json`.
+    """Return genes per Mb, and mean coding bases and exons per gene, from one split of `stats.json`.
 
     Windows hold both strands of a genome, and a gene has one stop codon.
     """
@@ -364,7 +364,7 @@ def gene_statistics(split: Mapping[str, Any], scheme: LabelScheme) -> dict[str, 
 
 
 def class_weights(bases: Iterable[float], balance: float) -> Tensor:
-    """Return a weight a label: its share to the power of -`balance`, scaled to a mean of 1 over bases.
+    """Return one weight per label: its frequency to the power of -`balance`, scaled to a mean of 1 over bases.
 
     Examples
     --------

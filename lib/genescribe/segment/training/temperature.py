@@ -1,4 +1,4 @@
-"""How sure a trained model may be: one temperature for all of its scores, from the validation part.
+"""Calibration of a trained model: one temperature for all scores, from the validation part.
 
 A model that was trained to the end is surer of its genes than it may be of others. Scores divided by a temperature
 leave the best path as it is and make its probabilities honest (Guo et al. 2017, ICML). The temperature is the one under

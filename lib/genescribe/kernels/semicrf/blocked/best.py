@@ -1,4 +1,4 @@
-"""The blocked recurrence for the best segmentation, in PyTorch: `blocked_sum` with the maximum in place of the sum.
+"""The blocked recurrence for the best segmentation in PyTorch: `blocked_sum` with maximum instead of sum.
 
 A chain may come in parts. Between two parts stands a `Message`: the entries that durations still reach, the best older
 one of each label, the last scores. What a part leaves is a `Trace`, and `walk` follows the best path back through it.
@@ -85,7 +85,7 @@ class Trace:
 
 
 class BestRecurrence:
-    """What the parts of all chains of one model share; `longest`: no chain has more bases."""
+    """Shared state of the parts of all chains of one model; `longest`: largest number of bases in a chain."""
 
     def __init__(self, p: Potentials, longest: int) -> None:
         self.durations = Durations.of(p)

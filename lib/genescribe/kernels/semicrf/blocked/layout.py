@@ -1,4 +1,4 @@
-r"""How the blocked recurrences read a batch of chains: time in blocks, scores relative to the block, both directions.
+r"""The data layout of the blocked recurrences: blocks, scores relative to the block, both directions.
 
 The recurrence of `potentials` factors. With S the cumulative content, A_t(c) the log-sum of all that ends with a
 segment of label c at boundary t, U_s(c) of all that stands before a segment of label c at boundary s,
@@ -150,7 +150,7 @@ def growth(p: Potentials, durations: Durations) -> float:
 
 
 def choose_size(p: Potentials, growing: float) -> int:
-    """Return the bases a block: as many as keep the exponentials of most blocks in range."""
+    """Return the bases per block: as many as keep the exponentials of most blocks in range."""
     sample = p.content[:, :: max(1, p.shape[1] // 256)].double()
     lowest = sample.masked_fill(sample == -torch.inf, torch.inf).amin(2)
     spread = (sample.amax(2) - lowest).nan_to_num(0.0, 0.0, 0.0).mean()
@@ -216,7 +216,7 @@ class Layout:
 
     @property
     def inside(self) -> Tensor:
-        """Which bases lie in the chain, (T', B) bool."""
+        """True for bases of the chain, (T', B) bool."""
         base = torch.arange(self.mirror.shape[0], device=self.mirror.device)
         return base.unsqueeze(1) < self.lengths
 

@@ -38,7 +38,7 @@ GATHERED = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What the recurrence leaves, in the log domain; whole numbers are kept apart, so that no precision is lost.
+    """Result of the recurrence, in the log domain; whole numbers are kept separately, so that no precision is lost.
 
     Attributes
     ----------

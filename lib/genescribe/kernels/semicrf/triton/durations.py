@@ -1,4 +1,4 @@
-"""Expected counts of segments of each duration: a Triton kernel with a program a (chain, label, tile of durations).
+"""Expected counts of segments of each duration: one Triton program per (chain, label, tile of durations).
 
 Of a segment ``[s, t)`` the posterior is ``exp(W_s + D(t - s) + V_t - log Z)`` (see `blocked_counts`). Each program sums
 its durations over all s in the log domain, nothing is shared between programs, and so the bits are the same in every

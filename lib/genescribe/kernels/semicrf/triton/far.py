@@ -1,4 +1,4 @@
-"""What the bases before a block add to its ends: the far part of the sum-product recurrence, for all ends at once.
+"""The contribution of earlier bases to the ends of a block: the parallel part of the sum-product recurrence.
 
 Safety of the far sum. Every factor that is not exactly zero is kept at `LOW` or above, so that the product of two never
 underflows: a sum is zero only where no segment is possible, and is right to rounding where it is at least `SURE`, since

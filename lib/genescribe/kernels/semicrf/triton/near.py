@@ -1,4 +1,4 @@
-"""The bases of one block, one after another: the part of the sum-product recurrence that cannot be parallel in time.
+"""The bases of one block in turn: the sequential part of the sum-product recurrence.
 
 `near_exp` steps in the exponential domain: a multiplication a pair, and no logarithm between one base and the next.
 It says itself whether its result may be used. The rule, in factors of e to the power of the scores:

@@ -1,11 +1,11 @@
-r"""The blocked sum-product recurrence as one Triton kernel: a program a chain, block after block.
+r"""The blocked sum-product recurrence as one Triton kernel: one program per chain, block after block.
 
 The equations and the layout are those of `blocked_layout`; the mirrored chains, which give what follows a boundary, are
 chains like others. For a block of `SIZE` bases:
 
 * far: the entries of up to `far` earlier blocks reach the ends of this one in the exponential domain, all ends at
   once, ``sum_s exp(W_s - scale) exp(D(t - s) - scale)``; a multiplication a pair (`triton_far`);
-* older entries, where durations follow the tail, are one number a label;
+* older entries, where durations follow the tail, are one number per label;
 * near: base after base, in the exponential domain where that is safe (`triton_near`).
 
 Nothing is reduced across programs and there are no atomics, so the bits are the same in every run.
@@ -31,7 +31,7 @@ from genescribe.kernels.triton_launch import Launch, Tiles, jit, log_add, row_of
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What the kernel leaves: `Scores`, and the mean number of bases past the table of `Scores.rest`."""
+    """Result of the kernel: `Scores`, and the mean number of bases beyond the table of `Scores.rest`."""
 
     table: FarTable
     scores: Scores

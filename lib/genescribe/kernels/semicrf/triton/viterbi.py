@@ -1,4 +1,4 @@
-"""The best path as two Triton kernels: the max-plus recurrence with pointers, a program a chain, and the walk back.
+"""The best path as two Triton kernels: the max-plus recurrence with pointers, and the traceback.
 
 The recurrence is that of `triton_sum` with max for sum, so that no exponential is taken: per base and label it keeps
 where the best segment begins (int32; any length, segments past the table carry their start along) and, per boundary,
