@@ -26,7 +26,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("method", choices=("orf", "augustus"), help="baseline")
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
-    arguments.add_argument("--seqids", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
     arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table")
     arguments.add_argument(
         "--minimum", type=integer(6), default=300, help="orf: bases of the shortest frame, stop included"
@@ -54,7 +54,7 @@ def main() -> None:
 
     genome = Genome.open(args.fasta)
     code = GeneticCode.from_table(args.genetic_code)
-    regions = read_regions(args.seqids or genome.lengths, genome.lengths, where="--seqids")
+    regions = read_regions(args.regions or genome.lengths, genome.lengths, where="--regions")
     if args.method == "orf":
         genes = orf_rule(genome, code, args.minimum, regions)
         made_by = f"open reading frames of at least {args.minimum} bases"

@@ -135,7 +135,10 @@ def start_processes(arguments: argparse.Namespace) -> None:
     config = LaunchConfig(nccl_ifname=arguments.nccl_ifname)
     os.environ.update(environment(config))
     if arguments.distributed and arguments.world_size > 1 and "WORLD_SIZE" not in os.environ:
-        os.execv(sys.executable, [*agent(config, arguments.world_size), *sys.argv])
+        program = Path(sys.argv[0])
+        # Its path would put the package's own folder before all others that modules are looked up in.
+        words = ["-m", program.parent.name] if program.name == "__main__.py" else [sys.argv[0]]
+        os.execv(sys.executable, [*agent(config, arguments.world_size), *words, *sys.argv[1:]])
 
 
 def _has_cuda() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,8 @@ def test_no_output_is_an_input(name: str, command: list[str], tmp_path: Path, ca
 # -- what may be given is read ---------------------------------------------------------------------------------------
 def names_read(name: str) -> set[str]:
     """Return every name that a script, or a module of the library that it hands its arguments to, reads."""
-    files = [programs.REPOSITORY / "scripts" / f"{name}.py", *(LIBRARY / f"{part}/options.py" for part in HANDED)]
+    files = [programs.REPOSITORY / "scripts" / f"{name}.py", *(LIBRARY / f"{part}.py" for part in HANDED)]
+    files += [Path(str(inspect.getfile(module))) for module in programs.commands_of(name)]
     found: set[str] = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -113,7 +115,7 @@ def names_read(name: str) -> set[str]:
     return found
 
 
-HANDED = ("train", "predict")
+HANDED = ("run_options", "predict/options")
 BY_NAME = {
     "run_genome_annotation": ("genescribe.generate.annotation.job", "AnnotationJob"),
     "annotate": ("genescribe.predict.config", "PredictConfig"),

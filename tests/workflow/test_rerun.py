@@ -56,7 +56,7 @@ READ = {
     "flank": 10,
 }
 """Options of prediction that the reading of a batch asks for -> another value than usual."""
-JOINED = {"minimum_posterior": 0.9, "minimum_cds": 90, "opposite_strands": "allow", "maximum_overlap": 0.5}
+JOINED = {"min_posterior": 0.9, "min_cds": 90, "opposite_strands": "allow", "max_overlap": 0.5}
 """Those that only joining asks for."""
 SPEED = {"workers": 1}
 """Those that change no byte."""
@@ -83,7 +83,7 @@ def test_changed_options_of_annotate(repository: Path, tmp_path: Path) -> None:
     cases += [({name: of_annotate[name]}, everything) for name in ("genome", "model", "regions")]
     # As `--config` hands it on: texts.
     cases += [({"partial": "true"}, everything), ({"species": "pooled"}, everything), ({"regions": "a"}, everything)]
-    cases += [({"minimum_posterior": 0.9}, joining)]
+    cases += [({"min_posterior": 0.9}, joining)]
     cases += [({"predict": {name: value}}, everything) for name, value in READ.items()]
     cases += [({"predict": {name: value}}, joining) for name, value in JOINED.items()]
     cases += [({"predict": {name: value}}, {}) for name, value in SPEED.items()]

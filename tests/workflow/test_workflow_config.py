@@ -131,12 +131,12 @@ def test_the_schema_refuses_what_the_dataclasses_refuse() -> None:
 
 
 def test_how_to_annotate_may_stand_on_the_command_line() -> None:
-    config = WorkflowConfig.load({**MINIMAL, "partial": "true", "minimum_posterior": 0.5, "species": "fly"})
+    config = WorkflowConfig.load({**MINIMAL, "partial": "true", "min_posterior": 0.5, "species": "fly"})
     assert config.predict.partial
-    assert config.predict.minimum_posterior == 0.5 and config.predict.species == "fly"
+    assert config.predict.min_posterior == 0.5 and config.predict.species == "fly"
     layout = Layout(config)
     assert "--partial" in layout.annotate_read_options() and "--partial" in layout.annotate_join_options()
-    assert "--minimum-posterior 0.5" in layout.annotate_join_options()
+    assert "--min-posterior 0.5" in layout.annotate_join_options()
 
 
 def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:

@@ -22,14 +22,14 @@ class PredictConfig:
     chunk: int = option(1_000_000, doc="bases that a process reads at a time; changes no gene", minimum=1)
     partial: bool = option(False, doc="also genes that a sequence's end cuts")
     posteriors: bool = option(True, doc="posterior probabilities of exons and genes in the score columns")
-    minimum_posterior: float = option(
+    min_posterior: float = option(
         0.0, doc="genes of a lower posterior probability are rejected", minimum=0.0, maximum=1.0
     )
-    minimum_cds: int = option(60, doc="shorter coding sequences are rejected, in bases with the stop", minimum=6)
+    min_cds: int = option(60, doc="shorter coding sequences are rejected, in bases with the stop", minimum=6)
     opposite_strands: Literal["resolve", "allow"] = option(
-        "resolve", doc="genes on opposite strands that overlap by more than maximum_overlap: the better alone, or both"
+        "resolve", doc="genes on opposite strands that overlap by more than max_overlap: the better alone, or both"
     )
-    maximum_overlap: float = option(
+    max_overlap: float = option(
         0.2, doc="share of the shorter CDS that two genes on opposite strands may share", minimum=0.0, maximum=1.0
     )
     isoforms: Literal["none", "supported"] = option(
@@ -44,6 +44,6 @@ class PredictConfig:
         """Return the options that are not read beside the others."""
         return (
             Idle()
-            .unless(self.posteriors, "posteriors", "minimum_posterior")
-            .unless(self.opposite_strands == "resolve", "opposite_strands: resolve", "maximum_overlap")
+            .unless(self.posteriors, "posteriors", "min_posterior")
+            .unless(self.opposite_strands == "resolve", "opposite_strands: resolve", "max_overlap")
         )
