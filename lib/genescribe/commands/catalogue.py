@@ -1,7 +1,9 @@
 """Load a genome's annotation into a DuckDB catalogue, check it against the genome, and print what it holds.
 
-genescribe catalogue --fasta genome.fa --annotation genes.gff3 -o genome.duckdb
-genescribe catalogue genome.duckdb
+Genes that cannot be used are kept in it as well, with the reason.
+
+    genescribe catalogue --fasta genome.fa --annotation genes.gff3 -o genome.duckdb
+    genescribe catalogue genome.duckdb
 """
 
 from __future__ import annotations

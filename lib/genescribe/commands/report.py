@@ -1,6 +1,8 @@
 """Put everything that a results folder holds on one self-contained HTML page.
 
-genescribe report --results results --output report.html
+Tables, curves and pictures of genes; reading it needs no network.
+
+    genescribe report --results results --output report.html
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Simulate a genome and its true annotation.
 
-genescribe simulate --parameters arabidopsis_thaliana --output-fasta genome.fa --output-gff3 truth.gff3
+The same seed gives the same genome; the truth about its genes is known.
+
+    genescribe simulate --parameters arabidopsis_thaliana --output-fasta genome.fa --output-gff3 truth.gff3
 """
 
 from __future__ import annotations

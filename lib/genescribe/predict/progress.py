@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from genescribe.models import model_folder
 from genescribe.predict.interface import StrandPrediction
 
-LOG_FORMAT = (
-    "{n_fmt} of {total_fmt} bases of both strands ({percentage:.0f}%){postfix}, {elapsed} gone, {remaining} left"
-)
+LOG_FORMAT = "{n_fmt} of {total_fmt} bases of both strands{postfix}; {elapsed} gone, {remaining} left"
 LOGGED_EVERY = 30.0
 """Seconds between two lines of a log; a terminal has a bar."""
 _log = logging.getLogger("annotate")
@@ -83,16 +82,21 @@ def progress(total: int, done: int) -> Iterator[Progress]:
         Those that were read by an earlier run.
     """
     terminal = sys.stderr.isatty()
-    with tqdm(
-        total=total,
-        initial=done,
-        desc="both strands",
-        unit="b",
-        unit_scale=True,
-        file=sys.stderr if terminal else _LogLines(),
-        mininterval=0.2 if terminal else LOGGED_EVERY,
-        bar_format=None if terminal else LOG_FORMAT,
-    ) as bar:
+    # On a terminal what is logged goes above the bar.
+    above = logging_redirect_tqdm() if terminal else nullcontext()
+    with (
+        above,
+        tqdm(
+            total=total,
+            initial=done,
+            desc="both strands",
+            unit="b",
+            unit_scale=True,
+            file=sys.stderr if terminal else _LogLines(),
+            mininterval=0.2 if terminal else LOGGED_EVERY,
+            bar_format=None if terminal else LOG_FORMAT,
+        ) as bar,
+    ):
         yield Progress(bar)
 
 
