@@ -77,10 +77,13 @@ def test_changed_options_of_annotate(repository: Path, tmp_path: Path) -> None:
     usual: dict[str, Any] = {"genome": "my.fa", "model": "models/m", "annotate": {"batches": 2}}
     everything = {"annotate_batch": 2, "annotate_genome": 1, "annotate": 1}
     joining = {"annotate_genome": 1, "annotate": 1}
-    of_annotate = {"genome": "other.fa", "model": "models/n", "regions": ["a:1-3"], "batches": 3}
+    of_annotate: dict[str, Any] = {"genome": "other.fa", "model": "models/n", "regions": ["a:1-3"], "batches": 3}
+    of_annotate["genetic_code_of"] = {"a": 4}
     assert of_annotate.keys() == {option.name for option in fields(AnnotateConfig)}
     cases = [({"annotate": {**usual["annotate"], "batches": 3}}, {**everything, "annotate_batch": 3})]
     cases += [({name: of_annotate[name]}, everything) for name in ("genome", "model", "regions")]
+    codes = {"genetic_code_of": of_annotate["genetic_code_of"]}
+    cases += [({"annotate": usual["annotate"] | codes}, everything)]
     # As `--config` hands it on: texts.
     cases += [({"partial": "true"}, everything), ({"species": "pooled"}, everything), ({"regions": "a"}, everything)]
     cases += [({"min_posterior": 0.9}, joining)]
