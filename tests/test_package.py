@@ -69,7 +69,7 @@ def test_an_installed_package_finds_its_models_and_its_workflow(built: Path, tmp
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     paths = [Path(line) for line in done.stdout.splitlines()]
-    assert [path.name for path in paths] == ["all_genomes", "yeast", "Snakefile"]
+    assert {"all_genomes", "yeast", "Snakefile"} <= {path.name for path in paths}
     assert all(path.exists() and path.is_relative_to(built / "genescribe") for path in paths)
 
 
