@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.scripts import programs
 
+from genescribe.evidence.collect import EvidenceFiles
 from genescribe.paths import PathType
 
 LIBRARY = programs.REPOSITORY / "lib" / "genescribe"
@@ -119,6 +120,8 @@ HANDED = ("run_options", "predict/options")
 BY_NAME = {
     "run_genome_annotation": ("genescribe.generate.annotation.job", "AnnotationJob"),
     "annotate": ("genescribe.predict.config", "PredictConfig"),
+    "collect_evidence": ("genescribe.evidence.collect", "EvidenceFiles"),
+    "evaluate": ("genescribe.evidence.collect", "EvidenceFiles"),
     "predict": ("genescribe.predict.config", "PredictConfig"),
     "join_predictions": ("genescribe.predict.config", "PredictConfig"),
 }
@@ -131,6 +134,8 @@ def test_every_option_is_read(name: str, command: list[str]) -> None:
     if name in BY_NAME:
         module, cls = BY_NAME[name]
         read |= set(getattr(__import__(module, fromlist=[cls]), cls).__dataclass_fields__)
+    if name == "annotate":
+        read |= set(EvidenceFiles.__dataclass_fields__)
     unread = {action.dest for action in programs.options(name, command)} - read
     assert not unread, f"{name} {' '.join(command)} accepts {sorted(unread)} and reads none of it"
 
