@@ -5,6 +5,7 @@
 #   make test-slurm the workflow through a Slurm brought up on this machine (root; munge, slurmctld, slurmd)
 #   make test-kills the tiny workflow and annotation killed KILLS=100 times each, and the same bytes afterwards
 #   make test-tools every rule that runs an outside tool (busco, hmmer, augustus, gffread, genometools)
+#   make dist       the package as a wheel and as sources, in dist/
 #   make docs       the documentation as a site, results/site/index.html
 #   make profiles   make profiles/slurm known to Snakemake: snakemake --profile slurm
 # PyTorch's build: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu (or any other pip index).
@@ -22,7 +23,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test test-all test-slurm test-tools test-kills profiles lint docs format schema lock clean
+.PHONY: setup run test test-all test-slurm test-tools test-kills profiles lint dist docs format schema lock clean
 
 setup: $(STAMP)
 
@@ -72,6 +73,10 @@ lint: setup
 	lint-imports
 	snakefmt --check Snakefile rules
 	snakemake --lint
+
+dist: setup
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python -m build
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet

@@ -90,10 +90,20 @@ def _served(path: PurePosixPath) -> str:
 
 
 def commands_page() -> str:
-    """Return a page with the help of every script."""
-    parts = ["# Commands\n", "What each program of `scripts/` says with `--help`.\n"]
+    """Return a page with the help of every command, and of every script that is no command."""
+    sys.path.insert(0, str(ROOT / "lib"))
+    from genescribe.commands import console
+
+    parts = ["# Commands\n", f"```text\n{console.overview()}```\n"]
+    for name in console.NAMES:
+        parts.append(f"## genescribe {name}\n\n```text\n{console.parser_of(name).format_help()}```\n")
+    parts += [
+        "# Programs of the workflow\n",
+        "What the other programs of `scripts/`, which rules call, say with `--help`.\n",
+    ]
     for script in sorted((ROOT / "scripts").glob("*.py")):
-        parts.append(f"## {script.stem}\n\n```text\n{help_of(script)}\n```\n")
+        if "genescribe.commands" not in script.read_text(encoding="utf-8"):
+            parts.append(f"## {script.stem}\n\n```text\n{help_of(script)}\n```\n")
     return "\n".join(parts)
 
 

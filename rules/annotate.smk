@@ -1,4 +1,4 @@
-# `snakemake annotate --config genome=my.fa model=DIR`: one genome, one model, nothing else of the configuration.
+# `snakemake annotate --config genome=my.fa`: one genome, one model, nothing else of the configuration.
 # What reads the batches knows nothing of the options that choose among genes: only joining comes anew with those.
 
 
@@ -8,7 +8,7 @@ wildcard_constraints:
 
 rule annotate_batch:
     input:
-        model=CONFIG.annotate.model or [],
+        model=LAYOUT.annotate_model(),
         fasta=CONFIG.annotate.genome or [],
         evidence=LAYOUT.annotate_evidence(),
     output:
@@ -28,7 +28,7 @@ rule annotate_batch:
         script=script("predict.py"),
         code=code("predict.py"),
         work=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/work/batch_{{batch}}",
-        batches=CONFIG.annotate.batches,
+        batches=LAYOUT.annotate_batches(),
         options=lambda wildcards: LAYOUT.annotate_read_options(),
     shell:
         "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
@@ -37,7 +37,7 @@ rule annotate_batch:
 
 rule annotate_genome:
     input:
-        model=CONFIG.annotate.model or [],
+        model=LAYOUT.annotate_model(),
         fasta=CONFIG.annotate.genome or [],
         parts=lambda wildcards: LAYOUT.annotate_parts(),
         evidence=LAYOUT.annotate_evidence(),

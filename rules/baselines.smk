@@ -25,7 +25,7 @@ rule orf_rule:
         regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
-        "python {params.script:q} orf --fasta {input.fasta:q} --seqids {params.regions:q}"
+        "python {params.script:q} orf --fasta {input.fasta:q} --regions {params.regions:q}"
         " --genetic-code {params.genetic_code} --minimum {params.minimum} --output {output:q} > {log:q} 2>&1"
 
 
@@ -53,7 +53,7 @@ rule augustus:
         regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
-        "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.regions:q}"
+        "python {params.script:q} augustus --fasta {input.fasta:q} --regions {params.regions:q}"
         " --genetic-code {params.genetic_code} {params.species} --workers {threads} {params.options}"
         " --output {output:q} > {log:q} 2>&1"
 
@@ -110,7 +110,7 @@ rule augustus_retrained:
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
         options=LAYOUT.augustus_options(),
     shell:
-        "python {params.script:q} augustus --fasta {input.fasta:q} --seqids {params.regions:q}"
+        "python {params.script:q} augustus --fasta {input.fasta:q} --regions {params.regions:q}"
         " --genetic-code {params.genetic_code} --trained {input.trained:q} --workers {threads} {params.options}"
         " --output {output:q} > {log:q} 2>&1"
 
@@ -136,5 +136,5 @@ rule ceiling:
         code=code("ceiling.py"),
         options=lambda wildcards: LAYOUT.ceiling_options(wildcards.genome),
     shell:
-        "python {params.script:q} --genome {input.fasta:q} {params.options}"
+        "python {params.script:q} --fasta {input.fasta:q} {params.options}"
         " --output {output:q}/annotation.gff3 > {log:q} 2>&1"

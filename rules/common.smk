@@ -6,8 +6,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-LIBRARY = str(Path(workflow.basedir) / "lib")
-sys.path.insert(0, LIBRARY)
+# In an installed package there is no such folder, and this library is the one that runs Snakemake.
+sys.path.insert(0, str(Path(workflow.basedir) / "lib"))
 from genescribe.errors import InputError
 from genescribe.workflow.layout import OUTSIDE_TOOLS, Layout, show_library_to_jobs
 from genescribe.workflow.codon_layout import CodonLayout
@@ -21,7 +21,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-show_library_to_jobs(LIBRARY)
+show_library_to_jobs()
 # What conda or a container brings counts as installed.
 LAYOUT = Layout(
     CONFIG,

@@ -1,4 +1,4 @@
-"""Annotate a genome with a baseline: long open reading frames (the ORF rule) or AUGUSTUS.
+"""Annotate a genome with a baseline: the rule of long open reading frames, or AUGUSTUS.
 
 Writes DIR/annotation.gff3, DIR/proteins.fa and DIR/cds.fa.
 """
@@ -26,30 +26,23 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("method", choices=("orf", "augustus"), help="baseline")
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
-    arguments.add_argument(
-        "--seqids", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
-    )
+    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
     arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table")
     arguments.add_argument(
-        "--minimum",
-        type=integer(6),
-        default=300,
-        help="orf: length of the shortest frame in bases, including the stop codon",
+        "--minimum", type=integer(6), default=300, help="orf: bases of the shortest frame, stop included"
     )
     arguments.add_argument(
         "--species",
         action="append",
         default=[],
         metavar="[PATTERN=]NAME",
-        help="augustus: name of the parameters, or PATTERN=NAME for sequences whose names match; repeatable",
+        help="augustus: its name of the parameters; of those of the sequences whose names match a pattern; repeatable",
     )
     arguments.add_argument(
         "--trained", type=InputPath(), help="augustus: folder that train_augustus.py wrote, for --species"
     )
     arguments.add_argument("--workers", type=integer(1), default=1, help="augustus: processes")
-    arguments.add_argument(
-        "--option", action="append", default=[], help="augustus: additional option, as --option=--x=y"
-    )
+    arguments.add_argument("--option", action="append", default=[], help="augustus: one more option, as --option=--x=y")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     arguments.only(["minimum"], lambda args: args.method == "orf", "the method orf")
     arguments.only(
@@ -61,7 +54,7 @@ def main() -> None:
 
     genome = Genome.open(args.fasta)
     code = GeneticCode.from_table(args.genetic_code)
-    regions = read_regions(args.seqids or genome.lengths, genome.lengths, where="--seqids")
+    regions = read_regions(args.regions or genome.lengths, genome.lengths, where="--regions")
     if args.method == "orf":
         genes = orf_rule(genome, code, args.minimum, regions)
         made_by = f"open reading frames of at least {args.minimum} bases"

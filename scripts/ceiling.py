@@ -15,9 +15,7 @@ from genescribe.simulate.parameters import Durations
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument(
-        "--genome", type=InputPath(), required=True, help="FASTA file that scripts/simulate.py wrote"
-    )
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="FASTA file that scripts/simulate.py wrote")
     arguments.add_argument(
         "--parameters",
         type=InputText(),
@@ -29,15 +27,15 @@ def main() -> None:
     )
     arguments.add_argument("--sharpness", type=number(0), default=1.0, help="as given to scripts/simulate.py")
     arguments.add_argument(
-        "--seqids", type=NameList(), default=[], help="only sequences with these regions, ...; none: all"
+        "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
     )
     arguments.add_argument("--backend", default="auto", help="backend of the semi-Markov kernel")
     arguments.add_argument("--output", type=OutputFile(), required=True, help="GFF3 file to write")
     args = arguments.parse_args()
 
     parameters = load_parameters(args.parameters).with_durations(args.durations).sharpened(args.sharpness)
-    genome = Genome.open(args.genome)
-    regions = read_regions(args.seqids or genome.lengths, genome.lengths, where="--seqids")
+    genome = Genome.open(args.fasta)
+    regions = read_regions(args.regions or genome.lengths, genome.lengths, where="--regions")
     sequences = {seqid: genome.codes(seqid) for seqid in dict.fromkeys(region.seqid for region in regions)}
     genes = ceiling(parameters, sequences, args.backend)
     write_gff3(args.output, genes, genome.lengths, (f"ceiling: {parameters.name}, durations {args.durations}",))

@@ -13,7 +13,7 @@ from genescribe.simulate import AssumedUtrs, fit, save_parameters
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "--genome",
+        "--fasta",
         type=InputPath(),
         required=True,
         help="FASTA file; softmasked bases, if any, are the repeats",
@@ -38,7 +38,7 @@ def main() -> None:
             where="the command line",
             remedy="give --utr5-median, --utr3-median and --utr-source together",
         )
-    genome = Genome.open(options.genome)
+    genome = Genome.open(options.fasta)
     genes = [gene for gene in read_genes(options.annotation) if gene.seqid not in options.exclude]
     assumed = None if given[0] is None else AssumedUtrs(*given)
     save_parameters(fit(genome, genes, options.name, options.source, assumed), options.output)

@@ -44,7 +44,7 @@ def main() -> None:
         type=RunFolder(*RUN_FILES),
         help="folder of the run (default: DIR/models/<head>-<encoder>)",
     )
-    add_arguments(single)
+    add_arguments(single, head="--model")
     several = commands.add_parser("compare", help="train and score the three heads")
     several.add_argument(
         "--data-dir",
@@ -56,7 +56,7 @@ def main() -> None:
     several.add_argument("--seeds", type=list_of(integer(0)), default=[1], help="one model per head and seed")
     several.add_argument("--heads", type=list_of(head), default=list(HEADS), help="which heads")
     several.add_argument("--bootstrap", type=integer(0), default=1000, help="bootstrap samples for the intervals")
-    add_arguments(several, without=("--model", "--seed"), processes=False)
+    add_arguments(several, without=("--head", "--seed"), processes=False)
     args = arguments.parse_args()
     {"preprocess": run_preprocess, "train": run_train, "compare": run_compare}[args.command](args)
 

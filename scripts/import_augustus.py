@@ -6,9 +6,8 @@ and under which licence. Parameter sets are under the Artistic Licence and are n
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from genescribe.cli import parser, run
+from genescribe.paths import OutputFolder
 
 
 def main() -> None:
@@ -16,7 +15,9 @@ def main() -> None:
 
     arguments = parser(__doc__)
     arguments.add_argument("species", metavar="SPECIES|FOLDER", help="as AUGUSTUS names it (fly), or its folder")
-    arguments.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="folder to write")
+    arguments.add_argument(
+        "-o", "--output", type=OutputFolder(), required=True, metavar="MODEL", help="folder to write"
+    )
     args = arguments.parse_args()
     card = import_species(species_folder(args.species), args.output)
     print(f"{args.output}: {card}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from genescribe.cli import parser, run
 from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
+from genescribe.models import DEFAULT, ModelPath
 from genescribe.paths import InputPath, NameList, OutputFolder
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
@@ -18,7 +19,7 @@ from genescribe.predict.support import with_support
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("parts", type=InputPath(), nargs="+", help="folders that predict.py wrote")
-    arguments.add_argument("--model", type=InputPath(), required=True, help="the model that predicted them")
+    arguments.add_argument("--model", type=ModelPath(), default=DEFAULT, help="as predict.py was given")
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     arguments.add_argument("--regions", type=NameList(), default=[], help="as given to predict.py")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")

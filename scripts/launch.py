@@ -19,7 +19,7 @@ from genescribe.train.launch import LaunchConfig, launch
 
 
 def main() -> None:
-    arguments = parser(__doc__, raw=True)
+    arguments = parser(__doc__)
     arguments.add_argument("--nodes", type=integer(1), default=1, help="nodes of the Slurm job")
     arguments.add_argument("--hosts", type=comma_list, default=[], help="hosts without Slurm, the meeting point first")
     arguments.add_argument("--node-rank", help="start only the part of this host: its index in --hosts, or `slurm`")

@@ -28,7 +28,7 @@ def main() -> None:
     arguments.add_argument(
         "--rounds", type=integer(0), default=0, help="rounds of optimize_augustus.pl; 0: generic meta-parameters"
     )
-    arguments.add_argument("--minimum-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
+    arguments.add_argument("--min-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
     arguments.add_argument("--workers", type=integer(1), default=1, help="processes of the optimisation")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
@@ -39,7 +39,7 @@ def main() -> None:
     parts = job.splits.regions(usable)
     regions = [(seqid, part.start, part.end) for seqid in parts for part in parts[seqid] if part.split == "train"]
     regions = without_ends(regions, genome.lengths, job.mask_ends)
-    options = TrainingOptions(args.rounds, args.minimum_cds, args.workers)
+    options = TrainingOptions(args.rounds, args.min_cds, args.workers)
     report = train_augustus(Catalogue(args.catalogue), genome, regions, args.output, options)
     print(f"{args.output}: trained on {report['genes']} genes")
 

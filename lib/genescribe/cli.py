@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import logging
 import math
@@ -11,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from genescribe.errors import InputError
 from genescribe.paths import InputText, PathType, Source, Target, paths_in, refuse_overwriting
@@ -78,7 +79,13 @@ def _fail(message: str) -> NoReturn:
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Help that shows the defaults which say something."""
+    """Help that shows the defaults which say something, and keeps the paragraphs and examples of a description."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = inspect.cleandoc(text).split("\n\n")
+        # Indented lines are examples: they stay as they are.
+        filled = (p if p.startswith(" ") else super(_Formatter, self)._fill_text(p, width, indent) for p in paragraphs)
+        return "\n\n".join(filled)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
@@ -89,10 +96,6 @@ class _Formatter(argparse.HelpFormatter):
         if isinstance(value, list | tuple):
             return f"{text} (default: {','.join(map(str, value))})"
         return f"{text} (default: %(default)s)"
-
-
-class _RawFormatter(_Formatter, argparse.RawDescriptionHelpFormatter):
-    """The same, with the lines of the description as they are."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -200,9 +203,32 @@ class Parser(argparse.ArgumentParser):
                         raise InputError("does nothing here", where=shown, remedy=f"it needs {needs}; leave it out")
 
 
-def parser(description: str | None, *, raw: bool = False) -> Parser:
-    """Return a parser that shows the script's own docstring; `raw`: with its lines as they are."""
-    return Parser(description=description, formatter_class=_RawFormatter if raw else _Formatter)
+def parser(description: str | None) -> Parser:
+    """Return a parser that shows the script's own docstring."""
+    return Parser(description=description)
+
+
+class Command(Protocol):
+    """A module of `genescribe.commands`; its docstring is the help."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: Parser) -> None:
+        """Add its options to a parser."""
+
+    def main(self, args: argparse.Namespace) -> None:
+        """Run it."""
+
+
+def program(command: Command) -> Callable[[], None]:
+    """Return the main function of a script that runs a command alone."""
+
+    def main() -> None:
+        arguments = parser(command.__doc__)
+        command.add_arguments(arguments)
+        command.main(arguments.parse_args())
+
+    return main
 
 
 def integer(minimum: int = -LARGEST, maximum: int = LARGEST) -> Callable[[str], int]:

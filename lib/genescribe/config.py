@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-import yaml
-
 from genescribe.errors import InputError
 
 T = TypeVar("T")
@@ -54,6 +52,9 @@ def parse_options(source: str | Path, where: str) -> Any:
     InputError
         It cannot be parsed, or is no text.
     """
+    # Here, since rules that read no such text run where there is no YAML.
+    import yaml
+
     try:
         return yaml.safe_load(source if isinstance(source, str) else source.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

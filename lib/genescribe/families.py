@@ -18,6 +18,7 @@ from genescribe.codon.config import CodonOptions
 from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.models import available
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.sites.config import SiteModelConfig
 from genescribe.train.config import TrainConfig
@@ -130,7 +131,8 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
     try:
         name = read_json(path)["family"]
     except FileNotFoundError:
-        raise InputError("no model in this folder", where=model, remedy="give a folder with config.json") from None
+        remedy = f"give the folder of one, or a name: {', '.join(available())}"
+        raise InputError("no model in this folder", where=model, remedy=remedy) from None
     except (ValueError, KeyError, TypeError):
         raise InputError("not the configuration of a model", where=path, remedy="train the model again") from None
     predictor = family(name, where=str(path)).predictor

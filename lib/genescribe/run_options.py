@@ -27,7 +27,7 @@ RUN_FILES = ("model", "log.csv", "training_log.csv", "eval_log.csv", "checkpoint
 HEADS = ("linear", "semicrf", "pytorch-crf")
 
 _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
-    "--model": ("model.head", {"choices": HEADS, "help": "head: linear CRF (K=1), semi-Markov CRF, or that package"}),
+    "--head": ("model.head", {"choices": HEADS, "help": "linear CRF (K=1), semi-Markov CRF, or that package"}),
     "--encoder": ("model.encoder.kind", {"choices": tuple(sorted(CONTEXTS)), "help": "what carries context"}),
     "--max-duration": ("model.max_duration", {"type": int, "help": "longest explicit duration, K"}),
     "--hidden-dim": ("model.encoder.hidden_dim", {"type": int, "help": "width of the context"}),
@@ -47,7 +47,10 @@ _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
     "--seed": ("train.seed", {"type": int, "help": "seed of weights, order and dropout"}),
     "--num-workers": ("train.num_workers", {"type": int, "help": "processes that read data, a training process"}),
 }
-"""Option -> the key that it sets, and how argparse reads it. The Gencode segmentation benchmark's names."""
+"""Option -> the key that it sets, and how argparse reads it.
+
+The names of the Gencode segmentation benchmark, where the first is `--model`.
+"""
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,17 @@ class RunOptions:
         return chosen.build_task(options, folders), training
 
 
-def add_arguments(parser: Parser, *, without: Collection[str] = (), processes: bool = True) -> None:
+def add_arguments(
+    parser: Parser, *, head: str = "--head", without: Collection[str] = (), processes: bool = True
+) -> None:
     """Add the options of a run to a script's parser.
 
     Parameters
     ----------
     parser
         Gets them.
+    head
+        Name of the option of the head; in the Gencode segmentation benchmark it is ``--model``.
     without
         Single options that the script sets itself.
     processes
@@ -91,7 +98,7 @@ def add_arguments(parser: Parser, *, without: Collection[str] = (), processes: b
     single = parser.add_argument_group("single options, which override both")
     for flag, (_, how) in _BENCHMARK.items():
         if flag not in without:
-            single.add_argument(flag, dest=flag, default=argparse.SUPPRESS, **how)
+            single.add_argument(head if flag == "--head" else flag, dest=flag, default=argparse.SUPPRESS, **how)
     single.add_argument("--no-triton", action="store_true", help="on a GPU: the PyTorch kernel, `blocked`")
     if processes:
         several = parser.add_argument_group("several processes; or start the script with torchrun")
@@ -135,7 +142,10 @@ def start_processes(arguments: argparse.Namespace) -> None:
     config = LaunchConfig(nccl_ifname=arguments.nccl_ifname)
     os.environ.update(environment(config))
     if arguments.distributed and arguments.world_size > 1 and "WORLD_SIZE" not in os.environ:
-        os.execv(sys.executable, [*agent(config, arguments.world_size), *sys.argv])
+        program = Path(sys.argv[0])
+        # Its path would put the package's own folder before all others that modules are looked up in.
+        words = ["-m", program.parent.name] if program.name == "__main__.py" else [sys.argv[0]]
+        os.execv(sys.executable, [*agent(config, arguments.world_size), *words, *sys.argv[1:]])
 
 
 def _has_cuda() -> bool:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genescribe.bake.splits import Region
+from genescribe.commands.evaluate import read_groups
 from genescribe.errors import InputError
 from genescribe.evaluate.lengths import compare_lengths, feature_lengths
 from genescribe.evaluate.metrics import is_spliced, measure
@@ -130,7 +131,7 @@ class TestScripts:
     def test_baseline_then_evaluate(
         self, repository: Path, fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        options = ("--fasta", fasta, "--minimum", 60, "--seqids", "s1", "--output", tmp_path / "orf")
+        options = ("--fasta", fasta, "--minimum", 60, "--regions", "s1", "--output", tmp_path / "orf")
         run_script(repository, monkeypatch, "baseline.py", "orf", *options)
         annotation = tmp_path / "orf/annotation.gff3"
         genes = read_genes(annotation)
@@ -207,8 +208,7 @@ def test_folds_that_share_a_sequence_are_no_folds(
     assert not (tmp_path / "whole").exists()
 
 
-def test_groups_come_from_a_table(repository: Path, tmp_path: Path) -> None:
-    read_groups = runpy.run_path(str(repository / "scripts/evaluate.py"))["read_groups"]
+def test_groups_come_from_a_table(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("record\tphylum\na\tx\nb\ty\n")
     assert read_groups(f"{tmp_path / 't.tsv'}:phylum") == {"a": "x", "b": "y"}
     for text, message in ((f"{tmp_path / 't.tsv'}:rank", "no column 'rank'"), ("t.tsv", "is not FILE:COLUMN")):

@@ -86,7 +86,7 @@ def test_proposed_loci_become_genes_or_rejects(tmp_path: Path) -> None:
     fasta, annotation, _ = toy_genome(tmp_path, {"t": 8})
     genome, truth = Genome.open(fasta), read_genes(annotation)
     predictor = GeneratePredictor(Annotator(load_model(random_model(tmp_path / "model"))), Oracle(genome, truth))
-    options = PredictConfig(workers=1, minimum_cds=6)
+    options = PredictConfig(workers=1, min_cds=6)
     pieces = pieces_of(genome.lengths, [], 0, where=fasta)
     factory = Factory(predictor)
     found = predict_genome(factory, fasta, pieces, options)  # type: ignore[arg-type]

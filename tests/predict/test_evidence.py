@@ -30,7 +30,7 @@ from genescribe.segment.support.features import SLOTS
 from genescribe.segment.support.strand import GenomeSupport
 
 SIZE = 3_000
-CONFIG = PredictConfig(workers=0, minimum_cds=6)
+CONFIG = PredictConfig(workers=0, min_cds=6)
 
 
 @dataclass
@@ -47,7 +47,7 @@ class World:
         weights = np.zeros(len(SLOTS))
         weights[SLOTS["intron.rna.0"] : SLOTS["coding.rna.0"]] = weight
         support = None if table is None else GenomeSupport(table, weights)
-        config = PredictConfig(**{"workers": 0, "minimum_cds": 6, **given})  # type: ignore[arg-type]
+        config = PredictConfig(**{"workers": 0, "min_cds": 6, **given})  # type: ignore[arg-type]
         return SegmentPredictor(noisy_model(), support=support).predict_strand(self.strand(sign), config)
 
     def table(self, introns: list[tuple[int, int]], reads: float = 9.0, strand: int = 1) -> EvidenceTable:

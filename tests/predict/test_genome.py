@@ -27,7 +27,7 @@ from genescribe.predict.stretches import Piece, batch_of_pieces, pieces_of
 from genescribe.predict.work_folder import Work
 
 GENE = "ATGAAACCCGGGTTTGCTGCAGATGAACATCACTTGAAGTAA"
-CONFIG = PredictConfig(workers=1, minimum_cds=30, chunk=64)
+CONFIG = PredictConfig(workers=1, min_cds=30, chunk=64)
 FILES = (
     *("annotation.gff3", "proteins.fa", "cds.fa", "exons.fa", "introns.fa", "rejects.jsonl", "summary.json"),
     *("proteins.longest.fa", "cds.longest.fa"),
@@ -124,9 +124,9 @@ def test_workers_and_chunks_change_nothing(fasta: Path, options: dict[str, Any])
 
 
 def test_what_is_not_wanted_is_rejected_with_a_reason(fasta: Path) -> None:
-    found = predict(fasta, "b", minimum_cds=300)
+    found = predict(fasta, "b", min_cds=300)
     assert [row["reason"] for row in found.rejects] == ["short coding sequence"] * 2
-    found = predict(fasta, "b", minimum_posterior=0.5)
+    found = predict(fasta, "b", min_posterior=0.5)
     assert [(row["reason"], row["posterior"]) for row in found.rejects] == [("improbable", 0.4)] * 2
     assert found.genes == []
 

@@ -147,7 +147,7 @@ def test_genes_cut_by_an_end_are_found_when_asked_for(tmp_path: Path, strand: st
     codes = np.random.default_rng(4).integers(0, 4, 4_000).astype(np.uint8)
     predictor, partial = (
         SegmentPredictor(noisy_model()),
-        replace(RUN, partial=True, opposite_strands="allow", minimum_cds=6),
+        replace(RUN, partial=True, opposite_strands="allow", min_cds=6),
     )
     middle = next(
         end

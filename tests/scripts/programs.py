@@ -54,6 +54,12 @@ def parser(name: str) -> cli.Parser:
     raise AssertionError(f"{name} reads no command line")
 
 
+def commands_of(name: str) -> list[ModuleType]:
+    """Return the modules of `genescribe.commands` that a script is made of."""
+    values = vars(module(name)).values()
+    return [value for value in values if isinstance(value, ModuleType) and value.__package__ == "genescribe.commands"]
+
+
 def commands(name: str) -> list[list[str]]:
     """Return the words that choose each command of a script; one empty list where it has none."""
     for action in parser(name)._actions:

@@ -16,6 +16,7 @@ from tests.scripts import programs
 from tests.scripts.test_options import COMMANDS, IDS, alternatives
 
 from genescribe.genome.catalogue.database import build_catalogue
+from genescribe.models import ModelPath
 from genescribe.paths import PathType
 
 NUMBERS = ("-1", "0", "1" * 40, "nan", "inf", "-1e400", "1,2", "", "words")
@@ -91,7 +92,11 @@ def command_line(name: str, command: list[str], inputs: Path, tried: argparse.Ac
     for action in programs.options(name, command):
         if action is tried:
             words = [f"{action.option_strings[0]}={value}"] if action.option_strings else [value]
-        elif action.required or (action.dest in chosen and tried.dest not in chosen and action.dest == min(chosen)):
+        elif (
+            action.required
+            or isinstance(action.type, ModelPath)
+            or (action.dest in chosen and tried.dest not in chosen and action.dest == min(chosen))
+        ):
             words = usual(action, inputs)
         else:
             continue

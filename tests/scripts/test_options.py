@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from tests.scripts import programs
 
+from genescribe.evidence.collect import EvidenceFiles
 from genescribe.paths import PathType
 
 LIBRARY = programs.REPOSITORY / "lib" / "genescribe"
@@ -102,7 +104,8 @@ def test_no_output_is_an_input(name: str, command: list[str], tmp_path: Path, ca
 # -- what may be given is read ---------------------------------------------------------------------------------------
 def names_read(name: str) -> set[str]:
     """Return every name that a script, or a module of the library that it hands its arguments to, reads."""
-    files = [programs.REPOSITORY / "scripts" / f"{name}.py", *(LIBRARY / f"{part}/options.py" for part in HANDED)]
+    files = [programs.REPOSITORY / "scripts" / f"{name}.py", *(LIBRARY / f"{part}.py" for part in HANDED)]
+    files += [Path(str(inspect.getfile(module))) for module in programs.commands_of(name)]
     found: set[str] = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -113,10 +116,12 @@ def names_read(name: str) -> set[str]:
     return found
 
 
-HANDED = ("train", "predict")
+HANDED = ("run_options", "predict/options")
 BY_NAME = {
     "run_genome_annotation": ("genescribe.generate.annotation.job", "AnnotationJob"),
     "annotate": ("genescribe.predict.config", "PredictConfig"),
+    "collect_evidence": ("genescribe.evidence.collect", "EvidenceFiles"),
+    "evaluate": ("genescribe.evidence.collect", "EvidenceFiles"),
     "predict": ("genescribe.predict.config", "PredictConfig"),
     "join_predictions": ("genescribe.predict.config", "PredictConfig"),
 }
@@ -129,6 +134,8 @@ def test_every_option_is_read(name: str, command: list[str]) -> None:
     if name in BY_NAME:
         module, cls = BY_NAME[name]
         read |= set(getattr(__import__(module, fromlist=[cls]), cls).__dataclass_fields__)
+    if name == "annotate":
+        read |= set(EvidenceFiles.__dataclass_fields__)
     unread = {action.dest for action in programs.options(name, command)} - read
     assert not unread, f"{name} {' '.join(command)} accepts {sorted(unread)} and reads none of it"
 

@@ -289,7 +289,7 @@ def test_chunks_change_no_gene(trained: Path, fasta: Path, tmp_path: Path, speci
     genome = Genome.open(fasta)
     pieces = pieces_of(genome.lengths, [], 0, where=fasta)
     (factory,) = factories(trained, fasta, species)
-    config = PredictConfig(workers=1, minimum_cds=6, species=species)
+    config = PredictConfig(workers=1, min_cds=6, species=species)
     whole = predict_genome(factory, fasta, pieces, config)
     for chunk in (1, 1000):
         assert predict_genome(factory, fasta, pieces, replace(config, chunk=chunk)) == whole

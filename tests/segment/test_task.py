@@ -15,7 +15,7 @@ import pytest
 import torch
 from tests.segment.toy_shards import bake_toy
 
-from genescribe import cli
+from genescribe.cli import Parser
 from genescribe.config import to_mapping
 from genescribe.data.batching import collate
 from genescribe.data.cursor import Cursor
@@ -205,7 +205,7 @@ def test_the_script_trains_and_the_command_line_overrides(repository: Path, shar
     config.write_text(json.dumps({"family": "segment", "model": model, "train": {**to_mapping(TRAIN), "max_steps": 2}}))
     done = script(
         *(repository, "--data", shards, "--output", tmp_path / "run", "--config", config),
-        *("--model", "semicrf", "--hidden-dim", "8", "--lr", "0.5", "--options", '{"train": {"seed": 5}}'),
+        *("--head", "semicrf", "--hidden-dim", "8", "--lr", "0.5", "--options", '{"train": {"seed": 5}}'),
     )
     assert done.returncode == 0, done.stderr
     fingerprint = json.loads((tmp_path / "run" / "model" / "provenance.json").read_text())["fingerprint"]
@@ -228,7 +228,7 @@ def test_the_script_trains_and_the_command_line_overrides(repository: Path, shar
     ],
 )
 def test_wrong_options_are_one_line(shards: Path, options: str, message: str) -> None:
-    parser = cli.parser(None)
+    parser = Parser()
     add_arguments(parser)
 
     def build() -> None:

@@ -81,8 +81,8 @@ def test_scripts(tmp_path: Path, repository: Path) -> None:
     law = ["--parameters", str(tmp_path / "p.json"), "--durations", "uninformative", "--sharpness", "1.5"]
     size = ["--seed", "3", "--total-bases", "6000", "--n-sequences", "1"]
     assert run("simulate.py", *law, *size, "--output-fasta", fasta, "--output-gff3", truth).returncode == 0
-    assert run("ceiling.py", *law, "--genome", fasta, "--output", found).returncode == 0
+    assert run("ceiling.py", *law, "--fasta", fasta, "--output", found).returncode == 0
     assert len(read_genes(found)) > 0
-    wrong = run("ceiling.py", "--parameters", "nobody", "--genome", fasta, "--output", found)
+    wrong = run("ceiling.py", "--parameters", "nobody", "--fasta", fasta, "--output", found)
     assert wrong.returncode == 2
     assert "no such simulation parameters" in wrong.stderr

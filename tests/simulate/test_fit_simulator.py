@@ -148,7 +148,7 @@ def test_sets_that_come_along_are_what_the_real_genomes_give(name: str, data_dir
 
 
 def test_script_wants_all_of_an_assumption(tmp_path: Path, repository: Path) -> None:
-    command = [sys.executable, str(repository / "scripts" / "fit_simulator.py"), "--genome", "g", "--annotation", "a"]
+    command = [sys.executable, str(repository / "scripts" / "fit_simulator.py"), "--fasta", "g", "--annotation", "a"]
     command += ["--name", "n", "--source", "s", "--output", str(tmp_path / "p.json"), "--utr5-median", "50"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -16,7 +16,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
 
 GIVEN: dict[str, tuple[str, str, Any]] = {
-    "--model": ("pytorch-crf", "model.head", "pytorch-crf"),
+    "--head": ("pytorch-crf", "model.head", "pytorch-crf"),
     "--encoder": ("mamba", "model.encoder.kind", "mamba"),
     "--max-duration": ("77", "model.max_duration", 77),
     "--hidden-dim": ("64", "model.encoder.hidden_dim", 64),

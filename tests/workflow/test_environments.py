@@ -33,7 +33,7 @@ CONDA = {
 PROGRAMS = {"sort": "agat", "augustus": "augustus", "busco_proteins": "busco", "busco_genome": "busco"}
 # Of a package that its metadata does not name: torch's compiler comes with its CUDA build, setuptools with Python.
 BLOCKER = """
-import importlib.abc, json, runpy, sys
+import ast, importlib.abc, inspect, json, runpy, sys
 hidden = set(json.loads(sys.argv[1]))
 class Hide(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
@@ -41,7 +41,16 @@ class Hide(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f'{name} is not in this environment', name=name)
 sys.meta_path.insert(0, Hide())
 sys.argv = [sys.argv[2], '--help']
-runpy.run_path(sys.argv[0], run_name='__main__')
+try:
+    runpy.run_path(sys.argv[0], run_name='__main__')
+except SystemExit as end:
+    assert not end.code
+# What its command imports only when it does more than help.
+for name, module in list(sys.modules.items()):
+    if name.startswith('genescribe.commands.'):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.ImportFrom):
+                importlib.import_module(node.module)
 """
 
 

@@ -56,7 +56,7 @@ READ = {
     "flank": 10,
 }
 """Options of prediction that the reading of a batch asks for -> another value than usual."""
-JOINED = {"minimum_posterior": 0.9, "minimum_cds": 90, "opposite_strands": "allow", "maximum_overlap": 0.5}
+JOINED = {"min_posterior": 0.9, "min_cds": 90, "opposite_strands": "allow", "max_overlap": 0.5}
 """Those that only joining asks for."""
 SPEED = {"workers": 1}
 """Those that change no byte."""
@@ -77,13 +77,16 @@ def test_changed_options_of_annotate(repository: Path, tmp_path: Path) -> None:
     usual: dict[str, Any] = {"genome": "my.fa", "model": "models/m", "annotate": {"batches": 2}}
     everything = {"annotate_batch": 2, "annotate_genome": 1, "annotate": 1}
     joining = {"annotate_genome": 1, "annotate": 1}
-    of_annotate = {"genome": "other.fa", "model": "models/n", "regions": ["a:1-3"], "batches": 3}
+    of_annotate: dict[str, Any] = {"genome": "other.fa", "model": "models/n", "regions": ["a:1-3"], "batches": 3}
+    of_annotate["genetic_code_of"] = {"a": 4}
     assert of_annotate.keys() == {option.name for option in fields(AnnotateConfig)}
     cases = [({"annotate": {**usual["annotate"], "batches": 3}}, {**everything, "annotate_batch": 3})]
     cases += [({name: of_annotate[name]}, everything) for name in ("genome", "model", "regions")]
+    codes = {"genetic_code_of": of_annotate["genetic_code_of"]}
+    cases += [({"annotate": usual["annotate"] | codes}, everything)]
     # As `--config` hands it on: texts.
     cases += [({"partial": "true"}, everything), ({"species": "pooled"}, everything), ({"regions": "a"}, everything)]
-    cases += [({"minimum_posterior": 0.9}, joining)]
+    cases += [({"min_posterior": 0.9}, joining)]
     cases += [({"predict": {name: value}}, everything) for name, value in READ.items()]
     cases += [({"predict": {name: value}}, joining) for name, value in JOINED.items()]
     cases += [({"predict": {name: value}}, {}) for name, value in SPEED.items()]

@@ -14,9 +14,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from genescribe.errors import InputError
+from genescribe.models import DEFAULT, model_folder
 from genescribe.predict.organelles import add_argument
 from genescribe.workflow.config import WorkflowConfig, schema
-from genescribe.workflow.layout import Layout
+from genescribe.workflow.layout import Layout, annotation_names
 from genescribe.workflow.schema import schema_text
 
 MINIMAL: dict[str, Any] = {
@@ -131,12 +132,12 @@ def test_the_schema_refuses_what_the_dataclasses_refuse() -> None:
 
 
 def test_how_to_annotate_may_stand_on_the_command_line() -> None:
-    config = WorkflowConfig.load({**MINIMAL, "partial": "true", "minimum_posterior": 0.5, "species": "fly"})
+    config = WorkflowConfig.load({**MINIMAL, "partial": "true", "min_posterior": 0.5, "species": "fly"})
     assert config.predict.partial
-    assert config.predict.minimum_posterior == 0.5 and config.predict.species == "fly"
+    assert config.predict.min_posterior == 0.5 and config.predict.species == "fly"
     layout = Layout(config)
     assert "--partial" in layout.annotate_read_options() and "--partial" in layout.annotate_join_options()
-    assert "--minimum-posterior 0.5" in layout.annotate_join_options()
+    assert "--min-posterior 0.5" in layout.annotate_join_options()
 
 
 def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:
@@ -284,6 +285,34 @@ def test_a_genome_the_same_as_another_shares_its_files_and_references() -> None:
     assert layout.catalogue("h") == "results/catalogue/g/catalogue.duckdb"
     assert layout.catalogue("h.o") == "results/catalogue/g.o/catalogue.duckdb"
     assert "results/evaluate/r/h.o/metrics.json" in layout.all_metrics()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "jobs"), [("g.fa", 12e6, 1), ("g.fa", 101e6, 2), ("g.fa.gz", 51e6, 3), ("g.fa", 90e9, 32)]
+)
+def test_a_genome_is_shared_out_by_its_size(name: str, size: float, jobs: int, tmp_path: Path) -> None:
+    with (tmp_path / name).open("wb") as handle:
+        handle.truncate(int(size))  # a sparse file
+    section: dict[str, Any] = {"genome": str(tmp_path / name)}
+    assert len(Layout(WorkflowConfig.load({**MINIMAL, "annotate": section})).annotate_parts()) == jobs
+    section["batches"] = 5
+    assert len(Layout(WorkflowConfig.load({**MINIMAL, "annotate": section})).annotate_parts()) == 5
+
+
+def test_models_are_named_in_configurations_as_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.fa").write_text(">a\nACGT\n")
+    for model, name in ((None, DEFAULT), ("yeast", "yeast")):
+        layout = Layout(WorkflowConfig.load({**MINIMAL, "genome": "my.fa", "model": model}))
+        assert layout.annotate_model() == model_folder(name)
+        assert layout.annotate_targets() == [f"results/annotate/my/{name}/whole"]
+    # A model of one's own that has the same name does not share its folder.
+    (tmp_path / "models" / "yeast").mkdir(parents=True)
+    (tmp_path / "models" / "yeast" / "config.json").write_text("{}")
+    names = {annotation_names("my.fa", str(model_folder(text)))[1] for text in ("yeast", "models/yeast")}
+    assert len(names) == 2 and "yeast" in names
 
 
 def test_annotate_says_what_is_missing(tmp_path: Path) -> None:

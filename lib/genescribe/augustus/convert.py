@@ -9,7 +9,7 @@ tail of long introns are the CRF's durations and transitions.
 What differs: between two classes of GC content, tables are mixed, where AUGUSTUS switches; what lies between genes is
 read on the strand of the gene that it is compared with; the special bases of an exon too short for them reach beyond
 it; the chance of an internal exon's last phase given its first is the product of two factors; genes are not asked for a
-least length of all their exons together (`PredictConfig.minimum_cds` does).
+least length of all their exons together (`PredictConfig.min_cds` does).
 """
 
 from __future__ import annotations

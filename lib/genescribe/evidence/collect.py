@@ -53,8 +53,9 @@ class EvidenceFiles:
 
 def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that name files of evidence."""
+    group = parser.add_argument_group("evidence")
     for name, text in _HELP.items():
-        parser.add_argument(f"--{name}", type=InputPath(), action="append", default=[], metavar="FILE", help=text)
+        group.add_argument(f"--{name}", type=InputPath(), action="append", default=[], metavar="FILE", help=text)
 
 
 def evidence_of(files: EvidenceFiles, genome: Genome, folder: Path, workers: int = 1) -> Path | None:

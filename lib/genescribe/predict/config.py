@@ -22,14 +22,12 @@ class PredictConfig:
     chunk: int = option(1_000_000, doc="bases that a process reads at a time; does not change the result", minimum=1)
     partial: bool = option(False, doc="also write genes that are cut off by the end of a sequence")
     posteriors: bool = option(True, doc="write posterior probabilities of exons and genes in the score columns")
-    minimum_posterior: float = option(
-        0.0, doc="reject genes with a lower posterior probability", minimum=0.0, maximum=1.0
-    )
-    minimum_cds: int = option(60, doc="reject shorter coding sequences, in bases with the stop codon", minimum=6)
+    min_posterior: float = option(0.0, doc="reject genes with a lower posterior probability", minimum=0.0, maximum=1.0)
+    min_cds: int = option(60, doc="reject shorter coding sequences, in bases with the stop codon", minimum=6)
     opposite_strands: Literal["resolve", "allow"] = option(
-        "resolve", doc="genes on opposite strands that overlap by more than maximum_overlap: the better alone, or both"
+        "resolve", doc="genes on opposite strands that overlap by more than max_overlap: keep the better one, or both"
     )
-    maximum_overlap: float = option(
+    max_overlap: float = option(
         0.2,
         doc="largest overlap of two genes on opposite strands, as a fraction of the shorter CDS",
         minimum=0.0,
@@ -45,6 +43,6 @@ class PredictConfig:
         """Return the options that are not read beside the others."""
         return (
             Idle()
-            .unless(self.posteriors, "posteriors", "minimum_posterior")
-            .unless(self.opposite_strands == "resolve", "opposite_strands: resolve", "maximum_overlap")
+            .unless(self.posteriors, "posteriors", "min_posterior")
+            .unless(self.opposite_strands == "resolve", "opposite_strands: resolve", "max_overlap")
         )

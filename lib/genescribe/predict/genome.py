@@ -91,7 +91,7 @@ def assemble(
     for seqid, items in candidates.items():
         kept, dropped = _filtered(items, config)
         if config.opposite_strands == "resolve":
-            kept, losers = resolve_overlaps(kept, config.maximum_overlap)
+            kept, losers = resolve_overlaps(kept, config.max_overlap)
             dropped += [_overlap_row(*pair) for pair in losers]
         else:
             kept = sorted(kept, key=lambda item: (item.gene.start, item.gene.end, item.gene.strand))
@@ -106,9 +106,9 @@ def _filtered(candidates: Iterable[Candidate], config: PredictConfig) -> tuple[l
     kept, rejects = [], []
     for candidate in candidates:
         gene = candidate.gene
-        if max(transcript.cds_length for transcript in gene.transcripts) < config.minimum_cds:
+        if max(transcript.cds_length for transcript in gene.transcripts) < config.min_cds:
             rejects.append(_candidate_row(candidate, "short coding sequence"))
-        elif gene.score is not None and gene.score < config.minimum_posterior:
+        elif gene.score is not None and gene.score < config.min_posterior:
             rejects.append(_candidate_row(candidate, "improbable"))
         else:
             kept.append(candidate)

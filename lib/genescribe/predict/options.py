@@ -11,14 +11,14 @@ from typing import Any, Literal, get_args, get_origin
 from genescribe.config import from_mapping
 from genescribe.predict.config import PredictConfig
 
-SHORT = {"minimum_posterior": "--min-posterior"}
-"""Further names of options."""
-FILTERS = ("minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap", "require_evidence")
+FILTERS = ("min_posterior", "min_cds", "opposite_strands", "max_overlap", "require_evidence")
 """Options that choose among the genes of all strands, when batches are joined; reading a batch needs none of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to a script's parser."""
+    reading = parser.add_argument_group("how the sequence is read")
+    choosing = parser.add_argument_group("which genes are written")
     hints = typing.get_type_hints(PredictConfig)
     for field in dataclasses.fields(PredictConfig):
         kind = hints[field.name]
@@ -29,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             more = {"choices": get_args(kind)}
         else:
             more = {"type": kind}
-        names = [f"--{field.name.replace('_', '-')}", *([SHORT[field.name]] if field.name in SHORT else [])]
-        parser.add_argument(*names, dest=field.name, default=field.default, help=field.metadata["doc"], **more)
+        name = f"--{field.name.replace('_', '-')}"
+        group = choosing if field.name in FILTERS else reading
+        group.add_argument(name, default=field.default, help=field.metadata["doc"], **more)
 
 
 def config_of(arguments: argparse.Namespace) -> PredictConfig:

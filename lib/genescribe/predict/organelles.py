@@ -24,8 +24,8 @@ from genescribe.predict.stretches import Piece
 _log = logging.getLogger(__name__)
 
 
-def add_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--genetic-code-of` to a script's parser."""
+def add_argument(parser: argparse._ActionsContainer) -> None:
+    """Add `--genetic-code-of` to a script's parser, or to a group of it."""
     parser.add_argument(
         "--genetic-code-of",
         action="append",

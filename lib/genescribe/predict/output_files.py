@@ -23,7 +23,7 @@ from genescribe.predict.summary import summarise, warnings_of
 from genescribe.predict.work_folder import STRANDS, StrandKey, read_strands, write_strands
 
 ANNOTATION, REJECTS, SUMMARY = "annotation.gff3", "rejects.jsonl", "summary.json"
-RULES = ("partial", "minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap")
+RULES = ("partial", "min_posterior", "min_cds", "opposite_strands", "max_overlap")
 """Options that decide which genes are written; the header of the GFF3 names them."""
 WITH_EVIDENCE = ("isoforms", "require_evidence")
 """The same, where there is evidence."""

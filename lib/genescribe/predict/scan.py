@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
-from tqdm import tqdm
 
 from genescribe.files import sha256
 from genescribe.genome.fasta import Genome
@@ -30,6 +29,7 @@ from genescribe.predict.interface import (
     finishes_together,
 )
 from genescribe.predict.memory import keep_memory
+from genescribe.predict.progress import progress
 from genescribe.predict.stretches import Piece
 from genescribe.predict.work_folder import StoredRows, StrandKey, Work, save_scores, scores_path
 
@@ -74,13 +74,16 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     plan = _Plan(open_strands, chunk_of(factory, config), work)
     total = sum(end - start for _, start, end, _ in strands)
     with (
-        tqdm(total=total, initial=total - plan.bases, unit="b", unit_scale=True, desc="predict", disable=None) as bar,
+        progress(total, total - plan.bases) as shown,
         _executor(factory, genome, config, work, min(config.workers, len(plan))) as pool,
     ):
+        for earlier in work.done.values():
+            shown.found(earlier)
         for job, predictions in _results(pool, plan, 2 * config.workers):
             for strand, prediction in zip(_single(job.strand), predictions, strict=False):
+                shown.found(prediction)
                 work.add(strand, prediction, plan.chunks(job.strand))
-            bar.update(job.end - job.start if job.kind != "finish" else 0)
+            shown.read(job.end - job.start if job.kind != "finish" else 0)
 
 
 def _single(strand: StrandKey) -> list[StrandKey]:

@@ -23,7 +23,7 @@ SPLIT_NAMES = ("train", "validation", "test")
 EVIDENCE = ("bam", "junctions", "hints", "proteins", "reads", "long_reads")
 """Lists of files in the section `annotate`."""
 ANNOTATE_SHORTHAND = ("genome", "model", "regions", *EVIDENCE)
-PREDICT_SHORTHAND = ("partial", "minimum_posterior", "species", "isoforms", "require_evidence")
+PREDICT_SHORTHAND = ("partial", "min_posterior", "species", "isoforms", "require_evidence")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class RunConfig:
     scored: bool = option(True, doc="false: only a starting point of other runs, neither scored nor reported")
     grpo: GrpoConfig | None = option(None, doc="family generate: train with rewards, starting from `start`")
     prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: loci for prompts, and held-out loci")
-    trained: str | None = option(None, doc="folder of a trained model to score; nothing is baked or trained")
+    trained: str | None = option(None, doc="folder or name of a trained model to score; nothing is baked or trained")
     threads: int = option(2, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
     launch: LaunchConfig = option(default_factory=LaunchConfig, doc="hosts and processes of the training job")
@@ -163,9 +163,11 @@ class AnnotateConfig:
     """Options of `snakemake annotate`."""
 
     genome: str | None = option(None, doc="FASTA to annotate")
-    model: str | None = option(None, doc="folder with config.json and model.safetensors")
+    model: str | None = option(None, doc="folder of a model, or the name of one; default: the one of all genomes")
     regions: list[str] = option(default_factory=list, doc="seqid or seqid:start-end; empty: everything")
-    batches: int = option(8, doc="jobs", minimum=1, maximum=MAX_BATCHES)
+    batches: int | None = option(
+        None, doc="number of jobs; default: one per 100 megabytes of the genome", minimum=1, maximum=MAX_BATCHES
+    )
     genetic_code_of: dict[str, int] = option(
         default_factory=dict, doc="NCBI genetic codes of mitochondria and plastids, by the name of the sequence"
     )
@@ -237,7 +239,7 @@ class WorkflowConfig:
         """Check Snakemake's merged configuration; genomes and runs with folds become one per fold.
 
         `--config genome=my.fa model=DIR` arrives as top-level keys; they are shorthand for the `annotate` section, and
-        `partial=true minimum_posterior=0.5` for the `predict` section.
+        `partial=true min_posterior=0.5` for the `predict` section.
         """
         merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND + PREDICT_SHORTHAND}
         options = {key: data[key] for key in PREDICT_SHORTHAND if key in data}

@@ -119,7 +119,7 @@ class GenomeLayout:
         """Return the ceiling's command-line options: the law that wrote the genome."""
         spec = self.config.genomes[name].simulate
         assert spec is not None
-        return shlex.join([*_law(spec), "--seqids", self.test_regions(name)])
+        return shlex.join([*_law(spec), "--regions", self.test_regions(name)])
 
     def test_regions(self, annotation: str) -> str:
         """Return the test regions, separated by commas; * is the whole genome."""

@@ -14,8 +14,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genescribe.errors import InputError
+from genescribe.genome.batches import MAX_BATCHES
 from genescribe.genome.inputs import resolve_path
+from genescribe.models import available, model_folder
 from genescribe.predict.options import FILTERS, command_line
+from genescribe.shipped import INSTALLED
 from genescribe.workflow.config import EVIDENCE, GenomeConfig, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names
 from genescribe.workflow.genome_layout import genome_name
@@ -24,18 +27,29 @@ from genescribe.workflow.train_layout import TrainLayout
 RETRAINED = "augustus_retrained"
 OUTSIDE_TOOLS = frozenset({"augustus", "busco"})
 """Programs whose rows are left out where they are missing."""
+BASES_A_JOB = 100_000_000
+COMPRESSED = (".gz", ".bgz")
 IRRELEVANT = ("workers", "device", "chunk", "posteriors")
 """Options of reading that joining batches does not ask for: the batches themselves come anew where one changes."""
 REFERENCE = "reference"
 """What stands in a method's place for the annotation that predictions are compared with."""
 
 
-def show_library_to_jobs(library: str) -> None:
-    """Put the library on the PYTHONPATH of all that this process starts.
+def show_library_to_jobs() -> None:
+    """Put this library, and nothing else, on the PYTHONPATH of all that this process starts.
 
-    A rule's conda environment holds the tools but not this library.
+    A rule's conda environment holds the tools but not this library. An installed one lies among other packages, which
+    are for another Python perhaps: jobs find it through a link in Snakemake's folder.
     """
-    paths = [library, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    package = Path(__file__).resolve().parents[1]
+    folder = package.parent
+    if INSTALLED.is_dir():
+        folder = Path(".snakemake", "library").absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        new = folder / f".{os.getpid()}"
+        new.symlink_to(package)
+        new.replace(folder / package.name)
+    paths = [str(folder), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
 
 
@@ -222,16 +236,30 @@ class Layout(TrainLayout):
     # -- annotate ------------------------------------------------------------------------------------------------
     def annotate_targets(self) -> list[str]:
         """Return what `snakemake annotate` makes."""
-        section = self.config.annotate
-        for key, remedy in (("genome", "genome=my.fa"), ("model", "model=models/NAME")):
-            value = getattr(section, key)
-            if value is None:
-                raise InputError(f"`annotate.{key}` is not set", where="configuration", remedy=f"add --config {remedy}")
-            if not Path(value).exists():
-                raise InputError("no such file or folder", where=value, remedy=f"correct {key}= in --config")
+        genome = self.config.annotate.genome
+        if genome is None:
+            raise InputError("`annotate.genome` is not set", where="configuration", remedy="add --config genome=my.fa")
+        for key, path in (("genome", Path(genome)), ("model", self.annotate_model())):
+            if not path.exists():
+                raise InputError("no such file or folder", where=path, remedy=f"correct {key}= in --config")
         for name in EVIDENCE:
             self.evidence_files(name)
         return [f"{self._annotate_folder()}/whole"]
+
+    def annotate_model(self) -> Path:
+        """Return the folder of the model that annotates the user's genome."""
+        return model_folder(self.config.annotate.model)
+
+    def annotate_batches(self) -> int:
+        """Return the jobs that share the user's genome: by default as many as its size is worth."""
+        section = self.config.annotate
+        if section.batches is not None:
+            return section.batches
+        genome = Path(str(section.genome))
+        size = genome.stat().st_size if genome.is_file() else 0
+        # A base takes about two bits in a compressed file.
+        bases = size * 4 if genome.suffix in COMPRESSED else size
+        return min(max(1, -(-bases // BASES_A_JOB)), MAX_BATCHES)
 
     def annotate_evidence(self) -> list[str]:
         """Return the folder of the evidence on the user's genome; nothing where none is given."""
@@ -267,7 +295,7 @@ class Layout(TrainLayout):
 
     def annotate_parts(self) -> list[str]:
         """Return the parts of the user's annotation."""
-        return [f"{self._annotate_folder()}/parts/batch_{i}" for i in range(self.config.annotate.batches)]
+        return [f"{self._annotate_folder()}/parts/batch_{i}" for i in range(self.annotate_batches())]
 
     def annotate_read_options(self) -> str:
         """Return the options of the script that reads a batch of the user's genome, but the number of workers."""
@@ -286,7 +314,7 @@ class Layout(TrainLayout):
 
     def _annotate_folder(self) -> str:
         section = self.config.annotate
-        genome, model = annotation_names(str(section.genome), str(section.model), section.regions)
+        genome, model = annotation_names(str(section.genome), str(self.annotate_model()), section.regions)
         return f"{self.config.results}/annotate/{genome}/{model}"
 
     def _predict_options(self, regions: str, *without: str) -> str:
@@ -296,8 +324,9 @@ class Layout(TrainLayout):
 def annotation_names(genome: str, model: str, regions: Sequence[str] = ()) -> tuple[str, str]:
     """Return the folders of a genome and, in it, of a model: no two genomes, models or choices of regions share one.
 
-    A genome `NAME.fa` of the working folder is called `NAME`, a model `models/NAME` likewise. Behind the name of any
-    other, and of a model that reads only some regions, stand digits that its path and the regions decide.
+    A genome `NAME.fa` of the working folder is called `NAME`; a model `models/NAME`, or one that the program finds by
+    this name, likewise. Behind the name of any other, and of a model that reads only some regions, stand digits that
+    its path and the regions decide.
 
     Examples
     --------
@@ -313,11 +342,17 @@ def annotation_names(genome: str, model: str, regions: Sequence[str] = ()) -> tu
     name = _word(name)
     plain = path == Path(f"{name}.fa")
     called = _word(folder.parent.name if folder.name == "model" else folder.name)
-    usual = folder == Path("models") / called and not regions
+    usual = not regions and _has_its_name(folder, called)
     return (
         name if plain else f"{name}-{_digits(path)}",
         called if usual else f"{called}-{_digits(folder, *regions)}",
     )
+
+
+def _has_its_name(folder: Path, name: str) -> bool:
+    """Whether a model's folder is the one that its name alone means in the working folder."""
+    own, known = Path("models") / name, available().get(name)
+    return folder == own or (known is not None and not own.exists() and folder.resolve() == known.resolve())
 
 
 def _word(name: str) -> str:

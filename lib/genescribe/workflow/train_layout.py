@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
+from genescribe.models import model_folder
 from genescribe.train.launch import starter
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.genome_layout import GenomeLayout
@@ -103,9 +103,10 @@ class TrainLayout(GenomeLayout):
         if start in self.config.inits:
             return self.init_folder(start)
         if start not in self.config.runs:
-            if not Path(start).is_dir():
+            folder = model_folder(start)
+            if not folder.is_dir():
                 raise InputError("no such folder", where=start, remedy=f"correct `runs.{name}.start`")
-            return start
+            return str(folder)
         of_run = {seed: found for found, (run, seed) in self.models.items() if run == start}
         if len(of_run) > 1 and seed not in of_run:
             raise InputError(
@@ -186,9 +187,10 @@ class TrainLayout(GenomeLayout):
         given = self._given(self.models[model][0])
         if given is None:
             return f"{self.train_folder(model)}/model"
-        if not Path(given).is_dir():
+        folder = model_folder(given)
+        if not folder.is_dir():
             raise InputError("no such folder", where=given, remedy=f"correct `runs.{model}.trained`")
-        return given
+        return str(folder)
 
     def _given(self, run: str) -> str | None:
         return self.config.runs[run].trained

@@ -58,7 +58,7 @@ class TrainingOptions:
     ----------
     rounds
         Of `optimize_augustus.pl`; 0 keeps the generic meta-parameters.
-    minimum_cds
+    min_cds
         Shortest coding sequence that is predicted (`/Constant/min_coding_len`); None: the generic 201, or less where
         more than one in a hundred of the training genes is shorter.
     jobs
@@ -66,7 +66,7 @@ class TrainingOptions:
     """
 
     rounds: int = 0
-    minimum_cds: int | None = None
+    min_cds: int | None = None
     jobs: int = 1
 
 
@@ -104,7 +104,7 @@ def train_augustus(
     if len(chosen) < ADVISED:
         _log.warning("%d genes to train AUGUSTUS on; its authors advise %d", len(chosen), ADVISED)
     flank = flank_length([one.transcript for one in chosen])
-    minimum = minimum_coding([one.transcript.cds_length for one in chosen], options.minimum_cds)
+    minimum = minimum_coding([one.transcript.cds_length for one in chosen], options.min_cds)
     with tempfile.TemporaryDirectory(prefix="augustus.training.") as name:
         config = Path(name) / "config"
         config.mkdir()
@@ -124,7 +124,7 @@ def train_augustus(
             "genes": len(chosen),
             "dropped": dict(sorted(dropped.items())),
             "flank": flank,
-            "minimum_cds": minimum,
+            "min_cds": minimum,
             "stop_codons": stop_frequencies(said),
             "rejected_by_etraining": len(re.findall(r"^gene .* transcr\. ", said, re.MULTILINE)),
             "rounds": options.rounds,

@@ -1,0 +1,1 @@
+"""The commands of `genescribe`: a module each, whose docstring is its help; heavy imports wait until a command runs."""

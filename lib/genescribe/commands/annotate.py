@@ -1,0 +1,112 @@
+"""Annotate a genome with a trained model.
+
+FASTA in; GFF3 out, and beside it FASTA of proteins, coding sequences, exons and introns, what was rejected and why
+(.rejects.jsonl), and a summary (.summary.json). One that was stopped goes on where it stood when it is started again.
+
+    genescribe annotate genome.fa
+    genescribe annotate genome.fa --model yeast --min-posterior 0.5 -o genes.gff3
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from genescribe.cli import Parser
+from genescribe.errors import InputError
+from genescribe.models import DEFAULT, HELP, ModelPath
+from genescribe.paths import InputPath, NameList, OutputFile, Source, refuse_overwriting
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of this command."""
+    from genescribe.evidence.collect import add_evidence_arguments
+    from genescribe.predict import options, organelles
+
+    files = parser.add_argument_group("input and output")
+    files.add_argument("fasta", type=InputPath(), help="genome; plain, gzip or bgzip")
+    files.add_argument("--model", type=ModelPath(), default=DEFAULT, help=HELP)
+    files.add_argument(
+        "-o",
+        "--output",
+        type=_output(),
+        help="GFF3; all else stands beside it (default: the name of the genome with .gff3, in the current folder)",
+    )
+    files.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    organelles.add_argument(files)
+    add_evidence_arguments(parser)
+    options.add_arguments(parser)
+    parser.only(["flank"], lambda args: args.regions, "--regions")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run the command."""
+    from genescribe.evidence.collect import EvidenceFiles, evidence_of
+    from genescribe.families import predictor_for
+    from genescribe.genome.fasta import Genome
+    from genescribe.predict.genome import predict_genome
+    from genescribe.predict.options import config_of
+    from genescribe.predict.organelles import with_organelles
+    from genescribe.predict.output_files import ANNOTATION, write_annotation
+    from genescribe.predict.progress import tell_model
+    from genescribe.predict.stretches import pieces_of
+    from genescribe.predict.support import with_support
+    from genescribe.predict.work_folder import remove_work, work_folder
+
+    config, target, beside = config_of(args), args.output or _usual_output(args.fasta, args.model), _beside()
+    evidence_files = EvidenceFiles.of(args)
+    with (
+        work_folder(target.with_name(f"{target.name}.work")) as work,
+        tempfile.TemporaryDirectory(prefix="genescribe-") as scratch,
+    ):
+        genome = Genome.open(args.fasta, scratch=work)
+        pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+        evidence = evidence_of(evidence_files, genome, Path(scratch) / "evidence", config.workers)
+        factory, pieces, warnings = with_organelles(
+            predictor_for(args.model, genome, pieces, config, evidence), genome, pieces, args.genetic_code_of
+        )
+        tell_model(args.model, config.species, factory.provenance())
+        prediction = with_support(predict_genome(factory, genome, pieces, config, work), evidence, config)
+        folder = work / "whole"
+        write_annotation(folder, prediction, genome, pieces, factory, config, warnings)
+        for name in beside:
+            (folder / name).replace(target.with_suffix(f".{name}"))
+        (folder / ANNOTATION).replace(target)
+        remove_work(work)
+    print(f"{len(prediction.genes)} genes: {target}; beside it .{', '.join(beside)}")
+
+
+def _beside() -> tuple[str, ...]:
+    from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
+    from genescribe.predict.output_files import REJECTS, SUMMARY
+
+    return PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY
+
+
+def _output() -> OutputFile:
+    return OutputFile("{name}.work", *(f"{{stem}}.{name}" for name in _beside()))
+
+
+def _usual_output(fasta: Path, model: Path) -> Path:
+    """Return where the annotation of a genome goes by default.
+
+    Raises
+    ------
+    InputError
+        Files that this program did not write stand there: perhaps the published annotation of the same genome.
+    """
+    from genescribe.genome.annotation.gff3 import SOURCE
+
+    name = fasta.name.removesuffix(".gz").removesuffix(".bgz")
+    target = Path(f"{Path(name).stem}.gff3")
+    (written,) = _output().targets(target)
+    refuse_overwriting([Source(fasta), Source(model)], [written])
+    if target.exists():
+        head = target.read_bytes()[:200]
+        others = [] if f"\n#{SOURCE} ".encode() in head else [target]
+    else:
+        others = [path for path in written.written() if path.is_file()]
+    if others:
+        raise InputError("stands there already, and not by this program", where=others[0], remedy="give --output")
+    return target

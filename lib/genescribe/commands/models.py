@@ -1,0 +1,39 @@
+"""List the trained models that can be named, or show the card of one.
+
+Models come with the program; further ones lie in the folders that $GENESCRIBE_MODELS names.
+
+    genescribe models list
+    genescribe models show yeast
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from genescribe.cli import Parser
+from genescribe.models import DEFAULT, available, read_card
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of this command."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show")
+    actions.add_parser("list", help="name, species, training data and licence of each", description="List the models.")
+    show = actions.add_parser("show", help="the card of one", description="Show the card of a model.")
+    show.add_argument("name", help="as listed, or the folder of a model")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run the command."""
+    names = list(available()) if args.action == "list" else [args.name]
+    for name in names:
+        card = read_card(name)
+        print(f"{card.name}{' (the default)' if card.name == DEFAULT and card.folder == available()[DEFAULT] else ''}")
+        for what, value in (
+            ("species", card.species),
+            ("trained on", card.trained_on),
+            ("licence", card.licence),
+            ("folder", card.folder),
+        ):
+            print(f"  {what:<12}{value}")
+        if args.action == "show" and card.text:
+            print(f"\n{card.text}")

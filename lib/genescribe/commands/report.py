@@ -1,0 +1,42 @@
+"""Put everything that a results folder holds on one self-contained HTML page.
+
+Tables, curves and pictures of genes; reading it needs no network.
+
+    genescribe report --results results --output report.html
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from genescribe import __version__
+from genescribe.cli import Parser
+from genescribe.paths import OutputFile, OutputFolder, SharedFolder
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of this command."""
+    parser.add_argument(
+        "--results",
+        type=SharedFolder("*.json", "*.csv", "*.tsv", "*.npz", "*.gff3", "*.fa", "*.fai", "*.duckdb"),
+        required=True,
+        help="folder that the workflow wrote",
+    )
+    parser.add_argument("--title", default="Genome annotation benchmark", help="heading of the page")
+    parser.add_argument(
+        "--figures", type=OutputFolder(), help="folder to write each figure and its caption into as well"
+    )
+    parser.add_argument("--output", type=OutputFile(), required=True, help="HTML file to write")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run the command."""
+    from genescribe.report import write_figures, write_report
+    from genescribe.report.collect import collect
+
+    sections = collect(args.results)
+    subtitle = f"Written by genescribe {__version__}. Figures and tables are made from the files in the results folder."
+    write_report(args.output, sections, title=args.title, subtitle=subtitle)
+    if args.figures:
+        write_figures(args.figures, sections)
+    print(args.output)

@@ -1,0 +1,46 @@
+"""Run the workflow with Snakemake: whatever follows is Snakemake's.
+
+Targets are all (the default), bake, train, finetune, annotate, evaluate, baselines and benchmark; results lie in the
+current folder.
+
+    genescribe run --cores 4
+    genescribe run annotate --cores 4 --config genome=genome.fa
+    genescribe run --cores 4 --configfile my.yaml --dry-run
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from genescribe.cli import Parser
+from genescribe.errors import InputError
+from genescribe.shipped import shipped
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of this command."""
+    parser.add_argument(
+        "words", nargs="*", metavar="OPTION", help="targets and options of Snakemake: see snakemake --help"
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Become Snakemake.
+
+    Raises
+    ------
+    InputError
+        Snakemake is not installed.
+    """
+    if importlib.util.find_spec("snakemake") is None:
+        raise InputError("Snakemake is not installed", where="run", remedy="pip install 'genescribe[workflow]'")
+    # The rules call `python`: it must be the one that has this library.
+    folders = [str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep)]
+    environment = os.environ | {"PATH": os.pathsep.join(dict.fromkeys(folders))}
+    words = [sys.executable, "-m", "snakemake", "--snakefile", str(shipped("Snakefile")), *args.words]
+    sys.stdout.flush()
+    os.execve(sys.executable, words, environment)

@@ -1,0 +1,112 @@
+"""What a run over a genome says while it lasts: which model and whose parameters, bases, genes, time left."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from genescribe.models import model_folder
+from genescribe.predict.interface import StrandPrediction
+
+LOG_FORMAT = "{n_fmt} of {total_fmt} bases of both strands{postfix}; {elapsed} gone, {remaining} left"
+LOGGED_EVERY = 30.0
+"""Seconds between two lines of a log; a terminal has a bar."""
+_log = logging.getLogger("annotate")
+
+
+def tell_model(model: Path, asked: str, provenance: Mapping[str, Any]) -> None:
+    """Log the model, the species whose parameters are used, and why these.
+
+    Parameters
+    ----------
+    model
+        Its folder.
+    asked
+        Species that the user asked for: `genescribe.predict.config.PredictConfig.species`.
+    provenance
+        Of the predictor: `genescribe.predict.interface.PredictorFactory.provenance`.
+    """
+    usual = " (the default)" if model == model_folder(None) else ""
+    _log.info("model %s%s: %s", model.name, usual, model)
+    if "species" in provenance:
+        _log.info("species %s: %s", provenance["species"], _reason(asked, provenance["species"]))
+
+
+def _reason(asked: str, species: str) -> str:
+    if asked != "auto":
+        return "as --species says"
+    if species == "pooled":
+        return "no single training genome explains the sequence better than all together"
+    return "of the training genomes, its words of six bases are most like the sequence's; --species NAME takes another"
+
+
+class Progress:
+    """Bases read and genes found so far.
+
+    Parameters
+    ----------
+    bar
+        Counts bases.
+    """
+
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar, self._genes = bar, 0
+
+    def found(self, prediction: StrandPrediction) -> None:
+        """Count the genes of a strand."""
+        apart = sum(t.gene is None for t in prediction.transcripts)
+        self._genes += apart + len({t.gene for t in prediction.transcripts} - {None})
+        self._bar.set_postfix_str(f"{self._genes:,} genes", refresh=False)
+
+    def read(self, bases: int) -> None:
+        """Count bases of one strand."""
+        self._bar.update(bases)
+
+
+@contextmanager
+def progress(total: int, done: int) -> Iterator[Progress]:
+    """Show a bar on a terminal, and a line from time to time in a log.
+
+    Parameters
+    ----------
+    total
+        Bases of both strands.
+    done
+        Those that were read by an earlier run.
+    """
+    terminal = sys.stderr.isatty()
+    # On a terminal what is logged goes above the bar.
+    above = logging_redirect_tqdm() if terminal else nullcontext()
+    with (
+        above,
+        tqdm(
+            total=total,
+            initial=done,
+            desc="both strands",
+            unit="b",
+            unit_scale=True,
+            file=sys.stderr if terminal else _LogLines(),
+            mininterval=0.2 if terminal else LOGGED_EVERY,
+            bar_format=None if terminal else LOG_FORMAT,
+        ) as bar,
+    ):
+        yield Progress(bar)
+
+
+class _LogLines:
+    """Takes a bar's text and logs it as lines."""
+
+    def write(self, text: str) -> None:
+        line = text.strip("\r\n ")
+        if line:
+            _log.info(line)
+
+    def flush(self) -> None:
+        """Nothing waits."""

@@ -1,0 +1,44 @@
+"""Where `genescribe annotate` writes when it is not told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genescribe.commands import console
+from genescribe.errors import InputError
+from genescribe.genome.fasta import write_fasta
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current folder, beside which lies a small genome."""
+    (tmp_path / "data").mkdir()
+    bases = np.random.default_rng(3).integers(0, 4, 3_000, dtype=np.uint8)
+    write_fasta(tmp_path / "data" / "my.genome.fa", [("a", bases)])
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+COMMAND = ["annotate", "../data/my.genome.fa", "--model", "yeast", "--workers", "1"]
+
+
+def test_a_genome_is_all_that_must_be_given(folder: Path) -> None:
+    console.main(COMMAND)
+    kinds = ("cds.fa", "exons.fa", "gff3", "introns.fa", "proteins.fa", "rejects.jsonl", "summary.json")
+    assert sorted(path.name for path in folder.iterdir()) == [f"my.genome.{kind}" for kind in kinds]
+    first = (folder / "my.genome.gff3").read_bytes()
+    console.main(COMMAND)  # its own result may be written again
+    assert (folder / "my.genome.gff3").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["my.genome.gff3", "my.genome.proteins.fa", "my.genome.summary.json"])
+def test_files_of_others_stay(folder: Path, name: str) -> None:
+    (folder / name).write_text("##gff-version 3\n#!processor NCBI annotwriter\n")
+    with pytest.raises(InputError, match=f"{name}: stands there already, and not by this program; give --output"):
+        console.main(COMMAND)
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert "NCBI" in (folder / name).read_text()

@@ -1,0 +1,73 @@
+"""Models by name or by folder, and what their cards say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from genescribe.commands import console
+from genescribe.errors import InputError
+from genescribe.families import load_predictor
+from genescribe.models import DEFAULT, ModelPath, available, model_folder, read_card
+from genescribe.shipped import shipped
+
+
+def make(folder: Path, card: str = "") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    if card:
+        (folder / "README.md").write_text(card)
+    return folder
+
+
+def test_every_shipped_model_can_be_named_and_has_a_card() -> None:
+    folders = sorted(path.parent for path in shipped("models").glob("*/config.json"))
+    assert list(available().values()) == folders and DEFAULT in available()
+    for name, folder in available().items():
+        card = read_card(name)
+        assert card.folder == model_folder(name) == folder and card.licence == "MIT"
+        assert "not said" not in (card.species, card.trained_on) and card.text.startswith(f"# {name}")
+        assert (folder / "model.safetensors").is_file()
+
+
+def test_a_folder_with_a_model_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("yeast").mkdir()
+    assert model_folder("yeast") == shipped("models") / "yeast", "a folder without a model is none"
+    shutil.rmtree("yeast")
+    make(Path("yeast"))
+    assert model_folder("yeast") == Path("yeast") == ModelPath()("yeast")
+    assert model_folder(None) == shipped("models") / DEFAULT
+
+
+def test_models_of_ones_own_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = make(tmp_path / "one" / "yeast"), make(tmp_path / "two" / "mine")
+    make(tmp_path / "two" / "yeast")
+    monkeypatch.setenv("GENESCRIBE_MODELS", os.pathsep.join([str(tmp_path / "one"), "", str(tmp_path / "two")]))
+    assert model_folder("yeast") == first and model_folder("mine") == second
+    assert {"yeast", "mine", DEFAULT} <= available().keys()
+
+
+def test_an_unknown_model_is_told_with_those_that_are_known(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"yeats: no such model; .*known: all_genomes, .*yeast"):
+        read_card("yeats")
+    with pytest.raises(InputError, match=r"no model here; give the folder of one, or a name: .*all_genomes"):
+        load_predictor(tmp_path)
+
+
+@pytest.mark.parametrize("card", ["---\n: [\n---\n", "---\njust text\n---\n", "---\nno end\n"])
+def test_a_card_that_cannot_be_read_says_so(card: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"README.md: its head is not YAML"):
+        read_card(str(make(tmp_path / "m", card)))
+
+
+def test_cards_are_listed_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    console.main(["models", "list"])
+    listed = capsys.readouterr().out
+    assert f"{DEFAULT} (the default)\n" in listed and "\nyeast\n" in listed
+    console.main(["models", "show", str(make(tmp_path / "m", "---\nspecies: frogs\n---\nRead me.\n"))])
+    shown = capsys.readouterr().out
+    assert shown.startswith("m\n") and "frogs" in shown and "not said" in shown and shown.endswith("\nRead me.\n")
