@@ -1,1 +1,1 @@
-"""The commands of `genescribe`: a module each, whose docstring is its help; heavy imports wait until a command runs."""
+"""The commands of `genescribe`, one module each; the docstring is the help, and heavy imports wait until it runs."""

@@ -1,7 +1,7 @@
 """Annotate a genome with a trained model.
 
-FASTA in; GFF3 out, and beside it FASTA of proteins, coding sequences, exons and introns, what was rejected and why
-(.rejects.jsonl), and a summary (.summary.json). One that was stopped goes on where it stood when it is started again.
+FASTA in; GFF3 out, with FASTA files of proteins, coding sequences, exons and introns, rejected genes with reasons
+(.rejects.jsonl), and a summary (.summary.json). If interrupted, run the same command to resume.
 
     genescribe annotate genome.fa
     genescribe annotate genome.fa --model yeast --min-posterior 0.5 -o genes.gff3
@@ -25,15 +25,18 @@ def add_arguments(parser: Parser) -> None:
     from genescribe.predict import options, organelles
 
     files = parser.add_argument_group("input and output")
-    files.add_argument("fasta", type=InputPath(), help="genome; plain, gzip or bgzip")
+    files.add_argument("fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     files.add_argument("--model", type=ModelPath(), default=DEFAULT, help=HELP)
     files.add_argument(
         "-o",
         "--output",
         type=_output(),
-        help="GFF3; all else stands beside it (default: the name of the genome with .gff3, in the current folder)",
+        help="GFF3 to write; all other files are next to it (default: the name of the genome with .gff3, in "
+        "the current folder)",
     )
-    files.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    files.add_argument(
+        "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
+    )
     organelles.add_argument(files)
     add_evidence_arguments(parser)
     options.add_arguments(parser)

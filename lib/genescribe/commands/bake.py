@@ -1,6 +1,6 @@
 """Bake one batch of a genome's sequences into windows with labels.
 
-Writes WebDataset shards (DIR/train-00000.tar, ...), DIR/stats.json, DIR/index.json (what became of each gene) and
+Writes WebDataset shards (DIR/train-00000.tar, ...), DIR/stats.json, DIR/index.json (the outcome for each gene) and
 DIR/bake.json (parameters and digests).
 
     genescribe bake --fasta genome.fa --catalogue genome.duckdb --output baked
@@ -27,7 +27,7 @@ def add_arguments(parser: Parser) -> None:
         default='{"splits": {"train": ["*"]}}',
         help="JSON object with the keys genome, bake, splits, skip, mask_ends and genetic_code",
     )
-    what.add_argument("--batch", type=integer(0), default=0, help="which batch of sequences, from 0")
+    what.add_argument("--batch", type=integer(0), default=0, help="number of the batch of sequences, from 0")
     what.add_argument("--batches", type=integer(1), default=1, help="number of batches")
 
 

@@ -1,6 +1,6 @@
-"""Load a genome's annotation into a DuckDB catalogue, check it against the genome, and print what it holds.
+"""Load a genome's annotation into a DuckDB catalogue, check it against the genome, and print a summary.
 
-Genes that cannot be used are kept in it as well, with the reason.
+Genes that cannot be used are recorded in it too, with the reason.
 
     genescribe catalogue --fasta genome.fa --annotation genes.gff3 -o genome.duckdb
     genescribe catalogue genome.duckdb
@@ -18,16 +18,16 @@ from genescribe.paths import InputPath, OutputFile
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
-    parser.add_argument("catalogue", nargs="?", type=InputPath(), help="print this catalogue; build none")
+    parser.add_argument("catalogue", nargs="?", type=InputPath(), help="print this catalogue instead of building one")
     building = parser.add_argument_group("to build a catalogue")
-    building.add_argument("--fasta", type=InputPath(), help="genome; plain, gzip or bgzip")
+    building.add_argument("--fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     building.add_argument("--annotation", type=InputPath(), help="GFF3 or GTF; plain, gzip or bgzip")
     building.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI translation table")
     building.add_argument(
-        "--tolerant", action="store_true", help="reject the genes of ill-formed rows, instead of stopping at the first"
+        "--tolerant", action="store_true", help="reject the genes of malformed rows, instead of stopping at the first"
     )
     building.add_argument("-o", "--output", type=OutputFile("{name}.wal"), help="catalogue to write")
-    parser.add_argument("--stats", type=OutputFile(), help="write the printed table here too")
+    parser.add_argument("--stats", type=OutputFile(), help="also write the printed table to this file")
     parser.only(
         ["fasta", "annotation", "genetic_code", "tolerant", "output"],
         lambda args: args.catalogue is None,

@@ -1,4 +1,4 @@
-"""The program `genescribe`: finds the command that its first word names."""
+"""The program `genescribe`: run the command named by the first argument."""
 
 from __future__ import annotations
 

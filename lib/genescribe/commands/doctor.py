@@ -1,6 +1,6 @@
-"""Show what is installed on this machine, and what each part is for.
+"""Show which parts are installed on this machine, and what each is for.
 
-Only Python and PyTorch are needed to annotate a genome; all else adds speed, comparisons or the workflow.
+Only Python and PyTorch are needed to annotate a genome; everything else adds speed, comparisons or the workflow.
 
     genescribe doctor
 """

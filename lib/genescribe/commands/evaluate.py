@@ -1,7 +1,7 @@
 """Score a predicted annotation against a reference and write metrics.json.
 
 Base, exon, intron, intron chain, transcript, locus and gene level on coding sequences and on exons, with bootstrap
-intervals; genes with and without introns apart; identical proteins; lengths of exons and introns on both sides.
+intervals; genes with and without introns separately; identical proteins; lengths of exons and introns in both.
 
     genescribe evaluate --reference reference.gff3 --predicted genome.gff3 --fasta genome.fa --output metrics.json
 """
@@ -38,26 +38,28 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="NAME=FILE",
-        help="another prediction to pair with; repeatable",
+        help="another prediction to compare with, paired by gene; repeatable",
     )
     files.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
     what = parser.add_argument_group("what is scored")
     what.add_argument("--regions", type=NameList(), default=[], help="score only seqid or seqid:start-end, ...")
-    what.add_argument("--mask-ends", type=integer(0), default=0, help="bases at both ends of a sequence not to score")
+    what.add_argument(
+        "--mask-ends", type=integer(0), default=0, help="bases at both ends of each sequence that are not scored"
+    )
     what.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table, for comparing proteins")
     what.add_argument(
-        "--labelled-only", action="store_true", help="score no prediction that overlaps no reference gene"
+        "--labelled-only", action="store_true", help="do not score predictions that overlap no reference gene"
     )
     what.add_argument(
         "--groups",
         type=InputText(lambda text: text.rpartition(":")[0]),
         metavar="FILE:COLUMN",
-        help="score groups of sequences apart: a table with tabs whose first column names the sequence",
+        help="score groups of sequences separately: a tab-separated table whose first column is the sequence name",
     )
     add_evidence_arguments(parser)
     intervals = parser.add_argument_group("intervals")
-    intervals.add_argument("--bootstrap", type=integer(0), default=1000, help="draws; 0: no intervals")
-    intervals.add_argument("--seed", type=integer(0), default=0, help="of the bootstrap")
+    intervals.add_argument("--bootstrap", type=integer(0), default=1000, help="bootstrap samples; 0: no intervals")
+    intervals.add_argument("--seed", type=integer(0), default=0, help="seed of the bootstrap")
     parser.only(["seed"], lambda args: args.bootstrap > 0, "--bootstrap above 0")
 
 

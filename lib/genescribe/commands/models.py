@@ -1,6 +1,6 @@
-"""List the trained models that can be named, or show the card of one.
+"""List the trained models that have a name, or show the card of one.
 
-Models come with the program; further ones lie in the folders that $GENESCRIBE_MODELS names.
+Models come with the program; more can be added in folders listed in $GENESCRIBE_MODELS.
 
     genescribe models list
     genescribe models show yeast
@@ -19,7 +19,7 @@ def add_arguments(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|show")
     actions.add_parser("list", help="name, species, training data and licence of each", description="List the models.")
     show = actions.add_parser("show", help="the card of one", description="Show the card of a model.")
-    show.add_argument("name", help="as listed, or the folder of a model")
+    show.add_argument("name", help="a name from the list, or the folder of a model")
 
 
 def main(args: argparse.Namespace) -> None:

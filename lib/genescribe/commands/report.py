@@ -1,6 +1,6 @@
-"""Put everything that a results folder holds on one self-contained HTML page.
+"""Show all results in a folder on one self-contained HTML page.
 
-Tables, curves and pictures of genes; reading it needs no network.
+It has tables, curves and figures of genes, and needs no network.
 
     genescribe report --results results --output report.html
 """
@@ -20,11 +20,11 @@ def add_arguments(parser: Parser) -> None:
         "--results",
         type=SharedFolder("*.json", "*.csv", "*.tsv", "*.npz", "*.gff3", "*.fa", "*.fai", "*.duckdb"),
         required=True,
-        help="folder that the workflow wrote",
+        help="results folder of the workflow",
     )
     parser.add_argument("--title", default="Genome annotation benchmark", help="heading of the page")
     parser.add_argument(
-        "--figures", type=OutputFolder(), help="folder to write each figure and its caption into as well"
+        "--figures", type=OutputFolder(), help="folder in which to also write each figure and its caption"
     )
     parser.add_argument("--output", type=OutputFile(), required=True, help="HTML file to write")
 

@@ -1,7 +1,7 @@
-"""Run the workflow with Snakemake: whatever follows is Snakemake's.
+"""Run the workflow with Snakemake; all arguments are passed to Snakemake.
 
-Targets are all (the default), bake, train, finetune, annotate, evaluate, baselines and benchmark; results lie in the
-current folder.
+Targets are all (the default), bake, train, finetune, annotate, evaluate, baselines and benchmark; results are
+written to the current folder.
 
     genescribe run --cores 4
     genescribe run annotate --cores 4 --config genome=genome.fa

@@ -1,6 +1,6 @@
 """Simulate a genome and its true annotation.
 
-The same seed gives the same genome; the truth about its genes is known.
+The same seed gives the same genome; the true genes are known.
 
     genescribe simulate --parameters arabidopsis_thaliana --output-fasta genome.fa --output-gff3 truth.gff3
 """
@@ -31,12 +31,16 @@ def add_arguments(parser: Parser) -> None:
     law.add_argument(
         "--parameters", type=InputText(), required=True, help=f"{', '.join(parameter_sets())}, or a JSON file"
     )
-    law.add_argument("--durations", choices=get_args(Durations), default="informative", help="as fitted, or geometric")
-    law.add_argument("--sharpness", type=number(0), default=1.0, help="power of signals and codon usage, 1: as fitted")
-    law.add_argument("--one-transcript", action="store_true", help="no gene has isoforms")
+    law.add_argument(
+        "--durations", choices=get_args(Durations), default="informative", help="lengths as fitted, or geometric"
+    )
+    law.add_argument(
+        "--sharpness", type=number(0), default=1.0, help="power applied to signals and codon usage; 1: as fitted"
+    )
+    law.add_argument("--one-transcript", action="store_true", help="write one transcript per gene")
     size = parser.add_argument_group("size")
     size.add_argument("--seed", type=integer(0), default=1, help="the same seed gives the same genome")
-    size.add_argument("--total-bases", type=integer(1), default=1_200_000, help="bases in all, or a little more")
+    size.add_argument("--total-bases", type=integer(1), default=1_200_000, help="total number of bases, approximately")
     size.add_argument("--n-sequences", type=integer(1), default=8, help="number of sequences")
 
 

@@ -1,6 +1,6 @@
 """Repair and sort an annotation: any GFF3 or GTF in, well-formed GFF3 out.
 
-What was changed, and why, stands beside the result as <target>.repairs.tsv.
+All changes and their reasons are listed in <target>.repairs.tsv.
 
     genescribe sort genes.gtf genes.gff3
 """
@@ -19,9 +19,9 @@ def add_arguments(parser: Parser) -> None:
     from genescribe.genome.repair.sort import LOCUS_TAGS, SORTERS
 
     parser.add_argument("source", type=InputPath(), help="GFF3 or GTF, plain, gzip or bgzip")
-    parser.add_argument("target", type=OutputFile("{name}.repairs.tsv"), help="GFF3 to be written")
+    parser.add_argument("target", type=OutputFile("{name}.repairs.tsv"), help="GFF3 to write")
     parser.add_argument(
-        "--sorter", choices=SORTERS, default="builtin", help="agat needs AGAT on PATH; auto takes it where it is"
+        "--sorter", choices=SORTERS, default="builtin", help="agat needs AGAT on PATH; auto uses it if it is installed"
     )
     parser.add_argument(
         "--merge-loci", action="store_true", help="join loci of one strand whose coding sequences overlap"
@@ -31,7 +31,7 @@ def add_arguments(parser: Parser) -> None:
         type=comma_list,
         default=list(LOCUS_TAGS),
         metavar="NAME[,NAME]",
-        help="attributes that group the rows of a locus where Parent is missing",
+        help="attributes that group the rows of a locus if Parent is missing",
     )
 
 

@@ -1,4 +1,4 @@
-"""Train a model on baked windows, alone or under torchrun; an interrupted run goes on where it stopped.
+"""Train a model on baked windows, alone or under torchrun; an interrupted run resumes.
 
 Writes DIR/model (config.json, model.safetensors, provenance.json), DIR/log.csv and DIR/tensorboard.
 
@@ -18,7 +18,7 @@ def add_arguments(parser: Parser) -> None:
     from genescribe import run_options
 
     files = parser.add_argument_group("input and output")
-    files.add_argument("--data", type=InputPath(), nargs="+", required=True, help="folders that bake wrote")
+    files.add_argument("--data", type=InputPath(), nargs="+", required=True, help="folders written by bake")
     files.add_argument("--output", type=RunFolder(*run_options.RUN_FILES), required=True, help="folder of the run")
     run_options.add_arguments(parser)
 

@@ -1,0 +1,73 @@
+"""Every command in the README and the documentation exists and knows the options that it is shown with."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import runpy
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from genescribe.commands import console
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+COMMAND = re.compile(r"^\s*(?:python )?(genescribe|scripts/\w+\.py)\s+(.*)$")
+OPTION = re.compile(r"(?<![\w-])--[a-zA-Z][\w-]*")
+
+
+def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the program of each command line of a page (with its subcommand), and its options."""
+    fenced = False
+    for line in page.read_text(encoding="utf-8").replace("\\\n", " ").split("\n"):
+        fenced ^= line.startswith("```")
+        match = COMMAND.match(line) if fenced or line.startswith("    ") else None
+        if not match:
+            continue
+        program, rest = match.groups()
+        rest = re.split(r"\s#|`| -- | && ", rest)[0]
+        words = re.sub(r"'[^']*'", "", rest).split()
+        if program == "genescribe":
+            if not words or words[0].startswith("-"):
+                continue
+            program = f"genescribe {words[0]}"
+        yield program, OPTION.findall(" ".join(words))
+
+
+@cache
+def help_of(program: str) -> str:
+    """Return what a program prints with `--help`, those of its subcommands included."""
+    if program.startswith("genescribe "):
+        return console.parser_of(program.removeprefix("genescribe ")).format_help()
+    texts = []
+    subcommands = ("preprocess", "train", "compare") if program.endswith("gencode.py") else ("",)
+    for subcommand in subcommands:
+        out, kept = io.StringIO(), sys.argv
+        sys.argv = [program, *filter(None, [subcommand]), "--help"]
+        try:
+            with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+                runpy.run_path(str(REPOSITORY / program), run_name="__main__")
+        finally:
+            sys.argv = kept
+        texts.append(out.getvalue())
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_know_their_options(page: Path) -> None:
+    for program, options in commands(page):
+        if program == "genescribe run":  # The options are Snakemake's.
+            continue
+        known = {option.replace("_", "-") for option in OPTION.findall(help_of(program))}
+        unknown = {option for option in options if option.replace("_", "-") not in known}
+        assert not unknown, f"{page.name}: {program}"
+
+
+def test_commands_are_found() -> None:
+    found = {program for page in PAGES for program, _ in commands(page)}
+    assert {"genescribe annotate", "genescribe evaluate", "scripts/ceiling.py"} <= found
