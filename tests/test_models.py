@@ -54,7 +54,7 @@ def test_models_of_ones_own_are_found_by_name(tmp_path: Path, monkeypatch: pytes
 def test_an_unknown_model_is_told_with_those_that_are_known(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"yeats: no such model; .*known: all_genomes, .*yeast"):
         read_card("yeats")
-    with pytest.raises(InputError, match=r"no model here; give the folder of one, or a name: .*all_genomes"):
+    with pytest.raises(InputError, match=r"no model in this folder; give the folder of one, or a name: .*all_genomes"):
         load_predictor(tmp_path)
 
 
