@@ -7,6 +7,7 @@ from typing import Literal
 
 from genescribe.config import Idle, option
 from genescribe.nn.config import EncoderConfig
+from genescribe.nn.site_config import SiteNetworkConfig
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.schemes import SCHEMES
 
@@ -52,6 +53,14 @@ class SpeciesConfig:
 
 
 @dataclass(frozen=True)
+class SiteScoresConfig:
+    """A signal network whose scores are added to those of boundaries; see `genescribe.segment.site_scores`."""
+
+    network: SiteNetworkConfig = option(default_factory=SiteNetworkConfig, doc="its shape")
+    replicates: int = option(1, doc="networks whose probabilities are averaged", minimum=1)
+
+
+@dataclass(frozen=True)
 class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
@@ -76,6 +85,9 @@ class SegmentModelConfig:
     evidence: EvidenceConfig | None = option(None, doc="counted evidence (scheme `gene`); null: none")
     species: SpeciesConfig | None = option(
         None, doc="parameters of each genome beside what all share, with `evidence`; null: one set for all"
+    )
+    sites: list[SiteScoresConfig] = option(
+        default_factory=list, doc="signal networks; scripts/combine_model.py adds them to a trained model"
     )
     encoder: EncoderConfig = option(default_factory=EncoderConfig, doc="tracks to features of every base")
     content: Literal["log_softmax", "logits"] = option(

@@ -27,6 +27,7 @@ from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.gene_scores import SIGNALS
 from genescribe.segment.schemes import SCHEMES, LabelScheme
+from genescribe.segment.site_scores import SiteScores
 from genescribe.segment.species import POOLED, SHARED, TABLES, SpeciesBank
 from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
@@ -103,11 +104,13 @@ class SegmentModel(nn.Module):
                     remedy="give a multiple: tiles then fold the same bases together wherever they begin",
                 )
         self.expansion = expansion_of(self.scheme, code)
-        if config.halo < max(self.expansion.reach, self.evidence.reach if self.evidence else 0):
+        self.sites = _sites_of(config)
+        readers = [part.reach for part in (self.expansion, self.evidence, self.sites) if part is not None]
+        if config.halo < max(readers):
             raise InputError(
                 f"{config.halo} is too short for the scheme {self.scheme.name!r}",
                 where="model.halo",
-                remedy=f"give at least {max(self.expansion.reach, self.evidence.reach if self.evidence else 0)}",
+                remedy=f"give at least {max(readers)}",
             )
         signals = self.expansion.signals if config.scores_boundaries else 0
         self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
@@ -193,7 +196,8 @@ class SegmentModel(nn.Module):
         They are a few numbers a base and do not depend on the position in the chain: what prediction keeps.
         """
         evidence = None if self.evidence is None else self.evidence(codes, lengths)
-        return self._channel_scores(self.features(codes, lengths, evidence), evidence)
+        sites = None if self.sites is None else self.sites(self.sites.log_odds(codes, lengths))
+        return self._channel_scores(self.features(codes, lengths, evidence), evidence, sites)
 
     def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]]) -> ChannelScores:
         """Return the scores of the bases of neighbouring tiles of one sequence, (1, n, ...), before `expansion`.
@@ -210,16 +214,16 @@ class SegmentModel(nn.Module):
             evidence = self.evidence(codes, torch.tensor([codes.shape[1]], device=codes.device))
         features = self.tiled_features(codes, tiles, evidence)
         inside = slice(tiles[0][0], tiles[-1][1])
-        return self._channel_scores(
-            features, None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
-        )
+        evidence = None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
+        sites = None if self.sites is None else self.sites(self.sites.tiled(codes, inside))
+        return self._channel_scores(features, evidence, sites)
 
     def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
         """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`."""
         tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
         return self.encoder.tiled(tracks, tiles, self.config.halo)
 
-    def _channel_scores(self, features: Tensor, evidence: Evidence | None) -> ChannelScores:
+    def _channel_scores(self, features: Tensor, evidence: Evidence | None, sites: Tensor | None) -> ChannelScores:
         outputs = self.head(features).float()
         # One tensor a part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
@@ -232,6 +236,8 @@ class SegmentModel(nn.Module):
         if evidence is not None:
             content = content + self.content_gain * evidence.content
             signals = self._with_evidence(signals, evidence.signals)
+        if sites is not None:
+            signals = sites if signals is None else signals + sites
         return ChannelScores(content, signals, logits)
 
     def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
@@ -329,6 +335,16 @@ def _evidence_of(config: SegmentModelConfig, code: GeneticCode) -> CountedEviden
             f"counted with the scheme {config.scheme!r}", where="model.evidence", remedy="set model.scheme to gene"
         )
     return CountedEvidence(config.evidence, code, config.feature_cap)
+
+
+def _sites_of(config: SegmentModelConfig) -> SiteScores | None:
+    if not config.sites:
+        return None
+    if not isinstance(scheme_of(config), GeneScheme):
+        raise InputError(
+            f"signal networks with the scheme {config.scheme!r}", where="model.sites", remedy="set model.scheme to gene"
+        )
+    return SiteScores(config.sites)
 
 
 def _species_of(config: SegmentModelConfig, model: SegmentModel) -> SpeciesBank | None:
