@@ -48,7 +48,7 @@ def combine(
     output
         Folder to write; must not be there.
     windows
-        Most windows of that, spread over all.
+        Most windows of that: `fitting_windows`.
 
     Raises
     ------
@@ -59,12 +59,10 @@ def combine(
     if output.exists():
         raise InputError("is there already", where=output, remedy="give a new folder")
     ensembles = [load_sites(path) for path in sites]
-    known = ShardDataset(data, "validation")
-    chosen = np.unique(np.linspace(0, max(0, len(known) - 1), min(windows, len(known))).astype(np.int64))
-    batches: list[Batch] = [collate([known[number]]) for number in chosen.tolist()]
     whole = combined(SegmentModel.load(model).specialised(species), ensembles)
+    batches = fitting_windows(ShardDataset(data, "validation"), windows)
     fit = fit_gains(whole, batches)
-    temperature, genes = fit_temperature(whole, batches)
+    temperature, genes = fit_temperature(whole, [batch for batch, _ in batches])
     with atomic_directory(output) as folder:
         whole.save(folder)
         write_json(folder / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
@@ -74,6 +72,21 @@ def combine(
         write_json(folder / ORIGIN, origin)
         write_text(folder / CARD, _card(output.name, origin))
     return fit
+
+
+def fitting_windows(known: ShardDataset, most: int) -> list[tuple[Batch, float]]:
+    """Return windows, one in each batch, and what each weighs so that together they stand for all.
+
+    Half of them hold genes where there are enough: there is most to learn, and in large genomes they are few.
+    """
+    genic = np.array([bool(known[number].meta.genes) for number in range(len(known))], dtype=bool)
+    groups = [np.flatnonzero(genic), np.flatnonzero(~genic)]
+    shares = [min(len(group), max(most // 2, most - len(other))) for group, other in (groups, groups[::-1])]
+    found = []
+    for group, share in zip(groups, shares, strict=True):
+        chosen = group[np.linspace(0, max(0, len(group) - 1), share).astype(np.int64)]
+        found += [(collate([known[number]]), len(group) / share) for number in chosen.tolist()]
+    return found
 
 
 def _statistics(model: Path, species: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class GainFit:
     windows, bases
         It is from.
     before, after
-        Nats of the CRF's negative log likelihood, summed over the windows: of the model without networks, and with.
+        Nats of the CRF's negative log likelihood, weighted as in the fit: of the model without networks, and with.
     """
 
     windows: int
@@ -80,7 +80,7 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
 _GAINS = ("sites.gain", "sites.offset")
 
 
-def fit_gains(model: SegmentModel, batches: Iterable[Batch], steps: int = 40) -> GainFit:
+def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps: int = 24) -> GainFit:
     """Fit the gains of a model that `combined` made, in place.
 
     Parameters
@@ -88,7 +88,7 @@ def fit_gains(model: SegmentModel, batches: Iterable[Batch], steps: int = 40) ->
     model
         With one set of parameters.
     batches
-        Windows that neither the model nor its networks were trained on, one in each.
+        Windows that neither the model nor its networks were trained on, one in each, and what each weighs.
     steps
         Of the optimiser.
 
@@ -97,7 +97,7 @@ def fit_gains(model: SegmentModel, batches: Iterable[Batch], steps: int = 40) ->
     InputError
         There are no windows.
     """
-    windows = [_Window(model, batch) for batch in tqdm(batches, desc="signals", disable=None)]
+    windows = [_Window(model, batch, weight) for batch, weight in tqdm(batches, desc="signals", disable=None)]
     if not windows:
         raise InputError("no validation windows", where="data", remedy="bake a validation part")
     gains = _Gains(model)
@@ -182,9 +182,9 @@ class _Window:
     """A window's scores without the networks, and what the networks say: computed once."""
 
     @torch.no_grad()
-    def __init__(self, model: SegmentModel, batch: Batch) -> None:
+    def __init__(self, model: SegmentModel, batch: Batch, weight: float) -> None:
         assert model.sites is not None
-        self.batch = batch
+        self.batch, self._weight = batch, weight
         self.odds = model.sites.log_odds(batch.codes, batch.lengths)
         scores = model.channel_scores(batch.codes, batch.lengths)
         assert scores.signals is not None
@@ -196,10 +196,12 @@ class _Window:
         self._runs = [Segmentation(run[:, 0], run[:, 1]) for run in batch.runs]
 
     def loss(self, model: SegmentModel, gains: _Gains | None = None) -> Tensor:
-        """Return the CRF's negative log likelihood with the networks, or without."""
+        """Return the CRF's negative log likelihood, weighted, with the networks or without."""
         content, signals = self.learned + self.counted, self.signals
         if gains is not None:
             content, signals = gains.content_of(self.learned, self.counted), gains.signals_of(signals, self.odds)
         spread, begin, end = model.expansion(content, signals, self.batch.codes, self.batch.lengths)
         edges = {"left_censored": self.batch.left_censored, "right_censored": self.batch.right_censored}
-        return model.crf.loss(spread, self._runs, self.batch.lengths, **edges, begin=begin, end=end).sum()
+        return (
+            self._weight * model.crf.loss(spread, self._runs, self.batch.lengths, **edges, begin=begin, end=end).sum()
+        )
