@@ -104,16 +104,18 @@ def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps
     model.requires_grad_(requires_grad=False)
     with torch.no_grad():
         before = sum(float(window.loss(model)) for window in windows)
-    optimiser = torch.optim.LBFGS(gains.parameters(), max_iter=steps, line_search_fn="strong_wolfe", history_size=20)
+    optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
+        gains.parameters(), max_iter=steps, line_search_fn="strong_wolfe", history_size=20
+    )
 
     def closure() -> float:
         optimiser.zero_grad()
         total = gains.penalty()
-        total.backward()
+        torch.autograd.backward(total)
         value = total.item()
         for window in windows:
             loss = window.loss(model, gains)
-            loss.backward()
+            torch.autograd.backward(loss)
             value += loss.item()
         return value
 
@@ -143,7 +145,9 @@ class _Gains(nn.Module):
         self._steps = nn.ParameterDict({name: torch.zeros_like(value) for name, value in self._usual.items()})
 
     def _value(self, name: str) -> Tensor:
-        return self._usual[name] + torch.tensor(UNITS[name]) * self._steps[name]
+        """Return a value; factors are never below 0."""
+        value: Tensor = self._usual[name] + torch.tensor(UNITS[name]) * self._steps[name]
+        return value if name == "offset" else value.clamp(min=0)
 
     def penalty(self) -> Tensor:
         """Return the cost of being far from the usual."""
@@ -156,7 +160,7 @@ class _Gains(nn.Module):
 
     def signals_of(self, own: Tensor, odds: Tensor) -> Tensor:
         """Return the signals, given those of the model without networks, and the networks' log odds."""
-        sites = (self.scored * (self._value("gain") * odds + self._value("offset"))).sum(-2)
+        sites: Tensor = (self.scored * (self._value("gain") * odds + self._value("offset"))).sum(-2)
         return self._value("kept") * own + sites
 
     @torch.no_grad()
@@ -170,12 +174,12 @@ class _Gains(nn.Module):
         model.config = replace(model.config, content_scale=model.config.content_scale * learned)
         if model.config.scores_boundaries:
             rows = slice(model.expansion.channels, None)
-            model.head.weight[rows] *= kept[:, None]
-            cast(nn.Parameter, model.head.bias)[rows] *= kept
+            model.head.weight[rows].mul_(kept[:, None])
+            model.head.bias[rows].mul_(kept)
         if model.evidence is not None:
-            model.content_gain *= torch.where(self._coding, coding, noncoding)
+            model.content_gain.mul_(torch.where(self._coding, coding, noncoding))
             named = (*SITES, *EXTRA)
-            model.signal_gain *= kept[[SIGNALS.index(EXTRA.get(name, name)) for name in named]]
+            model.signal_gain.mul_(kept[[SIGNALS.index(EXTRA.get(name, name)) for name in named]])
 
 
 class _Window:
