@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +27,10 @@ from genescribe.segment.model import SegmentModel
 
 GAIN, OFFSET, KEPT = 1.0, 4.0, 0.5
 """Where the fit begins, and what its values are shrunk to: of networks, and of the model's own signals."""
-UNITS = {"gain": 0.3, "offset": 1.0, "kept": 0.3, "content": (0.05, 0.3, 0.3)}
-"""Steps of each that change a likelihood about as much: content is summed over all bases."""
+UNITS = {"gain": 0.3, "kept": 0.3, "content": 0.3}
+"""Steps of the logarithm of each factor; an offset has steps of a nat."""
 SHRINKAGE = 0.1
-"""Nats that it costs if a value is one such step from there."""
+"""Nats that it costs if a value is one step from there."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
 _GAINS = ("sites.gain", "sites.offset")
 
 
-def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps: int = 24) -> GainFit:
+def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps: int = 16) -> GainFit:
     """Fit the gains of a model that `combined` made, in place.
 
     Parameters
@@ -145,9 +144,9 @@ class _Gains(nn.Module):
         self._steps = nn.ParameterDict({name: torch.zeros_like(value) for name, value in self._usual.items()})
 
     def _value(self, name: str) -> Tensor:
-        """Return a value; factors are never below 0."""
-        value: Tensor = self._usual[name] + torch.tensor(UNITS[name]) * self._steps[name]
-        return value if name == "offset" else value.clamp(min=0)
+        """Return a value; factors are powers of e, so that none falls to 0 or below."""
+        step: Tensor = self._steps[name]
+        return self._usual[name] + step if name == "offset" else self._usual[name] * (UNITS[name] * step).exp()
 
     def penalty(self) -> Tensor:
         """Return the cost of being far from the usual."""
@@ -161,7 +160,8 @@ class _Gains(nn.Module):
     def signals_of(self, own: Tensor, odds: Tensor) -> Tensor:
         """Return the signals, given those of the model without networks, and the networks' log odds."""
         sites: Tensor = (self.scored * (self._value("gain") * odds + self._value("offset"))).sum(-2)
-        return self._value("kept") * own + sites
+        sites += self._value("kept") * own
+        return sites
 
     @torch.no_grad()
     def write(self, model: SegmentModel) -> None:
