@@ -27,6 +27,8 @@ from genescribe.segment.model import SegmentModel
 
 GAIN, OFFSET, KEPT = 1.0, 4.0, 0.5
 """Where the fit begins, and what its values are shrunk to: of networks, and of the model's own signals."""
+CONTENT = ((1.0, 1.0, 1.0), (0.01, 1.0, 0.1))
+"""Likewise factors of the encoder's content, of counted coding and of other counted content: all kept, or little."""
 UNITS = {"gain": 0.3, "kept": 0.3, "content": 0.3}
 """Steps of the logarithm of each factor; an offset has steps of a nat."""
 SHRINKAGE = 0.1
@@ -79,7 +81,7 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
 _GAINS = ("sites.gain", "sites.offset")
 
 
-def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps: int = 16) -> GainFit:
+def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps: int = 20) -> GainFit:
     """Fit the gains of a model that `combined` made, in place.
 
     Parameters
@@ -99,10 +101,12 @@ def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps
     windows = [_Window(model, batch, weight) for batch, weight in tqdm(batches, desc="signals", disable=None)]
     if not windows:
         raise InputError("no validation windows", where="data", remedy="bake a validation part")
-    gains = _Gains(model)
     model.requires_grad_(requires_grad=False)
     with torch.no_grad():
         before = sum(float(window.loss(model)) for window in windows)
+        # Of two beginnings the likelier: in large genomes, content learned beside weaker signals drowns all others.
+        starts = [_Gains(model, content) for content in CONTENT]
+        gains = min(starts, key=lambda start: sum(float(window.loss(model, start)) for window in windows))
     optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
         gains.parameters(), max_iter=steps, line_search_fn="strong_wolfe", history_size=20
     )
@@ -129,7 +133,9 @@ def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps
 class _Gains(nn.Module):
     """The values that are fitted: each its usual one and a step, in units of which likelihoods bend alike."""
 
-    def __init__(self, model: SegmentModel) -> None:
+    scored: Tensor
+
+    def __init__(self, model: SegmentModel, content: Sequence[float]) -> None:
         super().__init__()
         assert model.sites is not None
         self.scored = model.sites.scored
@@ -139,14 +145,15 @@ class _Gains(nn.Module):
             "gain": model.sites.gain.detach().clone(),
             "offset": model.sites.offset.detach().clone(),
             "kept": torch.where(self.scored.any(0), KEPT, 1.0),
-            "content": torch.ones(3),
+            "content": torch.tensor(content),
         }
         self._steps = nn.ParameterDict({name: torch.zeros_like(value) for name, value in self._usual.items()})
 
     def _value(self, name: str) -> Tensor:
         """Return a value; factors are powers of e, so that none falls to 0 or below."""
         step: Tensor = self._steps[name]
-        return self._usual[name] + step if name == "offset" else self._usual[name] * (UNITS[name] * step).exp()
+        usual: Tensor = self._usual[name]
+        return usual + step if name == "offset" else usual * torch.exp(UNITS[name] * step)
 
     def penalty(self) -> Tensor:
         """Return the cost of being far from the usual."""
@@ -154,14 +161,13 @@ class _Gains(nn.Module):
 
     def content_of(self, learned: Tensor, counted: Tensor) -> Tensor:
         """Return the content, given that of the encoder and the counted."""
-        encoder, coding, noncoding = self._value("content")
+        encoder, coding, noncoding = self._value("content").unbind()
         return encoder * learned + torch.where(self._coding, coding, noncoding) * counted
 
     def signals_of(self, own: Tensor, odds: Tensor) -> Tensor:
         """Return the signals, given those of the model without networks, and the networks' log odds."""
         sites: Tensor = (self.scored * (self._value("gain") * odds + self._value("offset"))).sum(-2)
-        sites += self._value("kept") * own
-        return sites
+        return sites + self._value("kept") * own
 
     @torch.no_grad()
     def write(self, model: SegmentModel) -> None:
