@@ -117,7 +117,7 @@ def _origin(
         files = [path / WEIGHTS] if (path / CONFIG).is_file() else files
         networks.append(
             {
-                "name": path.name,
+                "name": _name(path),
                 "sha256": {file.name: sha256(file) for file in files if file.is_file()},
                 "context": ensemble.config.context,
                 "replicates": len(ensemble.networks),
@@ -125,10 +125,15 @@ def _origin(
             }
         )
     return {
-        "model": {"name": model.name, "species": species, "sha256": sha256(model / WEIGHTS)},
+        "model": {"name": _name(model), "species": species, "sha256": sha256(model / WEIGHTS)},
         "networks": networks,
         "fit": {"windows": fit.windows, "bases": fit.bases, "nats_before": fit.before, "nats_after": fit.after},
     }
+
+
+def _name(path: Path) -> str:
+    """Return the name of a run, whose model lies in its folder `model`, or of any other file or folder."""
+    return path.resolve().parent.name if path.name == "model" else path.name
 
 
 def _card(name: str, origin: dict[str, Any]) -> str:
