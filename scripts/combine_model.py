@@ -6,23 +6,28 @@ replicates of one. The windows must be new to the model and to the networks, and
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from genescribe.cli import parser, run
+from genescribe.paths import InputPath, OutputFolder
 from genescribe.segment.combine import combine
 from genescribe.segment.species import POOLED
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="folder of a segment model, scheme gene")
+    arguments.add_argument("--model", type=InputPath(), required=True, help="folder of a segment model, scheme gene")
     arguments.add_argument("--species", default=POOLED, help="whose parameters of it, where it has several genomes'")
-    arguments.add_argument("--sites", type=Path, action="append", required=True, help="a signal network; repeatable")
     arguments.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="folders that bake wrote; their validation part is used"
+        "--sites", type=InputPath(), action="append", required=True, help="a signal network; repeatable"
+    )
+    arguments.add_argument(
+        "--data",
+        type=InputPath(),
+        nargs="+",
+        required=True,
+        help="folders that bake wrote; validation is used",
     )
     arguments.add_argument("--windows", type=int, default=120, help="most windows of it, spread over all")
-    arguments.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
     fit = combine(args.model, args.species, args.sites, args.data, args.output, args.windows)

@@ -5,7 +5,6 @@ The licence of the weights holds for what is made of them: OpenSpliceAI's are GP
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 from genescribe.cli import parser, run
@@ -13,21 +12,20 @@ from genescribe.errors import InputError
 from genescribe.files import atomic_directory
 from genescribe.nn.site_checkpoints import load_published
 from genescribe.nn.site_network import SiteNetwork
+from genescribe.paths import InputPath, OutputFolder
 from genescribe.sites.config import SiteModelConfig
 from genescribe.sites.model_folder import save_sites
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("checkpoint", type=Path, help="file of OpenSpliceAI")
-    arguments.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("checkpoint", type=InputPath(), help="file of OpenSpliceAI")
+    arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
     ensemble = load_published(args.checkpoint)
     if len(ensemble.networks) > 1:
         raise InputError("several replicates", where=args.checkpoint, remedy="give one file: training continues one")
-    if args.output.exists():
-        raise InputError("is there already", where=args.output, remedy="give a new folder")
     with atomic_directory(args.output) as folder:
         save_sites(cast(SiteNetwork, ensemble.networks[0]), SiteModelConfig(ensemble.config), folder)
     print(f"{args.output}: context {ensemble.config.context}, classes {', '.join(ensemble.config.classes)}")

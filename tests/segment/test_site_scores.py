@@ -148,8 +148,6 @@ def test_gains_are_fitted_and_the_model_then_scores_as_the_fit_said(tmp_path: Pa
     codes, _ = toy_sequence("v0", np.random.default_rng(len(SPLITS.train)))
     predictor = load_predictor(output)(0)
     assert isinstance(predictor, SegmentPredictor) and predictor.predict_strand(codes).transcripts is not None
-    with pytest.raises(InputError, match="is there already"):
-        combine(tmp_path / "segment" / "model", "toy", [tmp_path / "sites" / "model"], [shards], output)
 
 
 def _short(steps: int, lr: float) -> TrainConfig:

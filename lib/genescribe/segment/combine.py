@@ -10,7 +10,6 @@ import numpy as np
 
 from genescribe.data.batching import Batch, collate
 from genescribe.data.dataset import ShardDataset
-from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, sha256, write_json, write_text
 from genescribe.nn.site_network import SiteEnsemble
 from genescribe.segment.gene_scores import SIGNALS
@@ -46,18 +45,16 @@ def combine(
     data
         Baked folders whose validation windows the gains are fitted on: complete annotation, seen by neither.
     output
-        Folder to write; must not be there.
+        Folder to write, in place of what stood there.
     windows
         Most windows of that: `fitting_windows`.
 
     Raises
     ------
     InputError
-        See `SegmentModel.load`, `load_sites` and `fit_gains`; the folder is there.
+        See `SegmentModel.load`, `load_sites` and `fit_gains`.
     """
     output = Path(output)
-    if output.exists():
-        raise InputError("is there already", where=output, remedy="give a new folder")
     ensembles = [load_sites(path) for path in sites]
     whole = combined(SegmentModel.load(model).specialised(species), ensembles)
     batches = fitting_windows(ShardDataset(data, "validation"), windows)
