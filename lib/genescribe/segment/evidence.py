@@ -99,6 +99,17 @@ class CountedEvidence(nn.Module):
         """F, the number of tracks."""
         return 3 * 3 + 1 + len(SITES) + len(EXTRA)
 
+    signals = len(SITES) + len(EXTRA)
+    """Columns of `Evidence.signals`."""
+
+    @staticmethod
+    def combined(signals: Tensor) -> Tensor:
+        """Return the scores of start, donor, acceptor and stop, (B, T, 4): those of `EXTRA` added to theirs."""
+        named = dict(zip((*SITES, *EXTRA), signals.unbind(2), strict=True))
+        for name, signal in EXTRA.items():
+            named[signal] = named[signal] + named[name]
+        return torch.stack([named[name] for name in SITES], dim=2)
+
     @property
     def reach(self) -> int:
         """Bases to each side that a value depends on."""

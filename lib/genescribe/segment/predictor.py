@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genescribe.crf.head import SemiCRF
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
@@ -38,6 +39,7 @@ from genescribe.predict.strand import (
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
+from genescribe.segment.odds import PathOdds
 from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_counts
 from genescribe.segment.temperature import temperature_of
@@ -193,7 +195,7 @@ class SegmentPredictor:
                 valid.append(transcript)
             else:
                 found.rejects.append(Reject(transcript.start, transcript.end, fault))
-        odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
+        odds = self._all_odds(path, codes, rows, valid)
         if config.posteriors:
             valid = self._with_posteriors(valid, path, codes, rows, config)
         found.transcripts += map(PredictedTranscript, valid, odds)
@@ -239,6 +241,21 @@ class SegmentPredictor:
         spread, begin, last = (None if x is None else x[:, inside].cpu() for x in parts)
         assert spread is not None
         return Scores(spread, begin, last, content[:, inside])
+
+    def _all_odds(
+        self, path: Segmentation, codes: StrandCodes, rows: StrandRows, transcripts: Sequence[Transcript]
+    ) -> list[float]:
+        """Return the log odds of transcripts: under the whole model where its scores are all logarithms of chances."""
+        if self.model.config.tables is None:
+            return [self._odds(path, rows, transcript.start, transcript.end) for transcript in transcripts]
+        assert isinstance(self.model.crf, SemiCRF)
+        odds = PathOdds(
+            self.model.crf,
+            self.model.scheme.background,
+            path,
+            lambda start, end: self._scores(codes, rows, start, end),
+        )
+        return [odds(transcript.start, transcript.end) for transcript in transcripts]
 
     def _odds(self, path: Segmentation, rows: StrandRows, start: int, end: int) -> float:
         """Return the content score of the bases ``[start, end)`` as labelled, minus their score between genes."""
