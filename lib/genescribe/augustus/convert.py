@@ -1,4 +1,4 @@
-"""A parameter set of AUGUSTUS as a segment model: the same hidden Markov model of genes, decoded strand by strand.
+"""A parameter set of AUGUSTUS as a segment model: the same hidden Markov model of genes of both strands.
 
 What AUGUSTUS multiplies along a path is added up here as logarithms. A base between genes, in a coding exon or in an
 intron has its content. A signal of AUGUSTUS covers some bases and stands for their content: here it is a boundary
@@ -6,8 +6,8 @@ score that holds the signal's own score less the content of the bases that it co
 and its first and last bases, which have chances of their own. Lengths, shares of kinds of exons and phases, and the
 tail of long introns are the CRF's durations and transitions.
 
-What differs: both strands are decoded apart and rival genes compared afterwards; between two classes of GC content,
-tables are mixed, where AUGUSTUS switches; the special bases of an exon too short for them reach beyond it; the chance of an
+What differs: between two classes of GC content, tables are mixed, where AUGUSTUS switches; what lies between genes is read
+on the strand of the gene that it is compared with; the special bases of an exon too short for them reach beyond it; the chance of an
 internal exon's last phase given its first is the product of two factors.
 """
 
@@ -119,6 +119,7 @@ def config_of(species: Species) -> SegmentModelConfig:
         features=["bases"],
         tables=tables,
         encoder=None,
+        both_strands=True,
         halo=reach,
     )
 

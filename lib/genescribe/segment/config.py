@@ -139,6 +139,9 @@ class SegmentModelConfig:
         0, doc="windows of the validation parts that validation reads, spread over all; 0: all", minimum=0
     )
     crf_reg: float = option(0.0, doc="weight of the mean square of transition and duration scores", minimum=0.0)
+    both_strands: bool = option(
+        False, doc="prediction decodes both strands as one path (scheme `gene`): their genes exclude each other"
+    )
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(
         "auto", doc="CRF kernel; exact means reference, streaming means auto"
     )

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genescribe.crf.head import SemiCRF
+from genescribe.crf.stream import RunStream
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
@@ -36,10 +36,10 @@ from genescribe.predict.strand import (
     StrandPredictor,
     StrandRows,
 )
+from genescribe.segment.both_strands import BothStrands
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
-from genescribe.segment.odds import PathOdds
 from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_counts
 from genescribe.segment.temperature import temperature_of
@@ -74,7 +74,7 @@ class SegmentPredictorFactory:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise InputError("no CUDA device here", where="--device", remedy="give cpu or auto")
-        self.device, self.grain = device, grain_of(self.config)
+        self.device, self.grain, self.together = device, grain_of(self.config), self.config.both_strands
         known = self.config.species.names if self.config.species else []
         self.species = POOLED if species == AUTO or (species == EACH and not known) else species
         if self.species not in (POOLED, EACH, *known):
@@ -185,7 +185,19 @@ class SegmentPredictor:
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes of a strand: the best path from end to end, checked, with probabilities."""
-        path = self.decode(codes, rows, config)
+        return self._genes(self.decode(codes, rows, config), codes, rows, config)
+
+    @torch.no_grad()
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        """Return the genes of the plus and the minus strand of a stretch, decoded as one path."""
+        paths = self.decode_both(codes, rows, config)
+        return [self._genes(*strand, config) for strand in zip(paths, codes, rows, strict=True)]
+
+    def _genes(
+        self, path: Segmentation, codes: StrandCodes, rows: StrandRows, config: PredictConfig
+    ) -> StrandPrediction:
         decoded = self.model.scheme.decode(_runs(path), partial=config.partial)
         found = StrandPrediction(rejects=list(decoded.rejects))
         valid = []
@@ -195,7 +207,7 @@ class SegmentPredictor:
                 valid.append(transcript)
             else:
                 found.rejects.append(Reject(transcript.start, transcript.end, fault))
-        odds = self._all_odds(path, codes, rows, valid)
+        odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
         if config.posteriors:
             valid = self._with_posteriors(valid, path, codes, rows, config)
         found.transcripts += map(PredictedTranscript, valid, odds)
@@ -213,6 +225,24 @@ class SegmentPredictor:
             begin, end = (None if x is None else x[0] for x in (scores.begin, scores.end))
             stream.push(scores.content[0], begin=begin, end=end)
         return stream.finish()
+
+    @torch.no_grad()
+    def decode_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> tuple[Segmentation, Segmentation]:
+        """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap."""
+        scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
+        both = BothStrands(len(scheme.names), scheme.background, length)
+        nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)
+        one = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
+        model = both.potentials(one.restricted(*self._edges(config)).detach().to(device=torch.device("cpu")))
+        stream = RunStream(model, both.single(crf.single.cpu()), 0, self.model.config.backend)
+        for start in range(0, length, STRETCH):
+            end = min(start + STRETCH, length)
+            plus = self._scores(codes[0], rows[0], start, end)
+            content, begin, last = both.scores(plus, self._scores(codes[1], rows[1], length - end, length - start))
+            stream.push(content, begin=begin, end=last)
+        return both.split(stream.finish())
 
     def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""
@@ -241,21 +271,6 @@ class SegmentPredictor:
         spread, begin, last = (None if x is None else x[:, inside].cpu() for x in parts)
         assert spread is not None
         return Scores(spread, begin, last, content[:, inside])
-
-    def _all_odds(
-        self, path: Segmentation, codes: StrandCodes, rows: StrandRows, transcripts: Sequence[Transcript]
-    ) -> list[float]:
-        """Return the log odds of transcripts: under the whole model where its scores are all logarithms of chances."""
-        if self.model.config.tables is None:
-            return [self._odds(path, rows, transcript.start, transcript.end) for transcript in transcripts]
-        assert isinstance(self.model.crf, SemiCRF)
-        odds = PathOdds(
-            self.model.crf,
-            self.model.scheme.background,
-            path,
-            lambda start, end: self._scores(codes, rows, start, end),
-        )
-        return [odds(transcript.start, transcript.end) for transcript in transcripts]
 
     def _odds(self, path: Segmentation, rows: StrandRows, start: int, end: int) -> float:
         """Return the content score of the bases ``[start, end)`` as labelled, minus their score between genes."""
