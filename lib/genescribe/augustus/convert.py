@@ -47,6 +47,9 @@ from genescribe.segment.gene_labels import (
     STOP,
     TERMINAL,
     UTR3,
+    UTR3_INTRON,
+    UTR5,
+    UTR5_INTRON,
 )
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.model import SegmentModel
@@ -56,6 +59,7 @@ SOFTMASK_BONUS = 1.15
 """What AUGUSTUS's default configuration of hints multiplies a softmasked base outside coding exons by."""
 _CODON, _CODING, _INTRON = 3, CHANNELS.index("codon1"), CHANNELS.index("intron")
 _CONSENSUS = 2
+_SPLICED_OUT = range(INTRON0, UTR3)
 _GC = 4 * 2 + 1
 
 
@@ -114,6 +118,8 @@ def config_of(species: Species) -> SegmentModelConfig:
         ),
         head="semicrf",
         max_duration=max(species.lengths.shape[1], 0 if introns is None else len(introns.lengths)),
+        longest=_longest(species),
+        closed=[NAMES[label] for label in _closed(species)],
         duration_knots=0,
         genetic_code=species.genetic_code,
         features=["bases"],
@@ -122,6 +128,19 @@ def config_of(species: Species) -> SegmentModelConfig:
         both_strands=True,
         halo=reach,
     )
+
+
+def _longest(species: Species) -> dict[str, int]:
+    """Return the rows of introns' tables: what is longer than the longest short intron is geometric."""
+    if species.introns is None:
+        return {}
+    return {NAMES[label]: len(species.introns.lengths) for label in (UTR5_INTRON, *_SPLICED_OUT, UTR3_INTRON)}
+
+
+def _closed(species: Species) -> list[int]:
+    """Return the labels that the set knows nothing of."""
+    utrs = [UTR5, UTR5_INTRON, UTR3, UTR3_INTRON]
+    return utrs if species.introns is not None else [*utrs, *range(INITIAL, STOP), *_SPLICED_OUT]
 
 
 def _order(table: FloatArray) -> int:
@@ -304,8 +323,6 @@ def _fill_lengths(crf: SemiCRF, species: Species) -> None:
         table[:, exon : exon + 3], tails[exon : exon + 3] = full[:, None], tail
     if species.introns is not None:
         scores, tail = intron_lengths(species.introns, rows)
-        for label in range(INTRON0, UTR3):
-            table[:, label], tails[label] = scores, tail
         # All introns share the table of the first label of an intron.
         first = int(crf.durations.like[INTRON0])
         table[:, first], tails[first] = scores, tail

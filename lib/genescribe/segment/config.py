@@ -92,6 +92,10 @@ class SegmentModelConfig:
     shortest: dict[str, int] = option(
         default_factory=dict, doc="label: bases of its shortest segment, where the grammar allows shorter ones"
     )
+    longest: dict[str, int] = option(
+        default_factory=dict, doc="label: longest duration in its table, where that is not max_duration"
+    )
+    closed: list[str] = option(default_factory=list, doc="labels that no base may have, such as UTRs")
     duration_knots: int = option(24, doc="parameters of a label's table; 0: one a duration", minimum=0)
     genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)
     features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")

@@ -345,9 +345,13 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
     """
     grammar, labels = scheme.grammar, range(len(scheme.names))
     shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
+    for option, named in (("shortest", config.shortest), ("longest", config.longest), ("closed", config.closed)):
+        for name in named:
+            if name not in scheme.names:
+                known = ", ".join(scheme.names)
+                raise InputError(f"no label {name!r}", where=f"model.{option}", remedy=f"known: {known}")
+    closed = {scheme.names.index(name) for name in config.closed}
     for name, bases in config.shortest.items():
-        if name not in scheme.names:
-            raise InputError(f"no label {name!r}", where="model.shortest", remedy=f"known: {', '.join(scheme.names)}")
         shortest[scheme.names.index(name)] = max(shortest[scheme.names.index(name)], bases)
     if config.head == "linear":
         geometric = tuple(c for c in labels if limits[c] == 0)
@@ -355,11 +359,13 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
     else:
         geometric = grammar.geometric
         longest = [
-            max(low, min(limit or config.max_duration, config.max_duration))
-            for low, limit in zip(shortest, limits, strict=True)
+            max(low, min(limit or config.max_duration, config.longest.get(name, config.max_duration)))
+            for low, limit, name in zip(shortest, limits, scheme.names, strict=True)
         ]
     phases = grammar.phases
-    pairs = tuple((p, c) for p in labels for c in labels if grammar.transitions[p, c])
+    pairs = tuple(
+        (p, c) for p in labels for c in labels if grammar.transitions[p, c] and p not in closed and c not in closed
+    )
     return SemiCRFConfig(
         labels=len(labels),
         max_duration=tuple(longest),
@@ -367,8 +373,8 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
         open_ended=tuple(limit == 0 for limit in limits),
         geometric=geometric,
         allowed_transitions=pairs,
-        first_labels=tuple(c for c in labels if grammar.first[c]),
-        last_labels=tuple(c for c in labels if grammar.last[c]),
+        first_labels=tuple(c for c in labels if grammar.first[c] and c not in closed),
+        last_labels=tuple(c for c in labels if grammar.last[c] and c not in closed),
         period=1 if phases is None else 3,
         forbidden_phases=()
         if phases is None

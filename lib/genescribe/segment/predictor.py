@@ -232,11 +232,11 @@ class SegmentPredictor:
     ) -> tuple[Segmentation, Segmentation]:
         """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap."""
         scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
-        both = BothStrands(len(scheme.names), scheme.background, length)
         nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)
         one = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
-        model = both.potentials(one.restricted(*self._edges(config)).detach().to(device=torch.device("cpu")))
-        stream = RunStream(model, both.single(crf.single.cpu()), 0, self.model.config.backend)
+        one = one.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
+        both = BothStrands(one, scheme.background, length)
+        stream = RunStream(both.potentials, both.single(crf.single.cpu()), 0, self.model.config.backend)
         for start in range(0, length, STRETCH):
             end = min(start + STRETCH, length)
             plus = self._scores(codes[0], rows[0], start, end)
