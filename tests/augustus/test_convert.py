@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ class Reference:
         return sum(self.chance(self.species.intergenic[0], t) for t in range(start, end)) + bonus * masked
 
     def exon_score(self, number: int, parts: tuple[Interval, ...]) -> float:
-        """Return the probability of an exon's bases that no splice site covers, of its length, and of start and stop."""
+        """Return the probability of an exon's bases that no splice site covers, its length, start and stop."""
         species, windows, exon = self.species, self.species.windows, self.exon
         start, end = parts[number]
         first, last = number == 0, number == len(parts) - 1
@@ -125,7 +126,7 @@ class Reference:
     def gene(self, parts: tuple[Interval, ...]) -> float:
         start, end = parts[0][0], parts[-1][1]
         total = sum(self.exon_score(number, parts) for number in range(len(parts)))
-        total += sum(self.intron_score(a[1], b[0]) for a, b in zip(parts, parts[1:], strict=False))
+        total += sum(self.intron_score(a[1], b[0]) for a, b in pairwise(parts))
         phases, read = [], 0
         for low, high in parts[:-1]:
             read += high - low
@@ -135,7 +136,7 @@ class Reference:
         else:
             donors, acceptors = (10, 15, 20), (13, 18, 23)
             total += math.log(TRANSITIONS[0, 2 + phases[0]] * TRANSITIONS[2 + phases[0], donors[phases[0]]])
-            for one, other in zip(phases, phases[1:], strict=False):
+            for one, other in pairwise(phases):
                 total += math.log(TRANSITIONS[acceptors[one], 5 + other] * TRANSITIONS[5 + other, donors[other]])
             total += math.log(TRANSITIONS[acceptors[phases[-1]], 8] * TRANSITIONS[8, 0])
         window = start - self.species.windows.start
@@ -209,7 +210,7 @@ def test_without_introns_genes_are_single_exons(tmp_path: Path) -> None:
     assert species.introns is None
     model = convert(species)
     rng = np.random.default_rng(1)
-    codes, parts = random_gene(rng, 1)
+    codes, _ = random_gene(rng, 1)
     bases, lengths = torch.from_numpy(codes.astype(np.int64))[None], torch.tensor([len(codes)])
     scores = model.scores(bases, lengths)
     labels = model.crf.decode(scores.content, lengths, **scores.boundaries)[0].labels

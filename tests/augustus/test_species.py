@@ -58,7 +58,7 @@ def changed(path: Path, pattern: str, replacement: str) -> None:
         ("intron", r"\[DSS\]\n# size\n64", "[DSS]\n# size\n256", "256 patterns of 3 bases"),
         ("intron", r"\[TRANSITION\]\n# short\n0\.7", "[TRANSITION]\n# short\n7", "not a share of short introns"),
         ("intron", r"\[ASSMOTIF\]\n# width\n4", "[ASSMOTIF]\n# width\n9", "rows for a width of 9"),
-        ("intron", r"\[EMISSION\]\n# size\n64\n# k\n2\n# pseudocount\n2\naaa [0-9.e-]+\n", "[EMISSION]\n", "63 of 64 words"),
+        ("intron", r"# pseudocount\n2\naaa [0-9.e-]+\n", "# pseudocount\n2\n", "63 of 64 words"),
         ("igenic", r"\[P_ls\]", "[words]", r"no section \[P_ls\]"),
     ],
 )
@@ -105,7 +105,7 @@ def test_species_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     folder = write_species(tmp_path / "config" / "species")
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "config"))
     assert species_folder(NAME) == folder == species_folder(str(folder))
-    with pytest.raises(InputError, match="no species 'toyy'.*did you mean toy"):
+    with pytest.raises(InputError, match=r"no species 'toyy'.*did you mean toy"):
         species_folder("toyy")
 
 

@@ -11,7 +11,13 @@ NAME = "toy"
 ORDER, CLASSES, LONGEST_EXON, SHORT_INTRON = 2, 2, 300, 60
 DONOR, ACCEPTOR, TRACT, START, FIRST, LAST = (2, 1), (1, 2), 4, 5, 6, 3
 TRANSITIONS = {
-    **{(0, 0): 0.99, (0, 1): 0.002, (0, 2): 0.003, (0, 3): 0.004, (0, 4): 0.001, (1, 0): 1.0, (8, 0): 0.9},
+    (0, 0): 0.99,
+    (0, 1): 0.002,
+    (0, 2): 0.003,
+    (0, 3): 0.004,
+    (0, 4): 0.001,
+    (1, 0): 1.0,
+    (8, 0): 0.9,
     **{(2 + i, (10, 15, 20)[i]): 1.0 for i in range(3)},
     **{(5 + i, (10, 15, 20)[i]): 0.8 for i in range(3)},
     # Factors of first and last phase: this set is one that the model holds exactly.

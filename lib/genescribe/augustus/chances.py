@@ -48,8 +48,8 @@ class Transitions:
     stay, single
         From a base between genes to another, and to a gene without introns.
     initial, leave, enter, terminal : (3,)
-        By the phase of an intron: from between genes by an initial exon to it, from an internal exon to it, from it to an
-        internal exon, and to a terminal one.
+        By the phase of an intron: from between genes by an initial exon to it, from an internal exon to it, from it
+        to an internal exon, and to a terminal one.
     between, cut
         A strand that begins or ends between genes, or inside one.
     """

@@ -6,9 +6,10 @@ score that holds the signal's own score less the content of the bases that it co
 and its first and last bases, which have chances of their own. Lengths, shares of kinds of exons and phases, and the
 tail of long introns are the CRF's durations and transitions.
 
-What differs: between two classes of GC content, tables are mixed, where AUGUSTUS switches; what lies between genes is read
-on the strand of the gene that it is compared with; the special bases of an exon too short for them reach beyond it; the chance of an
-internal exon's last phase given its first is the product of two factors.
+What differs: between two classes of GC content, tables are mixed, where AUGUSTUS switches; what lies between genes is
+read on the strand of the gene that it is compared with; the special bases of an exon too short for them reach beyond
+it; the chance of an internal exon's last phase given its first is the product of two factors; genes are not asked for a
+least length of all their exons together (`PredictConfig.minimum_cds` does).
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def _fill_class(evidence: TabulatedEvidence, species: Species, number: int) -> N
     between = padded_words(logs(species.intergenic[number]), order, math.log(0.25))
     exon = without_stops(exon, species)
     coding = [padded_words(logs(exon.emission[:, f]), order, math.log(species.unknown)) for f in range(3)]
-    columns = {name: between for name in CHANNELS}
+    columns = dict.fromkeys(CHANNELS, between)
     columns |= {f"codon{f + 1}": coding[f] for f in range(3)}
     places: dict[str, FloatArray] = {}
     places["start"] = _start_places(exon, species, between, coding, order)
@@ -194,9 +195,7 @@ def _start_places(
     return np.stack(rows)[None]
 
 
-def _first_words(
-    exon: ExonClass, phase: int, first: int, coding: Sequence[FloatArray], order: int
-) -> list[FloatArray]:
+def _first_words(exon: ExonClass, phase: int, first: int, coding: Sequence[FloatArray], order: int) -> list[FloatArray]:
     """Return what the first bases of coding sequence are worth, given the codon position of the first."""
     rows = [-coding[(phase + place) % 3] for place in range(first)]
     if first:
@@ -262,16 +261,19 @@ def _fill_steps(evidence: TabulatedEvidence, exon: ExonClass, species: Species, 
 
 def _fill_words(evidence: TabulatedEvidence, species: Species) -> None:
     """Set what the words of signals are worth."""
+    words: dict[str, FloatArray] = {}
     for name, chances in (("start", species.starts), ("stop", species.stops)):
         values = np.full(4**_CODON + 1, LOWEST)
         for codon, chance in chances.items():
             values[codon] = logs(np.array([chance]), LOWEST)[0]
-        _set(getattr(evidence, f"{name}_word"), values)
+        words[name] = values
     if species.introns is not None:
-        donor, acceptor = logs(species.introns.donor, LOWEST), logs(species.introns.acceptor, LOWEST)
-        _set(evidence.donor_word, np.append(donor, LOWEST))
+        words["donor"] = np.append(logs(species.introns.donor, LOWEST), LOWEST)
+        acceptor = logs(species.introns.acceptor, LOWEST)
         # AUGUSTUS's own: an acceptor with an N is a thousandth of any.
-        _set(evidence.acceptor_word, np.append(acceptor, math.log(0.001 / len(acceptor))))
+        words["acceptor"] = np.append(acceptor, math.log(0.001 / len(acceptor)))
+    for name, values in words.items():
+        _set(getattr(evidence, f"{name}_word"), values)
 
 
 def _fill_crf(crf: SemiCRF, species: Species) -> None:

@@ -101,9 +101,9 @@ def card(species: Species) -> str:
     introns = "has no introns" if species.introns is None else f"was trained on {multiple} genes with introns"
     return f"""# {species.name}, imported from AUGUSTUS
 
-The parameter set `{species.name}` of AUGUSTUS (M. Stanke and others, https://github.com/Gaius-Augustus/Augustus), made into a
-model of genescribe: content by codon position, introns, splice sites, start motif, lengths and transitions are AUGUSTUS's;
-nothing was trained here, and there is no network.
+The parameter set `{species.name}` of AUGUSTUS (M. Stanke and others, https://github.com/Gaius-Augustus/Augustus), made
+into a model of genescribe: content by codon position, introns, splice sites, start motif, lengths and transitions are
+AUGUSTUS's; nothing was trained here, and there is no network.
 
 | | |
 | --- | --- |

@@ -30,7 +30,7 @@ class Motif:
     @property
     def order(self) -> int:
         """Bases before a base that it is given."""
-        return (self.chances.shape[1].bit_length() - 1) // 2 - 1
+        return (int(self.chances.shape[1]).bit_length() - 1) // 2 - 1
 
     @classmethod
     def of(cls, section: Section) -> Motif:
@@ -49,7 +49,7 @@ class Motif:
 
 @dataclass(frozen=True)
 class Steps:
-    """A monotone step function: below ``borders[0]`` the first of `values`, from ``borders[i]`` on ``values[i + 1]``."""
+    """A step function: below ``borders[0]`` the first of `values`, from ``borders[i]`` on ``values[i + 1]``."""
 
     borders: FloatArray
     values: FloatArray
@@ -258,7 +258,9 @@ def read_species(folder: Path) -> Species:
 
     if not path("ExonModel", "exon").is_file():
         raise InputError(
-            f"no {prefix}_exon_probs.pbl", where=folder, remedy="give a trained species: this is a template for training"
+            f"no {prefix}_exon_probs.pbl",
+            where=folder,
+            remedy="give a trained species: this is a template for training",
         )
     exon_file = Sections.read(path("ExonModel", "exon"))
     classes = options.integer("/Constant/decomp_num_steps", 1)
@@ -273,6 +275,7 @@ def read_species(folder: Path) -> Species:
         windows = replace(windows, tract=len(introns.classes[0].acceptor.chances))
         _check_windows(windows, introns, options.path)
     lengths, beyond, genes = _exon_lengths(exon_file, options)
+    igenic_file = Sections.read(path("IGenicModel", "igenic"))
     return Species(
         name=prefix,
         folder=folder,
@@ -289,7 +292,7 @@ def read_species(folder: Path) -> Species:
             for codon, name, default in (("taa", "ochre", 1 / 3), ("tag", "amber", 1 / 3), ("tga", "opal", 1 / 3))
         },
         introns=introns,
-        intergenic=_intergenic(Sections.read(path("IGenicModel", "igenic")), introns, options.flag("tieIgenicIntron"), classes),
+        intergenic=_intergenic(igenic_file, introns, options.flag("tieIgenicIntron"), classes),
         other_donors=options.number("/IntronModel/non_gt_dss_prob", 0.001)
         if options.flag("/IntronModel/allow_dss_consensus_gc")
         else 0.0,

@@ -153,5 +153,5 @@ class PredictorFactory(Protocol):
 
 
 def finishes_together(factory: PredictorFactory) -> bool:
-    """Return whether a factory gives predictors of the kind `PairPredictor`: it then has a true attribute `together`."""
+    """Return whether a factory gives predictors of the kind `PairPredictor`: its attribute `together` is then true."""
     return bool(getattr(factory, "together", False))

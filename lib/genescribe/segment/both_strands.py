@@ -1,12 +1,11 @@
 """Both strands of a sequence as one chain: a base is in a gene of one strand, in one of the other, or between genes.
 
-Decoded apart, each strand explains what it can: codons of one strand look like codons of the other (shadows), and a gene
-is stretched over another on the opposite strand, as an intron. In one path they exclude each other, as in AUGUSTUS's
-states of both strands (Stanke & Waack 2003, Bioinformatics 19 Suppl. 2).
+Decoded apart, each strand explains what it can: codons of one strand look like codons of the other (shadows), and a
+gene is stretched over another on the opposite strand, as an intron. In one path they exclude each other, as in
+AUGUSTUS's states of both strands (Stanke & Waack 2003, Bioinformatics 19 Suppl. 2).
 
 All is in the coordinates of the plus strand: segments of the minus strand follow each other backwards, begin where they
-end, and count phases from the other end. Content is that of a
-label less that between genes on its own strand.
+end, and count phases from the other end. Content is that of a label less that between genes on its own strand.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ Rows = NDArray[Any]
 
 
 class BothStrands:
-    """A strand's model, mirrored. The label between genes is the first, then come those of the plus and the minus strand.
+    """A strand's model, mirrored: the label between genes, then those of the plus and those of the minus strand.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What evidence a model has beside its network: counted from its training genes, or tables of an imported parameter set."""
+"""What evidence a model has beside its network: counted from training genes, or tables of an imported parameter set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def evidence_of(
     """
     if config.evidence is None and config.tables is None:
         if config.encoder is None:
-            raise InputError("neither network nor evidence", where="model.encoder", remedy="leave it out, or give evidence")
+            raise InputError(
+                "neither network nor evidence", where="model.encoder", remedy="leave it out, or give evidence"
+            )
         return None
     if config.evidence is not None and config.tables is not None:
         raise InputError("beside model.evidence", where="model.tables", remedy="give one of the two")

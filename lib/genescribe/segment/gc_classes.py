@@ -2,8 +2,8 @@
 
 Codons and what lies between genes differ more with the GC content of a region than between many species: isochores of
 mammals and birds, gene-rich and gene-poor parts of grasses. Tables are kept for a few GC contents; between two of them
-their logarithms are mixed in proportion. The window is centred on the base and cut at a sequence's ends, so that what is said
-of a base does not depend on where a tile begins (Stanke & Waack 2003, Bioinformatics 19 Suppl. 2, for such classes).
+their logarithms are mixed in proportion (after the classes of Stanke & Waack 2003, Bioinformatics 19 Suppl. 2). The
+window is centred on the base and cut at a sequence's ends, so that nothing depends on where a tile begins.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Evidence from tables that were made elsewhere: what other gene finders learned, in the place of what is counted here.
 
 `genescribe.segment.evidence` counts its tables from training genes. These are given: by the parameter set of a hidden
-Markov model of genes (`genescribe.augustus`). They say more of a gene's parts, so that a decoder with nothing learned is
-that model:
+Markov model of genes (`genescribe.augustus`). They say more of a gene's parts, so that a decoder with nothing learned
+is that model:
 
 * Content: the chance of a base given those before it under each channel, against that between genes.
 * Sites: around a start, donor, acceptor or stop, a word of any bases near it, and a sum over places in a window of what
@@ -49,6 +49,9 @@ class TabulatedEvidence(nn.Module):
         Words that may be signals.
     """
 
+    start_motif: Tensor
+    start_borders: Tensor
+    start_values: Tensor
     emission: Tensor
     """(K, 4^(order + 1) + 1, channels): log chance of a word's last base; the last row serves words with an N."""
 
@@ -181,9 +184,7 @@ class TabulatedEvidence(nn.Module):
         table: Tensor = getattr(self, f"{name}_word")
         return table[word.masked_fill(unknown, len(table) - 1)]
 
-    def _stepped(
-        self, word: Tensor, at: tuple[Tensor, Tensor], number: Tensor, lower: Tensor, share: Tensor
-    ) -> Tensor:
+    def _stepped(self, word: Tensor, at: tuple[Tensor, Tensor], number: Tensor, lower: Tensor, share: Tensor) -> Tensor:
         """Return the score of motif and codon by the step function of the nearer class."""
         nearest = lower + (share > 0.5).long()
         chance = word.clone()
