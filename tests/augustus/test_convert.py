@@ -13,7 +13,8 @@ import torch
 from tests.augustus.toy_species import TRANSITIONS, write_species
 
 from genescribe.augustus.convert import SOFTMASK_BONUS, convert
-from genescribe.augustus.species import KINDS, Species, read_species
+from genescribe.augustus.species import read_species
+from genescribe.augustus.tables import KINDS, Species
 from genescribe.genome.alphabet import SOFTMASK, Codes, encode
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval, Transcript

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from genescribe.augustus.sections import FloatArray, Sections
-from genescribe.augustus.species import ExonClass, Introns, Species
+from genescribe.augustus.tables import ExonClass, Introns, Species
 from genescribe.errors import InputError
 from genescribe.genome.genetic_code import GeneticCode
 

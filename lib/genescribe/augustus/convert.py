@@ -31,7 +31,7 @@ from genescribe.augustus.chances import (
     without_stops,
 )
 from genescribe.augustus.sections import FloatArray
-from genescribe.augustus.species import ExonClass, IntronClass, Species
+from genescribe.augustus.tables import ExonClass, IntronClass, Species
 from genescribe.crf.head import SemiCRF
 from genescribe.segment.config import SegmentModelConfig, SiteConfig, TabulatedConfig
 from genescribe.segment.gene_labels import (

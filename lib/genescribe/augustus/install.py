@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genescribe.augustus.convert import convert
-from genescribe.augustus.species import Species, read_species
+from genescribe.augustus.species import read_species
+from genescribe.augustus.tables import Species
 from genescribe.errors import InputError
 from genescribe.train.model_files import CONFIG, WEIGHTS
 

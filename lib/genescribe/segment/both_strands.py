@@ -10,6 +10,7 @@ end, and count phases from the other end. Content is that of a label less that b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genescribe.crf.stream import RunStream
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.segment.model import Scores
 
@@ -98,6 +100,28 @@ class BothStrands:
             self._columns(plus.begin[0].numpy(), minus.end[0].numpy()),
             self._columns(plus.end[0].numpy(), minus.begin[0].numpy()),
         )
+
+    def decode(
+        self, scores: Callable[[int, int], tuple[Scores, Scores]], stretch: int, single: Tensor, backend: str
+    ) -> tuple[Segmentation, Segmentation]:
+        """Return the best path of each strand, 5' to 3'.
+
+        Parameters
+        ----------
+        scores
+            From the first and the end of a stretch of the plus strand to the scores of it on either strand.
+        stretch
+            Bases at a time.
+        single : (C,) bool
+            Labels of one strand that are single bases.
+        backend
+            As `RunStream`.
+        """
+        stream = RunStream(self.potentials, self.single(single), 0, backend)
+        for start in range(0, self._length, stretch):
+            content, begin, end = self.scores(*scores(start, min(start + stretch, self._length)))
+            stream.push(content, begin=begin, end=end)
+        return self.split(stream.finish())
 
     def _columns(self, plus: Rows, minus: Rows) -> Rows:
         between = plus[:, self._background : self._background + 1]

@@ -37,3 +37,13 @@ def evidence_of(
         return TabulatedEvidence(config.tables, SignalTables.of(scheme.rules, code))
     assert config.evidence is not None
     return CountedEvidence(config.evidence, code, config.feature_cap)
+
+
+def check_trainable(config: SegmentModelConfig) -> None:
+    """Raise `InputError` where a model's evidence is not what training counts."""
+    if config.tables is not None:
+        raise InputError(
+            "tables of an import, which training does not fill",
+            where="model.tables",
+            remedy="leave it out and give model.evidence",
+        )

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genescribe.crf.stream import RunStream
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
@@ -236,13 +235,12 @@ class SegmentPredictor:
         one = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
         one = one.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
         both = BothStrands(one, scheme.background, length)
-        stream = RunStream(both.potentials, both.single(crf.single.cpu()), 0, self.model.config.backend)
-        for start in range(0, length, STRETCH):
-            end = min(start + STRETCH, length)
+
+        def scores(start: int, end: int) -> tuple[Scores, Scores]:
             plus = self._scores(codes[0], rows[0], start, end)
-            content, begin, last = both.scores(plus, self._scores(codes[1], rows[1], length - end, length - start))
-            stream.push(content, begin=begin, end=last)
-        return both.split(stream.finish())
+            return plus, self._scores(codes[1], rows[1], length - end, length - start)
+
+        return both.decode(scores, STRETCH, crf.single.cpu(), self.model.config.backend)
 
     def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""

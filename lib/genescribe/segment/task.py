@@ -34,6 +34,7 @@ from genescribe.kernels.semicrf import memory_estimate, memory_of_backends
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.evidence import CountedEvidence
 from genescribe.segment.evidence_fit import fit_evidence
+from genescribe.segment.evidence_kinds import check_trainable
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules, SignalTables
 from genescribe.segment.labels import CODON, Kind
@@ -121,12 +122,7 @@ class SegmentTask:
 
     def _count(self, model: SegmentModel) -> None:
         """Set what counting the training windows tells."""
-        if self.config.tables is not None:
-            raise InputError(
-                "tables of an import, which training does not fill",
-                where="model.tables",
-                remedy="leave it out and give model.evidence",
-            )
+        check_trainable(self.config)
         model.crf.initialise_from_statistics(run_statistics(self._train, self.scheme.names))
         if isinstance(model.evidence, CountedEvidence):
             assert isinstance(self.scheme, GeneScheme) and self.config.gene is not None
