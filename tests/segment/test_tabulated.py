@@ -15,7 +15,6 @@ from genescribe.errors import InputError
 from genescribe.genome.alphabet import SOFTMASK, N, encode
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.segment.config import EvidenceConfig, SegmentModelConfig, TabulatedConfig
-from genescribe.segment.gc_classes import GCClasses
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_labels import CHANNELS, INTRON0, INTRON1, INTRON1_T, INTRON2, INTRON2_TA, UTR5_INTRON
 from genescribe.segment.gene_scores import GeneExpansion
@@ -45,20 +44,6 @@ def test_a_window_says_of_its_inner_bases_what_the_whole_says(tmp_path: Path, st
             assert torch.equal(ours[:, first - low : last - low], theirs[:, first:last])
     both = evidence(torch.cat([codes, codes.flip(1)]), torch.tensor([1500, 900]))
     assert torch.equal(both.content[:1], whole.content) and not both.signals[1, 900:].any()
-
-
-def test_weights_of_classes() -> None:
-    classes = GCClasses([0.3, 0.4, 0.6], window=100)
-    bases = torch.cat([torch.full((200,), 0), torch.arange(200) % 2, torch.full((200,), 1), torch.full((100,), N)])[
-        None
-    ]
-    weights = classes(bases)[0]
-    assert weights.sum(dim=1).tolist() == pytest.approx([1.0] * 700)
-    assert weights[100].tolist() == [1.0, 0.0, 0.0] and weights[500].tolist() == [0.0, 0.0, 1.0]
-    # Half of all bases are C: between the second class and the third.
-    assert weights[300].tolist() == pytest.approx([0.0, 0.5, 0.5], abs=0.06)
-    assert weights[680].tolist() == [0.0, 1.0, 0.0]
-    assert GCClasses([0.5], window=100)(bases).eq(1).all()
 
 
 def test_phases_reach_their_introns() -> None:

@@ -25,6 +25,10 @@ class EvidenceConfig:
     content_gain: float = option(0.3, doc="what content is worth before training")
     noncoding_gain: float | None = option(None, doc="the same of channels that are not coding; null: as the others")
     signal_gain: float = option(1.0, doc="what signals are worth before training")
+    gc_classes: int = option(
+        1, doc="classes of GC content with content of their own, between which it is interpolated", minimum=1, maximum=8
+    )
+    gc_window: int = option(4000, doc="bases around a base over which its GC content is taken", minimum=1)
 
 
 @dataclass(frozen=True)

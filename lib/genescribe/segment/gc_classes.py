@@ -27,14 +27,16 @@ class GCClasses(nn.Module):
         GC content of each class, ascending, from 0 to 1.
     window
         Bases over which the GC content is taken.
+    counted
+        The contents are found in training, and stored with a model's weights.
     """
 
     contents: Tensor
 
-    def __init__(self, contents: Sequence[float], window: int) -> None:
+    def __init__(self, contents: Sequence[float], window: int, *, counted: bool = False) -> None:
         super().__init__()
         self.window = window
-        self.register_buffer("contents", torch.tensor(contents, dtype=torch.float64), persistent=False)
+        self.register_buffer("contents", torch.tensor(contents, dtype=torch.float64), persistent=counted)
 
     def __len__(self) -> int:
         """Return K."""
@@ -58,18 +60,22 @@ class GCClasses(nn.Module):
         """Return the lower of the two classes of each base, (B, T) int64, and the share of the upper one, float32."""
         if len(self) == 1:
             return torch.zeros_like(bases), torch.zeros(bases.shape, device=bases.device)
-        gc = self._sum((bases == _C) | (bases == _G))
-        known = self._sum(bases < N)
         # Where all is N: the middle.
-        middle = self.contents[len(self) // 2]
-        content = torch.where(known > 0, gc / known.clamp(min=1), middle)
+        content = gc_content(bases, self.window).nan_to_num(nan=float(self.contents[len(self) // 2]))
         lower = (torch.searchsorted(self.contents, content, right=True) - 1).clamp(0, len(self) - 2)
         low, high = self.contents[lower], self.contents[lower + 1]
         return lower, ((content - low) / (high - low)).clamp(0, 1).float()
 
-    def _sum(self, flags: Tensor) -> Tensor:
-        """Return how many bases of each window are flagged, (B, T) float64: whole numbers, however they are added."""
-        half, T = self.window // 2, flags.shape[1]
-        sums = nn.functional.pad(flags.long().cumsum(dim=1), (1, 0))
-        here = torch.arange(T, device=flags.device)
-        return (sums[:, (here + half + 1).clamp(max=T)] - sums[:, (here - half).clamp(min=0)]).double()
+
+def gc_content(bases: Tensor, window: int) -> Tensor:
+    """Return the GC content of the window around each base, (B, T) float64; nan where all of it is N."""
+    gc, known = _sums((bases == _C) | (bases == _G), window), _sums(bases < N, window)
+    return gc / known
+
+
+def _sums(flags: Tensor, window: int) -> Tensor:
+    """Return how many bases of each window are flagged, (B, T) float64: whole numbers, however they are added."""
+    half, T = window // 2, flags.shape[1]
+    sums = nn.functional.pad(flags.long().cumsum(dim=1), (1, 0))
+    here = torch.arange(T, device=flags.device)
+    return (sums[:, (here + half + 1).clamp(max=T)] - sums[:, (here - half).clamp(min=0)]).double()
