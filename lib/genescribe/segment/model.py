@@ -358,9 +358,10 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
         longest = [limit or low for low, limit in zip(shortest, limits, strict=True)]
     else:
         geometric = grammar.geometric
+        wanted_rows = [config.longest.get(name, config.max_duration) for name in scheme.names]
         longest = [
-            max(low, min(limit or config.max_duration, config.longest.get(name, config.max_duration)))
-            for low, limit, name in zip(shortest, limits, scheme.names, strict=True)
+            max(low, min(limit or wanted, wanted))
+            for low, limit, wanted in zip(shortest, limits, wanted_rows, strict=True)
         ]
     phases = grammar.phases
     pairs = tuple(
