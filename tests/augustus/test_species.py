@@ -40,6 +40,19 @@ def test_hidden_emission_comes_from_the_words(tmp_path: Path) -> None:
     assert np.array_equal(plain.exons[0].first, hidden.exons[0].first)
 
 
+def test_what_lies_between_genes_is_that_of_introns_where_they_are_tied(tmp_path: Path) -> None:
+    folder = write_species(tmp_path)
+    apart = read_species(folder)
+    assert apart.introns is not None
+    assert not np.allclose(apart.intergenic[0], apart.introns.classes[0].emission)
+    options = folder / f"{NAME}_parameters.cfg"
+    for replacement in ("tieIgenicIntron true", ""):
+        changed(options, r"tieIgenicIntron \w+\n", f"{replacement}\n")
+        tied = read_species(folder)
+        assert tied.introns is not None
+        assert np.array_equal(tied.intergenic[1], tied.introns.classes[1].emission)
+
+
 def changed(path: Path, pattern: str, replacement: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert re.search(pattern, text), pattern

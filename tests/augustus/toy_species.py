@@ -84,7 +84,7 @@ def _options() -> str:
     lines = [f"/Constant/{name}   {value}  # of it" for name, value in constants.items()]
     files = {"ExonModel": "exon", "IntronModel": "intron", "IGenicModel": "igenic"}
     lines += [f"/{model}/infile {NAME}_{kind}_probs.pbl # file" for model, kind in files.items()]
-    return "\n".join(["# options", "GCwinsize 200", *lines, ""])
+    return "\n".join(["# options", "GCwinsize 200", "tieIgenicIntron false", *lines, ""])
 
 
 def _chances(rng: np.random.Generator, length: int, columns: int) -> np.ndarray:

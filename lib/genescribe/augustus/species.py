@@ -38,8 +38,8 @@ class _Options:
     def integer(self, key: str, default: float | None = None) -> int:
         return int(self.number(key, default))
 
-    def flag(self, key: str) -> bool:
-        return self.text(key, "false").lower() in ("true", "1", "on", "yes")
+    def flag(self, key: str, default: str = "false") -> bool:
+        return self.text(key, default).lower() in ("true", "1", "on", "yes")
 
 
 def read_species(folder: Path) -> Species:
@@ -94,7 +94,7 @@ def read_species(folder: Path) -> Species:
             for codon, name, default in (("taa", "ochre", 1 / 3), ("tag", "amber", 1 / 3), ("tga", "opal", 1 / 3))
         },
         introns=introns,
-        intergenic=_intergenic(igenic_file, introns, options.flag("tieIgenicIntron"), classes),
+        intergenic=_intergenic(igenic_file, introns, options.flag("tieIgenicIntron", "true"), classes),
         other_donors=options.number("/IntronModel/non_gt_dss_prob", 0.001)
         if options.flag("/IntronModel/allow_dss_consensus_gc")
         else 0.0,
@@ -230,8 +230,7 @@ def _intron_class(sections: Sections, number: int) -> IntronClass:
 
 
 def _intergenic(sections: Sections, introns: Introns | None, tied: bool, classes: int) -> tuple[FloatArray, ...]:
-    if tied and introns is not None:
-        return tuple(one.emission for one in introns.classes)
+    """Return the content between genes, which is that of introns where the two are tied and of one order."""
     found = []
     for number in range(1, classes + 1):
         if sections.has("EMISSION", number):
@@ -240,4 +239,6 @@ def _intergenic(sections: Sections, introns: Introns | None, tied: bool, classes
         else:
             section = sections.section("P_ls", number)
             found.append(conditional(section.table(section.longest_word(), 1)[:, 0]))
+    if tied and introns is not None and len(introns.classes[0].emission) == len(found[0]):
+        return tuple(one.emission for one in introns.classes)
     return tuple(found)
