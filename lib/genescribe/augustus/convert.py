@@ -174,7 +174,7 @@ def _fill_class(evidence: TabulatedEvidence, species: Species, number: int) -> N
     for name, table in places.items():
         # A word with an N says nothing of its place.
         table[..., -1] = 0.0
-        _set(getattr(evidence, f"{name}_places")[number], table.reshape(len(table), -1))
+        _set(getattr(evidence, f"{name}_places")[number], table.reshape(len(table), -1).T)
     if evidence.config.start_steps:
         _fill_steps(evidence, exon, species, number)
 

@@ -64,7 +64,7 @@ class TabulatedEvidence(nn.Module):
         for name in SITES:
             site, phases = self.site(name), PHASES if name in SPLICED else 1
             places = site.left + site.right
-            self.register_buffer(f"{name}_places", torch.zeros(len(config.gc), phases, places * rows))
+            self.register_buffer(f"{name}_places", torch.zeros(len(config.gc), places * rows, phases))
             self.register_buffer(f"{name}_word", torch.zeros(4 ** len(site.word) + 1))
             self.register_buffer(f"{name}_sites", torch.from_numpy(getattr(tables, name).copy()), persistent=False)
         self.register_buffer("start_motif", torch.zeros(len(config.gc), config.start_motif * rows))
@@ -152,14 +152,9 @@ class TabulatedEvidence(nn.Module):
         lower, share = lower[at], share[at]
         places = self._places(at, number, -site.left, site.right)
         tables: Tensor = getattr(self, f"{name}_places")
-        found = []
-        for phase in range(tables.shape[1]):
-            table = tables[:, phase]
-            value = torch.zeros(len(at[0]), device=bases.device)
-            for place in places:
-                value += self._mixed(table, place, lower, share)
-            found.append(value)
-        values = torch.stack(found, dim=1)
+        values = torch.zeros(len(at[0]), tables.shape[2], device=bases.device)
+        for place in places:
+            values += self._mixed(tables, place, lower, share)
         if self.config.start_steps and name == "start":
             word = self._stepped(word, at, number, lower, share)
         return values + word.unsqueeze(1)
