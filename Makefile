@@ -3,6 +3,7 @@
 #   make test       every quick test and check
 #   make test-all   the slow tests on real genomes as well (GENESCRIBE_DATA=folder)
 #   make test-slurm the workflow through a Slurm brought up on this machine (root; munge, slurmctld, slurmd)
+#   make test-kills the tiny workflow and annotation killed KILLS=100 times each, and the same bytes afterwards
 #   make test-tools every rule that runs an outside tool (busco, hmmer, augustus, gffread, genometools)
 #   make profiles   make profiles/slurm known to Snakemake: snakemake --profile slurm
 # PyTorch's build: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu (or any other pip index).
@@ -14,12 +15,13 @@ CORES ?= $(shell nproc)
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
+KILLS ?= 100
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test test-all test-slurm test-tools profiles lint format schema lock clean
+.PHONY: setup run test test-all test-slurm test-tools test-kills profiles lint format schema lock clean
 
 setup: $(STAMP)
 
@@ -50,6 +52,9 @@ test-slurm: setup
 
 test-tools: setup
 	python -m pytest -n $(CORES) -m "tools and not slow" $(PYTEST_ARGS)
+
+test-kills: setup
+	python -m pytest -s -n 0 -m kills tests/workflow --kills $(KILLS) $(PYTEST_ARGS)
 
 PROFILES = $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/snakemake
 

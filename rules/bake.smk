@@ -19,6 +19,7 @@ rule bake_batch:
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+        in_turn=1,
     params:
         script=script("bake.py"),
         code=code("bake.py"),

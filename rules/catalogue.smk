@@ -18,6 +18,7 @@ rule sort:
     resources:
         mem_mb=megabytes(4000),
         runtime=120,
+        in_turn=1,
     params:
         script=script("sort_annotation.py"),
         code=code("sort_annotation.py"),
@@ -48,6 +49,7 @@ rule catalogue:
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+        in_turn=1,
     params:
         script=script("catalogue.py"),
         code=code("catalogue.py"),

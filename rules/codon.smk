@@ -60,7 +60,8 @@ rule codon_prepare:
 # Checkpoints and the curves lie in undeclared places: a job that was killed goes on from the former.
 rule codon_train:
     input:
-        f"{RESULTS}/codon/{{codon}}/data",
+        data=f"{RESULTS}/codon/{{codon}}/data",
+        start=lambda wildcards: CODON.start(wildcards.codon),
     output:
         model=directory(f"{RESULTS}/codon/{{codon}}/{{out}}/model"),
         log=f"{RESULTS}/codon/{{codon}}/{{out}}/log.csv",
@@ -84,7 +85,7 @@ rule codon_train:
             wildcards.codon, "model", "train", "schedule", "system", "outputs"
         ),
     shell:
-        "{params.launcher} {params.script:q} --data {input:q} --options {params.options:q}"
+        "{params.launcher} {params.script:q} --data {input.data:q} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -141,7 +142,7 @@ rule codon_generate:
         script=script("codon_generate.py"),
         code=code("codon_generate.py"),
         options=lambda wildcards: CODON.generate_options(wildcards.codon),
-        folder=lambda wildcards, output: str(Path(output.samples).parent),
+        folder=f"{RESULTS}/codon/{{codon}}/{{scores}}/gen_prefix",
     shell:
         "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
         " --output {params.folder:q} > {log:q} 2>&1"
@@ -175,7 +176,7 @@ rule codon_interpret:
 # Kinds of proteins across species: trained on genes of the training genomes, tested on the held-out ones.
 rule codon_classify:
     input:
-        model=lambda wildcards: CODON.model(wildcards.codon),
+        model=lambda wildcards: CODON.classified_by(wildcards.codon, wildcards.kind),
         data=f"{RESULTS}/codon/{{codon}}/data",
     output:
         directory(f"{RESULTS}/codon/{{codon}}/classify/{{kind}}"),
@@ -196,5 +197,37 @@ rule codon_classify:
             wildcards.codon, wildcards.kind
         ),
     shell:
-        "python {params.script:q} --model {input.model:q} --data {input.data:q} {params.options}"
-        " --output {output:q} > {log:q} 2>&1"
+        "python {params.script:q} --data {input.data:q} {params.options} --output {output:q} > {log:q} 2>&1"
+
+
+# A run's page, and its one log: what every job of it said, each under the name of its file.
+rule codon_page:
+    input:
+        said=lambda wildcards: CODON.said(wildcards.codon),
+        log=lambda wildcards: f"{CODON.folder(wildcards.codon)}/{CODON.runs[wildcards.codon].outputs.out_dir}/log.csv",
+    output:
+        page=report(
+            f"{RESULTS}/codon/{{codon}}/report.html",
+            category="Codon models",
+            caption="report/page.rst",
+            labels={"model": "{codon}"},
+        ),
+        log=f"{RESULTS}/codon/{{codon}}/log.txt",
+    log:
+        f"{LOGS}/codon_page/{{codon}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codon_page/{{codon}}.tsv"
+    conda:
+        "../envs/codon.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=30,
+    params:
+        script=script("codon_page.py"),
+        code=code("codon_page.py"),
+        folder=lambda wildcards: CODON.folder(wildcards.codon),
+        logs=lambda wildcards: CODON.logs(wildcards.codon, LOGS),
+    shell:
+        "python {params.script:q} {params.folder:q} --output {output.page:q} > {log:q} 2>&1"
+        " && tail -n +1 {params.logs:q} > {output.log:q} 2>> {log:q}"

@@ -1,4 +1,6 @@
 # What the rules share: the checked configuration, the places of files, resources. No rules here.
+# `in_turn`: jobs that ride in one Slurm job run one after another there; profiles/slurm allows one at a time, so that
+# Snakemake asks for the cores and memory of one and for the time of all. Nowhere else does it mean anything.
 import sys
 from pathlib import Path
 

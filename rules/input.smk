@@ -15,6 +15,7 @@ rule simulate:
     resources:
         mem_mb=megabytes(2000),
         runtime=30,
+        in_turn=1,
     params:
         script=script("simulate.py"),
         code=code("simulate.py"),
@@ -40,6 +41,7 @@ rule fetch_genome:
     resources:
         mem_mb=megabytes(2000),
         runtime=120,
+        in_turn=1,
     params:
         script=script("fetch_input.py"),
         code=code("fetch_input.py"),
@@ -63,6 +65,7 @@ rule fetch_annotation:
     resources:
         mem_mb=megabytes(1000),
         runtime=120,
+        in_turn=1,
     params:
         script=script("fetch_input.py"),
         code=code("fetch_input.py"),

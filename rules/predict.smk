@@ -18,17 +18,16 @@ rule predict_batch:
     resources:
         mem_mb=megabytes(4000 * LAYOUT.predict_threads()),
         runtime=240,
+        in_turn=1,
     params:
         script=script("predict.py"),
         code=code("predict.py"),
-        work=lambda wildcards: f"{RESULTS}/predict/{wildcards.model}/{wildcards.genome}/work/batch_{wildcards.batch}",
+        work=f"{RESULTS}/predict/{{model}}/{{genome}}/work/batch_{{batch}}",
         batches=lambda wildcards: LAYOUT.genome(wildcards.genome).batches,
-        options=lambda wildcards, threads: LAYOUT.predict_options(
-            wildcards.genome, threads
-        ),
+        options=lambda wildcards: LAYOUT.read_options(wildcards.genome),
     shell:
         "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
-        " --batch {wildcards.batch} --batches {params.batches} --work {params.work:q} --output {output:q} > {log:q} 2>&1"
+        " --workers {threads} --batch {wildcards.batch} --batches {params.batches} --work {params.work:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule predict:
@@ -51,9 +50,7 @@ rule predict:
     params:
         script=script("join_predictions.py"),
         code=code("join_predictions.py"),
-        options=lambda wildcards, threads: LAYOUT.predict_options(
-            wildcards.genome, threads
-        ),
+        options=lambda wildcards: LAYOUT.join_options(wildcards.genome),
     shell:
         "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
         " {params.options}"

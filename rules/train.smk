@@ -33,9 +33,7 @@ rule train_model:
         code=code("train.py"),
         folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
         options=lambda wildcards: LAYOUT.train_options(wildcards.model),
-        launcher=lambda wildcards, threads: LAYOUT.launcher(
-            wildcards.model, threads, script("launch.py")
-        ),
+        launcher=lambda wildcards: LAYOUT.launcher(wildcards.model, script("launch.py")),
     shell:
         "{params.launcher} {params.script:q} --data {input.data:q} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -7,10 +7,8 @@ started again.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import parser, run
+from genescribe.paths import InputPath, NameList, OutputFile
 
 
 def main() -> None:
@@ -20,32 +18,44 @@ def main() -> None:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import add_arguments, config_of
+    from genescribe.predict.organelles import add_argument, with_organelles
     from genescribe.predict.pieces import pieces_of
-    from genescribe.predict.work import remove_work
+    from genescribe.predict.work import remove_work, work_folder
     from genescribe.predict.write import ANNOTATION, REJECTS, SUMMARY, write_annotation
 
     beside = (PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY)
     arguments = parser(__doc__)
-    arguments.add_argument("fasta", type=Path, help="genome; plain, gzip or bgzip")
-    arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
-    arguments.add_argument("-o", "--output", type=Path, required=True, help="GFF3; all else stands beside it")
-    arguments.add_argument("--regions", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument("fasta", type=InputPath(), help="genome; plain, gzip or bgzip")
+    arguments.add_argument(
+        "--model", type=InputPath(), required=True, help="folder with config.json and model.safetensors"
+    )
+    arguments.add_argument(
+        "-o",
+        "--output",
+        type=OutputFile("{name}.work", *(f"{{stem}}.{name}" for name in beside)),
+        required=True,
+        help="GFF3; all else stands beside it",
+    )
+    arguments.add_argument("--regions", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    add_argument(arguments)
     add_arguments(arguments)
+    arguments.only(["flank"], lambda args: args.regions, "--regions")
     args = arguments.parse_args()
 
-    config, genome = config_of(args), Genome.open(args.fasta)
-    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
-    factory = predictor_for(args.model, genome, pieces, config)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    work = args.output.with_name(f"{args.output.name}.work")
-    prediction = predict_genome(factory, args.fasta, pieces, config, work)
-    with tempfile.TemporaryDirectory(dir=args.output.parent) as scratch:
-        whole = Path(scratch) / "whole"
-        write_annotation(whole, prediction, genome, pieces, factory, config)
+    config = config_of(args)
+    with work_folder(args.output.with_name(f"{args.output.name}.work")) as work:
+        genome = Genome.open(args.fasta, scratch=work)
+        pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+        factory, pieces, warnings = with_organelles(
+            predictor_for(args.model, genome, pieces, config), genome, pieces, args.genetic_code_of
+        )
+        prediction = predict_genome(factory, genome, pieces, config, work)
+        whole = work / "whole"
+        write_annotation(whole, prediction, genome, pieces, factory, config, warnings)
         for name in beside:
             (whole / name).replace(args.output.with_suffix(f".{name}"))
         (whole / ANNOTATION).replace(args.output)
-    remove_work(work)
+        remove_work(work)
     print(f"{len(prediction.genes)} genes: {args.output}; beside it .{', .'.join(beside)}")
 
 

@@ -6,28 +6,28 @@ DIR/bake.json (parameters and digests).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeJob
-from genescribe.cli import json_options, parser, run
+from genescribe.cli import JsonText, integer, json_options, parser, run
 from genescribe.config import from_mapping
 from genescribe.genome.fasta import Genome
+from genescribe.paths import InputPath, OutputFolder
 from genescribe.workflow.batches import batch_of
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--catalogue", type=Path, required=True, help="catalogue of its annotation")
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--catalogue", type=InputPath(), required=True, help="catalogue of its annotation")
     arguments.add_argument(
         "--options",
+        type=JsonText(),
         default='{"splits": {"train": ["*"]}}',
         help="JSON object with the keys genome, bake, splits, skip, mask_ends and genetic_code",
     )
-    arguments.add_argument("--batch", type=int, default=0, help="which batch of sequences, from 0")
-    arguments.add_argument("--batches", type=int, default=1, help="number of batches")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--batch", type=integer(0), default=0, help="which batch of sequences, from 0")
+    arguments.add_argument("--batches", type=integer(1), default=1, help="number of batches")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
     job = from_mapping(BakeJob, json_options(args.options), where="--options")

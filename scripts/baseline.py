@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from genescribe import __version__
 from genescribe.bake.splits import Region, read_regions
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.errors import InputError
 from genescribe.evaluate.augustus import RETRAINED, augustus
 from genescribe.evaluate.baselines import orf_rule
@@ -20,15 +19,18 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import write_gff3
 from genescribe.genome.products import write_products
+from genescribe.paths import InputPath, NameList, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("method", choices=("orf", "augustus"), help="baseline")
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--seqids", type=comma_list, default=[], help="only these: seqid or seqid:start-end, ...")
-    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
-    arguments.add_argument("--minimum", type=int, default=300, help="orf: bases of the shortest frame, stop included")
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--seqids", type=NameList(), default=[], help="only these: seqid or seqid:start-end, ...")
+    arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table")
+    arguments.add_argument(
+        "--minimum", type=integer(6), default=300, help="orf: bases of the shortest frame, stop included"
+    )
     arguments.add_argument(
         "--species",
         action="append",
@@ -36,10 +38,16 @@ def main() -> None:
         metavar="[PATTERN=]NAME",
         help="augustus: its name of the parameters; of those of the sequences whose names match a pattern; repeatable",
     )
-    arguments.add_argument("--trained", type=Path, help="augustus: folder that train_augustus.py wrote, for --species")
-    arguments.add_argument("--workers", type=int, default=1, help="augustus: processes")
+    arguments.add_argument(
+        "--trained", type=InputPath(), help="augustus: folder that train_augustus.py wrote, for --species"
+    )
+    arguments.add_argument("--workers", type=integer(1), default=1, help="augustus: processes")
     arguments.add_argument("--option", action="append", default=[], help="augustus: one more option, as --option=--x=y")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
+    arguments.only(["minimum"], lambda args: args.method == "orf", "the method orf")
+    arguments.only(
+        ["species", "trained", "workers", "option"], lambda args: args.method == "augustus", "the method augustus"
+    )
     args = arguments.parse_args()
     if args.method == "augustus" and bool(args.species) == bool(args.trained):
         arguments.error("augustus needs either --species or --trained")

@@ -7,26 +7,30 @@ from pathlib import Path
 
 from genescribe import __version__
 from genescribe.bake.splits import Region
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.evaluate.busco import nothing_found, run_busco, write_longest_proteins
 from genescribe.files import write_json
 from genescribe.genome.catalogue import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes
+from genescribe.paths import InputPath, InputText, NameList, OutputFile
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     arguments.add_argument(
-        "--annotation", type=Path, help="GFF3, GTF, catalogue.duckdb or a prediction's folder; none: genome mode"
+        "--annotation", type=InputPath(), help="GFF3, GTF, catalogue.duckdb or a prediction's folder; none: genome mode"
     )
-    arguments.add_argument("--regions", type=comma_list, default=[], help="only genes in seqid or seqid:start-end, ...")
-    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
-    arguments.add_argument("--lineage", required=True, help="folder of a lineage, or the name of one to download")
-    arguments.add_argument("--threads", type=int, default=1, help="threads of BUSCO")
-    arguments.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    arguments.add_argument("--regions", type=NameList(), default=[], help="only genes in seqid or seqid:start-end, ...")
+    arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table")
+    arguments.add_argument(
+        "--lineage", type=InputText(), required=True, help="folder of a lineage, or the name of one to download"
+    )
+    arguments.add_argument("--threads", type=integer(1), default=1, help="threads of BUSCO")
+    arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
+    arguments.only(["regions", "genetic_code"], lambda args: args.annotation is not None, "--annotation")
     args = arguments.parse_args()
 
     if args.annotation is None:

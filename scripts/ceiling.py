@@ -5,24 +5,30 @@ from __future__ import annotations
 from typing import get_args
 
 from genescribe.bake.splits import read_regions
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import number, parser, run
 from genescribe.genome.fasta import Genome
 from genescribe.genome.gff import write_gff3
+from genescribe.paths import InputPath, InputText, NameList, OutputFile
 from genescribe.simulate import ceiling, load_parameters, parameter_sets
 from genescribe.simulate.parameters import Durations
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--genome", required=True, help="FASTA file that scripts/simulate.py wrote")
     arguments.add_argument(
-        "--parameters", required=True, help=f"{', '.join(parameter_sets())}, or a JSON file: as simulated"
+        "--genome", type=InputPath(), required=True, help="FASTA file that scripts/simulate.py wrote"
+    )
+    arguments.add_argument(
+        "--parameters",
+        type=InputText(),
+        required=True,
+        help=f"{', '.join(parameter_sets())}, or a JSON file: as simulated",
     )
     arguments.add_argument("--durations", choices=get_args(Durations), default="informative", help="as simulated")
-    arguments.add_argument("--sharpness", type=float, default=1.0, help="as simulated")
-    arguments.add_argument("--seqids", type=comma_list, default=[], help="sequences with these regions, ...; none: all")
+    arguments.add_argument("--sharpness", type=number(0), default=1.0, help="as simulated")
+    arguments.add_argument("--seqids", type=NameList(), default=[], help="sequences with these regions, ...; none: all")
     arguments.add_argument("--backend", default="auto", help="of the semi-Markov kernel")
-    arguments.add_argument("--output", required=True, help="GFF3 file to write")
+    arguments.add_argument("--output", type=OutputFile(), required=True, help="GFF3 file to write")
     args = arguments.parse_args()
 
     parameters = load_parameters(args.parameters).with_durations(args.durations).sharpened(args.sharpness)

@@ -5,27 +5,26 @@ The classes are words in the products' names. Writes DIR/train.csv, test.csv and
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import get_args
 
-from genescribe.cli import parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.codon.classify.config import ClassifierConfig, Kind
 from genescribe.codon.classify.products import classify_products
+from genescribe.paths import InputPath, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="folder of the model")
-    arguments.add_argument("--data", type=Path, required=True, help="folder of codon_prepare.py")
+    arguments.add_argument("--model", type=InputPath(), help="folder of the model, for classifiers of embeddings")
+    arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
     arguments.add_argument("--kind", choices=get_args(Kind), default="probe_logreg", help="classifier")
-    arguments.add_argument("--per-class", type=int, default=150, help="most genes of a class on each side")
-    arguments.add_argument("--bootstrap", type=int, default=300, help="draws for the intervals")
-    arguments.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--per-class", type=integer(1), default=150, help="most genes of a class on each side")
+    arguments.add_argument("--bootstrap", type=integer(0), default=300, help="draws for the intervals")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
-    config = ClassifierConfig(
-        "", "", kind=args.kind, model=str(args.model), bootstrap=args.bootstrap, seed=args.seed, C=0.1
-    )
+    model = None if args.model is None else str(args.model)
+    config = ClassifierConfig("", "", kind=args.kind, model=model, bootstrap=args.bootstrap, seed=args.seed, C=0.1)
     found = classify_products(args.data, args.output, config, per_class=args.per_class)
     for name, row in found["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")

@@ -5,22 +5,23 @@ Writes DIR/metrics.json (perplexity and choice among synonyms with bootstrap int
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.codon.evaluation import evaluate
 from genescribe.codon.methods import MODEL, TRIGRAM
+from genescribe.paths import InputPath, RunFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="folder of the model")
-    arguments.add_argument("--data", type=Path, required=True, help="folder of codon_prepare.py")
-    arguments.add_argument("--bootstrap", type=int, default=1000, help="draws of genes for the intervals")
-    arguments.add_argument("--genes", type=int, default=0, help="test genes to score, drawn; 0: all")
+    arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the model")
+    arguments.add_argument("--data", type=InputPath(), required=True, help="folder of codon_prepare.py")
+    arguments.add_argument("--bootstrap", type=integer(0), default=1000, help="draws of genes for the intervals")
+    arguments.add_argument("--genes", type=integer(0), default=0, help="test genes to score, drawn; 0: all")
     arguments.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    arguments.add_argument("--seed", type=int, default=0, help="of draws and controls")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="of draws and controls")
+    arguments.add_argument(
+        "--output", type=RunFolder("metrics.json", "genes.tsv"), required=True, help="folder to write"
+    )
     args = arguments.parse_args()
     found = evaluate(
         args.model,

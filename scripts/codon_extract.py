@@ -5,21 +5,25 @@ Writes DIR/cds.fa, cds.tsv, rejected.tsv (every CDS that is not used, with the r
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.codon.extract import extract
 from genescribe.genome.inputs import resolve_path
+from genescribe.paths import InputText, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("annotation", type=Path, help="GenBank file; GFF3 with --fasta; plain or gzip")
-    arguments.add_argument("--fasta", type=Path, help="sequences of a GFF3 file")
-    arguments.add_argument("--table", type=int, default=11, help="NCBI genetic code where the file does not say")
-    arguments.add_argument("--min-len", type=int, default=30, help="fewest codons, the stop not counted")
+    arguments.add_argument(
+        "annotation", type=InputText(resolve_path), help="GenBank file; GFF3 with --fasta; plain or gzip"
+    )
+    arguments.add_argument("--fasta", type=InputText(resolve_path), help="sequences of a GFF3 file")
+    arguments.add_argument("--table", type=integer(1), default=11, help="NCBI genetic code where the file does not say")
+    arguments.add_argument("--min-len", type=integer(1), default=30, help="fewest codons, the stop not counted")
     arguments.add_argument("--partial", action="store_true", help="use CDS that are cut at an end")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument(
+        "--ambiguous", choices=("drop", "split"), default="drop", help="CDS with ambiguous codons: not used, or split"
+    )
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
     found = extract(
         resolve_path(args.annotation),
@@ -28,6 +32,7 @@ def main() -> None:
         table=args.table,
         min_len=args.min_len,
         partial=args.partial,
+        ambiguous=args.ambiguous,
     )
     agree, differ = found["translation"]["agree"], found["translation"]["differ"]
     print(f"{args.output}: {found['used']:,} of {found['cds']:,} CDS used, {found['codons']:,} codons")

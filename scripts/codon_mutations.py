@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import comma_list, integer, parser, run
 from genescribe.codon.interpret.pictures import mutation_picture
 from genescribe.codon.mutations import mutation_map, whole_map, write_map
 from genescribe.codon.network import Network
 from genescribe.codon.vocabulary import dna_tokens, to_codons
 from genescribe.errors import InputError
 from genescribe.files import write_text
+from genescribe.paths import InputPath, OutputFile
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("model", type=Path, help="folder of the model")
+    arguments.add_argument("model", type=InputPath(), help="folder of the model")
     arguments.add_argument("--dna", required=True, help="coding sequence, whole codons")
-    arguments.add_argument("--table", type=int, default=11, help="NCBI genetic code")
+    arguments.add_argument("--table", type=integer(1), default=11, help="NCBI genetic code")
     arguments.add_argument(
         "--whole",
         type=comma_list,
         default=[],
         help="codons (from 1) whose changes are judged by the whole sequence, not by what comes before alone",
     )
-    arguments.add_argument("--output", type=Path, required=True, help="TSV file to write; a picture beside it")
+    arguments.add_argument(
+        "--output", type=OutputFile("{stem}.svg"), required=True, help="TSV file to write; a picture beside it"
+    )
     args = arguments.parse_args()
     network, codons = Network.load(args.model), to_codons(dna_tokens(args.dna, where="--dna"))
     if args.whole:

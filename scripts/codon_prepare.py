@@ -6,21 +6,20 @@ manifest.json. Ends with exit status 2 where windows hold nothing or transitions
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import parser, run
+from genescribe.cli import JsonText, parser, run
 from genescribe.codon.prepare import prepare
 from genescribe.codon.run import load_run
 from genescribe.errors import InputError
+from genescribe.paths import InputPath, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("extracted", type=Path, nargs="+", help="folders of codon_extract.py, one a dataset")
-    arguments.add_argument("--config", type=Path, help="YAML file of the run")
-    arguments.add_argument("--options", help="the same as JSON text")
+    arguments.add_argument("extracted", type=InputPath(), nargs="+", help="folders of codon_extract.py, one a dataset")
+    arguments.add_argument("--config", type=InputPath(), help="YAML file of the run")
+    arguments.add_argument("--options", type=JsonText(), help="the same as JSON text")
     arguments.add_argument("--force", action="store_true", help="go on although the integrity check fails")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
     config = load_run(args.config, args.options)
     names = [dataset.name for dataset in config.data.datasets]

@@ -1,20 +1,36 @@
-"""Test a saved classifier on other sequences, with the label encoder that was saved with it."""
+"""Test a saved classifier on other sequences or embeddings, with the labels that were saved with it.
+
+Writes DIR/metrics.json, predictions.csv, confusion.png and calibration.png. The training file need not be there.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import get_args
 
 from genescribe.cli import parser, run
+from genescribe.codon.classify.config import Kind
 from genescribe.codon.classify.train import eval_classifier
+from genescribe.paths import InputPath, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="model.joblib of train_classifier.py")
-    arguments.add_argument("--seqs", type=Path, required=True, help="labelled FASTA or CSV")
-    arguments.add_argument("--output", "--out", type=Path, required=True, help="folder to write")
+    kinds = ("probe", "kmer", *get_args(Kind))
+    arguments.add_argument("--kind", choices=kinds, help="refuse a classifier of another kind")
+    arguments.add_argument("--model", type=InputPath(), required=True, help="model.joblib of train_classifier.py")
+    source = arguments.add_mutually_exclusive_group(required=True)
+    source.add_argument("--seqs", type=InputPath(), help="labelled FASTA or CSV")
+    source.add_argument("--embeddings", type=InputPath(), help=".npz of extract_embeddings.py")
+    arguments.add_argument(
+        "--labels",
+        type=InputPath(),
+        help="CSV with the labels of --embeddings, by id or in their order; none: their own",
+    )
+    arguments.add_argument("--output", "--out", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
-    found = eval_classifier(args.model, args.seqs, args.output)
+    found = eval_classifier(
+        args.model, args.output, sequences=args.seqs, embeddings=args.embeddings, labels=args.labels, kind=args.kind
+    )
     for name, row in found["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
 

@@ -11,31 +11,38 @@ from pathlib import Path
 
 from genescribe import __version__
 from genescribe.bake.splits import EVERYTHING, read_regions, show_region
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.errors import InputError
 from genescribe.evaluate.calibration import read_part_scores
 from genescribe.evaluate.metrics import measure
 from genescribe.evaluate.regions import without_ends
+from genescribe.evaluate.sequence_names import check_names
 from genescribe.files import sha256, write_json
 from genescribe.genome.catalogue import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes
 from genescribe.genome.model import Gene
+from genescribe.paths import InputPath, InputText, NameList, OutputFile
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--reference", type=Path, required=True, help="catalogue.duckdb, GFF3 or GTF")
-    arguments.add_argument("--predicted", type=Path, required=True, help="GFF3 or GTF")
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome of both")
-    arguments.add_argument("--regions", type=comma_list, default=[], help="score only seqid or seqid:start-end, ...")
-    arguments.add_argument("--mask-ends", type=int, default=0, help="bases at both ends of a sequence not to score")
-    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table, for comparing proteins")
-    arguments.add_argument("--bootstrap", type=int, default=1000, help="draws for the intervals; 0: no intervals")
-    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    arguments.add_argument("--reference", type=InputPath(), required=True, help="catalogue.duckdb, GFF3 or GTF")
+    arguments.add_argument("--predicted", type=InputPath(), required=True, help="GFF3 or GTF")
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome of both")
+    arguments.add_argument("--regions", type=NameList(), default=[], help="score only seqid or seqid:start-end, ...")
+    arguments.add_argument(
+        "--mask-ends", type=integer(0), default=0, help="bases at both ends of a sequence not to score"
+    )
+    arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table, for comparing proteins")
+    arguments.add_argument(
+        "--bootstrap", type=integer(0), default=1000, help="draws for the intervals; 0: no intervals"
+    )
+    arguments.add_argument("--seed", type=integer(0), default=0, help="of the bootstrap")
     arguments.add_argument(
         "--against",
+        type=InputText(lambda text: text.partition("=")[2]),
         action="append",
         default=[],
         metavar="NAME=FILE",
@@ -46,20 +53,29 @@ def main() -> None:
     )
     arguments.add_argument(
         "--groups",
+        type=InputText(lambda text: text.rpartition(":")[0]),
         metavar="FILE:COLUMN",
         help="score groups of sequences apart: a table with tabs whose first column names the sequence",
     )
-    arguments.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
+    arguments.only(["seed"], lambda args: args.bootstrap > 0, "--bootstrap above 0")
     args = arguments.parse_args()
 
     genome = Genome.open(args.fasta)
     regions = read_regions(args.regions or genome.lengths, genome.lengths, where="--regions")
+    reference, predicted = read_annotation(args.reference), read_annotation(args.predicted)
+    others = {name: (path, read_annotation(path)) for name, path in map(named_file, args.against)}
+    check_names(reference, genome.lengths, str(args.reference), str(args.fasta))
+    for path, genes in ((args.predicted, predicted), *others.values()):
+        check_names(genes, genome.lengths, str(path), str(args.fasta))
+        if not args.regions:  # In a region there may be no gene of the reference, and those that are found are wrong.
+            check_names(genes, {gene.seqid for gene in reference}, str(path), str(args.reference))
     metrics = measure(
-        read_annotation(args.reference),
-        read_annotation(args.predicted),
+        reference,
+        predicted,
         regions=without_ends(regions, genome.lengths, args.mask_ends),
         sequences=(genome, GeneticCode.from_table(args.genetic_code)),
-        others={name: read_annotation(path) for name, path in map(named_file, args.against)},
+        others={name: genes for name, (_, genes) in others.items()},
         groups=read_groups(args.groups) if args.groups else None,
         labelled_only=args.labelled_only,
         parts=read_part_scores(args.predicted),

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import comma_list, parser, run
-from genescribe.codon.classify.sequences import POOLINGS, extract_embeddings
+from genescribe.cli import integer, list_of, parser, run
+from genescribe.codon.classify.embeddings import POOLINGS, extract_embeddings
+from genescribe.paths import InputPath, OutputFile
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="folder of the model")
+    arguments.add_argument("--model", type=InputPath(), required=True, help="folder of the model")
     source = arguments.add_mutually_exclusive_group(required=True)
-    source.add_argument("--fasta", type=Path, help="coding sequences; label=... in the headers")
-    source.add_argument("--csv", type=Path, help="columns seq, and id and label where there are")
-    arguments.add_argument("--layers", type=comma_list, default=["-1"], help="0: embedding, 1: first block, -1: last")
+    source.add_argument("--fasta", type=InputPath(), help="coding sequences; label=... in the headers")
+    source.add_argument("--csv", type=InputPath(), help="columns seq, and id and label where there are")
+    arguments.add_argument(
+        "--layers", type=list_of(integer()), default=[-1], help="0: embedding, 1: first block, -1: last"
+    )
     arguments.add_argument("--pooling", choices=POOLINGS, default="mean", help="over codons")
     arguments.add_argument("--label", default="label", help="name of the label")
     arguments.add_argument("--untrained", action="store_true", help="fresh weights: the control")
-    arguments.add_argument("--seed", type=int, default=0, help="of fresh weights")
-    arguments.add_argument("--output", "--out", type=Path, required=True, help=".npz file to write")
+    arguments.add_argument("--seed", type=integer(0), default=0, help="of fresh weights")
+    arguments.add_argument("--output", "--out", type=OutputFile(), required=True, help=".npz file to write")
+    arguments.only(["seed"], lambda args: args.untrained, "--untrained")
     args = arguments.parse_args()
     found = extract_embeddings(
         args.model,
         args.fasta or args.csv,
         args.output,
-        layers=[int(layer) for layer in args.layers],
+        layers=args.layers,
         pooling=args.pooling,
         untrained=args.untrained,
         label=args.label,

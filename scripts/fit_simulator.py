@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import comma_list, number, parser, run
 from genescribe.errors import InputError
 from genescribe.genome.fasta import Genome
 from genescribe.genome.gff import read_genes
+from genescribe.paths import InputPath, OutputFile
 from genescribe.simulate import AssumedUtrs, fit, save_parameters
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "--genome", required=True, help="FASTA file; softmasking, where there is any, gives the repeats"
+        "--genome",
+        type=InputPath(),
+        required=True,
+        help="FASTA file; softmasking, where there is any, gives the repeats",
     )
-    arguments.add_argument("--annotation", required=True, help="GFF3 or GTF file")
+    arguments.add_argument("--annotation", type=InputPath(), required=True, help="GFF3 or GTF file")
     arguments.add_argument("--name", required=True, help="name of the parameter set")
     arguments.add_argument("--source", required=True, help="species, assembly and annotation, for the provenance")
     arguments.add_argument("--exclude", type=comma_list, default=[], help="sequences to leave out (organelles), a,b,c")
-    arguments.add_argument("--utr5-median", type=float, help="median 5' UTR to assume where none is annotated, bases")
-    arguments.add_argument("--utr3-median", type=float, help="median 3' UTR to assume where none is annotated, bases")
+    arguments.add_argument(
+        "--utr5-median", type=number(1), help="median 5' UTR to assume where none is annotated, bases"
+    )
+    arguments.add_argument(
+        "--utr3-median", type=number(1), help="median 3' UTR to assume where none is annotated, bases"
+    )
     arguments.add_argument("--utr-source", help="where the assumed medians are from")
-    arguments.add_argument("--output", required=True, help="JSON file to write")
+    arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
     options = arguments.parse_args()
     given = (options.utr5_median, options.utr3_median, options.utr_source)
     if any(value is not None for value in given) and None in given:

@@ -8,22 +8,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from genescribe.bake.folds import assign_folds, clusters, summary
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import comma_list, integer, number, parser, run
 from genescribe.files import atomic_directory, write_json
 from genescribe.genome.catalogue import Catalogue
 from genescribe.genome.fasta import Genome
+from genescribe.paths import InputPath, OutputFolder
 from genescribe.workflow.folds import EVERY, fold_list
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--catalogue", type=Path, required=True, help="catalogue of its annotation")
-    arguments.add_argument("--number", type=int, default=5, help="folds")
-    arguments.add_argument("--validation", type=float, default=0.1, help="share outside a fold that validates")
-    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--catalogue", type=InputPath(), required=True, help="catalogue of its annotation")
+    arguments.add_argument("--number", type=integer(2), default=5, help="folds")
+    arguments.add_argument("--validation", type=number(0, 0.5), default=0.1, help="share outside a fold that validates")
+    arguments.add_argument("--seed", type=integer(0), default=1)
     arguments.add_argument("--skip", type=comma_list, default=[], help="sequences to leave out, a,b,c")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
     catalogue, genome = Catalogue(args.catalogue), Genome.open(args.fasta)
@@ -31,9 +32,9 @@ def main() -> None:
     groups = clusters(catalogue.genes(), genome, catalogue.genetic_code, seqids)
     folds = assign_folds(groups, args.number, args.validation, args.seed)
     with atomic_directory(args.output) as folder:
-        for number, fold in enumerate(folds, 1):
+        for place, fold in enumerate(folds, 1):
             for split, names in fold._asdict().items():
-                write_list(folder / fold_list(number, split), names)
+                write_list(folder / fold_list(place, split), names)
         write_list(folder / EVERY, seqids)
         write_json(folder / "folds.json", summary(groups, folds))
 

@@ -6,19 +6,25 @@ DIR/training_log.csv (rewards, divergence), DIR/eval_log.csv and DIR/memory_0.cs
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import json_options, parser, run
+from genescribe.cli import JsonText, json_options, parser, run
 from genescribe.generate.reinforce.run import build_run
+from genescribe.paths import InputPath, RunFolder
 from genescribe.train.engine import train
+from genescribe.train.options import RUN_FILES
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--data", type=Path, nargs="+", required=True, help="folders that prep_grpo or bake wrote")
-    arguments.add_argument("--model", type=Path, required=True, help="folder of the model that training begins with")
-    arguments.add_argument("--options", default="{}", help="JSON object with the keys `grpo` and `train`")
-    arguments.add_argument("--output", type=Path, required=True, help="folder of the run")
+    arguments.add_argument(
+        "--data", type=InputPath(), nargs="+", required=True, help="folders that prep_grpo or bake wrote"
+    )
+    arguments.add_argument(
+        "--model", type=InputPath(), required=True, help="folder of the model that training begins with"
+    )
+    arguments.add_argument(
+        "--options", type=JsonText(), default="{}", help="JSON object with the keys `grpo` and `train`"
+    )
+    arguments.add_argument("--output", type=RunFolder(*RUN_FILES), required=True, help="folder of the run")
     args = arguments.parse_args()
     task, config = build_run(args.data, args.model, json_options(args.options), where="--options")
     train(task, config, args.output)

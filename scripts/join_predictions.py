@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from genescribe.cli import comma_list, parser, run
+from genescribe.cli import parser, run
 from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
+from genescribe.paths import InputPath, NameList, OutputFolder
 from genescribe.predict.options import add_arguments, config_of
+from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.pieces import pieces_of
 from genescribe.predict.write import ANNOTATION, join_batches, write_annotation
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("parts", type=Path, nargs="+", help="folders that predict.py wrote")
-    arguments.add_argument("--model", type=Path, required=True, help="the model that predicted them")
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--regions", type=comma_list, default=[], help="as predict.py was given")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("parts", type=InputPath(), nargs="+", help="folders that predict.py wrote")
+    arguments.add_argument("--model", type=InputPath(), required=True, help="the model that predicted them")
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--regions", type=NameList(), default=[], help="as predict.py was given")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
+    add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
 
     config, genome = config_of(args), Genome.open(args.fasta)
     pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
     factory = predictor_for(args.model, genome, pieces, replace(config, device="auto"))
+    factory, pieces, warnings = with_organelles(factory, genome, pieces, args.genetic_code_of)
     joined = join_batches(args.parts, pieces, config)
-    write_annotation(args.output, joined, genome, pieces, factory, config)
+    write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 
 

@@ -10,27 +10,37 @@ All hosts must see the same folders. The exit status is that of the command.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
-from genescribe.cli import comma_list, run
+from genescribe.cli import comma_list, integer, parser, run
+from genescribe.errors import InputError
 from genescribe.train.launch import LaunchConfig, launch
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nodes", type=int, default=1, help="nodes of the Slurm job")
-    parser.add_argument("--hosts", type=comma_list, default=[], help="hosts without Slurm, the meeting point first")
-    parser.add_argument("--node-rank", help="start only this host's part: its place in --hosts, or `slurm`")
-    parser.add_argument("--gpus", type=int, default=0, help="GPUs of each host")
-    parser.add_argument("--processes", type=int, default=0, help="processes on each host; 0: one a GPU, or one")
-    parser.add_argument("--nccl-ifname", help="network interface between the hosts, of NCCL and gloo")
-    parser.add_argument("--port", type=int, default=29_400, help="port of the meeting point of --hosts")
-    parser.add_argument("--remote-shell", default="ssh -o BatchMode=yes", help="runs a command on a host of --hosts")
-    parser.add_argument("--restarts", type=int, default=2, help="times that all start again after one has died")
-    parser.add_argument("command", nargs="+", metavar="-- SCRIPT ...", help="script and its arguments")
-    args = parser.parse_args()
+    arguments = parser(__doc__, raw=True)
+    arguments.add_argument("--nodes", type=integer(1), default=1, help="nodes of the Slurm job")
+    arguments.add_argument("--hosts", type=comma_list, default=[], help="hosts without Slurm, the meeting point first")
+    arguments.add_argument("--node-rank", help="start only this host's part: its place in --hosts, or `slurm`")
+    arguments.add_argument("--gpus", type=integer(0), default=0, help="GPUs of each host")
+    arguments.add_argument(
+        "--processes", type=integer(0), default=0, help="processes on each host; 0: one a GPU, or one"
+    )
+    arguments.add_argument("--nccl-ifname", help="network interface between the hosts, of NCCL and gloo")
+    arguments.add_argument(
+        "--port", type=integer(1024, 65_535), default=29_400, help="port of the meeting point of --hosts"
+    )
+    arguments.add_argument("--remote-shell", default="ssh -o BatchMode=yes", help="runs a command on a host of --hosts")
+    arguments.add_argument(
+        "--restarts", type=integer(0), default=2, help="times that all start again after one has died"
+    )
+    arguments.add_argument("command", nargs="+", metavar="-- SCRIPT ...", help="script and its arguments")
+    arguments.only(["nodes"], lambda args: not args.hosts, "no --hosts")
+    arguments.only(["port", "remote_shell"], lambda args: args.hosts, "--hosts")
+    several = "several hosts or processes"
+    arguments.only(["restarts"], lambda args: args.hosts or max(args.nodes, args.gpus, args.processes) > 1, several)
+    args = arguments.parse_args()
     config = LaunchConfig(
         nodes=args.nodes,
         hosts=args.hosts,
@@ -40,7 +50,9 @@ def main() -> None:
         remote_shell=args.remote_shell,
         restarts=args.restarts,
     )
-    rank = os.environ["SLURM_NODEID"] if args.node_rank == "slurm" else args.node_rank
+    rank = os.environ.get("SLURM_NODEID", "no rank") if args.node_rank == "slurm" else args.node_rank
+    if rank is not None and not rank.isdecimal():
+        raise InputError(f"{rank!r} is not a host's place", where="--node-rank", remedy="give a number, or slurm on it")
     sys.exit(launch(config, args.gpus, args.command, None if rank is None else int(rank)))
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from genescribe import __version__
-from genescribe.cli import parser, run
+from genescribe.cli import integer, parser, run
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory
 from genescribe.genome.fasta import Genome
@@ -13,14 +11,15 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes, write_gff3
 from genescribe.genome.model import Gene
 from genescribe.genome.products import write_products
+from genescribe.paths import InputPath, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("parts", type=Path, nargs="+", help="folders with annotation.gff3")
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--genetic-code", type=int, default=1, help="NCBI table")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("parts", type=InputPath(), nargs="+", help="folders with annotation.gff3")
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
     genome = Genome.open(args.fasta)

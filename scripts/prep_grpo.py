@@ -6,21 +6,22 @@ many of each genome, and what was left out why) and DIR/bake.json (options and d
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import json_options, parser, run
+from genescribe.cli import JsonText, json_options, parser, run
 from genescribe.config import from_mapping
 from genescribe.generate.reinforce.config import PromptConfig
 from genescribe.generate.reinforce.prompts import prepare_prompts
+from genescribe.paths import InputPath, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="folders that bake wrote, target sentences"
+        "--data", type=InputPath(), nargs="+", required=True, help="folders that bake wrote, target sentences"
     )
-    arguments.add_argument("--options", default="{}", help="JSON object with the keys of `grpo.NAME.prompts`")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument(
+        "--options", type=JsonText(), default="{}", help="JSON object with the keys of `grpo.NAME.prompts`"
+    )
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
     config = from_mapping(PromptConfig, json_options(args.options), where="--options")
     counts = prepare_prompts(args.data, config, args.output)

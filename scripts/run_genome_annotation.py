@@ -7,50 +7,88 @@ of memory, ...) and not for what was written.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from genescribe.cli import parser, run
+from genescribe.cli import integer, number, parser, run
 from genescribe.config import from_mapping
 from genescribe.generate.job import AnnotationJob, run_job
 from genescribe.generate.search import SearchConfig
+from genescribe.paths import InputPath, InputText, OutputFile
 
 
 def main() -> None:
     arguments = parser(__doc__)
     add = arguments.add_argument
-    add("fasta_file", help="genome; plain, gzip or bgzip")
-    add("gff_file", help="loci: GFF3 or GTF (rows of type gene), or BED")
-    add("-o", "--output", default=AnnotationJob.output, help="GFF3 to write")
-    add("--reject_output", help="JSON lines of the rejected loci (default: <output>.rejects.txt)")
-    add("-m", "--model", default=AnnotationJob.model, help="folder that training wrote, or a transformers checkpoint")
+    add("fasta_file", type=InputPath(), help="genome; plain, gzip or bgzip")
+    add("gff_file", type=InputPath(), help="loci: GFF3 or GTF (rows of type gene), or BED")
+    add(
+        "-o",
+        "--output",
+        type=OutputFile("{name}.loci.duckdb", "{name}.rejects.txt", "{name}.ckpt.json"),
+        default=AnnotationJob.output,
+        help="GFF3 to write",
+    )
+    add("--reject_output", type=OutputFile(), help="JSON lines of the rejected loci (default: <output>.rejects.txt)")
+    add(
+        "-m",
+        "--model",
+        type=InputText(),
+        default=AnnotationJob.model,
+        help="folder that training wrote, or a transformers checkpoint",
+    )
     add("--device", default="auto", help="cuda (auto: if available) or cpu")
     add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="of the computation")
     add("--compile", action="store_true", help="compile the decoding step with torch.compile")
-    add("--batch_size", type=int, default=1, help="loci at a time")
-    add("--max_length", type=int, default=SearchConfig.max_length, help="longest sentence, in steps or tokens")
-    add("--num_workers", type=int, default=2, help="processes that read loci; 0: none of their own")
-    add("--prefetch_factor", type=int, default=2, help="batches that each of them reads ahead")
-    add("--checkpoint_path", help="checkpoint (default: <output>.ckpt.json)")
+    add("--batch_size", type=integer(1), default=1, help="loci at a time")
+    add("--max_length", type=integer(1), default=SearchConfig.max_length, help="longest sentence, in steps or tokens")
+    add("--num_workers", type=integer(0), default=2, help="processes that read loci; 0: none of their own")
+    add("--prefetch_factor", type=integer(1), default=2, help="batches that each of them reads ahead")
+    add("--checkpoint_path", type=OutputFile(), help="checkpoint (default: <output>.ckpt.json)")
     add("--resume", action="store_true", help="go on from the checkpoint; refused where anything has changed")
     add("--no_sort", action="store_true", help="the GFF is well-formed: do not sort and repair it")
     add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
-    add("--merge-into", metavar="GFF", help="write this annotation, its genes augmented by the new transcripts")
-    add("--hints", metavar="FILE", help="GFF or BED of introns that evidence speaks for, for models that read it")
+    add(
+        "--merge-into",
+        type=InputPath(),
+        metavar="GFF",
+        help="write this annotation, its genes augmented by the new transcripts",
+    )
+    add(
+        "--hints",
+        type=InputPath(),
+        metavar="FILE",
+        help="GFF or BED of introns that evidence speaks for, for models that read it",
+    )
     add("--hints_source", help="only its rows of this source, column 2 of GFF")
     add("--gm_key", default="GM", help="attribute with the source gene's ID; strict validators want gm")
     add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="how a sentence is chosen")
-    add("--beams", type=int, default=SearchConfig.beams, help="sentences kept a locus with --search beam")
-    add("--samples", type=int, default=SearchConfig.samples, help="sentences drawn a locus with --search sample")
-    add("--isoforms", type=float, default=SearchConfig.isoforms, help="beam, sample: least probability of further ones")
-    add("--temperature", type=float, default=SearchConfig.temperature, help="of --search sample")
-    add("--seed", type=int, default=SearchConfig.seed, help="of --search sample")
+    add("--beams", type=integer(1), default=SearchConfig.beams, help="sentences kept a locus with --search beam")
+    add("--samples", type=integer(1), default=SearchConfig.samples, help="sentences drawn a locus with --search sample")
+    add(
+        "--isoforms",
+        type=number(0.0001, 1),
+        default=SearchConfig.isoforms,
+        help="beam, sample: least probability of further ones",
+    )
+    add("--temperature", type=number(0.01), default=SearchConfig.temperature, help="of --search sample")
+    add("--seed", type=integer(0), default=SearchConfig.seed, help="of --search sample")
     add("--constraint", choices=("orf", "grammar"), help="valid reading frames and splice sites, or grammar alone")
     add("--revision", help="commit of a checkpoint on the hub")
     add("--trust_remote_code", action="store_true", help="run Python code that comes with a checkpoint")
+    arguments.only(["beams"], lambda args: args.search == "beam", "--search beam")
+    arguments.only(["samples", "temperature", "seed"], lambda args: args.search == "sample", "--search sample")
+    arguments.only(["isoforms"], lambda args: args.search != "greedy", "--search beam or sample")
+    arguments.only(["prefetch_factor"], lambda args: args.num_workers > 0, "--num_workers above 0")
+    arguments.only(["hints_source"], lambda args: args.hints, "--hints")
     args = arguments.parse_args()
     search = {"method": args.search, "beams": args.beams, "temperature": args.temperature}
     search |= {"seed": args.seed, "max_length": args.max_length, "samples": args.samples, "isoforms": args.isoforms}
-    named = {name: value for name, value in vars(args).items() if name in AnnotationJob.__dataclass_fields__}
-    options = {**named, "fasta": args.fasta_file, "loci": args.gff_file, "search": search}
+    named = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in vars(args).items()
+        if name in AnnotationJob.__dataclass_fields__
+    }
+    options = {**named, "fasta": str(args.fasta_file), "loci": str(args.gff_file), "search": search}
     job = from_mapping(AnnotationJob, options, where="command line")
     sys.exit(run_job(job))
 

@@ -6,20 +6,24 @@ themselves for pictures.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from genescribe.cli import parser, run
+from genescribe.cli import integer, parser, run
+from genescribe.paths import InputPath, OutputFolder
 from genescribe.segment.label_report import score_labels
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="folder with config.json and model.safetensors")
-    arguments.add_argument("--data", type=Path, nargs="+", required=True, help="folders that bake wrote")
+    arguments.add_argument(
+        "--model", type=InputPath(), required=True, help="folder with config.json and model.safetensors"
+    )
+    arguments.add_argument("--data", type=InputPath(), nargs="+", required=True, help="folders that bake wrote")
     arguments.add_argument("--split", choices=("test", "validation"), default="test", help="which windows")
-    arguments.add_argument("--bootstrap", type=int, default=1000, help="draws for the intervals; 0: no intervals")
-    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument(
+        "--bootstrap", type=integer(0), default=1000, help="draws for the intervals; 0: no intervals"
+    )
+    arguments.add_argument("--seed", type=integer(0), default=0, help="of the bootstrap")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
+    arguments.only(["seed"], lambda args: args.bootstrap > 0, "--bootstrap above 0")
     args = arguments.parse_args()
     scores = score_labels(
         args.model, args.data, args.output, split=args.split, replicates=args.bootstrap, seed=args.seed

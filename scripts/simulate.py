@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import get_args
 
-from genescribe.cli import parser, run
+from genescribe.cli import integer, number, parser, run
+from genescribe.paths import InputText, OutputFile
 from genescribe.simulate import load_parameters, parameter_sets, simulate, write_simulation
 from genescribe.simulate.parameters import Durations
 
@@ -14,19 +15,23 @@ log = logging.getLogger("simulate")
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--parameters", required=True, help=f"{', '.join(parameter_sets())}, or a JSON file")
+    arguments.add_argument(
+        "--parameters", type=InputText(), required=True, help=f"{', '.join(parameter_sets())}, or a JSON file"
+    )
     arguments.add_argument(
         "--durations", choices=get_args(Durations), default="informative", help="as fitted, or geometric"
     )
     arguments.add_argument(
-        "--sharpness", type=float, default=1.0, help="power of signals and codon usage, 1: as fitted"
+        "--sharpness", type=number(0), default=1.0, help="power of signals and codon usage, 1: as fitted"
     )
     arguments.add_argument("--one-transcript", action="store_true", help="no gene has isoforms")
-    arguments.add_argument("--seed", type=int, default=1, help="the same seed gives the same genome")
-    arguments.add_argument("--total-bases", type=int, default=1_200_000, help="bases in all, or a little more")
-    arguments.add_argument("--n-sequences", type=int, default=8, help="number of sequences")
-    arguments.add_argument("--output-fasta", required=True, help="FASTA file to write, repeats softmasked")
-    arguments.add_argument("--output-gff3", required=True, help="GFF3 file to write")
+    arguments.add_argument("--seed", type=integer(0), default=1, help="the same seed gives the same genome")
+    arguments.add_argument("--total-bases", type=integer(1), default=1_200_000, help="bases in all, or a little more")
+    arguments.add_argument("--n-sequences", type=integer(1), default=8, help="number of sequences")
+    arguments.add_argument(
+        "--output-fasta", type=OutputFile(), required=True, help="FASTA file to write, repeats softmasked"
+    )
+    arguments.add_argument("--output-gff3", type=OutputFile(), required=True, help="GFF3 file to write")
     args = arguments.parse_args()
 
     parameters = load_parameters(args.parameters).with_durations(args.durations).sharpened(args.sharpness)

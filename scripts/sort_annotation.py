@@ -7,12 +7,13 @@ import logging
 
 from genescribe.cli import comma_list, parser, run
 from genescribe.genome.sort import LOCUS_TAGS, SORTERS, sort_annotation
+from genescribe.paths import InputPath, OutputFile
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("source", help="GFF3 or GTF, plain, gzip or bgzip")
-    arguments.add_argument("target", help="GFF3 to be written")
+    arguments.add_argument("source", type=InputPath(), help="GFF3 or GTF, plain, gzip or bgzip")
+    arguments.add_argument("target", type=OutputFile("{name}.repairs.tsv"), help="GFF3 to be written")
     arguments.add_argument(
         "--sorter", choices=SORTERS, default="builtin", help="agat needs AGAT on PATH; auto takes it where it is"
     )

@@ -5,21 +5,21 @@ Writes DIR/model (config.json, model.safetensors, provenance.json), DIR/log.csv 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from genescribe.cli import parser, run
+from genescribe.paths import InputPath, RunFolder, paths_in, refuse_overwriting
 from genescribe.train.engine import train
-from genescribe.train.options import add_arguments, read_options, start_processes
+from genescribe.train.options import RUN_FILES, add_arguments, read_options, start_processes
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--data", type=Path, nargs="+", required=True, help="folders that bake wrote")
-    arguments.add_argument("--output", type=Path, required=True, help="folder of the run")
+    arguments.add_argument("--data", type=InputPath(), nargs="+", required=True, help="folders that bake wrote")
+    arguments.add_argument("--output", type=RunFolder(*RUN_FILES), required=True, help="folder of the run")
     add_arguments(arguments)
     args = arguments.parse_args()
     start_processes(args)
     options, where = read_options(args)
+    refuse_overwriting(paths_in([options.model, options.train]), RunFolder(*RUN_FILES).targets(args.output))
     task, config = options.build(args.data, where=where)
     train(task, config, args.output)
 

@@ -5,36 +5,35 @@ Writes DIR/retrained (parameters) and DIR/training.json: how many genes were use
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from genescribe.bake.config import BakeJob
-from genescribe.cli import parser, run
+from genescribe.cli import JsonText, integer, json_options, parser, run
 from genescribe.config import from_mapping
-from genescribe.errors import InputError
 from genescribe.evaluate.augustus_training import TrainingOptions, train_augustus
 from genescribe.evaluate.regions import without_ends
 from genescribe.genome.catalogue import Catalogue
 from genescribe.genome.fasta import Genome
+from genescribe.paths import InputPath, OutputFolder
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--catalogue", type=Path, required=True, help="catalogue of its annotation")
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--catalogue", type=InputPath(), required=True, help="catalogue of its annotation")
     arguments.add_argument(
-        "--options", default='{"splits": {"train": ["*"]}}', help="JSON object as for bake.py: splits, skip, mask_ends"
+        "--options",
+        type=JsonText(),
+        default='{"splits": {"train": ["*"]}}',
+        help="JSON object as for bake.py: splits, skip, mask_ends",
     )
-    arguments.add_argument("--rounds", type=int, default=0, help="of optimize_augustus.pl; 0: generic meta-parameters")
-    arguments.add_argument("--minimum-cds", type=int, help="shortest CDS to predict; default: from the genes")
-    arguments.add_argument("--workers", type=int, default=1, help="processes of the optimisation")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument(
+        "--rounds", type=integer(0), default=0, help="of optimize_augustus.pl; 0: generic meta-parameters"
+    )
+    arguments.add_argument("--minimum-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
+    arguments.add_argument("--workers", type=integer(1), default=1, help="processes of the optimisation")
+    arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
-    try:
-        job = from_mapping(BakeJob, json.loads(args.options), where="--options")
-    except json.JSONDecodeError as error:
-        raise InputError(f"not JSON ({error})", where="--options", remedy="give a JSON object") from None
+    job = from_mapping(BakeJob, json_options(args.options), where="--options")
     genome = Genome.open(args.fasta)
     usable = {seqid: length for seqid, length in genome.lengths.items() if seqid not in job.skip}
     parts = job.splits.regions(usable)

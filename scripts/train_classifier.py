@@ -5,18 +5,21 @@ Writes model.joblib, metrics.json, predictions.csv, confusion.png and calibratio
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from genescribe.cli import parser, run
 from genescribe.codon.classify.train import load_classifier_config, train_classifier
+from genescribe.paths import InputPath, OutputFolder, Source, paths_in, refuse_overwriting
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--config", type=Path, required=True, help="YAML file")
-    arguments.add_argument("--output", type=Path, help="folder to write, in place of out_dir")
+    arguments.add_argument("--config", type=InputPath(), required=True, help="YAML file")
+    arguments.add_argument("--output", type=OutputFolder(), help="folder to write, in place of out_dir")
     args = arguments.parse_args()
-    found = train_classifier(load_classifier_config(args.config), args.output)
+    config = load_classifier_config(args.config)
+    named = {name: value for name, value in vars(config).items() if name != "out_dir"}
+    read = [Source(args.config), *paths_in(named)]
+    refuse_overwriting(read, OutputFolder().targets(args.output or config.out_dir))
+    found = train_classifier(config, args.output)
     for name, row in found["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
 

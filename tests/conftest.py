@@ -15,6 +15,11 @@ if not torch.cuda.is_available():
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the number of kills: `make test-kills`."""
+    parser.addoption("--kills", type=int, help="kills of each test that kills; by default a small share")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Keep torch to one thread: results do not depend on the machine, and pytest-xdist fills the cores."""

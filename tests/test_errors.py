@@ -39,7 +39,9 @@ run(main)
     ("body", "status", "words"),
     [
         ("raise InputError('wrong', where='x.fa', line=3, remedy='mend it')", 2, "x.fa:3: wrong; mend it\n"),
-        ("Path('nowhere/x').read_text()", 2, "nowhere/x: No such file or directory; check the path"),
+        ("Path('nowhere/x').read_text()", 2, "nowhere/x: No such file or directory; correct the path"),
+        ("Path('/').read_text()", 2, "/: Is a directory; give a file, not a folder"),
+        ("Path('/etc/passwd/x').read_text()", 2, "/etc/passwd/x: Not a directory; correct the path"),
         ("print('fine')", 0, ""),
     ],
 )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from genescribe.errors import InputError
 from genescribe.files import (
+    LOCK,
+    alone_at,
+    alone_in,
     atomic_directory,
     atomic_path,
     is_gzip,
@@ -118,3 +125,87 @@ def test_records_are_json_with_an_entry_a_line(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a.json") == {"a": "é", "b": {"x": [2.5, None], "y": 1}}
     write_records(tmp_path / "none.json", {})
     assert read_json(tmp_path / "none.json") == {}
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_folders_have_the_permissions_of_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with atomic_directory(tmp_path / "out") as folder:
+            (folder / "inner").mkdir(mode=0o700)
+            (folder / "inner" / "file").touch(mode=0o600)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out", *tmp_path.rglob("out/**/*"))}
+    assert modes == {"out": 0o777 & ~umask, "inner": 0o777 & ~umask, "file": 0o666 & ~umask}
+
+
+def test_an_output_in_whose_place_something_else_stands_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for atomic, name, error in (
+        (atomic_path, "folder", IsADirectoryError),
+        (atomic_directory, "file", NotADirectoryError),
+    ):
+        reached = False
+        with pytest.raises(error) as refused, atomic(tmp_path / name):
+            reached = True
+        assert not reached and refused.value.filename == str(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_errors_name_the_path_that_the_user_knows(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+
+    def lost(folder: Path) -> None:
+        (folder / "no" / "such").write_text("x")
+
+    def full(folder: Path) -> None:
+        with atomic_path(folder / "part.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def elsewhere(folder: Path) -> None:
+        (tmp_path / "other").read_text()
+
+    for broken in (lost, full, elsewhere):
+        with pytest.raises((OSError, InputError)) as caught, atomic_directory(target) as folder:
+            broken(folder)
+        error = caught.value
+        named = error.where if isinstance(error, InputError) else error.filename
+        assert str(named) == str(tmp_path / "other" if broken is elsewhere else target)
+    assert list(tmp_path.iterdir()) == []
+
+
+HOLD = """
+import sys
+from genescribe.files import alone_in
+with alone_in(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_is_held_by_one_process_and_nothing_of_that_is_left(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "work"
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="another process works in this folder"), alone_in(folder):
+            pass
+        (folder / "result").touch()
+        other.kill()
+    assert (folder / LOCK).exists()
+    with alone_in(folder):
+        assert (folder / LOCK).exists()
+    assert [path.name for path in folder.iterdir()] == ["result"]
+    (folder / "result").unlink()
+    with pytest.raises(RuntimeError), alone_in(folder):
+        raise RuntimeError
+    assert not folder.exists() and folder.parent.exists()
+
+
+def test_a_file_is_held_beside_others(tmp_path: Path) -> None:
+    with alone_at(tmp_path / "a.gff3"), alone_at(tmp_path / "b.gff3"):
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == []

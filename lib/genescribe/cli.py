@@ -1,50 +1,272 @@
-"""What every script shares: one-line errors, exit statuses, logging, comma lists."""
+"""What every command shares: its parser, one-line errors, exit statuses, logging, numbers and lists as options."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import logging
+import math
 import os
+import signal
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from typing import Any, NoReturn, TypeVar
 
 from genescribe.errors import InputError
+from genescribe.paths import InputText, PathType, Source, Target, paths_in, refuse_overwriting
 
 EXIT_INPUT = 2
+LARGEST = 2**63 - 1
+"""Whole numbers beyond are refused: what they go to counts in 64 bits."""
+T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; an `InputError` or a refused file becomes one line on stderr, exit status 2."""
+    """Run a command's `main`; an `InputError`, a refused file or a killed worker becomes one line, exit status 2.
+
+    SIGTERM (a time limit, `scancel`) ends it as an exception would: temporary files are removed.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
+    signal.signal(signal.SIGTERM, _stop)
     try:
         main()
+    except RuntimeError as error:
+        # PyTorch tells of the end of a process that reads data by the text of its error alone.
+        if not isinstance(error, BrokenExecutor) and not str(error).startswith("DataLoader worker"):
+            raise
+        _fail(
+            "a worker process was killed, probably by the system for want of memory; run again with fewer workers or"
+            " smaller chunks or batches, or with more memory"
+        )
     except InputError as error:
         _fail(str(error))
+    except UnicodeDecodeError as error:
+        _fail(f"an input is not UTF-8 text (byte {error.start}: {error.reason}); look at the files that were given")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.filename is None:
+        # Only what the system says of a path that it was given is told of the user's input.
+        if not isinstance(error.filename, str | bytes | os.PathLike) or error.strerror is None:
             raise
-        _fail(f"{error.filename}: {error.strerror}; check the path, its permissions and the free space")
+        _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; {_remedy(error)}")
 
 
-def _fail(message: str) -> None:
-    print(f"genescribe: error: {message}", file=sys.stderr)
+def _stop(number: int, frame: object) -> None:
+    # A second one must not interrupt what the first began to clear away.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def _remedy(error: OSError) -> str:
+    """Return what to do about an error of the system, by its kind."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "correct the path"
+    if isinstance(error, IsADirectoryError):
+        return "give a file, not a folder"
+    if isinstance(error, FileExistsError):
+        return "give a folder, or another path"
+    if isinstance(error, PermissionError):
+        return "ask for the permission, or give another path"
+    return "check the path, its permissions and the free space"
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"genescribe: error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(EXIT_INPUT)
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """Return an argument parser that shows defaults and the script's own docstring."""
-    return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
-    )
+class _Formatter(argparse.HelpFormatter):
+    """Help that shows the defaults which say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        value = action.default
+        shown = not (value is None or value is False or value is argparse.SUPPRESS or value in ([], ""))
+        if not shown or "%(default)" in text or not (action.option_strings or action.nargs in ("?", "*")):
+            return text
+        if isinstance(value, list | tuple):
+            return f"{text} (default: {','.join(map(str, value))})"
+        return f"{text} (default: %(default)s)"
+
+
+class _RawFormatter(_Formatter, argparse.RawDescriptionHelpFormatter):
+    """The same, with the lines of the description as they are."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses what cannot be meant, before a command opens anything.
+
+    It refuses to overwrite an input (`genescribe.paths`), and options that do nothing beside the others (`only`).
+    Underscores may stand for the hyphens of an option's name, and hyphens for underscores.
+    """
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        keywords.setdefault("formatter_class", _Formatter)
+        keywords.setdefault("allow_abbrev", False)
+        super().__init__(*args, **keywords)
+        self._conditions: list[tuple[tuple[str, ...], Callable[[argparse.Namespace], bool], str]] = []
+
+    def only(self, names: Iterable[str], when: Callable[[argparse.Namespace], bool], needs: str) -> None:
+        """Refuse options that were given where they do nothing.
+
+        Parameters
+        ----------
+        names
+            Destinations of the options.
+        when
+            Whether they do something beside the others.
+        needs
+            What they need, for the message, as ``--search beam``.
+        """
+        self._conditions.append((tuple(names), when, needs))
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Return the options.
+
+        Raises
+        ------
+        InputError
+            An input would be overwritten, or an option does nothing.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        values = super().parse_args(words, namespace)
+        refuse_overwriting(*self.paths(values))
+        self._refuse_idle(values, self._given(words))
+        return values
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the options and what is left over; see `argparse`."""
+        return super().parse_known_args(list(self._spelled(sys.argv[1:] if args is None else args)), namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """End with one line."""
+        _fail(f"{message}; see {self.prog} --help")
+
+    def actions(self, values: argparse.Namespace | None = None) -> Iterator[tuple[Parser, argparse.Action]]:
+        """Yield each option with its parser, those of the chosen command included (of all, where none is chosen)."""
+        for action in self._actions:
+            yield self, action
+            if isinstance(action, argparse._SubParsersAction):
+                for name, command in action.choices.items():
+                    if values is None or getattr(values, action.dest, None) == name:
+                        yield from command.actions(values)
+
+    def paths(self, values: argparse.Namespace) -> tuple[list[Source], list[Target]]:
+        """Return what the command reads and writes."""
+        sources: list[Source] = []
+        targets: list[Target] = []
+        for _, action in self.actions(values):
+            if not isinstance(action.type, PathType):
+                continue
+            value = getattr(values, action.dest, None)
+            for item in value if isinstance(value, list) else [value]:
+                if item is not None:
+                    sources += action.type.sources(item)
+                    targets += action.type.targets(item)
+        return sources, targets
+
+    def _spelled(self, words: Iterable[str]) -> Iterator[str]:
+        known = self._option_string_actions
+        literal = False
+        for word in words:
+            literal |= word == "--"
+            name, equals, value = word.partition("=")
+            if not literal and name.startswith("--") and name not in known:
+                spellings = ("--" + name[2:].replace("_", "-"), "--" + name[2:].replace("-", "_"))
+                name = next((spelling for spelling in spellings if spelling in known), name)
+            yield name + equals + value
+
+    def _given(self, words: Sequence[str]) -> set[str]:
+        """Return the destinations that the command line sets: those of a parse without defaults."""
+        kept = [(action, action.default) for _, action in self.actions()]
+        for action, _ in kept:
+            action.default = argparse.SUPPRESS
+        try:
+            return set(vars(super().parse_args(words)))
+        finally:
+            for action, default in kept:
+                action.default = default
+
+    def _refuse_idle(self, values: argparse.Namespace, given: set[str]) -> None:
+        names = {action.dest: action for _, action in self.actions(values)}
+        for parser in dict.fromkeys(parser for parser, _ in self.actions(values)):
+            for dests, when, needs in parser._conditions:
+                for dest in dests:
+                    if dest in given and not when(values):
+                        action = names[dest]
+                        shown = max(action.option_strings, key=len) if action.option_strings else dest
+                        raise InputError("does nothing here", where=shown, remedy=f"it needs {needs}; leave it out")
+
+
+def parser(description: str | None, *, raw: bool = False) -> Parser:
+    """Return a parser that shows the script's own docstring; `raw`: with its lines as they are."""
+    return Parser(description=description, formatter_class=_RawFormatter if raw else _Formatter)
+
+
+def integer(minimum: int = -LARGEST, maximum: int = LARGEST) -> Callable[[str], int]:
+    """Return the type of an option that is a whole number within bounds, both inclusive."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        return _within(value, minimum, maximum)
+
+    return read
+
+
+def number(minimum: float | None = None, maximum: float | None = None) -> Callable[[str], float]:
+    """Return the type of an option that is a finite number within bounds, both inclusive."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not finite")
+        return _within(value, minimum, maximum)
+
+    return read
+
+
+def _within(value: Number, minimum: Number | None, maximum: Number | None) -> Number:
+    if minimum is not None and value < minimum:
+        raise argparse.ArgumentTypeError(f"{value} is less than {minimum}")
+    if maximum is not None and value > maximum:
+        raise argparse.ArgumentTypeError(f"{value} is more than {maximum}")
+    return value
 
 
 def comma_list(text: str) -> list[str]:
     """Split `a,b,c` into its parts, ignoring empty ones."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def list_of(read: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """Return the type of an option that is a list with commas, of at least one value."""
+
+    def read_all(text: str) -> list[T]:
+        parts = comma_list(text)
+        if not parts:
+            raise argparse.ArgumentTypeError("an empty list")
+        return [read(part) for part in parts]
+
+    return read_all
+
+
+class JsonText(InputText):
+    """A JSON object as text; the paths in it are read."""
+
+    def sources(self, value: Any) -> list[Source]:
+        """Return what looks like a path in it."""
+        try:
+            return paths_in(json.loads(value))
+        except (ValueError, RecursionError):
+            return []  # Whoever reads the options says so.
 
 
 def json_options(text: str, *, where: str = "--options") -> dict[str, Any]:
@@ -57,7 +279,7 @@ def json_options(text: str, *, where: str = "--options") -> dict[str, Any]:
     """
     try:
         options = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON ({error})", where=where, remedy="give a JSON object") from None
     if not isinstance(options, dict):
         raise InputError("not a JSON object", where=where, remedy='give for example {"seed": 1}')

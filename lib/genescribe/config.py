@@ -8,15 +8,24 @@ same rules to editors and to the workflow.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
 
 from genescribe.errors import InputError
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
+_FROM_TEXT: dict[Any, Callable[[str], Any]] = {
+    float: float,
+    int: int,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+}
 _JSON_NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -37,7 +46,49 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def from_mapping(cls: type[T], data: object, *, where: str, key: str = "") -> T:
+def parse_options(source: str | Path, where: str) -> Any:
+    """Return what YAML or JSON text says, or that of a file.
+
+    Raises
+    ------
+    InputError
+        It cannot be parsed, or is no text.
+    """
+    try:
+        return yaml.safe_load(source if isinstance(source, str) else source.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        line = mark.line + 1 if mark else None
+        raise InputError(f"not YAML or JSON: {problem}", where=where, line=line, remedy="correct it") from None
+    except UnicodeDecodeError:
+        raise InputError("not UTF-8 text", where=where, remedy="give a YAML or JSON file") from None
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"not YAML or JSON: {error}", where=where, remedy="correct it") from None
+
+
+class Idle(dict[str, str]):
+    """Options that do nothing beside the others: dotted name -> what it needs. What a method `idle` returns.
+
+    A configuration class tells with ``def idle(self) -> Idle`` which of its options, and of those nested in them, are
+    not read for the values of the others; `from_mapping` refuses such an option where it is given.
+
+    Examples
+    --------
+    >>> Idle().unless(False, "head: semicrf", "max_duration", "shortest")
+    {'max_duration': 'head: semicrf', 'shortest': 'head: semicrf'}
+    """
+
+    def unless(self, used: bool, needs: str, *names: str) -> Idle:
+        """Add options that are read only where `used`; return this object."""
+        if not used:
+            self.update(dict.fromkeys(names, needs))
+        return self
+
+
+def from_mapping(
+    cls: type[T], data: object, *, where: str, key: str = "", base: T | None = None, stored: bool = False
+) -> T:
     """Build the dataclass `cls` from a mapping.
 
     Parameters
@@ -51,11 +102,16 @@ def from_mapping(cls: type[T], data: object, *, where: str, key: str = "") -> T:
         The file it came from, for messages.
     key
         Dotted path of `data` in that file.
+    base
+        Gives the values of keys that are missing; None: the defaults of `cls` do. Of a nested dataclass it is the
+        default of the field, so that one key leaves the others at what the field has, not at what its class has.
+    stored
+        The mapping is what `to_mapping` wrote, with every option in it: none is refused for doing nothing.
 
     Raises
     ------
     InputError
-        Unknown key, missing key, wrong type, or a value outside its bounds.
+        Unknown key, missing key, wrong type, a value outside its bounds, or an option that does nothing.
     """
     if not isinstance(data, Mapping):
         raise InputError(
@@ -77,14 +133,68 @@ def from_mapping(cls: type[T], data: object, *, where: str, key: str = "") -> T:
     for name, spec in fields.items():
         if name in data:
             path = _join(key, name)
-            values[name] = _check_bounds(_convert(hints[name], data[name], where, path), spec, where, path)
+            below = _default(spec) if base is None else getattr(base, name)
+            value = _convert(hints[name], data[name], where, path, below, stored)
+            values[name] = _check_bounds(value, spec, where, path)
+        elif base is not None:
+            values[name] = getattr(base, name)
         elif spec.default is _MISSING and spec.default_factory is _MISSING:
             raise InputError(
                 f"{_named(_join(key, name))} is missing",
                 where=where,
                 remedy=spec.metadata.get("doc", "add it"),
             )
-    return cls(**values)
+    built = cls(**values)
+    if not stored:
+        _refuse_idle(built, base, data, where, key)
+    return built
+
+
+def _default(spec: dataclasses.Field[Any]) -> Any:
+    """Return a field's default; None where it has none."""
+    if spec.default_factory is not _MISSING:
+        return spec.default_factory()
+    return None if spec.default is _MISSING else spec.default
+
+
+def _refuse_idle(built: Any, base: Any, data: Mapping[Any, Any], where: str, key: str) -> None:
+    """Refuse options that were given, with other values than the defaults, and are not read."""
+    if not hasattr(built, "idle"):
+        return
+    usual = {spec.name: _plain(_default(spec)) for spec in dataclasses.fields(built)} if base is None else _plain(base)
+    given = _plain(built)
+    for dotted, needs in built.idle().items():
+        parts = dotted.split(".")
+        if _at(data, parts) is not None and _at(given, parts) != _at(usual, parts):
+            raise InputError(
+                f"{_named(_join(key, dotted))} does nothing here",
+                where=where,
+                remedy=f"it needs {needs}; leave it out",
+            )
+
+
+def _at(data: Any, parts: list[str]) -> Any:
+    """Return what stands at a dotted place; None where there is nothing."""
+    for part in parts:
+        if dataclasses.is_dataclass(data):
+            data = getattr(data, part, None)
+        elif isinstance(data, Mapping):
+            data = data.get(part)
+        else:
+            return None
+    return data
+
+
+def check_bounds(config: Any, *, where: str) -> None:
+    """Check the numbers of a dataclass against the bounds of its options: one made in code, not read from a file.
+
+    Raises
+    ------
+    InputError
+        A value outside its bounds.
+    """
+    for spec in dataclasses.fields(config):
+        _check_bounds(getattr(config, spec.name), spec, where, spec.name)
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
@@ -92,19 +202,21 @@ def to_mapping(config: Any) -> dict[str, Any]:
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
 
 
-def json_schema(cls: type[Any]) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a dataclass; unknown keys are errors."""
+def json_schema(cls: type[Any], base: Any = None) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a dataclass; unknown keys are errors. `base` has other defaults."""
     hints = typing.get_type_hints(cls)
     properties, required = {}, []
     for spec in dataclasses.fields(cls):
-        schema = _type_schema(hints[spec.name])
+        below = _default(spec) if base is None else getattr(base, spec.name)
+        nested = dataclasses.is_dataclass(hints[spec.name])
+        schema = json_schema(hints[spec.name], below) if nested else _type_schema(hints[spec.name])
         for bound in ("minimum", "maximum"):
             if spec.metadata.get(bound) is not None:
                 schema[bound] = spec.metadata[bound]
         if "doc" in spec.metadata:
             schema["description"] = spec.metadata["doc"]
         if spec.default is not _MISSING:
-            schema["default"] = _plain(spec.default)
+            schema["default"] = _plain(below)
         elif spec.default_factory is _MISSING:
             required.append(spec.name)
         properties[spec.name] = schema
@@ -142,14 +254,14 @@ def _kind(value: object) -> str:
     return f"{value!r} ({_JSON_NAMES.get(type(value), type(value).__name__)})"
 
 
-def _convert(hint: Any, value: Any, where: str, key: str) -> Any:
+def _convert(hint: Any, value: Any, where: str, key: str, below: Any = None, stored: bool = False) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return value
     if origin in (Union, types.UnionType):
-        return _convert_union(arguments, value, where, key)
+        return _convert_union(arguments, value, where, key, stored)
     if origin is Literal:
-        if value in arguments:
+        if any(value == argument and type(value) is type(argument) for argument in arguments):
             return value
         raise _wrong(key, value, "one of " + ", ".join(map(repr, arguments)), where)
     if origin in (list, tuple):
@@ -159,26 +271,26 @@ def _convert(hint: Any, value: Any, where: str, key: str) -> Any:
             if len(value) != len(arguments):
                 raise _wrong(key, value, f"a list of {len(arguments)} values", where)
             pairs = zip(arguments, value, strict=True)
-            return tuple(_convert(a, v, where, f"{key}[{i}]") for i, (a, v) in enumerate(pairs))
-        return origin(_convert(arguments[0], v, where, f"{key}[{i}]") for i, v in enumerate(value))
+            return tuple(_convert(a, v, where, f"{key}[{i}]", None, stored) for i, (a, v) in enumerate(pairs))
+        return origin(_convert(arguments[0], v, where, f"{key}[{i}]", None, stored) for i, v in enumerate(value))
     if origin is dict:
         if not isinstance(value, Mapping):
             raise _wrong(key, value, "a mapping", where)
-        return {str(k): _convert(arguments[1], v, where, _join(key, str(k))) for k, v in value.items()}
+        return {str(k): _convert(arguments[1], v, where, _join(key, str(k)), None, stored) for k, v in value.items()}
     if dataclasses.is_dataclass(hint):
         return (
             value
             if isinstance(value, typing.cast(type, hint))
-            else from_mapping(typing.cast(Any, hint), value, where=where, key=key)
+            else from_mapping(typing.cast(Any, hint), value, where=where, key=key, base=below, stored=stored)
         )
     return _convert_scalar(hint, value, where, key)
 
 
-def _convert_union(arguments: tuple[Any, ...], value: Any, where: str, key: str) -> Any:
+def _convert_union(arguments: tuple[Any, ...], value: Any, where: str, key: str, stored: bool) -> Any:
     errors = []
     for argument in arguments:
         try:
-            return _convert(argument, value, where, key)
+            return _convert(argument, value, where, key, None, stored)
         except InputError as error:
             errors.append((argument, error))
     # A mapping was meant for the argument that is one: its own error says more than "not a string".
@@ -195,11 +307,14 @@ def _is_mapping(hint: Any) -> bool:
 def _convert_scalar(hint: Any, value: Any, where: str, key: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint is float and isinstance(value, str):
-        # YAML 1.1 reads 1e-3 (no dot) as text; people mean the number.
+    if hint is float and isinstance(value, float) and not math.isfinite(value):
+        raise _wrong(key, value, "a finite number", where)
+    if isinstance(value, str) and hint in _FROM_TEXT:
+        # YAML 1.1 reads 1e-3 (no dot) as text, and Snakemake hands all that stands below the first level of --config on
+        # as text; people mean the number.
         try:
-            return float(value)
-        except ValueError:
+            return _convert_scalar(hint, _FROM_TEXT[hint](value), where, key)
+        except (ValueError, KeyError):
             pass
     if type(value) is hint or (hint is type(None) and value is None):
         return value

@@ -13,6 +13,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.sites.config import SiteModelConfig
 from genescribe.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ FAMILIES = {
         TrainConfig,
         task="genescribe.segment.task.SegmentTask",
         predictor="genescribe.segment.predictor.SegmentPredictorFactory",
+    ),
+    "sites": Family(
+        SiteModelConfig,
+        TrainConfig,
+        task="genescribe.sites.task.SiteTask",
+        stored="genescribe.sites.model_folder.read_config",
     ),
     "codon": Family(CodonOptions, TrainConfig, task="genescribe.codon.task.CodonTask"),
 }

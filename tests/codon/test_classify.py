@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import yaml
 from tests.codon.genomes import random_cds
 
 from genescribe.codon.classify.config import ClassifierConfig
+from genescribe.codon.classify.embeddings import embed, extract_embeddings
 from genescribe.codon.classify.metrics import calibration, measure
 from genescribe.codon.classify.products import classify_products
-from genescribe.codon.classify.sequences import embed, extract_embeddings, kmer_features, read_sequences
+from genescribe.codon.classify.results import NOT_LEARNED
+from genescribe.codon.classify.sequences import kmer_features, read_sequences
 from genescribe.codon.classify.train import (
     MAJORITY,
     UNTRAINED,
@@ -46,7 +49,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def config(files: tuple[Path, Path], **options: Any) -> ClassifierConfig:
-    return ClassifierConfig(str(files[0]), str(files[1]), bootstrap=30, **options)
+    return ClassifierConfig(str(files[0]), str(files[1]), bootstrap=5, **options)
 
 
 @pytest.mark.parametrize("kind", ["kmer_logreg", "kmer_svm", "kmer_xgb", "mlp"])
@@ -71,11 +74,11 @@ def test_a_probe_stands_beside_fresh_weights(files: tuple[Path, Path], trained: 
     found = train_classifier(with_model, tmp_path / "out")
     assert {"probe_logreg", MAJORITY, UNTRAINED} == found["rows"].keys()
     third = write_csv(tmp_path / "third.csv", 3)
-    again = eval_classifier(tmp_path / "out" / "model.joblib", third, tmp_path / "eval")
+    again = eval_classifier(tmp_path / "out" / "model.joblib", tmp_path / "eval", sequences=third)
     assert again["classes"] == found["classes"]
     assert read_json(tmp_path / "eval" / "metrics.json") == again
     with pytest.raises(InputError, match="ids are in"):
-        eval_classifier(tmp_path / "out" / "model.joblib", files[0], tmp_path / "leak")
+        eval_classifier(tmp_path / "out" / "model.joblib", tmp_path / "leak", sequences=files[0])
 
 
 def marked(source: Path, target: Path, origin: str, extra: str = "") -> str:
@@ -123,10 +126,202 @@ def test_a_protocol_is_checked_against_the_origin(protocol: Any, files: tuple[Pa
             train_classifier(config(files, kind="kmer_logreg", protocol=protocol), tmp_path / "out")
 
 
-def test_labels_that_training_lacks_are_refused(files: tuple[Path, Path], tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("seq,label\nATGAAATAA,green\n")
-    with pytest.raises(InputError, match="labels that training lacks: green"):
-        train_classifier(replace(config(files, kind="kmer_logreg"), test=str(tmp_path / "t.csv")), tmp_path / "out")
+def test_a_saved_classifier_needs_no_training_file(files: tuple[Path, Path], trained: Path, tmp_path: Path) -> None:
+    train, test = (Path(shutil.copy(path, tmp_path / path.name)) for path in files)
+    for kind, options in (("kmer_logreg", {}), ("probe_logreg", {"model": str(trained / "train" / "model")})):
+        train_classifier(config((train, test), kind=kind, control=False, **options), tmp_path / kind)
+    leak = tmp_path / "leak.csv"
+    leak.write_text("\n".join(["id,seq,label", "other," + train.read_text().splitlines()[2].split(",", 1)[1], ""]))
+    train.unlink()
+    third = write_csv(tmp_path / "third.csv", 3)
+    for kind in ("kmer_logreg", "probe_logreg"):
+        model = tmp_path / kind / "model.joblib"
+        found = eval_classifier(model, tmp_path / "eval", sequences=third)
+        assert found["sequences"] == {"test": 50, "test_resembling_train": 0}
+        with pytest.raises(InputError, match=r"1 sequences are in .*train\.csv too"):
+            eval_classifier(model, tmp_path / "leaking", sequences=leak)
+    assert not (tmp_path / "leaking").exists()
+
+
+def embeddings(trained: Path, source: Path, target: Path, **options: Any) -> str:
+    extract_embeddings(trained / "train" / "model", source, target, **options)
+    return str(target)
+
+
+def test_classifiers_read_saved_embeddings(files: tuple[Path, Path], trained: Path, tmp_path: Path) -> None:
+    train, test = (embeddings(trained, path, tmp_path / f"{path.stem}.npz") for path in files)
+    stored = ClassifierConfig(train_embeddings=train, test_embeddings=test, bootstrap=5)
+    found = train_classifier(stored, tmp_path / "stored")
+    plain = train_classifier(config(files, model=str(trained / "train" / "model"), control=False), tmp_path / "plain")
+    assert found["rows"] == plain["rows"]
+    # A classifier of one is tested with the other.
+    third = write_csv(tmp_path / "third.csv", 3)
+    vectors = embeddings(trained, third, tmp_path / "third.npz")
+    answers = [
+        eval_classifier(tmp_path / name / "model.joblib", tmp_path / "eval", **source)  # type: ignore[arg-type]
+        for name in ("stored", "plain")
+        for source in ({"embeddings": vectors}, {"sequences": third})
+        if (name, *source) != ("stored", "sequences")
+    ]
+    assert answers[0]["rows"] == answers[1]["rows"] == answers[2]["rows"]
+    with pytest.raises(InputError, match="classifier of stored embeddings"):
+        eval_classifier(tmp_path / "stored" / "model.joblib", tmp_path / "eval", sequences=third)
+    with pytest.raises(InputError, match="50 ids are in"):
+        eval_classifier(tmp_path / "stored" / "model.joblib", tmp_path / "eval", embeddings=train)
+    with pytest.raises(InputError, match="other pooling than those of training"):
+        eval_classifier(
+            tmp_path / "stored" / "model.joblib",
+            tmp_path / "eval",
+            embeddings=embeddings(trained, third, tmp_path / "max.npz", pooling="max"),
+        )
+    with pytest.raises(InputError, match="other weights than those of training"):
+        train_classifier(
+            replace(stored, test_embeddings=embeddings(trained, files[1], tmp_path / "fresh.npz", untrained=True)),
+            tmp_path / "out",
+        )
+
+
+def test_labels_of_embeddings_may_come_from_a_file(files: tuple[Path, Path], trained: Path, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in files[0].read_text().splitlines()]
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join(",".join(row[:2]) for row in rows) + "\n")
+    train, test = (embeddings(trained, path, tmp_path / f"{path.stem}.npz") for path in (bare, files[1]))
+    stored = ClassifierConfig(train_embeddings=train, test_embeddings=test, bootstrap=5)
+    with pytest.raises(InputError, match="sequences without 'label'"):
+        train_classifier(stored, tmp_path / "out")
+    by_id, in_order, short = (tmp_path / name for name in ("id.csv", "order.csv", "short.csv"))
+    by_id.write_text("\ufeff" + "\n".join(f"{row[2]},{row[0]}" for row in [rows[0], *rows[:0:-1]]) + "\n")
+    in_order.write_text("\n".join(row[2] for row in rows) + "\n")
+    found = [train_classifier(replace(stored, train_labels=str(one)), tmp_path / "out") for one in (by_id, in_order)]
+    assert found[0]["rows"] == found[1]["rows"]
+    assert found[0]["rows"]["probe_logreg"]["balanced_accuracy"]["value"] > 0.8
+    short.write_text("label\nred\n")
+    with pytest.raises(InputError, match="1 labels for 50 embeddings"):
+        train_classifier(replace(stored, train_labels=str(short)), tmp_path / "out")
+    short.write_text("id,label\ns1_0,red\n")
+    with pytest.raises(InputError, match="49 of 50 sequences have no 'label', first s1_1"):
+        train_classifier(replace(stored, train_labels=str(short)), tmp_path / "out")
+
+
+@pytest.mark.parametrize(("kind", "rare"), [("kmer_logreg", 1), ("kmer_logreg", 3), ("kmer_svm", 1), ("mlp", 1)])
+def test_unseen_and_rare_labels_are_a_row_of_the_result(
+    kind: Any, rare: int, files: tuple[Path, Path], trained: Path, tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(9)
+    extra = [f"e{n},{random_cds(generator, 40)},{label}" for n, label in enumerate(["once", "once", "never", "blue"])]
+    train, test = (tmp_path / name for name in ("train.csv", "test.csv"))
+    train.write_text(files[0].read_text() + extra[0] + "\n")
+    test.write_text(files[1].read_text() + "\n".join(extra[1:]) + "\n")
+    options = {} if kind.startswith("kmer") else {"model": str(trained / "train" / "model"), "control": False}
+    found = train_classifier(config((train, test), kind=kind, rare=rare, **options), tmp_path / "out")
+    learns_one = rare == 1 and kind == "kmer_logreg"
+    assert found["classes"] == ["blue", "once", "red"] if learns_one else ["blue", "red"]
+    labels = {one["label"]: one for one in found["labels"]}
+    assert {name: (one["train"], one["test"], one["learned"]) for name, one in labels.items()} == {
+        "blue": (25, 26, True),
+        "red": (25, 25, True),
+        "once": (1, 1, learns_one),
+        "never": (0, 1, False),
+    }
+    assert labels["never"]["recall"] == 0
+    rows = found["rows"]
+    whole, learned = rows[f"{kind}, {NOT_LEARNED}"], rows[kind]
+    share = (3 if learns_one else 2) / 4
+    value = learned["balanced_accuracy"]["value"]
+    assert whole["balanced_accuracy"]["value"] == pytest.approx(share * value)
+    assert len((tmp_path / "out" / "predictions.csv").read_text().splitlines()) == 54
+    again = eval_classifier(tmp_path / "out" / "model.joblib", tmp_path / "eval", sequences=without(test, "e2"))
+    assert (f"{kind}, {NOT_LEARNED}" in again["rows"]) is not learns_one
+    only = tmp_path / "only.csv"
+    only.write_text("seq,label\nATGAAATAA,never\n")
+    with pytest.raises(InputError, match=r"none of its labels \(never\) was learned"):
+        eval_classifier(tmp_path / "out" / "model.joblib", tmp_path / "eval", sequences=only)
+
+
+def without(source: Path, name: str) -> Path:
+    """Copy a CSV without a row, so that it is another file."""
+    target = source.with_name("fewer.csv")
+    target.write_text("\n".join(row for row in source.read_text().splitlines() if not row.startswith(name)) + "\n")
+    return target
+
+
+def test_one_label_is_nothing_to_learn(files: tuple[Path, Path], tmp_path: Path) -> None:
+    train = tmp_path / "train.csv"
+    train.write_text("seq,label\nATGAAATAA,a\nATGCCCTAA,a\nATGCCATAA,a\nATGGGGTAA,b\n")
+    with pytest.raises(InputError, match=r"fewer than two labels with 3 sequences or more \(a: 3, b: 1\)"):
+        train_classifier(config((train, files[1]), kind="kmer_logreg"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["kmer_logreg", "kmer_svm", "kmer_xgb", "mlp"])
+def test_unbalanced_classes_count_alike(kind: Any, trained: Path, tmp_path: Path) -> None:
+    if kind == "kmer_xgb":
+        pytest.importorskip("xgboost", reason="an optional dependency")
+    rows = write_csv(tmp_path / "all.csv", 5, each=120).read_text().splitlines()
+    train = tmp_path / "train.csv"
+    train.write_text("\n".join(row for i, row in enumerate(rows) if not row.endswith("blue") or i % 24 == 2) + "\n")
+    test = write_csv(tmp_path / "test.csv", 6, each=40)
+    model = {} if kind.startswith("kmer") else {"model": str(trained / "train" / "model"), "control": False}
+    values = {}
+    for weight in ("none", "balanced"):
+        options = {"kind": kind, "class_weight": weight, "C": 1.0 if "svm" in kind else 0.01, "hidden": 8, **model}
+        found = train_classifier(config((train, test), **options), tmp_path / weight)
+        recall = {one["label"]: one["recall"] for one in found["labels"]}
+        values[weight] = recall["blue"]
+    assert values["balanced"] >= values["none"]
+    if kind == "kmer_logreg":
+        assert values["none"] < 0.5 < values["balanced"]
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_blank_labels_are_told_not_dropped(
+    blank: str, files: tuple[Path, Path], trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = files[0].read_text().splitlines()
+    rows[2:4] = [f"{row.rpartition(',')[0]},{blank}" for row in rows[2:4]]
+    some = tmp_path / "some.csv"
+    some.write_text("\n".join(rows) + "\n")
+    with pytest.raises(InputError, match=r"some.csv: 2 of 50 sequences have no 'label', first s1_1"):
+        train_classifier(config((some, files[1]), kind="kmer_logreg"), tmp_path / "out")
+    with caplog.at_level("WARNING", logger="genescribe.codon"):
+        extract_embeddings(trained / "train" / "model", some, tmp_path / "e.npz")
+    assert "2 of 50 sequences have no 'label'" in caplog.text
+    with np.load(tmp_path / "e.npz") as stored:
+        assert stored["labels"].tolist()[:4] == ["red", "", "", "blue"]
+
+
+def test_options_that_would_do_nothing_are_refused() -> None:
+    for options, message in (
+        ({"train": "a"}, "neither given"),
+        ({"train": "a", "train_embeddings": "b", "test": "c"}, "both given"),
+        ({"train": "a", "test_embeddings": "b", "model": "m"}, "one side are sequences"),
+        ({"train": "a", "test": "b", "model": "m", "test_labels": "c"}, "test_labels: given without"),
+        ({"train": "a", "test": "b"}, "probe_logreg reads embeddings"),
+        ({"train": "a", "test": "b", "kind": "kmer_svm", "model": "m"}, "kmer_svm reads no embeddings"),
+        ({"train_embeddings": "a", "test_embeddings": "b", "kind": "kmer_svm"}, "kmer_svm reads sequences"),
+        ({"train_embeddings": "a", "test_embeddings": "b", "layers": [1]}, "given beside stored embeddings"),
+    ):
+        with pytest.raises(InputError, match=message):
+            ClassifierConfig(**options)  # type: ignore[arg-type]
+
+
+def test_what_is_no_file_of_embeddings_or_classifier_is_refused(
+    files: tuple[Path, Path], trained: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "other.npz", embeddings=np.zeros((2, 3)))
+    (tmp_path / "text.npz").write_text("no archive")
+    for name in ("other.npz", "text.npz"):
+        path = str(tmp_path / name)
+        with pytest.raises(InputError, match="no embeddings of sequences"):
+            train_classifier(ClassifierConfig(train_embeddings=path, test_embeddings=path), tmp_path / "out")
+    (tmp_path / "text.joblib").write_text("no classifier")
+    with pytest.raises(InputError, match="no classifier"):
+        eval_classifier(tmp_path / "text.joblib", tmp_path / "out", sequences=files[0])
+    train_classifier(config(files, kind="kmer_logreg"), tmp_path / "kmers")
+    with pytest.raises(InputError, match="a classifier of the kind kmer_logreg"):
+        eval_classifier(tmp_path / "kmers" / "model.joblib", tmp_path / "out", sequences=files[0], kind="probe")
+    vectors = embeddings(trained, write_csv(tmp_path / "third.csv", 3), tmp_path / "third.npz")
+    with pytest.raises(InputError, match="reads words of sequences"):
+        eval_classifier(tmp_path / "kmers" / "model.joblib", tmp_path / "out", embeddings=vectors)
 
 
 def test_embeddings_do_not_depend_on_their_neighbours(trained: Path, files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -158,7 +353,14 @@ def test_sequences_from_fasta_and_csv(tmp_path: Path) -> None:
     assert found.notes == {"origin": ("real", "")}
     (tmp_path / "a.csv").write_text("seq,host,label\nATGAAATAA,E. coli,red\n")
     assert read_sequences(tmp_path / "a.csv").notes == {"host": ("E. coli",)}
+    (tmp_path / "b.fa").write_text('\ufeff>x label="cell wall"\nATGAAATAA\n>z note=5>3 label=red\nATGTAA\n')
+    found = read_sequences(tmp_path / "b.fa")
+    assert (found.ids, found.labels) == (("x", "z"), ("cell wall", "red"))
+    (tmp_path / "b.csv").write_text('\ufeffid, seq,label\na,ATGTAA,"red, dark"\n')
+    assert read_sequences(tmp_path / "b.csv").labels == ("red, dark",)
     for text, message in (
+        ("id,seq\na,\n", "'a' is empty"),
+        ("id,seq\na,ATG,red\n", "more cells than columns"),
         ("a,b\n1,2\n", "no column `seq`"),
         ("seq\nATGA\n", "no multiple of three"),
         ("id,seq\na,ATG\na,ATG\n", "occurs twice"),
@@ -188,6 +390,7 @@ def test_metrics() -> None:
 
 def test_products_across_species(prepared: Path, tmp_path: Path) -> None:
     found = classify_products(prepared, tmp_path, ClassifierConfig("", "", kind="kmer_logreg", bootstrap=10))
+    assert all(label["learned"] for label in found["labels"])
     assert found["classes"] == ["regulation", "ribosome", "transport"]
     train, test = (read_sequences(found["options"][name]) for name in ("train", "test"))
     assert not set(train.dna) & set(test.dna)

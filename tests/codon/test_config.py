@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 
 from genescribe.codon.config import CodonOptions, DatasetConfig
 from genescribe.codon.prepare import load_windows, prepare, read_genes
-from genescribe.codon.run import CodonRunConfig, load_run, run_name
+from genescribe.codon.run import CodonRunConfig, load_run, run_name, with_starts
 from genescribe.codon.task import CodonTask
 from genescribe.config import to_mapping
 from genescribe.data.cursor import Cursor
@@ -57,6 +58,9 @@ ARRIVES: dict[str, tuple[Any, Callable[[TrainConfig, CodonOptions], bool]]] = {
     "train.label_smoothing": (0.1, lambda _, o: o.label_smoothing == 0.1),
     "schedule.scheduler": ("plateau", lambda t, _: t.scheduler == "plateau"),
     "schedule.warmup_steps": (50, lambda t, _: t.warmup == pytest.approx(50 / 500)),
+    "train.start": ("runs/model", lambda t, _: t.start == "runs/model"),
+    "train.start_parts": (["blocks."], lambda t, _: t.start_parts == ["blocks."]),
+    "train.freeze": (["embedding."], lambda t, _: t.freeze == ["embedding."]),
     "schedule.min_lr": (1e-4, lambda t, _: t.final_lr == pytest.approx(0.1)),
     "schedule.plateau_patience": (5, lambda t, _: t.plateau_patience == 5),
     "schedule.early_stop_patience": (6, lambda t, _: t.patience == 6),
@@ -112,6 +116,40 @@ def test_options_of_the_data_act(prepared: Path, run_config: CodonRunConfig, tmp
     assert shares == {"train": 1, "validation": 1, "test": 2}
     windows = load_windows(tmp_path / "data", "train")
     assert len(windows) == len(windows.cds) == sum(gene.split == "train" for gene in genes)
+
+
+def test_warm_up_is_steps_or_a_share() -> None:
+    shares = []
+    for value in (0, 0.1, 1, 50):
+        options = run(schedule={"warmup_steps": value}).training(windows=1600, tokens=100_000, parameters=1000)
+        shares.append(options.warmup)
+    assert shares == pytest.approx([0, 0.1, 1 / 500, 50 / 500])
+
+
+def test_a_run_may_begin_with_another(tmp_path: Path) -> None:
+    runs = {
+        "first": run(),
+        "second": run(train={"start": "first"}),
+        "third": run(train={"start": "second"}),
+        "apart": run(train={"start": str(tmp_path)}),
+    }
+    assert list(with_starts(runs, ["third"])) == ["first", "second", "third"]
+    assert with_starts(runs, []) == runs
+    layout = CodonLayout("results", runs)
+    first, second, _, apart = layout.runs
+    assert layout.start(first) == []
+    assert layout.start(second) == [layout.model(first)]
+    assert layout.start(apart) == [str(tmp_path)]
+    assert json.loads(layout.options(second, "train"))["train"]["start"] == layout.model(first)
+    with pytest.raises(InputError, match=r"`codon\.first\.train\.start` leads back to 'first'"):
+        with_starts({**runs, "first": run(train={"start": "third"})}, [])
+
+
+@pytest.mark.parametrize("prefix", [0, [], [10, 0]])
+def test_prefixes_are_codons(prefix: Any) -> None:
+    assert run(evaluate={"prefix": [5, 10]}).evaluate.prefixes == [5, 10]
+    with pytest.raises(InputError, match="give codons"):
+        run(evaluate={"prefix": prefix})
 
 
 def test_names_of_runs_and_their_files() -> None:

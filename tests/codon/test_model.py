@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +22,12 @@ from genescribe.codon.run import CodonRunConfig
 from genescribe.codon.task import CodonTask, batch_of
 from genescribe.codon.training import CURVES, train_run
 from genescribe.codon.vocabulary import EOS, SEP, SIZE, to_tokens
+from genescribe.config import to_mapping
 from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
 from genescribe.train.engine import train
+from genescribe.train.schedule import reseed
 
 CONFIG = CodonModelConfig(block_size=64, n_layer=2, n_head=2, n_embd=32, dropout=0.0)
 
@@ -177,6 +180,40 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     train_run(run_config, prepared, tmp_path, resume=True)
     name = "train/model/model.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_a_loss_that_is_not_finite_names_remedies_of_the_family(
+    prepared: Path, run_config: CodonRunConfig, tmp_path: Path
+) -> None:
+    wild = replace(run_config, train=replace(run_config.train, lr=1e30, clip=0.0))
+    with pytest.raises(InputError, match=r"; lower train\.lr, set train\.clip, or train\.amp: false") as caught:
+        train_run(wild, prepared, tmp_path)
+    assert "crf" not in str(caught.value).lower()
+    # What it names are options of a codon model.
+    options = to_mapping(run_config)["train"]
+    assert {name.removeprefix("train.") for name in re.findall(r"train\.\w+", CodonTask.remedy)} <= options.keys()
+
+
+def test_no_epoch_is_no_step(prepared: Path, run_config: CodonRunConfig, tmp_path: Path) -> None:
+    untouched = replace(run_config, train=replace(run_config.train, epochs=0))
+    model = train_run(untouched, prepared, tmp_path)
+    assert read_json(model / "provenance.json")["steps"] == 0
+    fresh = CodonTask(run_config.options(), [prepared])
+    reseed(run_config.outputs.seed, "weights")
+    for name, weight in fresh.build().state_dict().items():
+        assert torch.equal(weight, CodonModel.load(model).state_dict()[name])
+    assert (tmp_path / "scores" / "curves.csv").read_text().splitlines() == [",".join(CURVES)]
+
+
+def test_adafactor_learns_as_adamw_does(prepared: Path, run_config: CodonRunConfig, tmp_path: Path) -> None:
+    """The same learning rate serves both; with steps relative to the weights it stayed near ln V."""
+    found = {}
+    for name in ("adamw", "adafactor"):
+        section = replace(run_config.train, optimizer=name, epochs=4)
+        model = train_run(replace(run_config, train=section), prepared, tmp_path / name)
+        found[name] = -read_json(model / "provenance.json")["best"]["log_likelihood"]
+    assert found["adafactor"] < found["adamw"] + 0.1
+    assert found["adafactor"] < math.log(SIZE) - 0.4
 
 
 def test_epochs_auto_follow_from_tokens_a_parameter(

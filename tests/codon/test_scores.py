@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from genescribe.codon import scoring
 from genescribe.codon.controls import shuffled, synonym_shuffled
-from genescribe.codon.evaluation import evaluate
+from genescribe.codon.evaluation import evaluate, sanity
 from genescribe.codon.methods import MODEL, TRIGRAM
 from genescribe.codon.ngram import CodonUsage, InGene, KneserNey, Uniform, synonyms
 from genescribe.codon.prepare import Gene, read_genes
@@ -125,6 +125,17 @@ def test_intervals_hold_the_value_and_shrink_with_genes() -> None:
     assert scoring.compared(scores, scores, scoring.draws(2000, 50))["perplexity"]["interval"] == [0, 0]
 
 
+def test_sanity_tells_the_frame_and_the_end() -> None:
+    """What knows one codon in frame loses by a shift; what knows no frame loses nothing."""
+    genes = [gene([14, *[27] * 30, 48], name=str(n)) for n in range(3)]  # ATG, CGT ..., TAA
+    training = [one.codons for one in genes]
+    known, blind = sanity(KneserNey(training, 2), genes), sanity(Uniform(), genes)
+    assert known["frame_shift_delta"] > 1 > 0.01 > abs(blind["frame_shift_delta"])
+    assert known["stop_rate_at_end"] == pytest.approx(known["stop_rate"], rel=3)
+    assert [blind["stop_rate"], blind["stop_rate_at_end"]] == pytest.approx([3 / 65] * 2)
+    assert sanity(Uniform(), [gene([14, 0, 48])]) == {}
+
+
 def test_evaluation_puts_the_model_beside_its_baselines(trained: Path, prepared: Path, tmp_path: Path) -> None:
     found = evaluate(trained / "train" / "model", prepared, tmp_path, bootstrap=50)
     methods = found["methods"]
@@ -134,5 +145,6 @@ def test_evaluation_puts_the_model_beside_its_baselines(trained: Path, prepared:
     assert found["untrained_perplexity"] == pytest.approx(68, rel=0.1)
     assert found["genes"] == sum(one.split == "test" for one in read_genes(prepared))
     assert {TRIGRAM, "codon usage", "codon usage of its genome"} <= methods.keys()
+    assert found["sanity"][MODEL]["frame_shift_delta"] > 0.1
     rows = (tmp_path / "genes.tsv").read_text().splitlines()
     assert len(rows) == found["genes"] + 1

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tests.codon.genomes import random_cds
 
-from genescribe.codon.cds import codons_of
+from genescribe.codon.cds import codons_of, dna_of
+from genescribe.codon.classify.embeddings import embed
+from genescribe.codon.config import CodonModelConfig
 from genescribe.codon.generate import LONGEST, Sampling, Words, compare, generate, generate_from_prefixes
-from genescribe.codon.interpret.attention import attention_weights, distance_profile
+from genescribe.codon.interpret.attention import attention, attention_weights, distance_profile
 from genescribe.codon.interpret.biology import cai, rscu
 from genescribe.codon.interpret.frequencies import auroc, frequencies
-from genescribe.codon.interpret.probes import Question, probe
+from genescribe.codon.interpret.probes import Question, probe, probes
 from genescribe.codon.interpret.run import interpret
-from genescribe.codon.interpret.saliency import attribute, enriched
+from genescribe.codon.interpret.saliency import attribute, enriched, saliency
 from genescribe.codon.interpret.step import permutation_p, read_blocks
 from genescribe.codon.model import CodonModel
 from genescribe.codon.mutations import effect, mutation_map, whole_map
 from genescribe.codon.network import Network
 from genescribe.codon.prepare import Gene, read_genes
 from genescribe.codon.query import Query
-from genescribe.codon.vocabulary import to_tokens
+from genescribe.codon.vocabulary import FIRST_CODON, to_tokens
 from genescribe.errors import InputError
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.report.blocks import Figure, Table
-from genescribe.report.codon import codon_sections
+from genescribe.report.codon import codon_sections, run_sections
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def test_generation_spells_a_protein_and_ends_with_a_stop(network: Network) -> N
     prompts = np.stack([to_tokens(codons_of("ATGAAA"), end=False)] * 4)
     proteins = ["MKWLL", "MKV", "MKAAAAAA", "MKR"]
     written = generate(
-        network.model,
+        network,
         prompts,
         Sampling(),
         generator=torch.Generator().manual_seed(1),
@@ -51,14 +55,14 @@ def test_generation_spells_a_protein_and_ends_with_a_stop(network: Network) -> N
     for codons, protein in zip(written, proteins, strict=True):
         assert code.amino_acids[codons].tobytes().decode() == protein + "*"
     with pytest.raises(InputError, match="no codon spells"):
-        generate(network.model, prompts[:1], Sampling(), generator=torch.Generator(), tables=[11], proteins=["MKB"])
+        generate(network, prompts[:1], Sampling(), generator=torch.Generator(), tables=[11], proteins=["MKB"])
 
 
 def test_generation_is_the_same_for_a_seed_and_stops_at_its_limit(network: Network) -> None:
     prompts = np.stack([to_tokens(codons_of("ATG"), end=False)] * 3)
     found = [
         generate(
-            network.model,
+            network,
             prompts,
             Sampling(top_k=20, longest=15),
             generator=torch.Generator().manual_seed(s),
@@ -72,21 +76,36 @@ def test_generation_is_the_same_for_a_seed_and_stops_at_its_limit(network: Netwo
 
 
 def test_samples_are_compared_with_nature(trained: Path, prepared: Path, tmp_path: Path) -> None:
-    model = CodonModel.load(trained / "train" / "model")
+    network = Network.load(trained / "train" / "model")
     samples = generate_from_prefixes(
-        model, prepared, tmp_path, prefix=5, count=6, sampling=Sampling(longest=120), seed=0
+        network, prepared, tmp_path, prefixes=[5, 12], count=6, sampling=Sampling(longest=120), seed=0
     )
+    assert len(samples) == 2 * 3 * 6
+    for prefix in (5, 12):
+        mine = [one for one in samples if one.prefix == prefix]
+        assert all(one.dna[: 3 * prefix] == read_dna(prepared, one.id)[: 3 * prefix] for one in mine)
     assert {one.method for one in samples} == {"free", "protein", "usage"}
     spelled = [one for one in samples if one.method != "free"]
     assert all(one.amino_acid_identity == 1 and one.length == one.natural_length for one in spelled)
     assert len((tmp_path / "samples.csv").read_text().splitlines()) == len(samples) + 1
-    assert len((tmp_path / "summary.csv").read_text().splitlines()) == 4
+    rows = [line.split(",")[:2] for line in (tmp_path / "summary.csv").read_text().splitlines()]
+    assert rows[0] == ["method", "prefix"]
+    assert rows[1:] == [[method, prefix] for prefix in ("5", "12") for method in ("free", "protein", "usage")]
+    for prefixes, count in (([], 6), ([0], 6), ([5], 0)):
+        with pytest.raises(InputError, match="give one or more of each"):
+            generate_from_prefixes(
+                network, prepared, tmp_path, prefixes=prefixes, count=count, sampling=Sampling(), seed=0
+            )
     genes = read_genes(prepared)
     words = Words([genes[0]])
     copied = compare("free", genes[0], genes[0].codons, 5, words)
     assert (copied.codon_identity, copied.synonymous_rate, copied.overlap, copied.end) == (1, 0, 1, "stop")
     assert words.share(genes[1].codons) == pytest.approx(0, abs=0.1)
     assert LONGEST > 100
+
+
+def read_dna(prepared: Path, name: str) -> str:
+    return next(dna_of(gene.codons) for gene in read_genes(prepared) if gene.id == name)
 
 
 def test_questions(trained: Path) -> None:
@@ -102,6 +121,111 @@ def test_questions(trained: Path) -> None:
     assert talk[0].count("\t") == 2
     assert any(line.startswith("write next") for line in talk)
     assert "no multiple of three" in talk[-1]
+
+
+@pytest.mark.parametrize(
+    ("dna", "protein", "message"),
+    [
+        ("ATGAAA", "MRRISTT", "begins MR, but --dna spells MK"),
+        ("ATGAAAAAAAAAAAA", "MKK", "begins MKK, but --dna spells MKKKK"),
+        ("ATGAAA", "", "begins with nothing, but --dna spells MK"),
+        ("CCCAAA", "MK", "begins MK, but --dna spells PK"),
+    ],
+)
+def test_a_protein_that_the_prompt_does_not_begin_is_refused(
+    dna: str, protein: str, message: str, trained: Path
+) -> None:
+    query = Query(trained / "train" / "model")
+    with pytest.raises(InputError, match=message):
+        query.generate(dna, sampling=Sampling(), protein=protein)
+
+
+@pytest.mark.parametrize(
+    ("dna", "protein"), [("ATGAAA", "mkrw*"), ("GTGAAA", "MKRW"), ("GTGAAA", "VKRW"), ("", "MKRW")]
+)
+def test_a_protein_that_the_prompt_begins_is_spelled(dna: str, protein: str, trained: Path) -> None:
+    query = Query(trained / "train" / "model")
+    (written,) = query.generate(dna, sampling=Sampling(longest=5), protein=protein)
+    assert written.startswith(dna)
+    code = GeneticCode.from_table(11)
+    assert code.amino_acids[codons_of(written)].tobytes().decode()[1:] == "KRW*"
+    with pytest.raises(InputError, match="4 amino acids and a stop do not fit into 4 codons; give --longest 5"):
+        query.generate(dna, sampling=Sampling(longest=4), protein=protein)
+
+
+def test_questions_that_make_no_sense_are_refused(trained: Path) -> None:
+    query = Query(trained / "train" / "model")
+    for message, ask in {
+        "--count: is 0": lambda: query.generate("ATG", sampling=Sampling(), count=0),
+        "temperature: is -1": lambda: Sampling(temperature=-1),
+        "temperature: is nan": lambda: Sampling(temperature=float("nan")),
+        "top_k: is -1": lambda: Sampling(top_k=-1),
+        "longest: is 0": lambda: Sampling(longest=0),
+        "--top: is -3": lambda: query.next("ATG", top=-3),
+        "codon 2, TAA, is a stop": lambda: query.generate("ATGTAA", sampling=Sampling()),
+        "5 codons; give --longest more than 5": lambda: query.generate("ATG" * 5, sampling=Sampling(longest=5)),
+    }.items():
+        with pytest.raises(InputError, match=message):
+            ask()
+    with pytest.raises(InputError, match="no NCBI table 99"):
+        Query(trained / "train" / "model", table=99)
+    with pytest.raises(InputError, match="no device is called 'tpu'"):
+        Network.load(trained / "train" / "model", "tpu")
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_genes_longer_than_a_window_are_read_alike_by_every_use(positions: Any) -> None:
+    """Scored, asked for codon by codon, generated, embedded: beyond the window the same windows are used."""
+    torch.manual_seed(0)
+    config = CodonModelConfig(block_size=64, n_layer=1, n_head=2, n_embd=16, dropout=0.0, positions=positions)
+    network = Network(CodonModel(config))
+    codons = read_genes_codons(200)
+    tokens = to_tokens(codons, end=False)
+    scored = network.predict(tokens)
+    for length in (63, 64, 65, 96, 97, 150):
+        logits, _ = network.follow(torch.from_numpy(tokens[:length].astype(np.int64))[None])
+        assert np.allclose(logits[0].double().softmax(-1).numpy(), scored[length - 1], atol=1e-6)
+        # What comes after a codon does not change what is said of it.
+        assert np.allclose(network.predict(tokens[:length]), scored[: length - 1], atol=1e-6)
+    (states,) = network.states_many([tokens], [0, -1])
+    assert states.shape == (201, 32)
+    assert embed(network, [dna_of(codons)], pooling="mean")[0] == pytest.approx(states[1:, 16:].mean(0), abs=1e-5)
+    written = generate(
+        network,
+        tokens[None, :40],
+        Sampling(temperature=0, longest=150),
+        generator=torch.Generator(),
+        tables=[1],
+        proteins=["A" * 149],
+    )[0]
+    assert len(written) == 150
+    predicted = network.predict(to_tokens(written, end=False))[:, FIRST_CODON:]
+    alanine = np.flatnonzero(GeneticCode.from_table(1).amino_acids[:64] == ord("A"))
+    wanted = alanine[predicted[39:149, alanine].argmax(axis=1)]
+    assert written[39:149].tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_interpretation_looks_no_further_than_a_window(positions: Any) -> None:
+    torch.manual_seed(0)
+    config = CodonModelConfig(block_size=64, n_layer=1, n_head=2, n_embd=16, dropout=0.0, positions=positions)
+    network = Network(CodonModel(config))
+    fresh = network.untrained()
+    genes = [
+        Gene("Delta.four", f"g{n}", "test", 0, 11, False, "", codons_of(random_cds(np.random.default_rng(n), 200)))
+        for n in range(12)
+    ]
+    for step in (
+        attention("x", network, fresh, genes, seed=0),
+        saliency("x", network, fresh, genes, window=5, top=20, seed=0),
+        probes("x", network, fresh, genes, seed=0),
+    ):
+        assert all(np.isfinite(one.value) for one in step.measures), step.name
+    small = Network(CodonModel(replace(config, block_size=32)))
+    with pytest.raises(InputError, match="windows of 32 tokens"):
+        saliency("x", small, small, genes, window=5, top=20, seed=0)
+    with pytest.raises(InputError, match="saliency_window: is 60"):
+        saliency("x", network, fresh, genes, window=60, top=20, seed=0)
 
 
 def test_mutation_maps(network: Network) -> None:
@@ -202,6 +326,10 @@ def test_every_step_is_written_with_its_nulls_and_shown(trained: Path, prepared:
         assert list((run / "interpret" / name).glob("*.csv"))
     titles = [section.title for section in codon_sections(tmp_path) if section.blocks]
     assert sum("small: " in title for title in titles) == 7
+    own = [section.title for section in run_sections(run)]
+    assert own == [title for title in titles if title.startswith("small: ")]
+    with pytest.raises(InputError, match="no results of a codon run"):
+        run_sections(tmp_path / "nothing")
     shutil.copytree(run, tmp_path / "codon" / "other")
     (across,) = [section for section in codon_sections(tmp_path) if section.title == "Codon models"]
     (table,) = [block for block in across.blocks if isinstance(block, Table)]

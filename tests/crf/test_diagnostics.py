@@ -38,6 +38,30 @@ def test_a_tenfold_scale_is_warned_of() -> None:
     assert all("the scale of emissions is" in line for line in warnings)
 
 
+def test_every_pair_of_scales_is_compared() -> None:
+    p = random_potentials(1, 200, 20, 3)
+    parts = replace(p, content=p.content * 100, duration=p.duration * 10_000)
+    warnings = [line for line in first_batch_report(parts) if line.startswith("warning")]
+    pairs = {tuple(name for name in ("emissions", "durations", "transitions") if name in line) for line in warnings}
+    assert pairs == {("emissions", "durations"), ("emissions", "transitions"), ("durations", "transitions")}
+
+
+@pytest.mark.parametrize(("value", "line"), [(torch.nan, "NaN=20, Inf=0"), (torch.inf, "NaN=0, Inf=20")])
+def test_values_that_are_no_numbers_are_counted_as_such(value: float, line: str) -> None:
+    p = random_potentials(1, 10, 5, 3)
+    encoder = torch.randn(1, 10, 4)
+    encoder[0, :5] = value
+    content = p.content.clone()
+    content[0, 2, 1] = value
+    report = first_batch_report(replace(p, content=content), encoder)
+    assert report[0].startswith("encoder output") and report[0].endswith(line)
+    assert report[1].startswith("emissions") and report[1].endswith(line.replace("20", "1"))
+    assert not any("nan" in number for number in report)
+    encoder[0, :5] = -torch.inf
+    assert first_batch_report(p, encoder)[0].endswith("NaN=0, Inf=20")
+    assert "NaN=0, Inf=0" in first_batch_report(p)[0]
+
+
 def test_padding_is_not_looked_at() -> None:
     p = random_potentials(2, 50, 5, 3, seed=4)
     past = torch.arange(50) >= p.lengths.unsqueeze(1)

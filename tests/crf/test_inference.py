@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.kernels.enumerate_segmentations import enumerate_chain, single_base_labels
 from tests.kernels.random_potentials import potentials, random_potentials
 
-from genescribe.crf.inference import entropy, marginals, sample, segment_marginals, transition_marginals
+from genescribe.crf.inference import (
+    cross_entropy,
+    entropy,
+    kl_divergence,
+    marginals,
+    sample,
+    segment_marginals,
+    transition_marginals,
+)
 from genescribe.crf.kbest import k_best
 from genescribe.crf.runs import merge_single_bases
 from genescribe.crf.score import Segments
+from genescribe.errors import InputError
+from genescribe.kernels.counts import FIELDS
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf_reference import viterbi
 
@@ -131,3 +143,86 @@ def test_a_chain_without_a_segmentation() -> None:
     assert k_best(p, 2)[0][1] == []
     assert len(sample(p, 1)[0][0].ends) == 0
     assert not marginals(p).position.any()
+
+
+@pytest.mark.parametrize("backend", ["reference", "blocked", "native"])
+def test_marginals_and_entropy_have_gradients(backend: str) -> None:
+    p = random_potentials(1, 4, 2, 2, boundaries=True, right=True, explicit=True, seed=2)
+    names = [name for name in FIELDS if getattr(p, name) is not None]
+    leaves = [torch.nan_to_num(getattr(p, name), neginf=-20.0).requires_grad_() for name in names]
+
+    def asked(*values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        q = replace(p, **dict(zip(names, values, strict=True)))
+        m = marginals(q, backend)
+        return entropy(q, backend), m.position, m.begin, m.end, m.transition, m.duration, m.tail
+
+    assert torch.autograd.gradcheck(asked, leaves, atol=1e-6, fast_mode=True)
+
+
+@EXAMPLES
+@given(potentials())
+def test_the_gradient_of_entropy_is_that_of_the_enumeration(p: Potentials) -> None:
+    p = p.rows(torch.tensor([0])).to(dtype=torch.float64)
+    names = [name for name in FIELDS if getattr(p, name) is not None]
+    found, expected = [], []
+    for results, ask in ((found, entropy), (expected, enumerated_entropy)):
+        leaves = {name: getattr(p, name).detach().clone().requires_grad_() for name in names}
+        value = ask(replace(p, **leaves)).sum()
+        if value.requires_grad:
+            gradients = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+            results.extend(
+                torch.zeros_like(x) if g is None else g for g, x in zip(gradients, leaves.values(), strict=True)
+            )
+    for a, b in zip(found, expected, strict=False):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+
+
+def enumerated_entropy(p: Potentials) -> torch.Tensor:
+    scores = enumerate_chain(p, 0).scores
+    scores = scores[scores > -torch.inf]
+    return torch.special.entr(scores.softmax(0)).sum().unsqueeze(0)
+
+
+def test_posteriors_that_nobody_differentiates_carry_no_graph() -> None:
+    p = random_potentials(1, 6, 3, 2)
+    leaf = replace(p, content=p.content.clone().requires_grad_())
+    assert marginals(leaf).position.requires_grad and entropy(leaf).requires_grad
+    assert not marginals(p).position.requires_grad and not entropy(p).requires_grad
+    with torch.no_grad():
+        assert not marginals(leaf).position.requires_grad
+
+
+@EXAMPLES
+@given(potentials(longest=4), st.integers(0, 2**16))
+def test_divergences_of_two_models(p: Potentials, seed: int) -> None:
+    p = p.to(dtype=torch.float64)
+    B, T, K, C = p.shape
+    other = random_potentials(
+        B, T, K + 1, C, seed=seed, forbidden=0.05, left=p.arrive is not None, right=p.depart is not None
+    )
+    q = replace(other, lengths=p.lengths)
+    divergence, crossed = kl_divergence(p, q), cross_entropy(p, q)
+    for b in range(B):
+        mine, theirs = enumerate_chain(p, b), enumerate_chain(q, b)
+        log_p, log_q = mine.scores - mine.log_partition, theirs.scores - theirs.log_partition
+        used = mine.scores > -torch.inf
+        if not used.any() or not (theirs.scores > -torch.inf).any():
+            continue
+        weight = log_p[used].exp()
+        missing = float(weight[log_q[used] == -torch.inf].sum())
+        if missing > 1e-9:
+            assert crossed[b] == torch.inf and divergence[b] == torch.inf
+        elif missing == 0:
+            expected = -(weight * log_q[used]).sum()
+            torch.testing.assert_close(crossed[b], expected, rtol=1e-7, atol=1e-6)
+            divergent = expected + (weight * log_p[used]).sum()
+            torch.testing.assert_close(divergence[b], divergent, rtol=1e-6, atol=1e-6)
+
+
+def test_models_of_different_chains_have_no_divergence() -> None:
+    p = random_potentials(2, 6, 3, 2, mixed=False)
+    shorter = replace(p, lengths=torch.tensor([6, 5]))
+    with pytest.raises(InputError, match="two models of different chains or labels"):
+        kl_divergence(p, shorter)
+    with pytest.raises(InputError, match="two models of different edges"):
+        cross_entropy(p, random_potentials(2, 6, 3, 2, left=True, mixed=False))

@@ -84,19 +84,6 @@ def test_knots_keep_a_smooth_table() -> None:
     assert float(error) < 0.2
 
 
-def test_roughness_sees_bends_only() -> None:
-    table = DurationTable(SemiCRFConfig(labels=2, max_duration=(9, 5)))
-    with torch.no_grad():
-        table.score.copy_(torch.arange(9.0).unsqueeze(1) * torch.tensor([0.3, -0.2]))
-    assert table.roughness().item() == pytest.approx(0, abs=1e-10)
-    with torch.no_grad():
-        table.score[7, 1] = 100  # beyond the label's own table
-    assert table.roughness().item() == pytest.approx(0, abs=1e-10)
-    with torch.no_grad():
-        table.score[3, 0] += 1
-    assert table.roughness().item() == pytest.approx((1 + 4 + 1) / 2, rel=1e-5)
-
-
 def test_a_geometric_label_that_every_edge_cuts_starts_with_the_mean_of_its_bases() -> None:
     # Forty chains of 600 to 1,000 bases: background, one segment of label 1, background. No background run is whole.
     rng = np.random.default_rng(2)

@@ -16,7 +16,7 @@ from genescribe.families import load_predictor
 from genescribe.generate.annotate import Annotator
 from genescribe.generate.model import load_model
 from genescribe.generate.predictor import GeneratePredictor, joined
-from genescribe.genome.alphabet import reverse_complement
+from genescribe.genome.alphabet import N, reverse_complement
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.gff import read_genes
@@ -28,6 +28,8 @@ from genescribe.predict.pieces import Piece, pieces_of
 from genescribe.predict.strand import PredictedTranscript, Rows, StrandCodes, StrandPrediction, StrandRows
 from genescribe.predict.write import write_annotation
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.decode import GAP_REASON
+from genescribe.segment.labels import touched
 from genescribe.segment.model import SegmentModel
 
 
@@ -66,7 +68,10 @@ class Factory:
         del genome, pieces, species
         return self
 
-    def genetic_code(self) -> GeneticCode:
+    def recoded(self, code: int) -> Self:
+        raise AssertionError(code)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
         return GeneticCode.from_table(1)
 
     def provenance(self) -> dict[str, object]:
@@ -132,3 +137,15 @@ def test_without_a_proposer_the_remedy_is_named(tmp_path: Path) -> None:
 def test_overlapping_proposals_are_one_locus() -> None:
     assert joined([]) == []
     assert joined([(5, 9), (0, 6), (9, 12), (20, 30), (22, 25)]) == [(0, 9), (9, 12), (20, 30)]
+
+
+@pytest.mark.parametrize("constraint", ["orf", "grammar"])
+def test_no_exon_of_a_generated_gene_lies_in_a_gap(tmp_path: Path, constraint: str) -> None:
+    """`grammar` knows no bases: a transcript that it writes over a gap is refused."""
+    annotator = Annotator(load_model(random_model(tmp_path / "model", constraint=constraint)))
+    codes = np.random.default_rng(0).integers(0, 4, 240).astype(np.uint8)
+    codes[5:235] = N
+    result = annotator.sequence(codes)
+    exons = [exon for t in (result.gene.transcripts if result.gene else ()) for exon in t.exons]
+    assert not any(touched(exon, [(5, 235)]) for exon in exons)
+    assert constraint == "orf" or GAP_REASON in result.reason

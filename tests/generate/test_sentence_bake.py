@@ -18,7 +18,7 @@ from genescribe.config import from_mapping
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
-from genescribe.generate.bake import LOCI, by_shares
+from genescribe.generate.bake import LOCI
 from genescribe.generate.config import PrefixConfig
 from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
 from genescribe.generate.task import GenerateTask, matches
@@ -110,15 +110,6 @@ def test_what_has_no_window_has_a_reason(tmp_path: Path) -> None:
     }
     assert sum(stats["rejected"].values()) == 5
     assert stats["left_out"] == {"non-coding transcript": 1}
-
-
-def test_sequences_without_splits_are_shared_out() -> None:
-    names = {f"s{i}": 10 for i in range(200)}
-    regions = by_shares(names)
-    counts = {split: sum(r[0].split == split for r in regions.values()) for split in ("train", "validation", "test")}
-    assert counts == {"train": 150, "validation": 20, "test": 30}
-    assert regions == by_shares(dict(reversed(names.items()))) | {}
-    assert regions != by_shares(names, seed=2)
 
 
 def test_other_shards_are_refused(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_an_annotation_is_plain_text_without_its_genome(tmp_path: Path) -> None:
     path = tmp_path / "annotation.gff3.gz"
     path.write_bytes(gzip.compress(ANNOTATION.encode()))
     fetch_annotation(str(path), tmp_path / "annotation.gxf")
-    assert (tmp_path / "annotation.gxf").read_text() == "#é\na\tx\tgene\t1\t2\t.\t+\t.\tID=g\n"
+    assert (tmp_path / "annotation.gxf").read_text() == "#é\na\tx\tgene\t1\t2\t.\t+\t.\tID=g\n##FASTA\n"
 
 
 @pytest.mark.parametrize("name", ["sha256", "md5"])

@@ -18,6 +18,8 @@ FIXTURES = Path(__file__).parent / "fixtures" / "sort"
 CASES = sorted(path.with_suffix("").name for path in FIXTURES.glob("*.agat"))
 DEFAULTS = {"8_test", "34_test", "36_test"}
 BY_NAME = {"28_test", "46_test"}
+JOINED_BY_AGAT = {"testC", "testD"}
+"""AGAT joins flat CDS rows with IDs of their own: of two strands in D, overlapping ones in C."""
 
 
 def options(text: str) -> dict[str, object]:
@@ -100,12 +102,15 @@ def test_published_cases(data_dir: Path, tmp_path: Path) -> None:
             expected = data_dir / "gff_cases" / folder / "out" / (name.removesuffix("_test") + suffix)
             if expected.exists():
                 ours, theirs = canonical(target), canonical(expected)
+                if name in JOINED_BY_AGAT:
+                    assert len(ours) == 3 and len(theirs) == 1
+                    continue
                 if ours == theirs:
                     equal.append(name)
                 else:
                     differing[name] = difference(ours, theirs)
     assert differing == {}
-    assert len(equal) == 30
+    assert len(equal) == 28
 
 
 def row(kind: str, start: int, end: int, strand: str, attributes: str, phase: str = ".", seqid: str = "c1") -> str:

@@ -73,7 +73,10 @@ class NoisyFactory:
         del genome, pieces, species
         return self
 
-    def genetic_code(self) -> GeneticCode:
+    def recoded(self, code: int) -> Self:
+        raise AssertionError(code)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
         return GeneticCode.from_table(1)
 
     def provenance(self) -> dict[str, Any]:

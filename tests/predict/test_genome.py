@@ -74,7 +74,10 @@ class MotifFactory:
         del genome, pieces, species
         return self
 
-    def genetic_code(self) -> GeneticCode:
+    def recoded(self, code: int) -> Self:
+        raise AssertionError(code)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
         return GeneticCode.from_table(1)
 
     def provenance(self) -> dict[str, Any]:
@@ -168,7 +171,7 @@ def test_batches_join_to_the_same_bytes(fasta: Path, tmp_path: Path) -> None:
     for index in range(2):
         batch = batch_of_pieces(chosen, index, 2)
         work = Work(tmp_path / "work", job_of(factory, fasta, batch, CONFIG))
-        scan(factory, fasta, batch, CONFIG, work)
+        scan(factory, genome, batch, CONFIG, work)
         write_batch(tmp_path / f"part_{index}", batch, work.done)
         parts.append(tmp_path / f"part_{index}")
     write_annotation(tmp_path / "joined", join_batches(parts, chosen, CONFIG), genome, chosen, factory, CONFIG)

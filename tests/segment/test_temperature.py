@@ -13,13 +13,14 @@ from tests.segment.test_gene_task import CONFIG
 from tests.segment.toy_shards import bake_toy
 
 from genescribe.data.batching import Batch, collate
+from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.kernels.semicrf import viterbi
 from genescribe.segment import temperature
 from genescribe.segment.model import SegmentModel
 from genescribe.segment.predictor import SegmentPredictor, SegmentPredictorFactory
 from genescribe.segment.task import SegmentTask
-from genescribe.segment.temperature import CALIBRATION, fit_temperature
+from genescribe.segment.temperature import CALIBRATION, fit_temperature, temperature_of
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,11 @@ def test_a_model_s_folder_holds_it(task: SegmentTask, tmp_path: Path) -> None:
     assert SegmentPredictorFactory(tmp_path, "cpu")().temperature == stored["temperature"] > 0
     (tmp_path / CALIBRATION).unlink()
     assert SegmentPredictorFactory(tmp_path, "cpu")().temperature == 1.0
+
+
+@pytest.mark.parametrize("value", ['"x"', "0", "NaN", "null", None])
+def test_a_damaged_calibration_is_named(tmp_path: Path, value: str | None) -> None:
+    assert temperature_of(tmp_path) == 1.0
+    (tmp_path / CALIBRATION).write_text("[" if value is None else f'{{"temperature": {value}}}')
+    with pytest.raises(InputError, match=r"calibration\.json: damaged"):
+        temperature_of(tmp_path)

@@ -157,6 +157,29 @@ def test_jobs_ran_where_and_as_they_were_asked_to(cluster: Path, runs: tuple[Pat
     assert {job["Partition"] for job in jobs if job["JobId"] not in number} == {"cpu"}
 
 
+def test_a_group_reserves_what_it_uses(runs: tuple[Path, Path, str, str]) -> None:
+    """Its batches run one after another: cores and memory of one, and the time of both."""
+    wanted = {"bake": ("1", "2000M", "02:00:00"), "predict": ("2", "8000M", "08:00:00")}
+    for name, reserved in wanted.items():
+        number = re.findall(rf"SLURM jobid (\d+) \(log: \S*group_{name}_", runs[3])[0]
+        shown = subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True, check=True).stdout
+        found = dict(re.findall(r"(\w+)=(\S*)", shown))
+        assert (found["NumCPUs"], found["MinMemoryNode"], found["TimeLimit"]) == reserved, shown
+
+
+def test_three_attempts_in_all(cluster: Path, repository: Path, tmp_path: Path) -> None:
+    base = tmp_path / "profiles"
+    subprocess.run(["make", "profiles"], cwd=repository, env={**os.environ, "XDG_CONFIG_HOME": str(base)}, check=True)
+    target = "results/tiny/simulate/tiny/genome.fa"
+    nowhere = ["--set-resources", "simulate:slurm_partition=nosuch", "--groups", "sort=alone"]
+    configuration = ["--configfile", str(repository / "tests" / "tiny.yaml")]
+    process = start(repository, tmp_path, target, "--profile", "slurm", *IMPATIENT, *nowhere, *configuration, home=base)
+    assert process.wait() == 1
+    said = (tmp_path / "snakemake.log").read_text()
+    assert said.count("Trying to restart job") == 2
+    assert "mem_mb=6000" in said and "mem_mb=8000" not in said
+
+
 def test_training_over_two_nodes(
     cluster: Path, repository: Path, runs: tuple[Path, Path, str, str], tmp_path: Path
 ) -> None:

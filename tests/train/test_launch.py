@@ -98,12 +98,58 @@ def test_gpus_are_taken_by_one_run_only(tmp_path: Path, monkeypatch: pytest.Monk
     assert lock_gpus(1, tmp_path / "locks", locks, 0) == [], "no device is seen"
 
 
+LOCK = """
+import os, sys
+from pathlib import Path
+from genescribe.train.launch import lock_gpus
+os.umask(0o077)
+os.setgroups([])
+os.setgid(int(sys.argv[3]))
+os.setuid(int(sys.argv[3]))
+print(lock_gpus(1, Path(sys.argv[1]), Path(sys.argv[2]), 0))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be two users in turn")
+def test_a_lock_that_another_user_made_is_none(tmp_path: Path) -> None:
+    """In a folder like /tmp, after the first user's run; a lock file that is not to be read costs one GPU, not all."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    devices, locks = tmp_path / "gpu", tmp_path / "locks"
+    devices.mkdir()
+    locks.mkdir()
+    locks.chmod(0o1777)
+    for number in range(2):
+        (devices / f"nvidia{number}").touch()
+
+    def as_user(number: int) -> str:
+        environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+        command = [sys.executable, "-c", LOCK, str(devices), str(locks), str(number)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-500:]
+        return done.stdout.strip()
+
+    assert as_user(1000) == "[0]"
+    assert as_user(1001) == "[0]"
+    (locks / "genescribe-gpu-0.lock").chmod(0o600)
+    assert as_user(1001) == "[1]"
+    assert as_user(1000) == "[0]"
+
+
+def test_processes_of_a_host_share_its_threads(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "show.py").write_text("import os; print('threads', os.environ['OMP_NUM_THREADS'], flush=True)")
+    command = [sys.executable, str(repository / "scripts" / "launch.py"), "--processes", "2", "--", "show.py"]
+    environment = os.environ | {"OMP_NUM_THREADS": "6"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.count("threads 3") == 2
+
+
 def test_one_process_needs_no_launcher() -> None:
-    assert starter("launch.py", LaunchConfig(), 0, 4) == "OMP_NUM_THREADS=4 python"
+    assert starter("launch.py", LaunchConfig(), 0) == "python"
 
 
-def test_processes_share_the_threads_and_gpus_are_taken_by_the_launcher() -> None:
-    said = starter("launch.py", LaunchConfig(nodes=2, nccl_ifname="ib0"), 4, 8)
-    assert said.startswith("OMP_NUM_THREADS=2 python launch.py --nodes 2 --gpus 4")
+def test_gpus_are_taken_by_the_launcher() -> None:
+    said = starter("launch.py", LaunchConfig(nodes=2, nccl_ifname="ib0"), 4)
+    assert said.startswith("python launch.py --nodes 2 --gpus 4")
     assert "--nccl-ifname ib0" in said and said.endswith(" --")
-    assert "--gpus 1 " in starter("launch.py", LaunchConfig(), 1, 1)
+    assert "--gpus 1 " in starter("launch.py", LaunchConfig(), 1)

@@ -59,6 +59,18 @@ def test_every_optimiser_lowers_a_loss(optimizer: Any) -> None:
     assert losses[-1] < 0.3 * losses[0]
 
 
+@pytest.mark.parametrize("size", [0.02, 0.5])
+def test_adafactor_steps_are_of_the_learning_rate_not_of_the_weights(size: float) -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Linear(32, 32, bias=False)
+    torch.nn.init.normal_(model.weight, std=size)
+    before = model.weight.detach().clone()
+    optimiser = build_optimiser(replace(CONFIG, optimizer="adafactor", lr=0.01, weight_decay=0.0), model)
+    model(torch.randn(64, 32)).square().sum().backward()
+    optimiser.step()
+    assert (model.weight - before).square().mean().sqrt().item() == pytest.approx(0.01, rel=0.2)
+
+
 def test_muon_takes_hidden_matrices_only() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 8))
     optimiser = build_optimiser(replace(CONFIG, optimizer="muon"), model, adamw_only=("0.",))

@@ -8,7 +8,9 @@ from typing import Any, get_args, get_type_hints
 import pytest
 import torch
 
+from genescribe.cli import parser
 from genescribe.config import from_mapping
+from genescribe.errors import InputError
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
 from genescribe.train.options import HEADS, RunOptions, add_arguments, read_options
@@ -35,16 +37,16 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
 
 
 def options(*words: str) -> tuple[RunOptions, argparse.Namespace]:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    arguments = parser.parse_args(words)
+    arguments = parser(None)
+    add_arguments(arguments)
+    arguments = arguments.parse_args(words)
     return read_options(arguments)[0], arguments
 
 
 @pytest.mark.parametrize("flag", sorted(GIVEN))
 def test_an_option_sets_its_key(flag: str) -> None:
     text, key, value = GIVEN[flag]
-    run, _ = options(flag, text)
+    run, _ = options(flag, text, *(["--encoder", "mamba"] if flag in ("--d-state", "--d-conv", "--expand") else []))
     model = from_mapping(SegmentModelConfig, run.model, where="options", key="model")
     found: Any = {"model": model, "train": from_mapping(TrainConfig, run.train, where="options", key="train")}
     part, *names = key.split(".")
@@ -58,6 +60,22 @@ def test_processes_have_their_options() -> None:
     _, arguments = options("--distributed", "--world-size", "4", "--nccl-ifname", "ib0", "--no-triton")
     assert (arguments.distributed, arguments.world_size, arguments.nccl_ifname) == (True, 4, "ib0")
     assert arguments.no_triton
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--distributed"], "--distributed: does nothing here; it needs --world-size above 1"),
+        (["--world-size", "2"], "--world-size: does nothing here; it needs --distributed"),
+        (["--nccl-ifname", "ib0"], "--nccl-ifname: does nothing here; it needs --distributed, or torchrun"),
+    ],
+)
+def test_options_of_processes_that_nobody_starts_are_refused(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with pytest.raises(InputError, match=message):
+        options(*words)
 
 
 def test_without_triton_a_gpu_takes_the_pytorch_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

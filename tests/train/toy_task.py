@@ -52,6 +52,7 @@ class ToyTask:
     metrics: tuple[str, ...] = ("accuracy",)
     best: str = "accuracy"
     no_decay: tuple[str, ...] = ()
+    remedy = "give the toy a lower lr"
 
     def fingerprint(self) -> Mapping[str, Any]:
         return {"dropout": self.dropout, "data": self.data}

@@ -20,7 +20,16 @@ pytestmark = pytest.mark.workflow
 SPLITS = {"Alpha.one": "train", "Beta.two": "train", "Gamma.three": "validation", "Delta.four": "test"}
 RUNS = ("narrow_1L2H_d16_e1", "wide_1L2H_d32_e1")
 STAGES = {"codon_extract": 8} | dict.fromkeys(
-    ["codon_prepare", "codon_train", "codon_evaluate", "codon_generate", "codon_interpret", "codon_classify"], 2
+    [
+        "codon_prepare",
+        "codon_train",
+        "codon_evaluate",
+        "codon_generate",
+        "codon_interpret",
+        "codon_classify",
+        "codon_page",
+    ],
+    2,
 )
 
 
@@ -81,5 +90,11 @@ def test_from_genbank_to_the_report(repository: Path, tmp_path: Path) -> None:
     assert all(page.count(run) > 5 for run in RUNS)
     assert "What the interpretation measured in every run" in page
     assert "Nothing to be done" in finish(repository, tmp_path, "--configfile", config)
+    for run in RUNS:
+        folder = results / "codon" / run
+        assert f"{run}: held-out genomes" in (folder / "report.html").read_text()
+        log = (folder / "log.txt").read_text()
+        assert all(f"codon_{step}/{run}" in log for step in ("extract", "prepare", "train", "evaluate", "classify"))
+        assert "first loss" in log
     plan = finish(repository, tmp_path, "--configfile", configuration(tmp_path, samples=5), "--dry-run")
-    assert jobs(plan) == {"codon_generate": 2}
+    assert jobs(plan) == {"codon_generate": 2, "codon_page": 2}

@@ -42,10 +42,10 @@ def test_a_failing_batch_is_reported_and_the_others_finish(
     run.wait()
     said = (tmp_path / "snakemake.log").read_text()
     assert run.returncode == 1, said[-4000:]
-    assert note.read_text().splitlines() == ["killed"] * 2, "one attempt and, by profiles/default, one more"
+    assert note.read_text().splitlines() == ["killed"] * 3, "one attempt and, by profiles/default, two more"
     baked = tmp_path / "results/tiny/bake/tiny"
     assert sorted(str(p.relative_to(baked)) for p in baked.glob("*/batch_*")) == ["other/batch_0", "tiny/batch_0"]
-    assert said.count("Trying to restart job") == 1
+    assert said.count("Trying to restart job") == 2
     job = "bake_batch: results/tiny/bake/tiny/tiny/batch_1 (log: results/tiny/logs/bake_batch/tiny/tiny/1.log)"
     told = said[said.index("genescribe: ") :].splitlines()
     assert told[:2] == [

@@ -73,11 +73,12 @@ def test_the_gff3_is_valid(road: Path, tool: list[str]) -> None:
         assert "warning" not in done.stderr.lower(), done.stderr
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.kills
 def test_killed_at_random_moments_in_every_rule(
-    repository: Path, road: Path, tmp_path: Path, arguments: list[str], kills: int
+    request: pytest.FixtureRequest, repository: Path, road: Path, tmp_path: Path, arguments: list[str]
 ) -> None:
     """Jobs die at random and are tried again; once Snakemake dies with them and is started anew."""
+    kills = request.config.getoption("--kills") or 20
     chance = random.Random(kills)
     results = tmp_path / "results" / "tiny"
     seconds = durations(road / "results/tiny/benchmarks")
@@ -108,13 +109,14 @@ def test_killed_at_random_moments_in_every_rule(
     assert killer.in_mid_epoch >= 1, "no kill of training with a reading process"
     assert (tmp_path / "snakemake.log").read_text().count("Trying to restart job") == kills - 1
     assert results_of(tmp_path) == results_of(road)
+    print(f"{kills} kills of the workflow: {dict(killer.hits)}, the same results")
 
 
 def test_annotate_a_genome_of_ones_own(repository: Path, road: Path, tmp_path: Path) -> None:
     fasta, model = road / "results/tiny/simulate/tiny/genome.fa", road / "results/tiny/train/tiny/model"
     shutil.copy(fasta, tmp_path / "my.fa")
     finish(repository, tmp_path, "annotate", "--config", "genome=my.fa", f"model={model}")
-    whole = tmp_path / "results/annotate/my/whole"
+    (whole,) = (tmp_path / "results/annotate/my").glob("tiny-*/whole")
     by_workflow = (whole / "annotation.gff3").read_bytes()
     script = [sys.executable, str(repository / "scripts" / "annotate.py"), "my.fa", "--model", str(model)]
     subprocess.run([*script, "-o", "own.gff3"], cwd=tmp_path, check=True, capture_output=True)

@@ -57,6 +57,38 @@ def test_the_default_profile_leaves_the_choice_of_machine_open(repository: Path)
     assert not profile.keys() & {"executor", "cores", "jobs", "default-resources", "partition", "slurm_partition"}
 
 
+def test_what_the_default_profile_says_all_profiles_say(repository: Path) -> None:
+    """It wins over what a chosen --profile says: another value there would do nothing."""
+    profiles = {
+        path.parent.name: yaml.safe_load(path.read_text()) for path in (repository / "profiles").glob("*/config.yaml")
+    }
+    usual = profiles.pop("default")
+    assert set(profiles) == {"local", "slurm"}
+    for name, profile in profiles.items():
+        assert {key: value for key, value in profile.items() if key in usual and value != usual[key]} == {}, name
+    # --workflow-profile takes its place.
+    assert usual.items() <= profiles["slurm"].items()
+
+
+def test_jobs_of_a_slurm_group_take_turns(repository: Path) -> None:
+    """So that the group reserves the cores of one and the time of all: inside it, one runs after another."""
+    profile = yaml.safe_load((repository / "profiles" / "slurm" / "config.yaml").read_text())
+    assert "in_turn=1" in profile["resources"] and "in_turn=local" in profile["set-resource-scopes"]
+    found = rules(repository)
+    grouped = {text.partition("=")[0] for text in profile["groups"]}
+    assert grouped == {name for name, body in found.items() if "        in_turn=1,\n" in body}
+
+
+def test_the_slurm_profile_gives_the_plugin_no_option_that_it_does_not_read(repository: Path) -> None:
+    import snakemake_executor_plugin_slurm as plugin
+
+    profile = yaml.safe_load((repository / "profiles" / "slurm" / "config.yaml").read_text())
+    text = "".join(path.read_text() for path in Path(plugin.__file__).parent.glob("*.py"))
+    for name in (key.removeprefix("slurm-").replace("-", "_") for key in profile if key.startswith("slurm-")):
+        assert name in plugin.ExecutorSettings.__dataclass_fields__
+        assert re.search(rf"settings\.{name}\b|self\.{name}\b", text), f"{name} does nothing"
+
+
 @pytest.mark.workflow
 @pytest.mark.parametrize("target", ["all", "bake", "train", "evaluate", "baselines", "benchmark"])
 def test_targets_resolve_from_any_folder(repository: Path, tmp_path: Path, target: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from genescribe.errors import InputError
+from genescribe.predict.organelles import add_argument
 from genescribe.workflow.config import WorkflowConfig, schema
 from genescribe.workflow.layout import Layout
 from genescribe.workflow.schema import schema_text
@@ -68,12 +71,28 @@ BAD = {
     "run of no genome": ("runs.r.genomes", ["h"], r"`runs\.r\.genomes` names 'h', which is not defined; known: g"),
     "run of no bake": ("runs.r.bake", "b", r"`runs\.r\.bake` names 'b'"),
     "family": ("runs.r.family", "seg", r"`runs\.r\.family` names 'seg'.*known: .*segment"),
+    "family without a predictor": (
+        "runs.r.family",
+        "codon",
+        r"`runs\.r\.family` is 'codon', whose models annotate",
+    ),
     "model key": ("runs.r.model", {"heads": "linear"}, r"unknown key `runs\.r\.model\.heads`"),
     "train key": ("runs.r.train", {"epoch": 3}, r"unknown key `runs\.r\.train\.epoch`"),
     "head": ("runs.r.model", {"head": "hmm"}, r"`runs\.r\.model\.head` is 'hmm'"),
     "negative rate": ("runs.r.train", {"lr": -1}, r"`runs\.r\.train\.lr` is -1\.0; give at least 0"),
     "given and trained": ("runs.r", {"genomes": ["g"], "trained": "m", "train": {"lr": 1}}, r"`trained` beside"),
-    "init of no genome": ("inits.i", {"genomes": ["h"]}, r"`inits\.i\.genomes` names 'h'; name a genome"),
+    "init of no genome": (
+        "inits.i",
+        {"vocabulary": 512, "genomes": ["h"]},
+        r"`inits\.i\.genomes` names 'h'; name a genome",
+    ),
+    "hints for labels": ("genomes.g.hints", "introns.gff", r"`genomes\.g\.hints` does nothing here; it needs a run"),
+    "idle model option": (
+        "runs.r.model",
+        {"head": "linear", "max_duration": 9},
+        r"max_duration` does nothing",
+    ),
+    "idle train option": ("runs.r.train", {"plateau_patience": 9}, r"plateau_patience` does nothing here; it needs s"),
     "init called as a run": ("inits.r", {}, r"`inits\.r` is the name of a run as well"),
     "init's model": ("inits.i", {"model": {"layers": 2}}, r"unknown key `inits\.i\.model\.layers`"),
     "seeds twice": ("runs.r.seeds", [1, 1], r"repeats a seed"),
@@ -115,9 +134,30 @@ def test_how_to_annotate_may_stand_on_the_command_line() -> None:
     config = WorkflowConfig.load({**MINIMAL, "partial": "true", "minimum_posterior": 0.5, "species": "fly"})
     assert config.predict.partial
     assert config.predict.minimum_posterior == 0.5 and config.predict.species == "fly"
-    words = Layout(config).annotate_options(1)
-    assert "--partial" in words
-    assert "--minimum-posterior 0.5" in words
+    layout = Layout(config)
+    assert "--partial" in layout.annotate_read_options() and "--partial" in layout.annotate_join_options()
+    assert "--minimum-posterior 0.5" in layout.annotate_join_options()
+
+
+def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:
+    """Snakemake reads `--config 'runs={r: {threads: 3}}'` so."""
+    data = changed("runs.r", {"genomes": ["g"], "threads": "3", "seeds": ["1", "2"], "model": {"tile": "4500"}})
+    data["genomes"]["g"]["batches"] = "3"
+    config = WorkflowConfig.load({**data, "predict": {"workers": "2", "partial": "True"}, "bootstrap": "60"})
+    assert (config.runs["r"].threads, config.runs["r"].seeds, config.genomes["g"].batches) == (3, [1, 2], 3)
+    assert (config.predict.workers, config.predict.partial, config.bootstrap) == (2, True, 60)
+    for path, value in (("runs.r.threads", "2.5"), ("predict.workers", "0"), ("predict.partial", "yes")):
+        with pytest.raises(InputError, match=path.replace(".", r"\.")):
+            WorkflowConfig.load(changed(path, value))
+
+
+def test_genetic_codes_of_organelles_reach_the_scripts() -> None:
+    section = {"genome": "my.fa", "model": "m", "genetic_code_of": {"MT": 2, "a b": 11}}
+    words = shlex.split(Layout(WorkflowConfig.load({**MINIMAL, "annotate": section})).annotate_options(1))
+    parsed = argparse.ArgumentParser()
+    add_argument(parsed)
+    known, _ = parsed.parse_known_args(words)
+    assert known.genetic_code_of == ["MT=2", "a b=11"]
 
 
 def test_shorthand_belongs_to_annotate_and_to_nothing_else() -> None:

@@ -63,6 +63,12 @@ def bake_batch(
     _check_match(contents, genome, job)
     for gene in contents.genes(seqids):
         genes[gene.seqid].append(gene)
+    for seqid, code in contents.genetic_codes.items():
+        # A model reads with one genetic code: what an organelle's genes say, it must not learn.
+        for gene in genes.get(seqid, []):
+            place = (gene.start, gene.end, gene.strand)
+            rejected[seqid].append(Rejected(gene.id, None, seqid, *place, f"genetic code {code}", 0, ""))
+        genes[seqid] = []
     for item in contents.rejected():
         if item.seqid in rejected:
             rejected[item.seqid].append(item)

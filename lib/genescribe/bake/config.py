@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.bake.splits import Splits
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.segment.gene_rules import GeneRules
 
 
@@ -29,6 +29,10 @@ class LociConfig:
         "one that is kept); see model.may_be_empty",
         minimum=0.0,
     )
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(not self.tile_step, "tile_step: 0", "flank", "window_limit")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,16 @@ class BakeConfig:
     windows_per_shard: int = option(2048, doc="windows of a shard", minimum=1)
     seed: int = option(1, doc="seed of the choice among empty windows", minimum=0)
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        of_labels = ("scheme", "gene", "window", "overlap", "other_strand", "noncoding", "assembly_gap", "empty_rate")
+        return (
+            Idle()
+            .unless(self.target == "sentences", "target: sentences", "loci")
+            .unless(self.target == "labels", "target: labels", *of_labels)
+            .unless(self.scheme == "gene", "scheme: gene", "gene.splice_sites", "gene.starts")
+        )
+
 
 @dataclass(frozen=True)
 class BakeJob:
@@ -70,3 +84,12 @@ class BakeJob:
     genetic_code: int = option(1, doc="NCBI translation table", minimum=1, maximum=33)
     hints: str | None = option(None, doc="sentences: GFF or BED of introns that evidence speaks for")
     hints_source: str | None = option(None, doc="only rows of this source, column 2 of GFF")
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        sentences = self.bake.target == "sentences"
+        return (
+            Idle()
+            .unless(self.hints is not None, "hints", "hints_source")
+            .unless(sentences, "bake.target: sentences", "hints", "hints_source")
+        )

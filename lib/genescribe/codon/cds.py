@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,12 @@ PSEUDO = "pseudogene"
 PARTIAL = "partial"
 OUTSIDE = "outside the sequence"
 UNREADABLE = "location cannot be read"
+ELSEWHERE = "location on another sequence"
+TWO_STRANDS = "parts on two strands"
 FRAME = "length is no multiple of three"
 EMPTY = "no codon"
 AMBIGUOUS_CODON = "ambiguous codon"
+SHORT_PIECE = "piece between ambiguous codons shorter than min_len"
 INTERNAL_STOP = "internal stop"
 NO_START = "no start codon"
 NO_STOP = "no stop codon"
@@ -57,6 +61,10 @@ class Annotated:
         First base (0-based, forward strand) of each codon that is read otherwise than the code says -> amino acid.
     product
         What it makes.
+    elsewhere
+        Another sequence that a part of it lies on; empty where there is none.
+    fault
+        A reason for which its file cannot be believed here, such as `TWO_STRANDS`; empty where there is none.
     """
 
     id: str
@@ -70,6 +78,8 @@ class Annotated:
     translation: str = ""
     exceptions: tuple[tuple[int, int, str], ...] = ()
     product: str = ""
+    elsewhere: str = ""
+    fault: str = ""
 
     @property
     def place(self) -> str:
@@ -144,7 +154,9 @@ def spliced(annotated: Annotated, codes: NDArray[np.uint8]) -> tuple[NDArray[np.
     return np.concatenate(bases), np.concatenate(places)
 
 
-def judge(annotated: Annotated, codes: NDArray[np.uint8], *, min_len: int = 0, partial: bool = False) -> Judgement:
+def judge(
+    annotated: Annotated, codes: NDArray[np.uint8], *, min_len: int = 0, partial: bool = False, ambiguous: bool = False
+) -> Judgement:
     """Turn an annotated CDS into codons, or say why it cannot be used.
 
     Parameters
@@ -157,6 +169,8 @@ def judge(annotated: Annotated, codes: NDArray[np.uint8], *, min_len: int = 0, p
         Fewest codons, the stop not counted.
     partial
         Use coding sequences that are cut at an end, too.
+    ambiguous
+        Use coding sequences with ambiguous codons, too, which stay `AMBIGUOUS`; see `pieces`.
 
     Returns
     -------
@@ -168,6 +182,10 @@ def judge(annotated: Annotated, codes: NDArray[np.uint8], *, min_len: int = 0, p
         return Judgement(Rejected(annotated, PSEUDO))
     if not annotated.parts:
         return Judgement(Rejected(annotated, UNREADABLE))
+    if annotated.elsewhere:
+        return Judgement(Rejected(annotated, ELSEWHERE, annotated.elsewhere))
+    if annotated.fault:
+        return Judgement(Rejected(annotated, annotated.fault))
     if any(not 0 <= start < end <= len(codes) for start, end, _ in annotated.parts):
         return Judgement(Rejected(annotated, OUTSIDE, f"{annotated.place} on {len(codes)} bases"))
     try:
@@ -178,8 +196,10 @@ def judge(annotated: Annotated, codes: NDArray[np.uint8], *, min_len: int = 0, p
     bases, places = bases[annotated.codon_start - 1 :], places[annotated.codon_start - 1 :]
     numbers = codon_numbers(bases)
     protein, recoded = _translate(annotated, numbers, places, code)
-    agrees = None if not annotated.translation else _same(protein, annotated)
-    fault = _fault(annotated, len(bases) % 3, numbers, recoded, code, min_len=min_len, partial=partial)
+    unfinished = _unfinished(bases, code) if annotated.partial3 else ""
+    agrees = None if not annotated.translation else _same(protein, unfinished, annotated)
+    left_over = len(bases) % 3
+    fault = _fault(annotated, left_over, numbers, recoded, code, min_len=min_len, partial=partial, ambiguous=ambiguous)
     if fault is None and agrees is False:
         fault = (MISMATCH, _difference(protein, annotated.translation))
     if fault is not None:
@@ -195,7 +215,9 @@ def _translate(
     recoded = np.zeros(len(numbers), dtype=bool)
     if not len(numbers):
         return "", recoded
-    if code.is_start[numbers[0]] and not annotated.partial5 and annotated.codon_start == 1:
+    # An annotated protein that begins with the codon's own amino acid knows better.
+    own = annotated.translation[:1] == chr(letters[0])
+    if code.is_start[numbers[0]] and not annotated.partial5 and annotated.codon_start == 1 and not own:
         letters[0] = ord("M")
     first, last = places[0 : 3 * len(numbers) : 3], places[2 : 3 * len(numbers) : 3]
     lows = np.minimum(first, last)
@@ -209,10 +231,26 @@ def _translate(
     return letters.tobytes().decode("ascii"), recoded
 
 
-def _same(protein: str, annotated: Annotated) -> bool:
+def _unfinished(bases: NDArray[np.uint8], code: GeneticCode) -> str:
+    """Return the amino acid of a last codon that lacks its third base, where that base does not matter; else nothing.
+
+    NCBI's translations of a CDS that goes on beyond its 3' end count it.
+    """
+    if len(bases) % 3 != 2:
+        return ""
+    completed = np.array([[*bases[-2:].tolist(), base] for base in range(4)], dtype=np.uint8)
+    letters = code.amino_acids[codon_numbers(completed.ravel())]
+    same = bool((letters == letters[0]).all()) and chr(letters[0]) not in "X*"
+    return chr(letters[0]) if same else ""
+
+
+def _same(protein: str, unfinished: str, annotated: Annotated) -> bool:
     """Whether two proteins agree: where a codon is ambiguous, only the annotation may know the amino acid."""
-    ours, theirs = protein.removesuffix("*"), annotated.translation.removesuffix("*")
-    return len(ours) == len(theirs) and all(a in (b, "X") for a, b in zip(ours, theirs, strict=True))
+    theirs = annotated.translation.removesuffix("*")
+    return any(
+        len(ours) == len(theirs) and all(a in (b, "X") for a, b in zip(ours, theirs, strict=True))
+        for ours in {protein.removesuffix("*"), protein.removesuffix("*") + unfinished}
+    )
 
 
 def _difference(ours: str, theirs: str) -> str:
@@ -232,6 +270,7 @@ def _fault(
     *,
     min_len: int,
     partial: bool,
+    ambiguous: bool,
 ) -> tuple[str, str] | None:
     """Return what speaks against a CDS, the most telling reason first."""
     cut5 = annotated.partial5 or annotated.codon_start > 1
@@ -239,21 +278,56 @@ def _fault(
         return FRAME, f"{3 * len(numbers) + left_over} bases"
     if not len(numbers):
         return EMPTY, ""
-    if (numbers == AMBIGUOUS).any():
+    if (numbers == AMBIGUOUS).any() and not ambiguous:
         return AMBIGUOUS_CODON, f"codon {int(np.argmax(numbers == AMBIGUOUS)) + 1}"
     stops = code.always_stop[numbers] & ~recoded
     if stops[:-1].any():
         return INTERNAL_STOP, f"codon {int(np.argmax(stops)) + 1} of {len(numbers)}"
     if (cut5 or annotated.partial3) and not partial:
         return PARTIAL, "5'" * cut5 + "3'" * annotated.partial3
-    if not cut5 and not code.is_start[numbers[0]]:
+    if not cut5 and not code.is_start[numbers[0]] and numbers[0] != AMBIGUOUS:
         return NO_START, decode(_bases(int(numbers[0])))
     ends = bool(code.is_stop[numbers[-1]]) and not recoded[-1]
-    if not annotated.partial3 and not ends:
+    if not annotated.partial3 and not ends and numbers[-1] != AMBIGUOUS:
         return NO_STOP, decode(_bases(int(numbers[-1])))
     if len(numbers) - ends < max(min_len, 1):
         return SHORT, f"{len(numbers) - ends} codons"
     return None
+
+
+def pieces(cds: Cds, min_len: int) -> list[Cds | Rejected]:
+    """Split a coding sequence at its ambiguous codons; a piece that ends at one is partial there.
+
+    Parameters
+    ----------
+    cds
+        From `judge` with `ambiguous`; without such a codon it is returned as it is.
+    min_len
+        Fewest codons of a piece, a stop not counted; shorter ones are rejected.
+    """
+    gaps = np.flatnonzero(cds.codons == AMBIGUOUS)
+    if not len(gaps):
+        return [cds]
+    code = GeneticCode.from_table(cds.annotated.table)
+    found: list[Cds | Rejected] = []
+    bounds = [-1, *gaps.tolist(), len(cds.codons)]
+    for number, (before, after) in enumerate(pairwise(bounds), 1):
+        codons, protein = cds.codons[before + 1 : after], cds.protein[before + 1 : after]
+        if not len(codons):
+            continue
+        note = replace(
+            cds.annotated,
+            id=f"{cds.id}.piece{number}",
+            codon_start=cds.annotated.codon_start if before < 0 else 1,
+            partial5=cds.annotated.partial5 or before >= 0,
+            partial3=cds.annotated.partial3 or after < len(cds.codons),
+        )
+        size = len(codons) - bool(after == len(cds.codons) and code.is_stop[codons[-1]])
+        if size < max(min_len, 1):
+            found.append(Rejected(note, SHORT_PIECE, f"{size} codons"))
+        else:
+            found.append(Cds(note, codons, protein))
+    return found
 
 
 def _bases(number: int) -> NDArray[np.uint8]:

@@ -20,13 +20,17 @@ from genescribe.codon.network import Network
 from genescribe.codon.ngram import CodonUsage, InGene, KneserNey, Predictor, Uniform
 from genescribe.codon.prepare import Gene, read_genes
 from genescribe.codon.scoring import GeneScores
-from genescribe.codon.vocabulary import SIZE
+from genescribe.codon.vocabulary import FIRST_CODON, SIZE, to_tokens
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, read_json, write_json
+from genescribe.genome.genetic_code import GeneticCode, codon_numbers
 
 USAGE, OWN_USAGE = "codon usage", "codon usage of its genome"
 WEIGHTS = (50.0, 100.0, 200.0, 400.0, 800.0)
 CONTROL_GENES = 400
+_SHORTEST = 10
+"""Inner codons of a gene that is read in all three frames."""
+
 _logger = logging.getLogger("genescribe.codon")
 
 
@@ -107,6 +111,7 @@ def evaluate(
         "genomes": scoring.by_group(scores, [gene.genome for gene in test]),
         "homology": scoring.by_group(scores, homology),
         "controls": _controls(network, others[TRIGRAM], sample, seed),
+        "sanity": {MODEL: sanity(network, sample), TRIGRAM: sanity(others[TRIGRAM], sample)},
         "first_loss": {"untrained": first_loss(fresh, sample), "ln_v": math.log(SIZE)},
         "untrained_perplexity": float(_network_scores(fresh, sample).perplexity()),
         "parameters": sum(parameter.numel() for parameter in network.model.parameters()),
@@ -164,6 +169,36 @@ def _controls(network: Network, trigram: Predictor, genes: Sequence[Gene], seed:
         }
         for name, some in variants.items()
     }
+
+
+def sanity(predictor: Predictor, genes: Sequence[Gene]) -> dict[str, float]:
+    """Return whether a predictor knows the reading frame and where genes end.
+
+    Returns
+    -------
+    dict
+        `frame_shift_delta`: nats a codon that the inner codons cost more, read one or two bases late, than in frame;
+        `stop_rate`: mean probability of a stop codon where none stands; `stop_rate_at_end`: where one does.
+    """
+    shifts, inner, last = [], [], []
+    for gene in genes:
+        codons = gene.codons[1:-1]
+        if len(codons) < _SHORTEST:
+            continue
+        bases = np.stack([codons // 16, codons // 4 % 4, codons % 4], axis=1).astype(np.uint8).ravel()
+        nats = []
+        for shift in range(3):
+            # The same number of whole codons in every frame.
+            read = codon_numbers(bases[shift : shift + 3 * (len(codons) - 1)])
+            predicted = predictor.predict(to_tokens(read, end=False))
+            nats.append(-np.log(predicted[np.arange(len(read)), read.astype(np.int64) + FIRST_CODON]).mean())
+        shifts.append(np.mean(nats[1:]) - nats[0])
+        stops = FIRST_CODON + np.flatnonzero(GeneticCode.from_table(gene.table).always_stop[:64])
+        chances = predictor.predict(to_tokens(gene.codons))[: len(gene.codons), stops].sum(axis=1)
+        inner.append(chances[:-1].mean())
+        last.append(chances[-1])
+    names = ("frame_shift_delta", "stop_rate", "stop_rate_at_end")
+    return {name: float(np.mean(values)) for name, values in zip(names, (shifts, inner, last), strict=True) if values}
 
 
 def _provenance(model: str | Path, data: str | Path) -> dict[str, Any]:

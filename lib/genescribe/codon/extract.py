@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from genescribe.codon.cds import Annotated, Cds, Rejected, codons_of, dna_of, judge
+from genescribe.codon.cds import (
+    AMBIGUOUS_CODON,
+    SHORT_PIECE,
+    Annotated,
+    Cds,
+    Rejected,
+    codons_of,
+    dna_of,
+    judge,
+    pieces,
+)
 from genescribe.codon.genbank import Record, read_genbank
 from genescribe.codon.gff import read_gff3
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, sha256, write_json
 from genescribe.genome.fasta import write_fasta
+from genescribe.genome.genetic_code import GeneticCode
 
 USED_COLUMNS = ("id", "seqid", "place", "codon_start", "table", "partial", "translation", "codons", "product")
 REJECTED_COLUMNS = ("id", "seqid", "place", "reason", "detail", "product")
@@ -63,6 +74,7 @@ def extract(
     table: int = 11,
     min_len: int = 0,
     partial: bool = False,
+    ambiguous: str = "drop",
 ) -> dict[str, Any]:
     """Write a genome's coding sequences.
 
@@ -80,33 +92,42 @@ def extract(
         Fewest codons, the stop not counted.
     partial
         Use coding sequences that are cut at an end.
+    ambiguous
+        What becomes of a coding sequence with ambiguous codons: `drop`, or `split` it there into partial pieces.
 
     Returns
     -------
     dict
-        What `summary.json` holds: counts of CDS, used, rejected by reason; of those with an annotated protein, how
-        many agree and differ; codons; bases; digests of the input.
+        What `summary.json` holds: counts of CDS, used, rejected by reason; of pieces of CDS, used and too short; of
+        those with an annotated protein, how many agree and differ; codons; bases; digests of the input.
 
     Raises
     ------
     InputError
-        A file that cannot be read, or no usable coding sequence.
+        A file that cannot be read, no such genetic code, or no usable coding sequence.
     """
-    used, rejected, compared, bases = _judged(open_records(annotation, fasta, table), min_len, partial)
-    reasons = dict(sorted(Counter(one.reason for one in rejected).items()))
+    GeneticCode.from_table(table)
+    judged = _judge(open_records(annotation, fasta, table), min_len, partial, ambiguous == "split")
+    used, rejected, compared = judged.used, judged.rejected, judged.compared
+    reasons = dict(sorted(judged.reasons.items()))
     if not used:
         said = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no CDS at all"
         raise InputError(f"no usable coding sequence ({said})", where=annotation, remedy="give another genome")
     summary = {
-        "cds": len(used) + len(rejected),
-        "used": len(used),
+        "cds": judged.cds,
+        "used": judged.cds - sum(reasons.values()),
         "rejected": reasons,
+        "pieces": {
+            "used": judged.pieces,
+            "too_short": sum(one.reason == SHORT_PIECE for one in rejected),
+        },
         "translation": {"agree": compared[True], "differ": compared[False]},
         "codons": sum(len(one.codons) for one in used),
         "tables": {str(k): v for k, v in sorted(Counter(one.annotated.table for one in used).items())},
-        "bases": bases,
+        "bases": judged.bases,
         "min_len": min_len,
         "partial": partial,
+        "ambiguous": ambiguous,
         "sha256": {Path(path).name: sha256(path) for path in (annotation, fasta) if path is not None},
     }
     with atomic_directory(target) as folder:
@@ -117,24 +138,37 @@ def extract(
     return summary
 
 
-def _judged(
-    records: Iterable[Record], min_len: int, partial: bool
-) -> tuple[list[Cds], list[Rejected], Counter[bool], int]:
-    """Return the CDS that are used, those that are not, how many translate as annotated or not, and all bases."""
-    used: list[Cds] = []
-    rejected: list[Rejected] = []
-    compared, bases = Counter[bool](), 0
+@dataclass
+class _Judged:
+    """What became of the coding sequences of a file."""
+
+    cds: int = 0
+    bases: int = 0
+    pieces: int = 0
+    used: list[Cds] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    compared: Counter[bool] = field(default_factory=Counter)
+
+
+def _judge(records: Iterable[Record], min_len: int, partial: bool, split: bool) -> _Judged:
+    found = _Judged()
     for _, codes, annotated in tqdm(records, "sequences", disable=None, unit=""):
-        bases += len(codes)
+        found.bases += len(codes)
         for one in annotated:
-            judgement = judge(one, codes, min_len=min_len, partial=partial)
+            found.cds += 1
+            judgement = judge(one, codes, min_len=min_len, partial=partial, ambiguous=split)
             if judgement.agrees is not None:
-                compared[judgement.agrees] += 1
-            if isinstance(judgement.result, Cds):
-                used.append(judgement.result)
-            else:
-                rejected.append(judgement.result)
-    return used, rejected, compared, bases
+                found.compared[judgement.agrees] += 1
+            result = judgement.result
+            parts = pieces(result, min_len) if isinstance(result, Cds) else [result]
+            fit = [part for part in parts if isinstance(part, Cds)]
+            found.used += fit
+            found.pieces += len(fit) if parts != [result] else 0
+            found.rejected += [part for part in parts if isinstance(part, Rejected)]
+            if not fit:
+                found.reasons[result.reason if isinstance(result, Rejected) else AMBIGUOUS_CODON] += 1
+    return found
 
 
 def read_extracted(folder: str | Path) -> list[Entry]:
@@ -153,10 +187,15 @@ def read_extracted(folder: str | Path) -> list[Entry]:
     sequences = _sequences(folder / "cds.fa")
     if len(sequences) != len(rows):
         raise InputError(f"{len(rows)} rows, {len(sequences)} sequences", where=folder, remedy="extract again")
-    return [
+    entries = [
         Entry(row["id"], int(row["table"]), codons_of(dna), row["product"], row["partial"])
         for row, dna in zip(rows, sequences, strict=True)
     ]
+    for entry, row in zip(entries, rows, strict=True):
+        if len(entry.codons) != int(row["codons"]):
+            what = f"{entry.id} has {row['codons']} codons in cds.tsv, {len(entry.codons)} in cds.fa"
+            raise InputError(what, where=folder, remedy="extract again")
+    return entries
 
 
 def read_summary(folder: str | Path) -> dict[str, Any]:

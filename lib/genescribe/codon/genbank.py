@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import warnings
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from Bio import BiopythonWarning, SeqIO
+from Bio import SeqIO
 from Bio.Data.IUPACData import protein_letters_3to1
 from Bio.Seq import UndefinedSequenceError
 from Bio.SeqFeature import AfterPosition, BeforePosition, SeqFeature
@@ -29,6 +32,14 @@ _AMINO_ACIDS = {name.upper(): letter for name, letter in protein_letters_3to1.it
 }
 _EXCEPTION = re.compile(r"pos:(?:complement\()?(?:join\()?<?(\d+)(?:(?:\.\.|,)>?(\d+))?\)*,aa:(\w+)")
 
+_CUT_SHORT = ("Expected sequence length", "Premature end of file")
+"""How Biopython's warnings begin that mean a damaged file; the others are of headers and of single features."""
+
+_SHOWN = 5
+"""Different warnings of a file that the log shows."""
+
+_logger = logging.getLogger("genescribe.codon")
+
 Record = tuple[str, NDArray[np.uint8], list[Annotated]]
 """Name of a sequence, its base codes, its coding sequences in the order of the file."""
 
@@ -46,22 +57,14 @@ def read_genbank(path: str | Path, table: int = 11) -> Iterator[Record]:
     Raises
     ------
     InputError
-        Not a GenBank file, or a record without its sequence.
+        Not a GenBank file, a record without its sequence, or one that is cut short.
     """
     names: dict[str, int] = {}
     seen = 0
-    with open_binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", errors="replace") as text:
-        records: Iterator[Any] = cast(Any, SeqIO).parse(text, "genbank")
-        while True:
-            try:
-                with warnings.catch_warnings():
-                    # What it warns of is a location it cannot read (then None, and rejected) or a header.
-                    warnings.simplefilter("ignore", BiopythonWarning)
-                    record = next(records)
-            except StopIteration:
-                break
-            except (ValueError, AssertionError, IndexError, EOFError, OSError) as error:
-                raise InputError(f"cannot be parsed ({error})", where=path, remedy="give a GenBank flat file") from None
+    doubts = Counter[str]()
+    # A byte order mark comes from editors on Windows.
+    with open_binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace") as text:
+        for record in _records(text, path, doubts):
             seen += 1
             try:
                 codes = encode(bytes(record.seq).decode("ascii"))
@@ -72,13 +75,53 @@ def read_genbank(path: str | Path, table: int = 11) -> Iterator[Record]:
                     remedy="download the full record (GenBank (full), gbwithparts)",
                 ) from None
             features = [feature for feature in record.features if feature.type == "CDS"]
-            yield record.id, codes, [_annotated(feature, record.id, table, names) for feature in features]
+            yield record.id, codes, [_annotated(feature, record, table, names) for feature in features]
     if not seen:
         raise InputError("no GenBank record", where=path, remedy="give a GenBank flat file (.gbff)")
+    for doubt, count in doubts.most_common(_SHOWN):
+        _logger.warning("%s: %s%s", path, doubt, f" ({count} times)" if count > 1 else "")
+    if len(doubts) > _SHOWN:
+        _logger.warning("%s: %d more warnings", path, len(doubts) - _SHOWN)
 
 
-def _annotated(feature: Any, seqid: str, table: int, names: dict[str, int]) -> Annotated:
-    notes = feature.qualifiers
+def _records(text: io.TextIOWrapper, path: str | Path, doubts: Counter[str]) -> Iterator[Any]:
+    """Yield the records that Biopython reads; what it only warns of is counted in `doubts`.
+
+    Raises
+    ------
+    InputError
+        Not GenBank, damaged, or cut short: a record without its end, or of another length than its LOCUS says.
+    """
+    records: Iterator[Any] = cast(Any, SeqIO).parse(text, "genbank")
+    last = ""
+    while True:
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                record = next(records, None)
+        except (ValueError, AssertionError, IndexError, EOFError, OSError, zlib.error) as error:
+            after = f", after the record {last}" if last else ""
+            raise InputError(
+                f"cannot be parsed ({error}{after})", where=path, remedy="give a whole GenBank flat file"
+            ) from None
+        said = [" ".join(str(warning.message).split()) for warning in caught]
+        cut = sorted(message for message in said if message.startswith(_CUT_SHORT))
+        if cut:
+            sizes = re.findall(r"sequence length (\d+), found (\d+)", cut[0])
+            what = f"its LOCUS says {sizes[0][0]} bases, {sizes[0][1]} are there" if sizes else "its end is missing"
+            name = record.id if record is not None else f"after {last}"
+            raise InputError(
+                f"the record {name} is cut short or damaged: {what}", where=path, remedy="download the file again"
+            )
+        doubts.update(said)
+        if record is None:
+            return
+        last = record.id
+        yield record
+
+
+def _annotated(feature: Any, record: Any, table: int, names: dict[str, int]) -> Annotated:
+    notes, seqid = feature.qualifiers, record.id
     parts, partial5, partial3 = _parts(feature)
     place = f"{seqid}:{parts[0][0] + 1}" if parts else f"{seqid}:?"
     name = _first(notes, "locus_tag") or _first(notes, "protein_id") or _first(notes, "gene") or place
@@ -97,7 +140,15 @@ def _annotated(feature: Any, seqid: str, table: int, names: dict[str, int]) -> A
         translation="".join(_first(notes, "translation").split()).upper(),
         exceptions=tuple(transl_except(notes.get("transl_except", []))),
         product=" ".join(_first(notes, "product").split()),
+        elsewhere=_elsewhere(feature, record),
     )
+
+
+def _elsewhere(feature: SeqFeature, record: Any) -> str:
+    """Return the other sequence that a part of the feature lies on; empty where there is none."""
+    own = {record.id, record.name, *record.annotations.get("accessions", [])}
+    parts = feature.location.parts if feature.location is not None else []
+    return next((str(part.ref) for part in parts if part.ref and not own & {part.ref, part.ref.split(".")[0]}), "")
 
 
 def _parts(feature: SeqFeature) -> tuple[tuple[Part, ...], bool, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from genescribe.codon.cds import dna_of
 from genescribe.codon.controls import generator_of, sample_genes
-from genescribe.codon.model import CodonModel
+from genescribe.codon.model import Cache
+from genescribe.codon.network import Network
 from genescribe.codon.ngram import CodonUsage, synonyms
 from genescribe.codon.prepare import Gene, read_genes
 from genescribe.codon.vocabulary import BOS, EOS, FIRST_CODON, PAD, SEP, SIZE, to_tokens
@@ -42,16 +43,28 @@ class Sampling:
         Draw among so many; 0: all.
     longest
         Codons at which to stop.
+
+    Raises
+    ------
+    InputError
+        A temperature or a number below 0, or no codon at all.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     longest: int = LONGEST
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise InputError(f"is {self.temperature:g}", where="temperature", remedy="give 0 or more, as 0.8")
+        for name, value, least in (("top_k", self.top_k, 0), ("longest", self.longest, 1)):
+            if value < least:
+                raise InputError(f"is {value}", where=name, remedy=f"give {least} or more")
+
 
 @torch.inference_mode()
 def generate(
-    model: CodonModel,
+    network: Network,
     prompts: NDArray[np.integer],
     sampling: Sampling,
     *,
@@ -63,8 +76,8 @@ def generate(
 
     Parameters
     ----------
-    model
-        In evaluation mode.
+    network
+        The model.
     prompts : (B, T)
         Tokens, `<BOS_CDS>` first, of equal length; no end token.
     sampling
@@ -81,17 +94,17 @@ def generate(
     list of (n,) uint8
         Codon numbers; the last is a stop unless the model ended without one, or was cut at `longest`.
     """
-    device = model.embedding.weight.device
+    device = network.device
     stops = torch.from_numpy(np.stack([_stop_tokens(table) for table in tables])).to(device)
     allowed = None if proteins is None else _spelling(proteins, tables).to(device)
-    fresh, cache = torch.from_numpy(prompts.astype(np.int64)).to(device), None
+    cache: Cache | None = None
     length = prompts.shape[1]
     written = torch.full((len(prompts), max(sampling.longest + 1, length)), PAD, device=device)
-    written[:, :length] = fresh
+    written[:, :length] = torch.from_numpy(prompts.astype(np.int64)).to(device)
     # Rows that are still written; those that ended cost nothing more.
     rows = torch.arange(len(prompts), device=device)
     while len(rows) and length <= sampling.longest:
-        logits, cache = model.decode(fresh, cache)
+        logits, cache = network.follow(written[rows, :length], cache)
         logits[:, [PAD, BOS, SEP]] = float("-inf")
         if allowed is not None:
             logits = logits.masked_fill(~allowed[rows, min(length - 1, allowed.shape[1] - 1)], float("-inf"))
@@ -99,7 +112,7 @@ def generate(
         written[rows, length] = chosen
         length += 1
         going = (chosen != EOS) & ~stops[rows].gather(1, chosen[:, None])[:, 0]
-        rows, fresh = rows[going], chosen[going, None]
+        rows = rows[going]
         if not bool(going.all()):
             cache = [(keys[going], values[going]) for keys, values in cache]
     tokens = written.cpu().numpy()
@@ -240,20 +253,27 @@ def usage_sample(gene: Gene, prefix: int, usage: CodonUsage, seed: int) -> NDArr
 
 
 def generate_from_prefixes(
-    model: CodonModel, data: str | Path, target: str | Path, *, prefix: int, count: int, sampling: Sampling, seed: int
+    network: Network,
+    data: str | Path,
+    target: str | Path,
+    *,
+    prefixes: Sequence[int],
+    count: int,
+    sampling: Sampling,
+    seed: int,
 ) -> list[Sample]:
     """Go on from the first codons of test genes, freely and spelling their proteins; write both tables.
 
     Parameters
     ----------
-    model
-        In evaluation mode.
+    network
+        The model.
     data
         Prepared folder.
     target
-        Folder to write: `samples.csv`, a row a sequence, and `summary.csv`, a row a method.
-    prefix
-        Codons that are given.
+        Folder to write: `samples.csv`, a row a sequence, and `summary.csv`, a row a method and prefix.
+    prefixes
+        Numbers of codons that are given; every gene goes on from each.
     count
         Test genes to go on from.
     sampling
@@ -261,40 +281,54 @@ def generate_from_prefixes(
     seed
         Of the genes and of what is drawn.
     """
+    if not prefixes or min(prefixes) < 1 or count < 1:
+        what = f"prefixes of {', '.join(map(str, prefixes)) or 'no'} codons, {count} genes"
+        raise InputError(what, where="prefix", remedy="give one or more of each")
     genes = read_genes(data)
-    usable = [gene for gene in genes if gene.split == "test" and len(gene.codons) > prefix + WORD]
+    longest = max(prefixes)
+    usable = [gene for gene in genes if gene.split == "test" and len(gene.codons) > longest + WORD]
     if not usable:
-        raise InputError(f"no test gene has more than {prefix + WORD} codons", where=data, remedy="shorten the prefix")
+        raise InputError(f"no test gene has more than {longest + WORD} codons", where=data, remedy="shorten the prefix")
     chosen = sample_genes(usable, count, seed=seed)
     training = [gene for gene in genes if gene.split == "train"]
     words, usage = Words(training), CodonUsage([gene.codons for gene in training])
-    prompts = np.stack([to_tokens(gene.codons[:prefix], end=False) for gene in chosen])
-    tables = [gene.table for gene in chosen]
     samples = []
-    for method in ("free", "protein", "usage"):
-        generator = torch.Generator().manual_seed(seed)
-        if method == "usage":
-            written = [usage_sample(gene, prefix, usage, seed) for gene in chosen]
-        else:
-            proteins = [_protein(gene) for gene in chosen] if method == "protein" else None
-            longest = max(len(gene.codons) for gene in chosen) + 1 if proteins else sampling.longest
-            how = Sampling(sampling.temperature, sampling.top_k, longest)
-            written = generate(model, prompts, how, generator=generator, tables=tables, proteins=proteins)
-        samples += [compare(method, *pair, prefix, words) for pair in zip(chosen, written, strict=True)]
+    for prefix in prefixes:
+        for method in ("free", "protein", "usage"):
+            if method == "usage":
+                written = [usage_sample(gene, prefix, usage, seed) for gene in chosen]
+            else:
+                written = _written(network, chosen, prefix, sampling, seed, spelling=method == "protein")
+            samples += [compare(method, *pair, prefix, words) for pair in zip(chosen, written, strict=True)]
     target = Path(target)
     _write(target / "samples.csv", [field.name for field in fields(Sample)], (astuple(one) for one in samples))
     _write(target / "summary.csv", *summarise(samples))
     return samples
 
 
+def _written(
+    network: Network, genes: Sequence[Gene], prefix: int, sampling: Sampling, seed: int, *, spelling: bool
+) -> list[NDArray[np.uint8]]:
+    """Return what the model writes after the first codons of some genes."""
+    longest = max(len(gene.codons) for gene in genes) + 1 if spelling else sampling.longest
+    return generate(
+        network,
+        np.stack([to_tokens(gene.codons[:prefix], end=False) for gene in genes]),
+        replace(sampling, longest=longest),
+        generator=torch.Generator().manual_seed(seed),
+        tables=[gene.table for gene in genes],
+        proteins=[_protein(gene) for gene in genes] if spelling else None,
+    )
+
+
 def summarise(samples: Sequence[Sample]) -> tuple[list[str], list[list[Any]]]:
-    """Return the head and the rows of `summary.csv`: means over the sequences of each method."""
+    """Return the head and the rows of `summary.csv`: means over the sequences of each method and prefix."""
     shares = ("codon_identity", "amino_acid_identity", "synonymous_rate", "overlap", "natural_overlap")
-    head = ["method", "sequences", "ends_with_stop", "median_length", "median_natural_length", *shares]
+    head = ["method", "prefix", "sequences", "ends_with_stop", "median_length", "median_natural_length", *shares]
     rows = []
-    for method in dict.fromkeys(one.method for one in samples):
-        mine = [one for one in samples if one.method == method]
-        row: list[Any] = [method, len(mine), f"{np.mean([one.end == 'stop' for one in mine]):.4f}"]
+    for method, prefix in dict.fromkeys((one.method, one.prefix) for one in samples):
+        mine = [one for one in samples if (one.method, one.prefix) == (method, prefix)]
+        row: list[Any] = [method, prefix, len(mine), f"{np.mean([one.end == 'stop' for one in mine]):.4f}"]
         row += [f"{np.median([getattr(one, name) for one in mine]):g}" for name in ("length", "natural_length")]
         for name in shares:
             known = [getattr(one, name) for one in mine if getattr(one, name) is not None]

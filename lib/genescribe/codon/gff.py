@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from genescribe.codon.cds import Annotated, Part
+from genescribe.codon.cds import TWO_STRANDS, Annotated, Part
 from genescribe.codon.genbank import Record, transl_except
+from genescribe.errors import InputError
 from genescribe.genome.fasta import Genome
 from genescribe.genome.gff_cds import CdsRows, read_cds_rows
 
@@ -28,18 +29,24 @@ def read_gff3(fasta: str | Path, annotation: str | Path, table: int = 11) -> Ite
         A file that cannot be read. A coding sequence on an unknown sequence is no error: it comes last, on an empty
         sequence of its name, and is rejected as outside of it.
     """
-    rows, circular = read_cds_rows(annotation)
+    rows, sequences = read_cds_rows(annotation)
     by_sequence: dict[str, list[CdsRows]] = defaultdict(list)
     for one in rows:
         by_sequence[one.seqid].append(one)
     genome = Genome.open(fasta)
     names: dict[str, int] = {}
     for seqid, length in genome.lengths.items():
+        if sequences.ends.get(seqid, 0) > length:
+            raise InputError(
+                f"{seqid} has {length} bases, {sequences.ends[seqid]} in {annotation}: cut short, or another version",
+                where=fasta,
+                remedy="give the genome that the annotation was made on",
+            )
         found = by_sequence.pop(seqid, [])
         yield (
             seqid,
             genome.codes(seqid),
-            [_annotated(one, length if seqid in circular else 0, table, names) for one in found],
+            [_annotated(one, length if seqid in sequences.circular else 0, table, names) for one in found],
         )
     for seqid, found in by_sequence.items():
         yield seqid, genome.codes(next(iter(genome.lengths)), 0, 0), [_annotated(one, 0, table, names) for one in found]
@@ -68,6 +75,8 @@ def _annotated(rows: CdsRows, circle: int, table: int, names: dict[str, int]) ->
         translation="".join(notes.get("translation", "").split()).upper(),
         exceptions=tuple(transl_except([notes.get("transl_except", "")])),
         product=" ".join(notes.get("product", "").split()),
+        # Rows say nothing of the order of parts on two strands.
+        fault=TWO_STRANDS if len({strand for _, _, strand in parts}) > 1 else "",
     )
 
 

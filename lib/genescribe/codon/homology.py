@@ -26,12 +26,27 @@ def protein_of(codons: NDArray[np.uint8], table: int) -> str:
 
 
 def similar_pairs(proteins: Sequence[str], least: float = SIMILAR) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return pairs of proteins that share words.
+    """Return pairs of proteins that share words; see `similar_sketches`.
 
     Parameters
     ----------
     proteins
         Amino acids; a final stop does not count.
+    least
+        Smallest share of words in common, of the protein with fewer.
+    """
+    return similar_sketches([sketch(protein) for protein in proteins], least)
+
+
+def similar_sketches(
+    sketches: Sequence[Sketch], least: float = SIMILAR
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return pairs of proteins that share words.
+
+    Parameters
+    ----------
+    sketches
+        The words of each.
     least
         Smallest share of words in common, of the protein with fewer.
 
@@ -42,7 +57,6 @@ def similar_pairs(proteins: Sequence[str], least: float = SIMILAR) -> tuple[NDAr
     shares : (P,) float64
         Of the words of the smaller protein, those in common.
     """
-    sketches: list[Sketch] = [sketch(protein) for protein in proteins]
     sizes = np.array([len(one) for one in sketches], dtype=np.int64)
     if not sizes.sum():
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0)

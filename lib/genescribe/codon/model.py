@@ -154,7 +154,7 @@ class CodonModel(nn.Module):
         Parameters
         ----------
         tokens : (B, T) int64
-            New tokens of B sequences of equal length.
+            New tokens of B sequences of equal length; with those before, `block_size` at most (`Network.follow`).
         cache
             From the call before; None at the beginning.
 
@@ -167,7 +167,7 @@ class CodonModel(nn.Module):
         positions = torch.arange(past, past + tokens.shape[1], device=tokens.device)
         x = self.embedding(tokens)
         if self.positions is not None:
-            x = x + self.positions(positions.clamp(max=self.config.block_size - 1))
+            x = x + self.positions(positions)
         turn = self.turn(positions)
         grown: Cache = []
         for number, block in enumerate(self.blocks):
@@ -201,7 +201,9 @@ class CodonModel(nn.Module):
             A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
         """
         stored = stored_options(directory, FAMILY)
-        model = cls(from_mapping(CodonModelConfig, stored, where=str(Path(directory) / CONFIG), key="model"))
+        model = cls(
+            from_mapping(CodonModelConfig, stored, where=str(Path(directory) / CONFIG), key="model", stored=True)
+        )
         model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from genescribe.codon.layout import Layout
-from genescribe.codon.model import CodonModel
+from genescribe.codon.model import Cache, CodonModel
 from genescribe.codon.ngram import Probabilities
+from genescribe.train.distributed import choose_device
 from genescribe.train.schedule import reseed
 
 BATCH = 8192
@@ -34,9 +37,15 @@ class Network:
         self.block = model.config.block_size
 
     @classmethod
-    def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> Network:
-        """Return the model of a folder."""
-        return cls(CodonModel.load(folder), device)
+    def load(cls, folder: str | Path, device: str = "cpu") -> Network:
+        """Return the model of a folder.
+
+        Raises
+        ------
+        InputError
+            No such device, or no such model.
+        """
+        return cls(CodonModel.load(folder), choose_device(device))
 
     def untrained(self, seed: int = 0) -> Network:
         """Return a network of the same shape with fresh weights: the control of what training adds."""
@@ -50,42 +59,87 @@ class Network:
     @torch.inference_mode()
     def predict_many(self, genes: Iterable[NDArray[np.uint8]]) -> Iterator[Probabilities]:
         """Yield the probabilities of each gene, in order; see `spans` for those longer than a window."""
+        for found in self._through(genes, lambda tokens, layout: self.model(tokens, layout).double().softmax(-1)):
+            yield found[:-1]
+
+    @torch.inference_mode()
+    def states_many(self, genes: Iterable[NDArray[np.uint8]], layers: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the states of each gene's tokens after some layers, side by side, (n, layers x C).
+
+        0 is the embedding, 1 the first block, -1 the last. A gene longer than a window is read as `spans` says.
+        """
+
+        def states(tokens: Tensor, layout: Layout) -> Tensor:
+            every = self.model.hidden(self.model.embedding(tokens), layout, every=True)
+            return torch.cat([every[layer] for layer in layers], dim=-1).float()
+
+        yield from self._through(genes, states)
+
+    def _through(
+        self, genes: Iterable[NDArray[np.uint8]], compute: Callable[[Tensor, Layout], Tensor]
+    ) -> Iterator[NDArray[Any]]:
+        """Yield what `compute` makes of each gene's tokens, (n, ...), genes longer than a window in windows."""
         for group in groups(genes):
-            pieces = [
-                (gene[start:end], start, first) for gene in group for start, first, end in spans(len(gene), self.block)
-            ]
-            lengths = torch.tensor([len(piece) for piece, _, _ in pieces])
-            row = torch.from_numpy(np.concatenate([piece for piece, _, _ in pieces]).astype(np.int64))
-            logits = self.model(row.to(self.device), Layout.of(lengths).to(self.device))
-            probabilities = logits.double().softmax(-1).cpu().split(lengths.tolist())
-            kept = [
-                part[first - start :].numpy() for part, (_, start, first) in zip(probabilities, pieces, strict=True)
-            ]
-            place = 0
-            for gene in group:
-                count = len(spans(len(gene), self.block))
-                yield np.concatenate(kept[place : place + count])[: len(gene) - 1]
-                place += count
+            cuts = [spans(len(gene), self.block) for gene in group]
+            parts = [gene[start:end] for gene, cut in zip(group, cuts, strict=True) for start, _, end in cut]
+            lengths = torch.tensor([len(part) for part in parts])
+            row = torch.from_numpy(np.concatenate(parts).astype(np.int64)).to(self.device)
+            computed = compute(row, Layout.of(lengths).to(self.device)).cpu()
+            found = iter(torch.split(computed, lengths.tolist()))
+            for cut in cuts:
+                yield np.concatenate([next(found)[first - start :].numpy() for start, first, _ in cut])
+
+    @torch.inference_mode()
+    def follow(self, tokens: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
+        """Return the logits of what follows some sequences of equal length, (B, T) -> (B, V), and what to give next.
+
+        Parameters
+        ----------
+        tokens : (B, T) int64
+            Everything so far, on the device.
+        cache
+            Of the call for T - 1 tokens, its rows those of `tokens`; None: compute all again.
+
+        Notes
+        -----
+        The window is that of `spans`, so that a codon's probability is the same written, asked for, or scored.
+        """
+        count = tokens.shape[1]
+        start = window_start(count, self.block)
+        if cache is None or start != window_start(count - 1, self.block):
+            return self.model.decode(tokens[:, start:])
+        return self.model.decode(tokens[:, -1:], cache)
 
 
 def spans(length: int, block: int) -> list[tuple[int, int, int]]:
     """Return windows over so many tokens: start, first token that counts, end.
 
     A gene that fits is one window. A longer one takes windows that move by half their size, and of each but the first
-    the second half counts, so that every token has at least half a window before it.
+    the second half counts, so that every token has at least half a window before it, whatever comes after it.
 
     Examples
     --------
-    >>> spans(10, 4)
-    [(0, 0, 4), (2, 4, 6), (4, 6, 8), (6, 8, 10)]
+    >>> spans(9, 4)
+    [(0, 0, 4), (2, 4, 6), (4, 6, 8), (6, 8, 9)]
     """
-    found = [(0, 0, min(length, block))]
     step = block // 2
+    found = [(0, 0, min(length, block))]
     while found[-1][2] < length:
         done = found[-1][2]
-        end = min(length, done + step)
-        found.append((max(0, end - block), done, end))
+        found.append((done + step - block, done, min(length, done + step)))
     return found
+
+
+def window_start(count: int, block: int) -> int:
+    """Return where the window begins that the last of `count` tokens counts in; see `spans`.
+
+    Examples
+    --------
+    >>> [window_start(count, 4) for count in range(1, 10)]
+    [0, 0, 0, 0, 2, 2, 4, 4, 6]
+    """
+    over, step = count - block, block // 2
+    return 0 if over <= 0 else -(-over // step) * step
 
 
 def groups(genes: Iterable[NDArray[np.uint8]], tokens: int = BATCH) -> Iterator[list[NDArray[np.uint8]]]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from genescribe.codon.cds import dna_of
 from genescribe.codon.generate import Sampling, generate
 from genescribe.codon.network import Network
-from genescribe.codon.vocabulary import FIRST_CODON, TOKENS, dna_tokens
+from genescribe.codon.vocabulary import FIRST_CODON, TOKENS, dna_tokens, to_codons
 from genescribe.errors import InputError
 from genescribe.genome.genetic_code import GeneticCode
 
@@ -28,9 +29,10 @@ class Query:
 
         The prompt is not closed by an end token, so that the question is about the next codon.
         """
+        if top < 1:
+            raise InputError(f"is {top}", where="--top", remedy="give 1 or more")
         tokens = dna_tokens(dna, where="--dna")
-        with torch.inference_mode():
-            logits, _ = self.network.model.decode(torch.from_numpy(tokens.astype(np.int64))[None])
+        logits, _ = self.network.follow(torch.from_numpy(tokens.astype(np.int64))[None])
         chances = logits[0].double().softmax(-1).numpy()
         best = np.argsort(-chances, kind="stable")[:top]
         return [(TOKENS[token], self._amino_acid(int(token)), float(chances[token])) for token in best]
@@ -38,17 +40,56 @@ class Query:
     def generate(
         self, dna: str, *, sampling: Sampling, count: int = 1, seed: int = 0, protein: str | None = None
     ) -> list[str]:
-        """Return coding sequences that begin with the given one."""
-        prompt = np.repeat(dna_tokens(dna, where="--dna")[None], count, axis=0)
+        """Return coding sequences that begin with the given one.
+
+        Raises
+        ------
+        InputError
+            The given one holds a stop, or does not begin the protein; `sampling.longest` has no room for what is
+            asked for; no sequence is asked for.
+        """
+        if count < 1:
+            raise InputError(f"is {count}", where="--count", remedy="give 1 or more")
+        tokens = dna_tokens(dna, where="--dna")
+        protein = None if protein is None else self._spelled(to_codons(tokens), protein, sampling.longest)
         written = generate(
-            self.network.model,
-            prompt,
+            self.network,
+            np.repeat(self._open(tokens, sampling.longest)[None], count, axis=0),
             sampling,
             generator=torch.Generator().manual_seed(seed),
             tables=[self.table] * count,
-            proteins=None if protein is None else [protein.upper().rstrip("*")] * count,
+            proteins=None if protein is None else [protein] * count,
         )
         return [dna_of(one) for one in written]
+
+    def _open(self, tokens: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+        """Return the prompt, if something may follow it."""
+        codons = to_codons(tokens)
+        stops = np.flatnonzero(GeneticCode.from_table(self.table).always_stop[codons])
+        if len(stops):
+            what = f"codon {stops[0] + 1}, {TOKENS[tokens[1 + stops[0]]]}, is a stop"
+            raise InputError(what, where="--dna", remedy="give what comes before it, or another --table")
+        if len(codons) >= longest:
+            raise InputError(f"{len(codons)} codons", where="--dna", remedy=f"give --longest more than {len(codons)}")
+        return tokens
+
+    def _spelled(self, codons: NDArray[np.uint8], protein: str, longest: int) -> str:
+        """Return the protein in plain letters, if the prompt begins it and there is room for it and its stop."""
+        wanted = "".join(protein.split()).upper().rstrip("*")
+        code = GeneticCode.from_table(self.table)
+        begun = code.translate(np.stack([codons // 16, codons // 4 % 4, codons % 4], axis=1).ravel().astype(np.uint8))
+        # A start codon of another amino acid is read as methionine.
+        readings = {begun} | ({f"M{begun[1:]}"} if len(codons) and code.is_start[codons[0]] else set())
+        if not any(wanted.startswith(reading) for reading in readings):
+            raise InputError(
+                f"begins {wanted[: len(begun)] or 'with nothing'}, but --dna spells {begun}",
+                where="--protein",
+                remedy="give the protein from the first codon of --dna on, or another --table",
+            )
+        if len(wanted) + 1 > longest:
+            what = f"{len(wanted)} amino acids and a stop do not fit into {longest} codons"
+            raise InputError(what, where="--protein", remedy=f"give --longest {len(wanted) + 1}")
+        return wanted
 
     def score(self, dna: str) -> list[tuple[str, str, float]]:
         """Return each codon with its amino acid and its natural log probability given those before."""

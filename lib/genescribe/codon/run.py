@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from genescribe.codon.config import (
     CodonModelConfig,
@@ -21,7 +19,7 @@ from genescribe.codon.config import (
     ScheduleConfig,
     SystemConfig,
 )
-from genescribe.config import from_mapping, option
+from genescribe.config import from_mapping, option, parse_options
 from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 
@@ -82,11 +80,14 @@ class CodonRunConfig:
         batch = train.batch_size * train.grad_accum_steps
         steps = max(1, -(-round(epochs * windows) // batch))
         return TrainConfig(
+            start=train.start,
+            start_parts=train.start_parts,
+            freeze=train.freeze,
             epochs=epochs,
             batch_size=batch,
             micro_batch=train.batch_size,
             lr=train.lr,
-            warmup=min(1.0, schedule.warmup_steps / steps),
+            warmup=min(1.0, schedule.warmup_steps / (steps if schedule.warmup_steps >= 1 else 1)),
             final_lr=min(1.0, schedule.min_lr / train.lr) if train.lr else 0.0,
             weight_decay=train.weight_decay,
             optimizer=train.optimizer,
@@ -129,6 +130,28 @@ def run_name(name: str, config: CodonRunConfig) -> str:
     return f"{name}_{config.model.n_layer}L{config.model.n_head}H_d{config.model.n_embd}_e{passes}"
 
 
+def with_starts(
+    runs: Mapping[str, CodonRunConfig], select: Collection[str], *, where: str = "codon"
+) -> dict[str, CodonRunConfig]:
+    """Return the selected runs (all, where none is) and those that they begin with, in their order.
+
+    Raises
+    ------
+    InputError
+        Runs that begin with each other in a circle.
+    """
+    wanted: set[str] = set()
+    for name in runs if not select else [name for name in runs if name in select]:
+        chain = [name]
+        while (start := runs[chain[-1]].train.start) in runs:
+            if start in chain:
+                what = f"`codon.{name}.train.start` leads back to {start!r}"
+                raise InputError(what, where=where, remedy="begin one of them with fresh weights")
+            chain.append(str(start))
+        wanted |= set(chain)
+    return {name: run for name, run in runs.items() if name in wanted}
+
+
 def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig:
     """Return the options of a YAML (or JSON) file, or of text.
 
@@ -138,13 +161,13 @@ def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig
         It cannot be parsed, or holds unknown keys or values.
     """
     where = str(path or "--options")
-    source = text if text is not None else Path(str(path)).read_text(encoding="utf-8")
-    try:
-        data: Any = yaml.safe_load(source)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(f"not YAML or JSON: {error.problem}", where=where, line=line, remedy="correct it") from None
-    return checked_run(data, where=where)
+    if (path is None) == (text is None):
+        raise InputError(
+            "neither a file nor text" if path is None else "a file and text",
+            where="options of the run",
+            remedy="give either --config or --options",
+        )
+    return checked_run(parse_options(text or "" if path is None else Path(path), where), where=where)
 
 
 def checked_run(data: Mapping[str, Any], *, where: str, key: str = "") -> CodonRunConfig:

@@ -28,6 +28,7 @@ from genescribe.errors import InputError
 from genescribe.train.task import Counts, Loss
 
 IGNORE = -100
+_MOST_NATS = 700.0
 _LOSS_OPTIONS = ("label_smoothing", "use_checkpoint")
 
 
@@ -98,6 +99,11 @@ class WindowSet(Dataset[list[Any]]):
         return len(self._w.tokens)
 
 
+def perplexity(nats: float) -> float:
+    """Return the perplexity of so many nats a codon; infinite where a number cannot hold it."""
+    return math.exp(nats) if nats < _MOST_NATS else math.inf
+
+
 def _collate(windows: Sequence[list[Any]], *, masked: bool) -> CodonBatch:
     segments = [segment for window in windows for segment in window]
     return batch_of(segments, None if masked else [len(window) for window in windows])
@@ -123,6 +129,7 @@ class CodonTask:
     metrics: tuple[str, ...] = ("log_likelihood", "perplexity")
     best = "log_likelihood"
     no_decay: tuple[str, ...] = ("embedding.", "positions.")
+    remedy = "lower train.lr, set train.clip, or train.amp: false"
     adamw_only: tuple[str, ...] = ("embedding.", "positions.")
 
     def __init__(self, config: CodonOptions, folders: Sequence[str | Path]) -> None:
@@ -206,7 +213,7 @@ class CodonTask:
     def summarise(self, counts: Counts) -> dict[str, float]:
         """Return nats a codon, negative, and perplexity."""
         nll = float(counts["nll"]) / max(float(counts["codons"]), 1.0)
-        return {"log_likelihood": -nll, "perplexity": math.exp(nll)}
+        return {"log_likelihood": -nll, "perplexity": perplexity(nll)}
 
     def diagnose(self, model: nn.Module, batch: CodonBatch) -> list[str]:
         """Return the sizes, and the first loss beside ln V."""

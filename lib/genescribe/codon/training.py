@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import math
 from pathlib import Path
 
 from genescribe.codon.model import CodonModel
 from genescribe.codon.run import CodonRunConfig
-from genescribe.codon.task import CodonTask
+from genescribe.codon.task import CodonTask, perplexity
 from genescribe.codon.vocabulary import TOKENS
 from genescribe.errors import InputError
 from genescribe.files import write_text
@@ -71,7 +70,7 @@ def curves(log: str | Path) -> str:
             one |= {"train_loss": row["loss"], "lr": row["lr"]}
         else:
             loss = -float(row["log_likelihood"])
-            one |= {"val_loss": f"{loss:.8g}", "perplexity": f"{math.exp(loss):.8g}"}
+            one |= {"val_loss": f"{loss:.8g}", "perplexity": f"{perplexity(loss):.8g}"}
     for step, one in by_step.items():
         writer.writerow([step, *(one.get(name, "") for name in CURVES[1:])])
     return text.getvalue()

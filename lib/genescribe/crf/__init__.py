@@ -2,8 +2,25 @@
 
 from genescribe.crf.censored import censored
 from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.duration_families import Gamma, NegativeBinomial, Poisson, Uniform
 from genescribe.crf.head import SemiCRF
+from genescribe.crf.inference import cross_entropy, entropy, kl_divergence, marginals
 from genescribe.crf.statistics import RunStatistics
 from genescribe.kernels.potentials import Potentials, Segmentation
 
-__all__ = ["Potentials", "RunStatistics", "Segmentation", "SemiCRF", "SemiCRFConfig", "censored"]
+__all__ = [
+    "Gamma",
+    "NegativeBinomial",
+    "Poisson",
+    "Potentials",
+    "RunStatistics",
+    "Segmentation",
+    "SemiCRF",
+    "SemiCRFConfig",
+    "Uniform",
+    "censored",
+    "cross_entropy",
+    "entropy",
+    "kl_divergence",
+    "marginals",
+]

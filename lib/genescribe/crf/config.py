@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from genescribe.config import option
+from genescribe.config import check_bounds, option
 from genescribe.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,12 +57,17 @@ class SemiCRFConfig:
         minimum=2,
     )
     init_scale: float = option(0.1, doc="standard deviation of the initial scores", minimum=0)
-    smoothness: float = option(0.0, doc="weight of the squared second differences of the duration table", minimum=0)
+    hidden: int | None = option(
+        None,
+        doc="width of the hidden states that the head projects to scores itself; null: it is given scores",
+        minimum=1,
+    )
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(
         "auto", doc="implementation of the recurrences; exact means reference, streaming means auto"
     )
 
     def __post_init__(self) -> None:
+        check_bounds(self, where="crf")
         self._check_lengths()
         self._check_labels()
         for c in range(self.labels):

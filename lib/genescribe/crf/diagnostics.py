@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -28,7 +29,9 @@ class Scale:
     mean, spread, low, high
         Mean, root mean square deviation, minimum and maximum.
     forbidden
-        Share of values that are -inf.
+        Share of values that are -inf, of scores: there it forbids.
+    nan, infinite
+        Number of values that are NaN, and +inf or, of what is no score, -inf.
     """
 
     name: str
@@ -37,12 +40,14 @@ class Scale:
     low: float
     high: float
     forbidden: float
+    nan: int
+    infinite: int
 
     def __str__(self) -> str:
         forbidden = f", {self.forbidden:.0%} forbidden" if self.forbidden else ""
         return (
             f"{self.name}: mean {self.mean:.3g}, spread {self.spread:.3g}, "
-            f"range {self.low:.3g} to {self.high:.3g}{forbidden}"
+            f"range {self.low:.3g} to {self.high:.3g}, NaN={self.nan}, Inf={self.infinite}{forbidden}"
         )
 
 
@@ -60,8 +65,8 @@ def scales(p: Potentials, encoder: Tensor | None = None) -> list[Scale]:
     """
     inside = torch.arange(p.shape[1], device=p.lengths.device) < p.lengths.unsqueeze(1)
     content = p.content.detach()[inside]
-    allowed = content > -torch.inf
-    mean = torch.where(allowed, content, 0.0).sum(1, keepdim=True) / allowed.sum(1, keepdim=True).clamp(min=1)
+    finite = content.isfinite()
+    mean = torch.where(finite, content, 0.0).sum(1, keepdim=True) / finite.sum(1, keepdim=True).clamp(min=1)
     parts: dict[str, Tensor | None] = {
         "encoder output": None if encoder is None else encoder.detach()[inside],
         "emissions": content - mean,
@@ -70,16 +75,17 @@ def scales(p: Potentials, encoder: Tensor | None = None) -> list[Scale]:
         "transitions": p.transition.detach(),
         "durations": p.duration.detach(),
     }
-    return [_scale(name, values) for name, values in parts.items() if values is not None]
+    return [
+        _scale(name, values, forbids=name != "encoder output") for name, values in parts.items() if values is not None
+    ]
 
 
 def first_batch_report(p: Potentials, encoder: Tensor | None = None) -> list[str]:
-    """Return `scales` as lines, and a warning for each part that exceeds another tenfold."""
+    """Return `scales` as lines, and a warning for each pair of parts of which one exceeds the other tenfold."""
     found = scales(p, encoder)
     lines = [str(scale) for scale in found]
     spread = sorted((scale for scale in found if scale.spread > 0), key=lambda scale: scale.spread)
-    for small in spread:
-        large = spread[-1]
+    for small, large in combinations(spread, 2):
         if large.spread > TENFOLD * small.spread:
             ratio = large.spread / small.spread
             lines.append(f"warning: the scale of {large.name} is {ratio:.0f} times that of {small.name}")
@@ -116,10 +122,12 @@ def check_finite(values: Mapping[str, Tensor | None], batch: object, path: str |
         )
 
 
-def _scale(name: str, values: Tensor) -> Scale:
-    finite = values[values > -torch.inf].double()
+def _scale(name: str, values: Tensor, *, forbids: bool) -> Scale:
+    finite = values[values.isfinite()].double()
+    forbidden = int((values == -torch.inf).sum()) if forbids else 0
+    nan = int(values.isnan().sum())
+    counts = (forbidden / max(values.numel(), 1), nan, values.numel() - len(finite) - nan - forbidden)
     if not len(finite):
-        return Scale(name, 0.0, 0.0, 0.0, 0.0, 1.0)
+        return Scale(name, 0.0, 0.0, 0.0, 0.0, *counts)
     low, high = (float(x) for x in finite.aminmax())
-    forbidden = 1 - len(finite) / values.numel()
-    return Scale(name, float(finite.mean()), float(finite.std(correction=0)), low, high, forbidden)
+    return Scale(name, float(finite.mean()), float(finite.std(correction=0)), low, high, *counts)

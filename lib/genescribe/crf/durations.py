@@ -1,16 +1,21 @@
-"""The learned scores of durations: a table a label, whole or by knots, and a tail."""
+"""The learned scores of durations: a table a label, whole, by knots or of a family, and a tail."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.duration_families import DurationFamily, moments
 from genescribe.crf.statistics import duration_shares
+from genescribe.errors import InputError
+
+Family = Callable[[Tensor], Tensor]
+"""Takes durations, (K, 1) float64, and returns the score of each for every label, (K, C), or (K, 1) for all alike."""
 
 
 class DurationTable(nn.Module):
@@ -23,6 +28,8 @@ class DurationTable(nn.Module):
     ----------
     config
         The head's configuration.
+    family
+        Takes the place of a score a row: see `genescribe.crf.duration_families`. A module is trained with the head.
     """
 
     forbidden: Tensor
@@ -31,8 +38,10 @@ class DurationTable(nn.Module):
     basis: Tensor
     like: Tensor
 
-    def __init__(self, config: SemiCRFConfig) -> None:
+    def __init__(self, config: SemiCRFConfig, family: Family | None = None) -> None:
         super().__init__()
+        if family is not None and config.duration_knots is not None:
+            raise InputError("given beside a family", where="crf.duration_knots", remedy="give one of the two")
         C = config.labels
         self.config = config
         explicit = torch.tensor([config.explicit(c) for c in range(C)])
@@ -44,8 +53,10 @@ class DurationTable(nn.Module):
         self.register_buffer("tailless", torch.tensor([not config.has_tail(c) for c in range(C)]), persistent=False)
         self.register_buffer("like", torch.tensor(config.tied_durations or range(C)), persistent=False)
         self.register_buffer("basis", _basis(self.rows, config.duration_knots), persistent=False)
-        size = self.basis.shape[1] if self.basis.numel() else self.rows
-        self.score = nn.Parameter(torch.randn(size, C) * config.init_scale)
+        self.family = family
+        if family is None:
+            size = self.basis.shape[1] if self.basis.numel() else self.rows
+            self.score = nn.Parameter(torch.randn(size, C) * config.init_scale)
         # A tail as long as the table: exp(-1 / K) a base.
         self.decay = nn.Parameter(_inverse_softplus(1 / explicit.double()).float())
 
@@ -58,16 +69,25 @@ class DurationTable(nn.Module):
         )
 
     def table(self) -> Tensor:
-        """Return the scores of all rows, (K, C), forbidden or not."""
+        """Return the scores of all rows, (K, C), forbidden or not.
+
+        Raises
+        ------
+        InputError
+            A family's scores have another shape.
+        """
+        if self.family is not None:
+            k = torch.arange(1, self.rows + 1, device=self.decay.device, dtype=torch.float64).unsqueeze(1)
+            scores, C = self.family(k), self.config.labels
+            if scores.shape not in ((self.rows, C), (self.rows, 1)):
+                raise InputError(
+                    f"scores of shape {tuple(scores.shape)}",
+                    where="durations",
+                    remedy=f"return ({self.rows}, {C}) for durations of shape ({self.rows}, 1)",
+                )
+            return scores.expand(-1, C)[:, self.like]
         score = self.score[:, self.like]
         return self.basis @ score if self.basis.numel() else score
-
-    def roughness(self) -> Tensor:
-        """Return the sum of squared second differences over allowed rows, divided by the labels."""
-        allowed = ~self.forbidden
-        inner = allowed[2:] & allowed[1:-1] & allowed[:-2]
-        bend = self.table().diff(n=2, dim=0) if self.rows > 2 else self.score.new_zeros(inner.shape)
-        return (bend.square() * inner).sum() / self.config.labels
 
     @torch.no_grad()
     def initialise(
@@ -76,7 +96,8 @@ class DurationTable(nn.Module):
         """Set the scores to the smoothed log shares of counted durations, ``durations[c][k]``.
 
         The counts of labels that share a score are added up. `continuing` is `RunStatistics.continuing`; where it is
-        given, geometric labels follow it instead of their counts.
+        given, geometric labels follow it instead of their counts. A family is fitted to mean and variance, a
+        callable is left as it is.
         """
         pooled: list[Counter[int]] = [Counter() for _ in durations]
         for c, counts in enumerate(durations):
@@ -97,6 +118,10 @@ class DurationTable(nn.Module):
             # Rows that are not used take the nearest used score, so that knots fit the used ones.
             table[: low - 1, c], table[high:, c] = log_share[0], log_share[-1]
             self.decay[c] = _inverse_softplus(torch.tensor(-tail, dtype=torch.float64))
+        if self.family is not None:
+            if isinstance(self.family, DurationFamily):
+                self.family.fit(*moments(pooled))
+            return
         fitted = torch.linalg.lstsq(self.basis.double(), table).solution if self.basis.numel() else table
         # A fit of zeros may come out as -0: equal numbers, but other bytes in the file of weights.
         self.score.copy_(fitted + 0.0)

@@ -1,25 +1,31 @@
-"""The semi-Markov CRF head: scores a base from an encoder in, loss, segments and posteriors out."""
+"""The semi-Markov CRF head: scores a base from an encoder in, loss, segments and posteriors out.
+
+The head is a module that is called: ``crf(emissions, labels, lengths)`` is the loss of labels a base, and
+``crf.loss(emissions, runs, lengths)`` that of runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from genescribe.crf.censored import censored
 from genescribe.crf.config import SemiCRFConfig
-from genescribe.crf.durations import DurationTable
-from genescribe.crf.inference import Marginals, marginals, segment_marginals
+from genescribe.crf.durations import DurationTable, Family
+from genescribe.crf.inference import Marginals, entropy, marginals, segment_marginals
 from genescribe.crf.likelihood import negative_log_likelihood
-from genescribe.crf.runs import Labelling, batch_runs, merge_single_bases
+from genescribe.crf.runs import Labelling, batch_runs, lengths_of, merge_single_bases, runs_of_labels
 from genescribe.crf.statistics import RunStatistics
 from genescribe.crf.stream import RunStream
 from genescribe.errors import InputError
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf import viterbi
+
+Reduction = Literal["none", "sum", "mean", "token_mean"]
 
 
 class SemiCRF(nn.Module):
@@ -33,6 +39,9 @@ class SemiCRF(nn.Module):
     ----------
     config
         Labels, durations and what is forbidden.
+    durations
+        Scores of durations, a family of `genescribe.crf.duration_families` or a function of the durations (K, 1),
+        instead of a learned score a duration.
 
     Examples
     --------
@@ -41,6 +50,8 @@ class SemiCRF(nn.Module):
     >>> loss = crf.loss(emissions, [[[2, 0], [6, 1]]], lengths)
     >>> bool(loss > 0), crf.decode(emissions, lengths)[0].length
     (True, 6)
+    >>> torch.equal(crf(emissions, torch.tensor([[0, 0, 1, 1, 1, 1]]), lengths), loss.mean())
+    True
     """
 
     transition_forbidden: Tensor
@@ -49,14 +60,15 @@ class SemiCRF(nn.Module):
     single: Tensor
     like: Tensor
 
-    def __init__(self, config: SemiCRFConfig) -> None:
+    def __init__(self, config: SemiCRFConfig, durations: Family | None = None) -> None:
         super().__init__()
         self.config = config
+        self.projection = nn.Identity() if config.hidden is None else nn.Linear(config.hidden, config.labels)
         C, P = config.labels, config.period
         self.transition = nn.Parameter(torch.randn(P, C, C) * config.init_scale)
         self.start = nn.Parameter(torch.randn(C) * config.init_scale)
         self.final = nn.Parameter(torch.randn(C) * config.init_scale)
-        self.durations = DurationTable(config)
+        self.durations = DurationTable(config, durations)
         if config.censoring:
             self.entering = nn.Parameter(torch.zeros(C))
             self.leaving = nn.Parameter(torch.zeros(C))
@@ -86,7 +98,8 @@ class SemiCRF(nn.Module):
         Parameters
         ----------
         emissions : (B, T, C)
-            Score of each base under each label, any floating type; -inf forbids.
+            Score of each base under each label, any floating type; -inf forbids. With `hidden`, hidden states
+            (B, T, hidden), here and everywhere.
         lengths : (B,)
             Bases of each chain, 1..T.
         left_censored, right_censored : (B,) bool or None
@@ -96,6 +109,7 @@ class SemiCRF(nn.Module):
         phase_offset : (B,) or None
             Position of each chain's first base modulo 3; read with period 3.
         """
+        emissions = self.projection(emissions)
         # Half precision is for the encoder; scores are summed over whole chains.
         with torch.autocast(emissions.device.type, enabled=False):
             table, tail = self.durations()
@@ -127,6 +141,54 @@ class SemiCRF(nn.Module):
         scores = self.transition[:1, self.like][:, :, self.like] if tied else self.transition
         return scores.expand_as(self.transition).masked_fill(self.transition_forbidden, -torch.inf)
 
+    def forward(
+        self,
+        emissions: Tensor,
+        labels: Tensor,
+        lengths: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        reduction: Reduction = "mean",
+        weight: Tensor | None = None,
+        **given: Any,
+    ) -> Tensor:
+        """Return the negative log likelihood of labels a base.
+
+        Parameters
+        ----------
+        emissions
+            As in `potentials`.
+        labels : (B, T) integer
+            Label of each base; -1: not known, summed over. Neighbours of one label are one run. What stands past a
+            chain's end is not read.
+        lengths : (B,) or None
+            Bases of each chain.
+        mask : (B, T) bool or None
+            Instead of lengths: the bases that are there, from the first on. Neither: all.
+        reduction
+            none: (B,); sum; mean, over chains; token_mean, over bases.
+        weight : (B,) or None
+            Factor of each chain's loss.
+        **given
+            The other arguments of `potentials`.
+
+        Raises
+        ------
+        InputError
+            Labels of another shape (runs are for `loss`), unknown labels, a chain without any known label, a mask
+            with gaps, or labels that the model forbids.
+        """
+        if reduction not in ("none", "sum", "mean", "token_mean"):
+            raise InputError(f"no reduction {reduction!r}", where="reduction", remedy="none, sum, mean or token_mean")
+        lengths = lengths_of(emissions, lengths, mask)
+        loss = self.loss(emissions, runs_of_labels(labels, lengths, emissions.shape[:2]), lengths, **given)
+        if weight is not None:
+            loss = loss * weight
+        if reduction == "none":
+            return loss
+        total = loss.sum()
+        return total / {"sum": 1, "mean": len(loss), "token_mean": int(lengths.sum())}[reduction]
+
     def loss(self, emissions: Tensor, runs: Sequence[Labelling], lengths: Tensor, **given: Any) -> Tensor:
         """Return the negative log likelihood of each chain, (B,) float64, never below 0.
 
@@ -149,10 +211,6 @@ class SemiCRF(nn.Module):
             return negative_log_likelihood(
                 p, batch_runs(runs, lengths, self.config.labels), self.single, self.config.backend
             )
-
-    def regularisation(self) -> Tensor:
-        """Return what the configuration adds to the loss: the roughness of the duration table, times `smoothness`."""
-        return self.config.smoothness * self.durations.roughness()
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, lengths: Tensor, **given: Any) -> list[Segmentation]:
@@ -184,14 +242,18 @@ class SemiCRF(nn.Module):
         first, last : (C,) bool or None
             Labels that the chain may begin (end) with, among those that the configuration allows; None: all of them.
         """
-        nothing = self.transition.new_zeros(1, 1, self.config.labels)
+        nothing = self.transition.new_zeros(1, 1, self.config.hidden or self.config.labels)
         p = self.potentials(nothing, torch.ones(1, dtype=torch.int64, device=nothing.device))
         p = p.restricted(first, last)
-        return RunStream(p, self.single.cpu(), phase_offset, self.config.backend)
+        return RunStream(p, self.single.cpu(), phase_offset, self.config.backend, self.projection)
 
     def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
-        """Return the posterior of every base, boundary and transition."""
+        """Return the posterior of every base, boundary and transition; differentiable where gradients are on."""
         return marginals(self.potentials(emissions, lengths, **given), self.config.backend)
+
+    def entropy(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Tensor:
+        """Return the entropy over segmentations, (B,) nats; differentiable where gradients are on."""
+        return entropy(self.potentials(emissions, lengths, **given), self.config.backend)
 
     @torch.no_grad()
     def segment_marginals(

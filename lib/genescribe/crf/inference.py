@@ -2,7 +2,8 @@ r"""Everything else that a chain's distribution can be asked, exactly: posterior
 
 The posteriors are derivatives of log Z (by content: of a base; by begin and end: of a boundary; by transition and
 duration: expected counts), so every backend gives them. Segments, transitions at a place and samples are read from the
-messages. The k best segmentations are in `genescribe.crf.kbest`.
+messages. Posteriors, entropy and divergences of two models are differentiable. The k best segmentations are in
+`genescribe.crf.kbest`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genescribe.crf.censored import duration_table
 from genescribe.crf.runs import split_single_bases
 from genescribe.crf.score import Segments, terms
+from genescribe.errors import InputError
 from genescribe.kernels.potentials import Potentials, Segmentation
-from genescribe.kernels.semicrf import log_partition
+from genescribe.kernels.semicrf import expected_score, log_partition
 from genescribe.kernels.semicrf import messages as messages_of
 from genescribe.kernels.semicrf_walk import Scores, Walk
 
@@ -53,11 +56,12 @@ class Marginals:
 
 
 def marginals(p: Potentials, backend: str = "auto") -> Marginals:
-    """Return the posterior probabilities of bases and boundaries, and the expected counts of the rest."""
-    p = _plain(p)
-    zeros = torch.zeros_like(p.content)
-    p = replace(p, begin=zeros if p.begin is None else p.begin, end=zeros if p.end is None else p.end)
-    log_z, gradient = _gradient(p, backend)
+    """Return the posterior probabilities of bases and boundaries, and the expected counts of the rest.
+
+    Differentiable where a score is and gradients are on, so that a loss of posteriors trains. The pass back runs the
+    recurrence base by base: some milliseconds a base, whatever the backend.
+    """
+    log_z, gradient = _gradient(with_boundaries(_plain(p)), backend)
     return Marginals(
         log_partition=log_z,
         position=gradient["content"],
@@ -72,20 +76,85 @@ def marginals(p: Potentials, backend: str = "auto") -> Marginals:
 def entropy(p: Potentials, backend: str = "auto") -> Tensor:
     """Return the entropy of each chain's distribution over segmentations, (B,) nats; 0 where none is allowed.
 
-    H = log Z - E[score], and the expected score is the sum of every score times its marginal (Mann and McCallum 2007,
-    NAACL, for the linear chain). Scores that chains share have their marginals summed, so it goes chain by chain.
+    H = log Z - E[score] (Mann and McCallum 2007, NAACL, for the linear chain). Differentiable; the pass back costs
+    as much as that of `marginals`.
     """
     p = _plain(p)
-    values = []
-    for chain in range(len(p.lengths)):
-        row = p.rows(torch.tensor([chain], device=p.lengths.device))
-        log_z, gradient = _gradient(row, backend)
-        expected = log_z.new_zeros(())
-        for name, marginal in gradient.items():
-            value = getattr(row, name)
-            expected = expected + torch.where(value == -torch.inf, 0.0, value * marginal).sum()
-        values.append(torch.where(log_z == -torch.inf, 0.0, log_z - expected))
-    return torch.cat(values)
+    log_z, expected = expected_score(p, p, backend)
+    return torch.where(log_z == -torch.inf, 0.0, log_z - expected)
+
+
+def cross_entropy(p: Potentials, q: Potentials, backend: str = "auto") -> Tensor:
+    """Return the cross-entropy of q's distribution over segmentations under p's, ``-E_p[log q]``, (B,) nats.
+
+    Parameters
+    ----------
+    p, q
+        Scores of two models of the same chains and labels. Their durations may have tables of different lengths, and
+        their transitions different periods.
+    backend
+        As in `genescribe.kernels.semicrf`.
+
+    Returns
+    -------
+    (B,) float64
+        inf where q forbids what p may do. Differentiable in both models.
+
+    Raises
+    ------
+    InputError
+        Chains, labels or cut edges that differ.
+    """
+    p, q = comparable(_plain(p), _plain(q))
+    return _cross(p, q, backend)
+
+
+def kl_divergence(p: Potentials, q: Potentials, backend: str = "auto") -> Tensor:
+    """Return the divergence KL(p || q) of two models, (B,) nats, 0 or more; see `cross_entropy`."""
+    p, q = comparable(_plain(p), _plain(q))
+    return _cross(p, q, backend) - entropy(p, backend)
+
+
+def _cross(p: Potentials, q: Potentials, backend: str) -> Tensor:
+    _, expected = expected_score(p, q, backend)
+    return torch.where(expected == -torch.inf, torch.inf, log_partition(q, backend) - expected)
+
+
+def with_boundaries(p: Potentials) -> Potentials:
+    """Return the scores with begin and end, zeros where there are none."""
+    zeros = torch.zeros_like(p.content)
+    return replace(p, begin=zeros if p.begin is None else p.begin, end=zeros if p.end is None else p.end)
+
+
+def comparable(p: Potentials, q: Potentials) -> tuple[Potentials, Potentials]:
+    """Return two models' scores with the same fields, rows of durations and period.
+
+    Raises
+    ------
+    InputError
+        Chains, labels or cut edges that differ.
+    """
+    same = p.content.shape == q.content.shape and torch.equal(p.lengths, q.lengths)
+    edges = all((getattr(p, name) is None) == (getattr(q, name) is None) for name in ("arrive", "depart"))
+    if not (same and edges):
+        what = "edges" if same else "chains or labels"
+        raise InputError(f"two models of different {what}", where="potentials", remedy="give the same batch to both")
+    rows, period = max(p.shape[2], q.shape[2]), max(p.period, q.period)
+    offsets = [
+        torch.zeros_like(x.lengths) if x.phase_offset is None else x.phase_offset for x in (p, q) if x.period == period
+    ]
+    if not torch.equal(offsets[0], offsets[-1]):
+        raise InputError("two models of different phases", where="potentials", remedy="give the same batch to both")
+    first, second = (
+        replace(
+            with_boundaries(x),
+            duration=duration_table(x, rows),
+            transition=x.transition.expand(period, -1, -1),
+            phase_offset=offsets[0],
+        )
+        for x in (p, q)
+    )
+    return first, second
 
 
 def transition_marginals(p: Potentials, backend: str = "auto") -> Tensor:
@@ -93,7 +162,7 @@ def transition_marginals(p: Potentials, backend: str = "auto") -> Tensor:
 
     Boundary t lies before base t; row 0 is zero. Takes B T C^2 numbers: ask for windows, not for chromosomes.
     """
-    p = _plain(p)
+    p = _plain(p).detach()
     m = messages_of(p, backend)
     begin = marginals(p, backend).begin
     _, T, _, _ = p.shape
@@ -123,7 +192,7 @@ def segment_marginals(
     backend
         As in `genescribe.kernels.semicrf`.
     """
-    p = _plain(p)
+    p = _plain(p).detach()
     m = messages_of(p, backend)
     path = split_single_bases(runs, single)
     run = torch.searchsorted(runs.ends, path.ends)  # of each segment
@@ -158,7 +227,7 @@ def sample(
 
     A chain of which every segmentation is forbidden gives empty segmentations.
     """
-    p = _plain(p)
+    p = _plain(p).detach()
     m = messages_of(p, backend)
 
     def pick(scores: Scores) -> int:
@@ -172,21 +241,23 @@ def sample(
 
 
 def _plain(p: Potentials) -> Potentials:
-    return p.detach().expanded().to(dtype=torch.float64)
+    return p.expanded().to(dtype=torch.float64)
 
 
 def _gradient(p: Potentials, backend: str) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return log Z and its derivative by every floating field that is given."""
+    """Return log Z and its derivative by every floating field that is given, with a graph where a score has one."""
     values = {f.name: getattr(p, f.name) for f in fields(p)}
-    leaves = {
-        name: value.detach().clone().requires_grad_()
-        for name, value in values.items()
-        if value is not None and value.is_floating_point()
-    }
+    scores = {name: x for name, x in values.items() if x is not None and x.is_floating_point()}
+    graph = torch.is_grad_enabled() and any(x.requires_grad for x in scores.values())
     with torch.enable_grad():
+        # A view of its own of each: one field may have been made of another.
+        leaves = {
+            name: x.view_as(x) if graph and x.requires_grad else x.detach().requires_grad_()
+            for name, x in scores.items()
+        }
         log_z = log_partition(replace(p, **leaves), backend)
-        gradients = torch.autograd.grad(log_z.sum(), list(leaves.values()))
-    return log_z.detach(), dict(zip(leaves, gradients, strict=True))
+        gradients = torch.autograd.grad(log_z.sum(), list(leaves.values()), create_graph=graph)
+    return log_z if graph else log_z.detach(), dict(zip(leaves, gradients, strict=True))
 
 
 def _transitions(p: Potentials, t: Tensor) -> Tensor:

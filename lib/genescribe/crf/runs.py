@@ -32,8 +32,16 @@ def as_segmentation(runs: Labelling, length: int, labels: int, *, chain: int = 0
     if isinstance(runs, Segmentation):
         ends, names = runs.ends.cpu().long(), runs.labels.cpu().long()
     else:
-        array = torch.as_tensor(np.asarray(runs)).long().reshape(-1, 2)
-        ends, names = array[:, 0], array[:, 1]
+        array = np.asarray(runs)
+        if array.shape == (0,):
+            array = array.reshape(0, 2).astype(np.int64)
+        if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":
+            raise InputError(
+                f"{array.dtype} of shape {array.shape}",
+                where=f"runs of chain {chain}",
+                remedy="give (end, label) pairs of whole numbers; labels a base go to crf(emissions, labels, lengths)",
+            )
+        ends, names = torch.from_numpy(array.astype(np.int64)).unbind(1)
     covered = int(ends[-1]) if len(ends) else 0
     problem = None
     if covered != length:
@@ -53,6 +61,53 @@ def batch_runs(runs: Sequence[Labelling], lengths: Tensor, labels: int) -> Segme
         raise InputError(f"{len(runs)} chains of runs", where="runs", remedy=f"give {len(lengths)}, one a chain")
     pairs = enumerate(zip(runs, lengths.tolist(), strict=True))
     return Segments.of([as_segmentation(r, n, labels, chain=i) for i, (r, n) in pairs], lengths.device)
+
+
+def lengths_of(emissions: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
+    """Return the lengths of chains, (B,) int64, that are given as such, by a mask (B, T), or not at all: T.
+
+    Raises
+    ------
+    InputError
+        Both are given, or a mask that is not of the first bases of each chain.
+    """
+    B, T = emissions.shape[:2]
+    if mask is None:
+        return torch.full((B,), T, device=emissions.device) if lengths is None else lengths
+    if lengths is not None:
+        raise InputError("given beside lengths", where="mask", remedy="give one of the two")
+    if mask.shape != (B, T):
+        raise InputError(f"shape {tuple(mask.shape)}", where="mask", remedy=f"give {(B, T)}")
+    lengths = mask.bool().sum(1)
+    if not torch.equal(mask.bool(), torch.arange(T, device=mask.device) < lengths.unsqueeze(1)):
+        raise InputError(
+            "bases are missing before others", where="mask", remedy="pad chains at their end; label -1 is not known"
+        )
+    return lengths
+
+
+def runs_of_labels(labels: Tensor, lengths: Tensor, shape: tuple[int, ...]) -> list[Segmentation]:
+    """Return the runs of labels a base, (B, T); neighbours of one label are one run.
+
+    Raises
+    ------
+    InputError
+        Labels of another shape than (B, T), no whole numbers, or a chain of which no label is known.
+    """
+    if labels.shape != shape or labels.is_floating_point():
+        raise InputError(
+            f"{labels.dtype} of shape {tuple(labels.shape)}".removeprefix("torch."),
+            where="labels",
+            remedy=f"give a whole number a base, {tuple(shape)}; runs of (end, label) go to crf.loss",
+        )
+    found = []
+    for chain, (row, n) in enumerate(zip(labels.cpu().long(), lengths.tolist(), strict=True)):
+        bases = row[:n]
+        if bool((bases == IGNORE).all()):
+            raise InputError("no label is known", where=f"labels of chain {chain}", remedy="leave the chain out")
+        names, counts = torch.unique_consecutive(bases, return_counts=True)
+        found.append(Segmentation(counts.cumsum(0), names))
+    return found
 
 
 def split_single_bases(runs: Segments, single: Tensor | None) -> Segments:

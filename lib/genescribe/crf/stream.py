@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from genescribe.crf.runs import merge_single_bases
 from genescribe.errors import InputError
@@ -25,11 +26,16 @@ class RunStream:
         Position of the chain's first base modulo the period.
     backend
         As in `genescribe.kernels.semicrf`; those that need the whole chain at once mean auto.
+    projection
+        Makes emissions of hidden states.
     """
 
-    def __init__(self, p: Potentials, single: Tensor, phase_offset: int, backend: str) -> None:
+    def __init__(
+        self, p: Potentials, single: Tensor, phase_offset: int, backend: str, projection: nn.Module | None = None
+    ) -> None:
         name = ALIASES.get(backend, backend)
         self._single = single
+        self._projection = projection if isinstance(projection, nn.Linear) else None
         self._stream = ViterbiStream(
             p.transition,
             p.duration,
@@ -43,6 +49,10 @@ class RunStream:
 
     def push(self, emissions: ArrayLike, begin: ArrayLike | None = None, end: ArrayLike | None = None) -> None:
         """Add the next n bases: their emissions, (n, C), and where the model has them begin and end, (n, C)."""
+        if self._projection is not None:
+            with torch.no_grad():
+                weight = self._projection.weight
+                emissions = self._projection(torch.as_tensor(emissions, dtype=weight.dtype, device=weight.device))
         self._stream.push(emissions, begin, end)
 
     def finish(self) -> Segmentation:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.evaluate.regions import Stretch
-from genescribe.genome.alphabet import Codes, encode, reverse_complement
+from genescribe.genome.alphabet import Codes, encode, gaps, reverse_complement
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode, codon_numbers
 from genescribe.genome.model import Gene, Transcript
@@ -21,8 +21,8 @@ def orf_rule(
     """Return the longest open reading frames as single-exon genes.
 
     An open reading frame goes from the first ATG after a stop codon to the next stop codon of its frame, both inside.
-    Frames of both strands compete: the longest is taken, those that share a base with it are dropped, and so on;
-    of two equally long the one that begins first on the forward strand wins.
+    None has a gap, a run of N, inside. Frames of both strands compete: the longest is taken, those that share a base
+    with it are dropped, and so on; of two equally long the one that begins first on the forward strand wins.
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ def orf_rule(
     stretches = [(seqid, 0, None) for seqid in genome.lengths] if regions is None else list(regions)
     for seqid, start, end in stretches:
         codes = genome.codes(seqid, start, end)
-        for left, right, strand in longest_first(open_frames(codes, code, minimum)):
+        whole = (frame for frame in open_frames(codes, code, minimum) if not gaps(codes[frame[0] : frame[1]]))
+        for left, right, strand in longest_first(whole):
             where = (start + left, start + right)
             name = f"{seqid}.orf{where[0] + 1}"
             genes.append(Gene(name, seqid, strand, (Transcript(f"{name}.t1", (where,), (where,)),)))

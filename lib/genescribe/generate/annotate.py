@@ -19,9 +19,11 @@ from genescribe.generate.search import Outcome, SearchConfig, write
 from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of
 from genescribe.generate.task import signals_of
 from genescribe.generate.windows import locus_pieces
-from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.alphabet import Codes, gaps, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.segment.decode import GAP_REASON
+from genescribe.segment.labels import touched
 
 Status = Literal["accepted", "repaired", "rejected"]
 BIOTYPE = "protein_coding"
@@ -230,23 +232,29 @@ class Annotator:
         mean = sum(outcome.log_probability for outcome in outcomes)
         result = LocusResult(locus.id, locus.seqid, locus.start, "rejected", outcomes[0].reason, raw, "")
         transcripts: dict[tuple[object, ...], Transcript] = {}
-        clean = []
+        clean: list[str] = []
+        refused: list[str] = []
+        holes = gaps(locus.codes)
         for piece, outcome in zip(pieces, outcomes, strict=True):
             if outcome.sentence is None:
                 continue
             gene = _forward(outcome.sentence, outcome.scores, piece, locus)
             clean.append(str(_on_window(outcome.sentence, piece)))
             for transcript in gene.transcripts:
+                if any(touched((start - locus.offset, end - locus.offset), holes) for start, end in transcript.exons):
+                    refused.append(GAP_REASON)
+                    continue
                 middle = (transcript.start + transcript.end) // 2 - locus.offset
                 if len(pieces) == 1 or piece.core[0] <= middle < piece.core[1]:
                     transcripts.setdefault((transcript.exons, transcript.cds, transcript.phase), transcript)
         if not transcripts:
-            result.reason = next((o.reason for o in outcomes if o.sentence is None), "no transcript in any piece")
+            reasons = [*refused, *(o.reason for o in outcomes if o.sentence is None), "no transcript in any piece"]
+            result.reason = reasons[0]
             return result, mean
         ordered = sorted(transcripts.values(), key=lambda t: (t.start, t.end, t.exons, t.cds))
         named = tuple(replace(t, id=f"{locus.id}.t{n}") for n, t in enumerate(ordered, 1))
         result.gene = Gene(locus.id, locus.seqid, strand, named, biotype=BIOTYPE)
-        reasons = [outcome.reason for outcome in outcomes if outcome.reason]
+        reasons = [*refused, *(outcome.reason for outcome in outcomes if outcome.reason)]
         if len(pieces) > 1:
             reasons.insert(0, "read in pieces")
         result.status, result.reason = ("repaired", "; ".join(dict.fromkeys(reasons))) if reasons else ("accepted", "")

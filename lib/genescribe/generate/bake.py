@@ -19,10 +19,10 @@ from genescribe import __version__
 from genescribe.bake.baker import GENES, PROTEINS, STATS, WORDS
 from genescribe.bake.config import BakeJob
 from genescribe.bake.leakage import Sketch, sketch
-from genescribe.bake.splits import SplitRegion, Splits
+from genescribe.bake.shares import by_shares
+from genescribe.bake.splits import SplitRegion
 from genescribe.bake.windows import Tile, window_key
 from genescribe.config import to_mapping
-from genescribe.data.cursor import hash64
 from genescribe.data.sample import IGNORE, Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
@@ -39,8 +39,6 @@ from genescribe.genome.model import Gene, Interval, mirror
 from genescribe.segment.decode import coding_codes, validate_gene
 
 LOCI = "loci.duckdb"
-SHARES = (75, 10, 15)
-"""Training, validation and test where a genome has no splits: shares of its sequences."""
 _TABLE = """CREATE TABLE loci ("key" VARCHAR, species VARCHAR, gene VARCHAR, seqid VARCHAR, strand VARCHAR,
     "start" INTEGER, "end" INTEGER, window_start INTEGER, window_end INTEGER, sentence VARCHAR,
     transcripts INTEGER, features INTEGER, tokens INTEGER, split VARCHAR, shard VARCHAR)"""
@@ -52,7 +50,7 @@ class SentenceBaker:
     Parameters
     ----------
     job
-        Windows, splits. A genome without splits is divided by sequence, 75 : 10 : 15.
+        Windows, splits. A genome without splits is divided 75 : 10 : 15; see `by_shares`.
     lengths
         Bases of every sequence of the genome.
     """
@@ -63,7 +61,7 @@ class SentenceBaker:
         usable = {seqid: length for seqid, length in lengths.items() if seqid not in job.skip}
         if unknown := set(job.skip) - set(lengths):
             raise InputError(f"no sequence {min(unknown)!r} to skip", where="skip", remedy="correct the name")
-        self.regions = job.splits.regions(usable) or by_shares(usable, SHARES, job.bake.seed)
+        self.regions = job.splits.regions(usable) or by_shares(usable, seed=job.bake.seed)
         self.index: dict[str, dict[str, Any]] = {}
         self.inputs: dict[str, dict[str, str]] = {}
         self.rejected: Counter[str] = Counter()
@@ -343,26 +341,6 @@ def gene_free(regions: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int
         if low < high:
             free.append((low, high))
     return free
-
-
-def by_shares(
-    lengths: Mapping[str, int], shares: Sequence[int] = SHARES, seed: int = 1
-) -> dict[str, list[SplitRegion]]:
-    """Return whole sequences divided among training, validation and test by chance, in given shares of their number.
-
-    Examples
-    --------
-    >>> found = by_shares({str(i): 10 for i in range(20)})
-    >>> [sum(r[0].split == split for r in found.values()) for split in SPLITS]
-    [15, 2, 3]
-    """
-    names = np.array(list(lengths), dtype=object)
-    hashed = np.array([int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in names], np.uint64)
-    order = names[np.argsort(hash64(hashed ^ np.uint64(seed)), kind="stable")]
-    cuts = np.round(np.cumsum(shares)[:-1] * len(names) / sum(shares)).astype(int)
-    parts = np.split(order, cuts)
-    splits = Splits(*(sorted(part.tolist()) for part in parts))
-    return splits.regions(lengths)
 
 
 def sum_stats(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

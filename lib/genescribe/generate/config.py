@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.kernels.block_layout import SparseConfig
 from genescribe.nn.config import EncoderConfig
-from genescribe.segment.config import TRACKS
+from genescribe.segment.config import FRAMES, TRACKS
 from genescribe.segment.gene_rules import GeneRules
 
 
@@ -22,6 +22,10 @@ class PretrainedConfig:
     window: int = option(6_000, doc="bases that it reads at once; more in overlapping pieces", minimum=12)
     overlap: int = option(600, doc="bases that neighbouring pieces share, cut in the middle", minimum=0)
     trust_remote_code: bool = option(False, doc="run Python code that the folder brings")
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.tuning == "lora", "tuning: lora", "lora_rank")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,10 @@ class HintConfig:
     )
     spurious: float = option(0.5, doc="training: false introns added to a locus, on average", minimum=0.0)
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.shifted > 0, "shifted above 0", "shift")
+
 
 @dataclass(frozen=True)
 class ExpertsConfig:
@@ -49,6 +57,10 @@ class ExpertsConfig:
     top_k: int = option(2, doc="experts that a step goes through", minimum=1)
     balance: float = option(0.01, doc="weight of the loss that spreads steps over experts", minimum=0.0)
     router_z: float = option(0.001, doc="weight of the loss that keeps the router's scores small", minimum=0.0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.number > 0, "number above 0", "top_k", "balance", "router_z")
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,10 @@ class PrefixConfig:
     )
     sparse: SparseConfig = option(default_factory=SparseConfig, doc="attention: sparse")
     experts: ExpertsConfig = option(default_factory=ExpertsConfig, doc="mixture of experts")
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.attention == "sparse", "attention: sparse", "sparse")
 
 
 @dataclass(frozen=True)
@@ -125,6 +141,22 @@ class GenerateModelConfig:
     shift: int = option(60, doc="training takes up to so many of the flanking bases away, at random", minimum=0)
     window_limit: int = option(49_152, doc="longest window; longer loci are read in overlapping pieces", minimum=600)
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        prefix = self.architecture == "prefix_lm"
+        context = [f"encoder.{name}" for name in ("kind", "num_layers", "d_state", "d_conv", "expand")]
+        return (
+            Idle()
+            .unless(prefix, "architecture: prefix_lm", "prefix")
+            .unless(not prefix, "architecture: encoder_decoder", *context)
+            .unless(not (prefix and self.prefix.tokenizer), "no tokenizer", "encoder.fold")
+            .unless(self.form != "digits", "form: pointer or exon_text", "pointer_width", "content_scale")
+            .unless(self.segment is not None, "segment", "segment_tracks")
+            .unless(not FRAMES.isdisjoint(self.features), "a track of reading frames", "feature_cap")
+            .unless("softmask" in self.features, "the track softmask", "softmask_dropout")
+            .unless(self.constraint == "orf", "constraint: orf", "gene.splice_sites", "gene.starts")
+        )
+
 
 @dataclass(frozen=True)
 class ScoreConfig:
@@ -136,6 +168,10 @@ class ScoreConfig:
     max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
     batch_size: int = option(16, doc="loci at a time; it changes no result", minimum=1)
     bootstrap: int = option(1000, doc="draws for the intervals", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.method == "beam", "method: beam", "beams")
 
 
 @dataclass(frozen=True)
@@ -153,3 +189,7 @@ class InitConfig:
     )
     genomes: list[str] = option(default_factory=list, doc="genomes that the encoding is learned from")
     seed: int = option(1, doc="of what is fresh", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.vocabulary > 0, "vocabulary", "vocabulary_bases", "genomes")

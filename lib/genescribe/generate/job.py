@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import nn
 
 from genescribe.config import option, to_mapping
 from genescribe.errors import InputError
-from genescribe.files import sha256
+from genescribe.files import alone_at, sha256
 from genescribe.generate.annotate import Annotator, LocusWindow
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.hints import Junctions, read_junctions
@@ -27,6 +26,7 @@ from genescribe.generate.run import Journal, annotate_loci, write_results
 from genescribe.generate.search import SearchConfig
 from genescribe.genome.fasta import Genome
 from genescribe.genome.sort import sort_annotation
+from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG
 
 _log = logging.getLogger(__name__)
@@ -72,8 +72,13 @@ def run_job(job: AnnotationJob) -> int:
     Raises
     ------
     InputError
-        An input that cannot be used, before anything is computed.
+        An input that cannot be used, or another process that writes the output, before anything is computed.
     """
+    with alone_at(job.output):
+        return _run(job)
+
+
+def _run(job: AnnotationJob) -> int:
     for path in filter(None, (job.fasta, job.loci, job.merge_into, job.hints)):
         if not Path(path).is_file():
             raise InputError("no such file", where=path, remedy="correct the path")
@@ -118,11 +123,7 @@ def run_job(job: AnnotationJob) -> int:
 
 def load_writer(job: AnnotationJob) -> nn.Module:
     """Return the model of a job on its device: a folder of this family, or a checkpoint of `transformers`."""
-    device = job.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("no CUDA device here", where="--device", remedy="give cpu or auto")
+    device = named_device(job.device)
     path = Path(job.model) / CONFIG
     ours = path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("family") == FAMILY
     model: nn.Module = (

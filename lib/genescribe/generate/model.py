@@ -177,7 +177,9 @@ def read_config(directory: str | Path) -> GenerateModelConfig:
         It is missing, not JSON, of another family, or holds an unknown option.
     """
     path = Path(directory) / CONFIG
-    config = from_mapping(GenerateModelConfig, stored_options(directory, FAMILY), where=str(path), key="model")
+    config = from_mapping(
+        GenerateModelConfig, stored_options(directory, FAMILY), where=str(path), key="model", stored=True
+    )
     if config.segment is not None:
         config = replace(config, segment=str(Path(directory) / config.segment))
     if config.pretrained is not None:

@@ -14,7 +14,7 @@ from genescribe.data.batching import pack
 from genescribe.errors import InputError
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
-from genescribe.generate.model import load_model, read_config
+from genescribe.generate.model import SentenceModel, load_model, read_config
 from genescribe.generate.tiles import genes_apart
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
@@ -57,10 +57,15 @@ class GeneratePredictorFactory:
             )
         self.proposer = SegmentPredictorFactory(Path(self.config.segment), device)
         self.device, self.grain = self.proposer.device, self.proposer.grain
+        self._code: int | None = None
 
     def __call__(self, worker: int = 0) -> GeneratePredictor:
         """Load both models."""
-        return GeneratePredictor(Annotator(load_model(self.folder).to(self.device)), self.proposer(worker))
+        model = load_model(self.folder).to(self.device)
+        if self._code is not None:
+            sentences = cast(SentenceModel, model)
+            sentences.config = replace(sentences.config, genetic_code=self._code)
+        return GeneratePredictor(Annotator(model), self.proposer(worker))
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> GeneratePredictorFactory:
         """Return this with the parameters of a species in the model that proposes loci."""
@@ -68,9 +73,16 @@ class GeneratePredictorFactory:
         alike.proposer = self.proposer.for_genome(genome, pieces, species)
         return alike
 
-    def genetic_code(self) -> GeneticCode:
+    def recoded(self, code: int) -> GeneratePredictorFactory:
+        """Return this reading with another genetic code."""
+        alike = copy.copy(self)
+        alike.proposer, alike._code = self.proposer.recoded(code), code
+        return alike
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
         """Return the model's genetic code."""
-        return GeneticCode.from_table(self.config.genetic_code)
+        del seqid
+        return GeneticCode.from_table(self._code or self.config.genetic_code)
 
     def provenance(self) -> dict[str, Any]:
         """Return the family, the form and digests of the model's two files."""

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.generate.exon_speller import Written
 from genescribe.generate.model import Automaton, Session
 from genescribe.generate.sentence import Feature, GeneSentence, Kind, SentenceError, canonical, fault, feature_names
@@ -35,6 +35,15 @@ class SearchConfig:
     temperature: float = option(1.0, doc="sample: scores are divided by it", minimum=0.01)
     seed: int = option(1, doc="sample: seed; a locus is drawn alike in any batch", minimum=0)
     max_length: int = option(2048, doc="steps or tokens of a sentence, at most", minimum=1)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(self.method == "beam", "method: beam", "beams")
+            .unless(self.method == "sample", "method: sample", "samples", "temperature", "seed")
+            .unless(self.method != "greedy", "method: beam or sample", "isoforms")
+        )
 
 
 @dataclass

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.genome.alphabet import Codes, N, encode, unmasked
+from genescribe.genome.alphabet import Codes, N, encode, gaps, unmasked
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_set
 from genescribe.segment.gene_rules import GeneRules
 
@@ -35,7 +35,8 @@ class Signals:
     start
         A start codon begins here, and its frame reaches a stop codon in the window.
     stop_end : int32
-        One past the first stop codon of the frame that begins here; `NEVER` where the window ends before one.
+        One past the first stop codon of the frame that begins here; `NEVER` where the window ends, or a gap of the
+        assembly begins, before one.
     donor, acceptor
         An intron may begin here; an intron may end here.
     last_acceptor
@@ -81,6 +82,9 @@ class Signals:
         bases, length = unmasked(codes), len(codes)
         codons = _codons(bases)
         stop_end = _stop_ends(code.is_stop[codons], length)
+        for left, right in gaps(codes):
+            before = stop_end[:right]
+            before[before > left] = NEVER
         start = np.zeros(length + 1, dtype=bool)
         start[: len(codons)] = codon_set(rules.start_codons(code))[codons]
         start &= stop_end != NEVER

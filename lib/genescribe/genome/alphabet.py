@@ -11,6 +11,8 @@ BASES = "ACGTN"
 N = 4
 SOFTMASK = 8
 """Bit set on a code whose letter was lower-case."""
+GAP = 13
+"""Least bases of a run of N that is taken for a gap of the assembly; up to four codons may be N within an exon."""
 
 _ENCODE = np.full(256, N, dtype=np.uint8)
 _ENCODE[ord("a") : ord("z") + 1] = N | SOFTMASK
@@ -58,3 +60,18 @@ def reverse_complement(codes: Codes) -> Codes:
 def unmasked(codes: Codes) -> Codes:
     """Return the codes 0..4 without the softmask bit."""
     return codes & np.uint8(SOFTMASK - 1)
+
+
+def gaps(codes: Codes) -> list[tuple[int, int]]:
+    """Return the gaps, runs of `GAP` or more N, ascending.
+
+    Examples
+    --------
+    >>> gaps(encode("AC" + "N" * 20 + "nNG" + "N" * 12))
+    [(2, 24)]
+    """
+    unknown = unmasked(codes) == N
+    if not unknown.any():
+        return []
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], unknown, [False]]).astype(np.int8)))
+    return [(low, high) for low, high in bounds.reshape(-1, 2).tolist() if high - low >= GAP]

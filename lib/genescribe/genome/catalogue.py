@@ -17,6 +17,7 @@ Coordinates are 0-based half-open, numbers ascend along the forward strand, `lin
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -30,11 +31,12 @@ from tqdm import tqdm
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256
 from genescribe.genome.catalogue_check import check, join_outer_stops
-from genescribe.genome.catalogue_codons import all_coding
+from genescribe.genome.catalogue_codons import SequenceCodes, all_coding
 from genescribe.genome.catalogue_features import load_features
+from genescribe.genome.catalogue_organelles import codes_of_sequences
 from genescribe.genome.catalogue_rows import load_rows, one, raise_first_problem
 from genescribe.genome.catalogue_stats import collect_stats
-from genescribe.genome.catalogue_tables import Rejected, fetch_genes, fetch_rejected
+from genescribe.genome.catalogue_tables import REASON_REMEDIES, Rejected, fetch_genes, fetch_rejected
 from genescribe.genome.catalogue_tree import load_structure, load_tree
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
@@ -66,7 +68,8 @@ def build_catalogue(
     target
         DuckDB file to write.
     genetic_code
-        NCBI translation table.
+        NCBI translation table of the sequences for which the annotation states none (`transl_table`); plastids, known
+        by their names, have 11.
     tolerant
         Reject the genes of rows that break the format or lie outside the genome, instead of stopping at the first.
 
@@ -97,15 +100,22 @@ def build_catalogue(
             load_tree(connection, annotation, gtf=gtf, tolerant=tolerant)
             _check_any(connection, annotation)
             bar.update()
-            coding = all_coding(connection, genome, code)
-            if join_outer_stops(connection, genome, code, coding):
+            others = codes_of_sequences(connection, genome, genetic_code, annotation)
+            codes = SequenceCodes(code, others, genome.lengths)
+            coding = all_coding(connection, genome, codes)
+            if join_outer_stops(connection, genome, codes, coding):
                 load_structure(connection, gtf=gtf)
-                coding = all_coding(connection, genome, code)
+                coding = all_coding(connection, genome, codes)
             bar.update()
-            check(connection, genome, code, coding)
+            check(connection, genome, codes, coding)
             bar.update()
             connection.execute("CREATE TABLE meta (key VARCHAR, value VARCHAR)")
-            meta = {"format": FORMAT, "genetic_code": str(genetic_code), "annotation_sha256": sha256(annotation)}
+            meta = {
+                "format": FORMAT,
+                "genetic_code": str(genetic_code),
+                "genetic_codes": json.dumps(others, sort_keys=True),
+                "annotation_sha256": sha256(annotation),
+            }
             connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(meta.items()))
             # Closing would do the same, and say nothing where the disk is full.
             connection.execute("CHECKPOINT")
@@ -148,8 +158,13 @@ class Catalogue:
 
     @property
     def genetic_code(self) -> GeneticCode:
-        """The genetic code that the coding sequences were checked with."""
+        """The genetic code that the coding sequences were checked with, but those of `genetic_codes`."""
         return GeneticCode.from_table(int(self.meta["genetic_code"]))
+
+    @property
+    def genetic_codes(self) -> dict[str, int]:
+        """The NCBI tables of the sequences that have another: organelles."""
+        return dict(json.loads(self.meta.get("genetic_codes", "{}")))
 
     def sequences(self) -> dict[str, int]:
         """Return the length of each sequence, in the order of the genome."""
@@ -190,7 +205,9 @@ def _check_any(connection: duckdb.DuckDBPyConnection, annotation: str | Path) ->
     if one(connection, "SELECT count(*) FROM genes")[0]:
         return
     reasons = Counter(row.reason for row in fetch_rejected(connection)).most_common(3)
+    first = next((reason for reason, _ in reasons if reason != "no_usable_transcript"), "")
     why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "it has no gene, transcript or CDS row"
     raise InputError(
-        f"no usable gene ({why})", where=annotation, remedy="sort the annotation first, which builds missing levels"
-    )
+        f"no usable gene ({why})", where=annotation,
+        remedy=REASON_REMEDIES.get(first, "sort the annotation first, which builds missing levels"),
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.genome.alphabet import unmasked
-from genescribe.genome.catalogue_codons import Coding, read_coding, runs
+from genescribe.genome.catalogue_codons import Coding, SequenceCodes, read_coding, runs
 from genescribe.genome.catalogue_rows import one, put_arrays
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode, codon_set
@@ -43,17 +43,19 @@ _EDGE = 3
 """A coding sequence that begins within so many bases of its sequence's end, without a start, is cut there."""
 
 
-def check(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode, coding: Coding) -> None:
+def check(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: SequenceCodes, coding: Coding) -> None:
     """Fill `flags` and `introns`, and mark coding sequences that a sequence's end cuts as partial."""
     connection.execute("CREATE TEMP TABLE found (transcript VARCHAR, flag VARCHAR)")
-    _check_coding(connection, genome, code, coding)
+    _check_coding(connection, genome, codes, coding)
     _check_introns(connection, genome)
     connection.execute(_ROW_FLAGS)
     connection.execute("CREATE TABLE flags AS SELECT DISTINCT transcript, flag FROM found ORDER BY ALL")
     connection.execute("DROP TABLE found")
 
 
-def join_outer_stops(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode, coding: Coding) -> bool:
+def join_outer_stops(
+    connection: duckdb.DuckDBPyConnection, genome: Genome, codes: SequenceCodes, coding: Coding
+) -> bool:
     """Add stop codons to `part_rows` where the file keeps them outside its CDS and has no rows for them.
 
     That is taken to be so where most complete coding sequences do not end with a stop, but are followed by one.
@@ -67,13 +69,14 @@ def join_outer_stops(connection: duckdb.DuckDBPyConnection, genome: Genome, code
         return False
     columns = coding.columns
     complete = ~columns["partial3"].astype(bool)
-    inner, outer = code.is_stop[coding.ends.last], np.zeros_like(complete)
+    sequences = columns["sequence"]
+    inner, outer = codes.members(_stops, sequences, coding.ends.last), np.zeros_like(complete)
     if not complete.any() or inner[complete].mean() >= 0.5:
         return False
     connection.execute(_FOLLOWING)
     unphased = {**columns, "phase": np.zeros_like(columns["phase"])}
-    for keys, ends in read_coding(connection, "following", unphased, genome, code):
-        outer[keys] = code.is_stop[ends.last]
+    for keys, ends in read_coding(connection, "following", unphased, genome, codes):
+        outer[keys] = codes.members(_stops, sequences[keys], ends.last)
     outer &= complete & ~inner
     if outer[complete].mean() <= 0.5:
         return False
@@ -127,18 +130,24 @@ WHERE id NOT IN (SELECT transcript FROM part_rows WHERE class IN ('exon', 'cds')
 """
 
 
-def _check_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode, coding: Coding) -> None:
+def _stops(code: GeneticCode) -> NDArray[np.bool_]:
+    return code.is_stop
+
+
+def _check_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: SequenceCodes, coding: Coding) -> None:
     columns, ends = coding
     sizes = np.array(list(genome.lengths.values()), dtype=np.int64)[columns["sequence"]]
     reverse = columns["reverse"].astype(bool)
     first_gap = np.where(reverse, sizes - columns["end"], columns["start"])
     last_gap = np.where(reverse, columns["start"], sizes - columns["end"])
     open5, open3 = columns["partial5"].astype(bool), columns["partial3"].astype(bool)
-    canonical = codon_set(code.canonical_starts)
+    sequences = columns["sequence"]
+    starts = codes.members(lambda code: code.is_start, sequences, ends.first)
+    canonical = codes.members(lambda code: codon_set(code.canonical_starts), sequences, ends.first)
     found = {
-        "no_start": ~code.is_start[ends.first],
-        "alternative_start": code.is_start[ends.first] & ~canonical[ends.first],
-        "no_stop": ~code.is_stop[ends.last],
+        "no_start": ~starts,
+        "alternative_start": starts & ~canonical,
+        "no_stop": ~codes.members(_stops, sequences, ends.last),
         "internal_stop": ends.internal_stops > 0,
         "broken_frame": ends.leftover > 0,
         "ambiguous_bases": ends.ambiguous > 0,

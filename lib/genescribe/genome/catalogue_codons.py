@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -115,6 +115,40 @@ SELECT c.key, p.start, p."end" FROM cds p JOIN coding c USING (transcript);
 Columns = dict[str, NDArray[np.int64]]
 
 
+class SequenceCodes:
+    """The genetic code of each sequence of a genome.
+
+    Parameters
+    ----------
+    usual
+        Of all but `others`.
+    others
+        NCBI tables by name.
+    seqids
+        All names, in the order of the genome.
+    """
+
+    def __init__(self, usual: GeneticCode, others: Mapping[str, int], seqids: Iterable[str]) -> None:
+        numbers = sorted(set(others.values()) - {usual.number})
+        self.codes = [usual, *(GeneticCode.from_table(number) for number in numbers)]
+        place = {code.number: index for index, code in enumerate(self.codes)}
+        self._which = np.array([place[others.get(seqid, usual.number)] for seqid in seqids], dtype=np.int64)
+
+    def of(self, sequence: int) -> GeneticCode:
+        """Return the code of the sequence of this number."""
+        return self.codes[int(self._which[sequence])]
+
+    def members(
+        self,
+        table: Callable[[GeneticCode], NDArray[np.bool_]],
+        sequences: NDArray[np.int64],
+        codons: NDArray[np.uint8],
+    ) -> NDArray[np.bool_]:
+        """Return whether codons, (k,), of sequences, (k,), are in a table of their sequence's code."""
+        tables = np.stack([table(code) for code in self.codes])
+        return tables[self._which[sequences], codons]
+
+
 class Coding(NamedTuple):
     """All coding sequences, in the order of their keys.
 
@@ -130,13 +164,13 @@ class Coding(NamedTuple):
     ends: CodingEnds
 
 
-def all_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, code: GeneticCode) -> Coding:
+def all_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: SequenceCodes) -> Coding:
     """Fill the temporary tables of `load_coding` and read every coding sequence."""
     columns = load_coding(connection)
     size = len(columns["sequence"])
     # A key without bases keeps what no codon gives.
-    ends = coding_ends(np.empty(0, np.uint8), np.zeros(size, np.int64), np.zeros(size, np.int64), code)
-    for keys, found in read_coding(connection, "coding_parts", columns, genome, code):
+    ends = coding_ends(np.empty(0, np.uint8), np.zeros(size, np.int64), np.zeros(size, np.int64), codes.codes[0])
+    for keys, found in read_coding(connection, "coding_parts", columns, genome, codes):
         for name in CodingEnds._fields:
             getattr(ends, name)[keys] = getattr(found, name)
     return Coding(columns, ends)
@@ -156,7 +190,7 @@ def load_coding(connection: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def read_coding(
-    connection: duckdb.DuckDBPyConnection, parts: str, columns: Columns, genome: Genome, code: GeneticCode
+    connection: duckdb.DuckDBPyConnection, parts: str, columns: Columns, genome: Genome, codes: SequenceCodes
 ) -> Iterator[tuple[NDArray[np.int64], CodingEnds]]:
     """Yield keys and their `CodingEnds`, a few million bases of one sequence at a time.
 
@@ -168,8 +202,8 @@ def read_coding(
         Table of intervals with columns key, start, end; each key's are read one after the other.
     columns
         As `load_coding` returns them.
-    genome, code
-        What to read.
+    genome, codes
+        What to read, and how.
     """
     rows = connection.execute(
         f"""SELECT p.key, p.start, p."end" FROM {parts} p JOIN coding c USING (key)
@@ -181,16 +215,16 @@ def read_coding(
     # A chunk ends where the sequence changes or the bases reach the limit, always between two keys.
     group = columns["sequence"][keys] * (done[-1] // _CHUNK_BASES + 1) + done[:-1] // _CHUNK_BASES
     first_of_key = np.flatnonzero(np.diff(keys, prepend=-1))
-    sequence, codes = -1, np.empty(0, dtype=np.uint8)
+    sequence, bases_of = -1, np.empty(0, dtype=np.uint8)
     for low, high in runs(np.repeat(group[first_of_key], np.diff(first_of_key, append=len(keys)))):
         present, begins = np.unique(keys[low:high], return_index=True)
         if columns["sequence"][present[0]] != sequence:
             sequence = int(columns["sequence"][present[0]])
-            codes = genome.codes(seqids[sequence])
+            bases_of = genome.codes(seqids[sequence])
         reverse = columns["reverse"][keys[low:high]].astype(bool)
         lengths = np.add.reduceat(ends[low:high] - starts[low:high], begins)
-        bases = spliced(codes, starts[low:high], ends[low:high], reverse)
-        yield present, coding_ends(bases, lengths, columns["phase"][present], code)
+        bases = spliced(bases_of, starts[low:high], ends[low:high], reverse)
+        yield present, coding_ends(bases, lengths, columns["phase"][present], codes.of(sequence))
 
 
 def runs(values: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -5,10 +5,8 @@ A row that breaks the format keeps its line and gets a `problem`; nothing is dro
 
 from __future__ import annotations
 
-import codecs
-import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.errors import InputError
-from genescribe.genome.fasta import read_blocks
+from genescribe.genome.annotation_text import read_text
 from genescribe.genome.fasta_index import CHUNK
+from genescribe.genome.so_accessions import SO_NAMES
 
 REMEDIES = {
     "columns": "write nine columns, separated by tabs",
@@ -34,8 +33,6 @@ REMEDIES = {
 }
 """What makes a file unusable as a whole, and what to do about it."""
 
-_FASTA = re.compile("^(##FASTA|>)", re.MULTILINE)
-
 # The first thing wrong with a row, as [code, words]; f is the list of its columns.
 _PROBLEM = """
 CASE
@@ -49,12 +46,19 @@ WHEN f[8] NOT IN ('0', '1', '2', '.') THEN ['phase', 'phase ''' || f[8] || '''']
 WHEN f[6] <> '.' AND score IS NULL THEN ['score', 'score ''' || f[6] || '''']
 END"""
 
+# Types may be accessions of the Sequence Ontology; a spreadsheet or CSV writer quotes column nine a second time.
+_SO_MAP = ", ".join(f"'{accession}': '{name}'" for accession, name in SO_NAMES.items())
+_TYPE = f"""CASE WHEN starts_with(upper(f[3]), 'SO:')
+    THEN coalesce(map_extract(MAP {{{_SO_MAP}}}, upper(f[3]))[1], f[3]) ELSE f[3] END"""
+_ATTRIBUTES = """CASE WHEN starts_with(f[9], '"') AND ends_with(f[9], '"') AND contains(f[9], '""')
+    THEN replace(substr(f[9], 2, length(f[9]) - 2), '""', '"') ELSE f[len(f)] END"""
+
 _ROWS = f"""
 CREATE TEMP TABLE rows AS
 SELECT line, seqid, type, start, "end", score, strand, phase, attributes, wrong[1] AS problem, wrong[2] AS detail
 FROM (
-    SELECT line, url_decode(f[1]) AS seqid, f[3] AS type, start, "end", score, f[7] AS strand,
-        try_cast(f[8] AS TINYINT) AS phase, f[len(f)] AS attributes, {_PROBLEM} AS wrong
+    SELECT line, url_decode(f[1]) AS seqid, {_TYPE} AS type, start, "end", score, f[7] AS strand,
+        try_cast(f[8] AS TINYINT) AS phase, {_ATTRIBUTES} AS attributes, {_PROBLEM} AS wrong
     FROM (
         SELECT *, try_cast(f[4] AS BIGINT) - 1 AS start, try_cast(f[5] AS BIGINT) AS "end",
             try_cast(f[6] AS DOUBLE) AS score
@@ -166,73 +170,6 @@ def _check_places(connection: duckdb.DuckDBPyConnection) -> None:
             WHERE problem IS NULL AND (length IS NULL OR "end" > length)
         ) off WHERE rows.line = off.line"""
     )
-
-
-def read_text(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]:
-    """Yield the file as UTF-8 with plain newlines, up to an embedded FASTA section.
-
-    Parameters
-    ----------
-    path
-        Plain, gzip or bgzip.
-    shown
-        The name to blame in messages, where `path` is a copy.
-
-    Raises
-    ------
-    InputError
-        Empty, damaged, binary or not UTF-8.
-    """
-    shown = shown or path
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line, pending, seen = 1, "", False
-    for block in read_blocks(path, shown=shown):
-        try:
-            text = decoder.decode(block)
-        except UnicodeDecodeError as error:
-            line += error.object[: error.start].count(b"\n")
-            raise _unreadable(shown, f"byte 0x{error.object[error.start]:02x} is not UTF-8", line) from None
-        if "\0" in text:
-            line += text[: text.index("\0")].count("\n")
-            raise _unreadable(shown, "a NUL byte: this is no text file", line)
-        # Lines are passed on whole, so that neither a CRLF nor a directive is cut in two.
-        whole, newline, pending = (pending + text).rpartition("\n")
-        if len(pending) > CHUNK:
-            raise _unreadable(shown, f"a line of more than {CHUNK} characters", line + whole.count("\n") + 1)
-        whole = _plain_newlines(whole + newline)
-        end = _before_fasta(whole)
-        seen = seen or bool(whole[:end].strip())
-        if end < len(whole):
-            _check_seen(seen, shown, "a FASTA file, no annotation")
-            yield whole[:end].encode()
-            return
-        yield whole.encode()
-        line += whole.count("\n")
-    if decoder.getstate()[0]:
-        raise _unreadable(shown, "the text ends within a UTF-8 character", line)
-    last = _plain_newlines(pending)
-    last = last[: _before_fasta(last)]
-    _check_seen(seen or bool(last.strip()), shown, "the file is empty")
-    yield last.encode()
-
-
-def _check_seen(seen: bool, shown: str | Path, what: str) -> None:
-    if not seen:
-        raise InputError(what, where=shown, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
-
-
-def _plain_newlines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _before_fasta(text: str) -> int:
-    """Return where an embedded FASTA section begins in `text`, or its length."""
-    found = _FASTA.search(text)
-    return found.start() if found else len(text)
-
-
-def _unreadable(path: str | Path, what: str, line: int) -> InputError:
-    return InputError(what, where=path, line=line, remedy="save the annotation as UTF-8 text")
 
 
 def one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

@@ -27,6 +27,17 @@ REASONS = {
 }
 """Why something is rejected; a tolerant catalogue adds the words of `genescribe.genome.catalogue_rows.REMEDIES`."""
 
+REASON_REMEDIES = {
+    "trans_spliced": "trans-spliced genes cannot be used: give an annotation with other genes",
+    "two_places": "correct the parents or strands of the rows",
+    "no_strand": "give the strand in column seven",
+    "overlapping_exons": "correct the exon rows, or sort the annotation first, which joins them",
+    "overlapping_cds": "correct the CDS rows; a gene that reads bases twice (frameshift of -1) cannot be used",
+    "cds_outside_exons": "correct the exon rows, or sort the annotation first, which widens them",
+    "across_origin": "genes across the origin cannot be used: give an annotation with other genes",
+}
+"""What to do where nothing is left after rejection for a reason; for all others, sorting builds what is missing."""
+
 _OWN_KEYS = {"ID", "Parent", "biotype", "gene_biotype", "gene_type", "gene_id", "transcript_id"}
 _GFF3 = re.compile(r"^\s*[^\s=;\"]+=")
 _GTF_PAIR = re.compile(r"(\S+)\s+(?:\"([^\"]*)\"|([^\s;\"]+))\s*(?:;|$)")

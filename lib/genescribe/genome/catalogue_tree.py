@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from genescribe.genome.catalogue_features import PARTS
-from genescribe.genome.catalogue_rows import raise_first_problem
+from genescribe.genome.catalogue_rows import one, raise_first_problem
 
 # Besides rows of their own, transcripts are genes that hold CDS directly (or exons, and no transcript: NCBI repeats the
 # exons of some RNA genes below the gene), and CDS without any parent.
@@ -67,6 +67,18 @@ FROM tx JOIN gene_of USING (id) WHERE gene NOT IN (SELECT id FROM features WHERE
 GROUP BY gene;
 """
 
+_TRANS_SPLICED = r"""(^|;)\s*exception[= ]"?trans.splic"""
+_PART_OF_GENE = r"(^|;)\s*part=\d"
+"""How NCBI marks the pieces of one gene that lie apart: on rows of genes and transcripts."""
+
+_PREFIX_TWINS = """
+SELECT bool_or(ids > plain) FROM (
+    SELECT count(DISTINCT gene) AS ids, count(DISTINCT regexp_replace(gene, '^(gene|transcript):', '')) AS plain
+    FROM gene_rows
+    UNION ALL
+    SELECT count(DISTINCT id), count(DISTINCT regexp_replace(id, '^(gene|transcript):', '')) FROM tx
+)"""
+
 _WRONG_ROWS = f"""
 CREATE TEMP TABLE wrong AS
 SELECT line, problem, detail FROM rows WHERE problem IS NOT NULL
@@ -87,7 +99,7 @@ WHERE a.above = f.id AND f.class IN ('transcript', 'other')
 UNION ALL
 SELECT line, CASE WHEN part THEN 'trans_spliced' ELSE 'duplicate_id' END, id || ' is also the ID of line ' || before
 FROM (
-    SELECT line, id, regexp_matches(attributes, '(^|;)\\s*(part=|exception=trans.splic)') AS part,
+    SELECT line, id, regexp_matches(attributes, '{_TRANS_SPLICED}|{_PART_OF_GENE}') AS part,
         lag(line) OVER (PARTITION BY id ORDER BY line) AS before
     FROM features WHERE class = 'gene' OR (class IN ('transcript', 'other') AND id IN (SELECT id FROM tx))
 ) WHERE before IS NOT NULL;
@@ -162,9 +174,14 @@ FROM (
     UNION ALL
     SELECT 0, p.transcript, w.line, w.problem, w.detail FROM wrong w JOIN part_of p USING (line)
     UNION ALL
-    SELECT 1, p.transcript, f.line, 'trans_spliced', 'marked as trans-spliced'
-    FROM features f JOIN part_of p USING (line)
-    WHERE NOT f.made AND regexp_matches(f.attributes, 'exception=trans.splic')
+    SELECT 1, m.transcript, f.line, 'trans_spliced', 'marked as trans-spliced'
+    FROM features f JOIN (
+        SELECT line, transcript, 'part' AS level FROM part_of
+        UNION ALL SELECT line, id, 'upper' FROM tx WHERE NOT made
+        UNION ALL SELECT f.line, o.id, 'upper' FROM features f JOIN gene_of o ON o.gene = f.id WHERE f.class = 'gene'
+    ) m USING (line)
+    WHERE NOT f.made AND (regexp_matches(f.attributes, '{_TRANS_SPLICED}')
+        OR (m.level = 'upper' AND regexp_matches(f.attributes, '{_PART_OF_GENE}')))
     UNION ALL
     SELECT 2, tx.id, coalesce(p.line, tx.line), 'two_places', 'its parts lie on two sequences or strands'
     FROM tx JOIN gene_of o ON o.id = tx.id JOIN gene_rows g ON g.gene = o.gene
@@ -208,6 +225,10 @@ def load_tree(connection: duckdb.DuckDBPyConnection, path: str | Path, *, gtf: b
     """
     connection.execute(_TRANSCRIPTS)
     connection.execute(_GENES)
+    # GTF's IDs carry prefixes of our own. Those of GFF3 stay where two IDs differ in nothing else.
+    (twins,) = one(connection, _PREFIX_TWINS)
+    plain = "id" if twins and not gtf else "regexp_replace(id, '^(gene|transcript):', '')"
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO plain_id(id) AS {plain}")
     connection.execute(_WRONG_ROWS)
     if not tolerant:
         raise_first_problem(connection, path, "wrong")
@@ -267,8 +288,8 @@ def _first(keys: tuple[str, ...], *, gtf: bool) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return SQL that takes Ensembl's prefixes off an ID."""
-    return f"regexp_replace({name}, '^(gene|transcript):', '')"
+    """Return SQL that takes Ensembl's prefixes off an ID, where that leaves the file's IDs distinct."""
+    return f"plain_id({name})"
 
 
 _TABLES = f"""

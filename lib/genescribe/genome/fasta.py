@@ -7,6 +7,7 @@ unequal lengths cannot be mapped so: they are first rewritten into a temporary p
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import shutil
@@ -24,6 +25,9 @@ from genescribe.genome.alphabet import Codes, decode, encode
 from genescribe.genome.fasta_index import CHUNK, Index, IrregularError, index_fasta, keep_index, mapped, read_index
 
 LINE_WIDTH = 60
+COPY = "genescribe-"
+"""How the names of folders with a plain copy begin."""
+LONGEST_HEADER = 1 << 10
 _RETURN = 13
 
 
@@ -53,7 +57,7 @@ class Genome:
         self._bytes = mapped(plain)
 
     @classmethod
-    def open(cls, path: str | Path, *, check: bool = False) -> Genome:
+    def open(cls, path: str | Path, *, check: bool = False, scratch: str | Path | None = None) -> Genome:
         """Open a plain, gzip or bgzip FASTA file.
 
         Parameters
@@ -63,6 +67,9 @@ class Genome:
             in memory.
         check
             Check every byte, also where an index says that it was done.
+        scratch
+            Folder of the plain copy, where one has to be made; None: that of temporary files. The copy lasts as long
+            as this object; other processes are to be given this object, which they read the same copy through.
 
         Raises
         ------
@@ -72,26 +79,32 @@ class Genome:
         path = Path(path)
         _check_readable(path)
         if is_gzip(path):
-            return cls._rewritten(path)
+            return cls._rewritten(path, scratch)
         index = None if check else read_index(path)
         if index is None:
             try:
                 index = index_fasta(path)
             except IrregularError:
-                return cls._rewritten(path)
+                return cls._rewritten(path, scratch)
             keep_index(path, index)
         return cls(path, path, index)
 
     @classmethod
-    def _rewritten(cls, path: Path) -> Genome:
-        folder = Path(tempfile.mkdtemp(prefix="genescribe-"))
+    def _rewritten(cls, path: Path, scratch: str | Path | None) -> Genome:
+        folder = Path(tempfile.mkdtemp(prefix=COPY, dir=scratch))
         try:
             plain = folder / "genome.fa"
-            index = expand_fasta(path, plain)
+            index = expand_fasta(path, plain, shown=path)
             keep_index(plain, index)
             genome = cls(path, plain, index)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, InputError) and error.where == str(plain):
+                raise InputError(
+                    f"{error.what} of {folder.parent}, where its plain copy is made",
+                    where=path,
+                    remedy="free some there, give a plain FASTA file, or set TMPDIR to another folder",
+                ) from error
             raise
         weakref.finalize(genome, _remove, folder, os.getpid())
         return genome
@@ -120,14 +133,22 @@ class Genome:
         raw = self._bytes[entry.byte(start) : entry.byte(end)]
         return encode(raw[raw > _RETURN].tobytes())
 
+    def description(self, seqid: str) -> str:
+        """Return what stands behind a sequence's name in its header; empty where that is longer than any should be."""
+        first = self._index[seqid].byte(0)
+        before = b"\n" + self._bytes[max(0, first - LONGEST_HEADER) : first].tobytes()
+        place = before.rfind(b"\n>")
+        header = before[place + 2 :].decode("utf-8", "replace") if place >= 0 else ""
+        return header.removeprefix(seqid).strip() if header.startswith(seqid) else ""
+
     @property
     def plain(self) -> Path:
         """A plain file of the same sequences: the one that was opened, or a copy that lasts as long as this object."""
         return self._plain
 
-    def __reduce__(self) -> tuple[object, tuple[Path]]:
-        # A worker process maps the same plain file anew, the temporary one included.
-        return (Genome.open, (self._plain,))
+    def __reduce__(self) -> tuple[object, tuple[Path, Path, Index]]:
+        # A worker process maps the same plain file anew, the temporary one included: it neither copies nor removes it.
+        return (Genome, (self.path, self._plain, self._index))
 
 
 def write_fasta(path: str | Path, records: Iterable[tuple[str, str | Codes]], *, width: int = LINE_WIDTH) -> None:
@@ -173,7 +194,7 @@ def expand_fasta(source: str | Path, target: str | Path, *, shown: str | Path | 
 
 
 def read_blocks(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]:
-    """Yield a plain or compressed file in blocks; `shown` is the name to blame in messages.
+    """Yield a plain or compressed file in blocks, without a byte order mark; `shown` is the name to blame in messages.
 
     Raises
     ------
@@ -182,8 +203,10 @@ def read_blocks(path: Path, *, shown: str | Path | None = None) -> Iterator[byte
     """
     try:
         with open_binary(path) as handle, tqdm(unit="B", unit_scale=True, desc=path.name, disable=None, delay=2) as bar:
+            mark = codecs.BOM_UTF8
             while block := handle.read(CHUNK):
-                yield block
+                yield block.removeprefix(mark)
+                mark = b""
                 bar.update(len(block))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +38,7 @@ Index = dict[str, IndexEntry]
 
 
 class IrregularError(Exception):
-    """Lines of unequal length: the file has to be rewritten before it can be indexed."""
+    """Lines of unequal length, or a byte order mark: the file has to be rewritten before it can be indexed."""
 
 
 def index_fasta(path: Path, *, shown: str | Path | None = None) -> Index:
@@ -54,6 +55,8 @@ def index_fasta(path: Path, *, shown: str | Path | None = None) -> Index:
     if path.stat().st_size == 0:
         raise _no_fasta(shown, "the file is empty")
     data = mapped(path)
+    if data[:3].tobytes() == codecs.BOM_UTF8:
+        raise IrregularError
     headers = _headers(data)
     if not len(headers) or data[: headers[0]].tobytes().strip():
         raise _no_fasta(shown, "no FASTA file: it does not begin with a `>` line", line=1)

@@ -64,6 +64,13 @@ def write_gff3(
                 where=path,
                 remedy="give the genome that the genes were found in",
             )
+    escaped = [name for name in lengths if _seqid(name) != name]
+    if escaped:
+        _log.warning(
+            "%s: %s is written as %s, as GFF3 requires%s; gffread and bedtools do not decode this: rename the "
+            "sequences before annotating if you use them",
+            path, escaped[0], _seqid(escaped[0]), f" ({len(escaped)} such names)" if len(escaped) > 1 else "",
+        )  # fmt: skip
     ids = _UniqueIds()
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         out.write("##gff-version 3\n")

@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from genescribe.errors import InputError
-from genescribe.genome.catalogue_rows import read_text
+from genescribe.genome.annotation_text import read_lines
 
-_COLUMNS = 9
+_COLUMNS, _DIRECTIVE = 9, 4
 
 
 @dataclass
@@ -29,7 +29,8 @@ class CdsRows:
         Name of its sequence.
     parts
         Start, end (0-based half-open; the end may lie past the end of a circular sequence), strand 1 or -1, and phase,
-        as the file orders them.
+        as the file orders them. Rows of one `ID` and one `Parent` are parts of one coding sequence; a row without `ID`
+        is one by itself.
     attributes
         Of the first row, and of its parents where it lacks them: name -> text.
     """
@@ -40,8 +41,24 @@ class CdsRows:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], set[str]]:
-    """Return the coding sequences of a GFF3 file in the order of their first rows, and the circular sequences.
+@dataclass
+class Sequences:
+    """What a GFF3 file says of its sequences.
+
+    Attributes
+    ----------
+    circular
+        Names of those that are circular.
+    ends
+        Last base that `##sequence-region` or a `region` row names, by sequence.
+    """
+
+    circular: set[str] = field(default_factory=set)
+    ends: dict[str, int] = field(default_factory=dict)
+
+
+def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], Sequences]:
+    """Return the coding sequences of a GFF3 file in the order of their first rows, and what it says of its sequences.
 
     Parameters
     ----------
@@ -53,20 +70,27 @@ def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], set[str]]:
     InputError
         A row without nine columns or with impossible numbers, or no CDS row at all.
     """
-    found: dict[tuple[str, str], CdsRows] = {}
+    found: dict[tuple[str, ...], CdsRows] = {}
     parents: dict[str, dict[str, str]] = {}
-    circular: set[str] = set()
+    sequences = Sequences()
     for number, cells in _rows(path):
+        if len(cells) == _DIRECTIVE:
+            _note_end(sequences, unquote(cells[1]), cells[3])
+            continue
         seqid, kind, attributes = unquote(cells[0]), cells[2], _attributes(cells[8])
         if attributes.get("Is_circular", "").lower() == "true":
-            circular.add(seqid)
+            sequences.circular.add(seqid)
+        if kind == "region":
+            _note_end(sequences, seqid, cells[4])
         if kind != "CDS":
             if "ID" in attributes:
                 parents[attributes["ID"]] = attributes
             continue
         start, end, strand, phase = _numbers(cells, path, number)
-        name = attributes.get("ID") or f"{seqid}:{start + 1}"
-        rows = found.setdefault((seqid, name), CdsRows(name, seqid, [], attributes))
+        # A row without ID is a coding sequence by itself, also beside another at its place.
+        name = attributes.get("ID")
+        key = (seqid, name, attributes.get("Parent", "")) if name else (seqid, str(number))
+        rows = found.setdefault(key, CdsRows(name or f"{seqid}:{start + 1}", seqid, [], attributes))
         rows.parts.append((start, end, strand, phase))
     if not found:
         raise InputError("no CDS row", where=path, remedy="give a GFF3 file with coding sequences")
@@ -75,7 +99,12 @@ def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], set[str]]:
         for parent in rows.attributes.get("Parent", "").split(","):
             inherited |= _ancestry(parent, parents)
         rows.attributes = inherited | rows.attributes
-    return list(found.values()), circular
+    return list(found.values()), sequences
+
+
+def _note_end(sequences: Sequences, seqid: str, end: str) -> None:
+    if end.isdecimal():
+        sequences.ends[seqid] = max(sequences.ends.get(seqid, 0), int(end))
 
 
 def _ancestry(name: str, parents: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -90,8 +119,10 @@ def _ancestry(name: str, parents: dict[str, dict[str, str]]) -> dict[str, str]:
 
 
 def _rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    text = b"".join(read_text(Path(path))).decode("utf-8")
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_lines(Path(path)), 1):
+        words = line.split()
+        if len(words) == _DIRECTIVE and words[0] == "##sequence-region":
+            yield number, words
         if not line.strip() or line.startswith("#"):
             continue
         cells = line.split("\t")

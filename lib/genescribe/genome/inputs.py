@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from genescribe.errors import InputError
 from genescribe.files import atomic_path
-from genescribe.genome.catalogue_rows import read_text
+from genescribe.genome.annotation_text import read_text
 from genescribe.genome.fasta import expand_fasta
 from genescribe.genome.fasta_index import write_index
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,9 @@ EXONS, INTRONS = "exons.fa", "introns.fa"
 LONGEST_PROTEINS, LONGEST_CODING = "proteins.longest.fa", "cds.longest.fa"
 
 
-def write_products(genes: Iterable[Gene], genome: Genome, code: GeneticCode, directory: str | Path) -> None:
+def write_products(
+    genes: Iterable[Gene], genome: Genome, code: GeneticCode | Callable[[str], GeneticCode], directory: str | Path
+) -> None:
     """Write the proteins and coding sequences of all isoforms, and again of each gene's longest.
 
     Records are named by their transcript and ordered by sequence, start, end and ID. Coding sequences include the
@@ -29,7 +31,7 @@ def write_products(genes: Iterable[Gene], genome: Genome, code: GeneticCode, dir
     genes
         Genes; those without coding sequence are passed over.
     genome, code
-        Where to read, and how to translate.
+        Where to read, and how to translate: one code, or that of each sequence.
     directory
         Gets `proteins.fa`, `cds.fa`, `proteins.longest.fa` and `cds.longest.fa`.
     """
@@ -44,10 +46,11 @@ def write_products(genes: Iterable[Gene], genome: Genome, code: GeneticCode, dir
             continue
         lengths = [transcript.cds_length for transcript in transcripts]
         longest.append(len(coding) + lengths.index(max(lengths)))
+        own = code if isinstance(code, GeneticCode) else code(gene.seqid)
         for transcript in transcripts:
             bases = coding_codes(genome, gene, transcript)
-            protein = translate(bases, transcript, code)
-            complete = is_complete(bases, transcript, code)
+            protein = translate(bases, transcript, own)
+            complete = is_complete(bases, transcript, own)
             name = (
                 f"{transcript.id} gene={gene.id} {gene.seqid}:{transcript.cds[0][0] + 1}-{transcript.cds[-1][1]}"
                 f"({gene.strand}) complete={'yes' if complete else 'no'}"

@@ -9,10 +9,11 @@ from pathlib import Path
 from genescribe.errors import InputError
 from genescribe.genome.sort_agat import agat_program, run_agat
 from genescribe.genome.sort_group import group
-from genescribe.genome.sort_link import link
+from genescribe.genome.sort_link import drop_empty_loci, link
 from genescribe.genome.sort_loci import drop_identical, merge_overlapping
 from genescribe.genome.sort_model import repair_transcripts
 from genescribe.genome.sort_rows import Repair
+from genescribe.genome.sort_separate import reject_chimeras
 from genescribe.genome.sort_write import write, write_repairs
 
 SORTERS = ("builtin", "agat", "auto")
@@ -99,6 +100,16 @@ def _builtin(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
     if merge_loci:
         merge_overlapping(forest)
     drop_identical(forest)
+    reject_chimeras(forest)
+    drop_empty_loci(forest)
+    if not forest.loci:
+        gone = [repair for repair in forest.repairs if repair.what.endswith("left out") or "rejected" in repair.what]
+        first = min(gone, default=None)
+        why = f", as {first.what}" if first else ""
+        raise InputError(
+            f"none of the {rows_in} rows belongs to a gene{why}", where=source, line=first and first.line,
+            remedy="give an annotation with genes, transcripts or CDS rows",
+        )  # fmt: skip
     rows_out = write(target, forest, header.pragmas)
     return SortReport("builtin", rows_in, rows_out, sorted(header.repairs + forest.repairs))
 

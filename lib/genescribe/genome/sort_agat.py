@@ -11,7 +11,8 @@ from pathlib import Path
 
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, open_binary, write_text
-from genescribe.genome.sort_rows import AnnotationReader, Repair, Row
+from genescribe.genome.sort_read import AnnotationReader
+from genescribe.genome.sort_rows import Repair, Row
 
 PROGRAM = "agat_convert_sp_gxf2gxf.pl"
 

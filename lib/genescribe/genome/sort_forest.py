@@ -91,6 +91,19 @@ class Forest:
         self.transcripts.setdefault(row.parent, []).append(row)
         self.locus_of[row.id] = row.parent
 
+    def remove_transcript(self, row: Row) -> list[Row]:
+        """Unlink a transcript and its parts; return the parts. A locus may be left empty."""
+        assert row.id is not None and row.parent is not None
+        self.transcripts[row.parent].remove(row)
+        del self.locus_of[row.id]
+        return [part for rows in self.parts.pop(row.id, {}).values() for part in rows]
+
+    def reject(self, row: Row, why: str) -> None:
+        """Leave out a transcript with its parts, and say why for each of their rows."""
+        for part in self.remove_transcript(row):
+            self.log(part, f"{part.type} of {row.id} rejected with it: {why}")
+        self.log(row, f"{row.type} {row.id} rejected: {why}")
+
     def add_part(self, row: Row) -> None:
         """Link a part to the transcript that its `parent` names."""
         assert row.parent is not None
@@ -129,7 +142,11 @@ class Forest:
         assert row.parent is not None
         parent = names.original(row.parent) or row.parent
         if level == PART:
-            return any(_same_place(other, row) for other in self.parts.get(parent, {}).get(row.kind, ()))
+            # Two coding sequences of a transcript may share an exon: their IDs tell them apart.
+            return any(
+                _same_place(other, row) and (row.kind != "cds" or other.given == row.given)
+                for other in self.parts.get(parent, {}).get(row.kind, ())
+            )
         return any(
             other.kind == row.kind and _same_place(other, row) and given is not None
             and names.original(other.id or "") == given
@@ -138,7 +155,7 @@ class Forest:
 
 
 def _same_place(a: Row, b: Row) -> bool:
-    return a.start == b.start and a.end == b.end and a.seqid == b.seqid
+    return a.start == b.start and a.end == b.end and a.seqid == b.seqid and a.strand == b.strand
 
 
 def _fit(row: Row, children: list[Row]) -> bool:

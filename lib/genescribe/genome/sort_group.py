@@ -17,79 +17,15 @@ from pathlib import Path
 from genescribe.errors import InputError
 from genescribe.genome.sort_forest import Forest
 from genescribe.genome.sort_levels import LOCUS, PART, TRANSCRIPT, UNKNOWN, level_of, needs_children
-from genescribe.genome.sort_rows import AnnotationReader, Attributes, Header, Row, encode
+from genescribe.genome.sort_read import AnnotationReader, Header
+from genescribe.genome.sort_rows import Attributes, Row, encode, encode_reserved
+from genescribe.genome.sort_twins import Twins
+from genescribe.genome.sort_waiting import Waiting
 
 RESERVED = frozenset(
     ("ID", "Name", "Alias", "Parent", "Target", "Gap", "Derives_from", "Note", "Dbxref", "Ontology_term", "Is_circular")
 )
 """Attribute names that GFF3 defines; all others must begin with a small letter."""
-
-
-class Bucket:
-    """Rows that wait for a transcript."""
-
-    __slots__ = ("parts", "transcript")
-
-    def __init__(self) -> None:
-        self.transcript: Row | None = None
-        self.parts: list[Row] = []
-
-
-class Waiting:
-    """Rows without a Parent of their own, and what is known of the shared values.
-
-    Attributes
-    ----------
-    buckets
-        By locus (the shared value, or the ID of the locus), then by the transcript's ID.
-    locus_id
-        The ID of the locus, where one of that key was seen.
-    known
-        From a shared value or locus ID to the key of its buckets: the ID of the locus, once that is known.
-    seen
-        Transcripts without Parent by shared value, in file order; `value_of` is the way back.
-    linked
-        Rows that do have a parent, by shared value: the level and the transcript that further rows may join.
-    attached
-        Transcripts that were given to the locus above them without any other evidence.
-    """
-
-    def __init__(self) -> None:
-        self.buckets: dict[str, dict[str, Bucket]] = {}
-        self.locus_id: dict[str, str] = {}
-        self.known: dict[str, str] = {}
-        self.seen: dict[str, list[Row]] = {}
-        self.value_of: dict[str, str] = {}
-        self.linked: dict[str, dict[int, str | None]] = {}
-        self.attached: dict[str, list[str]] = {}
-        self._home: dict[str, str] = {}
-
-    def bucket(self, locus: str, transcript: str) -> Bucket:
-        """Return the bucket of a transcript, made if need be."""
-        return self.buckets.setdefault(locus, {}).setdefault(transcript, Bucket())
-
-    def shared(self, row: Row, level: int) -> str | None:
-        """Return the value that groups this row with others, and remember it."""
-        if not row.tags:
-            return None
-        value = self._on_sequence(row.tags[0][1], row)
-        value = self.known.setdefault(value, value)
-        if level == TRANSCRIPT and row.id is not None:
-            self.seen.setdefault(value, []).append(row)
-            self.value_of[row.id] = value
-        return value
-
-    def _on_sequence(self, value: str, row: Row) -> str:
-        """Return a value of its own for each further sequence that uses the same one."""
-        return value if self._home.setdefault(value, row.seqid) == row.seqid else f"{value}-{row.seqid}"
-
-    def note_linked(self, row: Row, level: int) -> None:
-        """Remember that a row of this shared value has a parent."""
-        for _, value in row.tags:
-            levels = self.linked.setdefault(self._on_sequence(value, row), {})
-            if level not in levels:
-                levels[level] = row.id if level == TRANSCRIPT else row.parent
-                return
 
 
 class Grouper:
@@ -104,6 +40,8 @@ class Grouper:
         self._declared: dict[str, Row] = {}
         self._spelling: dict[str, str] = {}
         self._empty: set[str] = set()
+        self._twins = Twins()
+        self._unknown: list[tuple[Row, Attributes]] = []
         # The state of the reading position.
         self._seqid = ""
         self._key: str | None = None
@@ -118,7 +56,10 @@ class Grouper:
         parents = attributes.get("Parent", [])
         level = level_of(row.kind, row.source.lower(), bool(parents))
         if level == UNKNOWN:
-            self.forest.log(row, f"type {row.type} belongs to no gene: row left out")
+            if attributes.get("ID"):
+                self._unknown.append((row, attributes))
+            else:
+                self.forest.log(row, f"type {row.type} belongs to no gene: row left out")
             return
         if row.seqid != self._seqid:
             self._seqid, self._key = row.seqid, None
@@ -133,6 +74,27 @@ class Grouper:
         else:
             self._add_part(row, parents or attributes.get("transcript_id", []))
 
+    def finish(self) -> None:
+        """Place what can be placed only when all rows are known."""
+        for row, attributes in self._unknown:
+            self._add_unknown(row, attributes)
+        self.check_cycles()
+        self._twins.resolve(self.forest)
+
+    def _add_unknown(self, row: Row, attributes: Attributes) -> None:
+        """Take a row of an unknown type for a transcript where parts of a transcript name it as their parent."""
+        forest = self.forest
+        name = self._on_sequence(attributes["ID"][0], row)
+        if name not in forest.parts or name in forest.loci or name in forest.locus_of:
+            forest.log(row, f"type {row.type} belongs to no gene: row left out")
+            return
+        type_ = "mRNA" if "cds" in forest.parts[name] else "transcript"
+        forest.log(row, f"type {row.type} taken for {type_}: it has the parts of a transcript")
+        row.type, row.kind = type_, type_.lower()
+        self._identify(row, attributes, TRANSCRIPT)
+        row.rest = self._rest(row, attributes)
+        self._add_transcript(row, attributes.get("Parent") or [forest.names.new("gene")])
+
     def _rest(self, row: Row, attributes: Attributes) -> str:
         """Return the attributes but ID and Parent as GFF3, where only reserved names begin with a capital."""
         pairs: dict[str, list[str]] = {}
@@ -141,7 +103,11 @@ class Grouper:
                 continue
             key = self._spelling.get(name) or self._spell(name, row)
             if values:
-                pairs.setdefault(key, []).extend(map(encode, values))
+                written = [encode_reserved(name, value) for value in values]
+                if None in written:
+                    self.forest.log(row, f"{name}={','.join(values)} is not what GFF3 defines: left out")
+                else:
+                    pairs.setdefault(key, []).extend(filter(None, written))
             elif name not in self._empty:
                 self._empty.add(name)
                 self.forest.log(row, f"attribute {name} without a value left out, here and below")
@@ -173,7 +139,10 @@ class Grouper:
         if given is None:
             row.id = None if level == PART else names.new(row.kind)
             return
+        row.given = given
         row.id = names.claim(given, row.kind)
+        if level != PART:
+            self._twins.note(row, level)
         if row.id == given:
             if level != PART:
                 self._own(given, row)
@@ -262,7 +231,7 @@ class Grouper:
             self._place_transcript(row)
         else:
             if len(parents) > 1:
-                forest.log(row, f"{row.type} has several parents: the first is kept")
+                self._twins.several.append((row, [self._on_sequence(parent, row) for parent in parents]))
             row.parent = self._on_sequence(parents[0], row)
             waiting.note_linked(row, TRANSCRIPT)
             if not self._drop_duplicate(row, TRANSCRIPT, given):
@@ -310,10 +279,13 @@ class Grouper:
     def _add_part(self, row: Row, parents: list[str]) -> None:
         forest = self.forest
         if parents:
+            owners: list[str | None] = [parent.lower() for parent in parents]
             parents = [self._on_sequence(self._renamed(parent), row) for parent in parents]
             row.parent = parents[0]
             self.waiting.note_linked(row, PART)
         else:
+            row.by_place = not row.tags
+            owners = [None]
             joined = self._place_part(row)
             if joined is None:
                 self._part, self._after_transcript = row, False
@@ -323,7 +295,7 @@ class Grouper:
             forest.log(row, f"{row.type} with {len(parents)} parents: one row each")
         for number, parent in enumerate(parents):
             piece = row if number == 0 else row.copy()
-            piece.parent = parent
+            piece.parent, piece.owner = parent, owners[number]
             if not self._drop_duplicate(piece, PART, None):
                 forest.add_part(piece)
         self._part, self._after_transcript = row, False
@@ -393,5 +365,5 @@ def group(path: str | Path, locus_tags: tuple[str, ...]) -> tuple[Forest, Waitin
     grouper = Grouper(reader.path)
     for row, attributes in reader:
         grouper.add(row, attributes)
-    grouper.check_cycles()
+    grouper.finish()
     return grouper.forest, grouper.waiting, reader.header, reader.rows

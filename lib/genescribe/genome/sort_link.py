@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from genescribe.genome.sort_forest import Forest, Parts
-from genescribe.genome.sort_group import Bucket, Waiting
 from genescribe.genome.sort_levels import LOCUS, PART, TRANSCRIPT, needs_children
 from genescribe.genome.sort_rows import Row
+from genescribe.genome.sort_separate import set_strays_apart, untangle
+from genescribe.genome.sort_waiting import Bucket, Waiting
 
 
 def link(forest: Forest, waiting: Waiting) -> None:
@@ -18,31 +21,48 @@ def link(forest: Forest, waiting: Waiting) -> None:
             _empty_bucket(forest, waiting, locus, name)
     _make_transcripts(forest)
     _reattach(forest, waiting)
-    _part_sequences(forest)
+    set_strays_apart(forest)
+    untangle(forest)
+    _part_places(forest)
     _make_loci(forest)
-    _drop_empty_loci(forest)
+    drop_empty_loci(forest)
 
 
 def _match_case(forest: Forest) -> None:
-    """Resolve Parents that differ from the one ID they can mean in upper and lower case only."""
-    ids = {name.lower(): name for name in forest.locus_of} | {name.lower(): name for name in forest.loci}
+    """Resolve Parents that differ from the one ID of their sequence that they can mean in upper and lower case only."""
+    transcripts = [row for rows in forest.transcripts.values() for row in rows]
+    known = _by_lower_case([*transcripts, *forest.loci.values()])
     for name in [name for name in forest.parts if name not in forest.locus_of and name not in forest.loci]:
-        meant = ids.get(name.lower())
+        parts = [part for rows in forest.parts[name].values() for part in rows]
+        meant = known.get((name.lower(), parts[0].seqid)) if parts else None
         if meant is None:
             continue
-        for part in [part for rows in forest.parts.pop(name).values() for part in rows]:
+        del forest.parts[name]
+        for part in parts:
             part.parent = meant
             forest.add_part(part)
             forest.log(part, f"Parent {name} taken as {meant}")
-    ids = {name.lower(): name for name in forest.loci}
+    known = _by_lower_case(forest.loci.values())
     for name in [name for name in forest.transcripts if name not in forest.loci]:
-        meant = ids.get(name.lower())
+        rows = forest.transcripts[name]
+        meant = known.get((name.lower(), rows[0].seqid)) if rows else None
         if meant is None:
             continue
-        for transcript in forest.transcripts.pop(name):
+        del forest.transcripts[name]
+        for transcript in rows:
             transcript.parent = meant
             forest.add_transcript(transcript)
             forest.log(transcript, f"Parent {name} taken as {meant}")
+
+
+def _by_lower_case(rows: Iterable[Row]) -> dict[tuple[str, str], str | None]:
+    """Return the IDs by their lower case and sequence; None where two IDs have that form."""
+    known: dict[tuple[str, str], str | None] = {}
+    for row in rows:
+        assert row.id is not None
+        key = row.id.lower(), row.seqid
+        known[key] = row.id if known.get(key, row.id) == row.id else None
+    return known
 
 
 def _move_early_buckets(forest: Forest, waiting: Waiting) -> None:
@@ -177,7 +197,8 @@ def _parts_of_locus(forest: Forest, locus: Row, parts: Parts, rows: list[Row]) -
     assert locus.id is not None
     transcripts = forest.transcripts.get(locus.id, [])
     full = {row.kind for row in transcripts if row.id in forest.parts}
-    home = next((row for row in transcripts if row.kind not in full), None)
+    fitting = [row for row in transcripts if row.kind not in full and all(map(row.contains, rows))]
+    home = fitting[0] if fitting else None
     forest.parts.pop(locus.id)
     if home is not None:
         name = home.id or ""
@@ -243,16 +264,24 @@ def _value_of_parts(forest: Forest, locus_id: str, transcript: Row) -> str | Non
     return None
 
 
-def _part_sequences(forest: Forest) -> None:
-    """Give transcripts on another sequence than their locus a locus of their own."""
+def _part_places(forest: Forest) -> None:
+    """Give transcripts on another sequence or strand than their locus a locus of their own."""
     for name in list(forest.transcripts):
         rows = forest.transcripts[name]
-        home = forest.loci[name].seqid if name in forest.loci else rows[0].seqid if rows else ""
-        for row in [row for row in rows if row.seqid != home]:
+        if not rows:
+            continue
+        home = forest.loci.get(name, rows[0])
+        for row in [row for row in rows if not _beside(home, row)]:
             rows.remove(row)
-            row.parent = f"{name}-{row.seqid}"
+            row.parent = f"{name}-{row.seqid if row.seqid != home.seqid else 'antisense'}"
             forest.add_transcript(row)
-            forest.log(row, f"{row.id} lies on another sequence than {name}: taken for another gene")
+            where = "sequence" if row.seqid != home.seqid else "strand"
+            forest.log(row, f"{row.id} lies on another {where} than {name}: taken for another gene")
+
+
+def _beside(locus: Row, row: Row) -> bool:
+    strands = {locus.strand, row.strand}
+    return locus.seqid == row.seqid and not {"+", "-"} <= strands
 
 
 def _make_loci(forest: Forest) -> None:
@@ -273,7 +302,8 @@ def _make_loci(forest: Forest) -> None:
         forest.log(locus, f"{locus.type} {locus_id} made for {rows[0].type} {rows[0].id}")
 
 
-def _drop_empty_loci(forest: Forest) -> None:
+def drop_empty_loci(forest: Forest) -> None:
+    """Leave out loci without transcripts, unless their type stands alone."""
     for name in [name for name, row in forest.loci.items() if needs_children(row.kind)]:
         if not forest.transcripts.get(name):
             row = forest.loci.pop(name)

@@ -6,11 +6,10 @@ what is left of the exons beside the CDS; a transcript spans its parts, and a lo
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from genescribe.genome.sort_forest import Forest, Parts
 from genescribe.genome.sort_levels import EXONIC, NEVER_JOINED, UTRS, needs_children
 from genescribe.genome.sort_rows import Row
+from genescribe.genome.sort_separate import slips
 
 Span = tuple[int, int]
 """First and last base, 1-based, as in the rows."""
@@ -27,7 +26,7 @@ def repair_transcripts(forest: Forest) -> None:
         if any(kind != "exon" for kind in parts):
             _complete_exons(forest, transcript, parts)
             _complete_utrs(forest, parts)
-        _fill_phases(forest, parts)
+        _set_phases(forest, parts)
         if forest.fit_transcript(transcript):
             forest.log(transcript, f"{transcript.id} fitted to its parts")
     for locus in forest.loci.values():
@@ -58,12 +57,10 @@ def _join(forest: Forest, parts: Parts) -> None:
 
 def _joined(forest: Forest, rows: list[Row]) -> list[Row]:
     ordered = sorted(rows, key=lambda row: (row.start, row.end))
-    if rows[0].kind == "cds" and _slips(ordered):
-        return rows
     kept = ordered[:1]
     for row in ordered[1:]:
         into = kept[-1]
-        if row.start > into.end + 1:
+        if row.start > into.end + 1 or (row.kind == "cds" and slips(into, row)):
             kept.append(row)
             continue
         if row.end > into.end:
@@ -73,21 +70,6 @@ def _joined(forest: Forest, rows: list[Row]) -> list[Row]:
             forest.log(into, f"{into.type} extended over the one of line {row.line}")
         forest.log(row, f"{row.type} joined with the one of line {into.line}, which it overlaps or touches")
     return kept if len(kept) < len(rows) else rows
-
-
-def _slips(ordered: list[Row]) -> bool:
-    """Whether all CDS rows that touch are the sides of a ribosomal slippage: one or two bases are read twice."""
-    for left, right in pairwise(ordered):
-        if right.start > left.end + 1:
-            continue
-        first, second = (right, left) if left.strand == "-" else (left, right)
-        if not 1 <= left.end - right.start + 1 <= 2 or right.end <= left.end or right.start == left.start:
-            return False
-        if "." in (first.phase, second.phase):
-            return False
-        if (int(first.phase) - (first.end - first.start + 1)) % 3 != int(second.phase):
-            return False
-    return True
 
 
 def _extend_over_stop(forest: Forest, parts: Parts) -> None:
@@ -201,14 +183,15 @@ def _beside(exon: Row, coding: list[Row]) -> list[Span]:
     return [(a, b) for a, b in ((exon.start, left - 1), (right + 1, exon.end)) if a <= b]
 
 
-def _fill_phases(forest: Forest, parts: Parts) -> None:
-    """Give a phase to CDS rows without one, continuing from the row before in transcript order."""
-    coding = parts.get("cds")
-    if not coding or all(row.phase != "." for row in coding):
-        return
-    phase = 0
-    for row in sorted(coding, key=lambda row: row.start, reverse=coding[0].strand == "-"):
-        if row.phase == ".":
+def _set_phases(forest: Forest, parts: Parts) -> None:
+    """Let the phases follow from that of the first CDS row and the lengths, in transcript order."""
+    coding = parts.get("cds", [])
+    phase: int | None = None
+    for row in sorted(coding, key=lambda row: row.start, reverse=bool(coding) and coding[0].strand == "-"):
+        if phase is None:
+            phase = 0 if row.phase == "." else int(row.phase)
+        if row.phase != str(phase):
+            done = "filled in" if row.phase == "." else f"{row.phase} corrected to {phase}"
+            forest.log(row, f"CDS phase {done}")
             row.phase = str(phase)
-            forest.log(row, "CDS phase filled in")
-        phase = (int(row.phase) - (row.end - row.start + 1)) % 3
+        phase = (phase - (row.end - row.start + 1)) % 3

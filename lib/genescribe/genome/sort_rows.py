@@ -1,21 +1,10 @@
-"""Annotation rows as they come: GFF3, GTF, GFF2 and the one-token GFF1, read with gffutils' dialects."""
+"""The rows of an annotation on their way through sorting, and what column nine may hold."""
 
 from __future__ import annotations
 
-import gzip
 import re
 import sys
-import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
-
-from gffutils.feature import feature_from_line
-from gffutils.helpers import infer_dialect
-from tqdm import tqdm
-
-from genescribe.errors import InputError
-from genescribe.files import open_binary
+from typing import NamedTuple
 
 MADE = "genescribe"
 """Source column of rows that were not in the input, and prefix of new IDs."""
@@ -43,11 +32,19 @@ class Row:
         Column nine without ID and Parent, encoded as GFF3.
     tags
         Values of the attributes that may stand in for Parent (`locus_tag`, `gene_id`), by attribute.
+    given
+        The ID as the file gives it.
+    owner
+        What the file names as the parent of a part, in lower case; None where it names none.
+    by_place
+        Whether a part got its parent by its place in the file alone.
+    made
+        Whether the row was made because the input lacks it.
     """
 
     __slots__ = (
-        "end", "id", "kind", "line", "parent", "phase", "rest", "score", "seqid", "source", "start", "strand", "tags",
-        "type",
+        "by_place", "end", "given", "id", "kind", "line", "made", "owner", "parent", "phase", "rest", "score", "seqid",
+        "source", "start", "strand", "tags", "type",
     )  # fmt: skip
 
     line: int
@@ -64,6 +61,17 @@ class Row:
     parent: str | None
     rest: str
     tags: tuple[tuple[str, str], ...]
+    given: str | None
+    owner: str | None
+    by_place: bool
+    made: bool
+
+    def contains(self, other: Row) -> bool:
+        """Whether another row lies within this one, on its strand."""
+        return (
+            self.seqid == other.seqid and self.start <= other.start and other.end <= self.end
+            and (self.strand == other.strand or self.strand not in ("+", "-") or other.strand not in ("+", "-"))
+        )  # fmt: skip
 
     def copy(self) -> Row:
         """Return an independent copy."""
@@ -81,6 +89,7 @@ class Row:
         twin = self.copy()
         twin.type, twin.kind, twin.id, twin.parent = sys.intern(type_), sys.intern(type_.lower()), id_, parent
         twin.source, twin.score, twin.phase = MADE, ".", "."
+        twin.made, twin.given = True, None
         keep = _INHERITED.get(twin.kind, _INHERITED["mrna"])
         names = {name.lower() for name, _ in self.tags}
         pairs = (pair for pair in self.rest.split(";") if pair)
@@ -92,21 +101,9 @@ _PART = re.compile(r"(gene_id|transcript_id|locus_tag)=")
 _INHERITED = {
     "gene": re.compile(r"(gene\w*|locus_tag|description)="),
     "mrna": re.compile(r"(gene\w*|transcript\w*|locus_tag|product|tag|protein_id|pseudo)="),
-    "cds": re.compile(r"(gene_id|transcript_id|locus_tag|protein_id|product|transl_table)="),
+    "cds": re.compile(r"(Name|gene_id|transcript_id|locus_tag|protein_id|product|transl_table)="),
 } | dict.fromkeys(("exon", "five_prime_utr", "three_prime_utr"), _PART)
 
-
-_GFF3 = infer_dialect("ID=a;Parent=b")
-# GTF repeats keys where GFF3 writes commas, so a comma is part of the value; `semicolon in quotes` costs a regular
-# expression and is kept for the rows that need it.
-_GTF = infer_dialect('gene_id "a"; transcript_id "b"') | {"repeated keys": True}
-_GTF_QUOTED = infer_dialect('gene_id "a; b"; transcript_id "b"') | {"repeated keys": True}
-
-_QUOTED = re.compile(r'"[^"]*"')
-_CLOSING = re.compile(r'"\s*;\s*')
-_AROUND_SEMICOLON = re.compile(r"\s*;\s*")
-_WORD_VALUE = re.compile(r'(\S+)\s+("[^"]*"|\S+)')
-_COMMENT = re.compile(r"(#|track\b|browser\b|//)")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff%;=&,]")
 
 
@@ -119,168 +116,24 @@ def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode())
 
 
-class Header(NamedTuple):
-    """What stands in the file beside features."""
-
-    pragmas: list[str]
-    repairs: list[Repair]
+_TARGET = re.compile(r"(\S.*?) (\d+) (\d+)( [+-])?", re.ASCII)
 
 
-class AnnotationReader:
-    """Iterate over the rows of an annotation file, plain or gzip.
+def encode_reserved(name: str, value: str) -> str | None:
+    """Return a value as column nine may hold it, or None where GFF3 forbids it for a reserved attribute.
 
-    Each item is (row, attributes); `row.rest`, `row.id` and `row.parent` are left for the caller, who knows the levels.
-
-    Parameters
-    ----------
-    path
-        GFF3, GTF or GFF2/GFF1.
-    locus_tags
-        Attributes whose values are kept in `row.tags`.
-
-    Raises
-    ------
-    InputError
-        A file or a row that cannot be read, with its line.
+    Examples
+    --------
+    >>> encode_reserved("Target", "EST 23 1 21"), encode_reserved("Target", "EST23 21 1")
+    ('EST%2023 1 21', None)
+    >>> encode_reserved("Is_circular", "True"), encode_reserved("Note", "a;b")
+    ('true', 'a%3Bb')
     """
-
-    def __init__(self, path: str | Path, locus_tags: tuple[str, ...]) -> None:
-        self.path = Path(path)
-        self.locus_tags = locus_tags
-        self.header = Header([], [])
-        self.rows = 0
-        if not self.path.exists():
-            raise InputError("the file does not exist", where=path, remedy="check the path")
-        if self.path.is_dir():
-            raise InputError("this is a folder", where=path, remedy="name an annotation file")
-        if self.path.stat().st_size == 0:
-            raise InputError("the file is empty", where=path, remedy="give a GFF3 or GTF file")
-        self._only_tokens = False
-
-    def __iter__(self) -> Iterator[tuple[Row, Attributes]]:
-        self._only_tokens = self._is_gff1()
-        if self._only_tokens:
-            self.locus_tags = tuple(sorted({*self.locus_tags, "group"}))
-        in_fasta = False
-        for number, line in self._lines():
-            if not line or line.isspace():
-                continue
-            if in_fasta and line.count("\t") < 7:
-                continue
-            in_fasta = line.startswith((">", "##FASTA"))
-            if in_fasta:
-                self.header.repairs.append(Repair(number, "sequences inside the annotation left out"))
-            elif _COMMENT.match(line) and line.count("\t") < 7:
-                self._keep_pragma(line)
-            else:
-                self.rows += 1
-                yield self._row(line, number)
-        if self.rows == 0:
-            raise InputError("no annotation row found", where=self.path, remedy="give a GFF3 or GTF file")
-
-    def _lines(self) -> Iterator[tuple[int, str]]:
-        number = 0
-        try:
-            with open_binary(self.path) as handle:
-                for raw in tqdm(handle, desc=f"read {self.path.name}", unit=" rows", disable=None, mininterval=1.0):
-                    number += 1
-                    if not raw.isascii():
-                        if raw.startswith(b"#"):
-                            continue
-                        raise InputError(
-                            "the row holds a character that is not ASCII", where=self.path, line=number,
-                            remedy="percent-encode it, as GFF3 asks (%C3%A9 for an acute e)",
-                        )  # fmt: skip
-                    yield number, raw.decode("ascii").rstrip("\r\n")
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(
-                f"the compressed file is damaged or cut short ({error})", where=self.path, line=number + 1,
-                remedy="fetch or compress it again",
-            ) from error  # fmt: skip
-
-    def _is_gff1(self) -> bool:
-        """Whether column nine names groups with a bare word (`geneA`), the same for all rows of a gene."""
-        with open_binary(self.path) as handle:
-            try:
-                head = handle.read(200_000).decode("ascii", "replace").splitlines()
-            except (EOFError, OSError, zlib.error):
-                return False
-        columns = [line.split("\t", 8)[8] for line in head if line.count("\t") >= 8 and not line.startswith("#")][:100]
-        bare = [_QUOTED.sub("", text) for text in columns]
-        return any(bare) and not any("=" in text or ";" in text for text in bare if text)
-
-    def _keep_pragma(self, line: str) -> None:
-        if line.startswith(("##sequence-region", "##species", "##genome-build", "#!")) and self.rows == 0:
-            self.header.pragmas.append(line)
-
-    def _row(self, line: str, number: int) -> tuple[Row, Attributes]:
-        columns = line.split("\t")
-        while len(columns) > 9 and not columns[-1].strip():
-            columns.pop()
-        if len(columns) == 8:
-            columns.append("")
-        if len(columns) != 9:
-            if len(columns) == 1 and len(line.split()) >= 8:
-                raise self._error("the columns are separated by spaces", number, "separate them by tabs")
-            raise self._error(
-                f"{len(columns)} tab-separated columns where GFF has 9", number, "give a GFF3 or GTF file"
-            )
-        self._check(columns, number)
-        text, dialect = self._tidy(columns[8])
-        columns[8] = text
-        feature = feature_from_line("\t".join(columns), dialect=dialect)
-        row, attributes = self._convert(feature, number), dict(feature.attributes.items())
-        first = next(iter(attributes), None)
-        if first is not None and not attributes[first] and "ID" not in attributes:
-            # AUGUSTUS and TSEBRA write the ID of genes and transcripts as a bare word.
-            attributes = {"ID": [first]} | attributes
-        return row, attributes
-
-    def _tidy(self, text: str) -> tuple[str, dict[str, Any]]:
-        """Return column nine with regular separators, and the gffutils dialect that reads it."""
-        text = text.strip().strip(";").strip()
-        quoted = '"' in text
-        bare = _QUOTED.sub('""', text) if quoted else text
-        if not bare or bare == ".":
-            return "", _GFF3
-        if "=" in bare:
-            return _AROUND_SEMICOLON.sub(";", text), _GFF3
-        if " " not in bare and ";" not in bare:
-            token = text.strip('"')
-            return (f"ID={token};group={token}" if self._only_tokens else f"ID={token}"), _GFF3
-        if quoted and ";" in "".join(_QUOTED.findall(text)):
-            return _CLOSING.sub('"; ', " ".join(text.split())), _GTF_QUOTED
-        if ";" not in bare:
-            return "; ".join(f"{key} {value}" for key, value in _WORD_VALUE.findall(text)), _GTF
-        return "; ".join(" ".join(pair.split()) for pair in text.split(";") if pair.strip()), _GTF
-
-    def _check(self, columns: list[str], number: int) -> None:
-        seqid, _, kind, start, end, _, strand, phase, _ = columns
-        if not seqid.strip() or not kind.strip():
-            raise self._error("the seqid or the type is empty", number, "fill columns 1 and 3")
-        if not start.isdecimal() or not end.isdecimal():
-            raise self._error(f"start {start!r} and end {end!r} are not both whole numbers", number, "correct the row")
-        if int(start) < 1:
-            raise self._error("start is 0, but GFF counts from 1", number, "add 1 to the start of each row")
-        if int(start) > int(end):
-            raise self._error(f"start {start} lies behind end {end}", number, "exchange them; the strand is column 7")
-        if strand not in ("+", "-", ".", "?"):
-            raise self._error(f"strand {strand!r} is none of + - . ?", number, "correct column 7")
-        if phase not in ("0", "1", "2", "."):
-            raise self._error(f"phase {phase!r} is none of 0 1 2 .", number, "correct column 8")
-
-    def _convert(self, feature: Any, number: int) -> Row:
-        row = Row.__new__(Row)
-        row.line = number
-        row.seqid, row.source, row.type = sys.intern(feature.seqid), sys.intern(feature.source), sys.intern(feature[2])
-        row.kind = sys.intern(row.type.lower())
-        row.start, row.end = feature.start, feature.end
-        row.score, row.strand, row.phase = feature.score, sys.intern(feature.strand), sys.intern(feature.frame)
-        row.id = row.parent = None
-        row.rest = ""
-        attributes = feature.attributes
-        row.tags = tuple((tag, attributes[tag][0]) for tag in self.locus_tags if attributes.get(tag))
-        return row
-
-    def _error(self, what: str, line: int, remedy: str) -> InputError:
-        return InputError(what, where=self.path, line=line, remedy=remedy)
+    if name == "Is_circular":
+        return "true" if value.lower() == "true" else None
+    if name != "Target":
+        return encode(value)
+    target = _TARGET.fullmatch(value)
+    if target is None or int(target[2]) > int(target[3]):
+        return None
+    return f"{encode(target[1]).replace(' ', '%20')} {target[2]} {target[3]}{target[4] or ''}"

@@ -12,6 +12,8 @@ from genescribe.genome.sort_levels import SEQUENCE_WIDE
 from genescribe.genome.sort_rows import Repair, Row, encode
 
 _DIGITS = re.compile(r"(\d+)")
+_REGION = re.compile(r"##sequence-region[ \t]+(\S+)[ \t]+(\d+)[ \t]+(\d+)\s*$", re.ASCII)
+_IN_SEQID = re.compile(r"^>|[\x00-\x20\x7f]|%(?![0-9A-Fa-f]{2})")
 _ORDER = {"exon": "0", "cds": "1"}
 
 
@@ -24,6 +26,11 @@ def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     ['chr2', 'chr10', 'chrX']
     """
     return tuple((0, int(part)) if part.isdigit() else (1, part) for part in _DIGITS.split(name) if part)
+
+
+def _seqid(name: str) -> str:
+    """Return a sequence name as the file had it, but for what GFF3 cannot hold."""
+    return _IN_SEQID.sub(lambda match: f"%{ord(match[0]):02X}", name) if _IN_SEQID.search(name) else name
 
 
 def ordered(forest: Forest) -> Iterator[Row]:
@@ -49,17 +56,20 @@ class Writer:
     def __init__(self, forest: Forest) -> None:
         self.forest = forest
         self._owner: dict[str, tuple[str | None, str]] = {}
+        self._first: dict[str, tuple[str, str]] = {}
 
     def line(self, row: Row) -> str:
         """Return the row as a line of GFF3."""
         attributes = []
+        source, rest = row.source or ".", row.rest
         if self._keeps_id(row):
             attributes.append(f"ID={encode(row.id or '')}")
+            source, rest = self._as_first(row, source, rest)
         if row.parent is not None and self._parent_exists(row):
             attributes.append(f"Parent={encode(row.parent)}")
-        if row.rest:
-            attributes.append(row.rest)
-        columns = (row.seqid, row.source or ".", row.type, row.start, row.end, row.score, row.strand, row.phase)
+        if rest:
+            attributes.append(rest)
+        columns = (_seqid(row.seqid), source, row.type, row.start, row.end, row.score, row.strand, row.phase)
         return "\t".join(map(str, columns)) + "\t" + (";".join(attributes) or ".") + "\n"
 
     def _keeps_id(self, row: Row) -> bool:
@@ -74,21 +84,68 @@ class Writer:
         self.forest.log(row, f"ID {row.id} belongs to another feature: removed here")
         return False
 
+    def _as_first(self, row: Row, source: str, rest: str) -> tuple[str, str]:
+        """Return source and attributes with the source and the Name that the first row of this feature has."""
+        name = next((pair for pair in rest.split(";") if pair.startswith("Name=")), "")
+        first, first_name = self._first.setdefault(row.id or "", (source, name))
+        if first != source and not row.made:
+            self.forest.log(row, f"source {source} written as {first}, that of the first row with ID {row.id}")
+        if first_name != name:
+            rest = ";".join(filter(None, [first_name, *(pair for pair in rest.split(";") if pair != name)]))
+            self.forest.log(
+                row, f"{name or 'no Name'} made {first_name or 'none'}, as in the first row with ID {row.id}"
+            )
+        return first, rest
+
     def _parent_exists(self, row: Row) -> bool:
         parent = row.parent or ""
-        if parent in self.forest.loci or parent in self.forest.locus_of:
+        # A locus below a transcript could be its own descendant.
+        is_locus = row is self.forest.loci.get(row.id or "")
+        if parent in self.forest.loci or (parent in self.forest.locus_of and not is_locus):
             return True
-        self.forest.log(row, f"Parent {parent} does not exist: removed")
+        self.forest.log(
+            row, f"Parent {parent} {'is no locus' if parent in self.forest.locus_of else 'does not exist'}: removed"
+        )
         return False
 
 
-def write(target: Path, forest: Forest, pragmas: Iterable[str]) -> int:
+def _directives(forest: Forest, pragmas: Iterable[tuple[int, str]]) -> list[str]:
+    """Return the header lines that may stay: a sequence-region is well-formed, the only one, and holds all rows."""
+    reach: dict[str, tuple[int, int]] = {}
+    for row in ordered(forest):
+        start, end = reach.get(row.seqid, (row.start, row.end))
+        reach[row.seqid] = min(start, row.start), max(end, row.end)
+    kept: list[str] = []
+    seen: set[str] = set()
+    for line, text in pragmas:
+        if not text.startswith("##sequence-region"):
+            kept.append(text)
+            continue
+        region = _REGION.match(text)
+        if region is None or not 1 <= int(region[2]) <= int(region[3]):
+            forest.repairs.append(
+                Repair(line, f"{text!r} is no sequence-region with a name, a start and an end: left out")
+            )
+            continue
+        name, low, high = region[1], int(region[2]), int(region[3])
+        start, end = reach.get(name, (low, high))
+        if name in seen or start < low or end > high:
+            why = "is a second one" if name in seen else f"does not hold the rows of {start}-{end}"
+            forest.repairs.append(Repair(line, f"{text!r} {why}: left out"))
+            continue
+        seen.add(name)
+        kept.append(f"##sequence-region {_seqid(name)} {low} {high}")
+    return kept
+
+
+def write(target: Path, forest: Forest, pragmas: Iterable[tuple[int, str]]) -> int:
     """Write the forest to `target` in one step; return the number of rows."""
     writer = Writer(forest)
+    directives = _directives(forest, pragmas)
     count = 0
-    with atomic_path(target) as temporary, temporary.open("w", encoding="ascii") as handle:
+    with atomic_path(target) as temporary, temporary.open("w", encoding="utf-8") as handle:
         handle.write("##gff-version 3\n")
-        handle.writelines(f"{line}\n" for line in pragmas)
+        handle.writelines(f"{line}\n" for line in directives)
         for row in ordered(forest):
             handle.write(writer.line(row))
             count += 1

@@ -153,9 +153,12 @@ class DurationCounts:
         for n, c, block in self._parts(large, b):
             terms = entries.scores[n, c, block].unsqueeze(2) + exits.scores[n, c, block].unsqueeze(1)
             base = entries.base[n, c, block] + exits.base[n, c, block]
-            terms = (terms + base.view(-1, 1, 1) + table[c][:, duration.clamp(min=0)]).exp() * (duration >= 0)
+            terms = terms + base.view(-1, 1, 1) + table[c][:, duration.clamp(min=0)]
+            # Forbidden before the exponential: what is no segment may be out of range, and inf * 0 is NaN.
+            none = duration < 0
             if alive is not None:
-                terms *= alive[n, c, block].unsqueeze(1) <= place[block].unsqueeze(2)
+                none = none | (alive[n, c, block].unsqueeze(1) > place[block].unsqueeze(2))
+            terms = terms.masked_fill(none, -torch.inf).exp()
             result += self._add(n, c, terms, result.shape)[..., b - 1 :]
         return result
 

@@ -1,13 +1,15 @@
 """The library of native code: found, checked, loaded once; absent without harm where it could not be built.
 
 The sources stand in `native/`, compiled three times: for any processor, for AVX2 and for AVX-512; which one runs is
-chosen when called. The library has a plain C interface and knows neither torch nor Python.
+chosen when called. The library has a plain C interface and knows neither torch nor Python: one that was built for
+another Python, whose name its file bears, serves as well.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import logging
 from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -18,6 +20,8 @@ from torch import Tensor
 VERSION = 7
 """Of the C interface: a library built from other sources is not used."""
 
+NAME = "_semicrf"
+SUFFIXES = {Path(suffix).suffix for suffix in EXTENSION_SUFFIXES}
 ISA = b""
 """Instruction set asked for: baseline, avx2, avx512; empty for the best that the processor has."""
 
@@ -26,22 +30,42 @@ INTEGER: tuple[str, ...] = (
     *("lanes", "local_layer", "lstm_layers", "log_posteriors", "tracks", "evidence", "gene_expansion"),
 )
 """Functions of the library that return whole numbers."""
+_log = logging.getLogger(__name__)
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Return the library, or None where it was not built or is of another version."""
-    here = Path(__file__).parent
-    found = [path for suffix in EXTENSION_SUFFIXES if (path := here / f"_semicrf{suffix}").is_file()]
-    for path in found:
-        loaded = ctypes.CDLL(str(path))
-        loaded.genescribe_semicrf_version.restype = ctypes.c_int64
-        if loaded.genescribe_semicrf_version() == VERSION:
-            for name in INTEGER:
-                getattr(loaded, f"genescribe_{name}").restype = ctypes.c_int64
-            loaded.genescribe_stream_open.restype = ctypes.c_void_p
+    """Return the library, or None where it was not built or is of another version, of which the log tells once."""
+    for path in libraries(Path(__file__).parent):
+        if (loaded := _loaded(path)) is not None:
             return loaded
+    _log.warning("no native code: results are the same, but slower; a C++ compiler and `make setup` build it")
     return None
+
+
+def libraries(folder: Path) -> list[Path]:
+    """Return the libraries in a folder: those built for this Python first, then those built for any other."""
+    own = [folder / f"{NAME}{suffix}" for suffix in EXTENSION_SUFFIXES]
+    return sorted(
+        (path for path in folder.glob(f"{NAME}.*") if path.suffix in SUFFIXES),
+        key=lambda path: (own.index(path) if path in own else len(own), path.name),
+    )
+
+
+def _loaded(path: Path) -> ctypes.CDLL | None:
+    """Return a library; None where it is of another version, or of another system."""
+    try:
+        loaded = ctypes.CDLL(str(path))
+    except OSError as error:
+        _log.info("%s", error)
+        return None
+    loaded.genescribe_semicrf_version.restype = ctypes.c_int64
+    if loaded.genescribe_semicrf_version() != VERSION:
+        return None
+    for name in INTEGER:
+        getattr(loaded, f"genescribe_{name}").restype = ctypes.c_int64
+    loaded.genescribe_stream_open.restype = ctypes.c_void_p
+    return loaded
 
 
 def check(failed: int) -> None:

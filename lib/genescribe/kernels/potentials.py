@@ -96,6 +96,10 @@ class Potentials:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(B, T, K, C)."""
+        if self.content.ndim != 3 or self.duration.ndim != 2:
+            name, shape = ("content", "(B, T, C)") if self.content.ndim != 3 else ("duration", "(K, C)")
+            found = tuple(getattr(self, name).shape)
+            raise InputError(f"shape {found}", where=f"potentials.{name}", remedy=f"give {shape}")
         B, T, C = self.content.shape
         return B, T, self.duration.shape[0], C
 
@@ -104,9 +108,12 @@ class Potentials:
         """P: 1, or 3 for transitions that know the reading frame."""
         return self.transition.shape[0]
 
-    def checked(self) -> Potentials:
-        """Return self, or raise `InputError` where a shape, a length, a NaN or +inf makes no sense."""
+    def __post_init__(self) -> None:
         B, T, K, C = self.shape
+        for name, size in (("content", C), ("duration", K)):
+            if size == 0:
+                what = "labels" if name == "content" else "durations"
+                raise InputError(f"no {what}", where=f"potentials.{name}", remedy="give at least one")
         expected = {
             "content": (B, T, C),
             "lengths": (B,),
@@ -125,21 +132,36 @@ class Potentials:
         }
         for name, shape in expected.items():
             value = getattr(self, name)
-            if value is None:
-                continue
-            place = f"potentials.{name}"
-            if tuple(value.shape) != shape:
-                raise InputError(f"shape {tuple(value.shape)}", where=place, remedy=f"give {shape} (B, T, K, C order)")
-            if value.is_floating_point() and not is_sound(value):
-                raise InputError("a score is NaN or +inf", where=place, remedy="give finite scores, or -inf to forbid")
+            if value is not None and tuple(value.shape) != shape:
+                raise InputError(
+                    f"shape {tuple(value.shape)}",
+                    where=f"potentials.{name}",
+                    remedy=f"give {shape} (B, T, K, C order)",
+                )
         if self.period not in (1, 3):
             raise InputError(f"period {self.period}", where="potentials.transition", remedy="give 1 or 3 phases")
+        if (self.whole is None) != (self.arrive is None or self.depart is None):
+            raise InputError("given alone or lacking", where="potentials.whole", remedy="give it with both edges")
+
+    def checked(self) -> Potentials:
+        """Return self, or raise `InputError` where a length, a NaN or +inf makes no sense.
+
+        Shapes are checked when the scores are put together, values by `genescribe.kernels.semicrf` before any backend
+        sees them: scores may be made, and looked at, with a NaN in them.
+        """
+        B, T, K, _ = self.shape
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and value.is_floating_point() and not is_sound(value):
+                raise InputError(
+                    "a score is NaN or +inf",
+                    where=f"potentials.{field.name}",
+                    remedy="give finite scores, or -inf to forbid",
+                )
         if B and (int(self.lengths.min()) < 1 or int(self.lengths.max()) > T):
             raise InputError("a length outside 1..T", where="potentials.lengths", remedy=f"give lengths in 1..{T}")
         if self.explicit is not None and not bool(((self.explicit >= 1) & (self.explicit <= K)).all()):
             raise InputError("a count outside 1..K", where="potentials.explicit", remedy=f"give counts in 1..{K}")
-        if (self.whole is None) != (self.arrive is None or self.depart is None):
-            raise InputError("given alone or lacking", where="potentials.whole", remedy="give it with both edges")
         return self
 
     def expanded(self) -> Potentials:

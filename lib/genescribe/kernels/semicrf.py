@@ -3,13 +3,15 @@
 A backend is a module with
 
 * ``supports(p) -> str | None``: None where it takes the input on this machine, else the reason why not;
+* ``expectation(p, wanted)``: see `genescribe.kernels.counts.Expectation`;
 * any of the tasks ``log_partition(p) -> (B,) float64``, differentiable in every floating field of `Potentials`,
   ``viterbi(p) -> ((B,) float64, list[Segmentation])`` and ``messages(p) -> Messages``; beside the last, if it likes,
   ``boundary_messages(p, boundaries) -> BoundaryMessages``;
 * if it likes, ``working_bytes(p) -> int``, and ``READS_EXPLICIT = True`` where it reads `Potentials.explicit` itself
   (else it is given `Potentials.expanded`).
 
-The reference does all tasks, and so serves where the backend asked for lacks one.
+The reference does all tasks, and so serves where the backend asked for lacks one. Scores are checked here, once, before
+a backend is chosen: backends take them as sound.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from types import ModuleType
 from torch import Tensor
 
 from genescribe.errors import InputError
+from genescribe.kernels import counts
 from genescribe.kernels.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
 log = logging.getLogger(__name__)
@@ -73,10 +76,24 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
     ------
     InputError
         Scores that make no sense, an unknown backend, or one that does not take this input.
+
+    Notes
+    -----
+    Differentiable twice; the second derivative is taken by `genescribe.kernels.curvature`, whatever the backend.
     """
     module, p = _chosen(p, backend, "log_partition")
     result: Tensor = module.log_partition(p)
     return result
+
+
+def expected_score(p: Potentials, q: Potentials, backend: str = "auto") -> tuple[Tensor, Tensor]:
+    """Return log Z of p, and the mean score that q gives to p's segmentations, (B,) float64 each; differentiable.
+
+    `q` is of the same batch, and has the fields and shapes of `p`, without `explicit`; the mean is -inf where q forbids
+    what p may do.
+    """
+    module, p = _chosen(p.expanded(), backend, "expectation")
+    return counts.expected_score(module.expectation, p, q.checked())
 
 
 def viterbi(p: Potentials, backend: str = "auto") -> tuple[Tensor, list[Segmentation]]:
@@ -150,8 +167,9 @@ def memory_of_backends(p: Potentials) -> list[str]:
 
 
 def _chosen(p: Potentials, backend: str, task: str) -> tuple[ModuleType, Potentials]:
-    name = choose_backend(p, backend, task)
-    module = _load(name)
+    name = choose_backend(p.checked(), backend, task)
+    # Of no chains there is nothing to lay out in blocks.
+    module = _load(name if len(p.lengths) else "reference")
     _, T, K, C = p.shape
     # One line a class of shapes: lengths differ from batch to batch and would fill the log.
     shape_class = (name, K, C, f"{T.bit_length()} {p.content.device.type}")

@@ -28,7 +28,7 @@ def working_bytes(p: Potentials) -> int:
 
 def log_partition(p: Potentials) -> Tensor:
     """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
-    return counts.log_partition(expectation, p.checked())
+    return counts.log_partition(expectation, p)
 
 
 def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
@@ -45,13 +45,13 @@ def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
 
 def messages(p: Potentials) -> Messages:
     """Return the log-sums at every boundary."""
-    p = p.detach().checked()
+    p = p.detach()
     return Posterior(p, *_run(p, both=True)).messages()
 
 
 def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation (empty where all are forbidden)."""
-    return blocked_best.viterbi(p.detach().checked())
+    return blocked_best.viterbi(p.detach())
 
 
 def _run(p: Potentials, *, both: bool) -> tuple[Layout, Durations, Scores]:

@@ -65,7 +65,7 @@ def working_bytes(p: Potentials) -> int:
 
 def log_partition(p: Potentials) -> Tensor:
     """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
-    return counts.log_partition(expectation, p.checked())
+    return counts.log_partition(expectation, p)
 
 
 def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
@@ -81,13 +81,13 @@ def messages(p: Potentials) -> Messages:
     """Return the log-sums at every boundary."""
     B, T, _, C = p.shape
     found = {name: torch.full((B, T + 1, C), -torch.inf, dtype=torch.float64) for name in MESSAGES}
-    log_z = _call(p.detach().checked(), found)
+    log_z = _call(p.detach(), found)
     return Messages(found["entry"], found["leave"], found["onward"], log_z)
 
 
 def boundary_messages(p: Potentials, boundaries: Tensor) -> BoundaryMessages:
     """Return the log-sums at ascending boundaries of one chain."""
-    p, places = p.detach().checked(), boundaries.to(torch.int64).contiguous()
+    p, places = p.detach(), boundaries.to(torch.int64).contiguous()
     shape = (1, len(places), p.shape[3])
     found = {name: torch.full(shape, -torch.inf, dtype=torch.float64) for name in ("entry", "onward")}
     log_z = _call(p, found, places)
@@ -96,7 +96,7 @@ def boundary_messages(p: Potentials, boundaries: Tensor) -> BoundaryMessages:
 
 def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation (empty where all are forbidden)."""
-    held = Held(p.detach().checked())
+    held = Held(p.detach())
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         found = list(pool.map(lambda chain: NativeChain.whole(held, chain), held.chains))
     return torch.tensor([score for score, _ in found], dtype=torch.float64), [path for _, path in found]

@@ -41,7 +41,7 @@ def working_bytes(p: Potentials) -> int:
 
 def log_partition(p: Potentials) -> Tensor:
     """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
-    return counts.log_partition(expectation, p.checked())
+    return counts.log_partition(expectation, p)
 
 
 def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
@@ -67,7 +67,7 @@ def messages(p: Potentials) -> Messages:
     from genescribe.kernels.triton_layout import lay_out_chains
     from genescribe.kernels.triton_sum import sum_chains
 
-    p = p.detach().checked()
+    p = p.detach()
     layout, durations = lay_out_chains(p, both=True)
     return Posterior(p, layout, durations, sum_chains(layout, durations).scores).messages()
 
@@ -76,7 +76,7 @@ def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation."""
     from genescribe.kernels.triton_viterbi import best_paths
 
-    return best_paths(p.detach().checked())
+    return best_paths(p.detach())
 
 
 def _interpreted() -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor
 from genescribe.errors import InputError
 from genescribe.kernels import semicrf_reference
 from genescribe.kernels.blocked_best import SIZE, BestRecurrence, End, Walk, last_segment, segmentation
-from genescribe.kernels.native_library import library
+from genescribe.kernels.native_library import is_sound, library
 from genescribe.kernels.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf_native import Held, NativeChain
 
@@ -126,7 +126,12 @@ class ViterbiStream:
         rows: Rows = scores.detach().cpu().numpy() if isinstance(scores, Tensor) else np.asarray(scores)
         if rows.ndim != 2 or rows.shape[1] != self._labels:
             raise InputError(f"shape {rows.shape}", where=f"push.{name}", remedy=f"give (n, {self._labels})")
-        return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
+        rows = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
+        if not is_sound(torch.from_numpy(rows)):
+            raise InputError(
+                "a score is NaN or +inf", where=f"push.{name}", remedy="give finite scores, or -inf to forbid"
+            )
+        return rows
 
 
 def _engine(model: Potentials, backend: str) -> Engine:
@@ -182,9 +187,7 @@ class _Kept:
         """Return all that was pushed as one chain."""
         content, begin, end = (torch.from_numpy(np.concatenate(x))[None] if x else None for x in self._pieces)
         assert content is not None
-        return replace(
-            self.model, content=content, begin=begin, end=end, lengths=torch.tensor([content.shape[1]])
-        ).checked()
+        return replace(self.model, content=content, begin=begin, end=end, lengths=torch.tensor([content.shape[1]]))
 
 
 class _Reference(_Kept):

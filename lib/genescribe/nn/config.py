@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +40,15 @@ class EncoderConfig:
     d_conv: int = option(4, doc="mamba, mamba2, mamba_stub: steps that the causal convolution sees", minimum=1)
     expand: int = option(2, doc="mamba, mamba2, mamba_stub: inner width, as a multiple of hidden_dim", minimum=1)
     fold: int = option(9, doc="bases in one step of the context; 1: none are folded", minimum=1)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        mamba = self.kind.startswith("mamba")
+        return (
+            Idle()
+            .unless(mamba and self.kind != "mamba_stub", "kind: mamba or mamba2", "d_state")
+            .unless(mamba, "kind: mamba, mamba2 or mamba_stub", "d_conv", "expand")
+        )
 
     def build(self, channels: int, *, context: bool = True, fold: bool = True) -> Encoder:
         """Return an encoder with fresh weights for `channels` tracks; see `Encoder` for what may be left out."""

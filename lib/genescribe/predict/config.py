@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 
 
 @dataclass(frozen=True)
@@ -35,3 +35,11 @@ class PredictConfig:
     flank: int = option(
         20_000, doc="bases beside a region that are read with it, for genes that reach over its edge", minimum=0
     )
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(self.posteriors, "posteriors", "minimum_posterior")
+            .unless(self.opposite_strands == "resolve", "opposite_strands: resolve", "maximum_overlap")
+        )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.pieces import Piece
@@ -28,7 +29,7 @@ class GenomePrediction:
 
 def predict_genome(
     factory: PredictorFactory,
-    fasta: str | Path,
+    fasta: str | Path | Genome,
     pieces: Sequence[Piece],
     config: PredictConfig,
     work: str | Path | None = None,
@@ -42,19 +43,21 @@ def predict_genome(
     factory
         Gives the model.
     fasta
-        The genome.
+        The genome, or its file.
     pieces
         What to annotate, in the order of the output: `genescribe.predict.pieces.pieces_of`.
     config
         Workers, filters.
     work
-        Folder of unfinished work, which a later call goes on with; it is left there. None: a temporary one.
+        Folder of unfinished work, which a later call goes on with; it is left there. One that others may use as well is
+        to be held by `genescribe.predict.work.work_folder`. None: a temporary one.
     """
     if work is None:
         with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
             return predict_genome(factory, fasta, pieces, config, Path(scratch) / "work")
-    keeping = Work(work, job_of(factory, fasta, pieces, config))
-    scan(factory, fasta, pieces, config, keeping)
+    genome = fasta if isinstance(fasta, Genome) else Genome.open(fasta)
+    keeping = Work(work, job_of(factory, genome.path, pieces, config))
+    scan(factory, genome, pieces, config, keeping)
     return assemble(pieces, keeping.done, config)
 
 

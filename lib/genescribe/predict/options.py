@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import typing
+from collections.abc import Collection
 from typing import Any, Literal, get_args, get_origin
 
 from genescribe.config import from_mapping
@@ -12,6 +13,8 @@ from genescribe.predict.config import PredictConfig
 
 SHORT = {"minimum_posterior": "--min-posterior"}
 """Further names of options."""
+FILTERS = ("minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap")
+"""Options that choose among the genes of all strands, when batches are joined; reading a batch needs none of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +45,12 @@ def config_of(arguments: argparse.Namespace) -> PredictConfig:
     return from_mapping(PredictConfig, values, where="command line")
 
 
-def command_line(config: PredictConfig) -> list[str]:
-    """Return the words that give these options to a script."""
+def command_line(config: PredictConfig, without: Collection[str] = ()) -> list[str]:
+    """Return the words that give these options to a script, but for those named `without`."""
     words = []
     for field in dataclasses.fields(PredictConfig):
+        if field.name in without:
+            continue
         value, name = getattr(config, field.name), field.name.replace("_", "-")
         words += [f"--{name}" if value else f"--no-{name}"] if isinstance(value, bool) else [f"--{name}", str(value)]
     return words

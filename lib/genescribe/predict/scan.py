@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -57,9 +59,7 @@ def chunk_of(factory: PredictorFactory, config: PredictConfig) -> int:
     return -(-config.chunk // factory.grain) * factory.grain
 
 
-def scan(
-    factory: PredictorFactory, fasta: str | Path, pieces: Sequence[Piece], config: PredictConfig, work: Work
-) -> None:
+def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], config: PredictConfig, work: Work) -> None:
     """Read both strands of the pieces; what is found is kept in `work`, and what it holds already is not read again.
 
     A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. The
@@ -75,7 +75,7 @@ def scan(
     total = sum(end - start for _, start, end, _ in strands)
     with (
         tqdm(total=total, initial=total - plan.bases, unit="b", unit_scale=True, desc="predict", disable=None) as bar,
-        _executor(factory, str(fasta), config, work, min(config.workers, len(plan))) as pool,
+        _executor(factory, genome, config, work, min(config.workers, len(plan))) as pool,
     ):
         for job, predictions in _results(pool, plan, 2 * config.workers):
             for strand, prediction in zip(_single(job.strand), predictions, strict=False):
@@ -156,13 +156,15 @@ def _results(pool: Executor, plan: _Plan, most: int) -> Iterator[tuple[_Job, lis
 
 
 class _Worker:
-    """State of one process: the model and the genome, loaded once."""
+    """State of one process: the model, loaded once, and the genome, whose plain file all processes share."""
 
-    def __init__(self, factory: PredictorFactory, fasta: str, config: PredictConfig, folder: Path, number: int) -> None:
+    def __init__(
+        self, factory: PredictorFactory, genome: Genome, config: PredictConfig, folder: Path, number: int
+    ) -> None:
         # One thread a process: results do not depend on how many processes share the machine.
         torch.set_num_threads(1)
         keep_memory()
-        self._predictor, self._genome = factory(number), Genome.open(fasta)
+        self._predictor, self._genome = factory(number), genome
         self._config, self._folder = config, folder
 
     def __call__(self, job: _Job) -> list[StrandPrediction]:
@@ -191,12 +193,21 @@ class _Worker:
 _worker: _Worker | None = None
 
 
-def _initialise(factory: PredictorFactory, fasta: str, config: PredictConfig, folder: Path, counter: Any) -> None:
+def _initialise(factory: PredictorFactory, genome: Genome, config: PredictConfig, folder: Path, counter: Any) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with counter.get_lock():
         number = counter.value
         counter.value += 1
-    _worker = _Worker(factory, fasta, config, folder, number)
+    _worker = _Worker(factory, genome, config, folder, number)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that gives it work was killed: it would wait for more for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(job: _Job) -> list[StrandPrediction]:
@@ -226,18 +237,24 @@ def start_method(module: str) -> BaseContext:
 
 @contextmanager
 def _executor(
-    factory: PredictorFactory, fasta: str, config: PredictConfig, work: Work, workers: int
+    factory: PredictorFactory, genome: Genome, config: PredictConfig, work: Work, workers: int
 ) -> Iterator[Executor]:
     # Not forked from here, since a torch that has computed may hang in a fork; an executor, since it notices a worker
     # that is killed.
     context = start_method(type(factory).__module__)
-    given = (factory, fasta, config, work.folder)
+    given = (factory, genome, config, work.folder)
     if workers > 1:
         counter = context.Value("i", 0)
         with ProcessPoolExecutor(
             workers, mp_context=context, initializer=_initialise, initargs=(*given, counter)
         ) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:
+                # Nobody waits for what they are at.
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
         return
     global _worker
     threads = torch.get_num_threads()

@@ -93,7 +93,7 @@ class GenomeStrand:
     """
 
     def __init__(self, genome: Genome, seqid: str, start: int, end: int, strand: str) -> None:
-        self._genome, self._seqid, self._start, self._end, self._strand = genome, seqid, start, end, strand
+        self._genome, self.seqid, self._start, self._end, self._strand = genome, seqid, start, end, strand
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -102,8 +102,8 @@ class GenomeStrand:
         low, high, _ = key.indices(len(self))
         high = max(low, high)
         if self._strand == "+":
-            return self._genome.codes(self._seqid, self._start + low, self._start + high)
-        return reverse_complement(self._genome.codes(self._seqid, self._end - high, self._end - low))
+            return self._genome.codes(self.seqid, self._start + low, self._start + high)
+        return reverse_complement(self._genome.codes(self.seqid, self._end - high, self._end - low))
 
 
 class StrandPredictor(Protocol):
@@ -142,8 +142,11 @@ class PredictorFactory(Protocol):
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> PredictorFactory:
         """Return what annotates these pieces of a genome, given the species that was asked for."""
 
-    def genetic_code(self) -> GeneticCode:
-        """Return the code that its coding sequences are read with."""
+    def recoded(self, code: int) -> PredictorFactory:
+        """Return the same model reading with another genetic code, an NCBI table: for organelles."""
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
+        """Return the code that coding sequences are read with, those of a sequence."""
 
     def provenance(self) -> dict[str, Any]:
         """Return what stands in the header of its GFF3: which model, which digest."""

@@ -9,17 +9,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genescribe.files import atomic_path, read_json, write_json
+from genescribe.files import LOCK, alone_in, atomic_path, read_json, write_json
+from genescribe.genome.fasta import COPY
 from genescribe.genome.model import Interval, Transcript
 from genescribe.predict.strand import PredictedTranscript, Reject, Rows, StrandPrediction
 
@@ -30,8 +33,33 @@ StrandKey = tuple[str, int, int, str]
 """Sequence, start, end, strand."""
 
 
+@contextmanager
+def work_folder(folder: str | Path) -> Iterator[Path]:
+    """Hold a folder of unfinished work against other processes, until the results are written.
+
+    What a killed process left half-written in it is removed, and at the end the folder itself, where nothing is in it.
+
+    Raises
+    ------
+    InputError
+        Another process works in it.
+    """
+    folder = Path(folder)
+    with alone_in(folder):
+        for left_over in (*folder.rglob(".*.part"), *folder.glob(f"{COPY}*")):
+            _remove(left_over)
+        yield folder
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 class Work:
-    """A folder of unfinished work.
+    """What lies in a folder of unfinished work: see `work_folder`.
 
     Parameters
     ----------
@@ -43,12 +71,13 @@ class Work:
 
     def __init__(self, folder: str | Path, job: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
-        if self.folder.exists() and not self._is_of(job):
-            _log.info("%s holds work of another genome, model or option: begun anew", self.folder)
-            shutil.rmtree(self.folder)
+        if not self._is_of(job):
+            if (self.folder / JOB).exists():
+                _log.info("%s holds work of another genome, model or option: begun anew", self.folder)
+            # No more than its own: the lock lies here, and the plain copy of a genome. What says whose it is goes last.
+            for name in (SCORES, STRANDS, JOB):
+                _remove(self.folder / name)
         (self.folder / SCORES).mkdir(parents=True, exist_ok=True)
-        for left_over in self.folder.rglob(".*.part"):
-            left_over.unlink()
         write_json(self.folder / JOB, job)
         self.done = dict(read_strands(self.folder / STRANDS))
         # A line that a kill cut short is not carried on with.
@@ -78,15 +107,17 @@ class Work:
 
 
 def remove_work(folder: Path) -> None:
-    """Remove a folder of work whose results are written elsewhere."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove what lies in a folder of work whose results are written elsewhere, but its lock."""
+    for entry in folder.iterdir():
+        if entry.name != LOCK:
+            _remove(entry)
 
 
 def scores_path(folder: Path, strand: StrandKey, start: int) -> Path:
     """Return the place of the scores of a chunk within a folder of work."""
     seqid, begin, end, sign = strand
-    # Hexadecimal: names of sequences may hold anything.
-    name = f"{seqid.encode().hex()}_{begin}_{end}_{'f' if sign == '+' else 'r'}"
+    # A digest: names of sequences may hold anything, and be longer than a file name may be.
+    name = f"{hashlib.sha256(seqid.encode()).hexdigest()}_{begin}_{end}_{'f' if sign == '+' else 'r'}"
     return folder / SCORES / f"{name}.{start}.npy"
 
 

@@ -35,22 +35,26 @@ def write_annotation(
     pieces: Sequence[Piece],
     factory: PredictorFactory,
     config: PredictConfig,
+    noted: Sequence[str] = (),
 ) -> list[str]:
     """Write all files of an annotation into the folder `target`, whole or not at all; return the warnings.
+
+    `noted` are warnings of before.
 
     `annotation.gff3`, FASTA of proteins, coding sequences, exons and introns, `rejects.jsonl` and `summary.json`.
     """
     summary = summarise(prediction.genes, pieces)
-    warnings = warnings_of(summary, factory.statistics())
-    for line in warnings:
+    absurd = warnings_of(summary, factory.statistics())
+    for line in absurd:
         _log.warning(line)
+    warnings = [*noted, *absurd]
     with atomic_directory(target) as folder:
         write_gff3(folder / ANNOTATION, prediction.genes, genome.lengths, header=_header(factory.provenance(), config))
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
         (folder / REJECTS).write_text(lines, encoding="utf-8")
         species = {key: value for key, value in factory.provenance().items() if key == "species"}
         write_json(folder / SUMMARY, {**summary, **species, "warnings": warnings})
-        write_products(prediction.genes, genome, factory.genetic_code(), folder)
+        write_products(prediction.genes, genome, factory.genetic_code, folder)
         write_parts(prediction.genes, genome, folder)
     return warnings
 

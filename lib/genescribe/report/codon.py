@@ -11,8 +11,12 @@ from typing import Any
 from genescribe.codon.interpret.pictures import bars, lines
 from genescribe.codon.interpret.step import plain, read_blocks
 from genescribe.codon.methods import MODEL, TRIGRAM
+from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.report.blocks import Block, Cell, Row, Section, Table, Text
+
+PAGE = "report.html"
+"""A run's own page, in its folder."""
 
 _NONE = "–"
 
@@ -28,15 +32,36 @@ HOW = (
 def codon_sections(results: Path) -> list[Section]:
     """Return the sections of every codon run of a results folder; none where there is none."""
     runs = {path.name: path for path in sorted(results.glob("codon/*")) if path.is_dir()}
+    pages = [name for name, path in runs.items() if (path / PAGE).exists()]
     scores = {name: _scores(path) for name, path in runs.items()}
     scored = {name: one for name, one in scores.items() if one}
     across = _insights(runs)
     if scored:
         across = [Text(HOW), _comparison(scored), *across]
     sections = [Section("Codon models", across)] if across else []
+    if pages:
+        where = ", ".join(f"codon/{name}/{PAGE}" for name in pages)
+        sections.append(Section("Pages of the runs", [Text(f"Each run has a page and a log of its own: {where}.")]))
     for name, path in runs.items():
         sections += _run_sections(name, path, scores[name])
     return sections
+
+
+def run_sections(path: str | Path) -> list[Section]:
+    """Return the sections of one codon run, for its own page.
+
+    Raises
+    ------
+    InputError
+        The folder holds nothing of a run.
+    """
+    path = Path(path)
+    metrics = _scores(path)
+    intro = [Section("How to read the scores", [Text(HOW), _comparison({path.name: metrics})])] if metrics else []
+    found = [section for section in [*intro, *_run_sections(path.name, path, metrics)] if section.blocks]
+    if not found:
+        raise InputError("no results of a codon run", where=path, remedy="give the folder of a run")
+    return found
 
 
 def _run_sections(name: str, path: Path, metrics: Mapping[str, Any] | None) -> list[Section]:
@@ -129,7 +154,21 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
         f"{metrics['untrained_perplexity']:.2f}."
     )
     blocks.append(Table(caption, "codons", ["model", "trigram"], [Row(name, row) for name, row in orders.items()]))
-    return blocks
+    return [*blocks, _sanity(metrics["sanity"])]
+
+
+def _sanity(found: Mapping[str, Mapping[str, float]]) -> Table:
+    titles = {
+        "frame_shift_delta": "nats a codon lost out of frame",
+        "stop_rate": "probability of a stop where none stands",
+        "stop_rate_at_end": "probability of a stop where one stands",
+    }
+    names = (MODEL, TRIGRAM)
+    rows = [
+        Row(title, [Cell(f"{found[name][key]:.4f}" if key in found[name] else _NONE) for name in names])
+        for key, title in titles.items()
+    ]
+    return Table("Sanity: the reading frame, and where genes end.", "measure", list(names), rows)
 
 
 def _ordered(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:

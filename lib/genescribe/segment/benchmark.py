@@ -19,6 +19,7 @@ from genescribe.evaluate.label_scores import HEADLINES, compare, summarise
 from genescribe.families import family
 from genescribe.files import atomic_path, read_json
 from genescribe.genome.alphabet import decode, unmasked
+from genescribe.nn.config import EncoderConfig
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.label_report import COUNTS, SCORES, score_labels
 from genescribe.segment.preprocess import FILES
@@ -26,12 +27,9 @@ from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 from genescribe.train.options import HEADS
 
-DEFAULTS: dict[str, Any] = {
-    "family": "segment",
-    "model": {"head": "semicrf", "max_duration": 500, "encoder": {"kind": "bilstm", "hidden_dim": 256}},
-    "train": {"epochs": 50, "batch_size": 32, "lr": 1e-3, "weight_decay": 1e-5},
-}
-"""Of the benchmark's `train`, where they are not those of `scripts/train.py`."""
+MODEL = SegmentModelConfig(max_duration=500, encoder=EncoderConfig(hidden_dim=256))
+TRAIN = TrainConfig(epochs=50)
+"""The benchmark's defaults."""
 
 
 def write_jsonl(shards: Sequence[Path], folder: Path) -> None:
@@ -90,7 +88,7 @@ def compare_heads(
     folder
         What `preprocess` wrote; models go to ``compare/<head>-seed<n>``.
     options
-        "model" and "train" of all heads; the head is set here.
+        "model" and "train" of all heads, over `MODEL` and `TRAIN`; the head is set here.
     seeds
         One model a head and seed.
     heads
@@ -104,16 +102,17 @@ def compare_heads(
         "heads": head -> `label_scores.summarise` of its seeds pooled, "seeds": the headlines of each; "differences":
         head -> headline -> its difference from the linear head, with the interval.
     """
+    models = models_of(options["model"], heads)
     shards, chosen = shard_folders(folder), list(seeds)
     counts: dict[str, LabelCounts] = {}
     result: dict[str, Any] = {"heads": {}, "differences": {}}
     names: list[str] = []
-    for head in heads:
-        model = from_mapping(SegmentModelConfig, {**options["model"], "head": head}, where="options", key="model")
+    for head, model in models.items():
         single: dict[str, Any] = {}
         for seed in chosen:
             run = folder / "compare" / f"{head}-seed{seed}"
-            config = from_mapping(TrainConfig, {**options["train"], "seed": seed}, where="options", key="train")
+            given = {**options["train"], "seed": seed}
+            config = from_mapping(TrainConfig, given, where="options", key="train", base=TRAIN)
             scores = _trained_and_scored(model, config, shards, run, replicates)
             single[str(seed)], names = scores["headlines"], scores["labels"]
         counts[head] = pool(
@@ -123,6 +122,22 @@ def compare_heads(
     if "linear" in counts and len(counts) > 1:
         result["differences"] = compare(counts, names, baseline="linear", replicates=replicates)
     return result
+
+
+def models_of(options: Mapping[str, Any], heads: Sequence[str]) -> dict[str, SegmentModelConfig]:
+    """Return the model of each head; an option that only some of them read is no error, one that none reads is."""
+    models: dict[str, SegmentModelConfig] = {}
+    refused: list[InputError] = []
+    for head in heads:
+        given = {**options, "head": head}
+        models[head] = from_mapping(SegmentModelConfig, given, where="options", key="model", base=MODEL, stored=True)
+        try:
+            from_mapping(SegmentModelConfig, given, where="options", key="model", base=MODEL)
+        except InputError as error:
+            refused.append(error)
+    if len(refused) == len(heads):
+        raise refused[0]
+    return models
 
 
 def _trained_and_scored(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.nn.config import EncoderConfig
+from genescribe.nn.site_config import SiteNetworkConfig
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.schemes import SCHEMES
 
 TRACKS = {"bases": 4, "softmask": 1, "orf": 6, "stops": 6, "starts": 3}
 """Input tracks and their widths; `genescribe.segment.features` computes them."""
+FRAMES = frozenset({"orf", "stops", "starts"})
+"""Those of reading frames, whose reach is `feature_cap`."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,14 @@ class SpeciesConfig:
 
 
 @dataclass(frozen=True)
+class SiteScoresConfig:
+    """A signal network whose scores are added to those of boundaries; see `genescribe.segment.site_scores`."""
+
+    network: SiteNetworkConfig = option(default_factory=SiteNetworkConfig, doc="its shape")
+    replicates: int = option(1, doc="networks whose probabilities are averaged", minimum=1)
+
+
+@dataclass(frozen=True)
 class SegmentModelConfig:
     """A model that labels every base of a strand, in whole segments."""
 
@@ -113,6 +124,9 @@ class SegmentModelConfig:
     )
     species: SpeciesConfig | None = option(
         None, doc="parameters of each genome beside what all share, with `evidence`; null: one set for all"
+    )
+    sites: list[SiteScoresConfig] = option(
+        default_factory=list, doc="signal networks; scripts/combine_model.py adds them to a trained model"
     )
     encoder: EncoderConfig | None = option(
         default_factory=EncoderConfig, doc="tracks to features of every base; null: evidence alone, no network"
@@ -155,6 +169,21 @@ class SegmentModelConfig:
     )
     tile: int = option(36_000, doc="bases that prediction takes from a window", minimum=1)
     halo: int = option(2_250, doc="bases to both sides of them that it also reads", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        package = self.head == "pytorch-crf"
+        framed = self.evidence is not None or not FRAMES.isdisjoint(self.features)
+        return (
+            Idle()
+            .unless(self.head == "semicrf", "head: semicrf", "max_duration")
+            .unless(not package, "another head than pytorch-crf", "duration_knots", "shortest", "boundary_scores")
+            .unless(self.scheme == "gene", "scheme: gene", "gene.splice_sites", "gene.starts")
+            .unless(framed, "a track of reading frames, or evidence", "feature_cap")
+            .unless("softmask" in self.features, "the track softmask", "softmask_dropout")
+            .unless(self.content == "log_softmax", "content: log_softmax", "content_floor", "content_noncoding")
+            .unless(self.base_weight > 0, "base_weight above 0", "class_balance")
+        )
 
     @property
     def scores_boundaries(self) -> bool:

@@ -13,13 +13,14 @@ from itertools import pairwise
 import numpy as np
 
 from genescribe.data.sample import IGNORE, Runs
-from genescribe.genome.alphabet import Codes
+from genescribe.genome.alphabet import Codes, gaps
 from genescribe.genome.alphabet import decode as decode_codes
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_numbers
 from genescribe.genome.model import Interval, Transcript
 from genescribe.predict.strand import Reject, StrandCodes
 from genescribe.segment.labels import Kind
 
+GAP_REASON = "exon in a gap"
 _CODON = 3
 _Run = tuple[int, int, Kind]
 
@@ -173,12 +174,14 @@ def validate_gene(
     transcript
         In the coordinates of the strand `codes`.
     codes : (n,)
-        Bases of the strand, 5' to 3'; softmasked or not. A codon with an N passes for anything.
+        Bases of the strand, 5' to 3'; softmasked or not. A codon with an N passes for anything, a gap for nothing.
     code
         What a codon means.
     alternative_starts
         Accept every initiator that the genetic code lists, as annotations hold them; else ATG alone.
     """
+    if any(gaps(codes[start:end]) for start, end in transcript.cds):
+        return GAP_REASON
     bases = coding_codes(transcript, codes)
     if len(bases) % _CODON and not transcript.partial3:
         return "coding length not a multiple of three"

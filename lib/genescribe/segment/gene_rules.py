@@ -57,8 +57,11 @@ class SignalTables:
     acceptor: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, rules: GeneRules, code: GeneticCode) -> SignalTables:
+    def of(cls, rules: GeneRules, code: GeneticCode, *, training: bool = True) -> SignalTables:
         """Return the tables.
+
+        Stop codons other than TA. and TG. cannot be told across an intron. Labels with such a code are an error; what
+        is predicted with one, for the mitochondrion of a genome, is checked after decoding.
 
         Raises
         ------
@@ -67,7 +70,7 @@ class SignalTables:
         """
         stops = _codons(code.always_stop)
         for codon in sorted(stops):
-            if not codon.startswith(_CARRIED):
+            if training and not codon.startswith(_CARRIED):
                 raise InputError(
                     f"genetic code {code.number} has the stop codon {codon}",
                     where="scheme 'gene'",

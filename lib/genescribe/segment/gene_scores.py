@@ -92,7 +92,7 @@ class GeneExpansion(Expansion):
     def __init__(self, scheme: GeneScheme, code: GeneticCode, phased: bool = False) -> None:
         super().__init__(scheme)
         self.signals = len(SIGNALS) + (len(PHASED) * PHASES if phased else 0)
-        tables = SignalTables.of(scheme.rules, code)
+        tables = SignalTables.of(scheme.rules, code, training=False)
         for name in ("start", "stop", "stop_inside", "donor", "acceptor"):
             self.register_buffer(name, torch.from_numpy(getattr(tables, name)), persistent=False)
         # Behind the channels stand the three frames of coding bases.

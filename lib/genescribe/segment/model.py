@@ -24,8 +24,10 @@ from genescribe.segment.evidence import Evidence
 from genescribe.segment.evidence_kinds import evidence_of
 from genescribe.segment.expansion import expansion_of
 from genescribe.segment.features import Tracks
+from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules
 from genescribe.segment.schemes import SCHEMES, LabelScheme
+from genescribe.segment.site_scores import SiteScores
 from genescribe.segment.species import POOLED, SHARED, TABLES, SpeciesBank
 from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
 
@@ -103,11 +105,13 @@ class SegmentModel(nn.Module):
                     remedy="give a multiple: tiles then fold the same bases together wherever they begin",
                 )
         self.expansion = expansion_of(self.scheme, code, phased=config.tables is not None)
-        if config.halo < max(self.expansion.reach, self.evidence.reach if self.evidence else 0):
+        self.sites = _sites_of(config)
+        readers = [part.reach for part in (self.expansion, self.evidence, self.sites) if part is not None]
+        if config.halo < max(readers):
             raise InputError(
                 f"{config.halo} is too short for the scheme {self.scheme.name!r}",
                 where="model.halo",
-                remedy=f"give at least {max(self.expansion.reach, self.evidence.reach if self.evidence else 0)}",
+                remedy=f"give at least {max(readers)}",
             )
         signals = self.expansion.signals if config.scores_boundaries else 0
         self.head = None if self.encoder is None else nn.Linear(self.encoder.width, self.expansion.channels + signals)
@@ -195,8 +199,9 @@ class SegmentModel(nn.Module):
         They are a few numbers a base and do not depend on the position in the chain: what prediction keeps.
         """
         evidence = None if self.evidence is None else self.evidence(codes, lengths)
+        sites = None if self.sites is None else self.sites(self.sites.log_odds(codes, lengths))
         features = None if self.encoder is None else self.features(codes, lengths, evidence)
-        return self._channel_scores(features, evidence)
+        return self._channel_scores(features, evidence, sites)
 
     def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]]) -> ChannelScores:
         """Return the scores of the bases of neighbouring tiles of one sequence, (1, n, ...), before `expansion`.
@@ -213,9 +218,9 @@ class SegmentModel(nn.Module):
             evidence = self.evidence(codes, torch.tensor([codes.shape[1]], device=codes.device))
         features = None if self.encoder is None else self.tiled_features(codes, tiles, evidence)
         inside = slice(tiles[0][0], tiles[-1][1])
-        return self._channel_scores(
-            features, None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
-        )
+        evidence = None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
+        sites = None if self.sites is None else self.sites(self.sites.tiled(codes, inside))
+        return self._channel_scores(features, evidence, sites)
 
     def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
         """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`."""
@@ -223,11 +228,13 @@ class SegmentModel(nn.Module):
         tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
         return self.encoder.tiled(tracks, tiles, self.config.halo)
 
-    def _channel_scores(self, features: Tensor | None, evidence: Evidence | None) -> ChannelScores:
+    def _channel_scores(
+        self, features: Tensor | None, evidence: Evidence | None, sites: Tensor | None
+    ) -> ChannelScores:
         if features is None or self.head is None:
             assert evidence is not None
             content = self.content_gain * evidence.content
-            return ChannelScores(content, self._with_evidence(None, evidence.signals), content)
+            return ChannelScores(content, _added(self._with_evidence(None, evidence.signals), sites), content)
         outputs = self.head(features).float()
         # One tensor a part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
@@ -240,7 +247,7 @@ class SegmentModel(nn.Module):
         if evidence is not None:
             content = content + self.content_gain * evidence.content
             signals = self._with_evidence(signals, evidence.signals)
-        return ChannelScores(content, signals, logits)
+        return ChannelScores(content, _added(signals, sites), logits)
 
     def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
         """Return the scores of boundaries with what counting says of them."""
@@ -270,15 +277,18 @@ class SegmentModel(nn.Module):
         save_file(weights, directory / WEIGHTS)
 
     @classmethod
-    def load(cls, directory: str | Path) -> SegmentModel:
+    def load(cls, directory: str | Path, genetic_code: int | None = None) -> SegmentModel:
         """Return the model of a directory, in evaluation mode, on the CPU.
+
+        With a genetic code, it reads codons by that NCBI table and not by the one that it was trained with.
 
         Raises
         ------
         InputError
             A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
         """
-        model = cls(read_config(directory))
+        config = read_config(directory)
+        model = cls(config if genetic_code is None else replace(config, genetic_code=genetic_code))
         model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()
 
@@ -292,7 +302,9 @@ def read_config(directory: str | Path) -> SegmentModelConfig:
         It is missing, not JSON, of another family, or holds an unknown option.
     """
     path = Path(directory) / CONFIG
-    return from_mapping(SegmentModelConfig, stored_options(directory, FAMILY), where=str(path), key="model")
+    return from_mapping(
+        SegmentModelConfig, stored_options(directory, FAMILY), where=str(path), key="model", stored=True
+    )
 
 
 def scheme_of(config: SegmentModelConfig) -> LabelScheme:
@@ -320,6 +332,23 @@ def build_head(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRF | Ext
             remedy="choose linear or semicrf, or the scheme gencode",
         )
     return ExternalCRF(len(scheme.names), config.backend)
+
+
+def _added(signals: Tensor | None, sites: Tensor | None) -> Tensor | None:
+    """Return the scores of boundaries with those of signal networks, which say nothing of phases."""
+    if sites is None or signals is None:
+        return sites if signals is None else signals
+    return signals + nn.functional.pad(sites, (0, signals.shape[-1] - sites.shape[-1]))
+
+
+def _sites_of(config: SegmentModelConfig) -> SiteScores | None:
+    if not config.sites:
+        return None
+    if not isinstance(scheme_of(config), GeneScheme):
+        raise InputError(
+            f"signal networks with the scheme {config.scheme!r}", where="model.sites", remedy="set model.scheme to gene"
+        )
+    return SiteScores(config.sites)
 
 
 def _species_of(config: SegmentModelConfig, model: SegmentModel) -> SpeciesBank | None:

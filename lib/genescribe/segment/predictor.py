@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from genescribe.data.sample import Runs
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
-from genescribe.genome.alphabet import Codes
+from genescribe.genome.alphabet import GAP, Codes, gaps
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, Transcript
@@ -38,10 +38,12 @@ from genescribe.predict.strand import (
 from genescribe.segment.both_strands import BothStrands
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
+from genescribe.segment.labels import Kind
 from genescribe.segment.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
 from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_counts
 from genescribe.segment.temperature import temperature_of
+from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
 TILES_AT_ONCE = 4
@@ -65,15 +67,15 @@ class SegmentPredictorFactory:
     species
         Whose parameters are used, of a model that has those of several genomes: a name, `POOLED` or `EACH`. `AUTO` is
         decided by `for_genome`, and is the pooled ones until then.
+    code
+        NCBI table that is read by instead of the model's.
     """
 
-    def __init__(self, folder: Path, device: str = "auto", species: str = AUTO) -> None:
+    def __init__(self, folder: Path, device: str = "auto", species: str = AUTO, code: int | None = None) -> None:
         self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise InputError("no CUDA device here", where="--device", remedy="give cpu or auto")
-        self.device, self.grain, self.together = device, grain_of(self.config), self.config.both_strands
+        self._code = code
+        self.device, self.grain = named_device(device), grain_of(self.config)
+        self.together = self.config.both_strands
         known = self.config.species.names if self.config.species else []
         self.species = POOLED if species == AUTO or (species == EACH and not known) else species
         if self.species not in (POOLED, EACH, *known):
@@ -88,7 +90,7 @@ class SegmentPredictorFactory:
         device = self.device
         if device == "cuda":
             device = f"cuda:{worker % torch.cuda.device_count()}"
-        model = SegmentModel.load(self.folder).to(device)
+        model = SegmentModel.load(self.folder, self._code).to(device)
         if self.species == EACH:
             return EachPredictor(model, self.temperature)
         return SegmentPredictor(model.specialised(self.species), self.temperature)
@@ -107,11 +109,16 @@ class SegmentPredictorFactory:
             bank = SegmentModel.load(self.folder).species
             assert bank is not None
             species = bank.nearest(_words_of(genome, pieces))
-        return SegmentPredictorFactory(self.folder, self.device, species)
+        return SegmentPredictorFactory(self.folder, self.device, species, self._code)
 
-    def genetic_code(self) -> GeneticCode:
+    def recoded(self, code: int) -> SegmentPredictorFactory:
+        """Return this reading with another genetic code."""
+        return SegmentPredictorFactory(self.folder, self.device, self.species, code)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
         """Return the model's genetic code."""
-        return GeneticCode.from_table(self.config.genetic_code)
+        del seqid
+        return GeneticCode.from_table(self._code or self.config.genetic_code)
 
     def provenance(self) -> dict[str, Any]:
         """Return the family, the label scheme and digests of the model's two files."""
@@ -150,6 +157,8 @@ class SegmentPredictor:
         self.code = GeneticCode.from_table(model.config.genetic_code)
         self.device = next(model.parameters()).device
         self._grain = grain_of(model.config)
+        between = (Kind.INTERGENIC, Kind.INTRON)
+        self._exonic = torch.tensor([kind not in between for kind in model.scheme.kinds])
 
     def predict_strand(self, codes: StrandCodes, config: PredictConfig | None = None) -> StrandPrediction:
         """Return the genes on `codes`, the whole strand 5' to 3', read in one go."""
@@ -252,11 +261,14 @@ class SegmentPredictor:
         return masks[0], masks[1]
 
     def _scores(self, codes: StrandCodes, rows: StrandRows, start: int, end: int) -> Scores:
-        """Return the scores of the labels on ``[start, end)``, as a batch of one."""
+        """Return the scores of the labels on ``[start, end)``, as a batch of one; no exon may lie in a gap."""
         expansion = self.model.expansion
         low, high = max(0, start - expansion.reach), min(len(codes), end + expansion.reach)
         given = torch.from_numpy(rows[low:high]).to(self.device).unsqueeze(0)
-        bases = self._bases(codes[low:high])
+        # As many bases beside the stretch as tell whether an N at its edge is one of a gap.
+        first = max(0, low - GAP)
+        around = codes[first : high + GAP]
+        bases = self._bases(around[low - first : high - first])
         content, signals = given[..., : expansion.channels], given[..., expansion.channels :]
         parts = expansion(
             content,
@@ -268,6 +280,11 @@ class SegmentPredictor:
         inside = slice(start - low, end - low)
         spread, begin, last = (None if x is None else x[:, inside].cpu() for x in parts)
         assert spread is not None
+        unknown = torch.zeros(end - start, dtype=torch.bool)
+        for left, right in gaps(around):
+            unknown[max(0, left + first - start) : max(0, right + first - start)] = True
+        if bool(unknown.any()):
+            spread = spread.masked_fill(unknown.view(1, -1, 1) & self._exonic, -torch.inf)
         return Scores(spread, begin, last, content[:, inside])
 
     def _odds(self, path: Segmentation, rows: StrandRows, start: int, end: int) -> float:

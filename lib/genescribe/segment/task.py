@@ -69,8 +69,15 @@ class SegmentTask:
     metrics = ("nll", "macro_f1", "cds_base_f1", "cds_segment_f1")
     best = "cds_segment_f1"
     no_decay = ("crf.", "species.")
+    remedy = "lower train.lr (--lr), clamp the scores (--emission-clamp 50), or regularise the CRF (--crf-reg 1e-4)"
 
     def __init__(self, config: SegmentModelConfig, folders: Sequence[str | Path]) -> None:
+        if config.sites:
+            raise InputError(
+                "signal networks are trained by themselves",
+                where="model.sites",
+                remedy="leave them out, and add them with scripts/combine_model.py",
+            )
         self.scheme = scheme_of(config)
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
         parts = [read_json(Path(folder) / "stats.json") for folder in folders]

@@ -8,6 +8,7 @@ Weather Rev. 78:1).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from genescribe.crf.head import SemiCRF
 from genescribe.data.batching import Batch
 from genescribe.data.sample import Runs
+from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.kernels.potentials import Potentials
 from genescribe.segment.model import SegmentModel
@@ -124,6 +126,22 @@ def vertex(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 
 def temperature_of(folder: Path) -> float:
-    """Return the temperature of the model in a folder; 1 where none was fitted."""
+    """Return the temperature of the model in a folder; 1 where none was fitted.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
     path = folder / CALIBRATION
-    return float(read_json(path)["temperature"]) if path.is_file() else 1.0
+    if not path.exists():
+        return 1.0
+    try:
+        temperature = float(read_json(path)["temperature"])
+    except (ValueError, KeyError, TypeError):
+        temperature = math.nan
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise InputError(
+            "damaged: it gives no temperature above 0", where=path, remedy="copy the model again, or remove the file"
+        )
+    return temperature

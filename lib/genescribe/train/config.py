@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 
 NEUTRAL = frozenset(
     {
@@ -40,7 +40,7 @@ class TrainConfig:
     freeze: list[str] = option(
         default_factory=list, doc="beginnings of the names of weights that stay what they are when training begins"
     )
-    epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0", minimum=0.0)
+    epochs: float = option(10.0, doc="passes over the training samples, where max_steps is 0; 0: none", minimum=0.0)
     max_steps: int = option(0, doc="optimiser steps; 0: as many as epochs give", minimum=0)
     batch_size: int = option(32, doc="samples of a step, over all processes together", minimum=1)
     micro_batch: int = option(0, doc="most samples at a time on a device; 0: no limit. More are accumulated", minimum=0)
@@ -82,3 +82,12 @@ class TrainConfig:
     num_workers: int = option(0, doc="processes that read data, a training process; 0: none of their own", minimum=0)
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(self.start is not None, "start", "start_parts")
+            .unless(not self.max_steps, "max_steps: 0", "epochs")
+            .unless(self.scheduler == "plateau", "scheduler: plateau", "plateau_patience", "plateau_factor")
+        )

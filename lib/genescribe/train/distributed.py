@@ -83,6 +83,18 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     return torch.device(name)
 
 
+def named_device(name: str) -> str:
+    """Return `auto` as cpu or cuda, and any other name as it is, once it is known to be a device here.
+
+    Raises
+    ------
+    InputError
+        No such device here.
+    """
+    chosen = choose_device(name)
+    return chosen.type if name == "auto" else name
+
+
 def computes_in_bf16(device: torch.device) -> bool:
     """Whether a device has instructions for bfloat16 products: where it has none, they are slower than in float32."""
     if device.type == "cuda":

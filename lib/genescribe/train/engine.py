@@ -104,7 +104,7 @@ class _Run:
         self.directory, self.checkpoints = directory, checkpoints
         self.samples = task.samples()
         if self.samples < 1:
-            raise InputError("no training sample", where="data", remedy="give shards with a training split")
+            raise InputError("no training sample", where="data", remedy="give data with a training part")
         self.total = total_steps(config, self.samples)
         self.validate_every = max(1, round(config.validate_epochs * self.samples / config.batch_size))
         reseed(config.seed, "weights")
@@ -118,7 +118,7 @@ class _Run:
         self.model = self.model.to(world.device)
         # The leader decides where to go on: the others may see an older state of a shared folder.
         step = world.first(checkpoints.newest_step())
-        self.state = State() if step is None else checkpoints.load(step)
+        self.state = State(done=self.total < 1) if step is None else checkpoints.load(step)
         if self.state.step:
             self.model.load_state_dict(self.state.model)
         self.undivided = undivided(self.model, world, config.parallel)
@@ -255,7 +255,7 @@ class _Run:
         raise InputError(
             f"loss {loss} and gradient norm {norm} at step {self.state.step}; the batch and the weights are saved here",
             where=path,
-            remedy="lower lr, clamp the scores (--emission-clamp 50), or regularise the CRF (--crf-reg 1e-4)",
+            remedy=self.task.remedy,
         )
 
     # -- validation ----------------------------------------------------------------------------------------------
@@ -267,6 +267,12 @@ class _Run:
                 return
             metrics = self.task.summarise(counts)
             state, value = self.state, metrics[self.task.best]
+            if not math.isfinite(value):
+                raise InputError(
+                    f"{self.task.best} is {value} in the validation after step {state.step}",
+                    where=self.directory,
+                    remedy=self.task.remedy,
+                )
             gained = state.best_step < 0 or value > state.best_value
             state.stale = 0 if gained else state.stale + 1
             state.plateau = 0 if gained else state.plateau + 1

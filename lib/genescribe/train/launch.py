@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from genescribe.config import option
+from genescribe.config import Idle, option
 from genescribe.errors import InputError
 
 _SLURM_PORTS = range(20_000, 30_000)
@@ -41,6 +41,14 @@ class LaunchConfig:
     port: int = option(29_400, doc="port of the meeting point, where `hosts` are named", minimum=1024, maximum=65_535)
     remote_shell: str = option("ssh -o BatchMode=yes", doc="command that runs another one on a host of `hosts`")
     restarts: int = option(2, doc="times that all processes are started again after one has died", minimum=0)
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return (
+            Idle()
+            .unless(not self.hosts, "no hosts (there are as many as are named)", "nodes")
+            .unless(bool(self.hosts), "hosts", "port", "remote_shell")
+        )
 
     def count(self) -> int:
         """Return the number of hosts."""
@@ -106,8 +114,10 @@ def agent(config: LaunchConfig, processes: int, meeting: Meeting | None = None, 
     ]
 
 
-def starter(script: str, config: LaunchConfig, gpus: int, threads: int) -> str:
+def starter(script: str, config: LaunchConfig, gpus: int) -> str:
     """Return the words of a shell command that a training script follows: python alone, or with the launcher.
+
+    CPU threads are not among them: Snakemake tells each job of its own by OMP_NUM_THREADS.
 
     Parameters
     ----------
@@ -117,19 +127,18 @@ def starter(script: str, config: LaunchConfig, gpus: int, threads: int) -> str:
         The launch.
     gpus
         GPUs of each host; 0: CPUs.
-    threads
-        CPU threads of each host, shared by its processes.
     """
     processes = config.processes or max(gpus, 1)
-    alone = f"OMP_NUM_THREADS={max(1, threads // processes)} python"
     if config.count() == 1 and processes == 1 and not gpus:
-        return alone
-    words = ["--nodes", str(config.count()), "--gpus", str(gpus), "--processes", str(config.processes)]
-    words += ["--hosts", ",".join(config.hosts)] if config.hosts else []
+        return "python"
+    if config.hosts:
+        words = ["--hosts", ",".join(config.hosts), "--port", str(config.port), "--remote-shell", config.remote_shell]
+    else:
+        words = ["--nodes", str(config.nodes)]
+    words += ["--gpus", str(gpus), "--processes", str(config.processes)]
     words += ["--nccl-ifname", config.nccl_ifname] if config.nccl_ifname else []
-    words += ["--remote-shell", config.remote_shell] if config.remote_shell != LaunchConfig().remote_shell else []
-    words += ["--port", str(config.port), "--restarts", str(config.restarts), "--"]
-    return f"{alone} {shlex.join([script, *words])}"
+    words += ["--restarts", str(config.restarts)] if config.count() > 1 or processes > 1 else []
+    return f"python {shlex.join([script, *words, '--'])}"
 
 
 def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | None = None) -> int:
@@ -157,6 +166,7 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         if gpus:
             lock_gpus(gpus)
         # Alone it needs no agent.
+        _share_threads(processes)
         _become([*([sys.executable] if processes == 1 else agent(config, processes)), *command])
     job = os.environ.get("SLURM_JOB_ID")
     if rank is not None:
@@ -164,6 +174,7 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         if not 0 <= rank < len(meeting.addresses):
             last = len(meeting.addresses) - 1
             raise InputError(f"no host has rank {rank}", where="--node-rank", remedy=f"give 0 to {last}")
+        _share_threads(processes)
         _become([*agent(config, processes, meeting, rank), *command])
     if config.hosts:
         return _over_hosts(config, command)
@@ -174,6 +185,12 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         where="launch.nodes",
         remedy="use --profile slurm, or name the hosts in launch.hosts",
     )
+
+
+def _share_threads(processes: int) -> None:
+    """Divide this host's CPU threads among its processes."""
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        os.environ["OMP_NUM_THREADS"] = str(max(1, int(threads) // processes))
 
 
 def _become(command: Sequence[str]) -> NoReturn:
@@ -273,7 +290,8 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
     """Choose GPUs that no other launcher on this host uses, and show only those to CUDA.
 
     Where `CUDA_VISIBLE_DEVICES` is set already (by Slurm, or by the user), or this host shows no NVIDIA device, nothing
-    is done. The devices are held until every process that this one becomes or starts has ended.
+    is done. The devices are held until every process that this one becomes or starts has ended. The lock files stay, in
+    the folder of temporary files that all users of the host share: whoever made them, anybody can lock them.
 
     Parameters
     ----------
@@ -324,10 +342,34 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
 
 
 def _locked(path: Path) -> int | None:
-    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    """Return the open file that holds a lock; None: somebody else holds it."""
+    file = _opened(path)
+    if file is None:
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)
         return None
     return file
+
+
+def _opened(path: Path) -> int | None:
+    """Return a lock file, opened; None: it is not to be read.
+
+    Reading is enough to lock it. O_CREAT on a file of another user is refused in a folder like /tmp (Linux,
+    fs.protected_regular), so only a new one is made with it.
+    """
+    while True:
+        try:
+            return os.open(path, os.O_RDONLY)
+        except PermissionError:
+            return None
+        except FileNotFoundError:
+            pass
+        try:
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        except FileExistsError:
+            continue
+        os.fchmod(file, 0o666)  # Whatever the umask.
+        return file

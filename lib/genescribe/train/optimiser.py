@@ -63,7 +63,8 @@ def build_optimiser(
     Parameters
     ----------
     config
-        `optimizer` is `adamw`, `adafactor` (Shazeer and Stern 2018, arXiv:1804.04235) or `muon` (Jordan 2024: the
+        `optimizer` is `adamw`, `adafactor` (Shazeer and Stern 2018, arXiv:1804.04235, its steps not relative to the
+        weights, so that one learning rate serves it and AdamW) or `muon` (Jordan 2024: the
         momentum of each hidden matrix is orthogonalised; its update is scaled to the size of AdamW's, so that one
         learning rate serves both).
     model
@@ -82,7 +83,8 @@ def build_optimiser(
     if config.optimizer != "adamw" and config.parallel == "fsdp":
         raise InputError(f"{config.optimizer} does not divide its state", where="train.parallel", remedy="use ddp")
     if config.optimizer == "adafactor":
-        return Optimiser([torch.optim.Adafactor(groups, lr=config.lr)])
+        # Steps relative to a matrix (0.02 when fresh) would hardly move it; with 1 as least size they are lr itself.
+        return Optimiser([torch.optim.Adafactor(groups, lr=config.lr, eps=(None, 1.0))])
     if config.optimizer == "adamw":
         return Optimiser([torch.optim.AdamW(groups, lr=config.lr)])
     spared = {id(p) for name, p in model.named_parameters() if name.startswith((*exempt, *adamw_only))}

@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from genescribe.config import from_mapping, option
+from genescribe.cli import JsonText, Parser, integer
+from genescribe.config import from_mapping, option, parse_options
 from genescribe.errors import InputError
 from genescribe.families import family
 from genescribe.nn.config import CONTEXTS
+from genescribe.paths import InputPath
 from genescribe.train.config import TrainConfig
 from genescribe.train.launch import LaunchConfig, agent, environment
 
 if TYPE_CHECKING:
     from genescribe.train.task import Task
 
+RUN_FILES = ("model", "log.csv", "training_log.csv", "eval_log.csv", "checkpoints", "tensorboard")
+"""What training writes into the folder of a run."""
 HEADS = ("linear", "semicrf", "pytorch-crf")
 
 _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
@@ -57,35 +58,55 @@ class RunOptions:
     model: dict[str, Any] = option(default_factory=dict, doc="the family's model options")
     train: dict[str, Any] = option(default_factory=dict, doc="the engine's options")
 
-    def build(self, folders: Sequence[Path], *, where: str) -> tuple[Task, TrainConfig]:
-        """Return the task on the shards of some folders, and how to train it; options are checked before any data."""
+    def build(
+        self, folders: Sequence[Path], *, where: str, model: Any = None, train: TrainConfig | None = None
+    ) -> tuple[Task, TrainConfig]:
+        """Return the task on the shards of some folders, and how to train it; options are checked before any data.
+
+        `model` and `train` have the values of options that are not given; None: the family's defaults.
+        """
         chosen = family(self.family, where=where)
-        train = from_mapping(chosen.train_config, self.train, where=where, key="train")
-        if train.start is not None and not self.model:
-            model = chosen.stored_options(train.start)
+        training = from_mapping(chosen.train_config, self.train, where=where, key="train", base=train)
+        if training.start is not None and not self.model:
+            options = chosen.stored_options(training.start)
         else:
-            model = from_mapping(chosen.model_config, self.model, where=where, key="model")
-        return chosen.build_task(model, folders), train
+            options = from_mapping(chosen.model_config, self.model, where=where, key="model", base=model)
+        return chosen.build_task(options, folders), training
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a run to a script's parser."""
-    parser.add_argument("--config", type=Path, help="YAML or JSON file with family, model and train")
-    parser.add_argument("--options", help="the same as JSON text; overrides the file")
+def add_arguments(parser: Parser, *, without: Collection[str] = (), processes: bool = True) -> None:
+    """Add the options of a run to a script's parser.
+
+    Parameters
+    ----------
+    parser
+        Gets them.
+    without
+        Single options that the script sets itself.
+    processes
+        Whether the script calls `start_processes`.
+    """
+    parser.add_argument("--config", type=InputPath(), help="YAML or JSON file with family, model and train")
+    parser.add_argument("--options", type=JsonText(), help="the same as JSON text; overrides the file")
     single = parser.add_argument_group("single options, which override both")
     for flag, (_, how) in _BENCHMARK.items():
-        single.add_argument(flag, dest=flag, default=argparse.SUPPRESS, **how)
+        if flag not in without:
+            single.add_argument(flag, dest=flag, default=argparse.SUPPRESS, **how)
     single.add_argument("--no-triton", action="store_true", help="on a GPU: the PyTorch kernel, `blocked`")
-    several = parser.add_argument_group("several processes; or start the script with torchrun")
-    several.add_argument("--distributed", action="store_true", help="start --world-size processes on this machine")
-    several.add_argument("--world-size", type=int, default=1, help="number of processes")
-    several.add_argument("--nccl-ifname", help="network interface of NCCL")
+    if processes:
+        several = parser.add_argument_group("several processes; or start the script with torchrun")
+        several.add_argument("--distributed", action="store_true", help="start --world-size processes on this machine")
+        several.add_argument("--world-size", type=integer(1), default=1, help="number of processes")
+        several.add_argument("--nccl-ifname", help="network interface of NCCL")
+        parser.only(["distributed"], lambda args: args.world_size > 1, "--world-size above 1")
+        parser.only(["world_size"], lambda args: args.distributed, "--distributed")
+        parser.only(
+            ["nccl_ifname"], lambda args: args.distributed or "WORLD_SIZE" in os.environ, "--distributed, or torchrun"
+        )
 
 
-def read_options(
-    arguments: argparse.Namespace, defaults: Mapping[str, Any] = MappingProxyType({})
-) -> tuple[RunOptions, str]:
-    """Return the options of the command line, over some defaults, and the name of their source, for messages.
+def read_options(arguments: argparse.Namespace) -> tuple[RunOptions, str]:
+    """Return the options of the command line, and the name of their source, for messages.
 
     Raises
     ------
@@ -93,9 +114,9 @@ def read_options(
         A file that cannot be parsed, or an unknown key.
     """
     where = str(arguments.config or "options")
-    data = dict(defaults)
+    data: dict[str, Any] = {}
     if arguments.config is not None:
-        data = _overlaid(data, _parsed(arguments.config.read_text(encoding="utf-8"), where))
+        data = _overlaid(data, _parsed(arguments.config, where))
     if arguments.options is not None:
         data = _overlaid(data, _parsed(arguments.options, "--options"))
     for flag, (key, _) in _BENCHMARK.items():
@@ -124,12 +145,8 @@ def _has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(f"not YAML or JSON: {error.problem}", where=where, line=line, remedy="correct it") from None
+def _parsed(source: str | Path, where: str) -> dict[str, Any]:
+    data = parse_options(source, where)
     if not isinstance(data, dict):
         raise InputError("holds no options", where=where, remedy="write `family:`, `model:` and `train:`")
     return data

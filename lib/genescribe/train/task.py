@@ -50,6 +50,8 @@ class Task(Protocol):
         The metric that decides which weights are kept; larger is better.
     no_decay
         Beginnings of the names of parameters that weight decay must leave alone.
+    remedy
+        What the user can do about a loss that is not finite, in the names of the family's options.
     adamw_only
         Optional: beginnings of the names of matrices that the optimiser `muon` leaves to AdamW.
     parts
@@ -67,6 +69,7 @@ class Task(Protocol):
     metrics: tuple[str, ...]
     best: str
     no_decay: tuple[str, ...]
+    remedy: str
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Return what the result depends on, as JSON values: the model's options and digests of the data."""

@@ -28,6 +28,7 @@ class CodonLayout:
     def __init__(self, results: str, runs: Mapping[str, CodonRunConfig]) -> None:
         self._root = f"{results}/codon"
         self.runs = {run_name(name, run): run for name, run in runs.items()}
+        self._folders = {name: run_name(name, run) for name, run in runs.items()}
 
     def dataset(self, run: str, name: str) -> DatasetConfig:
         """Return a dataset of a run."""
@@ -57,7 +58,7 @@ class CodonLayout:
         """Return the extracting script's options, its files included."""
         dataset, files = self.dataset(run, name), self.sources(run, name)
         words = [files[0], *(["--fasta", files[1]] if len(files) > 1 else [])]
-        words += ["--table", str(dataset.table), "--min-len", str(dataset.min_len)]
+        words += ["--table", str(dataset.table), "--min-len", str(dataset.min_len), "--ambiguous", dataset.ambiguous]
         return shlex.join([*words, *(["--partial"] if dataset.partial else [])])
 
     def extracted(self, run: str) -> list[str]:
@@ -70,12 +71,14 @@ class CodonLayout:
         The datasets are needed to check any of them, and are always there.
         """
         whole = to_mapping(self.runs[run])
+        for start in self.start(run):
+            whole["train"]["start"] = start
         return json.dumps({name: whole[name] for name in ("data", *sections)}, sort_keys=True)
 
     def launcher(self, run: str, script: str) -> str:
         """Return the command that starts training: python, or the launcher `script` with a process a GPU."""
         system = self.runs[run].system
-        return starter(script, LaunchConfig(), system.gpus, system.threads)
+        return starter(script, LaunchConfig(), system.gpus)
 
     def folder(self, run: str) -> str:
         """Return the folder of a run."""
@@ -84,6 +87,13 @@ class CodonLayout:
     def model(self, run: str) -> str:
         """Return the folder of a run's model."""
         return f"{self._root}/{run}/{self.runs[run].outputs.out_dir}/model"
+
+    def start(self, run: str) -> list[str]:
+        """Return the folder of the model that a run begins with, another run's or a given one; empty: fresh weights."""
+        start = self.runs[run].train.start
+        if start is None:
+            return []
+        return [self.model(self._folders[start]) if start in self._folders else str(resolve_path(start))]
 
     def scores(self, run: str) -> str:
         """Return the folder of a run's scores."""
@@ -106,7 +116,7 @@ class CodonLayout:
     def generate_options(self, run: str) -> str:
         """Return the generating script's options."""
         how = self.runs[run].evaluate
-        words = ["--prefix", str(how.prefix), "--samples", str(how.samples)]
+        words = ["--prefix", ",".join(map(str, how.prefixes)), "--samples", str(how.samples)]
         return shlex.join([*words, "--temperature", str(how.temperature), "--top-k", str(how.top_k)])
 
     def interpret_options(self, run: str) -> str:
@@ -117,16 +127,32 @@ class CodonLayout:
 
     def classify_options(self, run: str, kind: str) -> str:
         """Return the classifying script's options."""
-        return shlex.join(["--kind", kind, "--bootstrap", str(min(300, self.runs[run].evaluate.bootstrap))])
+        words = [word for model in self.classified_by(run, kind) for word in ("--model", model)]
+        return shlex.join([*words, "--kind", kind, "--bootstrap", str(min(300, self.runs[run].evaluate.bootstrap))])
+
+    def classified_by(self, run: str, kind: str) -> list[str]:
+        """Return the model whose embeddings a classifier reads; none for k-mers."""
+        return [] if kind.startswith("kmer") else [self.model(run)]
 
     def all_scores(self) -> list[str]:
-        """Return everything that is said of the models."""
-        found = []
-        for run, config in self.runs.items():
-            scores, folder = self.scores(run), self.folder(run)
-            found += [f"{scores}/metrics.json", f"{scores}/gen_prefix/summary.csv", f"{folder}/interpret"]
-            found += [f"{folder}/classify/{kind}" for kind in config.evaluate.classifiers]
-        return found
+        """Return everything that is said of the models, and each run's page and log."""
+        pages = [f"{self.folder(run)}/{name}" for run in self.runs for name in ("report.html", "log.txt")]
+        return [*(path for run in self.runs for path in self.said(run)), *pages]
+
+    def said(self, run: str) -> list[str]:
+        """Return everything that is said of a model."""
+        scores, folder = self.scores(run), self.folder(run)
+        classified = [f"{folder}/classify/{kind}" for kind in self.runs[run].evaluate.classifiers]
+        return [f"{scores}/metrics.json", f"{scores}/gen_prefix/summary.csv", f"{folder}/interpret", *classified]
+
+    def logs(self, run: str, root: str) -> list[str]:
+        """Return the logs of a run's jobs below `root`, in the order of its steps."""
+        config, out = self.runs[run], self.runs[run].outputs
+        names = [f"codon_extract/{run}/{dataset.name}" for dataset in config.data.datasets]
+        names += [f"codon_prepare/{run}", f"codon_train/{run}/{out.out_dir}"]
+        names += [f"codon_{step}/{run}/{out.scores_dir}" for step in ("evaluate", "generate")]
+        names += [f"codon_interpret/{run}", *(f"codon_classify/{run}/{kind}" for kind in config.evaluate.classifiers)]
+        return [f"{root}/{name}.log" for name in names]
 
     def _device(self, run: str) -> list[str]:
         device = self.runs[run].system.device

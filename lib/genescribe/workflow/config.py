@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from genescribe.bake.config import BakeConfig
 from genescribe.bake.splits import EVERYTHING, Splits
-from genescribe.codon.run import CodonRunConfig
-from genescribe.config import from_mapping, json_schema, option
+from genescribe.codon.run import CodonRunConfig, with_starts
+from genescribe.config import Idle, from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import FAMILIES
 from genescribe.generate.config import InitConfig, ScoreConfig
@@ -114,6 +114,10 @@ class GenomeConfig:
     )
     busco: BuscoConfig | None = option(None, doc="completeness by BUSCO, where it is installed; none: not asked")
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.hints is not None, "hints", "hints_source")
+
 
 @dataclass(frozen=True)
 class InitRunConfig(InitConfig):
@@ -143,6 +147,10 @@ class RunConfig:
     gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
     launch: LaunchConfig = option(default_factory=LaunchConfig, doc="hosts and processes of the training job")
 
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        return Idle().unless(self.grpo is not None, "grpo", "prompts")
+
 
 @dataclass(frozen=True)
 class AnnotateConfig:
@@ -152,6 +160,9 @@ class AnnotateConfig:
     model: str | None = option(None, doc="folder with config.json and model.safetensors")
     regions: list[str] = option(default_factory=list, doc="seqid or seqid:start-end; empty: everything")
     batches: int = option(8, doc="jobs", minimum=1, maximum=MAX_BATCHES)
+    genetic_code_of: dict[str, int] = option(
+        default_factory=dict, doc="NCBI genetic codes of mitochondria and plastids, by the name of the sequence"
+    )
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,16 @@ class BaselineConfig:
         default_factory=lambda: ["--sample=0"],
         doc="for every prediction of AUGUSTUS; --sample=0 gives the same genes in a third of the time",
     )
+
+    def idle(self) -> Idle:
+        """Return the options that are not read beside the others."""
+        retrained = self.augustus_retrained
+        return (
+            Idle()
+            .unless(self.orf_rule, "orf_rule", "orf_minimum")
+            .unless(retrained, "augustus_retrained", "augustus_rounds")
+            .unless(self.augustus or retrained, "augustus or augustus_retrained", "augustus_options")
+        )
 
 
 @dataclass(frozen=True)
@@ -201,9 +222,7 @@ class WorkflowConfig:
         `partial=true minimum_posterior=0.5` for the `predict` section.
         """
         merged = {key: value for key, value in data.items() if key not in ANNOTATE_SHORTHAND + PREDICT_SHORTHAND}
-        # Snakemake reads numbers on its command line as numbers, but not truth values.
-        words = {"true": True, "false": False}
-        options = {key: words.get(str(data[key]).lower(), data[key]) for key in PREDICT_SHORTHAND if key in data}
+        options = {key: data[key] for key in PREDICT_SHORTHAND if key in data}
         if options:
             merged["predict"] = {**dict(merged.get("predict") or {}), **options}
         shorthand = {key: data[key] for key in ANNOTATE_SHORTHAND if key in data}
@@ -218,6 +237,7 @@ class WorkflowConfig:
                 raise InputError(f"`select` names the run {name!r}", where=where, remedy=f"known runs: {known}")
         for name, run in config.runs.items():
             _check_run(config, name, run, where)
+        with_starts(config.codon, (), where=where)
         for name, init in config.inits.items():
             _check_init(config, name, init, where)
         for name, genome in config.genomes.items():
@@ -245,8 +265,8 @@ class WorkflowConfig:
         return {model: run for model, run in runs.items() if run.scored}
 
     def selected_codon(self) -> dict[str, CodonRunConfig]:
-        """Return the codon language models that the targets act on."""
-        return {name: run for name, run in self.codon.items() if not self.select or name in self.select}
+        """Return the codon language models that the targets act on, and those that they begin with."""
+        return with_starts(self.codon, self.select)
 
     def models(self) -> dict[str, tuple[str, int]]:
         """Return model name -> (run, seed): the run's name, with the seed where it has several."""
@@ -262,7 +282,8 @@ def schema() -> dict[str, Any]:
     result = json_schema(WorkflowConfig)
     properties = result["properties"]
     run = properties["runs"]["additionalProperties"]
-    run["properties"]["family"]["enum"] = sorted(FAMILIES)
+    annotating = {name: family for name, family in sorted(FAMILIES.items()) if family.predictor}
+    run["properties"]["family"]["enum"] = [*annotating]
     run["allOf"] = [
         {
             "if": {"properties": {"family": {"const": name}}},
@@ -273,7 +294,7 @@ def schema() -> dict[str, Any]:
                 }
             },
         }
-        for name, family in sorted(FAMILIES.items())
+        for name, family in annotating.items()
     ]
     for section, keys in (("annotate", ANNOTATE_SHORTHAND), ("predict", PREDICT_SHORTHAND)):
         for key in keys:
@@ -300,6 +321,12 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
                     where=where,
                     remedy=f"known: {', '.join(sorted(known)) or 'none'}",
                 )
+    if FAMILIES[run.family].predictor is None:
+        raise InputError(
+            f"`{key}.family` is {run.family!r}, whose models annotate no genomes",
+            where=where,
+            remedy="give another family; codon language models have a section of their own, `codon`",
+        )
     if not run.seeds or len(set(run.seeds)) != len(run.seeds):
         raise InputError(f"`{key}.seeds` is empty or repeats a seed", where=where, remedy="give different seeds")
     if run.trained and (run.model or run.train or len(run.seeds) > 1):
@@ -310,8 +337,8 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
         )
     family = FAMILIES[run.family]
     from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
-    given = {**(TRAIN_DEFAULTS if run.grpo else {}), **run.train}
-    from_mapping(family.train_config, given, where=where, key=f"{key}.train")
+    usual = family.train_config(**(TRAIN_DEFAULTS if run.grpo else {}), start=run.start)
+    from_mapping(family.train_config, run.train, where=where, key=f"{key}.train", base=usual)
     _check_start(config, run, key, where)
 
 
@@ -365,6 +392,13 @@ def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where
             f"`{key}` has `references` and `same_as`",
             where=where,
             remedy=f"name them at the genome {genome.same_as}: they are scored on for both",
+        )
+    bakes = [config.bakes[run.bake] for run in config.runs.values() if name in run.genomes and not run.trained]
+    if genome.hints and bakes and all(bake.target != "sentences" for bake in bakes):
+        raise InputError(
+            f"`{key}.hints` does nothing here",
+            where=where,
+            remedy="it needs a run that bakes target: sentences; leave it out",
         )
     if genome.folds and genome.splits != Splits():
         raise InputError(f"`{key}` has both `folds` and `splits`", where=where, remedy="give one of them")

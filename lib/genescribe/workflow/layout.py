@@ -5,16 +5,17 @@ The Snakefile asks this object and nothing else, so that its rules stay declarat
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shlex
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
-from genescribe.predict.options import command_line
+from genescribe.predict.options import FILTERS, command_line
 from genescribe.workflow.config import GenomeConfig, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names
 from genescribe.workflow.genome_layout import genome_name
@@ -23,6 +24,8 @@ from genescribe.workflow.train_layout import TrainLayout
 RETRAINED = "augustus_retrained"
 OUTSIDE_TOOLS = frozenset({"augustus", "busco"})
 """Programs whose rows are left out where they are missing."""
+IRRELEVANT = ("workers", "device", "chunk", "posteriors")
+"""Options of reading that joining batches does not ask for: the batches themselves come anew where one changes."""
 REFERENCE = "reference"
 """What stands in a method's place for the annotation that predictions are compared with."""
 
@@ -52,9 +55,13 @@ class Layout(TrainLayout):
         self._tools = tools
 
     # -- predict and evaluate ------------------------------------------------------------------------------------
-    def predict_options(self, genome: str, threads: int) -> str:
-        """Return the predicting script's command-line options."""
-        return shlex.join([*self._predict_options(threads), "--regions", self.test_regions(genome)])
+    def read_options(self, genome: str) -> str:
+        """Return the options of the script that reads a batch of a genome's test regions, but the number of workers."""
+        return self._predict_options(self.test_regions(genome), "workers", *FILTERS)
+
+    def join_options(self, genome: str) -> str:
+        """Return the options of the script that joins the batches of a genome's test regions."""
+        return self._predict_options(self.test_regions(genome), *IRRELEVANT)
 
     def predict_threads(self) -> int:
         """Return the processes of a job that predicts."""
@@ -228,18 +235,61 @@ class Layout(TrainLayout):
         """Return the parts of the user's annotation."""
         return [f"{self._annotate_folder()}/parts/batch_{i}" for i in range(self.config.annotate.batches)]
 
-    def annotate_options(self, threads: int) -> str:
-        """Return the predicting script's options for the user's genome."""
-        regions = self.config.annotate.regions
-        return shlex.join([*self._predict_options(threads), "--regions", ",".join(regions)])
+    def annotate_read_options(self) -> str:
+        """Return the options of the script that reads a batch of the user's genome, but the number of workers."""
+        return self._annotate_options("workers", *FILTERS)
+
+    def annotate_join_options(self) -> str:
+        """Return the options of the script that joins the batches of the user's genome."""
+        return self._annotate_options(*IRRELEVANT)
+
+    def _annotate_options(self, *without: str) -> str:
+        section = self.config.annotate
+        codes = [f"--genetic-code-of={seqid}={code}" for seqid, code in section.genetic_code_of.items()]
+        return shlex.join([*command_line(self.config.predict, without), "--regions", ",".join(section.regions), *codes])
 
     def _annotate_folder(self) -> str:
-        name = Path(Path(str(self.config.annotate.genome)).name.removesuffix(".gz")).stem
-        return f"{self.config.results}/annotate/{name.replace('.', '_')}"
+        section = self.config.annotate
+        genome, model = annotation_names(str(section.genome), str(section.model), section.regions)
+        return f"{self.config.results}/annotate/{genome}/{model}"
 
-    def _predict_options(self, threads: int) -> list[str]:
-        options = self.config.predict
-        return command_line(replace(options, workers=min(threads, options.workers)))
+    def _predict_options(self, regions: str, *without: str) -> str:
+        return shlex.join([*command_line(self.config.predict, without), "--regions", regions])
+
+
+def annotation_names(genome: str, model: str, regions: Sequence[str] = ()) -> tuple[str, str]:
+    """Return the folders of a genome and, in it, of a model: no two genomes, models or choices of regions share one.
+
+    A genome `NAME.fa` of the working folder is called `NAME`, a model `models/NAME` likewise. Behind the name of any
+    other, and of a model that reads only some regions, stand digits that its path and the regions decide.
+
+    Examples
+    --------
+    >>> annotation_names("my.fa", "models/yeast")
+    ('my', 'yeast')
+    >>> annotation_names("data/my.fa.gz", "models/yeast", ["II"])
+    ('my-5ce8e1', 'yeast-a8ade8')
+    >>> annotation_names("my.fa", "results/train/yeast/model")
+    ('my', 'yeast-d3fe43')
+    """
+    path, folder = Path(os.path.relpath(genome)), Path(os.path.relpath(model))
+    name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    name = _word(name)
+    plain = path == Path(f"{name}.fa")
+    called = _word(folder.parent.name if folder.name == "model" else folder.name)
+    usual = folder == Path("models") / called and not regions
+    return (
+        name if plain else f"{name}-{_digits(path)}",
+        called if usual else f"{called}-{_digits(folder, *regions)}",
+    )
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^\w-]", "_", name) or "model"
+
+
+def _digits(*words: object) -> str:
+    return hashlib.sha256("\n".join(map(str, words)).encode()).hexdigest()[:6]
 
 
 def _folds(name: str, genome: GenomeConfig) -> list[str]:

@@ -149,10 +149,10 @@ class TrainLayout(GenomeLayout):
             return "given"
         return "train" if run.start is None else "finetune" if run.grpo is None else "grpo"
 
-    def launcher(self, model: str, threads: int, script: str) -> str:
+    def launcher(self, model: str, script: str) -> str:
         """Return the command that starts training: python, or the launcher `script` for GPUs and several processes."""
         run = self.config.runs[self.models[model][0]]
-        return starter(script, run.launch, run.gpus, threads)
+        return starter(script, run.launch, run.gpus)
 
     def train_resources(self, model: str) -> dict[str, str | int]:
         """Return what Slurm must know of a training job beside memory, time and threads.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.config import option
+from genescribe.errors import InputError
 
 Kind = Literal["probe_logreg", "probe_svm", "mlp", "kmer_logreg", "kmer_svm", "kmer_xgb"]
 
@@ -14,13 +15,19 @@ Kind = Literal["probe_logreg", "probe_svm", "mlp", "kmer_logreg", "kmer_svm", "k
 class ClassifierConfig:
     """One classifier, its data and where its results go."""
 
-    train: str = option(doc="FASTA (label= in the header) or CSV (columns seq, label) to learn from")
-    test: str = option(doc="the same, to test on; must share neither ids nor sequences with train")
+    train: str | None = option(None, doc="FASTA (label= in the header) or CSV (columns seq, label) to learn from")
+    test: str | None = option(None, doc="the same, to test on; must share neither ids nor sequences with train")
+    train_embeddings: str | None = option(None, doc="in place of train: .npz of extract_embeddings.py")
+    train_labels: str | None = option(
+        None, doc="CSV with the labels of train_embeddings, by id or in their order; none: their own"
+    )
+    test_embeddings: str | None = option(None, doc="in place of test: .npz of the same model, layers and pooling")
+    test_labels: str | None = option(None, doc="CSV with the labels of test_embeddings")
     kind: Kind = option("probe_logreg", doc="probe_* and mlp read embeddings, kmer_* read words of the sequence")
-    model: str | None = option(None, doc="folder of a codon model, for embeddings")
+    model: str | None = option(None, doc="folder of a codon model, for the embeddings of train and test")
     layers: list[int] = option(default_factory=lambda: [-1], doc="layers of the model, side by side; -1 is the last")
     pooling: Literal["mean", "last", "max", "begin"] = option("mean", doc="how codons become one vector")
-    control: bool = option(True, doc="embeddings: the same classifier on fresh weights as a row beside it")
+    control: bool = option(True, doc="with a model: the same classifier on fresh weights as a row beside it")
     k: int = option(3, doc="letters of a word", minimum=1, maximum=8)
     alphabet: Literal["base", "codon"] = option("base", doc="words of bases, or of codons in frame (k at most 2)")
     protocol: Literal["real", "tstr", "trts"] = option(
@@ -29,8 +36,52 @@ class ClassifierConfig:
         "protocol both must be disjoint; under these two no test may resemble a training sequence either",
     )
     label: str = option("label", doc="name of the label")
+    class_weight: Literal["balanced", "none"] = option(
+        "balanced", doc="balanced: classes count alike in training, however few their sequences; none: sequences do"
+    )
+    rare: int = option(
+        3,
+        doc="labels of fewer training sequences are not learned; tests of them, and of labels that training lacks, are "
+        "errors in a row of their own",
+        minimum=1,
+    )
     C: float = option(1.0, doc="logreg, svm: inverse strength of regularisation", minimum=1e-6)
     hidden: int = option(64, doc="mlp: width", minimum=1)
     bootstrap: int = option(1000, doc="draws of test sequences for the intervals", minimum=0)
     seed: int = option(0, doc="of everything drawn", minimum=0)
     out_dir: str = option("classifier", doc="folder to write")
+
+    def __post_init__(self) -> None:
+        for side in ("train", "test"):
+            plain, stored = getattr(self, side), getattr(self, f"{side}_embeddings")
+            if (plain is None) == (stored is None):
+                what = "neither" if plain is None else "both"
+                raise InputError(f"{what} given", where=f"{side}, {side}_embeddings", remedy="give one of the two")
+            if getattr(self, f"{side}_labels") is not None and stored is None:
+                raise InputError(
+                    f"given without {side}_embeddings", where=f"{side}_labels", remedy=f"label the sequences of {side}"
+                )
+        if (self.train is None) != (self.test is None):
+            raise InputError(
+                "one side are sequences, the other embeddings", where="train, test", remedy="give both as one kind"
+            )
+        stored, embeds = self.train_embeddings is not None, not self.reads_words
+        if stored and not embeds:
+            raise InputError(
+                f"{self.kind} reads sequences", where="kind", remedy="give train and test, or another kind"
+            )
+        if embeds and not stored and self.model is None:
+            raise InputError(
+                f"{self.kind} reads embeddings", where="model", remedy="name a codon model, or give train_embeddings"
+            )
+        if (stored or not embeds) and (self.model is not None or self.layers != [-1] or self.pooling != "mean"):
+            raise InputError(
+                "given beside stored embeddings" if stored else f"{self.kind} reads no embeddings",
+                where="model, layers, pooling",
+                remedy="take them out" + (", or give train and test" if stored else ""),
+            )
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the classifier reads words of the sequence rather than embeddings."""
+        return self.kind.startswith("kmer")

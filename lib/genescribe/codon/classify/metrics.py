@@ -19,7 +19,9 @@ BINS = 10
 
 
 def measure(truth: NDArray[np.int64], chances: NDArray[np.float64], *, draws: int, seed: int) -> dict[str, Any]:
-    """Return balanced accuracy, macro F1, AUROC and AUPRC (macro over classes, one against the rest), with intervals.
+    """Return balanced accuracy, macro F1, AUROC and AUPRC with intervals, macro over the classes of the test.
+
+    AUROC and AUPRC are of one class against the rest, where the test holds two or more.
 
     Parameters
     ----------
@@ -28,16 +30,17 @@ def measure(truth: NDArray[np.int64], chances: NDArray[np.float64], *, draws: in
     chances : (n, C)
         Probabilities.
     draws
-        Bootstrap replicates of the sequences; those that miss a class leave AUROC and AUPRC out.
+        Bootstrap replicates of the sequences; those that miss a class of the test leave AUROC and AUPRC out.
     seed
         Of the draws.
     """
-    point = _point(truth, chances)
+    several = len(np.unique(truth))
+    point = _point(truth, chances, several)
     generator = np.random.default_rng(seed)
     replicates: dict[str, list[float]] = {name: [] for name in NAMES}
     for _ in range(draws):
         chosen = generator.integers(0, len(truth), len(truth))
-        for name, value in _point(truth[chosen], chances[chosen]).items():
+        for name, value in _point(truth[chosen], chances[chosen], several).items():
             if value is not None:
                 replicates[name].append(value)
     return {
@@ -52,11 +55,11 @@ def balanced_accuracy(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
     return float(np.mean([(predicted[truth == c] == c).mean() for c in np.unique(truth)]))
 
 
-def _point(truth: NDArray[np.int64], chances: NDArray[np.float64]) -> dict[str, float | None]:
+def _point(truth: NDArray[np.int64], chances: NDArray[np.float64], several: int) -> dict[str, float | None]:
     predicted = chances.argmax(axis=1)
     present = np.unique(truth)
     one_hot = np.eye(chances.shape[1])[truth]
-    ranked = len(present) == chances.shape[1] > 1
+    ranked = len(present) == several > 1
     return {
         "balanced_accuracy": balanced_accuracy(truth, predicted),
         "macro_f1": float(f1_score(truth, predicted, average="macro", labels=present, zero_division=0)),
@@ -78,8 +81,8 @@ def calibration(truth: NDArray[np.int64], chances: NDArray[np.float64]) -> tuple
     return means, shares, float((sizes * np.abs(np.array(means) - np.array(shares))).sum())
 
 
-def write_figures(folder: Path, truth: NDArray[np.int64], chances: NDArray[np.float64], names: Sequence[str]) -> None:
-    """Draw `confusion.png` and `calibration.png`."""
+def write_confusion(path: Path, truth: NDArray[np.int64], chances: NDArray[np.float64], names: Sequence[str]) -> None:
+    """Draw how often each class is taken for each."""
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (truth, chances.argmax(axis=1)), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -92,7 +95,11 @@ def write_figures(folder: Path, truth: NDArray[np.int64], chances: NDArray[np.fl
     axes.set(xlabel="predicted", ylabel="true")
     for (i, j), share in np.ndenumerate(shares):
         axes.text(j, i, f"{counts[i, j]:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
-    figure.savefig(folder / "confusion.png", dpi=150, metadata={"Software": None})
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+def write_calibration(path: Path, truth: NDArray[np.int64], chances: NDArray[np.float64]) -> None:
+    """Draw the share that is right at each probability of the first choice."""
     figure = Figure(figsize=(3.6, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -102,4 +109,4 @@ def write_figures(folder: Path, truth: NDArray[np.int64], chances: NDArray[np.fl
     axes.set(
         xlabel="probability of the first choice", ylabel="share that is right", title=f"calibration error {error:.3f}"
     )
-    figure.savefig(folder / "calibration.png", dpi=150, metadata={"Software": None})
+    figure.savefig(path, dpi=150, metadata={"Software": None})

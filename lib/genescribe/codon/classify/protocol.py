@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from genescribe.codon.cds import codons_of
-from genescribe.codon.classify.config import ClassifierConfig
+from dataclasses import dataclass
+
+from genescribe.bake.leakage import Sketch
 from genescribe.codon.classify.sequences import Sequences
-from genescribe.codon.homology import protein_of, similar_pairs
+from genescribe.codon.homology import similar_sketches
 from genescribe.errors import InputError
 
 ORIGIN, REAL, SYNTHETIC = "origin", "real", "synthetic"
@@ -16,8 +17,31 @@ ALIKE = 0.5
 """Share of the words of two proteins in common from which one is a near-duplicate of the other."""
 
 
-def check_protocol(train: Sequences, test: Sequences, config: ClassifierConfig) -> int:
-    """Refuse what the protocol does not allow.
+@dataclass(frozen=True)
+class Known:
+    """What a classifier keeps of its training sequences, so that no test repeats them.
+
+    Attributes
+    ----------
+    source
+        The file that they came from, which need not be there any more.
+    ids, digests, sketches
+        See `genescribe.codon.classify.sequences.Sequences`.
+    """
+
+    source: str
+    ids: tuple[str, ...]
+    digests: tuple[str, ...]
+    sketches: tuple[Sketch, ...]
+
+    @classmethod
+    def of(cls, sequences: Sequences) -> Known:
+        """Return what is kept of some sequences."""
+        return cls(sequences.source, sequences.ids, sequences.digests, sequences.sketches)
+
+
+def check_disjoint(train: Known, test: Sequences, protocol: str) -> int:
+    """Refuse tests that training knows.
 
     Returns
     -------
@@ -27,40 +51,37 @@ def check_protocol(train: Sequences, test: Sequences, config: ClassifierConfig) 
     Raises
     ------
     InputError
-        Train and test share ids or sequences; a file holds synthetic sequences where the protocol wants real ones, or
-        the reverse, or does not say; under `tstr` and `trts`, near-duplicates.
+        Train and test share ids or sequences; under `tstr` and `trts`, near-duplicates.
     """
-    sides = ((train, config.train), (test, config.test))
-    for (sequences, path), wanted in zip(sides, PROTOCOLS[config.protocol], strict=True):
-        _check_origin(sequences, path, wanted, config.protocol)
-    for kind, one, other in (("ids", train.ids, test.ids), ("sequences", train.dna, test.dna)):
+    for kind, one, other in (("ids", train.ids, test.ids), ("sequences", train.digests, test.digests)):
         shared = set(one) & set(other)
         if shared:
             raise InputError(
-                f"{len(shared)} {kind} are in {config.train} too (protocol {config.protocol})",
-                where=config.test,
+                f"{len(shared)} {kind} are in {train.source} too (protocol {protocol})",
+                where=test.source,
                 remedy="take them out of one of the two",
             )
-    proteins = [protein_of(codons_of(dna), 11) for dna in (*train.dna, *test.dna)]
-    pairs, _ = similar_pairs(proteins, ALIKE)
-    across = pairs[(pairs[:, 0] < len(train)) & (pairs[:, 1] >= len(train))]
+    pairs, _ = similar_sketches([*train.sketches, *test.sketches], ALIKE)
+    across = pairs[(pairs[:, 0] < len(train.ids)) & (pairs[:, 1] >= len(train.ids))]
     alike = len(set(across[:, 1].tolist()))
-    if alike and config.protocol != REAL:
+    if alike and protocol != REAL:
         raise InputError(
-            f"{alike} sequences resemble one of {config.train} (protocol {config.protocol})",
-            where=config.test,
+            f"{alike} sequences resemble one of {train.source} (protocol {protocol})",
+            where=test.source,
             remedy="take them out: what was generated from a test sequence is no training data",
         )
     return alike
 
 
-def _check_origin(sequences: Sequences, path: str, wanted: str, protocol: str) -> None:
+def check_origin(sequences: Sequences, protocol: str, *, test: bool) -> None:
+    """Refuse synthetic sequences where the protocol wants real ones, or the reverse, or a file that does not say."""
+    wanted = PROTOCOLS[protocol][test]
     origins = sequences.notes.get(ORIGIN, () if protocol != REAL else (REAL,) * len(sequences))
     wrong = sum(origin != wanted for origin in origins)
     if not origins or wrong:
         found = f"{wrong} sequences are not {wanted}" if origins else f"no {ORIGIN} of the sequences"
         raise InputError(
             f"{found} (protocol {protocol})",
-            where=path,
+            where=sequences.source,
             remedy=f"mark each with {ORIGIN}={wanted} (FASTA), or in a column {ORIGIN}",
         )

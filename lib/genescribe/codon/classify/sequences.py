@@ -1,26 +1,33 @@
-"""Labelled sequences from FASTA or CSV, and their features: embeddings of a model, k-mers of bases or of codons."""
+"""Labelled sequences from FASTA or CSV, what tells two sets of them apart, and their k-mers of bases or codons."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
+import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from genescribe.codon.layout import Layout
-from genescribe.codon.network import Network, groups
+from genescribe.bake.leakage import Sketch, sketch
+from genescribe.codon.cds import codons_of
+from genescribe.codon.homology import protein_of
 from genescribe.codon.vocabulary import CODONS, dna_tokens
-from genescribe.config import to_mapping
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, sha256
 
-POOLINGS = ("mean", "last", "max", "begin")
+_logger = logging.getLogger("genescribe.codon")
+_WORD = re.compile(r'(\w[\w.-]*)=("[^"]*"|\S+)')
+"""A note in a FASTA header; quotes hold blanks together."""
+
+TABLE = 11
+"""Genetic code of the proteins that near-duplicates are told by."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +36,69 @@ class Sequences:
 
     Attributes
     ----------
+    source
+        The file that they come from.
     ids
         Unique.
     dna
-        Whole codons, upper case.
+        Whole codons, upper case; empty where only embeddings were kept.
     labels
-        Empty where the file gives none.
+        "" where the file is silent on a sequence; empty where it gives none at all.
     notes
         What else the file says of each: other columns of CSV, other key=value words of FASTA headers; "" where it is
         silent on a sequence.
+    digests
+        SHA-256 of each sequence.
+    sketches
+        Words of each protein; see `genescribe.bake.leakage.sketch`.
+    vectors : (n, C) float32
+        Stored embeddings; None where there are none.
+    made_by
+        What the stored embeddings are of: digest of the weights, layers, pooling.
     """
 
+    source: str
     ids: tuple[str, ...]
     dna: tuple[str, ...]
     labels: tuple[str, ...]
-    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]]
+    digests: tuple[str, ...]
+    sketches: tuple[Sketch, ...] = field(repr=False)
+    vectors: NDArray[np.float32] | None = field(default=None, repr=False)
+    made_by: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def labelled(self, label: str) -> Sequences:
+        """Return the sequences, each of which must have a label.
+
+        Raises
+        ------
+        InputError
+            None has, or some lack it.
+        """
+        blank = [name for name, one in zip(self.ids, self.labels, strict=True) if not one] if self.labels else []
+        if not self.labels or blank:
+            what = f"{len(blank)} of {len(self)} sequences have no {label!r}, first {blank[0]}" if blank else ""
+            raise InputError(
+                what or f"sequences without {label!r}",
+                where=self.source,
+                remedy="label them or take them out" if blank else f"add a column {label}, or {label}= in FASTA",
+            )
+        return self
+
+    def with_labels(self, path: str | Path, label: str) -> Sequences:
+        """Return the sequences with the labels of a CSV, by its column `id`, or in their order where it has none."""
+        given, named = _labels(Path(path), label)
+        both = f"{self.source} (labels of {path})"
+        if named:
+            # What the file does not name has no label.
+            return replace(self, labels=tuple(given.get(name, "") for name in self.ids), source=both)
+        if len(given) != len(self):
+            what = f"{len(given)} labels for {len(self)} embeddings of {self.source}"
+            raise InputError(what, where=path, remedy="give a column id, or one label for each in their order")
+        return replace(self, labels=tuple(given.values()), source=both)
 
 
 def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
@@ -58,7 +110,7 @@ def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
         No sequence, no column `seq`, repeated ids, letters other than bases, or incomplete codons.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     rows = list(_from_fasta(text) if text.lstrip().startswith(">") else _from_csv(path, text))
     if not rows:
         raise InputError("no sequence", where=path, remedy="give FASTA, or CSV with a column seq")
@@ -68,112 +120,73 @@ def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
         raise InputError(f"the id {double!r} occurs twice", where=path, remedy="give each sequence its own")
     cleaned = tuple("".join(one.split()).upper().replace("U", "T") for one in dna)
     for name, one in zip(ids, cleaned, strict=True):
+        if not one:
+            raise InputError(f"the sequence {name!r} is empty", where=path, remedy="give its bases, or take it out")
         dna_tokens(one, where=f"{path}: {name}")
     keys = dict.fromkeys(key for one in notes for key in one)
-    columns = {key: tuple(one.get(key, "") for one in notes) for key in keys}
+    columns = {key: tuple(one.get(key, "").strip() for one in notes) for key in keys}
     labels = columns.pop(label, ())
-    return Sequences(ids, cleaned, labels if all(labels) else (), columns)
+    proteins = (protein_of(codons_of(one), TABLE) for one in cleaned)
+    digests = tuple(hashlib.sha256(one.encode()).hexdigest() for one in cleaned)
+    return Sequences(str(path), ids, cleaned, labels, columns, digests, tuple(sketch(one) for one in proteins))
 
 
 Row = tuple[str, str, dict[str, str]]
 """Id, sequence, what else is said of it."""
 
 
+def _text(path: Path) -> str:
+    """Return a file's text; a byte order mark comes from editors on Windows."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 ({error.reason})", where=path, remedy="save it as UTF-8") from None
+
+
 def _from_fasta(text: str) -> Iterator[Row]:
-    for record in text.split(">")[1:]:
+    for number, record in enumerate(("\n" + text).split("\n>")[1:], 1):
         head, _, body = record.partition("\n")
-        name, *words = head.split() or [""]
-        yield name, body, dict(word.split("=", 1) for word in words if "=" in word)
+        name = (head.split() or [f"row{number}"])[0]
+        yield name, body, {key: value.strip('"') for key, value in _WORD.findall(head.removeprefix(name))}
 
 
 def _from_csv(path: Path, text: str) -> Iterator[Row]:
-    reader = csv.DictReader(text.splitlines())
-    if "seq" not in (reader.fieldnames or []):
-        raise InputError("no column `seq`", where=path, line=1, remedy="name the column of the sequences seq")
-    for number, row in enumerate(reader, 1):
-        notes = {key: value or "" for key, value in row.items() if key not in ("id", "seq", None)}
-        yield row.get("id") or f"row{number}", row["seq"] or "", notes
+    for number, row in enumerate(_table(path, text, "seq"), 1):
+        notes = {key: value for key, value in row.items() if key not in ("id", "seq")}
+        yield row.get("id") or f"row{number}", row["seq"], notes
 
 
-# -- embeddings of a model ---------------------------------------------------------------------------------------------
-@torch.inference_mode()
-def embed(
-    network: Network, dna: Sequence[str], *, layers: Sequence[int] = (-1,), pooling: str = "mean"
-) -> NDArray[np.float32]:
-    """Return one vector a sequence, (n, layers x C).
-
-    Parameters
-    ----------
-    network
-        The model.
-    dna
-        Coding sequences.
-    layers
-        0 is the embedding, 1 the first block, -1 the last; several are put side by side.
-    pooling
-        Over codons: `mean`, `max`, `last` (the last codon), `begin` (`<BOS_CDS>`). There is no padding to leave out.
-    """
-    found = []
-    for group in groups(dna_tokens(one) for one in dna):
-        lengths = torch.tensor([len(one) for one in group])
-        layout = Layout.of(lengths).to(network.device)
-        tokens = torch.from_numpy(np.concatenate(group).astype(np.int64)).to(network.device)
-        states = network.model.hidden(network.model.embedding(tokens), layout, every=True)
-        chosen = torch.cat([states[layer] for layer in layers], dim=-1)
-        for part in torch.split(chosen, lengths.tolist()):
-            codons = part[1:] if len(part) > 1 else part
-            pooled = {"mean": codons.mean(0), "max": codons.amax(0), "last": codons[-1], "begin": part[0]}[pooling]
-            found.append(pooled.float().cpu().numpy())
-    return np.stack(found)
+def _table(path: Path, text: str, needed: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV; a row of another length than the head is an error, an absent cell is empty."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+    if needed not in reader.fieldnames:
+        raise InputError(f"no column `{needed}`", where=path, line=1, remedy=f"name a column {needed}")
+    for row in reader:
+        if None in row:
+            raise InputError(
+                "more cells than columns", where=path, line=reader.line_num, remedy="quote cells with commas"
+            )
+        yield {key: value or "" for key, value in row.items()}
 
 
-def extract_embeddings(
-    model: str | Path,
-    source: str | Path,
-    target: str | Path,
-    *,
-    layers: Sequence[int] = (-1,),
-    pooling: str = "mean",
-    untrained: bool = False,
-    label: str = "label",
-    seed: int = 0,
-) -> Sequences:
-    """Write the embeddings of a file's sequences as `.npz`: `embeddings`, `ids`, `labels`, and what they come from.
-
-    What else the file says of the sequences is in arrays `note_` and its name.
-
-    Raises
-    ------
-    InputError
-        A file that cannot be read, or a layer that the model does not have.
-    """
-    network = Network.load(model)
-    if untrained:
-        network = network.untrained(seed)
-    depth = network.model.config.n_layer
-    if not all(-depth - 1 <= layer <= depth for layer in layers):
-        raise InputError(f"layers {list(layers)} of 0 to {depth}", where="--layers", remedy="name layers that exist")
-    sequences = read_sequences(source, label=label)
-    values = embed(network, sequences.dna, layers=layers, pooling=pooling)
-    metadata: dict[str, Any] = {
-        "layers": np.array(layers),
-        "pooling": np.array(pooling),
-        "untrained": np.array(untrained),
-        "model": np.array(str(to_mapping(network.model.config))),
-        "source_sha256": np.array(sha256(source)),
-    } | {f"note_{name}": np.array(values) for name, values in sequences.notes.items()}
-    with atomic_path(target) as temporary, temporary.open("wb") as out:
-        np.savez(
-            out,
-            embeddings=values,
-            ids=np.array(sequences.ids),
-            labels=np.array(sequences.labels, dtype=str),
-            **metadata,
-        )
-    return sequences
+def _labels(path: Path, label: str) -> tuple[dict[str, str], bool]:
+    """Return labels by id, or by row number where there is no column `id`, and whether there is one."""
+    rows = list(_table(path, _text(path), label))
+    named = bool(rows) and "id" in rows[0]
+    found = {row["id"] if named else f"row{number}": row[label].strip() for number, row in enumerate(rows)}
+    if len(found) < len(rows):
+        raise InputError("an id occurs twice", where=path, remedy="give each sequence one label")
+    return found, named
 
 
-# -- k-mers ------------------------------------------------------------------------------------------------------------
+def warn_of_blank_labels(sequences: Sequences, label: str) -> None:
+    """Say how many sequences have no label where others have."""
+    blank = sum(not one for one in sequences.labels)
+    if blank:
+        _logger.warning("%s: %d of %d sequences have no %r", sequences.source, blank, len(sequences), label)
+
+
 def kmer_features(dna: Sequence[str], k: int, alphabet: str = "base") -> NDArray[np.float32]:
     """Return the share of each k-mer, (n, 4^k or 64^k).
 

@@ -1,9 +1,9 @@
-"""Train a classifier, test it on data of its own, and keep it with the one label encoder that it was fitted with."""
+"""Train a classifier, test it on data of its own, and keep it with what testing it again needs."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
+import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +11,89 @@ import joblib
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import LabelEncoder, StandardScaler
-from sklearn.svm import SVC
 
 from genescribe.codon.classify.config import ClassifierConfig
-from genescribe.codon.classify.metrics import measure, write_figures
-from genescribe.codon.classify.protocol import check_protocol
-from genescribe.codon.classify.sequences import Sequences, embed, kmer_features, read_sequences
+from genescribe.codon.classify.embeddings import described, embed, read_embeddings
+from genescribe.codon.classify.heads import fit
+from genescribe.codon.classify.protocol import Known, check_disjoint, check_origin
+from genescribe.codon.classify.results import results, write_results
+from genescribe.codon.classify.sequences import Sequences, kmer_features, read_sequences
 from genescribe.codon.network import Network
 from genescribe.config import from_mapping, to_mapping
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, sha256, write_json
+from genescribe.files import atomic_directory, sha256
+from genescribe.train.model_files import weights_digest
 
-_logger = logging.getLogger("genescribe.codon")
+_NO_CLASSIFIER = (KeyError, ValueError, EOFError, TypeError, AttributeError, ImportError, pickle.UnpicklingError)
+"""What reading another file as one of joblib's may end in."""
+
 UNTRAINED, MAJORITY = "untrained embeddings", "majority"
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A classifier and what belongs to it.
+
+    Attributes
+    ----------
+    config
+        Its options.
+    classifier
+        Of scikit-learn.
+    classes
+        Labels in the order of its probabilities.
+    counts
+        Training sequences of each label, those that were too rare to be learned inside.
+    known
+        The training sequences, so that no test repeats them.
+    made_by
+        What its embeddings are of; empty for k-mers.
+    """
+
+    config: ClassifierConfig
+    classifier: Any
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    known: Known
+    made_by: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write everything to one file."""
+        joblib.dump(vars(self) | {"config": to_mapping(self.config), "known": vars(self.known)}, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trained:
+        """Return the classifier of a file.
+
+        Raises
+        ------
+        InputError
+            It holds none.
+        """
+        try:
+            stored = dict(joblib.load(path))
+            config = from_mapping(ClassifierConfig, stored.pop("config"), where=str(path))
+            return cls(config=config, known=Known(**stored.pop("known")), **stored)
+        except _NO_CLASSIFIER as error:
+            raise InputError(
+                f"no classifier ({error})", where=path, remedy="give a model.joblib of train_classifier.py"
+            ) from None
+
+
 def load_classifier_config(path: str | Path) -> ClassifierConfig:
-    """Return the options of a YAML file; relative paths in it are relative to the working directory."""
-    with Path(path).open(encoding="utf-8") as handle:
-        return from_mapping(ClassifierConfig, yaml.safe_load(handle), where=str(path))
+    """Return the options of a YAML file; relative paths in it are relative to the working directory.
+
+    Raises
+    ------
+    InputError
+        It cannot be parsed, or holds unknown keys or values.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        what = " ".join(str(error).split())
+        raise InputError(f"not YAML ({what})", where=path, remedy="correct it") from None
+    return from_mapping(ClassifierConfig, data, where=str(path))
 
 
 def train_classifier(config: ClassifierConfig, target: str | Path | None = None) -> dict[str, Any]:
@@ -44,145 +104,145 @@ def train_classifier(config: ClassifierConfig, target: str | Path | None = None)
     config
         What to train on what.
     target
-        Folder to write in place of `config.out_dir`: `model.joblib` (classifier, label encoder, options),
-        `metrics.json`, `predictions.csv`, `confusion.png`, `calibration.png`.
+        Folder to write in place of `config.out_dir`: `model.joblib` (the classifier, its labels and options, and what
+        it keeps of its training sequences), `metrics.json`, `predictions.csv`, `confusion.png`, `calibration.png`.
 
     Returns
     -------
     dict
-        What `metrics.json` holds: of the classifier, of the majority, and of the same classifier on embeddings of
-        fresh weights.
+        What `metrics.json` holds: `rows` of the classifier, the classifier with labels that it did not learn as errors
+        (where there are such), the majority, and the same classifier on embeddings of fresh weights; `labels`, what is
+        known of each.
 
     Raises
     ------
     InputError
-        Train and test are not what the protocol says (`check_protocol`); no labels; labels in the test that training
-        does not have.
+        Train and test are not what the protocol says, or not labelled; fewer than two labels to learn, or none of them
+        in the test.
     """
-    train, test = (_labelled(path, config.label) for path in (config.train, config.test))
-    alike = check_protocol(train, test, config)
-    encoder = LabelEncoder().fit(np.array(train.labels))
-    unknown = sorted(set(test.labels) - set(encoder.classes_.tolist()))
-    if unknown:
-        raise InputError(f"labels that training lacks: {', '.join(unknown[:5])}", where=config.test, remedy="drop them")
-    truth = encoder.transform(np.array(test.labels))
-    network = _network(config)
-    classifier, chances = _fit(config, network, train, test, encoder)
-    rows: dict[str, Any] = {config.kind: measure(truth, chances, draws=config.bootstrap, seed=config.seed)}
-    counts = np.bincount(encoder.transform(np.array(train.labels)), minlength=len(encoder.classes_))
-    same = np.tile(counts / counts.sum(), (len(truth), 1))
-    rows[MAJORITY] = measure(truth, same, draws=0, seed=config.seed)
-    if network is not None and config.control:
-        _, fresh = _fit(config, network.untrained(config.seed), train, test, encoder)
-        rows[UNTRAINED] = measure(truth, fresh, draws=config.bootstrap, seed=config.seed)
-    metrics = {
+    train = _samples(config.train, config.train_embeddings, config.train_labels, config.label)
+    test = _samples(config.test, config.test_embeddings, config.test_labels, config.label)
+    check_origin(train, config.protocol, test=False)
+    check_origin(test, config.protocol, test=True)
+    known = Known.of(train)
+    alike = check_disjoint(known, test, config.protocol)
+    network = None if config.model is None else Network.load(config.model)
+    made_by = _made_by(config, network, train)
+    if made_by != test.made_by and test.vectors is not None:
+        raise _other_embeddings(test, made_by)
+    features = _features(config, network, train), _features(config, network, test)
+    classifier, classes = fit(config, features[0], train.labels, where=train.source)
+    counts = {name: train.labels.count(name) for name in sorted(set(train.labels))}
+    trained = Trained(config, classifier, classes, counts, known, made_by)
+    chances: dict[str, NDArray[np.float64]] = {config.kind: classifier.predict_proba(features[1])}
+    frequent = np.array([counts[name] for name in classes], dtype=float)
+    chances[MAJORITY] = np.tile(frequent / frequent.sum(), (len(test), 1))
+    if network is not None and config.control and not config.reads_words:
+        fresh = network.untrained(config.seed)
+        control, _ = fit(config, _features(config, fresh, train), train.labels, where=train.source)
+        chances[UNTRAINED] = control.predict_proba(_features(config, fresh, test))
+    metrics = results(config, classes, counts, test, chances) | {
         "protocol": config.protocol,
-        "classes": encoder.classes_.tolist(),
         "sequences": {"train": len(train), "test": len(test), "test_resembling_train": alike},
-        "rows": rows,
         "options": to_mapping(config),
-        "sha256": {"train": sha256(config.train), "test": sha256(config.test)},
+        "sha256": {
+            "train": sha256(config.train or str(config.train_embeddings)),
+            "test": sha256(config.test or str(config.test_embeddings)),
+        },
     }
     with atomic_directory(target or config.out_dir) as folder:
-        joblib.dump(
-            {"classifier": classifier, "encoder": encoder, "options": to_mapping(config)}, folder / "model.joblib"
-        )
-        write_results(folder, metrics, test, truth, chances, encoder)
+        trained.save(folder / "model.joblib")
+        write_results(folder, metrics, test, classes, chances[config.kind])
     return metrics
 
 
-def eval_classifier(model: str | Path, source: str | Path, target: str | Path) -> dict[str, Any]:
-    """Test a saved classifier on other sequences, with the label encoder that was saved with it."""
-    try:
-        stored = joblib.load(model)
-        config = from_mapping(ClassifierConfig, stored["options"], where=str(model))
-    except (KeyError, ValueError, EOFError, TypeError) as error:
-        raise InputError(
-            f"no classifier ({error})", where=model, remedy="give a model.joblib of train_classifier"
-        ) from None
-    test, encoder = _labelled(source, config.label), stored["encoder"]
-    alike = check_protocol(_labelled(config.train, config.label), test, replace(config, test=str(source)))
-    unknown = sorted(set(test.labels) - set(encoder.classes_.tolist()))
-    if unknown:
-        raise InputError(f"labels that training lacks: {', '.join(unknown[:5])}", where=source, remedy="drop them")
-    truth = encoder.transform(np.array(test.labels))
-    chances = stored["classifier"].predict_proba(_features(config, _network(config), test))
-    metrics = {
-        "classes": encoder.classes_.tolist(),
+def eval_classifier(
+    model: str | Path,
+    target: str | Path,
+    *,
+    sequences: str | Path | None = None,
+    embeddings: str | Path | None = None,
+    labels: str | Path | None = None,
+    kind: str | None = None,
+) -> dict[str, Any]:
+    """Test a saved classifier on other data; its training file need not be there.
+
+    Parameters
+    ----------
+    model
+        `model.joblib` of `train_classifier`.
+    target
+        Folder to write.
+    sequences, embeddings
+        Labelled FASTA or CSV, or `.npz` of `extract_embeddings`: one of the two.
+    labels
+        CSV with the labels of the embeddings; None: their own.
+    kind
+        What the classifier is expected to be: its kind, or the first word of it.
+
+    Raises
+    ------
+    InputError
+        No classifier, or one of another kind; data that it cannot read, or that it was trained on.
+    """
+    trained = Trained.load(model)
+    config = trained.config
+    if kind is not None and kind not in (config.kind, config.kind.partition("_")[0]):
+        raise InputError(f"a classifier of the kind {config.kind}", where=model, remedy=f"give --kind {config.kind}")
+    if (sequences is None) == (embeddings is None):
+        raise InputError("neither or both given", where="sequences, embeddings", remedy="give one of the two")
+    if labels is not None and embeddings is None:
+        raise InputError("given without embeddings", where="labels", remedy="label the sequences in their own file")
+    test = _samples(sequences, embeddings, labels, config.label)
+    alike = check_disjoint(trained.known, test, config.protocol)
+    check_origin(test, config.protocol, test=True)
+    if test.vectors is not None and (config.reads_words or trained.made_by != test.made_by):
+        raise _other_embeddings(test, trained.made_by)
+    network = None
+    if test.vectors is None and not config.reads_words:
+        if config.model is None:
+            raise InputError(
+                "a classifier of stored embeddings", where=model, remedy="give --embeddings of extract_embeddings.py"
+            )
+        network = Network.load(config.model)
+        if weights_digest(config.model) != trained.made_by["weights"]:
+            raise InputError("not the weights that the classifier read", where=config.model, remedy="train it again")
+    chances: dict[str, NDArray[np.float64]] = {
+        config.kind: trained.classifier.predict_proba(_features(config, network, test))
+    }
+    metrics = results(config, trained.classes, trained.counts, test, chances) | {
         "sequences": {"test": len(test), "test_resembling_train": alike},
-        "rows": {config.kind: measure(truth, chances, draws=config.bootstrap, seed=config.seed)},
-        "sha256": {"test": sha256(source)},
+        "sha256": {"test": sha256(str(sequences or embeddings))},
     }
     with atomic_directory(target) as folder:
-        write_results(folder, metrics, test, truth, chances, encoder)
+        write_results(folder, metrics, test, trained.classes, chances[config.kind])
     return metrics
 
 
-def _labelled(path: str | Path, label: str) -> Sequences:
-    found = read_sequences(path, label=label)
-    if not found.labels:
-        raise InputError(
-            f"sequences without {label!r}", where=path, remedy=f"add a column {label}, or {label}= in FASTA"
-        )
-    return found
+def _samples(plain: str | Path | None, stored: str | Path | None, labels: str | Path | None, label: str) -> Sequences:
+    found = read_sequences(plain, label=label) if plain is not None else read_embeddings(str(stored))
+    if labels is not None:
+        found = found.with_labels(labels, label)
+    return found.labelled(label)
 
 
-def _network(config: ClassifierConfig) -> Network | None:
-    if config.kind.startswith("kmer"):
-        return None
-    if config.model is None:
-        raise InputError(
-            "no model", where="model", remedy="name the folder of a codon model, or use a kmer_ classifier"
-        )
-    return Network.load(config.model)
+def _made_by(config: ClassifierConfig, network: Network | None, train: Sequences) -> dict[str, Any]:
+    if train.vectors is not None:
+        return dict(train.made_by)
+    if config.reads_words or network is None or config.model is None:
+        return {}
+    return described(network, weights_digest(config.model), config.layers, config.pooling)
 
 
-def _features(config: ClassifierConfig, network: Network | None, sequences: Sequences) -> NDArray[np.float32]:
-    if network is None:
-        return kmer_features(sequences.dna, config.k, config.alphabet)
-    return embed(network, sequences.dna, layers=config.layers, pooling=config.pooling)
+def _other_embeddings(test: Sequences, wanted: dict[str, Any]) -> InputError:
+    differ = [name for name, value in test.made_by.items() if wanted.get(name) != value]
+    what = f"other {', '.join(differ)} than those of training" if wanted else "the classifier reads words of sequences"
+    return InputError(what, where=test.source, remedy="extract them alike" if wanted else "give sequences")
 
 
-def _fit(
-    config: ClassifierConfig, network: Network | None, train: Sequences, test: Sequences, encoder: LabelEncoder
-) -> tuple[Any, NDArray[np.float64]]:
-    features, labels = _features(config, network, train), encoder.transform(np.array(train.labels))
-    classifier = make_pipeline(StandardScaler(), _head(config)).fit(features, labels)
-    return classifier, classifier.predict_proba(_features(config, network, test))
-
-
-def _head(config: ClassifierConfig) -> Any:
-    kind = config.kind.partition("_")[2] or config.kind
-    if kind == "logreg":
-        return LogisticRegression(C=config.C, max_iter=2000)
-    if kind == "svm":
-        # Platt's probabilities, from a cross-validation inside the training data.
-        from sklearn.calibration import CalibratedClassifierCV
-
-        return CalibratedClassifierCV(SVC(C=config.C, random_state=config.seed), ensemble=False, cv=3)
-    if kind == "mlp":
-        return MLPClassifier((config.hidden,), max_iter=300, early_stopping=True, random_state=config.seed)
-    try:
-        from xgboost import XGBClassifier
-    except ImportError:
-        raise InputError("xgboost is not installed", where="kind", remedy="pip install xgboost-cpu") from None
-    return XGBClassifier(n_estimators=200, max_depth=4, n_jobs=1, random_state=config.seed)
-
-
-def write_results(
-    folder: Path,
-    metrics: dict[str, Any],
-    test: Sequences,
-    truth: NDArray[np.int64],
-    chances: NDArray[np.float64],
-    encoder: LabelEncoder,
-) -> None:
-    """Write `metrics.json`, `predictions.csv`, `confusion.png` and `calibration.png`."""
-    write_json(folder / "metrics.json", metrics)
-    names = encoder.classes_.tolist()
-    predicted = chances.argmax(axis=1)
-    with (folder / "predictions.csv").open("w", encoding="utf-8", newline="") as handle:
-        handle.write("id,label,predicted,probability\n")
-        for name, t, p, row in zip(test.ids, truth, predicted, chances, strict=True):
-            handle.write(f"{name},{names[t]},{names[p]},{row[p]:.6f}\n")
-    write_figures(folder, truth, chances, names)
+def _features(config: ClassifierConfig, network: Network | None, samples: Sequences) -> NDArray[np.float32]:
+    if samples.vectors is not None:
+        return samples.vectors
+    if config.reads_words or network is None:
+        return kmer_features(samples.dna, config.k, config.alphabet)
+    return embed(network, samples.dna, layers=config.layers, pooling=config.pooling)

@@ -27,7 +27,8 @@ SHOWN = 40
 def attention_weights(model: CodonModel, tokens: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the attention of one coding sequence, (L, H, T, T): row t looks at columns up to t, and sums to 1.
 
-    The mask is the model's own: causal, one coding sequence, nothing of its neighbours in a window.
+    The mask is the model's own: causal, one coding sequence, nothing of its neighbours in a window; `tokens` are at
+    most a window.
     """
     device = model.embedding.weight.device
     row = torch.from_numpy(tokens.astype(np.int64)).to(device)
@@ -66,10 +67,11 @@ def attention(label: str, network: Network, untrained: Network, genes: Sequence[
 
     Nulls: fresh weights, and codons permuted within the gene (the weights and their distances being kept).
     """
-    reach = int(min(FARTHEST, max(2, np.median([len(gene.codons) for gene in genes]) // 2)))
+    longest = min(LONGEST, network.block - 1)
+    reach = int(min(FARTHEST, max(2, np.median([len(gene.codons) for gene in genes]) // 2), longest - 2))
     usable = [gene for gene in genes if len(gene.codons) > reach + 2][:MOST]
-    profile, shares, permuted = _looks(network.model, usable, reach, seed)
-    flat, fresh, _ = _looks(untrained.model, usable, reach, seed)
+    profile, shares, permuted = _looks(network.model, usable, reach, longest, seed)
+    flat, fresh, _ = _looks(untrained.model, usable, reach, longest, seed)
     measures = [
         Measure(
             f"share of attention on {name}, mean of heads",
@@ -111,13 +113,13 @@ def attention(label: str, network: Network, untrained: Network, genes: Sequence[
 
 
 def _looks(
-    model: CodonModel, genes: Sequence[Gene], reach: int, seed: int
+    model: CodonModel, genes: Sequence[Gene], reach: int, longest: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return means over genes: the distance profile, (L, H, reach + 1); `_shares`, (3, L, H), also of mixed codons."""
     generator = np.random.default_rng(seed)
     profiles, shares, permuted = [], [], []
     for gene in genes:
-        tokens = to_tokens(gene.codons[:LONGEST], end=False)
+        tokens = to_tokens(gene.codons[:longest], end=False)
         weights = attention_weights(model, tokens)
         profiles.append(distance_profile(weights, reach))
         shares.append(_shares(weights, tokens, gene.table))
@@ -140,7 +142,7 @@ def _shares(weights: NDArray[np.float64], tokens: NDArray[np.uint8], table: int)
 
 
 def _map(label: str, network: Network, gene: Gene) -> Figure:
-    tokens = to_tokens(gene.codons[: SHOWN - 1], end=False)
+    tokens = to_tokens(gene.codons[: min(SHOWN, network.block) - 1], end=False)
     weights = attention_weights(network.model, tokens)
     middle = weights.mean(axis=(0, 1))
     middle[np.triu_indices(len(tokens), 1)] = np.nan

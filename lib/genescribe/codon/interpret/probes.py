@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score
@@ -18,7 +17,6 @@ from genescribe.codon.classify.metrics import balanced_accuracy
 from genescribe.codon.interpret.biology import HYDROPATHY, letters
 from genescribe.codon.interpret.pictures import bars
 from genescribe.codon.interpret.step import Measure, Step, permutation_p
-from genescribe.codon.layout import Layout
 from genescribe.codon.network import Network
 from genescribe.codon.prepare import Gene
 from genescribe.codon.vocabulary import CODONS, to_tokens
@@ -55,16 +53,14 @@ class Question:
         return replace(self, values=values)
 
 
-@torch.inference_mode()
 def states(network: Network, genes: Sequence[Gene], places: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Return the states at some codons of some genes after the embedding and every block, (L + 1, n, C)."""
-    found = []
-    for gene, chosen in zip(genes, places, strict=True):
-        tokens = torch.from_numpy(to_tokens(gene.codons[:LONGEST], end=False).astype(np.int64)).to(network.device)
-        layout = Layout.of(torch.tensor([len(tokens)])).to(network.device)
-        every = network.model.hidden(network.model.embedding(tokens), layout, every=True)
-        found.append(torch.stack(every)[:, chosen + 1].double().cpu().numpy())
-    return np.concatenate(found, axis=1)
+    layers = list(range(network.model.config.n_layer + 1))
+    tokens = [to_tokens(gene.codons[:LONGEST], end=False) for gene in genes]
+    every = network.states_many(tokens, layers)
+    found = [one[chosen + 1] for one, chosen in zip(every, places, strict=True)]
+    rows = np.concatenate(found).astype(np.float64)
+    return np.ascontiguousarray(rows.reshape(len(rows), len(layers), -1).transpose(1, 0, 2))
 
 
 def questions(genes: Sequence[Gene], places: Sequence[NDArray[np.int64]]) -> list[Question]:

@@ -19,6 +19,7 @@ from genescribe.codon.layout import Layout
 from genescribe.codon.network import Network
 from genescribe.codon.prepare import Gene
 from genescribe.codon.vocabulary import CODONS, FIRST_CODON, PAD, to_tokens
+from genescribe.errors import InputError
 
 STEPS = 16
 FARTHEST = 40
@@ -88,9 +89,21 @@ def saliency(
     Nulls: fresh weights; for motifs, the same number of windows at random places of the same genes.
     """
     generator = np.random.default_rng(seed)
+    if network.block < FARTHEST + 6:
+        raise InputError(
+            f"windows of {network.block} tokens",
+            where="model.block_size",
+            remedy=f"saliency looks {FARTHEST} codons back: train with {FARTHEST + 6} or more",
+        )
+    if not 1 <= window <= FARTHEST:
+        raise InputError(f"is {window}", where="saliency_window", remedy=f"give 1 to {FARTHEST} codons")
+    usable = [gene for gene in genes if len(gene.codons) > FARTHEST + 4]
+    if not usable:
+        what = f"no test gene has more than {FARTHEST + 4} codons"
+        raise InputError(what, where="saliency", remedy="give longer test genes")
     trained, fresh = [], []
-    for gene in tqdm([g for g in genes if len(g.codons) > FARTHEST + 4], "saliency", disable=None, unit="CDS"):
-        tokens = to_tokens(gene.codons[:LONGEST], end=False)
+    for gene in tqdm(usable, "saliency", disable=None, unit="CDS"):
+        tokens = to_tokens(gene.codons[: min(LONGEST, network.block - 1)], end=False)
         place = int(generator.integers(FARTHEST + 2, len(tokens)))
         chosen = (tokens[:place], int(tokens[place]))
         trained.append((gene, attribute(network, *chosen)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,6 @@ def build_run(
     if unknown := set(options) - {"grpo", "train"}:
         raise InputError(f"unknown key {min(unknown)!r}", where=where, remedy="known keys here: grpo, train")
     config = from_mapping(GrpoConfig, options.get("grpo", {}), where=where, key="grpo")
-    given = {**TRAIN_DEFAULTS, **options.get("train", {})}
-    train = replace(from_mapping(TrainConfig, given, where=where, key="train"), start=str(model))
+    usual = TrainConfig(**TRAIN_DEFAULTS, start=str(model))
+    train = from_mapping(TrainConfig, options.get("train", {}), where=where, key="train", base=usual)
     return GrpoTask(config, folders, model), train

@@ -1,0 +1,145 @@
+"""One vector a coding sequence, from the states of a codon model: computed, written, and read again."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.codon.classify.sequences import Sequences, read_sequences, warn_of_blank_labels
+from genescribe.codon.network import Network
+from genescribe.codon.vocabulary import dna_tokens
+from genescribe.errors import InputError
+from genescribe.files import atomic_path, sha256
+from genescribe.train.model_files import weights_digest
+
+POOLINGS = ("mean", "last", "max", "begin")
+_NOTE = "note_"
+_SKETCHES = ("sketches", "sketch_sizes")
+
+
+def embed(
+    network: Network, dna: Sequence[str], *, layers: Sequence[int] = (-1,), pooling: str = "mean"
+) -> NDArray[np.float32]:
+    """Return one vector a sequence, (n, layers x C).
+
+    Parameters
+    ----------
+    network
+        The model.
+    dna
+        Coding sequences.
+    layers
+        0 is the embedding, 1 the first block, -1 the last; several are put side by side.
+    pooling
+        Over codons: `mean`, `max`, `last` (the last codon), `begin` (`<BOS_CDS>`). There is no padding to leave out.
+
+    Raises
+    ------
+    InputError
+        A layer that the model does not have.
+    """
+    depth = network.model.config.n_layer
+    if not layers or not all(-depth - 1 <= layer <= depth for layer in layers):
+        raise InputError(f"layers {list(layers)} of 0 to {depth}", where="layers", remedy="name layers that exist")
+    found = []
+    for states in network.states_many((dna_tokens(one) for one in dna), layers):
+        codons = states[1:] if len(states) > 1 else states
+        found.append({"mean": codons.mean(0), "max": codons.max(0), "last": codons[-1], "begin": states[0]}[pooling])
+    return np.stack(found)
+
+
+def described(network: Network, weights: str, layers: Sequence[int], pooling: str) -> dict[str, Any]:
+    """Return what embeddings are of; those of equal descriptions may be compared.
+
+    Parameters
+    ----------
+    network
+        The model.
+    weights
+        Digest of its weights.
+    layers, pooling
+        See `embed`.
+    """
+    depth = network.model.config.n_layer
+    return {"weights": weights, "layers": [layer % (depth + 1) for layer in layers], "pooling": pooling}
+
+
+def extract_embeddings(
+    model: str | Path,
+    source: str | Path,
+    target: str | Path,
+    *,
+    layers: Sequence[int] = (-1,),
+    pooling: str = "mean",
+    untrained: bool = False,
+    label: str = "label",
+    seed: int = 0,
+) -> Sequences:
+    """Write the embeddings of a file's sequences as `.npz`: `embeddings`, `ids`, `labels`, and what they come from.
+
+    What else the file says of the sequences is in arrays `note_` and its name. Digests of the sequences and words of
+    their proteins are kept as well, so that a classifier can tell training from test without them.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, or a layer that the model does not have.
+    """
+    network = Network.load(model)
+    if untrained:
+        network = network.untrained(seed)
+    sequences = read_sequences(source, label=label)
+    warn_of_blank_labels(sequences, label)
+    values = embed(network, sequences.dna, layers=layers, pooling=pooling)
+    weights = f"fresh weights, seed {seed}" if untrained else weights_digest(model)
+    made_by = described(network, weights, layers, pooling)
+    notes: dict[str, Any] = {f"{_NOTE}{name}": np.array(values) for name, values in sequences.notes.items()}
+    with atomic_path(target) as temporary, temporary.open("wb") as out:
+        np.savez(
+            out,
+            embeddings=values,
+            ids=np.array(sequences.ids),
+            labels=np.array(sequences.labels, dtype=str),
+            digests=np.array(sequences.digests),
+            sketches=np.concatenate(sequences.sketches),
+            sketch_sizes=np.array([len(one) for one in sequences.sketches]),
+            source_sha256=np.array(sha256(source)),
+            **made_by,
+            **notes,
+        )
+    return sequences
+
+
+def read_embeddings(path: str | Path) -> Sequences:
+    """Return the sequences of a file that `extract_embeddings` wrote, with their vectors.
+
+    Raises
+    ------
+    InputError
+        It is no such file.
+    """
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        words, sizes = (arrays[name] for name in _SKETCHES)
+        ids = tuple(arrays["ids"].tolist())
+        return Sequences(
+            str(path),
+            ids,
+            (),
+            tuple(arrays["labels"].tolist()),
+            {name.removeprefix(_NOTE): tuple(v.tolist()) for name, v in arrays.items() if name.startswith(_NOTE)},
+            tuple(arrays["digests"].tolist()),
+            tuple(np.split(words, np.cumsum(sizes)[:-1])),
+            arrays["embeddings"],
+            {name: arrays[name].tolist() for name in ("weights", "layers", "pooling")},
+        )
+    except (KeyError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"no embeddings of sequences ({error})", where=path, remedy="give an .npz of extract_embeddings.py"
+        ) from None

@@ -1,0 +1,61 @@
+"""Whether two files speak of the same sequences: `chr1` and `1` are two names, and no gene of one is in the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+
+from genescribe.errors import InputError
+from genescribe.genome.model import Gene
+
+SHOWN = 5
+"""Names of a set that a message shows."""
+_log = logging.getLogger(__name__)
+
+
+def check_names(genes: Iterable[Gene], known: Collection[str], where: str, other: str) -> None:
+    """Check that genes lie on sequences that another file has too.
+
+    A gene on a sequence without a name in common counts as wrong, or as missed, whatever its exons: where that is so of
+    every gene the scores say nothing, and where it is so of some a warning names them.
+
+    Parameters
+    ----------
+    genes
+        Of an annotation.
+    known
+        Names of sequences in the other file.
+    where, other
+        The annotation's file, and the other one, for messages.
+
+    Raises
+    ------
+    InputError
+        There are genes, the other file has sequences, and no name is in both.
+    """
+    names = {gene.seqid for gene in genes}
+    strange = names - set(known)
+    if not names or not known or not strange:
+        return
+    if strange == names:
+        raise InputError(
+            f"no sequence is called as in {other}: {listed(names)} here, {listed(known)} there",
+            where=where,
+            remedy="give files of the same genome, with the same names of sequences",
+        )
+    _log.warning("%s: %s not in %s: their genes match nothing", where, listed(strange), other)
+
+
+def listed(names: Collection[str]) -> str:
+    """Return the first names in order, and how many more there are.
+
+    Examples
+    --------
+    >>> listed({"b", "a"})
+    'a, b'
+    >>> listed([f"chr{i}" for i in range(1, 9)])
+    'chr1, chr2, chr3, chr4, chr5 and 3 more'
+    """
+    shown = sorted(names)
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + more

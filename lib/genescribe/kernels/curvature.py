@@ -1,0 +1,84 @@
+r"""Second derivatives of log Z, exactly: how the expected counts change when the scores move in a direction.
+
+With :math:`\theta` the scores and V a direction, :math:`\nabla^2 \log Z(\theta) V = \frac{d}{d\epsilon} \nabla \log
+Z(\theta + \epsilon V)` at 0: the derivative of the expected counts, and the covariance of each count with the score
+that V gives to a segmentation. The recurrence of the reference, which computes the counts, is run on dual numbers, as
+the first-order expectation semiring does (Li and Eisner 2009, EMNLP); its memory stays O(T C), where differentiating
+it step by step would keep O(T K C).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from genescribe.kernels import semicrf_reference
+from genescribe.kernels.counts import Counts
+from genescribe.kernels.potentials import Potentials
+
+STAND_IN = -1e30
+"""Stands for -inf, where a log-sum has no derivative. Its exponential is 0, and so is what it passes on."""
+
+
+def derivative(p: Potentials, direction: Mapping[str, Tensor]) -> tuple[Tensor, Counts]:
+    """Return the derivatives of log Z, (B,), and of the expected counts in a direction of the scores.
+
+    Parameters
+    ----------
+    p
+        The scores.
+    direction
+        By field, in its shape; fields that are not named stay. The counts are those of the named fields. What a
+        forbidden score does is not looked at.
+
+    Returns
+    -------
+    tuple
+        As `genescribe.kernels.counts.Expectation` returns values.
+    """
+    names = frozenset(direction)
+    with forward_ad.dual_level(), warnings.catch_warnings():
+        # The first dual number of a process makes torch compile its own formulas with what it calls deprecated.
+        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
+        moved = {name: _dual(_values(p, name), v.double()) for name, v in direction.items()}
+        q = replace(p.to(dtype=torch.float64), **moved).expanded()
+        log_z, counts = semicrf_reference.expectation(q, names | ({"duration"} if "tail" in names else set()), STAND_IN)
+        found = {name: _tangent(value) for name, value in counts.items()}
+        change = _tangent(log_z)
+    if p.explicit is not None and "duration" in found:
+        # Rows past a label's table are made of its last row and the tail: their counts belong to these.
+        rows = _pulled_back(p, found["duration"])
+        found["duration"] = rows[0]
+        if "tail" in names:
+            found["tail"] = found["tail"] + rows[1]
+    return change, {name: found[name] for name in names}
+
+
+def _values(p: Potentials, name: str) -> Tensor:
+    value: Tensor = getattr(p, name).detach().double()
+    return value.clamp(min=STAND_IN)
+
+
+def _dual(value: Tensor, tangent: Tensor) -> Tensor:
+    dual: Tensor = forward_ad.make_dual(value, tangent)  # type: ignore[no-untyped-call]
+    return dual
+
+
+def _tangent(value: Tensor) -> Tensor:
+    tangent: Tensor | None = forward_ad.unpack_dual(value).tangent  # type: ignore[no-untyped-call]
+    return torch.zeros_like(value) if tangent is None else tangent
+
+
+def _pulled_back(p: Potentials, change: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a change of the expanded table's counts, (B, K, C), is in the given table and in the tail, (B, C)."""
+    assert p.explicit is not None
+    excess = (torch.arange(1, change.shape[1] + 1, device=change.device).unsqueeze(1) - p.explicit).clamp(min=0)
+    past = change * (excess > 0) * (p.tail > -torch.inf)
+    last = (p.explicit - 1).expand(len(change), 1, -1)
+    rows = (change * (excess == 0)).scatter_add(1, last, past.sum(1, keepdim=True))
+    return rows, (past * excess).sum(1)

@@ -1,0 +1,280 @@
+"""What a command reads and what it writes, as types of its options, and the check that it writes nothing that it reads.
+
+An option's type says what becomes of its path: `InputPath`, `InputText`, `OutputFile`, `OutputFolder`, `RunFolder`,
+`SharedFolder`. `genescribe.cli.Parser` collects them and calls `refuse_overwriting` before a command opens anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genescribe.errors import InputError
+
+_COMPRESSED = (".gz", ".bgz")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A path that a command writes.
+
+    Attributes
+    ----------
+    path
+        As the user wrote it.
+    folder
+        It is a folder.
+    replaced
+        Of a folder: what stood there before is removed.
+    beside
+        Further names: of a file, beside it, with {name} and {stem}; of a folder that is not replaced, those inside it
+        that are.
+    """
+
+    path: Path
+    folder: bool = False
+    replaced: bool = False
+    beside: tuple[str, ...] = ()
+
+    def written(self) -> list[Path]:
+        """Return every path that is written."""
+        if self.folder:
+            return [self.path] if self.replaced else [self.path / name for name in self.beside]
+        return [self.path, *(self.path.with_name(self._filled(name)) for name in self.beside)]
+
+    def _filled(self, pattern: str) -> str:
+        return pattern.replace("{name}", self.path.name).replace("{stem}", self.path.stem)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A path that a command reads; a file with its index, a folder with all that lies in it.
+
+    Attributes
+    ----------
+    path
+        As the user wrote it.
+    within
+        Of a folder that the command also writes into: patterns, relative to it, of what is read.
+    """
+
+    path: Path
+    within: tuple[str, ...] | None = None
+
+
+def as_path(text: str) -> Path:
+    """Return a path; an empty text, which would be the current folder, is refused."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path")
+    return Path(text).expanduser()
+
+
+class PathType:
+    """Type of an option that names what is read or written."""
+
+    def __call__(self, text: str) -> Any:
+        """Return the value of the option."""
+        return as_path(text)
+
+    def sources(self, value: Any) -> list[Source]:
+        """Return what is read."""
+        return []
+
+    def targets(self, value: Any) -> list[Target]:
+        """Return what is written."""
+        return []
+
+
+class InputPath(PathType):
+    """A file or folder that is read."""
+
+    def sources(self, value: Any) -> list[Source]:
+        """Return the path."""
+        return [Source(Path(value))]
+
+
+@dataclass(frozen=True)
+class InputText(PathType):
+    """A text that names a path: `read` returns it, or None where the text names none."""
+
+    read: Callable[[str], str | Path | None] = str
+
+    def __call__(self, text: str) -> str:
+        """Return the text."""
+        return text
+
+    def sources(self, value: Any) -> list[Source]:
+        """Return the path in the text."""
+        path = self.read(value)
+        return [Source(Path(path))] if path else []
+
+
+class NameList(PathType):
+    """Names or regions with commas between, each of them a name or the @FILE of such names."""
+
+    def __call__(self, text: str) -> list[str]:
+        """Return the names."""
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    def sources(self, value: Any) -> list[Source]:
+        """Return the files of names."""
+        return [Source(Path(value[1:]))] if isinstance(value, str) and value[:1] == "@" and value[1:] else []
+
+
+class OutputFile(PathType):
+    """A file that is written; `beside` names what is written beside it, with {name} and {stem}."""
+
+    def __init__(self, *beside: str) -> None:
+        self.beside = beside
+
+    def targets(self, value: Any) -> list[Target]:
+        """Return the file."""
+        return [Target(Path(value), beside=self.beside)]
+
+
+class OutputFolder(PathType):
+    """A folder that is written as a whole, in place of what stood there."""
+
+    def targets(self, value: Any) -> list[Target]:
+        """Return the folder."""
+        return [Target(Path(value), folder=True, replaced=True)]
+
+
+class RunFolder(PathType):
+    """A folder to which the command adds, or goes on in; `names` of what it writes there."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def targets(self, value: Any) -> list[Target]:
+        """Return the folder."""
+        return [Target(Path(value), folder=True, beside=self.names)]
+
+
+class SharedFolder(PathType):
+    """A folder that is read and, elsewhere in it, written; patterns of what is read."""
+
+    def __init__(self, *patterns: str) -> None:
+        self.patterns = patterns
+
+    def sources(self, value: Any) -> list[Source]:
+        """Return the folder."""
+        return [Source(Path(value), self.patterns)]
+
+
+def paths_in(options: object) -> list[Source]:
+    """Return what looks like a path among configuration values: texts with a slash, @FILE, and names of files."""
+    return [Source(Path(text.removeprefix("@"))) for text in _texts(options) if _is_path(text)]
+
+
+def _is_path(text: str) -> bool:
+    if not text or "\n" in text or "\0" in text or len(text) > 4096:
+        return False
+    try:
+        return os.sep in text or Path(text.removeprefix("@")).is_file()
+    except OSError:
+        return False
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def refuse_overwriting(sources: Sequence[Source], targets: Sequence[Target]) -> None:
+    """Refuse a command that would write what it reads, or write two things to one path. Opens nothing.
+
+    Raises
+    ------
+    InputError
+        A target is a source (also through links, or as its index or its compressed or plain form), lies in a folder
+        that is read, or replaces a folder that holds one; two targets are one; a target cannot be written because a
+        folder stands in the place of a file, or a file in that of a folder.
+    """
+    for target in targets:
+        _check_kind(target)
+        for path in target.written():
+            for source in sources:
+                _check_apart(path, source)
+    for i, target in enumerate(targets):
+        for other in targets[:i]:
+            for one, its in ((target, other), (other, target)):
+                if _same(one.path, its.path) or (one.replaced and _inside(its.path, one.path)):
+                    raise _refused(one.path, f"two outputs are written there ({its.path})", "give each its own path")
+
+
+def _check_kind(target: Target) -> None:
+    path = target.path
+    if target.folder and path.exists() and not path.is_dir():
+        raise _refused(path, "a file stands where a folder is to be written", "give another path")
+    if not target.folder and path.is_dir():
+        raise _refused(path, "a folder stands where a file is to be written", "give the path of a file")
+    for parent in path.absolute().parents:
+        if os.path.lexists(parent):
+            if not parent.is_dir():
+                raise _refused(path, f"{parent} is a file, not a folder", "give another path")
+            break
+    if target.replaced and _inside(Path.cwd(), path):
+        raise _refused(path, "would replace the current folder", "give a folder of its own")
+
+
+def _check_apart(path: Path, source: Source) -> None:
+    read = source.path
+    if source.within is not None:
+        place = _relative(path, read)
+        if place == "." or _inside(read, path):
+            raise _refused(path, f"would replace {read}, which is read", "give another path")
+        if place is not None and any(fnmatch.fnmatchcase(place, pattern) for pattern in source.within):
+            raise _refused(path, "would overwrite what is read", "give another path")
+        return
+    if _same(path, read):
+        raise _refused(path, f"is read{'' if path == read else f' (as {read})'} and would be overwritten", _ELSEWHERE)
+    if _inside(read, path):
+        raise _refused(path, f"would be replaced, and with it {read}, which is read", _ELSEWHERE)
+    if read.is_dir() and _inside(path, read):
+        raise _refused(path, f"lies in {read}, which is read", _ELSEWHERE)
+    if _same(path, read.with_name(f"{read.name}.fai")):
+        raise _refused(path, f"is the place of the index of {read}", _ELSEWHERE)
+    if path.exists() and not path.is_dir() and _same(_plain(path), _plain(read)):
+        raise _refused(path, f"is another form of {read}, which is read", "remove it first, or write elsewhere")
+
+
+_ELSEWHERE = "name another output"
+
+
+def _refused(path: Path, what: str, remedy: str) -> InputError:
+    return InputError(what, where=path, remedy=remedy)
+
+
+def _plain(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix in _COMPRESSED else path
+
+
+def _same(one: Path, other: Path) -> bool:
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _relative(path: Path, folder: Path) -> str | None:
+    """Return where a path lies in a folder; None: outside."""
+    real, root = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    return real.relative_to(root).as_posix() if real.is_relative_to(root) else None
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return _relative(path, folder) is not None

@@ -1,0 +1,143 @@
+"""Organelles in a genome that is annotated: read with their own genetic code, or left out with a warning.
+
+A nuclear model read with the standard code makes wrong genes of a mitochondrion: what it takes for stops and starts is
+something else there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from genescribe.errors import InputError
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.organelles import choose_codes, organelles_of, parse_codes
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.pieces import Piece
+from genescribe.predict.strand import (
+    GenomeStrand,
+    PredictorFactory,
+    Rows,
+    StrandCodes,
+    StrandPrediction,
+    StrandPredictor,
+    StrandRows,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--genetic-code-of` to a script's parser."""
+    parser.add_argument(
+        "--genetic-code-of",
+        action="append",
+        default=[],
+        metavar="SEQID=N",
+        help="NCBI genetic code of a mitochondrion or plastid, such as MT=2; may be given again",
+    )
+
+
+def with_organelles(
+    factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], given: Iterable[str]
+) -> tuple[PredictorFactory, list[Piece], list[str]]:
+    """Return what reads each sequence with its code, the pieces that have one, and warnings of those that have none.
+
+    Parameters
+    ----------
+    factory
+        The model.
+    genome, pieces
+        What is to be annotated.
+    given
+        ``SEQID=NUMBER``.
+
+    Raises
+    ------
+    InputError
+        A code that makes no sense; nothing is left to annotate.
+    """
+    usual = factory.genetic_code().number
+    asked = parse_codes(given, genome.lengths)
+    seqids = dict.fromkeys(piece.seqid for piece in pieces)
+    described = {seqid: genome.description(seqid) if seqid in seqids else "" for seqid in genome.lengths}
+    kinds = {seqid: kind for seqid, kind in organelles_of(described).items() if seqid in seqids}
+    codes, unknown = choose_codes(kinds, asked, usual)
+    kept = [piece for piece in pieces if piece.seqid not in unknown]
+    warnings = [
+        f"{seqid} is a {kinds[seqid]}, whose genetic code is not known: not annotated; "
+        f"give --genetic-code-of {seqid}=N (vertebrates 2, yeasts 3, invertebrates 5, plants 1)"
+        for seqid in unknown
+    ]
+    if pieces and not kept:
+        raise InputError(warnings[0].split(":")[0], where=genome.path, remedy=warnings[0].split("; ")[1])
+    for line in warnings:
+        _log.warning(line)
+    codes = {seqid: code for seqid, code in codes.items() if seqid in seqids}
+    for seqid, code in codes.items():
+        _log.info("%s is read with genetic code %d", seqid, code)
+    return (RecodedFactory(factory, codes) if codes else factory), kept, warnings
+
+
+class RecodedFactory:
+    """A model that reads some sequences with other genetic codes.
+
+    Parameters
+    ----------
+    factory
+        The model.
+    codes
+        NCBI table of these sequences.
+    """
+
+    def __init__(self, factory: PredictorFactory, codes: Mapping[str, int]) -> None:
+        self.factory, self.codes, self.grain = factory, dict(codes), factory.grain
+
+    def __call__(self, worker: int = 0) -> StrandPredictor:
+        """Load the model; once more for each code, when a strand asks for it."""
+        return _Recoded(self.factory, self.codes, worker)
+
+    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
+        """Return this with the parameters of a species."""
+        return type(self)(self.factory.for_genome(genome, pieces, species), self.codes)
+
+    def recoded(self, code: int) -> PredictorFactory:
+        """Return the model alone, with another code."""
+        return self.factory.recoded(code)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
+        """Return the code of a sequence, or of all that have none of their own."""
+        return GeneticCode.from_table(self.codes[seqid]) if seqid in self.codes else self.factory.genetic_code()
+
+    def provenance(self) -> dict[str, Any]:
+        """Return that of the model, and the codes."""
+        named = " ".join(f"{seqid}={code}" for seqid, code in self.codes.items())
+        return {**self.factory.provenance(), "genetic-codes": named}
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the genes of the training genomes were like."""
+        return self.factory.statistics()
+
+
+class _Recoded:
+    """Sends each strand to the model with its sequence's code."""
+
+    def __init__(self, factory: PredictorFactory, codes: Mapping[str, int], worker: int) -> None:
+        self._factory, self._codes, self._worker = factory, codes, worker
+        self._predictors: dict[int | None, StrandPredictor] = {}
+
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        return self._of(codes).read(codes, start, end)
+
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        return self._of(codes).finish(codes, rows, config)
+
+    def _of(self, strand: StrandCodes) -> StrandPredictor:
+        code = self._codes.get(strand.seqid) if isinstance(strand, GenomeStrand) else None
+        if code not in self._predictors:
+            factory = self._factory if code is None else self._factory.recoded(code)
+            self._predictors[code] = factory(self._worker)
+        return self._predictors[code]

@@ -1,0 +1,163 @@
+"""A segment model and signal networks as one folder, with the gains that fit them together and a card that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genescribe.data.batching import Batch, collate
+from genescribe.data.dataset import ShardDataset
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, read_json, sha256, write_json, write_text
+from genescribe.nn.site_network import SiteEnsemble
+from genescribe.segment.gene_scores import SIGNALS
+from genescribe.segment.model import SPECIES, STATISTICS, SegmentModel
+from genescribe.segment.site_gains import GainFit, combined, fit_gains
+from genescribe.segment.species import POOLED
+from genescribe.segment.temperature import CALIBRATION, fit_temperature
+from genescribe.sites.model_folder import load_sites
+from genescribe.train.model_files import CONFIG, WEIGHTS
+
+ORIGIN, CARD = "sites.json", "README.md"
+"""Beside the weights: what the model was put together from, for programs and for people."""
+
+
+def combine(
+    model: str | Path,
+    species: str,
+    sites: Sequence[str | Path],
+    data: Sequence[str | Path],
+    output: str | Path,
+    windows: int = 120,
+) -> GainFit:
+    """Write a model of one set of parameters with signal networks.
+
+    Parameters
+    ----------
+    model
+        Folder of a segment model.
+    species
+        Whose parameters of it are used.
+    sites
+        The networks: folders that training wrote, published checkpoints, or folders of replicates of one.
+    data
+        Baked folders whose validation windows the gains are fitted on: complete annotation, seen by neither.
+    output
+        Folder to write; must not be there.
+    windows
+        Most windows of that: `fitting_windows`.
+
+    Raises
+    ------
+    InputError
+        See `SegmentModel.load`, `load_sites` and `fit_gains`; the folder is there.
+    """
+    output = Path(output)
+    if output.exists():
+        raise InputError("is there already", where=output, remedy="give a new folder")
+    ensembles = [load_sites(path) for path in sites]
+    whole = combined(SegmentModel.load(model).specialised(species), ensembles)
+    batches = fitting_windows(ShardDataset(data, "validation"), windows)
+    fit = fit_gains(whole, batches)
+    temperature, genes = fit_temperature(whole, [batch for batch, _ in batches])
+    with atomic_directory(output) as folder:
+        whole.save(folder)
+        write_json(folder / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
+        if statistics := _statistics(Path(model), species):
+            write_json(folder / STATISTICS, statistics)
+        origin = _origin(Path(model), species, [Path(path) for path in sites], ensembles, whole, fit)
+        write_json(folder / ORIGIN, origin)
+        write_text(folder / CARD, _card(output.name, origin))
+    return fit
+
+
+def fitting_windows(known: ShardDataset, most: int) -> list[tuple[Batch, float]]:
+    """Return windows, one in each batch, and what each weighs so that together they stand for all.
+
+    Half of them hold genes where there are enough: there is most to learn, and in large genomes they are few.
+    """
+    genic = np.array([bool(known[number].meta.genes) for number in range(len(known))], dtype=bool)
+    groups = [np.flatnonzero(genic), np.flatnonzero(~genic)]
+    shares = [min(len(group), max(most // 2, most - len(other))) for group, other in (groups, groups[::-1])]
+    found = []
+    for group, share in zip(groups, shares, strict=True):
+        chosen = group[np.linspace(0, max(0, len(group) - 1), share).astype(np.int64)]
+        found += [(collate([known[number]]), len(group) / share) for number in chosen.tolist()]
+    return found
+
+
+def _statistics(model: Path, species: str) -> dict[str, Any]:
+    path = model / STATISTICS
+    known = dict(read_json(path)) if path.is_file() else {}
+    single = known.pop(SPECIES, {})
+    return dict(single.get(species, known))
+
+
+def _origin(
+    model: Path,
+    species: str,
+    paths: Sequence[Path],
+    ensembles: Sequence[SiteEnsemble],
+    whole: SegmentModel,
+    fit: GainFit,
+) -> dict[str, Any]:
+    assert whole.sites is not None
+    networks = []
+    for number, (path, ensemble) in enumerate(zip(paths, ensembles, strict=True)):
+        values = zip(whole.sites.gain[number].tolist(), whole.sites.offset[number].tolist(), strict=True)
+        fitted = {
+            name: {"gain": round(gain, 3), "offset": round(offset, 3)}
+            for name, (gain, offset) in zip(SIGNALS, values, strict=True)
+            if name in ensemble.config.classes
+        }
+        files = sorted(path.iterdir()) if path.is_dir() and not (path / CONFIG).is_file() else [path]
+        files = [path / WEIGHTS] if (path / CONFIG).is_file() else files
+        networks.append(
+            {
+                "name": _name(path),
+                "sha256": {file.name: sha256(file) for file in files if file.is_file()},
+                "context": ensemble.config.context,
+                "replicates": len(ensemble.networks),
+                "signals": fitted,
+            }
+        )
+    return {
+        "model": {"name": _name(model), "species": species, "sha256": sha256(model / WEIGHTS)},
+        "networks": networks,
+        "fit": {"windows": fit.windows, "bases": fit.bases, "nats_before": fit.before, "nats_after": fit.after},
+    }
+
+
+def _name(path: Path) -> str:
+    """Return the name of a run, whose model lies in its folder `model`, or of any other file or folder."""
+    return path.resolve().parent.name if path.name == "model" else path.name
+
+
+def _card(name: str, origin: dict[str, Any]) -> str:
+    base, fit = origin["model"], origin["fit"]
+    whose = "" if base["species"] == POOLED else f", parameters of `{base['species']}`"
+    lines = [
+        f"# {name}",
+        "",
+        f"The segment model `{base['name']}`{whose}, with scores of signal networks added to its boundaries.",
+        "",
+        "| network | context | replicates | signal | gain | offset, nats |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for network in origin["networks"]:
+        for signal, values in network["signals"].items():
+            cells = (network["name"], network["context"], network["replicates"], signal, *values.values())
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    lines += [
+        "",
+        f"Gains are from {fit['windows']} windows of {fit['bases']:,} bases: negative log likelihood",
+        f"{fit['nats_before']:,.0f} nats without the networks, {fit['nats_after']:,.0f} with them. `{ORIGIN}` holds",
+        "digests of all parts.",
+        "",
+        "What the model and the networks were trained on, and their licences, hold for this model too: say them here.",
+        "",
+    ]
+    return "\n".join(lines)

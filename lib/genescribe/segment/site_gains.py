@@ -1,0 +1,223 @@
+"""What signal networks are worth to a segment model: a few numbers, fitted on windows that neither was trained on.
+
+Networks are surest where they have learned by heart, so their gains are fitted on validation windows (stacking; Wolpert
+1992), by the conditional likelihood of the CRF. Beside gain and offset of each network and signal, the scores that the
+model has itself get factors: its signals, which would count twice what a network sees too, and its content (the
+encoder's, counted coding and other), which was learned beside weaker signals. Few parameters, shrunk towards usual
+values, need few genes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from genescribe.data.batching import Batch
+from genescribe.errors import InputError
+from genescribe.kernels.potentials import Segmentation
+from genescribe.nn.site_network import SiteEnsemble
+from genescribe.segment.config import SiteScoresConfig
+from genescribe.segment.evidence import EXTRA, SITES
+from genescribe.segment.gene_scores import SIGNALS
+from genescribe.segment.model import SegmentModel
+
+GAIN, OFFSET, KEPT = 1.0, 4.0, 0.5
+"""Where the fit begins, and what its values are shrunk to: of networks, and of the model's own signals."""
+CONTENT = ((1.0, 1.0, 1.0), (0.01, 1.0, 0.1))
+"""Likewise factors of the encoder's content, of counted coding and of other counted content: all kept, or little."""
+UNITS = {"gain": 0.3, "kept": 0.3, "content": 0.3}
+"""Steps of the logarithm of each factor; an offset has steps of a nat."""
+SHRINKAGE = 0.1
+"""Nats that it costs if a value is one step from there."""
+
+
+@dataclass(frozen=True)
+class GainFit:
+    """What the fit found.
+
+    Attributes
+    ----------
+    windows, bases
+        It is from.
+    before, after
+        Nats of the CRF's negative log likelihood, weighted as in the fit: of the model without networks, and with.
+    """
+
+    windows: int
+    bases: int
+    before: float
+    after: float
+
+
+def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentModel:
+    """Return a segment model with signal networks, their gains not yet fitted.
+
+    Raises
+    ------
+    InputError
+        The model has networks already, no encoder, or another label scheme than `gene`.
+    """
+    if model.sites is not None:
+        raise InputError("has signal networks already", where="model", remedy="give one without")
+    if model.config.encoder is None:
+        raise InputError(
+            "an imported model: its splice sites are scored by phase, and gains of networks cannot be fitted beside them",
+            where="model",
+            remedy="give a trained one",
+        )
+    sites = [SiteScoresConfig(ensemble.config, len(ensemble.networks)) for ensemble in ensembles]
+    fold = model.config.encoder.fold
+    reach = 1 + max(ensemble.margin for ensemble in ensembles)
+    halo = max(model.config.halo, -(-reach // fold) * fold)
+    whole = SegmentModel(replace(model.config, sites=sites, halo=halo))
+    assert whole.sites is not None
+    weights = model.state_dict()
+    for number, ensemble in enumerate(ensembles):
+        weights |= {f"sites.ensembles.{number}.{name}": value for name, value in ensemble.state_dict().items()}
+    whole.load_state_dict(weights | {name: value for name, value in whole.state_dict().items() if name in _GAINS})
+    whole.sites.gain.data[whole.sites.scored] = GAIN
+    whole.sites.offset.data[whole.sites.scored] = OFFSET
+    return whole.eval()
+
+
+_GAINS = ("sites.gain", "sites.offset")
+
+
+def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps: int = 20) -> GainFit:
+    """Fit the gains of a model that `combined` made, in place.
+
+    Parameters
+    ----------
+    model
+        With one set of parameters.
+    batches
+        Windows that neither the model nor its networks were trained on, one in each, and what each weighs.
+    steps
+        Of the optimiser.
+
+    Raises
+    ------
+    InputError
+        There are no windows.
+    """
+    windows = [_Window(model, batch, weight) for batch, weight in tqdm(batches, desc="signals", disable=None)]
+    if not windows:
+        raise InputError("no validation windows", where="data", remedy="bake a validation part")
+    model.requires_grad_(requires_grad=False)
+    with torch.no_grad():
+        before = sum(float(window.loss(model)) for window in windows)
+        # Of two beginnings the likelier: in large genomes, content learned beside weaker signals drowns all others.
+        starts = [_Gains(model, content) for content in CONTENT]
+        gains = min(starts, key=lambda start: sum(float(window.loss(model, start)) for window in windows))
+    optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
+        gains.parameters(), max_iter=steps, line_search_fn="strong_wolfe", history_size=20
+    )
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        total = gains.penalty()
+        torch.autograd.backward(total)
+        value = total.item()
+        for window in windows:
+            loss = window.loss(model, gains)
+            torch.autograd.backward(loss)
+            value += loss.item()
+        return value
+
+    optimiser.step(closure)
+    with torch.no_grad():
+        after = sum(float(window.loss(model, gains)) for window in windows)
+        gains.write(model)
+    bases = sum(int(window.batch.lengths.sum()) for window in windows)
+    return GainFit(len(windows), bases, before, after)
+
+
+class _Gains(nn.Module):
+    """The values that are fitted: each its usual one and a step, in units of which likelihoods bend alike."""
+
+    scored: Tensor
+
+    def __init__(self, model: SegmentModel, content: Sequence[float]) -> None:
+        super().__init__()
+        assert model.sites is not None
+        self.scored = model.sites.scored
+        self._coding = torch.ones(model.expansion.channels, dtype=torch.bool)
+        self._coding[model.expansion.noncoding] = False
+        self._usual = {
+            "gain": model.sites.gain.detach().clone(),
+            "offset": model.sites.offset.detach().clone(),
+            "kept": torch.where(self.scored.any(0), KEPT, 1.0),
+            "content": torch.tensor(content),
+        }
+        self._steps = nn.ParameterDict({name: torch.zeros_like(value) for name, value in self._usual.items()})
+
+    def _value(self, name: str) -> Tensor:
+        """Return a value; factors are powers of e, so that none falls to 0 or below."""
+        step: Tensor = self._steps[name]
+        usual: Tensor = self._usual[name]
+        return usual + step if name == "offset" else usual * torch.exp(UNITS[name] * step)
+
+    def penalty(self) -> Tensor:
+        """Return the cost of being far from the usual."""
+        return SHRINKAGE * torch.stack([step.square().sum() for step in self._steps.values()]).sum()
+
+    def content_of(self, learned: Tensor, counted: Tensor) -> Tensor:
+        """Return the content, given that of the encoder and the counted."""
+        encoder, coding, noncoding = self._value("content").unbind()
+        return encoder * learned + torch.where(self._coding, coding, noncoding) * counted
+
+    def signals_of(self, own: Tensor, odds: Tensor) -> Tensor:
+        """Return the signals, given those of the model without networks, and the networks' log odds."""
+        sites: Tensor = (self.scored * (self._value("gain") * odds + self._value("offset"))).sum(-2)
+        return sites + self._value("kept") * own
+
+    @torch.no_grad()
+    def write(self, model: SegmentModel) -> None:
+        """Put the values into the model; what scales its own scores goes into the weights that they come from."""
+        assert model.sites is not None
+        model.sites.gain.copy_(self._value("gain") * self.scored)
+        model.sites.offset.copy_(self._value("offset") * self.scored)
+        kept = self._value("kept")
+        learned, coding, noncoding = self._value("content").tolist()
+        model.config = replace(model.config, content_scale=model.config.content_scale * learned)
+        if model.config.scores_boundaries and model.head is not None:
+            rows = slice(model.expansion.channels, None)
+            model.head.weight[rows].mul_(kept[:, None])
+            model.head.bias[rows].mul_(kept)
+        if model.evidence is not None:
+            model.content_gain.mul_(torch.where(self._coding, coding, noncoding))
+            named = (*SITES, *EXTRA)
+            model.signal_gain.mul_(kept[[SIGNALS.index(EXTRA.get(name, name)) for name in named]])
+
+
+class _Window:
+    """A window's scores without the networks, and what the networks say: computed once."""
+
+    @torch.no_grad()
+    def __init__(self, model: SegmentModel, batch: Batch, weight: float) -> None:
+        assert model.sites is not None
+        self.batch, self._weight = batch, weight
+        self.odds = model.sites.log_odds(batch.codes, batch.lengths)
+        scores = model.channel_scores(batch.codes, batch.lengths)
+        assert scores.signals is not None
+        self.signals = scores.signals - model.sites(self.odds)
+        self.counted = torch.zeros_like(scores.content)
+        if model.evidence is not None:
+            self.counted = model.content_gain * model.evidence(batch.codes, batch.lengths).content
+        self.learned = scores.content - self.counted
+        self._runs = [Segmentation(run[:, 0], run[:, 1]) for run in batch.runs]
+
+    def loss(self, model: SegmentModel, gains: _Gains | None = None) -> Tensor:
+        """Return the CRF's negative log likelihood, weighted, with the networks or without."""
+        content, signals = self.learned + self.counted, self.signals
+        if gains is not None:
+            content, signals = gains.content_of(self.learned, self.counted), gains.signals_of(signals, self.odds)
+        spread, begin, end = model.expansion(content, signals, self.batch.codes, self.batch.lengths)
+        edges = {"left_censored": self.batch.left_censored, "right_censored": self.batch.right_censored}
+        return (
+            self._weight * model.crf.loss(spread, self._runs, self.batch.lengths, **edges, begin=begin, end=end).sum()
+        )

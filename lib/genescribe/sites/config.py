@@ -1,0 +1,28 @@
+"""Options of training a network that scores sites. Free of torch, so that reading a configuration is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from genescribe.config import option
+from genescribe.nn.site_config import SiteNetworkConfig
+
+
+@dataclass(frozen=True)
+class SiteModelConfig:
+    """A network that scores sites, and what it learns from."""
+
+    network: SiteNetworkConfig = option(default_factory=SiteNetworkConfig, doc="its shape")
+    window: int = option(5000, doc="bases of a sample that are scored", minimum=100)
+    empty: float = option(0.25, doc="samples without a site, as a share of those with one", minimum=0.0)
+    partial: list[str] = option(
+        default_factory=list,
+        doc="genomes of which genes are missing in the annotation: the space between genes is not scored",
+    )
+    balance: float = option(
+        0.5,
+        doc="a genome's share of training is in proportion to its samples to the power of 1 minus this",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    validation_samples: int = option(1000, doc="most samples that validation reads, spread over all", minimum=1)

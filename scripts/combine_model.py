@@ -1,0 +1,33 @@
+"""Add signal networks to a gene finder: one folder that annotates, with gains fitted on validation windows.
+
+A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, or a folder of
+replicates of one. The windows must be new to the model and to the networks, and all of their genes annotated.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genescribe.cli import parser, run
+from genescribe.segment.combine import combine
+from genescribe.segment.species import POOLED
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--model", type=Path, required=True, help="folder of a segment model, scheme gene")
+    arguments.add_argument("--species", default=POOLED, help="whose parameters of it, where it has several genomes'")
+    arguments.add_argument("--sites", type=Path, action="append", required=True, help="a signal network; repeatable")
+    arguments.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="folders that bake wrote; their validation part is used"
+    )
+    arguments.add_argument("--windows", type=int, default=120, help="most windows of it, spread over all")
+    arguments.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
+    args = arguments.parse_args()
+
+    fit = combine(args.model, args.species, args.sites, args.data, args.output, args.windows)
+    print(f"{args.output}: {fit.before:,.0f} -> {fit.after:,.0f} nats on {fit.windows} windows")
+
+
+if __name__ == "__main__":
+    run(main)

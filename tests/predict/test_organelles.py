@@ -1,0 +1,131 @@
+"""A genome with organelles: they are read with their own genetic code, or left out with a warning."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.predict.noisy_model import NoisyFactory, NoisyModel, noisy_model
+
+from genescribe.errors import InputError
+from genescribe.files import read_json
+from genescribe.genome.alphabet import decode
+from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import predict_genome
+from genescribe.predict.organelles import RecodedFactory, with_organelles
+from genescribe.predict.pieces import pieces_of
+from genescribe.predict.write import write_annotation
+from genescribe.segment.model import SegmentModel
+from genescribe.segment.predictor import SegmentPredictor, SegmentPredictorFactory
+
+
+class Factory(NoisyFactory):
+    """The noisy model with any code."""
+
+    def __init__(self, code: int = 1) -> None:
+        super().__init__()
+        self.code = code
+
+    def __call__(self, worker: int = 0) -> SegmentPredictor:
+        predictor = super().__call__(worker)
+        if self.code != 1:
+            model = NoisyModel(_config(self.code)).eval()
+            model.load_state_dict(noisy_model().state_dict())
+            predictor = SegmentPredictor(model)
+        return predictor
+
+    def recoded(self, code: int) -> Factory:  # type: ignore[override]
+        return Factory(code)
+
+    def genetic_code(self, seqid: str = "") -> GeneticCode:
+        return GeneticCode.from_table(self.code)
+
+
+def _config(code: int):  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    from tests.predict.noisy_model import CONFIG
+
+    return replace(CONFIG, genetic_code=code)
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> Path:
+    bases = decode(np.random.default_rng(1).integers(0, 4, 6000).astype(np.uint8))
+    write_fasta(
+        tmp_path / "g.fa", [("chr1", bases), ("MT", bases), ("x9 Zea mays chloroplast, complete genome", bases)]
+    )
+    return tmp_path / "g.fa"
+
+
+def test_each_sequence_is_read_with_its_code(fasta: Path, tmp_path: Path) -> None:
+    genome, config = Genome.open(fasta), PredictConfig(workers=1, partial=True, posteriors=False)
+    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    factory, kept, warnings = with_organelles(Factory(), genome, pieces, ["MT=2"])
+    assert warnings == [] and kept == pieces
+    assert isinstance(factory, RecodedFactory) and factory.codes == {"MT": 2, "x9": 11}
+    assert factory.provenance()["genetic-codes"] == "MT=2 x9=11"
+    found = predict_genome(factory, fasta, kept, config)
+    write_annotation(tmp_path / "out", found, genome, kept, factory, config)
+    by_seqid = {s: [g for g in found.genes if g.seqid == s] for s in genome.lengths}
+    for seqid, number in (("chr1", 1), ("MT", 2)):
+        alone = predict_genome(Factory(number), fasta, pieces_of(genome.lengths, [seqid], 0, where=fasta), config)
+        assert alone.genes and [t.cds for g in alone.genes for t in g.transcripts] == [
+            t.cds for g in by_seqid[seqid] for t in g.transcripts
+        ]
+    assert [t.cds for g in by_seqid["chr1"] for t in g.transcripts] != [
+        t.cds for g in by_seqid["MT"] for t in g.transcripts
+    ]
+    proteins = (tmp_path / "out" / "proteins.fa").read_text()
+    assert "*" not in "".join(line for line in proteins.splitlines() if not line.startswith(">"))
+
+
+def test_a_mitochondrion_without_a_code_is_left_out_and_warned_of(
+    fasta: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    genome, config = Genome.open(fasta), PredictConfig(workers=1, posteriors=False)
+    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    with caplog.at_level(logging.WARNING):
+        factory, kept, warnings = with_organelles(Factory(), genome, pieces, [])
+    assert [piece.seqid for piece in kept] == ["chr1", "x9"]
+    assert (
+        "MT is a mitochondrion, whose genetic code is not known: not annotated; give --genetic-code-of MT=N"
+        in warnings[0]
+    )
+    assert warnings[0] in caplog.text
+    found = predict_genome(factory, fasta, kept, config)
+    write_annotation(tmp_path / "out", found, genome, kept, factory, config, warnings)
+    assert read_json(tmp_path / "out" / "summary.json")["warnings"][0] == warnings[0]
+    assert not any(gene.seqid == "MT" for gene in found.genes)
+
+
+def test_the_usual_code_may_be_asked_for(fasta: Path) -> None:
+    genome = Genome.open(fasta)
+    pieces = pieces_of(genome.lengths, ["chr1", "MT"], 0, where=fasta)
+    factory, kept, warnings = with_organelles(Factory(), genome, pieces, ["MT=1"])
+    assert isinstance(factory, Factory) and kept == pieces and warnings == []
+
+
+def test_a_genome_of_one_mitochondrion_is_an_error_that_says_what_to_give(fasta: Path) -> None:
+    genome = Genome.open(fasta)
+    pieces = pieces_of(genome.lengths, ["MT"], 0, where=fasta)
+    with pytest.raises(InputError, match=r"MT is a mitochondrion, .*; give --genetic-code-of MT=N"):
+        with_organelles(Factory(), genome, pieces, [])
+    # A model of mitochondria is meant for them.
+    assert with_organelles(Factory(4), genome, pieces, [])[1] == pieces
+
+
+def test_a_stored_model_reads_another_code(repository: Path) -> None:
+    folder = repository / "models" / "yeast"
+    factory = SegmentPredictorFactory(folder, "cpu").recoded(3)
+    assert factory.genetic_code().number == 3
+    predictor = factory()
+    plain = SegmentModel.load(folder)
+    tga = 6 * 6 * 3 + 6 * 2
+    assert bool(plain.expansion.stop[tga]) and not bool(predictor.model.expansion.stop[tga])
+    assert torch.equal(plain.head.weight, predictor.model.head.weight)

@@ -1,0 +1,164 @@
+"""What a prediction leaves on disk, and who may work there: annotate.py on real files, stopped and killed."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from tests.predict.noisy_model import CONFIG, noisy_model
+
+from genescribe.genome.fasta import Genome, write_fasta
+
+LENGTHS = {"one": 12 * CONFIG.tile, "two": 2 * CONFIG.tile}
+LIMIT = 300
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a genome; the model beside it finds genes in it."""
+    folder = tmp_path_factory.mktemp("genome")
+    random = np.random.default_rng(4)
+    write_fasta(folder / "g.fa", [(name, random.integers(0, 4, n).astype(np.uint8)) for name, n in LENGTHS.items()])
+    noisy_model().save(folder / "model")
+    return folder / "g.fa"
+
+
+def packed(plain: Path, target: Path) -> None:
+    target.write_bytes(gzip.compress(plain.read_bytes()))
+
+
+def start(plain: Path, folder: Path, fasta: Path, *more: str) -> subprocess.Popen[str]:
+    """Start annotate.py; temporary files lie in `folder/tmp`, results in `folder/out`."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    script = str(Path(__file__).parents[2] / "scripts" / "annotate.py")
+    words = [str(fasta), "--model", str(plain.parent / "model"), "-o", str(folder / "out" / "g.gff3")]
+    return subprocess.Popen(
+        [sys.executable, script, *words, "--workers", "2", "--chunk", "1", *more],
+        env=os.environ | {"TMPDIR": str(folder / "tmp"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def reached(process: subprocess.Popen[str], folder: Path, chunks: int = 1) -> None:
+    """Wait until so many chunks are read."""
+    while len(list((folder / "out" / "g.gff3.work" / "scores").glob("*.npy"))) < chunks:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+
+
+def finish(process: subprocess.Popen[str], status: int = 0) -> str:
+    """Wait for the end; return what was said."""
+    _, said = process.communicate(timeout=LIMIT)
+    assert process.returncode == status, said
+    return said
+
+
+def copies(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name == "genome.fa"]
+
+
+@pytest.fixture(scope="module")
+def whole(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return the files of an unbroken run on the plain genome."""
+    folder = tmp_path_factory.mktemp("whole")
+    finish(start(plain, folder, plain))
+    found = results(folder)
+    assert len(found) == 7 and all(found.values())
+    return found
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "out").iterdir() if path.is_file()}
+
+
+def test_one_plain_copy_a_run_and_none_after_it(plain: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
+    """Of a compressed genome: stopped, killed, and run to the end."""
+    packed(plain, tmp_path / "g.fa.gz")
+    for stop in (signal.SIGTERM, signal.SIGKILL, None):
+        process = start(plain, tmp_path, tmp_path / "g.fa.gz")
+        while not copies(tmp_path):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+        reached(process, tmp_path)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert len(copies(tmp_path)) == 1
+        if stop is not None:
+            process.send_signal(stop)
+        finish(process, {signal.SIGTERM: 143, signal.SIGKILL: -9, None: 0}[stop])
+        assert psutil.wait_procs(workers, timeout=LIMIT)[1] == [], "workers outlive the process that gives them work"
+        # Nobody can clear away after SIGKILL but the next run.
+        assert len(copies(tmp_path)) == (stop == signal.SIGKILL)
+        assert list((tmp_path / "tmp").glob("genescribe-*")) == []
+    found = results(tmp_path)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == found.keys()
+    assert {n: d for n, d in found.items() if n != "g.gff3"} == {n: d for n, d in whole.items() if n != "g.gff3"}
+
+
+def test_no_copy_of_a_genome_with_uneven_lines_stays(plain: Path, tmp_path: Path) -> None:
+    lines = plain.read_text().splitlines()
+    (tmp_path / "g.fa").write_text("\n".join([lines[0], lines[1][:7], lines[1][7:], *lines[2:]]) + "\n")
+    process = start(plain, tmp_path, tmp_path / "g.fa")
+    reached(process, tmp_path)
+    assert len(copies(tmp_path)) == 1
+    process.terminate()
+    finish(process, 143)
+    assert copies(tmp_path) == []
+
+
+def test_a_killed_worker_is_one_line(plain: Path, tmp_path: Path) -> None:
+    process = start(plain, tmp_path, plain)
+    reached(process, tmp_path)
+    readers = [p for p in psutil.Process(process.pid).children(recursive=True) if not p.children() and reads(p, plain)]
+    readers[0].kill()
+    (line,) = [line for line in finish(process, 2).splitlines() if not line[:2].isdecimal()]
+    assert line.startswith("genescribe: error: a worker process was killed, probably by the system for want of memory;")
+
+
+def reads(process: psutil.Process, fasta: Path) -> bool:
+    """Whether a process has mapped the genome."""
+    return any(part.path == str(fasta) for part in process.memory_maps())
+
+
+def test_a_second_run_with_the_same_output_is_turned_away(plain: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
+    first = start(plain, tmp_path, plain)
+    reached(first, tmp_path)
+    first.send_signal(signal.SIGSTOP)
+    second = start(plain, tmp_path, plain)
+    said = finish(second, 2)
+    first.send_signal(signal.SIGCONT)
+    assert f"{tmp_path / 'out' / 'g.gff3.work'}: another process works in this folder" in said
+    finish(first)
+    assert results(tmp_path) == whole
+    assert not (tmp_path / "out" / "g.gff3.work").exists()
+
+
+def test_what_cannot_be_read_leaves_nothing(plain: Path, tmp_path: Path) -> None:
+    (tmp_path / "no.fa").write_text("no sequences\n")
+    process = start(plain, tmp_path, tmp_path / "no.fa")
+    assert f"{tmp_path / 'no.fa'}:1: no FASTA file" in finish(process, 2)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_genome_travels_with_its_copy_and_its_name(plain: Path, tmp_path: Path) -> None:
+    import pickle
+
+    packed(plain, tmp_path / "g.fa.gz")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    genome = Genome.open(tmp_path / "g.fa.gz", scratch=scratch)
+    other = pickle.loads(pickle.dumps(genome))
+    assert other.path == genome.path and other.plain == genome.plain and len(copies(scratch)) == 1
+    del other
+    assert genome.codes("two").tolist() == Genome.open(plain).codes("two").tolist()
+    del genome
+    assert list(scratch.iterdir()) == []

@@ -1,0 +1,156 @@
+"""Signal networks in a segment model: at the right bases, the same whatever the chunk, combined by likelihood."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.segment.test_gene_task import CONFIG
+from tests.segment.toy_shards import SPLITS, bake_toy, toy_sequence
+
+from genescribe.data.batching import collate
+from genescribe.data.dataset import ShardDataset
+from genescribe.errors import InputError
+from genescribe.families import load_predictor
+from genescribe.nn.site_config import SITE_CLASSES, SiteNetworkConfig
+from genescribe.nn.site_network import SiteEnsemble
+from genescribe.segment.combine import CARD, ORIGIN, combine
+from genescribe.segment.config import EvidenceConfig, SpeciesConfig
+from genescribe.segment.gene_scores import SIGNALS
+from genescribe.segment.model import SegmentModel
+from genescribe.segment.predictor import SegmentPredictor, grain_of
+from genescribe.segment.site_gains import combined, fit_gains
+from genescribe.segment.site_scores import FLOOR, SHIFTS
+from genescribe.segment.task import SegmentTask
+from genescribe.sites.config import SiteModelConfig
+from genescribe.sites.task import SiteTask
+from genescribe.train.config import TrainConfig
+from genescribe.train.engine import train
+
+NETWORK = SiteNetworkConfig(80, 8)
+EVIDENCE = replace(CONFIG, evidence=EvidenceConfig(), halo=303)
+
+
+def ensemble(seed: int = 0, classes: list[str] | None = None, replicates: int = 1) -> SiteEnsemble:
+    torch.manual_seed(seed)
+    return SiteEnsemble(replace(NETWORK, classes=classes or NETWORK.classes), replicates).eval()
+
+
+def model_with(*ensembles: SiteEnsemble) -> SegmentModel:
+    torch.manual_seed(1)
+    return combined(SegmentModel(replace(EVIDENCE, genetic_code=1)).eval(), ensembles)
+
+
+@torch.no_grad()
+def test_scores_are_added_at_the_boundary_bases() -> None:
+    network = ensemble()
+    whole = model_with(network)
+    assert whole.sites is not None
+    whole.sites.gain.copy_(torch.tensor([[0.5, 1.0, 1.5, 2.0]]))
+    whole.sites.offset.copy_(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+    codes = torch.randint(0, 4, (1, 500))
+    lengths = torch.tensor([500])
+    alone = SegmentModel(replace(whole.config, sites=[])).eval()
+    alone.load_state_dict({k: v for k, v in whole.state_dict().items() if not k.startswith("sites.")})
+    with_sites, without = whole.channel_scores(codes, lengths), alone.channel_scores(codes, lengths)
+    assert torch.equal(with_sites.content, without.content)
+    assert with_sites.signals is not None and without.signals is not None
+    added = with_sites.signals - without.signals
+    odds = network.log_odds(torch.nn.functional.pad(codes, (40, 40), value=4)).clamp(min=FLOOR)
+    for place, signal in enumerate(SIGNALS):
+        # A donor's base is the intron's first; the network's is the one before it.
+        expected = whole.sites.gain[0, place] * odds.roll(-SHIFTS[signal], 1)[..., SITE_CLASSES.index(signal)]
+        expected = expected + whole.sites.offset[0, place]
+        torch.testing.assert_close(added[:, 1:-1, place], expected[:, 1:-1], atol=1e-3, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_chunks_change_no_bit_and_windows_agree_with_them() -> None:
+    """Two networks of different contexts, one of two replicates and without starts and stops."""
+    torch.manual_seed(3)
+    wide = SiteEnsemble(SiteNetworkConfig(400, 8, ["acceptor", "donor"]), 2).eval()
+    model = model_with(ensemble(), wide)
+    predictor = SegmentPredictor(model)
+    grain = grain_of(model.config)
+    codes = np.random.default_rng(0).integers(0, 5, 5 * grain + 77).astype(np.uint8)
+    whole = predictor.read(codes, 0, len(codes))
+    pieces = [predictor.read(codes, at, min(at + grain, len(codes))) for at in range(0, len(codes), grain)]
+    assert np.array_equal(np.concatenate(pieces), whole)
+    at_once = model.channel_scores(torch.from_numpy(codes.astype(np.int64))[None], torch.tensor([len(codes)]))
+    assert at_once.signals is not None
+    torch.testing.assert_close(torch.from_numpy(whole[:, -len(SIGNALS) :]), at_once.signals[0], atol=2e-3, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_a_batch_is_read_as_its_windows_are() -> None:
+    model = model_with(ensemble())
+    assert model.sites is not None
+    codes = torch.randint(0, 4, (2, 300))
+    both = model.sites.log_odds(codes, torch.tensor([300, 170]))
+    alone = model.sites.log_odds(codes[1:, :170], torch.tensor([170]))
+    torch.testing.assert_close(both[1:, :170], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_goes_through_its_folder(tmp_path: Path) -> None:
+    model = model_with(ensemble(replicates=2))
+    model.save(tmp_path)
+    again = SegmentModel.load(tmp_path)
+    assert again.config == model.config
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+def test_the_halo_reaches_as_far_as_the_networks() -> None:
+    model = SegmentModel(replace(EVIDENCE, genetic_code=1)).eval()
+    wide = SiteEnsemble(SiteNetworkConfig(2000, 8)).eval()
+    assert combined(model, [wide]).config.halo == 1002
+    with pytest.raises(InputError, match="too short"):
+        SegmentModel(replace(combined(model, [wide]).config, halo=999))
+
+
+def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    model = model_with(ensemble())
+    with pytest.raises(InputError, match="signal networks already"):
+        combined(model, [ensemble()])
+    with pytest.raises(InputError, match="scheme 'gencode'"):
+        SegmentModel(replace(model.config, scheme="gencode", gene=None, evidence=None))
+    with pytest.raises(InputError, match="trained by themselves"):
+        SegmentTask(model.config, [bake_toy(tmp_path / "gene", scheme="gene")])
+    with pytest.raises(InputError, match="no validation windows"):
+        fit_gains(model, [])
+
+
+def test_gains_are_fitted_and_the_model_then_scores_as_the_fit_said(tmp_path: Path) -> None:
+    shards = bake_toy(tmp_path / "shards", scheme="gene")
+    train(SiteTask(SiteModelConfig(NETWORK, window=150), [shards]), _short(100, 0.01), tmp_path / "sites")
+    species = replace(EVIDENCE, species=SpeciesConfig())
+    train(SegmentTask(species, [shards]), _short(2, 1e-3), tmp_path / "segment")
+    output = tmp_path / "combined"
+    fit = combine(tmp_path / "segment" / "model", "toy", [tmp_path / "sites" / "model"], [shards], output)
+    assert fit.after < 0.8 * fit.before
+    model = SegmentModel.load(output)
+    assert model.sites is not None and model.species is None
+    assert not model.sites.ensembles.training
+    total = 0.0
+    with torch.no_grad():
+        windows = ShardDataset([shards], "validation")
+        for number in range(len(windows)):
+            total += float(
+                SegmentTask._nll(model, batch := collate([windows[number]]), model.scores(batch.codes)).sum()
+            )
+    assert total == pytest.approx(fit.after, rel=1e-3)
+    origin = json.loads((output / ORIGIN).read_text())
+    assert origin["networks"][0]["signals"].keys() == {*SIGNALS}
+    assert "acceptor" in (output / CARD).read_text()
+    codes, _ = toy_sequence("v0", np.random.default_rng(len(SPLITS.train)))
+    predictor = load_predictor(output)(0)
+    assert isinstance(predictor, SegmentPredictor) and predictor.predict_strand(codes).transcripts is not None
+    with pytest.raises(InputError, match="is there already"):
+        combine(tmp_path / "segment" / "model", "toy", [tmp_path / "sites" / "model"], [shards], output)
+
+
+def _short(steps: int, lr: float) -> TrainConfig:
+    return TrainConfig(max_steps=steps, batch_size=8, lr=lr, validate_epochs=100)

@@ -1,0 +1,117 @@
+"""The parser that every command shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genescribe.cli import JsonText, integer, list_of, number, parser
+from genescribe.errors import InputError
+from genescribe.paths import InputPath, InputText, NameList, OutputFile
+
+
+def refused(capsys: pytest.CaptureFixture[str], words: list[str], **how: object) -> str:
+    arguments = parser("A command.")
+    arguments.add_argument("--x", **how)  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as end:
+        arguments.parse_args(words)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("genescribe: error: ") and said.count("\n") == 1
+    return said
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("a", integer(), "'a' is not a whole number"),
+        ("1.5", integer(), "'1.5' is not a whole number"),
+        ("0", integer(1), "0 is less than 1"),
+        ("9", integer(1, 8), "9 is more than 8"),
+        ("x", number(), "'x' is not a number"),
+        ("nan", number(), "'nan' is not finite"),
+        ("inf", number(0), "'inf' is not finite"),
+        ("-1", number(0), "-1.0 is less than 0"),
+        ("", list_of(integer()), "an empty list"),
+        (",", list_of(integer()), "an empty list"),
+        ("1,a", list_of(integer()), "'a' is not a whole number"),
+        ("", InputPath(), "an empty path"),
+        ("", OutputFile(), "an empty path"),
+    ],
+)
+def test_a_value_that_is_none_is_one_line(
+    capsys: pytest.CaptureFixture[str], text: str, kind: object, message: str
+) -> None:
+    assert message in refused(capsys, [f"--x={text}"], type=kind)
+
+
+def test_values_are_read() -> None:
+    arguments = parser(None)
+    arguments.add_argument("--n", type=integer(0, 5))
+    arguments.add_argument("--p", type=number(0, 1))
+    arguments.add_argument("--many", type=list_of(integer(0)))
+    args = arguments.parse_args(["--n", "5", "--p", "1e-1", "--many", "1,2"])
+    assert (args.n, args.p, args.many) == (5, 0.1, [1, 2])
+
+
+def test_hyphens_and_underscores_are_alike() -> None:
+    arguments = parser(None)
+    arguments.add_argument("--min-posterior")
+    arguments.add_argument("--batch_size")
+    arguments.add_argument("rest", nargs="*")
+    args = arguments.parse_args(["--min_posterior=0.5_x", "--batch-size", "3_4", "--", "--no_option"])
+    assert (args.min_posterior, args.batch_size, args.rest) == ("0.5_x", "3_4", ["--no_option"])
+
+
+def test_an_option_that_does_nothing_is_refused_only_where_it_is_given() -> None:
+    arguments = parser(None)
+    commands = arguments.add_subparsers(dest="command")
+    for name in ("one", "two"):
+        command = commands.add_parser(name)
+        command.add_argument("--search", default="greedy")
+        command.add_argument("--beams", type=integer(1), default=4)
+        command.only(["beams"], lambda args: args.search == "beam", "--search beam")
+    assert arguments.parse_args(["one"]).beams == 4
+    assert arguments.parse_args(["two", "--beams", "4", "--search", "beam"]).beams == 4
+    with pytest.raises(InputError, match="--beams: does nothing here; it needs --search beam; leave it out"):
+        arguments.parse_args(["two", "--beams", "4"])
+    assert arguments.parse_args(["one"]).beams == 4, "the defaults are there again"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--fasta", "g.fa", "--output", "g.fa"],
+        ["--names", "a,@g.fa", "--output", "g.fa"],
+        ["--against", "orf=g.fa", "--output", "g.fa"],
+        ["--options", '{"train": {"start": "./g.fa"}}', "--output", "g.fa"],
+        ["--many", "a", "g.fa", "--output", "g.fa"],
+        ["--fasta", "g.fa"],
+    ],
+)
+def test_no_option_may_name_what_another_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "g.fa").write_text(">a\nACGT\n")
+    arguments = parser(None)
+    arguments.add_argument("--fasta", type=InputPath())
+    arguments.add_argument("--names", type=NameList(), default=[])
+    arguments.add_argument("--against", type=InputText(lambda text: text.partition("=")[2]), action="append")
+    arguments.add_argument("--options", type=JsonText())
+    arguments.add_argument("--many", type=InputPath(), nargs="+")
+    arguments.add_argument("--output", type=OutputFile(), default="g.fa")
+    with pytest.raises(InputError, match="would be overwritten"):
+        arguments.parse_args(words)
+
+
+def test_help_tells_defaults_that_say_something() -> None:
+    arguments = parser("What it does.")
+    arguments.add_argument("--none", help="first")
+    arguments.add_argument("--flag", action="store_true", help="second")
+    arguments.add_argument("--zero", type=float, default=0.0, help="third")
+    arguments.add_argument("--list", default=["a", "b"], help="fourth")
+    text = " ".join(arguments.format_help().split())
+    assert "first --flag" in text and "second --zero" in text
+    assert "third (default: 0.0)" in text and "fourth (default: a,b)" in text

@@ -1,0 +1,68 @@
+"""Scripts whose processes are killed or stopped: one line, and nothing temporary is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KILLED = {
+    "a process that reads data": """
+import os, signal
+from torch.utils.data import DataLoader
+class Data(list):
+    def __getitem__(self, i):
+        os.kill(os.getpid(), signal.SIGKILL)
+def main():
+    list(DataLoader(Data(range(4)), num_workers=1))
+""",
+    "a process of a pool": """
+import os, signal
+from concurrent.futures import ProcessPoolExecutor
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+def main():
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(die).result()
+""",
+}
+RUN = "\nfrom genescribe.cli import run\nif __name__ == '__main__':\n    run(main)\n"
+WAITING = """
+import sys, tempfile, time
+from genescribe.files import atomic_path
+def main():
+    with tempfile.TemporaryDirectory() as name, atomic_path(sys.argv[1]) as part:
+        print("there", flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("kind", KILLED)
+def test_a_killed_worker_is_one_line(kind: str) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED[kind] + RUN], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("genescribe: error: a worker process was killed, probably by the system for want of")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_other_errors_of_that_class_are_not_hidden() -> None:
+    program = "def main():\n    raise RuntimeError('something else')\n" + RUN
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "RuntimeError: something else" in done.stderr
+
+
+def test_sigterm_leaves_nothing_temporary(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+    command = [sys.executable, "-c", WAITING + RUN, str(tmp_path / "out" / "result")]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None and run.stdout.readline() == "there\n"
+        assert list((tmp_path / "tmp").iterdir()) and list((tmp_path / "out").iterdir())
+        run.terminate()
+        assert run.wait(60) == 128 + signal.SIGTERM
+        assert run.stderr is not None and run.stderr.read() == ""
+    assert not list((tmp_path / "tmp").iterdir()) and not list((tmp_path / "out").iterdir())
