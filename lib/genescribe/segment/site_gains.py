@@ -65,7 +65,7 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
         raise InputError("has signal networks already", where="model", remedy="give one without")
     if model.config.encoder is None:
         raise InputError(
-            "an imported model: its splice sites are scored by phase, and gains of networks cannot be fitted beside them",
+            "an imported model: gains of networks cannot be fitted beside splice sites that are scored by phase",
             where="model",
             remedy="give a trained one",
         )
