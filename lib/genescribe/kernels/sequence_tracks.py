@@ -186,7 +186,8 @@ def gene_scores(
     Parameters
     ----------
     content, signals
-        Scores of channels and of the signals start, donor, acceptor, stop; no signals: zeros.
+        Scores of channels and of the signals start, donor, acceptor, stop, and where there are more, those of donors
+        and acceptors by the phase of the intron; no signals: zeros.
     codes
         Bases; all T of each sequence.
     offsets

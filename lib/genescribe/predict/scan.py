@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from tqdm import tqdm
@@ -23,9 +23,19 @@ from genescribe.genome.fasta import Genome
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.memory import keep_memory
 from genescribe.predict.pieces import Piece
-from genescribe.predict.strand import GenomeStrand, PredictorFactory, StrandPrediction
+from genescribe.predict.strand import (
+    GenomeStrand,
+    PairPredictor,
+    PredictorFactory,
+    StrandCodes,
+    StrandPrediction,
+    StrandRows,
+    finishes_together,
+)
 from genescribe.predict.work import StoredRows, StrandKey, Work, save_scores, scores_path
 
+BOTH = "."
+"""Instead of a sign: both strands, finished together."""
 LONGEST_PATH = 70
 """Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""
 
@@ -55,19 +65,27 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. The
     result is the same whatever the chunks, the workers and the kills in between.
     """
-    strands = [(piece.seqid, piece.start, piece.end, sign) for piece in pieces for sign in "+-"]
+    signs = BOTH if finishes_together(factory) else "+-"
+    strands = [(piece.seqid, piece.start, piece.end, sign) for piece in pieces for sign in signs]
     # Longest first fills the workers evenly; results are kept by name, so the order does not show.
-    open_strands = sorted((s for s in strands if s not in work.done), key=lambda s: s[1] - s[2])
+    open_strands = sorted(
+        (s for s in strands if not all(one in work.done for one in _single(s))), key=lambda s: s[1] - s[2]
+    )
     plan = _Plan(open_strands, chunk_of(factory, config), work)
     total = sum(end - start for _, start, end, _ in strands)
     with (
         tqdm(total=total, initial=total - plan.bases, unit="b", unit_scale=True, desc="predict", disable=None) as bar,
         _executor(factory, genome, config, work, min(config.workers, len(plan))) as pool,
     ):
-        for job, prediction in _results(pool, plan, 2 * config.workers):
-            if prediction is not None:
-                work.add(job.strand, prediction, plan.chunks(job.strand))
+        for job, predictions in _results(pool, plan, 2 * config.workers):
+            for strand, prediction in zip(_single(job.strand), predictions, strict=False):
+                work.add(strand, prediction, plan.chunks(job.strand))
             bar.update(job.end - job.start if job.kind != "finish" else 0)
+
+
+def _single(strand: StrandKey) -> list[StrandKey]:
+    """Return the strands of a key: itself, or both."""
+    return [(*strand[:3], sign) for sign in ("+-" if strand[3] == BOTH else strand[3])]
 
 
 class _Job(NamedTuple):
@@ -91,7 +109,11 @@ class _Plan:
             if length <= chunk:
                 self._read.append(_Job("whole", strand, 0, length, chunk))
                 continue
-            left = [start for start in self.chunks(strand) if not work.scores(strand, start).exists()]
+            left = [
+                start
+                for start in self.chunks(strand)
+                if not all(work.scores(one, start).exists() for one in _single(strand))
+            ]
             self._missing[strand] = len(left)
             self._read += [_Job("read", strand, start, min(start + chunk, length), chunk) for start in left]
             if not left:
@@ -120,8 +142,8 @@ class _Plan:
         return _Job("finish", strand, 0, strand[2] - strand[1], self._chunk)
 
 
-def _results(pool: Executor, plan: _Plan, most: int) -> Iterator[tuple[_Job, StrandPrediction | None]]:
-    running: dict[Future[StrandPrediction | None], _Job] = {}
+def _results(pool: Executor, plan: _Plan, most: int) -> Iterator[tuple[_Job, list[StrandPrediction]]]:
+    running: dict[Future[list[StrandPrediction]], _Job] = {}
     while plan or running:
         while plan and len(running) < most:
             job = plan.next()
@@ -145,16 +167,27 @@ class _Worker:
         self._predictor, self._genome = factory(number), genome
         self._config, self._folder = config, folder
 
-    def __call__(self, job: _Job) -> StrandPrediction | None:
-        codes = GenomeStrand(self._genome, *job.strand)
+    def __call__(self, job: _Job) -> list[StrandPrediction]:
+        """Return what was found on the strands of a job; nothing where chunks were but read."""
+        strands = _single(job.strand)
+        codes = [GenomeStrand(self._genome, *strand) for strand in strands]
         if job.kind == "finish":
-            paths = [scores_path(self._folder, job.strand, start) for start in range(0, len(codes), job.chunk)]
-            return self._predictor.finish(codes, StoredRows(paths, job.chunk), self._config)
-        rows = self._predictor.read(codes, job.start, job.end)
+            starts = range(0, len(codes[0]), job.chunk)
+            return self._finished(codes, [self._stored(strand, starts, job.chunk) for strand in strands])
+        rows = [self._predictor.read(one, job.start, job.end) for one in codes]
         if job.kind == "whole":
-            return self._predictor.finish(codes, rows, self._config)
-        save_scores(scores_path(self._folder, job.strand, job.start), rows)
-        return None
+            return self._finished(codes, rows)
+        for strand, read in zip(strands, rows, strict=True):
+            save_scores(scores_path(self._folder, strand, job.start), read)
+        return []
+
+    def _stored(self, strand: StrandKey, starts: range, chunk: int) -> StoredRows:
+        return StoredRows([scores_path(self._folder, strand, start) for start in starts], chunk)
+
+    def _finished(self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows]) -> list[StrandPrediction]:
+        if len(codes) == 1:
+            return [self._predictor.finish(codes[0], rows[0], self._config)]
+        return cast(PairPredictor, self._predictor).finish_both(codes, rows, self._config)
 
 
 _worker: _Worker | None = None
@@ -177,7 +210,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(job: _Job) -> StrandPrediction | None:
+def _work(job: _Job) -> list[StrandPrediction]:
     assert _worker is not None
     return _worker(job)
 

@@ -116,6 +116,15 @@ class StrandPredictor(Protocol):
         """Return the genes of a strand of which all bases were read."""
 
 
+class PairPredictor(StrandPredictor, Protocol):
+    """A predictor that can finish both strands of a stretch together."""
+
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        """Return the genes of the plus and the minus strand, of which all bases were read."""
+
+
 class PredictorFactory(Protocol):
     """A model's folder: it travels to the workers, each of which loads the model once. Must be picklable.
 
@@ -144,3 +153,8 @@ class PredictorFactory(Protocol):
 
     def statistics(self) -> dict[str, float]:
         """Return what the genes of the training genomes were like, as `genescribe.predict.summary` names it."""
+
+
+def finishes_together(factory: PredictorFactory) -> bool:
+    """Return whether a factory gives predictors of the kind `PairPredictor`: its attribute `together` is then true."""
+    return bool(getattr(factory, "together", False))

@@ -28,6 +28,38 @@ class EvidenceConfig:
     content_gain: float = option(0.3, doc="what content is worth before training")
     noncoding_gain: float | None = option(None, doc="the same of channels that are not coding; null: as the others")
     signal_gain: float = option(1.0, doc="what signals are worth before training")
+    gc_classes: int = option(
+        1, doc="classes of GC content with content of their own, between which it is interpolated", minimum=1, maximum=8
+    )
+    gc_window: int = option(4000, doc="bases around a base over which its GC content is taken", minimum=1)
+
+
+@dataclass(frozen=True)
+class SiteConfig:
+    """What is read around a site; its own place is the first base of a start, stop or intron, or an intron's last."""
+
+    left: int = option(0, doc="bases before it whose places have tables", minimum=0)
+    right: int = option(0, doc="bases from it on whose places have tables", minimum=0)
+    word: list[int] = option(default_factory=list, doc="places of the bases of its word, ascending")
+
+
+@dataclass(frozen=True)
+class TabulatedConfig:
+    """Sizes of tables that an import fills; see `genescribe.segment.tabulated`."""
+
+    order: int = option(4, doc="bases before a base that it is given", minimum=1, maximum=7)
+    gc: list[float] = option(default_factory=lambda: [0.5], doc="GC content of each class, ascending")
+    gc_window: int = option(10_000, doc="bases over which the GC content is taken", minimum=1)
+    start: SiteConfig = option(default_factory=SiteConfig, doc="around start codons")
+    donor: SiteConfig = option(default_factory=SiteConfig, doc="around donors")
+    acceptor: SiteConfig = option(default_factory=SiteConfig, doc="around acceptors")
+    stop: SiteConfig = option(default_factory=SiteConfig, doc="around stop codons")
+    start_motif: int = option(0, doc="bases before a start codon whose chance goes through a step function", minimum=0)
+    start_steps: int = option(0, doc="steps of this function; 0: there is none", minimum=0)
+    softmask_cost: float = option(0.0, doc="nats that a softmasked base in coding sequence costs")
+    content_gain: float = option(1.0, doc="what content is worth before training")
+    noncoding_gain: float | None = option(None, doc="the same of channels that are not coding; null: as the others")
+    signal_gain: float = option(1.0, doc="what signals are worth before training")
 
 
 @dataclass(frozen=True)
@@ -75,6 +107,10 @@ class SegmentModelConfig:
     shortest: dict[str, int] = option(
         default_factory=dict, doc="label: bases of its shortest segment, where the grammar allows shorter ones"
     )
+    longest: dict[str, int] = option(
+        default_factory=dict, doc="label: longest duration in its table, where that is not max_duration"
+    )
+    closed: list[str] = option(default_factory=list, doc="labels that no base may have, such as UTRs")
     duration_knots: int = option(24, doc="parameters of a label's table; 0: one a duration", minimum=0)
     genetic_code: int = option(0, doc="NCBI translation table; 0: that of the data", minimum=0, maximum=33)
     features: list[str] = option(default_factory=lambda: list(TRACKS), doc=f"input tracks: {', '.join(TRACKS)}")
@@ -83,13 +119,18 @@ class SegmentModelConfig:
         0.5, doc="share of training samples whose softmask is hidden", minimum=0.0, maximum=1.0
     )
     evidence: EvidenceConfig | None = option(None, doc="counted evidence (scheme `gene`); null: none")
+    tables: TabulatedConfig | None = option(
+        None, doc="tables of an imported parameter set in the place of counted evidence; null: none"
+    )
     species: SpeciesConfig | None = option(
         None, doc="parameters of each genome beside what all share, with `evidence`; null: one set for all"
     )
     sites: list[SiteScoresConfig] = option(
         default_factory=list, doc="signal networks; scripts/combine_model.py adds them to a trained model"
     )
-    encoder: EncoderConfig = option(default_factory=EncoderConfig, doc="tracks to features of every base")
+    encoder: EncoderConfig | None = option(
+        default_factory=EncoderConfig, doc="tracks to features of every base; null: evidence alone, no network"
+    )
     content: Literal["log_softmax", "logits"] = option(
         "log_softmax", doc="score of a base in a segment: log posterior of the label, at most 0, or any number"
     )
@@ -120,6 +161,9 @@ class SegmentModelConfig:
         0, doc="windows of the validation parts that validation reads, spread over all; 0: all", minimum=0
     )
     crf_reg: float = option(0.0, doc="weight of the mean square of transition and duration scores", minimum=0.0)
+    both_strands: bool = option(
+        False, doc="prediction decodes both strands as one path (scheme `gene`): their genes exclude each other"
+    )
     backend: Literal["auto", "reference", "blocked", "native", "triton", "exact", "streaming"] = option(
         "auto", doc="CRF kernel; exact means reference, streaming means auto"
     )

@@ -4,7 +4,8 @@ A network learns splice sites from thousands of genes; some genomes have a few h
 fewer, so the model starts from counted evidence and learns only what it is worth (a gain for each kind) and what it
 misses.
 
-* Content: the chance of a base given those before it under each channel, against that under intergenic.
+* Content: the chance of a base given those before it under each channel, against that under intergenic; where asked
+  for, in several classes of GC content, between which it is interpolated (`genescribe.segment.gc_classes`).
 * Signals: the chance of the bases around a start, donor, acceptor or stop, each given the one before it, against that
   around other places where the same letters stand.
 * Rank: whether a start codon is the first of its stop-free run, or has others before it.
@@ -19,7 +20,8 @@ Nucleic Acids Res. 1998); weight arrays (Zhang & Marr, CABIOS 1993); generative 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels import sequence_tracks
 from genescribe.segment.config import EvidenceConfig
 from genescribe.segment.features import StopFreeRuns, codon_members, codon_numbers, run_ends
+from genescribe.segment.gc_classes import GCClasses
 from genescribe.segment.gene_labels import CHANNELS
 
 SITES = {"start": (15, 9), "donor": (4, 9), "acceptor": (24, 4), "stop": (6, 12)}
@@ -87,7 +90,12 @@ class CountedEvidence(nn.Module):
         self.register_buffer("stops", run_ends(code), persistent=False)
         self.register_buffer("starts", codon_members(code.canonical_starts), persistent=False)
         # The last row serves words with an N, or cut by an edge.
-        self.register_buffer("content", torch.zeros(4 ** (config.order + 1) + 1, len(CHANNELS)))
+        rows, classes = 4 ** (config.order + 1) + 1, config.gc_classes
+        self.register_buffer("content", torch.zeros(*([classes] if classes > 1 else []), rows, len(CHANNELS)))
+        self.classes: GCClasses | None = None
+        if classes > 1:
+            spread = [(number + 1) / (classes + 1) for number in range(classes)]
+            self.classes = GCClasses(spread, config.gc_window, counted=True)
         for name, (left, right) in SITES.items():
             self.register_buffer(name, torch.zeros(1, 16, left + right))
         self.register_buffer("motif", torch.zeros(1, 4, config.branch_width))
@@ -99,13 +107,25 @@ class CountedEvidence(nn.Module):
         """F, the number of tracks."""
         return 3 * 3 + 1 + len(SITES) + len(EXTRA)
 
+    signals = len(SITES) + len(EXTRA)
+    """Columns of `Evidence.signals`."""
+
+    @staticmethod
+    def combined(signals: Tensor) -> Tensor:
+        """Return the scores of start, donor, acceptor and stop, (B, T, 4): those of `EXTRA` added to theirs."""
+        named = dict(zip((*SITES, *EXTRA), signals.unbind(2), strict=True))
+        for name, signal in EXTRA.items():
+            named[signal] = named[signal] + named[name]
+        return torch.stack([named[name] for name in SITES], dim=2)
+
     @property
     def reach(self) -> int:
         """Bases to each side that a value depends on."""
         # The first base of a window is given the one before it.
         sites = 1 + max(max(window) for window in SITES.values())
         branch = self.config.branch_reach + self.config.branch_width
-        return max(sites, branch, self.config.window // 2 + self.config.order + 2, self.cap + 3)
+        classes = 0 if self.classes is None else self.classes.reach
+        return max(sites, branch, classes, self.config.window // 2 + self.config.order + 2, self.cap + 3)
 
     @torch.no_grad()
     def forward(self, codes: Tensor, lengths: Tensor) -> Evidence:
@@ -118,11 +138,22 @@ class CountedEvidence(nn.Module):
         lengths : (B,) int64
             Bases of each sequence.
         """
-        if sequence_tracks.takes(codes):
-            return self._native(codes, lengths)
-        return self.reference(codes, lengths)
+        return self._mixed(codes, lengths, self._native if sequence_tracks.takes(codes) else self._plain)
 
-    def _native(self, codes: Tensor, lengths: Tensor) -> Evidence:
+    def _mixed(
+        self, codes: Tensor, lengths: Tensor, evidence: Callable[[Tensor, Tensor, Tensor], Evidence]
+    ) -> Evidence:
+        """Return the evidence by one table of content, or that by the tables of all classes, weighed base by base."""
+        if self.classes is None:
+            return evidence(codes, lengths, self.content)
+        past = torch.arange(codes.shape[1], device=codes.device) >= lengths[:, None]
+        weights = self.classes((codes & (SOFTMASK - 1)).long().masked_fill(past, N)).split(1, dim=2)
+        parts = [evidence(codes, lengths, table) for table in self.content]
+        content = sum(weight * part.content for weight, part in zip(weights, parts, strict=True))
+        tracks = sum(weight * part.tracks for weight, part in zip(weights, parts, strict=True))
+        return Evidence(cast(Tensor, content), parts[0].signals, cast(Tensor, tracks))
+
+    def _native(self, codes: Tensor, lengths: Tensor, content: Tensor) -> Evidence:
         sizes = sequence_tracks.EvidenceSizes(
             order=self.config.order,
             codon=CODON,
@@ -132,18 +163,22 @@ class CountedEvidence(nn.Module):
             scale=_SCALE,
             sites=SITES,
         )
-        tables = {name: getattr(self, name) for name in ("content", "motif", "distance", "rank", "stops", "starts")}
+        tables = {name: getattr(self, name) for name in ("motif", "distance", "rank", "stops", "starts")}
+        tables["content"] = content
         tables |= {name: getattr(self, name) for name in SITES}
         return Evidence(*sequence_tracks.counted(codes, lengths, tables, sizes, self.width))
 
     @torch.no_grad()
     def reference(self, codes: Tensor, lengths: Tensor) -> Evidence:
         """Return the evidence by PyTorch; see `forward`."""
+        return self._mixed(codes, lengths, self._plain)
+
+    def _plain(self, codes: Tensor, lengths: Tensor, table: Tensor) -> Evidence:
         past = torch.arange(codes.shape[1], device=codes.device) >= lengths[:, None]
         bases = (codes & (SOFTMASK - 1)).long().masked_fill(past, N)
-        content = self.content[words(bases, self.config.order + 1)]
+        content = table[words(bases, self.config.order + 1)]
         other = (3 - bases).masked_fill(bases == N, N).flip(1)
-        antisense = self.content[:, CODON : CODON + 3][words(other, self.config.order + 1)].flip(1)
+        antisense = table[:, CODON : CODON + 3][words(other, self.config.order + 1)].flip(1)
         rank = self.rank[self.ranks(bases)].masked_fill(~self.is_start(bases), 0.0).unsqueeze(1)
         signals = torch.cat([*self._sites(bases), self._branch(bases), rank], dim=1).transpose(1, 2)
         sense = content[..., CODON : CODON + 3]

@@ -16,6 +16,7 @@ from genescribe.genome.alphabet import Codes, N, unmasked
 from genescribe.segment.branch import BranchMotif, find_branch_motif
 from genescribe.segment.config import EvidenceConfig
 from genescribe.segment.evidence import RANKS, SITES, CountedEvidence
+from genescribe.segment.gc_classes import gc_content
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_labels import (
     CHANNELS,
@@ -31,10 +32,14 @@ from genescribe.segment.gene_labels import (
 from genescribe.segment.gene_rules import LETTERS, SignalTables
 
 FloatArray = NDArray[np.float64]
+GC_BINS = 50
+"""Of GC content, in counting."""
 Counts = NDArray[np.int64] | NDArray[np.floating[Any]]
 
 _BACKOFF = 16.0
 """Bases that the next shorter context is worth in an estimate."""
+_CLASS_BACKOFF = 100.0
+"""Bases that the estimate of all classes of GC content is worth in that of one."""
 _ARRAY_BACKOFF = 40.0
 _SITE_BACKOFF = 4.0
 _FEWEST = 200
@@ -72,7 +77,10 @@ class EvidenceCounts:
     def __post_init__(self) -> None:
         self.config: EvidenceConfig = self.evidence.config
         self.ranks = np.zeros((2, RANKS), dtype=np.int64)
-        self.content = np.zeros((len(CHANNELS), 4 ** (self.config.order + 1)), dtype=np.int64)
+        self.classes = self.evidence.classes
+        bins = 1 if self.classes is None else GC_BINS
+        # By GC content in even bins, so that classes can be chosen when all is counted.
+        self.content = np.zeros((bins, len(CHANNELS), 4 ** (self.config.order + 1)), dtype=np.int64)
         # Of each signal: pairs of bases at each place, around the true sites [1] and all others [0].
         self.pairs = {name: np.zeros((2, left + right, 16), dtype=np.int64) for name, (left, right) in SITES.items()}
 
@@ -99,8 +107,16 @@ class EvidenceCounts:
         word, unknown = _words(bases, self.config.order + 1)
         channel = self.scheme.routes[np.arange(len(bases)) % 3, np.maximum(labels, 0)]
         used = ~unknown & (labels != IGNORE)
-        flat = channel[used] * self.content.shape[1] + word[used]
+        group = self._bins(bases) * len(CHANNELS) + channel
+        flat = group[used] * self.content.shape[2] + word[used]
         self.content += np.bincount(flat, minlength=self.content.size).reshape(self.content.shape)
+
+    def _bins(self, bases: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the bin of GC content of each base."""
+        if self.classes is None:
+            return np.zeros_like(bases)
+        gc = gc_content(torch.from_numpy(bases)[None], self.classes.window)[0].nan_to_num(nan=0.5).numpy()
+        return np.minimum((gc * GC_BINS).astype(np.int64), GC_BINS - 1)
 
     def _sites(
         self, bases: NDArray[np.int64], runs: NDArray[np.int32]
@@ -163,8 +179,13 @@ class EvidenceCounts:
 
     def fill(self, evidence: CountedEvidence) -> None:
         """Set the tables of `evidence`."""
-        content = np.zeros((evidence.content.shape), dtype=np.float64)
-        content[:-1] = content_odds(self.content).T
+        content = np.zeros(evidence.content.shape, dtype=np.float64)
+        if evidence.classes is None:
+            content[:-1] = content_odds(self.content[0]).T
+        else:
+            contents = class_contents(self.content.sum(axis=(1, 2)), self.config.gc_classes)
+            _set(evidence.classes.contents, contents)
+            content[:, :-1] = class_odds(self.content, contents).transpose(0, 2, 1)
         _set(evidence.content, content)
         for name in SITES:
             false, true = self.pairs[name]
@@ -198,6 +219,50 @@ def content_odds(counts: Counts) -> FloatArray:
     odds[counts.sum(axis=1) < _FEWEST] = 0.0
     odds[CHANNELS.index("stop")] = 0.0
     return odds.reshape(counts.shape)
+
+
+def class_contents(bases: Counts, classes: int) -> FloatArray:
+    """Return the GC content of each class: evenly spaced quantiles of the bases.
+
+    Parameters
+    ----------
+    bases : (bins,)
+        In each bin of GC content.
+    classes
+        Their number; two are never nearer than a bin.
+    """
+    bins = len(bases)
+    shares = np.concatenate([[0.0], np.cumsum(bases, dtype=np.float64)]) / max(1.0, float(bases.sum()))
+    edges = np.arange(bins + 1) / bins
+    found: FloatArray = np.interp((np.arange(classes) + 0.5) / classes, shares, edges)
+    for number in range(1, classes):
+        found[number] = max(found[number], found[number - 1] + 1 / bins)
+    return found
+
+
+def class_odds(counts: Counts, contents: FloatArray) -> FloatArray:
+    """Return nats of a word's last base as `content_odds`, of each class of GC content, (classes, channels, 4^k).
+
+    A class counts the bases of every bin by the weight that it has there; its estimates are interpolated with those of
+    all classes together.
+
+    Parameters
+    ----------
+    counts : (bins, channels, 4^k)
+        Words of k bases by GC content and the channel of their last.
+    contents : (classes,)
+        GC content of each class.
+    """
+    middles = (np.arange(len(counts)) + 0.5) / len(counts)
+    weights = np.stack([np.interp(middles, contents, unit) for unit in np.eye(len(contents))])
+    total = counts.sum(axis=0)
+    pooled = interpolated(total)
+    own = np.tensordot(weights, counts, axes=1).reshape(len(contents), *pooled.shape)
+    chance = (own + _CLASS_BACKOFF * pooled) / (own.sum(axis=3, keepdims=True) + _CLASS_BACKOFF)
+    odds: FloatArray = np.log(chance) - np.log(chance[:, INTERGENIC : INTERGENIC + 1])
+    odds[:, total.sum(axis=1) < _FEWEST] = 0.0
+    odds[:, CHANNELS.index("stop")] = 0.0
+    return odds.reshape(len(contents), *total.shape)
 
 
 def interpolated(counts: Counts) -> FloatArray:

@@ -67,9 +67,9 @@ class Expansion(nn.Module):
         return torch.where(labels < 0, labels, self.routes[position, labels.clamp(min=0)])
 
 
-def expansion_of(scheme: LabelScheme, code: GeneticCode) -> Expansion:
-    """Return the expansion of a scheme's labels."""
+def expansion_of(scheme: LabelScheme, code: GeneticCode, phased: bool = False) -> Expansion:
+    """Return the expansion of a scheme's labels; `phased`: splice sites are also scored by the phase of the intron."""
     from genescribe.segment.gene import GeneScheme
     from genescribe.segment.gene_scores import GeneExpansion
 
-    return GeneExpansion(scheme, code) if isinstance(scheme, GeneScheme) else Expansion(scheme)
+    return GeneExpansion(scheme, code, phased) if isinstance(scheme, GeneScheme) else Expansion(scheme)

@@ -47,6 +47,10 @@ from genescribe.segment.gene_rules import EDGE, LETTERS, SignalTables
 
 SIGNALS = ("start", "donor", "acceptor", "stop")
 """Boundaries that the network scores, whatever the label."""
+PHASES = 3
+"""What donors and acceptors are worth besides, by the bases of a codon before the intron: further signals, or none."""
+PHASED = ("donor", "acceptor")
+"""Signals that have them, in their order behind `SIGNALS`."""
 _A, _G, _T = 0, 2, 3
 
 # Labels that share a column of scores, column by column; all others share column 0, which is 0 everywhere.
@@ -57,13 +61,13 @@ _BEGINS: tuple[tuple[int, ...], ...] = (
     *((intron,) for intron in (INTRON1, INTRON1_T, INTRON2, INTRON2_TA, INTRON2_TG)),
 )
 _ENDS = (
-    (INTRON0, INTRON1, INTRON2, UTR5_INTRON, UTR3_INTRON),
-    *((intron,) for intron in (INTRON1_T, INTRON2_TA, INTRON2_TG)),
+    (INTRON0, UTR5_INTRON, UTR3_INTRON),
+    *((intron,) for intron in (INTRON1, INTRON2, INTRON1_T, INTRON2_TA, INTRON2_TG)),
 )
 
 
 class GeneExpansion(Expansion):
-    """Scores of ten channels and four signals into those of twenty-four labels, masked by the sequence.
+    """Scores of ten channels and four or ten signals into those of twenty-four labels, masked by the sequence.
 
     Parameters
     ----------
@@ -71,6 +75,8 @@ class GeneExpansion(Expansion):
         Which signals a gene must have.
     code
         Whose codons start and stop.
+    phased
+        There are signals of `PHASES` too.
     """
 
     reach = 2
@@ -83,9 +89,9 @@ class GeneExpansion(Expansion):
     begin_column: Tensor
     end_column: Tensor
 
-    def __init__(self, scheme: GeneScheme, code: GeneticCode) -> None:
+    def __init__(self, scheme: GeneScheme, code: GeneticCode, phased: bool = False) -> None:
         super().__init__(scheme)
-        self.signals = len(SIGNALS)
+        self.signals = len(SIGNALS) + (len(PHASED) * PHASES if phased else 0)
         tables = SignalTables.of(scheme.rules, code, training=False)
         for name in ("start", "stop", "stop_inside", "donor", "acceptor"):
             self.register_buffer(name, torch.from_numpy(getattr(tables, name)), persistent=False)
@@ -125,11 +131,15 @@ class GeneExpansion(Expansion):
         frames = (position % 3).expand(codes.shape)
         if signals is None:
             signals = content.new_zeros(*codes.shape, len(SIGNALS))
-        start, donor, acceptor, stop = signals.unbind(2)
+        start, donor, acceptor, stop, *phased = signals.unbind(2)
+        donors, acceptors = [donor] * PHASES, [acceptor] * PHASES
+        if phased:
+            donors = [donor + more for more in phased[:PHASES]]
+            acceptors = [acceptor + more for more in phased[PHASES:]]
         return (
             _spread(self._content(content, words, frames), self.content_column),
-            _spread(self._begin(start, donor, stop, words, frames), self.begin_column),
-            _spread(self._end(acceptor, words), self.end_column),
+            _spread(self._begin(start, donors, stop, words, frames), self.begin_column),
+            _spread(self._end(acceptors, words), self.end_column),
         )
 
     def _content(self, content: Tensor, words: _Words, frames: Tensor) -> Tensor:
@@ -139,7 +149,7 @@ class GeneExpansion(Expansion):
         stopped = self.stop_inside[words.number(-2, -1, 0)].unsqueeze(2) & (place == 2)
         return torch.cat([content, coding.masked_fill(stopped, -torch.inf)], dim=2)
 
-    def _begin(self, start: Tensor, donor: Tensor, stop: Tensor, words: _Words, frames: Tensor) -> Tensor:
+    def _begin(self, start: Tensor, donors: list[Tensor], stop: Tensor, words: _Words, frames: Tensor) -> Tensor:
         codon = words.number(0, 1, 2)
         is_start, site = self.start[codon], self.donor[words.number(0, 1)] | words.first
         before, second = words.base(-1), words.base(-2)
@@ -149,22 +159,22 @@ class GeneExpansion(Expansion):
         return _stack(
             *(_where(is_start & (frames == frame), start) for frame in FRAMES),
             _where(self.stop[codon], stop),
-            _where(site, donor),
-            _where(site & ~t, donor),
-            _where(site & (t | unseen), donor),
-            _where(site & ~ta & ~tg, donor),
-            _where(site & (ta | unseen | (half & (before == _A))), donor),
-            _where(site & (tg | unseen | (half & (before == _G))), donor),
+            _where(site, donors[0]),
+            _where(site & ~t, donors[1]),
+            _where(site & (t | unseen), donors[1]),
+            _where(site & ~ta & ~tg, donors[2]),
+            _where(site & (ta | unseen | (half & (before == _A))), donors[2]),
+            _where(site & (tg | unseen | (half & (before == _G))), donors[2]),
         )
 
-    def _end(self, acceptor: Tensor, words: _Words) -> Tensor:
+    def _end(self, acceptors: list[Tensor], words: _Words) -> Tensor:
         site = self.acceptor[words.number(-1, 0)] | words.last
         following, carried = words.base(1), LETTERS * LETTERS * _T
         return _stack(
-            _where(site, acceptor),
-            _where(site & ~self.stop_inside[carried + words.number(1, 2)], acceptor),
-            _where(site & ~self.stop_inside[carried + LETTERS * _A + following], acceptor),
-            _where(site & ~self.stop_inside[carried + LETTERS * _G + following], acceptor),
+            *(_where(site, acceptor) for acceptor in acceptors),
+            _where(site & ~self.stop_inside[carried + words.number(1, 2)], acceptors[1]),
+            _where(site & ~self.stop_inside[carried + LETTERS * _A + following], acceptors[2]),
+            _where(site & ~self.stop_inside[carried + LETTERS * _G + following], acceptors[2]),
         )
 
 

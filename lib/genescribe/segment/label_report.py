@@ -102,7 +102,7 @@ def describe(model: SegmentModel) -> dict[str, Any]:
     config = model.config
     return {
         "head": config.head,
-        "encoder": config.encoder.kind,
+        "encoder": "none" if config.encoder is None else config.encoder.kind,
         "max_duration": config.max_duration if config.head == "semicrf" else 1,
         "boundary_scores": config.scores_boundaries,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),

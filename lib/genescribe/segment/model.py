@@ -20,12 +20,12 @@ from genescribe.files import write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.channel_scores import log_posterior
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.evidence import EXTRA, SITES, CountedEvidence, Evidence
+from genescribe.segment.evidence import Evidence
+from genescribe.segment.evidence_kinds import evidence_of
 from genescribe.segment.expansion import expansion_of
 from genescribe.segment.features import Tracks
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules
-from genescribe.segment.gene_scores import SIGNALS
 from genescribe.segment.schemes import SCHEMES, LabelScheme
 from genescribe.segment.site_scores import SiteScores
 from genescribe.segment.species import POOLED, SHARED, TABLES, SpeciesBank
@@ -94,16 +94,17 @@ class SegmentModel(nn.Module):
         self.config, self.scheme = config, scheme_of(config)
         code = GeneticCode.from_table(config.genetic_code)
         self.tracks = Tracks(config.features, code, config.feature_cap, config.softmask_dropout)
-        self.evidence = _evidence_of(config, code)
-        self.encoder = config.encoder.build(self.tracks.width + (self.evidence.width if self.evidence else 0))
+        self.evidence = evidence_of(config, self.scheme, code)
+        width = self.tracks.width + (self.evidence.width if self.evidence else 0)
+        self.encoder = None if config.encoder is None else config.encoder.build(width)
         for name in ("tile", "halo"):
-            if getattr(config, name) % config.encoder.fold:
+            if config.encoder is not None and getattr(config, name) % config.encoder.fold:
                 raise InputError(
                     f"{getattr(config, name)} is not a multiple of encoder.fold, {config.encoder.fold}",
                     where=f"model.{name}",
                     remedy="give a multiple: tiles then fold the same bases together wherever they begin",
                 )
-        self.expansion = expansion_of(self.scheme, code)
+        self.expansion = expansion_of(self.scheme, code, phased=config.tables is not None)
         self.sites = _sites_of(config)
         readers = [part.reach for part in (self.expansion, self.evidence, self.sites) if part is not None]
         if config.halo < max(readers):
@@ -113,12 +114,13 @@ class SegmentModel(nn.Module):
                 remedy=f"give at least {max(readers)}",
             )
         signals = self.expansion.signals if config.scores_boundaries else 0
-        self.head = nn.Linear(self.encoder.width, self.expansion.channels + signals)
-        if config.evidence is not None:
-            self.content_gain = nn.Parameter(torch.full((self.expansion.channels,), config.evidence.content_gain))
-            if config.evidence.noncoding_gain is not None:
-                self.content_gain.data[self.expansion.noncoding] = config.evidence.noncoding_gain
-            self.signal_gain = nn.Parameter(torch.full((len(SITES) + len(EXTRA),), config.evidence.signal_gain))
+        self.head = None if self.encoder is None else nn.Linear(self.encoder.width, self.expansion.channels + signals)
+        if self.evidence is not None:
+            gains = self.evidence.config
+            self.content_gain = nn.Parameter(torch.full((self.expansion.channels,), gains.content_gain))
+            if gains.noncoding_gain is not None:
+                self.content_gain.data[self.expansion.noncoding] = gains.noncoding_gain
+            self.signal_gain = nn.Parameter(torch.full((self.evidence.signals,), gains.signal_gain))
         self.crf = build_head(config, self.scheme)
         self.species = _species_of(config, self)
 
@@ -163,6 +165,7 @@ class SegmentModel(nn.Module):
 
     def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
         """Return the encoder's output, (B, T, D)."""
+        assert self.encoder is not None
         return cast(Tensor, self.encoder(self._tracks(codes, lengths, evidence), lengths))
 
     def _tracks(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None) -> Tensor:
@@ -197,7 +200,8 @@ class SegmentModel(nn.Module):
         """
         evidence = None if self.evidence is None else self.evidence(codes, lengths)
         sites = None if self.sites is None else self.sites(self.sites.log_odds(codes, lengths))
-        return self._channel_scores(self.features(codes, lengths, evidence), evidence, sites)
+        features = None if self.encoder is None else self.features(codes, lengths, evidence)
+        return self._channel_scores(features, evidence, sites)
 
     def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]]) -> ChannelScores:
         """Return the scores of the bases of neighbouring tiles of one sequence, (1, n, ...), before `expansion`.
@@ -212,7 +216,7 @@ class SegmentModel(nn.Module):
         evidence = None
         if self.evidence is not None:
             evidence = self.evidence(codes, torch.tensor([codes.shape[1]], device=codes.device))
-        features = self.tiled_features(codes, tiles, evidence)
+        features = None if self.encoder is None else self.tiled_features(codes, tiles, evidence)
         inside = slice(tiles[0][0], tiles[-1][1])
         evidence = None if evidence is None else Evidence(*(part[:, inside] for part in evidence))
         sites = None if self.sites is None else self.sites(self.sites.tiled(codes, inside))
@@ -220,10 +224,17 @@ class SegmentModel(nn.Module):
 
     def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
         """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`."""
+        assert self.encoder is not None
         tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
         return self.encoder.tiled(tracks, tiles, self.config.halo)
 
-    def _channel_scores(self, features: Tensor, evidence: Evidence | None, sites: Tensor | None) -> ChannelScores:
+    def _channel_scores(
+        self, features: Tensor | None, evidence: Evidence | None, sites: Tensor | None
+    ) -> ChannelScores:
+        if features is None or self.head is None:
+            assert evidence is not None
+            content = self.content_gain * evidence.content
+            return ChannelScores(content, _added(self._with_evidence(None, evidence.signals), sites), content)
         outputs = self.head(features).float()
         # One tensor a part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
@@ -236,16 +247,12 @@ class SegmentModel(nn.Module):
         if evidence is not None:
             content = content + self.content_gain * evidence.content
             signals = self._with_evidence(signals, evidence.signals)
-        if sites is not None:
-            signals = sites if signals is None else signals + sites
-        return ChannelScores(content, signals, logits)
+        return ChannelScores(content, _added(signals, sites), logits)
 
     def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
         """Return the scores of boundaries with what counting says of them."""
-        named = dict(zip((*SITES, *EXTRA), (self.signal_gain * evidence).unbind(2), strict=True))
-        for name, signal in EXTRA.items():
-            named[signal] = named[signal] + named[name]
-        counted = torch.stack([named[name] for name in SIGNALS], dim=2)
+        assert self.evidence is not None
+        counted: Tensor = self.evidence.combined(self.signal_gain * evidence)
         return counted if signals is None else signals + counted
 
     def _clamped(self, scores: Tensor) -> Tensor:
@@ -327,14 +334,11 @@ def build_head(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRF | Ext
     return ExternalCRF(len(scheme.names), config.backend)
 
 
-def _evidence_of(config: SegmentModelConfig, code: GeneticCode) -> CountedEvidence | None:
-    if config.evidence is None:
-        return None
-    if not isinstance(scheme_of(config), GeneScheme):
-        raise InputError(
-            f"counted with the scheme {config.scheme!r}", where="model.evidence", remedy="set model.scheme to gene"
-        )
-    return CountedEvidence(config.evidence, code, config.feature_cap)
+def _added(signals: Tensor | None, sites: Tensor | None) -> Tensor | None:
+    """Return the scores of boundaries with those of signal networks, which say nothing of phases."""
+    if sites is None or signals is None:
+        return sites if signals is None else signals
+    return signals + nn.functional.pad(sites, (0, signals.shape[-1] - sites.shape[-1]))
 
 
 def _sites_of(config: SegmentModelConfig) -> SiteScores | None:
@@ -350,7 +354,7 @@ def _sites_of(config: SegmentModelConfig) -> SiteScores | None:
 def _species_of(config: SegmentModelConfig, model: SegmentModel) -> SpeciesBank | None:
     if config.species is None:
         return None
-    if model.evidence is None:
+    if config.evidence is None:
         raise InputError("without evidence", where="model.species", remedy="set model.evidence: {}, or no species")
     if not config.species.names:
         raise InputError("no genome is named", where="model.species.names", remedy="name those of the data")
@@ -370,21 +374,28 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
     """
     grammar, labels = scheme.grammar, range(len(scheme.names))
     shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
+    for option, named in (("shortest", config.shortest), ("longest", config.longest), ("closed", config.closed)):
+        for name in named:
+            if name not in scheme.names:
+                known = ", ".join(scheme.names)
+                raise InputError(f"no label {name!r}", where=f"model.{option}", remedy=f"known: {known}")
+    closed = {scheme.names.index(name) for name in config.closed}
     for name, bases in config.shortest.items():
-        if name not in scheme.names:
-            raise InputError(f"no label {name!r}", where="model.shortest", remedy=f"known: {', '.join(scheme.names)}")
         shortest[scheme.names.index(name)] = max(shortest[scheme.names.index(name)], bases)
     if config.head == "linear":
         geometric = tuple(c for c in labels if limits[c] == 0)
         longest = [limit or low for low, limit in zip(shortest, limits, strict=True)]
     else:
         geometric = grammar.geometric
+        wanted_rows = [config.longest.get(name, config.max_duration) for name in scheme.names]
         longest = [
-            max(low, min(limit or config.max_duration, config.max_duration))
-            for low, limit in zip(shortest, limits, strict=True)
+            max(low, min(limit or wanted, wanted))
+            for low, limit, wanted in zip(shortest, limits, wanted_rows, strict=True)
         ]
     phases = grammar.phases
-    pairs = tuple((p, c) for p in labels for c in labels if grammar.transitions[p, c])
+    pairs = tuple(
+        (p, c) for p in labels for c in labels if grammar.transitions[p, c] and p not in closed and c not in closed
+    )
     return SemiCRFConfig(
         labels=len(labels),
         max_duration=tuple(longest),
@@ -392,8 +403,8 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
         open_ended=tuple(limit == 0 for limit in limits),
         geometric=geometric,
         allowed_transitions=pairs,
-        first_labels=tuple(c for c in labels if grammar.first[c]),
-        last_labels=tuple(c for c in labels if grammar.last[c]),
+        first_labels=tuple(c for c in labels if grammar.first[c] and c not in closed),
+        last_labels=tuple(c for c in labels if grammar.last[c] and c not in closed),
         period=1 if phases is None else 3,
         forbidden_phases=()
         if phases is None

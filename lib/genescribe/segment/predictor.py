@@ -35,6 +35,7 @@ from genescribe.predict.strand import (
     StrandPredictor,
     StrandRows,
 )
+from genescribe.segment.both_strands import BothStrands
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
 from genescribe.segment.labels import Kind
@@ -74,6 +75,7 @@ class SegmentPredictorFactory:
         self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
         self._code = code
         self.device, self.grain = named_device(device), grain_of(self.config)
+        self.together = self.config.both_strands
         known = self.config.species.names if self.config.species else []
         self.species = POOLED if species == AUTO or (species == EACH and not known) else species
         if self.species not in (POOLED, EACH, *known):
@@ -191,7 +193,19 @@ class SegmentPredictor:
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes of a strand: the best path from end to end, checked, with probabilities."""
-        path = self.decode(codes, rows, config)
+        return self._genes(self.decode(codes, rows, config), codes, rows, config)
+
+    @torch.no_grad()
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        """Return the genes of the plus and the minus strand of a stretch, decoded as one path."""
+        paths = self.decode_both(codes, rows, config)
+        return [self._genes(*strand, config) for strand in zip(paths, codes, rows, strict=True)]
+
+    def _genes(
+        self, path: Segmentation, codes: StrandCodes, rows: StrandRows, config: PredictConfig
+    ) -> StrandPrediction:
         decoded = self.model.scheme.decode(_runs(path), partial=config.partial)
         found = StrandPrediction(rejects=list(decoded.rejects))
         valid = []
@@ -219,6 +233,23 @@ class SegmentPredictor:
             begin, end = (None if x is None else x[0] for x in (scores.begin, scores.end))
             stream.push(scores.content[0], begin=begin, end=end)
         return stream.finish()
+
+    @torch.no_grad()
+    def decode_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> tuple[Segmentation, Segmentation]:
+        """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap."""
+        scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
+        nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)
+        one = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
+        one = one.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
+        both = BothStrands(one, scheme.background, length)
+
+        def scores(start: int, end: int) -> tuple[Scores, Scores]:
+            plus = self._scores(codes[0], rows[0], start, end)
+            return plus, self._scores(codes[1], rows[1], length - end, length - start)
+
+        return both.decode(scores, STRETCH, crf.single.cpu(), self.model.config.backend)
 
     def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""

@@ -59,10 +59,16 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
     Raises
     ------
     InputError
-        The model has networks already, or another label scheme than `gene`.
+        The model has networks already, no encoder, or another label scheme than `gene`.
     """
     if model.sites is not None:
         raise InputError("has signal networks already", where="model", remedy="give one without")
+    if model.config.encoder is None:
+        raise InputError(
+            "an imported model: gains of networks cannot be fitted beside splice sites that are scored by phase",
+            where="model",
+            remedy="give a trained one",
+        )
     sites = [SiteScoresConfig(ensemble.config, len(ensemble.networks)) for ensemble in ensembles]
     fold = model.config.encoder.fold
     reach = 1 + max(ensemble.margin for ensemble in ensembles)
@@ -178,7 +184,7 @@ class _Gains(nn.Module):
         kept = self._value("kept")
         learned, coding, noncoding = self._value("content").tolist()
         model.config = replace(model.config, content_scale=model.config.content_scale * learned)
-        if model.config.scores_boundaries:
+        if model.config.scores_boundaries and model.head is not None:
             rows = slice(model.expansion.channels, None)
             model.head.weight[rows].mul_(kept[:, None])
             model.head.bias[rows].mul_(kept)

@@ -13,6 +13,7 @@ from torch import Tensor
 from genescribe.crf.head import SemiCRF
 from genescribe.crf.statistics import RunStatistics
 from genescribe.data.sample import Sample
+from genescribe.segment.evidence import CountedEvidence
 from genescribe.segment.evidence_fit import EvidenceCounts, interpolated
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_labels import STOP
@@ -45,7 +46,8 @@ def fit_species(
         Runs of each genome's training part.
     """
     bank, evidence, config = model.species, model.evidence, model.config.species
-    assert bank is not None and evidence is not None and config is not None and isinstance(model.crf, SemiCRF)
+    assert bank is not None and config is not None and isinstance(model.crf, SemiCRF)
+    assert isinstance(evidence, CountedEvidence)
     counts = {name: EvidenceCounts(evidence, scheme, tables) for name in bank.names}
     words = np.zeros((len(bank.names), 4**WORD), dtype=np.int64)
     for sample in samples:

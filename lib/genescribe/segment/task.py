@@ -32,7 +32,9 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.potentials import Segmentation
 from genescribe.kernels.semicrf import memory_estimate, memory_of_backends
 from genescribe.segment.config import SegmentModelConfig
+from genescribe.segment.evidence import CountedEvidence
 from genescribe.segment.evidence_fit import fit_evidence
+from genescribe.segment.evidence_kinds import check_trainable
 from genescribe.segment.gene import GeneScheme
 from genescribe.segment.gene_rules import GeneRules, SignalTables
 from genescribe.segment.labels import CODON, Kind
@@ -127,8 +129,9 @@ class SegmentTask:
 
     def _count(self, model: SegmentModel) -> None:
         """Set what counting the training windows tells."""
+        check_trainable(self.config)
         model.crf.initialise_from_statistics(run_statistics(self._train, self.scheme.names))
-        if model.evidence is not None:
+        if isinstance(model.evidence, CountedEvidence):
             assert isinstance(self.scheme, GeneScheme) and self.config.gene is not None
             tables = SignalTables.of(self.config.gene, GeneticCode.from_table(self.config.genetic_code))
             windows = (self.training[i] for i in tqdm(range(len(self.training)), desc="evidence", disable=None))
@@ -271,7 +274,8 @@ class SegmentTask:
     def compile(self, model: nn.Module) -> None:
         """Compile the encoder; the recurrences of the CRF have kernels of their own."""
         assert isinstance(model, SegmentModel)
-        model.encoder.compile(dynamic=True)
+        if model.encoder is not None:
+            model.encoder.compile(dynamic=True)
 
     def save(self, model: nn.Module, directory: Path) -> None:
         """Write the model, what the genes were like that it learned from, and how sure it may be."""

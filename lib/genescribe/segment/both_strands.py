@@ -1,0 +1,163 @@
+"""Both strands of a sequence as one chain: a base is in a gene of one strand, in one of the other, or between genes.
+
+Decoded apart, each strand explains what it can: codons of one strand look like codons of the other (shadows), and a
+gene is stretched over another on the opposite strand, as an intron. In one path they exclude each other, as in
+AUGUSTUS's states of both strands (Stanke & Waack 2003, Bioinformatics 19 Suppl. 2).
+
+All is in the coordinates of the plus strand: segments of the minus strand follow each other backwards, begin where they
+end, and count phases from the other end. Content is that of a label less that between genes on its own strand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genescribe.crf.stream import RunStream
+from genescribe.kernels.potentials import Potentials, Segmentation
+from genescribe.segment.model import Scores
+
+Rows = NDArray[Any]
+
+
+class BothStrands:
+    """A strand's model, mirrored: the label between genes, then those of the plus and those of the minus strand.
+
+    Parameters
+    ----------
+    p
+        The model of one strand, its edges included; of its content nothing is read.
+    background
+        Label between genes, which the strands share.
+    length
+        Bases of the sequence.
+    """
+
+    def __init__(self, p: Potentials, background: int, length: int) -> None:
+        self._background, self._length = background, length
+        self._kept = _reachable(p, background)
+        self._slices = _slices(self._kept)
+        self.potentials = self._mirrored(p)
+
+    @property
+    def labels(self) -> int:
+        """Number of labels of both strands together."""
+        return 1 + 2 * len(self._kept)
+
+    def _mirrored(self, p: Potentials) -> Potentials:
+        kept, b, n = torch.tensor(self._kept), self._background, len(self._kept)
+        transition = p.transition.new_full((p.period, self.labels, self.labels), -torch.inf)
+        plus, minus = slice(1, 1 + n), slice(1 + n, 1 + 2 * n)
+        for phase in range(p.period):
+            # A boundary lies as far from the one end as its mirror image from the other.
+            sides = ((plus, p.transition[phase]), (minus, p.transition[(self._length - phase) % p.period].T))
+            for side, table in sides:
+                transition[phase, side, side] = table[kept][:, kept]
+                transition[phase, 0, side], transition[phase, side, 0] = table[b, kept], table[kept, b]
+            transition[phase, 0, 0] = p.transition[phase, b, b]
+
+        def doubled(values: Tensor, other: Tensor) -> Tensor:
+            return torch.cat([values[..., b : b + 1], values[..., kept], other[..., kept]], dim=-1)
+
+        return replace(
+            p,
+            content=p.content.new_zeros(1, 1, self.labels),
+            transition=transition,
+            duration=doubled(p.duration, p.duration),
+            tail=doubled(p.tail, p.tail),
+            start=doubled(p.start, p.final),
+            final=doubled(p.final, p.start),
+            explicit=None if p.explicit is None else doubled(p.explicit, p.explicit),
+        )
+
+    def single(self, single: Tensor) -> Tensor:
+        """Return which labels are single bases, given those of one strand, (labels,) bool."""
+        kept = single[torch.tensor(self._kept)]
+        return torch.cat([single[self._background : self._background + 1], kept, kept])
+
+    def scores(self, plus: Scores, minus: Scores) -> tuple[Rows, Rows, Rows]:
+        """Return content, begin and end of a stretch of the plus strand, (n, labels) each.
+
+        Parameters
+        ----------
+        plus, minus
+            Scores of the stretch on either strand, 5' to 3', as batches of one.
+        """
+        assert plus.begin is not None and plus.end is not None and minus.begin is not None and minus.end is not None
+        b = slice(self._background, self._background + 1)
+        forward, backward = plus.content[0].numpy(), minus.content[0].numpy()
+        # Against between genes, each on its own strand.
+        forward = forward - forward[:, b] if forward[:, b].any() else forward
+        backward = backward - backward[:, b] if backward[:, b].any() else backward
+        return (
+            self._columns(forward, backward),
+            self._columns(plus.begin[0].numpy(), minus.end[0].numpy()),
+            self._columns(plus.end[0].numpy(), minus.begin[0].numpy()),
+        )
+
+    def decode(
+        self, scores: Callable[[int, int], tuple[Scores, Scores]], stretch: int, single: Tensor, backend: str
+    ) -> tuple[Segmentation, Segmentation]:
+        """Return the best path of each strand, 5' to 3'.
+
+        Parameters
+        ----------
+        scores
+            From the first and the end of a stretch of the plus strand to the scores of it on either strand.
+        stretch
+            Bases at a time.
+        single : (C,) bool
+            Labels of one strand that are single bases.
+        backend
+            As `RunStream`.
+        """
+        stream = RunStream(self.potentials, self.single(single), 0, backend)
+        for start in range(0, self._length, stretch):
+            content, begin, end = self.scores(*scores(start, min(start + stretch, self._length)))
+            stream.push(content, begin=begin, end=end)
+        return self.split(stream.finish())
+
+    def _columns(self, plus: Rows, minus: Rows) -> Rows:
+        between = plus[:, self._background : self._background + 1]
+        parts = [between, *(plus[:, part] for part in self._slices), *(minus[::-1, part] for part in self._slices)]
+        return np.concatenate(parts, axis=1)
+
+    def split(self, path: Segmentation) -> tuple[Segmentation, Segmentation]:
+        """Return the path of each strand, 5' to 3': what is of the other strand lies between genes."""
+        n, b = len(self._kept), self._background
+        plus, minus = torch.full((2, self.labels), b)
+        plus[1 : 1 + n] = minus[1 + n :] = torch.tensor(self._kept)
+        backwards = self._length - path.starts.flip(0)
+        return self._joined(path.ends, plus[path.labels]), self._joined(backwards, minus[path.labels].flip(0))
+
+    def _joined(self, ends: Tensor, labels: Tensor) -> Segmentation:
+        """Return the segments, neighbours between genes made one."""
+        last = torch.ones_like(labels, dtype=torch.bool)
+        last[:-1] = ~((labels[1:] == self._background) & (labels[:-1] == self._background))
+        return Segmentation(ends[last], labels[last])
+
+
+def _reachable(p: Potentials, background: int) -> list[int]:
+    """Return the labels but the background that some path may come to."""
+    leads = (p.transition > -torch.inf).any(dim=0)
+    reached = (p.start > -torch.inf) | leads[background]
+    for _ in range(len(reached)):
+        reached = reached | leads[reached].any(dim=0)
+    return [label for label in reached.nonzero().flatten().tolist() if label != background]
+
+
+def _slices(labels: list[int]) -> list[slice]:
+    """Return ascending labels as slices of neighbours."""
+    found: list[slice] = []
+    for label in labels:
+        if found and found[-1].stop == label:
+            found[-1] = slice(found[-1].start, label + 1)
+        else:
+            found.append(slice(label, label + 1))
+    return found
