@@ -47,6 +47,7 @@ from genescribe.segment.lanes import Ends, Lanes, lay_out
 from genescribe.segment.model import SegmentModel
 from genescribe.segment.support import (
     RICHNESS,
+    SHORTEST,
     SLOTS,
     StrandEvidence,
     bases_at,
@@ -109,8 +110,13 @@ class SupportedStrand:
         """The plain label that each label stands for, (labels,)."""
         return np.array([*range(PLAIN), *(group[0] for group in self.copies)])
 
-    def _with_lanes(self, p: Potentials, content: Tensor, begin: Tensor | None, end: Tensor | None) -> Potentials:
-        """Return scores with the labels of the lanes, given those of bases and boundaries, (1, n, labels)."""
+    def _with_lanes(
+        self, p: Potentials, content: Tensor, begin: Tensor | None, end: Tensor | None, shortest: int = 1
+    ) -> Potentials:
+        """Return scores with the labels of the lanes, given those of bases and boundaries, (1, n, labels).
+
+        Supported introns may be as short as `shortest`: none is, and the scores of all paths are the same.
+        """
         groups = [(c,) for c in range(PLAIN)] + self.copies
         # Into a copy lead all ways into its originals; from it those of the first, which are those of the others.
         into = torch.stack([torch.logsumexp(p.transition[:, :, list(group)].double(), 2) for group in groups], 2)
@@ -118,7 +124,7 @@ class SupportedStrand:
         extra = len(self.copies)
         K = p.duration.shape[0]
         duration = torch.cat([p.duration, p.duration.new_full((K, extra), -torch.inf)], 1)
-        duration[0, PLAIN:] = 0.0
+        duration[shortest - 1, PLAIN:] = 0.0
         explicit = torch.full((PLAIN,), K) if p.explicit is None else p.explicit
         never = p.start.new_full((extra,), -torch.inf)
         return replace(
@@ -131,14 +137,17 @@ class SupportedStrand:
             tail=torch.cat([p.tail, p.tail.new_zeros(extra)]),
             start=torch.cat([p.start, never]),
             final=torch.cat([p.final, never]),
-            explicit=torch.cat([explicit, explicit.new_ones(extra)]),
+            explicit=torch.cat([explicit, explicit.new_full((extra,), shortest)]),
         )
 
     def grown(self, p: Potentials, low: int) -> Potentials:
         """Return the scores of one chain, which begins at base `low` of the strand, with evidence."""
         assert p.begin is not None and p.end is not None
         content, begin, end = self.rows(p.content[0], p.begin[0], p.end[0], low)
-        return self._with_lanes(p, content[None], begin[None], end[None])
+        # Sums bound the growth of exponentials by the best score of a label over its shortest duration: with one base
+        # they would go over to logarithms, which takes several times as long.
+        shortest = min(SHORTEST, p.duration.shape[0])
+        return self._with_lanes(p, content[None], begin[None], end[None], shortest)
 
     def rows(self, content: Tensor, begin: Tensor, end: Tensor, low: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels."""
@@ -286,10 +295,10 @@ def provenance_of(evidence: Path, model: Path) -> dict[str, str]:
 
 def _added(scores: Tensor, worth: Tensor, columns: list[slice]) -> Tensor:
     """Return scores with a number a row added to some columns."""
-    chosen = torch.zeros(scores.shape[1], dtype=scores.dtype)
+    scores = scores.clone()
     for part in columns:
-        chosen[part] = 1
-    return scores + worth.unsqueeze(1) * chosen
+        scores[:, part] += worth.unsqueeze(1)
+    return scores
 
 
 def _durations(lengths: NDArray[np.int64], table: Tensor, tail: Tensor, explicit: Tensor | None) -> Tensor:
