@@ -17,11 +17,10 @@ rule annotate_index:
         mem_mb=megabytes(16000),
         runtime=240,
     params:
-        # hisat2-build reads no gzip.
-        read=lambda wildcards, input: "gzip -cdf" if input else "true",
+        script=script("map_reads.py"),
+        code=code("map_reads.py"),
     shell:
-        "( mkdir -p {output:q} && {params.read} {input:q} > {output:q}/genome.fa"
-        " && hisat2-build -p {threads} {output:q}/genome.fa {output:q}/genome ) > {log:q} 2>&1"
+        "python {params.script:q} --fasta {input:q} --threads {threads} --build {output:q} > {log:q} 2>&1"
 
 
 rule annotate_map_short:
@@ -35,24 +34,20 @@ rule annotate_map_short:
         f"{LOGS}/annotate_map_short/{{genome}}/{{annotator}}/{{number}}.log",
     benchmark:
         f"{BENCHMARKS}/annotate_map_short/{{genome}}/{{annotator}}/{{number}}.tsv"
-    conda:
-        "../envs/mapping.yaml"
     wildcard_constraints:
         number=r"\d+",
+    conda:
+        "../envs/mapping.yaml"
     threads: LAYOUT.predict_threads()
     resources:
         mem_mb=megabytes(12000),
         runtime=720,
     params:
-        given=lambda wildcards, input: (
-            "-U" if len(input.reads) == 1 else "-1",
-            "" if len(input.reads) == 1 else "-2",
-        ),
-        second=lambda wildcards, input: input.reads[1:],
+        script=script("map_reads.py"),
+        code=code("map_reads.py"),
     shell:
-        "( set -o pipefail; hisat2 -p {threads} --dta -x {input.index:q}/genome"
-        " {params.given[0]} {input.reads[0]:q} {params.given[1]} {params.second:q}"
-        " | samtools sort -@ {threads} -o {output[0]:q} - && samtools index {output[0]:q} ) > {log:q} 2>&1"
+        "python {params.script:q} --index {input.index:q} --reads {input.reads:q} --threads {threads}"
+        " --output {output[0]:q} > {log:q} 2>&1"
 
 
 rule annotate_map_long:
@@ -66,17 +61,20 @@ rule annotate_map_long:
         f"{LOGS}/annotate_map_long/{{genome}}/{{annotator}}/{{number}}.log",
     benchmark:
         f"{BENCHMARKS}/annotate_map_long/{{genome}}/{{annotator}}/{{number}}.tsv"
-    conda:
-        "../envs/mapping.yaml"
     wildcard_constraints:
         number=r"\d+",
+    conda:
+        "../envs/mapping.yaml"
     threads: LAYOUT.predict_threads()
     resources:
         mem_mb=megabytes(16000),
         runtime=720,
+    params:
+        script=script("map_reads.py"),
+        code=code("map_reads.py"),
     shell:
-        "( set -o pipefail; minimap2 -t {threads} -ax splice {input.fasta:q} {input.reads:q}"
-        " | samtools sort -@ {threads} -o {output[0]:q} - && samtools index {output[0]:q} ) > {log:q} 2>&1"
+        "python {params.script:q} --fasta {input.fasta:q} --reads {input.reads:q} --threads {threads}"
+        " --output {output[0]:q} > {log:q} 2>&1"
 
 
 rule annotate_evidence:
