@@ -38,8 +38,8 @@ def inputs(tmp_path: Path) -> str:
     fastq("a_2.fq", [spliced[s + 120 : s + 200].translate(turn)[::-1] for s in starts])
     fastq("long.fq", [spliced[s : s + 1_500] for s in (START - 700, START - 650, START - 600)])
     (tmp_path / "h.gff").write_text("c\tx\tCDSpart\t1901\t2000\t.\t+\t0\tsrc=P\n")
-    model = tmp_path / "model"
-    model.mkdir()
+    model = tmp_path / "models" / "tiny"
+    model.mkdir(parents=True)
     SegmentModel(SegmentModelConfig(scheme="gene", genetic_code=1)).save(model)
     return genome
 
@@ -47,9 +47,9 @@ def inputs(tmp_path: Path) -> str:
 @pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"one of {', '.join(TOOLS)} is not installed")
 def test_reads_are_mapped_and_their_introns_found(repository: Path, inputs: str, tmp_path: Path) -> None:
     del inputs
-    given = ["genome=my.fa", "model=model", "hints=h.gff", "reads=short.fq,a_1.fq+a_2.fq", "long_reads=long.fq"]
-    finish(repository, tmp_path, "results/annotate/my/evidence", "--config", *given)
-    table = EvidenceTable.load(tmp_path / "results/annotate/my/evidence")
+    given = ["genome=my.fa", "model=models/tiny", "hints=h.gff", "reads=short.fq,a_1.fq+a_2.fq", "long_reads=long.fq"]
+    finish(repository, tmp_path, "results/annotate/my/tiny/evidence", "--config", *given)
+    table = EvidenceTable.load(tmp_path / "results/annotate/my/tiny/evidence")
     introns = table.rows[table.rows["kind"] == INTRON]
     best = introns[np.argmax(introns["weight"])]
     assert (int(best["start"]), int(best["end"]), int(best["strand"])) == (START, END, 1)
@@ -60,5 +60,5 @@ def test_reads_are_mapped_and_their_introns_found(repository: Path, inputs: str,
 def test_a_file_that_is_not_there_is_named_before_anything_runs(repository: Path, inputs: str, tmp_path: Path) -> None:
     del inputs
     with pytest.raises(AssertionError, match=r"none\.bam: no such file"):
-        finish(repository, tmp_path, "annotate", "--config", "genome=my.fa", "model=model", "bam=none.bam")
+        finish(repository, tmp_path, "annotate", "--config", "genome=my.fa", "model=models/tiny", "bam=none.bam")
     assert not (tmp_path / "results").exists()
