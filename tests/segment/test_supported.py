@@ -104,7 +104,6 @@ def some_introns(codes: np.ndarray, seed: int, count: int) -> list[tuple[int, in
 def oracle(p: Potentials, supported: SupportedStrand, best: bool) -> float:
     """Return log Z, or the best score, by going over all segments, those of evidence as pairs of ends."""
     n, C = p.content.shape[1:]
-    prefix = np.vstack([np.zeros(C), np.cumsum(p.content[0].numpy(), axis=0)])
     begin, end = p.begin[0].numpy(), p.end[0].numpy()
     step, table, tail = p.transition.numpy(), p.duration.numpy(), p.tail.numpy()
     explicit = p.explicit.numpy()
@@ -116,7 +115,6 @@ def oracle(p: Potentials, supported: SupportedStrand, best: bool) -> float:
     def content_of(s: int, t: int, c: int) -> float:
         return float(p.content[0, s:t, c].sum())
 
-    del prefix
     add = max if best else np.logaddexp
     opened = float(supported.weights[SLOTS["opened"]])
     pairs = [
