@@ -32,6 +32,7 @@ include: "rules/evaluate.smk"
 include: "rules/labels.smk"
 include: "rules/busco.smk"
 include: "rules/report.smk"
+include: "rules/evidence.smk"
 include: "rules/annotate.smk"
 
 

@@ -10,6 +10,7 @@ rule annotate_batch:
     input:
         model=CONFIG.annotate.model or [],
         fasta=CONFIG.annotate.genome or [],
+        evidence=LAYOUT.annotate_evidence(),
     output:
         directory(f"{RESULTS}/annotate/{{genome}}/{{annotator}}/parts/batch_{{batch}}"),
     log:
@@ -39,6 +40,7 @@ rule annotate_genome:
         model=CONFIG.annotate.model or [],
         fasta=CONFIG.annotate.genome or [],
         parts=lambda wildcards: LAYOUT.annotate_parts(),
+        evidence=LAYOUT.annotate_evidence(),
     output:
         directory(f"{RESULTS}/annotate/{{genome}}/{{annotator}}/whole"),
     log:

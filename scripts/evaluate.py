@@ -7,6 +7,7 @@ intervals; genes with and without introns apart; identical proteins; lengths of 
 from __future__ import annotations
 
 import csv
+import tempfile
 from pathlib import Path
 
 from genescribe import __version__
@@ -17,6 +18,9 @@ from genescribe.evaluate.calibration import read_part_scores
 from genescribe.evaluate.metrics import measure
 from genescribe.evaluate.regions import without_ends
 from genescribe.evaluate.sequence_names import check_names
+from genescribe.evaluate.support import intron_support
+from genescribe.evidence.collect import EvidenceFiles, add_evidence_arguments, evidence_of
+from genescribe.evidence.table import EvidenceTable
 from genescribe.files import sha256, write_json
 from genescribe.genome.catalogue import Catalogue
 from genescribe.genome.fasta import Genome
@@ -57,6 +61,7 @@ def main() -> None:
         metavar="FILE:COLUMN",
         help="score groups of sequences apart: a table with tabs whose first column names the sequence",
     )
+    add_evidence_arguments(arguments)
     arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
     arguments.only(["seed"], lambda args: args.bootstrap > 0, "--bootstrap above 0")
     args = arguments.parse_args()
@@ -70,10 +75,11 @@ def main() -> None:
         check_names(genes, genome.lengths, str(path), str(args.fasta))
         if not args.regions:  # In a region there may be no gene of the reference, and those that are found are wrong.
             check_names(genes, {gene.seqid for gene in reference}, str(path), str(args.reference))
+    scored = without_ends(regions, genome.lengths, args.mask_ends)
     metrics = measure(
         reference,
         predicted,
-        regions=without_ends(regions, genome.lengths, args.mask_ends),
+        regions=scored,
         sequences=(genome, GeneticCode.from_table(args.genetic_code)),
         others={name: genes for name, (_, genes) in others.items()},
         groups=read_groups(args.groups) if args.groups else None,
@@ -82,6 +88,12 @@ def main() -> None:
         replicates=args.bootstrap,
         seed=args.seed,
     )
+    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
+        evidence = evidence_of(EvidenceFiles.of(args), genome, Path(folder) / "evidence")
+        if evidence is not None:
+            table = EvidenceTable.load(evidence)
+            named = {"reference": reference, "predicted": predicted}
+            metrics["evidence"] = {name: intron_support(genes, table, scored) for name, genes in named.items()}
     metrics["provenance"] = {
         "genescribe": __version__,
         "predicted_sha256": sha256(args.predicted),

@@ -11,6 +11,7 @@ from genescribe.paths import InputPath, NameList, OutputFolder
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.pieces import pieces_of
+from genescribe.predict.support import with_support
 from genescribe.predict.write import ANNOTATION, join_batches, write_annotation
 
 
@@ -21,15 +22,16 @@ def main() -> None:
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     arguments.add_argument("--regions", type=NameList(), default=[], help="as predict.py was given")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
+    arguments.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
     add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
 
     config, genome = config_of(args), Genome.open(args.fasta)
     pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
-    factory = predictor_for(args.model, genome, pieces, replace(config, device="auto"))
+    factory = predictor_for(args.model, genome, pieces, replace(config, device="auto"), args.evidence)
     factory, pieces, warnings = with_organelles(factory, genome, pieces, args.genetic_code_of)
-    joined = join_batches(args.parts, pieces, config)
+    joined = with_support(join_batches(args.parts, pieces, config), args.evidence, config)
     write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 

@@ -30,6 +30,7 @@ def main() -> None:
         "--work", type=OutputFolder(), required=True, help="folder of unfinished work; removed at the end"
     )
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
+    arguments.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
     add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
@@ -39,7 +40,7 @@ def main() -> None:
         genome = Genome.open(args.fasta, scratch=folder)
         pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
         factory, pieces, _ = with_organelles(
-            predictor_for(args.model, genome, pieces, config), genome, pieces, args.genetic_code_of
+            predictor_for(args.model, genome, pieces, config, args.evidence), genome, pieces, args.genetic_code_of
         )
         chosen = batch_of_pieces(pieces, args.batch, args.batches)
         work = Work(folder, job_of(factory, args.fasta, chosen, config))

@@ -112,16 +112,35 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
 
 
 def predictor_for(
-    model: str | Path, genome: Genome, pieces: Sequence[Piece], config: PredictConfig
+    model: str | Path,
+    genome: Genome,
+    pieces: Sequence[Piece],
+    config: PredictConfig,
+    evidence: Path | None = None,
 ) -> PredictorFactory:
     """Return what annotates pieces of a genome with the model of a folder.
+
+    Parameters
+    ----------
+    model
+        The folder.
+    genome, pieces, config
+        What is annotated, and how.
+    evidence
+        Folder of evidence of the genome (`genescribe.evidence.collect`).
 
     Raises
     ------
     InputError
-        The folder holds no model, or the model no such species.
+        The folder holds no model, the model no such species, or it can use no evidence.
     """
-    return load_predictor(model, device=config.device).for_genome(genome, pieces, config.species)
+    factory = load_predictor(model, device=config.device)
+    if evidence is not None:
+        factory = factory.with_evidence(evidence)
+    elif config.require_evidence or config.isoforms != "none":
+        name = "--require-evidence" if config.require_evidence else "--isoforms supported"
+        raise InputError(f"{name} without evidence", where="command line", remedy="give --bam, --hints or --proteins")
+    return factory.for_genome(genome, pieces, config.species)
 
 
 def _load(name: str) -> Any:

@@ -17,10 +17,10 @@ from genescribe.bake.batch import bake_batch
 from genescribe.bake.config import BakeConfig, BakeJob, LociConfig
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Hint, read_junctions
 from genescribe.generate.annotate import Annotator
 from genescribe.generate.config import HintConfig, ScoreConfig
 from genescribe.generate.hint_flags import FLAGS, hint_tracks, marked, oriented, spoiled
-from genescribe.generate.hints import Hint, read_junctions
 from genescribe.generate.job import AnnotationJob, run_job
 from genescribe.generate.model import load_model
 from genescribe.generate.score import annotated, locus_of, score_loci
@@ -60,12 +60,13 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_files_of_junctions(tmp_path: Path) -> None:
     gff, bed = tmp_path / "a.gff3", tmp_path / "a.bed"
-    gff.write_text("##gff-version 3\nc\tx\tintron\t11\t20\t7.5\t-\t.\tID=i\nc\tx\tgene\t1\t90\t.\t+\t.\tID=g\n")
+    gff.write_text("##gff-version 3\nc\tx\tintron\t11\t20\t7.5\t-\t.\tID=i\nc\ty\tgene\t1\t90\t.\t+\t.\tID=g\n")
     bed.write_text("track\nc\t10\t20\tj\t3\t-\nc\t0\t60\tj\t4\t+\t0\t60\t0\t3\t5,10,10\t0,20,50\n")
-    assert read_junctions(gff, {"c": 90}).within("c", 0, 90) == (Hint(10, 20, "-", 7.5),)
-    assert len(read_junctions(gff, {"c": 90}, source="x")) == 1
-    with pytest.raises(InputError, match="no intron"):
-        read_junctions(gff, {"c": 90}, source="y")
+    assert read_junctions(gff, {"c": 90}, "x").within("c", 0, 90) == (Hint(10, 20, "-", 7.5),)
+    with pytest.raises(InputError, match="type gene is no evidence"):
+        read_junctions(gff, {"c": 90})
+    with pytest.raises(InputError, match="no evidence"):
+        read_junctions(gff, {"c": 90}, "z")
     found = read_junctions(bed, {"c": 90})
     assert found.within("c", 0, 90) == (Hint(5, 20, "+", 4.0), Hint(10, 20, "-", 3.0), Hint(30, 50, "+", 4.0))
     assert found.within("c", 10, 49) == (Hint(10, 20, "-", 3.0),)
@@ -77,7 +78,7 @@ def test_files_of_junctions(tmp_path: Path) -> None:
             read_junctions(gff, {"c": 90})
     gff.write_text("c\tx\texon\t11\t20\t1\t+\t.\t.\n")
     with pytest.raises(InputError, match="no intron"):
-        read_junctions(gff)
+        read_junctions(gff, {"c": 90})
 
 
 @settings(max_examples=60, deadline=None)

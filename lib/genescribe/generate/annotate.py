@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Hint
 from genescribe.generate.decoder import Decoder
 from genescribe.generate.hint_flags import marked, oriented
-from genescribe.generate.hints import Hint
 from genescribe.generate.model import SentenceModel, pad_codes
 from genescribe.generate.search import Outcome, SearchConfig, write
 from genescribe.generate.sentence import GeneSentence, gene_of, sentence_of

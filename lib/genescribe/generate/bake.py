@@ -26,9 +26,9 @@ from genescribe.config import to_mapping
 from genescribe.data.sample import IGNORE, Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Junctions, read_junctions
 from genescribe.files import sha256, write_json
 from genescribe.generate import tokenizer
-from genescribe.generate.hints import Junctions, read_junctions
 from genescribe.generate.sentence import GeneSentence, SentenceError, sentence_of, told_part
 from genescribe.generate.tiles import TileWindow, tile_windows
 from genescribe.generate.windows import place_window
@@ -67,7 +67,7 @@ class SentenceBaker:
         self.rejected: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.splits = {split: Counter[str]() for split in SPLITS}
-        self.junctions = Junctions({})
+        self.junctions = Junctions()
         if job.hints is not None:
             self.junctions = read_junctions(job.hints, lengths, job.hints_source)
         self._sketches: dict[str, Sketch] = {}

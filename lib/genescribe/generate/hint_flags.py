@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genescribe.evidence.junctions import Hint
 from genescribe.generate.config import HintConfig
-from genescribe.generate.hints import Hint
 from genescribe.genome.alphabet import Codes
 
 BEGIN, END, THROUGH = 16, 64, 256

@@ -15,10 +15,10 @@ from torch import nn
 
 from genescribe.config import option, to_mapping
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Junctions, read_junctions
 from genescribe.files import alone_at, sha256
 from genescribe.generate.annotate import Annotator, LocusWindow
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.hints import Junctions, read_junctions
 from genescribe.generate.loci import Locus, LocusDataset, read_loci, write_database
 from genescribe.generate.model import FAMILY, load_model
 from genescribe.generate.published import PublishedModel
@@ -88,7 +88,7 @@ def _run(job: AnnotationJob) -> int:
     assert isinstance(config, GenerateModelConfig)
     if job.hints is not None and config.hints is None:
         raise InputError("the model reads no evidence", where="--hints", remedy="train one with model.hints")
-    junctions = Junctions({}) if job.hints is None else read_junctions(job.hints, genome.lengths, job.hints_source)
+    junctions = Junctions() if job.hints is None else read_junctions(job.hints, genome.lengths, job.hints_source)
     checkpoint = Path(job.checkpoint_path or f"{output}.ckpt.json")
     fingerprint = _fingerprint(job)
     journal = Journal(checkpoint, fingerprint, resume=job.resume)

@@ -12,8 +12,11 @@ import torch
 
 from genescribe.data.batching import pack
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Hint, Junctions
+from genescribe.evidence.table import EvidenceTable
 from genescribe.files import sha256
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.hint_flags import oriented
 from genescribe.generate.model import SentenceModel, load_model, read_config
 from genescribe.generate.tiles import genes_apart
 from genescribe.genome.fasta import Genome
@@ -22,6 +25,8 @@ from genescribe.genome.model import Interval
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.pieces import Piece
 from genescribe.predict.strand import (
+    EVIDENCE,
+    GenomeStrand,
     PredictedTranscript,
     Reject,
     Rows,
@@ -58,6 +63,7 @@ class GeneratePredictorFactory:
         self.proposer = SegmentPredictorFactory(Path(self.config.segment), device)
         self.device, self.grain = self.proposer.device, self.proposer.grain
         self._code: int | None = None
+        self.evidence: Path | None = None
 
     def __call__(self, worker: int = 0) -> GeneratePredictor:
         """Load both models."""
@@ -65,7 +71,18 @@ class GeneratePredictorFactory:
         if self._code is not None:
             sentences = cast(SentenceModel, model)
             sentences.config = replace(sentences.config, genetic_code=self._code)
-        return GeneratePredictor(Annotator(model), self.proposer(worker))
+        junctions = Junctions(None if self.evidence is None else EvidenceTable.load(self.evidence))
+        return GeneratePredictor(Annotator(model), self.proposer(worker), junctions)
+
+    def with_evidence(self, folder: Path) -> GeneratePredictorFactory:
+        """Return this with the introns of a folder of evidence; the model that proposes loci reads none."""
+        if self.config.hints is None:
+            raise InputError(
+                "the model reads no evidence", where=self.folder, remedy="leave it out, or train one with model.hints"
+            )
+        alike = copy.copy(self)
+        alike.evidence = folder
+        return alike
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> GeneratePredictorFactory:
         """Return this with the parameters of a species in the model that proposes loci."""
@@ -90,6 +107,7 @@ class GeneratePredictorFactory:
             "model": f"generate ({self.config.architecture}, {self.config.form})",
             "model-config-sha256": sha256(self.folder / CONFIG),
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
+            **({} if self.evidence is None else {EVIDENCE: EvidenceTable.load(self.evidence).digest()}),
         }
 
     def statistics(self) -> dict[str, float]:
@@ -100,8 +118,20 @@ class GeneratePredictorFactory:
 class GeneratePredictor:
     """Genes of a strand, all isoforms."""
 
-    def __init__(self, annotator: Annotator, proposer: StrandPredictor) -> None:
-        self.annotator, self.proposer = annotator, proposer
+    def __init__(self, annotator: Annotator, proposer: StrandPredictor, junctions: Junctions | None = None) -> None:
+        self.annotator, self.proposer, self._junctions = annotator, proposer, junctions or Junctions()
+
+    def _hints(self, codes: StrandCodes, low: int, high: int) -> tuple[Hint, ...]:
+        """Return the introns within ``[low, high)`` of a strand that evidence speaks for, as it lies."""
+        if not len(self._junctions):
+            return ()
+        assert isinstance(codes, GenomeStrand)
+        seqid, start, end, strand = codes.place
+        if strand == "-":
+            low, high = len(codes) - high, len(codes) - low
+        hints = self._junctions.within(seqid, start + low, start + high)
+        turned = oriented(hints, strand, start, end)
+        return tuple(turned)
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
         """Return what the proposing model says of the bases ``[start, end)``."""
@@ -116,7 +146,8 @@ class GeneratePredictor:
         loci = []
         for number, (start, end) in enumerate(spans):
             low, high = max(0, start - flank), min(size, end + flank)
-            loci.append(LocusWindow(str(number), "", start, end, "+", low, codes[low:high]))
+            hints = self._hints(codes, low, high)
+            loci.append(LocusWindow(str(number), "", start, end, "+", low, codes[low:high], hints=hints))
         found = StrandPrediction(rejects=list(proposed.rejects))
         results: dict[int, LocusResult] = {}
         lengths = torch.tensor([len(locus.codes) for locus in loci], dtype=torch.int64).numpy()

@@ -22,9 +22,9 @@ from genescribe.data.sample import Sample
 from genescribe.errors import InputError
 from genescribe.evaluate.accuracy import LEVELS, summarize, tally
 from genescribe.evaluate.bootstrap import intervals, paired_intervals
+from genescribe.evidence.junctions import Hint
 from genescribe.generate.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.config import ScoreConfig
-from genescribe.generate.hints import Hint
 from genescribe.generate.search import SearchConfig
 from genescribe.generate.sentence import GeneSentence, gene_of
 from genescribe.generate.tiles import distinct, genes_apart

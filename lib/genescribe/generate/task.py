@@ -19,10 +19,10 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample
 from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
+from genescribe.evidence.junctions import Hint
 from genescribe.files import read_json, sha256
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.hint_flags import marked, oriented, spoiled
-from genescribe.generate.hints import Hint
 from genescribe.generate.losses import StepLosses, smoothed, smoothing_floor
 from genescribe.generate.model import ARCHITECTURES, FAMILY, SentenceModel, build_model, pad_codes, save_model
 from genescribe.generate.prefix import PrefixLayer, PrefixStack
@@ -170,7 +170,7 @@ class GenerateTask:
     def _locus(self, sample: Sample, *, shift: int, spoil: bool = False) -> Locus:
         """Return a locus on its strand, its flanks cut to what the model reads; less by chance where it may shift.
 
-        Evidence goes with it where the model reads any; `spoil`: as training shows it, see `hints.spoiled`.
+        Evidence goes with it where the model reads any; `spoil`: as training shows it, see `spoiled`.
         """
         if not sample.meta.sentence:
             return self._empty(sample)

@@ -118,6 +118,7 @@ def _gene_rows(gene: Gene, source: str, ids: _UniqueIds) -> Iterator[str]:
         transcript_id = ids.take(transcript.id, "transcript:")
         kind = "mRNA" if transcript.cds else gene.biotype if gene.biotype in _RNA_TYPES else "transcript"
         columns = {"ID": transcript_id, "Parent": gene_id} | ({"tag": "canonical"} if transcript.canonical else {})
+        columns |= {key: value for key, value in transcript.attributes.items() if key not in columns}
         yield row(kind, (transcript.start, transcript.end), columns, transcript.score)
         scores = transcript.exon_scores or [None] * len(transcript.exons)
         parts: list[_Part] = [

@@ -38,6 +38,8 @@ class Transcript:
         annotated so.
     exon_scores, cds_scores
         Posterior probability of each exon (coding part), in their order, or None; written, not read back.
+    attributes
+        Anything else to be written in column nine of the transcript's row.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Transcript:
     partial3: bool = False
     exon_scores: tuple[float | None, ...] | None = None
     cds_scores: tuple[float | None, ...] | None = None
+    attributes: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def start(self) -> int:

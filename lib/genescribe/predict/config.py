@@ -32,6 +32,10 @@ class PredictConfig:
     maximum_overlap: float = option(
         0.2, doc="share of the shorter CDS that two genes on opposite strands may share", minimum=0.0, maximum=1.0
     )
+    isoforms: Literal["none", "supported"] = option(
+        "none", doc="further transcripts of a gene: none, or those that introns with support by evidence ask for"
+    )
+    require_evidence: bool = option(False, doc="only transcripts that evidence supports")
     flank: int = option(
         20_000, doc="bases beside a region that are read with it, for genes that reach over its edge", minimum=0
     )

@@ -13,7 +13,7 @@ from genescribe.predict.config import PredictConfig
 
 SHORT = {"minimum_posterior": "--min-posterior"}
 """Further names of options."""
-FILTERS = ("minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap")
+FILTERS = ("minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap", "require_evidence")
 """Options that choose among the genes of all strands, when batches are joined; reading a batch needs none of them."""
 
 

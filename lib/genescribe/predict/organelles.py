@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from genescribe.errors import InputError
@@ -103,6 +104,10 @@ class RecodedFactory:
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
         """Return this with the parameters of a species."""
         return type(self)(self.factory.for_genome(genome, pieces, species), self.codes)
+
+    def with_evidence(self, folder: Path) -> Self:
+        """Return this with the evidence of a folder."""
+        return type(self)(self.factory.with_evidence(folder), self.codes)
 
     def recoded(self, code: int) -> PredictorFactory:
         """Return the model alone, with another code."""

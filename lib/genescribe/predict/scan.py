@@ -51,6 +51,7 @@ def job_of(
         "chunk": chunk_of(factory, config),
         "partial": config.partial,
         "posteriors": config.posteriors,
+        "isoforms": config.isoforms,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,8 @@ from genescribe.genome.model import Transcript
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.pieces import Piece
 
+EVIDENCE = "evidence-sha256"
+"""Key of what a prediction rests on (`PredictorFactory.provenance`) where there is evidence."""
 Rows = NDArray[np.float32]
 """What a model says of bases, (n, anything)."""
 
@@ -95,6 +98,11 @@ class GenomeStrand:
     def __init__(self, genome: Genome, seqid: str, start: int, end: int, strand: str) -> None:
         self._genome, self.seqid, self._start, self._end, self._strand = genome, seqid, start, end, strand
 
+    @property
+    def place(self) -> tuple[str, int, int, str]:
+        """Sequence, start, end and strand."""
+        return self.seqid, self._start, self._end, self._strand
+
     def __len__(self) -> int:
         return self._end - self._start
 
@@ -138,6 +146,15 @@ class PredictorFactory(Protocol):
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model into the worker of this number."""
+
+    def with_evidence(self, folder: Path) -> PredictorFactory:
+        """Return this with the evidence of a folder (`genescribe.evidence.table.EvidenceTable`).
+
+        Raises
+        ------
+        InputError
+            The model can use none.
+        """
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> PredictorFactory:
         """Return what annotates these pieces of a genome, given the species that was asked for."""

@@ -18,13 +18,15 @@ from genescribe.genome.products import write_parts, write_products
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import GenomePrediction, assemble
 from genescribe.predict.pieces import Piece
-from genescribe.predict.strand import PredictorFactory, StrandPrediction
+from genescribe.predict.strand import EVIDENCE, PredictorFactory, StrandPrediction
 from genescribe.predict.summary import summarise, warnings_of
 from genescribe.predict.work import STRANDS, StrandKey, read_strands, write_strands
 
 ANNOTATION, REJECTS, SUMMARY = "annotation.gff3", "rejects.jsonl", "summary.json"
 RULES = ("partial", "minimum_posterior", "minimum_cds", "opposite_strands", "maximum_overlap")
 """Options that decide which genes are written; the header of the GFF3 names them."""
+WITH_EVIDENCE = ("isoforms", "require_evidence")
+"""The same, where there is evidence."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +63,8 @@ def write_annotation(
 
 def _header(provenance: Mapping[str, Any], config: PredictConfig) -> list[str]:
     options = asdict(config)
-    rules = " ".join(f"{name}={options[name]}" for name in RULES)
+    names = RULES + (WITH_EVIDENCE if EVIDENCE in provenance else ())
+    rules = " ".join(f"{name}={options[name]}" for name in names)
     return [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items()), f"rules: {rules}"]
 
 

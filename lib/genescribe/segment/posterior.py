@@ -37,6 +37,8 @@ class Chain(NamedTuple):
 
 PotentialsOf = Callable[[int, int], Potentials]
 """Gives the scores of the window ``[start, end)`` of a strand as one chain."""
+CopiesOf = Callable[[int], list[int]]
+"""Gives the labels that stand for a label as well."""
 
 
 def chain_posteriors(
@@ -46,6 +48,7 @@ def chain_posteriors(
     single: NDArray[np.bool_],
     flank: int,
     backend: str = "auto",
+    copies: CopiesOf | None = None,
 ) -> list[float | None]:
     """Return the posterior probability of each chain of segments, None where it is too long.
 
@@ -63,6 +66,8 @@ def chain_posteriors(
         Bases to both sides of a chain that its window holds: `flank_of`.
     backend
         As in `genescribe.kernels.semicrf`.
+    copies
+        Labels that stand for a label of the path as well: a chain is as probable as all ways to read it.
     """
     ends, labels = path.ends.numpy(), path.labels.numpy()
     starts = path.starts.numpy()
@@ -70,7 +75,7 @@ def chain_posteriors(
     spans = [(int(starts[chain.first]), int(ends[chain.last])) for chain in chains]
     for low, high, members in windows(spans, path.length, flank):
         edges = np.unique([edge - low for index in members for edge in spans[index]])
-        window = _Window(potentials(low, high), low, edges, single, backend)
+        window = _Window(potentials(low, high), low, edges, single, backend, copies)
         for index in members:
             rows = slice(chains[index].first, chains[index].last + 1)
             found[index] = window.probability(starts[rows], ends[rows], labels[rows])
@@ -121,8 +126,15 @@ class _Window:
     """Messages at the edges of a window's chains, and the scores that a chain of segments is made of."""
 
     def __init__(
-        self, p: Potentials, low: int, edges: NDArray[np.int64], single: NDArray[np.bool_], backend: str
+        self,
+        p: Potentials,
+        low: int,
+        edges: NDArray[np.int64],
+        single: NDArray[np.bool_],
+        backend: str,
+        copies: CopiesOf | None = None,
     ) -> None:
+        self._copies = copies
         self._low, self._edges, self._single = low, edges, single
         found = boundary_messages(p, torch.from_numpy(edges), backend)
         self._entry, self._onward = found.entry.numpy(), found.onward.numpy()
@@ -144,6 +156,8 @@ class _Window:
         e = s[0] + np.cumsum(np.where(alone, 1, e - s).repeat(pieces))
         s, labels = np.concatenate([s[:1], e[:-1]]), labels.repeat(pieces)
         # Sums of a chain's bases in float64, in order: the same whatever else the window holds.
+        if self._copies is not None:
+            return self._either_way(s, e, labels)
         total = float(np.sum(self._content[np.arange(s[0], e[-1]), each], dtype=np.float64))
         total += float(np.sum(self._durations(e - s, labels)))
         total += float(np.sum(self._transition[(s[1:] + self._phase) % len(self._transition), labels[:-1], labels[1:]]))
@@ -153,6 +167,32 @@ class _Window:
         first, last = np.searchsorted(self._edges, (s[0], e[-1]))
         before, after = self._entry[first, labels[0]], self._onward[last, labels[-1]]
         return float(min(1.0, np.exp(before + total + after - self._log_z)))
+
+    def _either_way(self, s: NDArray[np.int64], e: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+        """Return the probability of neighbouring segments, each with its label or a copy of it.
+
+        No two neighbours have copies, so that the sum over all ways is a product of sums.
+        """
+        assert self._copies is not None and self._begin is not None and self._end is not None
+        total, last = 0.0, len(labels) - 1
+        steps = self._transition[(s + self._phase) % len(self._transition)]
+        copies = [self._copies(int(label)) for label in labels]
+        for i, (start, end, label) in enumerate(zip(s, e, labels, strict=True)):
+            ways = []
+            for way in (int(label), *copies[i]):
+                x = float(np.sum(self._content[start:end, way], dtype=np.float64) + self._end[end - 1, way])
+                x += float(self._durations(np.array([end - start]), np.array([way]))[0])
+                x += 0.0 if i == 0 else float(self._begin[start, way])
+                # The steps on both sides of a label with copies are its own.
+                if i and (copies[i] or not copies[i - 1]):
+                    x += float(steps[i, labels[i - 1], way])
+                if i < last and copies[i]:
+                    x += float(steps[i + 1, way, labels[i + 1]])
+                ways.append(x)
+            total += float(np.logaddexp.reduce(ways))
+        first, after = np.searchsorted(self._edges, (s[0], e[-1]))
+        total += float(self._entry[first, labels[0]] + self._onward[after, labels[-1]])
+        return float(min(1.0, np.exp(total - self._log_z)))
 
     def _durations(self, k: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
         explicit = self._explicit[labels]

@@ -38,10 +38,14 @@ from genescribe.predict.strand import (
 from genescribe.segment.both_strands import BothStrands
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.decode import validate_gene
+from genescribe.segment.gene import GeneScheme
+from genescribe.segment.gene_labels import INTERGENIC
+from genescribe.segment.isoforms import further_paths, with_coding
 from genescribe.segment.labels import Kind
 from genescribe.segment.model import SPECIES, STATISTICS, Scores, SegmentModel, read_config
 from genescribe.segment.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.species import AUTO, EACH, POOLED, stretches, word_counts
+from genescribe.segment.supported import GenomeSupport, SupportedStrand, provenance_of
 from genescribe.segment.temperature import temperature_of
 from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG, WEIGHTS
@@ -69,9 +73,19 @@ class SegmentPredictorFactory:
         decided by `for_genome`, and is the pooled ones until then.
     code
         NCBI table that is read by instead of the model's.
+    evidence
+        Folder of evidence of the genome.
     """
 
-    def __init__(self, folder: Path, device: str = "auto", species: str = AUTO, code: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        species: str = AUTO,
+        code: int | None = None,
+        evidence: Path | None = None,
+    ) -> None:
+        self.evidence = evidence
         self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
         self._code = code
         self.device, self.grain = named_device(device), grain_of(self.config)
@@ -91,9 +105,26 @@ class SegmentPredictorFactory:
         if device == "cuda":
             device = f"cuda:{worker % torch.cuda.device_count()}"
         model = SegmentModel.load(self.folder, self._code).to(device)
+        support = None if self.evidence is None else GenomeSupport.load(self.evidence, self.folder)
         if self.species == EACH:
-            return EachPredictor(model, self.temperature)
-        return SegmentPredictor(model.specialised(self.species), self.temperature)
+            return EachPredictor(model, self.temperature, support)
+        return SegmentPredictor(model.specialised(self.species), self.temperature, support)
+
+    def with_evidence(self, folder: Path) -> SegmentPredictorFactory:
+        """Return this with the evidence of a folder."""
+        if self.config.scheme != GeneScheme.name or self.config.head == "pytorch-crf":
+            raise InputError(
+                f"a model with the labels {self.config.scheme!r} can use no evidence",
+                where=self.folder,
+                remedy="leave evidence out, or give a model with the labels 'gene'",
+            )
+        if self.config.both_strands:
+            raise InputError(
+                "a model that decodes both strands as one path can use no evidence",
+                where=self.folder,
+                remedy="leave evidence out, or give a model of one strand",
+            )
+        return SegmentPredictorFactory(self.folder, self.device, self.species, self._code, folder)
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
         """Return this with the parameters that were asked for; `AUTO`: those of the genome that these pieces are like.
@@ -109,11 +140,11 @@ class SegmentPredictorFactory:
             bank = SegmentModel.load(self.folder).species
             assert bank is not None
             species = bank.nearest(_words_of(genome, pieces))
-        return SegmentPredictorFactory(self.folder, self.device, species, self._code)
+        return SegmentPredictorFactory(self.folder, self.device, species, self._code, self.evidence)
 
     def recoded(self, code: int) -> SegmentPredictorFactory:
         """Return this reading with another genetic code."""
-        return SegmentPredictorFactory(self.folder, self.device, self.species, code)
+        return SegmentPredictorFactory(self.folder, self.device, self.species, code, self.evidence)
 
     def genetic_code(self, seqid: str = "") -> GeneticCode:
         """Return the model's genetic code."""
@@ -128,6 +159,7 @@ class SegmentPredictorFactory:
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
             "model-temperature": round(self.temperature, DIGITS),
             **({} if self.config.species is None else {"species": self.species}),
+            **({} if self.evidence is None else provenance_of(self.evidence, self.folder)),
         }
 
     def statistics(self) -> dict[str, float]:
@@ -150,10 +182,12 @@ class SegmentPredictor:
         The network and its CRF.
     temperature
         What all scores are divided by before they become probabilities.
+    support
+        Evidence of the genome; None: none.
     """
 
-    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
-        self.model, self.temperature = model.eval(), temperature
+    def __init__(self, model: SegmentModel, temperature: float = 1.0, support: GenomeSupport | None = None) -> None:
+        self.model, self.temperature, self._support = model.eval(), temperature, support
         self.code = GeneticCode.from_table(model.config.genetic_code)
         self.device = next(model.parameters()).device
         self._grain = grain_of(model.config)
@@ -193,7 +227,8 @@ class SegmentPredictor:
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes of a strand: the best path from end to end, checked, with probabilities."""
-        return self._genes(self.decode(codes, rows, config), codes, rows, config)
+        supported = None if self._support is None else self._support.on(codes, self.model)
+        return self._genes(self.decode(codes, rows, config, supported), codes, rows, config, supported)
 
     @torch.no_grad()
     def finish_both(
@@ -201,10 +236,15 @@ class SegmentPredictor:
     ) -> list[StrandPrediction]:
         """Return the genes of the plus and the minus strand of a stretch, decoded as one path."""
         paths = self.decode_both(codes, rows, config)
-        return [self._genes(*strand, config) for strand in zip(paths, codes, rows, strict=True)]
+        return [self._genes(*strand, config, None) for strand in zip(paths, codes, rows, strict=True)]
 
     def _genes(
-        self, path: Segmentation, codes: StrandCodes, rows: StrandRows, config: PredictConfig
+        self,
+        path: Segmentation,
+        codes: StrandCodes,
+        rows: StrandRows,
+        config: PredictConfig,
+        supported: SupportedStrand | None,
     ) -> StrandPrediction:
         decoded = self.model.scheme.decode(_runs(path), partial=config.partial)
         found = StrandPrediction(rejects=list(decoded.rejects))
@@ -216,23 +256,66 @@ class SegmentPredictor:
             else:
                 found.rejects.append(Reject(transcript.start, transcript.end, fault))
         odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
+        alone = valid
         if config.posteriors:
-            valid = self._with_posteriors(valid, path, codes, rows, config)
-        found.transcripts += map(PredictedTranscript, valid, odds)
+            valid = self._with_posteriors(valid, path, codes, rows, config, supported)
+        if supported is None or config.isoforms == "none":
+            found.transcripts += map(PredictedTranscript, valid, odds)
+            return found
+        for number, (transcript, worth) in enumerate(zip(valid, odds, strict=True)):
+            others = self._isoforms(alone[number], codes, rows, config, supported)
+            gene = number if others else None
+            found.transcripts += [PredictedTranscript(t, worth, gene) for t in (transcript, *others)]
+        return found
+
+    def _isoforms(
+        self,
+        transcript: Transcript,
+        codes: StrandCodes,
+        rows: StrandRows,
+        config: PredictConfig,
+        supported: SupportedStrand,
+    ) -> list[Transcript]:
+        """Return the further transcripts of a gene that supported introns ask for, with probabilities."""
+
+        def potentials(low: int, high: int) -> Potentials:
+            return supported.grown(self.potentials(codes, rows, low, high), low)
+
+        low, found = transcript.cds[0][0], list[Transcript]()
+        for part in further_paths(transcript, supported, potentials):
+            ends = [*([low] if low else []), *(part.ends + low).tolist(), len(codes)]
+            labels = [*([INTERGENIC] if low else []), *part.labels.tolist(), INTERGENIC]
+            path = supported.plain(Segmentation(torch.tensor(ends), torch.tensor(labels)), codes)
+            for decoded in self.model.scheme.decode(_runs(path), partial=False).transcripts:
+                other = with_coding(transcript, decoded.cds)
+                known = [transcript.cds, *(t.cds for t in found)]
+                if other.cds in known or validate_gene(other, codes, self.code) is not None:
+                    continue
+                if config.posteriors:
+                    (other,) = self._with_posteriors([other], path, codes, rows, config, supported, coding=True)
+                found.append(other)
         return found
 
     @torch.no_grad()
-    def decode(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> Segmentation:
+    def decode(
+        self, codes: StrandCodes, rows: StrandRows, config: PredictConfig, supported: SupportedStrand | None = None
+    ) -> Segmentation:
         """Return the best segmentation of a whole strand.
 
         The chain is decoded exactly across tiles and stretches: no segment is cut by their edges.
         """
-        stream = self.model.crf.stream(0, *self._edges(config))
+        edges = self._edges(config)
+        stream = self.model.crf.stream(0, *edges) if supported is None else supported.stream(*edges)
         for start in range(0, len(codes), STRETCH):
             scores = self._scores(codes, rows, start, min(start + STRETCH, len(codes)))
-            begin, end = (None if x is None else x[0] for x in (scores.begin, scores.end))
-            stream.push(scores.content[0], begin=begin, end=end)
-        return stream.finish()
+            content, begin, end = (None if x is None else x[0] for x in (scores.content, scores.begin, scores.end))
+            if supported is not None:
+                assert content is not None and begin is not None and end is not None
+                content, begin, end = supported.rows(content, begin, end, start)
+            assert content is not None
+            stream.push(content, begin=begin, end=end)
+        path = stream.finish()
+        return path if supported is None else supported.plain(path, codes)
 
     @torch.no_grad()
     def decode_both(
@@ -304,6 +387,18 @@ class SegmentPredictor:
             total += float(np.sum(chosen.astype(np.float64) - between))
         return total
 
+    @torch.no_grad()
+    def potentials(self, codes: StrandCodes, rows: StrandRows, low: int, high: int) -> Potentials:
+        """Return the scores of the bases ``[low, high)`` of a strand as one chain, float64, on the CPU."""
+        scores = self._scores(codes, rows, low, high)
+        p = self.model.crf.potentials(
+            scores.content,
+            torch.tensor([high - low]),
+            phase_offset=torch.tensor([low % 3]),
+            **scores.boundaries,
+        )
+        return p.detach().to(dtype=torch.float64, device=torch.device("cpu"))
+
     def _with_posteriors(
         self,
         transcripts: Sequence[Transcript],
@@ -311,32 +406,33 @@ class SegmentPredictor:
         codes: StrandCodes,
         rows: StrandRows,
         config: PredictConfig,
+        supported: SupportedStrand | None,
+        *,
+        coding: bool = False,
     ) -> list[Transcript]:
-        """Return the transcripts with the probability of each, of its exons and of its coding parts."""
+        """Return the transcripts with the probability of each, of its exons and of its coding parts.
+
+        `coding`: the path holds the coding sequence alone; exons have no probability.
+        """
         first, last = self._edges(config)
 
         def potentials(low: int, high: int) -> Potentials:
-            scores = self._scores(codes, rows, low, high)
-            p = self.model.crf.potentials(
-                scores.content,
-                torch.tensor([high - low]),
-                phase_offset=torch.tensor([low % 3]),
-                **scores.boundaries,
-            )
             edges = first if low == 0 else None, last if high == len(codes) else None
-            p = p.restricted(*edges).detach().to(dtype=torch.float64, device=torch.device("cpu"))
+            p = self.potentials(codes, rows, low, high).restricted(*edges)
+            p = p if supported is None else supported.grown(p, low)
             return p.tempered(self.temperature)
 
-        spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript)))
+        spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript, coding)))
         single, backend = self.model.crf.single.cpu().numpy(), self.model.config.backend
         flank = flank_of(self.model.crf.durations()[1][self.model.scheme.background])
-        found = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend)
+        copies = None if supported is None else supported.copies_of
+        found = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend, copies)
         known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, found, strict=True)}
         return [
             replace(
                 t,
                 score=known[coding_span(t)],
-                exon_scores=tuple(known[exon] for exon in t.exons),
+                exon_scores=None if coding else tuple(known[exon] for exon in t.exons),
                 cds_scores=tuple(known[part] for part in t.cds),
             )
             for t in transcripts
@@ -350,13 +446,13 @@ class EachPredictor:
     ----------
     model
         With parameters of several genomes.
-    temperature
+    temperature, support
         As `SegmentPredictor`.
     """
 
-    def __init__(self, model: SegmentModel, temperature: float = 1.0) -> None:
+    def __init__(self, model: SegmentModel, temperature: float = 1.0, support: GenomeSupport | None = None) -> None:
         assert model.species is not None
-        self._model, self._bank, self._temperature = model, model.species, temperature
+        self._model, self._bank, self._temperature, self._support = model, model.species, temperature, support
         self._predictors: dict[str, SegmentPredictor] = {}
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
@@ -372,7 +468,7 @@ class EachPredictor:
         counts = sum((word_counts(codes[start:end]) for start, end in stretches(len(codes))), _NO_WORDS)
         name = self._bank.nearest(counts)
         if name not in self._predictors:
-            self._predictors[name] = SegmentPredictor(self._model.specialised(name), self._temperature)
+            self._predictors[name] = SegmentPredictor(self._model.specialised(name), self._temperature, self._support)
         return self._predictors[name]
 
 
@@ -413,8 +509,8 @@ def grain_of(config: SegmentModelConfig) -> int:
     return TILES_AT_ONCE * config.tile
 
 
-def _spans(transcript: Transcript) -> list[Interval]:
-    return [coding_span(transcript), *transcript.exons, *transcript.cds]
+def _spans(transcript: Transcript, coding: bool) -> list[Interval]:
+    return [coding_span(transcript), *(() if coding else transcript.exons), *transcript.cds]
 
 
 def _runs(path: Segmentation) -> Runs:

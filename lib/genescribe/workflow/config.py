@@ -20,8 +20,10 @@ from genescribe.workflow.batches import MAX_BATCHES
 from genescribe.workflow.folds import expand_folds
 
 SPLIT_NAMES = ("train", "validation", "test")
-ANNOTATE_SHORTHAND = ("genome", "model", "regions")
-PREDICT_SHORTHAND = ("partial", "minimum_posterior", "species")
+EVIDENCE = ("bam", "junctions", "hints", "proteins", "reads", "long_reads")
+"""Lists of files in the section `annotate`."""
+ANNOTATE_SHORTHAND = ("genome", "model", "regions", *EVIDENCE)
+PREDICT_SHORTHAND = ("partial", "minimum_posterior", "species", "isoforms", "require_evidence")
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,16 @@ class AnnotateConfig:
     genetic_code_of: dict[str, int] = option(
         default_factory=dict, doc="NCBI genetic codes of mitochondria and plastids, by the name of the sequence"
     )
+    bam: list[str] = option(default_factory=list, doc="RNA-seq reads aligned to the genome, sorted and indexed")
+    junctions: list[str] = option(default_factory=list, doc="introns of reads: SJ.out.tab of STAR, or BED")
+    hints: list[str] = option(default_factory=list, doc="AUGUSTUS's or ProtHint's hints, GFF")
+    proteins: list[str] = option(
+        default_factory=list, doc="of relatives: FASTA, aligned by miniprot, or the GFF of miniprot or GeMoMa"
+    )
+    reads: list[str] = option(
+        default_factory=list, doc="FASTQ of short reads to be mapped by HISAT2; both files of pairs with a + between"
+    )
+    long_reads: list[str] = option(default_factory=list, doc="FASTQ of long reads to be mapped by minimap2")
 
 
 @dataclass(frozen=True)
@@ -226,8 +238,9 @@ class WorkflowConfig:
         if options:
             merged["predict"] = {**dict(merged.get("predict") or {}), **options}
         shorthand = {key: data[key] for key in ANNOTATE_SHORTHAND if key in data}
-        if isinstance(shorthand.get("regions"), str):
-            shorthand["regions"] = [part for part in shorthand["regions"].split(",") if part]
+        for key in ("regions", *EVIDENCE):
+            if isinstance(shorthand.get(key), str):
+                shorthand[key] = [part for part in shorthand[key].split(",") if part]
         if shorthand:
             merged["annotate"] = {**dict(merged.get("annotate") or {}), **shorthand}
         config = from_mapping(cls, merged, where=where)
@@ -242,6 +255,7 @@ class WorkflowConfig:
             _check_init(config, name, init, where)
         for name, genome in config.genomes.items():
             _check_genome(config, name, genome, where)
+            _check_hints(config, name, genome, where)
         return expand_folds(config, where)
 
     def selected(self) -> list[RunConfig]:
@@ -305,6 +319,17 @@ def schema() -> dict[str, Any]:
             }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "genescribe workflow configuration"}
     return head | result
+
+
+def _check_hints(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:
+    """Refuse hints that no run of the genome reads."""
+    bakes = [config.bakes[run.bake] for run in config.runs.values() if name in run.genomes and run.bake in config.bakes]
+    if genome.hints is not None and bakes and all(bake.target != "sentences" for bake in bakes):
+        raise InputError(
+            f"no run reads `genomes.{name}.hints`: training takes them with `target: sentences` alone",
+            where=where,
+            remedy="leave them out; `annotate` takes evidence for models with the labels `gene`",
+        )
 
 
 def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) -> None:

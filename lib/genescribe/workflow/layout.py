@@ -16,7 +16,7 @@ from pathlib import Path
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
 from genescribe.predict.options import FILTERS, command_line
-from genescribe.workflow.config import GenomeConfig, WorkflowConfig
+from genescribe.workflow.config import EVIDENCE, GenomeConfig, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names
 from genescribe.workflow.genome_layout import genome_name
 from genescribe.workflow.train_layout import TrainLayout
@@ -229,7 +229,41 @@ class Layout(TrainLayout):
                 raise InputError(f"`annotate.{key}` is not set", where="configuration", remedy=f"add --config {remedy}")
             if not Path(value).exists():
                 raise InputError("no such file or folder", where=value, remedy=f"correct {key}= in --config")
+        for name in EVIDENCE:
+            self.evidence_files(name)
         return [f"{self._annotate_folder()}/whole"]
+
+    def annotate_evidence(self) -> list[str]:
+        """Return the folder of the evidence on the user's genome; nothing where none is given."""
+        given = any(getattr(self.config.annotate, name) for name in EVIDENCE)
+        return [f"{self._annotate_folder()}/evidence"] if given else []
+
+    def evidence_files(self, name: str) -> list[str]:
+        """Return files of evidence of a kind; with `bam`, those that the user's reads are mapped to.
+
+        Raises
+        ------
+        InputError
+            One of them is not there.
+        """
+        files: list[str] = list(getattr(self.config.annotate, name))
+        for file in (part for given in files for part in given.split("+")):
+            if not Path(file).is_file():
+                raise InputError("no such file", where=file, remedy=f"correct {name}= in --config")
+        if name == "bam":
+            for kind in ("reads", "long_reads"):
+                count = len(getattr(self.config.annotate, kind))
+                files += [f"{self._annotate_folder()}/mapped/{kind}_{number}.bam" for number in range(count)]
+        return files
+
+    def fastq(self, kind: str, number: int) -> list[str]:
+        """Return a user's file of reads, or both of pairs."""
+        return self.evidence_files(kind)[number].split("+")
+
+    def evidence_options(self) -> str:
+        """Return the options that name all files of evidence."""
+        words = [word for name in EVIDENCE[:4] for file in self.evidence_files(name) for word in (f"--{name}", file)]
+        return shlex.join(words)
 
     def annotate_parts(self) -> list[str]:
         """Return the parts of the user's annotation."""
@@ -246,7 +280,9 @@ class Layout(TrainLayout):
     def _annotate_options(self, *without: str) -> str:
         section = self.config.annotate
         codes = [f"--genetic-code-of={seqid}={code}" for seqid, code in section.genetic_code_of.items()]
-        return shlex.join([*command_line(self.config.predict, without), "--regions", ",".join(section.regions), *codes])
+        evidence = [f"--evidence={folder}" for folder in self.annotate_evidence()]
+        words = [*command_line(self.config.predict, without), "--regions", ",".join(section.regions)]
+        return shlex.join([*words, *codes, *evidence])
 
     def _annotate_folder(self) -> str:
         section = self.config.annotate

@@ -1,0 +1,86 @@
+"""All files of evidence that a user gives, into one table; and the options that name them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from genescribe.errors import InputError
+from genescribe.evidence.table import Collector
+from genescribe.evidence.text import read_text
+from genescribe.genome.fasta import Genome
+from genescribe.paths import InputPath
+
+_log = logging.getLogger(__name__)
+_HELP = {
+    "bam": "RNA-seq reads aligned to the genome, sorted and indexed; repeatable",
+    "junctions": "introns of reads: SJ.out.tab of STAR, BED of regtools or TopHat; repeatable",
+    "hints": "AUGUSTUS's or ProtHint's hints in GFF; repeatable",
+    "proteins": "of relatives: FASTA (aligned by miniprot), or the GFF of miniprot or GeMoMa; repeatable",
+}
+
+
+@dataclass(frozen=True)
+class EvidenceFiles:
+    """Files of evidence by what they are."""
+
+    bam: tuple[Path, ...] = ()
+    junctions: tuple[Path, ...] = ()
+    hints: tuple[Path, ...] = ()
+    proteins: tuple[Path, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) for field in fields(self))
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> EvidenceFiles:
+        """Return the files that a command line names.
+
+        Raises
+        ------
+        InputError
+            One of them is not there.
+        """
+        files = cls(**{field.name: tuple(getattr(arguments, field.name)) for field in fields(cls)})
+        for field in fields(cls):
+            for path in getattr(files, field.name):
+                if not path.is_file():
+                    raise InputError("no such file", where=path, remedy=f"correct --{field.name}")
+        return files
+
+
+def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name files of evidence."""
+    for name, text in _HELP.items():
+        parser.add_argument(f"--{name}", type=InputPath(), action="append", default=[], metavar="FILE", help=text)
+
+
+def evidence_of(files: EvidenceFiles, genome: Genome, folder: Path, workers: int = 1) -> Path | None:
+    """Read all files into one table, in a folder that is returned; None where there are none.
+
+    Raises
+    ------
+    InputError
+        A file that is not what it should be, or is of another genome.
+    """
+    if not files:
+        return None
+    collector = Collector(genome.lengths)
+    if files.bam:
+        # pysam takes a while to import.
+        from genescribe.evidence.bam import read_bams
+
+        read_bams(files.bam, genome, collector, workers)
+    for path in (*files.junctions, *files.hints):
+        read_text(path, collector)
+    if files.proteins:
+        from genescribe.evidence.proteins import read_proteins
+
+        for path in files.proteins:
+            read_proteins(path, genome, collector, workers)
+    table = collector.table()
+    _log.info("evidence: %s", ", ".join(f"{number} {kind}" for kind, number in table.counts().items()) or "none")
+    table.save(folder)
+    return folder

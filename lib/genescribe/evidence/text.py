@@ -1,0 +1,201 @@
+"""Evidence in files of text: hints in GFF, junctions of STAR and in BED, alignments of proteins in GFF.
+
+The format follows from the first row. A file is read line by line; what it says of a genome fits in memory many times
+over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from genescribe.errors import InputError
+from genescribe.evidence.table import (
+    CDSPART,
+    EXONPART,
+    INTRON,
+    KINDS,
+    MANUAL,
+    NONEXONPART,
+    PROTEIN,
+    RNA,
+    START,
+    STOP,
+    Collector,
+)
+from genescribe.files import open_binary
+
+HINTS = {
+    **dict(zip(KINDS, range(len(KINDS)), strict=True)),
+    "CDS": CDSPART,
+    "exon": EXONPART,
+    "intronpart": NONEXONPART,
+    "irpart": NONEXONPART,
+    "start_codon": START,
+    "stop_codon": STOP,
+    "Intron": INTRON,
+}
+"""Types of rows in AUGUSTUS's and ProtHint's hints -> kind."""
+PASSED = frozenset({"tss", "tts", "ass", "dss", "UTRpart", "UTR", "genicpart"})
+"""Types that AUGUSTUS knows and that say nothing here."""
+ALIGNERS = ("miniprot", "GeMoMa", "GAF")
+OVERHANG = 8
+"""Bases of a read on both sides of an intron, at least."""
+_SOURCES = {"P": PROTEIN, "XNT": PROTEIN, "C": PROTEIN, "M": MANUAL}
+_MULTIPLICITY = re.compile(r"(?:^|;)\s*mult[= ]\"?([0-9.]+)")
+_ORIGIN = re.compile(r"(?:^|;)\s*(?:src|source)[= ]\"?(\w+)")
+_STRAND = {"+": 1, "-": -1, ".": 0, "?": 0}
+_STAR_STRAND = {"0": 0, "1": 1, "2": -1}
+
+
+class _Row(NamedTuple):
+    """A row of a file: sequence, 0-based half-open place, kind, strand, source, weight."""
+
+    seqid: str
+    start: int
+    end: int
+    kind: int
+    strand: int
+    source: int
+    weight: float
+
+
+Parser = Callable[[Sequence[str]], Iterator[_Row]]
+
+
+def read_text(path: str | Path, into: Collector, origin: str | None = None) -> None:
+    """Read a file of hints, junctions or alignments.
+
+    Parameters
+    ----------
+    path
+        Plain or compressed. GFF of hints: types as in `HINTS`; `mult` in column 9 is the support, else the score, else
+        1; `src=P` (protein), `M` (manual), all else is RNA. GFF of miniprot or GeMoMa: mRNA and CDS. STAR's
+        `SJ.out.tab`: uniquely mapped reads. BED: gaps between blocks, or where there is one block the row itself;
+        column 5 is the support.
+    into
+        Takes the rows.
+    origin
+        Of a GFF file, only rows of this source, column 2; other rows are not looked at.
+
+    Raises
+    ------
+    InputError
+        A row that is none, is of a type that is no evidence, or lies outside the genome; a file without evidence.
+    """
+    from genescribe.evidence.alignments import read_alignments
+
+    lines = _data_lines(path)
+    first = next(lines, None)
+    if first is None:
+        raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
+    parse = _format_of(first[1])
+    count, rest = 0, _chained(first, lines)
+    if parse is _gff and first[1][1] in ALIGNERS and origin is None:
+        count = read_alignments(path, rest, into)
+    else:
+        for number, fields in rest:
+            if parse is _gff and origin is not None and fields[1:2] != [origin]:
+                continue
+            try:
+                rows = list(parse(fields))
+            except _UnknownKindError as unknown:
+                raise InputError(
+                    f"a row of type {unknown} is no evidence",
+                    where=path,
+                    line=number,
+                    remedy=f"give rows of {', '.join(KINDS)}",
+                ) from None
+            except (ValueError, IndexError, KeyError):
+                raise InputError(
+                    f"not a {_NAMES[parse]} row", where=path, line=number, remedy="repair the row"
+                ) from None
+            for row in rows:
+                check_place(into, row.seqid, row.start, row.end, path, number)
+                into.add(*row)
+            count += len(rows)
+    if not count:
+        raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
+
+
+def check_place(into: Collector, seqid: str, start: int, end: int, path: str | Path, line: int) -> None:
+    """Raise `InputError` where ``[start, end)`` is no stretch of the genome."""
+    if not 0 <= start < end <= into.lengths.get(seqid, -1):
+        raise InputError(
+            f"{seqid}:{start + 1}-{end} lies outside the genome",
+            where=path,
+            line=line,
+            remedy="give evidence of this genome",
+        )
+
+
+def _data_lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    with open_binary(path) as handle:
+        for number, raw in enumerate(handle, 1):
+            try:
+                text = raw.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                raise InputError("not text", where=path, line=number, remedy="give a BAM file to --bam") from None
+            if text.startswith("##FASTA"):
+                return
+            if text and not text.startswith(("#", "track", "browser")):
+                yield number, text.split("\t")
+
+
+def _chained(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    yield first
+    yield from rest
+
+
+def _format_of(fields: Sequence[str]) -> Parser:
+    if len(fields) == 9 and all(field.isdigit() for field in fields[1:]) and fields[3] in _STAR_STRAND:
+        return _star
+    return _bed if len(fields) >= 3 and fields[1].isdigit() and fields[2].isdigit() else _gff
+
+
+class _UnknownKindError(Exception):
+    """A type of row that is no evidence."""
+
+
+def _gff(fields: Sequence[str]) -> Iterator[_Row]:
+    seqid, program, name, start, end, score, strand = fields[:7]
+    kind = HINTS.get(name)
+    if kind is None:
+        if name in PASSED:
+            return
+        raise _UnknownKindError(name)
+    text = fields[8] if len(fields) > 8 else ""
+    given, origin = _MULTIPLICITY.search(text), _ORIGIN.search(text)
+    weight = float(given[1]) if given else _score(score)
+    source = _SOURCES.get(origin[1], RNA) if origin else (PROTEIN if program == "ProtHint" else RNA)
+    yield _Row(unquote(seqid), int(start) - 1, int(end), kind, _STRAND[strand], source, weight)
+
+
+def _star(fields: Sequence[str]) -> Iterator[_Row]:
+    seqid, start, end, strand, _, _, unique, _, overhang = fields
+    if int(unique) and int(overhang) >= OVERHANG:
+        yield _Row(seqid, int(start) - 1, int(end), INTRON, _STAR_STRAND[strand], RNA, float(unique))
+
+
+def _bed(fields: Sequence[str]) -> Iterator[_Row]:
+    seqid, start, end = fields[0], int(fields[1]), int(fields[2])
+    weight = _score(fields[4] if len(fields) > 4 else ".")
+    strand = _STRAND[fields[5]] if len(fields) > 5 else 0
+    if len(fields) < 12 or int(fields[9]) < 2:
+        yield _Row(seqid, start, end, INTRON, strand, RNA, weight)
+        return
+    sizes, begins = ([int(n) for n in field.split(",") if n] for field in fields[10:12])
+    for size, begin, following in zip(sizes, begins, begins[1:], strict=False):
+        yield _Row(seqid, start + begin + size, start + following, INTRON, strand, RNA, weight)
+
+
+def _score(text: str) -> float:
+    """Return the support of a score column: 1 where it says nothing. VARUS writes 0 for a single read."""
+    value = 1.0 if text in (".", "") else float(text)
+    return value if value > 0 else 1.0
+
+
+_NAMES: dict[Parser, str] = {_gff: "GFF", _star: "SJ.out.tab", _bed: "BED"}
