@@ -1,7 +1,8 @@
 """Add signal networks to a gene finder: one folder that annotates, with gains fitted on validation windows.
 
 A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, or a folder of
-replicates of one. The windows must be new to the model and to the networks, and all of their genes annotated.
+replicates of one. The windows must be new to the model and to the networks, and all of their genes annotated. A model
+that scripts/import_augustus.py wrote needs none: gains that are usual beside such models are then set.
 """
 
 from __future__ import annotations
@@ -23,15 +24,18 @@ def main() -> None:
         "--data",
         type=InputPath(),
         nargs="+",
-        required=True,
-        help="folders that bake wrote; validation is used",
+        default=[],
+        help="folders that bake wrote; validation is used. Beside an imported model none are needed",
     )
     arguments.add_argument("--windows", type=int, default=120, help="most windows of it, spread over all")
     arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
     fit = combine(args.model, args.species, args.sites, args.data, args.output, args.windows)
-    print(f"{args.output}: {fit.before:,.0f} -> {fit.after:,.0f} nats on {fit.windows} windows")
+    if fit is None:
+        print(f"{args.output}: usual gains")
+    else:
+        print(f"{args.output}: {fit.before:,.0f} -> {fit.after:,.0f} nats on {fit.windows} windows")
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.augustus.toy_species import write_species
 from tests.segment.test_gene_task import CONFIG
 from tests.segment.toy_shards import SPLITS, bake_toy, toy_sequence
 
+from genescribe.augustus.install import import_species
 from genescribe.data.batching import collate
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
@@ -21,11 +24,13 @@ from genescribe.nn.site_network import SiteEnsemble
 from genescribe.segment.config import EvidenceConfig, SpeciesConfig
 from genescribe.segment.network.gene_scores import SIGNALS
 from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.network.species import POOLED
 from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 from genescribe.segment.sites.combine import CARD, ORIGIN, combine
-from genescribe.segment.sites.gains import combined, fit_gains
+from genescribe.segment.sites.gains import IMPORTED, _opened, combined, fit_gains
 from genescribe.segment.sites.scores import FLOOR, SHIFTS
 from genescribe.segment.training.task import SegmentTask
+from genescribe.segment.training.temperature import CALIBRATION
 from genescribe.sites.config import SiteModelConfig
 from genescribe.sites.task import SiteTask
 from genescribe.train.config import TrainConfig
@@ -148,6 +153,119 @@ def test_gains_are_fitted_and_the_model_then_scores_as_the_fit_said(tmp_path: Pa
     codes, _ = toy_sequence("v0", np.random.default_rng(len(SPLITS.train)))
     predictor = load_predictor(output)(0)
     assert isinstance(predictor, SegmentPredictor) and predictor.predict_strand(codes).transcripts is not None
+
+
+@torch.no_grad()
+def test_phased_signals_of_an_imported_model_get_the_same_scores(tmp_path: Path) -> None:
+    alone = imported(tmp_path)
+    network = ensemble()
+    whole = combined(alone, [network])
+    codes, lengths = torch.randint(0, 4, (1, 900)), torch.tensor([900])
+    with_sites, without = whole.scores(codes, lengths), alone.scores(codes, lengths)
+    assert whole.sites is not None and with_sites.begin is not None and without.begin is not None
+    added = whole.sites(whole.sites.log_odds(codes, lengths))
+    donor = added[..., SIGNALS.index("donor")]
+    for name in ("intron0", "intron1", "intron2"):
+        label = whole.scheme.names.index(name)
+        open_ = without.begin[..., label].isfinite()
+        assert open_.any()
+        gained = (with_sites.begin - without.begin)[..., label].float()
+        torch.testing.assert_close(gained[open_], donor[open_], atol=1e-3, rtol=1e-3)
+
+
+def test_gains_beside_an_imported_model_leave_its_content(tmp_path: Path) -> None:
+    shards = bake_toy(tmp_path / "shards", scheme="gene")
+    imported(tmp_path)
+    train(SiteTask(SiteModelConfig(NETWORK, window=150), [shards]), _short(100, 0.01), tmp_path / "sites")
+    output = tmp_path / "combined"
+    fit = combine(tmp_path / "imported", POOLED, [tmp_path / "sites" / "model"], [shards], output)
+    assert fit.windows and fit.after < fit.before
+    model = SegmentModel.load(output)
+    assert torch.equal(model.content_gain, torch.ones_like(model.content_gain))
+    assert model.signal_gain[0] != 1
+    # Splice sites of all phases are the network's alone.
+    assert not model.signal_gain[len(SIGNALS) :].any()
+    total = 0.0
+    for number in range(len(windows := ShardDataset([shards], "validation"))):
+        batch = collate([windows[number]])
+        with suppress(InputError), torch.no_grad():
+            total += float(SegmentTask._nll(model, batch, model.scores(batch.codes)).sum())
+    assert total == pytest.approx(fit.after, rel=1e-3)
+    assert "Artistic" in (output / CARD).read_text()
+
+
+def test_beside_an_imported_model_usual_gains_need_no_data(tmp_path: Path) -> None:
+    alone = imported(tmp_path)
+    train(
+        SiteTask(SiteModelConfig(NETWORK, window=150), [bake_toy(tmp_path / "s", scheme="gene")]),
+        _short(1, 0.01),
+        tmp_path / "sites",
+    )
+    sites, output = [tmp_path / "sites" / "model"], tmp_path / "combined"
+    assert combine(tmp_path / "imported", POOLED, sites, [], output) is None
+    model = SegmentModel.load(output)
+    assert model.sites is not None
+    for column, name in enumerate(SIGNALS):
+        gain, offset, kept = IMPORTED[name]
+        assert float(model.sites.gain[0, column]) == pytest.approx(gain)
+        assert float(model.sites.offset[0, column]) == pytest.approx(offset)
+        assert float(model.signal_gain[column]) == pytest.approx(kept)
+    assert torch.equal(model.content_gain, alone.content_gain)
+    assert json.loads((output / ORIGIN).read_text())["fit"] is None
+    assert not (output / CALIBRATION).exists()
+    assert "Artistic" in (output / CARD).read_text()
+    trained = tmp_path / "trained"
+    trained.mkdir()
+    SegmentModel(replace(EVIDENCE, genetic_code=1)).save(trained)
+    with pytest.raises(InputError, match="no windows"):
+        combine(trained, POOLED, sites, [], tmp_path / "other")
+
+
+def test_windows_that_an_imported_model_forbids_are_left_out(tmp_path: Path) -> None:
+    whole = combined(imported(tmp_path), [ensemble()])
+    shards = bake_toy(tmp_path / "shards", scheme="gene")
+    known = ShardDataset([shards], "validation")
+    batches = [collate([known[number]]) for number in range(len(known))]
+    fits = [fit_gains(combined(imported(tmp_path), [ensemble()]), [(batch, 1.0)], steps=1) for batch in batches]
+    assert all(fit.left_out == 0 for fit in fits)
+    # A coding base in place of an intron's: no donor there.
+    spoiled = []
+    for batch in batches:
+        codes = batch.codes.clone()
+        codes[:] = 0
+        spoiled.append(replace(batch, codes=codes))
+    genic = [bool(batch.metas[0].genes) for batch in batches]
+    assert any(genic)
+    with pytest.raises(InputError, match="does not allow"):
+        fit_gains(whole, [(batch, 1.0) for batch, has in zip(spoiled, genic, strict=True) if has])
+    mixed = fit_gains(whole, [(batch, 1.0) for batch in (*batches, spoiled[genic.index(True)])], steps=1)
+    assert (mixed.windows, mixed.left_out) == (len(batches), 1)
+
+
+def test_closed_labels_are_read_as_background(tmp_path: Path) -> None:
+    model = imported(tmp_path)
+    names = model.scheme.names
+    run = [
+        (5, "intergenic"),
+        (9, "utr5"),
+        (12, "utr5_intron"),
+        (20, "single_0"),
+        (23, "stop"),
+        (30, "utr3"),
+        (40, "intergenic"),
+    ]
+    opened = _opened(torch.tensor([[end, names.index(name)] for end, name in run]), model)
+    expected = [(12, "intergenic"), (20, "single_0"), (23, "stop"), (40, "intergenic")]
+    assert [
+        (end, names[label]) for end, label in zip(opened.ends.tolist(), opened.labels.tolist(), strict=True)
+    ] == expected
+
+
+def imported(folder: Path) -> SegmentModel:
+    """Return the model of a toy parameter set, which is in `folder`/imported too."""
+    if not (folder / "imported").is_dir():
+        import_species(write_species(folder / "sets"), folder / "imported")
+    return SegmentModel.load(folder / "imported")
 
 
 def _short(steps: int, lr: float) -> TrainConfig:

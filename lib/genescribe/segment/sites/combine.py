@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 
 from genescribe.data.batching import Batch, collate
 from genescribe.data.dataset import ShardDataset
+from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, sha256, write_json, write_text
 from genescribe.nn.site_network import SiteEnsemble
 from genescribe.segment.network.gene_scores import SIGNALS
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import POOLED
-from genescribe.segment.sites.gains import GainFit, combined, fit_gains
+from genescribe.segment.sites.gains import GainFit, combined, fit_gains, set_gains
 from genescribe.segment.training.temperature import CALIBRATION, fit_temperature
 from genescribe.sites.model_folder import load_sites
 from genescribe.train.model_files import CONFIG, WEIGHTS
@@ -31,7 +33,7 @@ def combine(
     data: Sequence[str | Path],
     output: str | Path,
     windows: int = 120,
-) -> GainFit:
+) -> GainFit | None:
     """Write a model of one set of parameters with signal networks.
 
     Parameters
@@ -43,31 +45,45 @@ def combine(
     sites
         The networks: folders that training wrote, published checkpoints, or folders of replicates of one.
     data
-        Baked folders whose validation windows the gains are fitted on: complete annotation, seen by neither.
+        Baked folders whose validation windows the gains are fitted on: complete annotation, seen by neither. None are
+        needed beside a model that was imported, whose scores are log probabilities: gains are then the usual ones.
     output
         Folder to write, in place of what stood there.
     windows
         Most windows of that: `fitting_windows`.
 
+    Returns
+    -------
+    GainFit or None
+        None where there was no data.
+
     Raises
     ------
     InputError
-        See `SegmentModel.load`, `load_sites` and `fit_gains`.
+        No data for a trained model; see also `SegmentModel.load`, `load_sites` and `fit_gains`.
     """
     output = Path(output)
     ensembles = [load_sites(path) for path in sites]
     whole = combined(SegmentModel.load(model).specialised(species), ensembles)
-    batches = fitting_windows(ShardDataset(data, "validation"), windows)
-    fit = fit_gains(whole, batches)
-    temperature, genes = fit_temperature(whole, [batch for batch, _ in batches])
+    if not data and whole.config.tables is None:
+        raise InputError(
+            "no windows to fit gains on", where="--data", remedy="give folders that bake wrote, with a validation part"
+        )
+    fit, batches = None, fitting_windows(ShardDataset(data, "validation"), windows) if data else []
+    if data:
+        fit = fit_gains(whole, batches)
+    else:
+        set_gains(whole)
     with atomic_directory(output) as folder:
         whole.save(folder)
-        write_json(folder / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
+        if data:
+            temperature, genes = fit_temperature(whole, [batch for batch, _ in batches])
+            write_json(folder / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
         if statistics := _statistics(Path(model), species):
             write_json(folder / STATISTICS, statistics)
         origin = _origin(Path(model), species, [Path(path) for path in sites], ensembles, whole, fit)
         write_json(folder / ORIGIN, origin)
-        write_text(folder / CARD, _card(output.name, origin))
+        write_text(folder / CARD, _card(output.name, origin) + _card_of(Path(model)))
     return fit
 
 
@@ -99,7 +115,7 @@ def _origin(
     paths: Sequence[Path],
     ensembles: Sequence[SiteEnsemble],
     whole: SegmentModel,
-    fit: GainFit,
+    fit: GainFit | None,
 ) -> dict[str, Any]:
     assert whole.sites is not None
     networks = []
@@ -124,13 +140,36 @@ def _origin(
     return {
         "model": {"name": _name(model), "species": species, "sha256": sha256(model / WEIGHTS)},
         "networks": networks,
-        "fit": {"windows": fit.windows, "bases": fit.bases, "nats_before": fit.before, "nats_after": fit.after},
+        "fit": None
+        if fit is None
+        else {
+            "windows": fit.windows,
+            "left_out": fit.left_out,
+            "bases": fit.bases,
+            "nats_before": fit.before,
+            "nats_after": fit.after,
+        },
     }
 
 
 def _name(path: Path) -> str:
     """Return the name of a run, whose model lies in its folder `model`, or of any other file or folder."""
     return path.resolve().parent.name if path.name == "model" else path.name
+
+
+def _card_of(model: Path) -> str:
+    """Return the card of the model that was combined, which has its licence, a heading lower; or nothing."""
+    path = model / CARD
+    return "\n" + re.sub("^#", "##", path.read_text(encoding="utf-8"), flags=re.MULTILINE) if path.is_file() else ""
+
+
+def _fitted(fit: dict[str, Any] | None) -> list[str]:
+    if fit is None:
+        return ["Gains are the usual ones beside an imported model; the networks replace its own splice sites."]
+    return [
+        f"Gains are from {fit['windows']} windows of {fit['bases']:,} bases: negative log likelihood",
+        f"{fit['nats_before']:,.0f} nats without the networks, {fit['nats_after']:,.0f} with them.",
+    ]
 
 
 def _card(name: str, origin: dict[str, Any]) -> str:
@@ -150,9 +189,8 @@ def _card(name: str, origin: dict[str, Any]) -> str:
             lines.append(f"| {' | '.join(map(str, cells))} |")
     lines += [
         "",
-        f"Gains are from {fit['windows']} windows of {fit['bases']:,} bases: negative log likelihood",
-        f"{fit['nats_before']:,.0f} nats without the networks, {fit['nats_after']:,.0f} with them. `{ORIGIN}` holds",
-        "digests of all parts.",
+        *_fitted(fit),
+        f"`{ORIGIN}` holds digests of all parts.",
         "",
         "What the model and the networks were trained on, and their licences, hold for this model too: say them here.",
         "",

@@ -9,7 +9,7 @@ values, need few genes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,11 +22,19 @@ from genescribe.kernels.semicrf.potentials import Segmentation
 from genescribe.nn.site_network import SiteEnsemble
 from genescribe.segment.composition.tables import EXTRA, SITES
 from genescribe.segment.config import SiteScoresConfig
-from genescribe.segment.network.gene_scores import SIGNALS
+from genescribe.segment.network.gene_scores import PHASED, PHASES, SIGNALS
 from genescribe.segment.network.model import SegmentModel
 
 GAIN, OFFSET, KEPT = 1.0, 4.0, 0.5
 """Where the fit begins, and what its values are shrunk to: of networks, and of the model's own signals."""
+IMPORTED = {
+    "start": (0.3, 2.0, 1.0),
+    "donor": (1.3, 5.0, 0.0),
+    "acceptor": (1.3, 5.0, 0.0),
+    "stop": (0.0, 0.0, 1.0),
+}
+"""Gain, offset and factor of the own signal beside an imported model, whose splice sites the networks replace: weak
+sites that both like would count twice. Chosen on human validation records by exons and genes (docs/sites.md)."""
 CONTENT = ((1.0, 1.0, 1.0), (0.01, 1.0, 0.1))
 """Likewise factors of the encoder's content, of counted coding and of other counted content: all kept, or little."""
 UNITS = {"gain": 0.3, "kept": 0.3, "content": 0.3}
@@ -41,13 +49,19 @@ class GainFit:
 
     Attributes
     ----------
-    windows, bases
+    windows
         It is from.
+    left_out
+        Windows that it is not from, since the model allows none of their segmentations: imported models have rules of
+        their own.
+    bases
+        Of the windows that it is from.
     before, after
         Nats of the CRF's negative log likelihood, weighted as in the fit: of the model without networks, and with.
     """
 
     windows: int
+    left_out: int
     bases: int
     before: float
     after: float
@@ -59,18 +73,12 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
     Raises
     ------
     InputError
-        The model has networks already, no encoder, or another label scheme than `gene`.
+        The model has networks already, or another label scheme than `gene`.
     """
     if model.sites is not None:
         raise InputError("has signal networks already", where="model", remedy="give one without")
-    if model.config.encoder is None:
-        raise InputError(
-            "an imported model: gains of networks cannot be fitted beside splice sites that are scored by phase",
-            where="model",
-            remedy="give a trained one",
-        )
     sites = [SiteScoresConfig(ensemble.config, len(ensemble.networks)) for ensemble in ensembles]
-    fold = model.config.encoder.fold
+    fold = 1 if model.config.encoder is None else model.config.encoder.fold
     reach = 1 + max(ensemble.margin for ensemble in ensembles)
     halo = max(model.config.halo, -(-reach // fold) * fold)
     whole = SegmentModel(replace(model.config, sites=sites, halo=halo))
@@ -79,9 +87,20 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
     for number, ensemble in enumerate(ensembles):
         weights |= {f"sites.ensembles.{number}.{name}": value for name, value in ensemble.state_dict().items()}
     whole.load_state_dict(weights | {name: value for name, value in whole.state_dict().items() if name in _GAINS})
-    whole.sites.gain.data[whole.sites.scored] = GAIN
-    whole.sites.offset.data[whole.sites.scored] = OFFSET
+    usual = torch.tensor([_usual_of(model)[name][:2] for name in SIGNALS])
+    whole.sites.gain.data[:] = usual[:, 0] * whole.sites.scored
+    whole.sites.offset.data[:] = usual[:, 1] * whole.sites.scored
     return whole.eval()
+
+
+def set_gains(model: SegmentModel) -> None:
+    """Give a model that `combined` made of an imported one the usual values, in place, without a fit."""
+    _Gains(model, CONTENT[0]).write(model)
+
+
+def _usual_of(model: SegmentModel) -> Mapping[str, tuple[float, float, float]]:
+    """Return gain, offset and factor of the own signal that are usual for each signal."""
+    return dict.fromkeys(SIGNALS, (GAIN, OFFSET, KEPT)) if model.config.tables is None else IMPORTED
 
 
 _GAINS = ("sites.gain", "sites.offset")
@@ -104,14 +123,18 @@ def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps
     InputError
         There are no windows.
     """
-    windows = [_Window(model, batch, weight) for batch, weight in tqdm(batches, desc="signals", disable=None)]
-    if not windows:
-        raise InputError("no validation windows", where="data", remedy="bake a validation part")
     model.requires_grad_(requires_grad=False)
+    read = [_Window(model, batch, weight) for batch, weight in tqdm(batches, desc="signals", disable=None)]
+    if not read:
+        raise InputError("no validation windows", where="data", remedy="bake a validation part")
+    imported = model.config.tables is not None
+    windows = [window for window in read if window.allowed(model)] if imported else read
+    if not windows:
+        raise InputError("genes that the model does not allow", where="data", remedy="give windows of its own kind")
     with torch.no_grad():
         before = sum(float(window.loss(model)) for window in windows)
         # Of two beginnings the likelier: in large genomes, content learned beside weaker signals drowns all others.
-        starts = [_Gains(model, content) for content in CONTENT]
+        starts = [_Gains(model, content) for content in (CONTENT[:1] if imported else CONTENT)]
         gains = min(starts, key=lambda start: sum(float(window.loss(model, start)) for window in windows))
     optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
         gains.parameters(), max_iter=steps, line_search_fn="strong_wolfe", history_size=20
@@ -133,7 +156,7 @@ def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps
         after = sum(float(window.loss(model, gains)) for window in windows)
         gains.write(model)
     bases = sum(int(window.batch.lengths.sum()) for window in windows)
-    return GainFit(len(windows), bases, before, after)
+    return GainFit(len(windows), len(read) - len(windows), bases, before, after)
 
 
 class _Gains(nn.Module):
@@ -150,15 +173,19 @@ class _Gains(nn.Module):
         self._usual = {
             "gain": model.sites.gain.detach().clone(),
             "offset": model.sites.offset.detach().clone(),
-            "kept": torch.where(self.scored.any(0), KEPT, 1.0),
+            "kept": torch.where(self.scored.any(0), torch.tensor([_usual_of(model)[name][2] for name in SIGNALS]), 1.0),
             "content": torch.tensor(content),
         }
-        self._steps = nn.ParameterDict({name: torch.zeros_like(value) for name, value in self._usual.items()})
+        # Content of an imported model is a log probability, estimated from its species' genes: it needs no factor.
+        fitted = [name for name in self._usual if name != "content" or model.config.tables is None]
+        self._steps = nn.ParameterDict({name: torch.zeros_like(self._usual[name]) for name in fitted})
 
     def _value(self, name: str) -> Tensor:
         """Return a value; factors are powers of e, so that none falls to 0 or below."""
-        step: Tensor = self._steps[name]
         usual: Tensor = self._usual[name]
+        if name not in self._steps:
+            return usual
+        step: Tensor = self._steps[name]
         return usual + step if name == "offset" else usual * torch.exp(UNITS[name] * step)
 
     def penalty(self) -> Tensor:
@@ -173,7 +200,9 @@ class _Gains(nn.Module):
     def signals_of(self, own: Tensor, odds: Tensor) -> Tensor:
         """Return the signals, given those of the model without networks, and the networks' log odds."""
         sites: Tensor = (self.scored * (self._value("gain") * odds + self._value("offset"))).sum(-2)
-        return sites + self._value("kept") * own
+        return _with_phases(self._value("kept"), own.shape[-1]) * own + nn.functional.pad(
+            sites, (0, own.shape[-1] - len(SIGNALS))
+        )
 
     @torch.no_grad()
     def write(self, model: SegmentModel) -> None:
@@ -190,8 +219,9 @@ class _Gains(nn.Module):
             model.head.bias[rows].mul_(kept)
         if model.evidence is not None:
             model.content_gain.mul_(torch.where(self._coding, coding, noncoding))
-            named = (*SITES, *EXTRA)
-            model.signal_gain.mul_(kept[[SIGNALS.index(EXTRA.get(name, name)) for name in named]])
+            if model.config.tables is None:
+                kept = kept[[SIGNALS.index(EXTRA.get(name, name)) for name in (*SITES, *EXTRA)]]
+            model.signal_gain.mul_(_with_phases(kept, model.evidence.signals))
 
 
 class _Window:
@@ -204,12 +234,21 @@ class _Window:
         self.odds = model.sites.log_odds(batch.codes, batch.lengths)
         scores = model.channel_scores(batch.codes, batch.lengths)
         assert scores.signals is not None
-        self.signals = scores.signals - model.sites(self.odds)
+        added = model.sites(self.odds)
+        self.signals = scores.signals - nn.functional.pad(added, (0, scores.signals.shape[-1] - added.shape[-1]))
         self.counted = torch.zeros_like(scores.content)
         if model.evidence is not None:
             self.counted = model.content_gain * model.evidence(batch.codes, batch.lengths).content
         self.learned = scores.content - self.counted
-        self._runs = [Segmentation(run[:, 0], run[:, 1]) for run in batch.runs]
+        self._runs = [_opened(run, model) for run in batch.runs]
+
+    def allowed(self, model: SegmentModel) -> bool:
+        """Whether the model allows the window's labels: their splice sites and lengths of introns, say."""
+        try:
+            self.loss(model)
+        except InputError:
+            return False
+        return True
 
     def loss(self, model: SegmentModel, gains: _Gains | None = None) -> Tensor:
         """Return the CRF's negative log likelihood, weighted, with the networks or without."""
@@ -221,3 +260,21 @@ class _Window:
         return (
             self._weight * model.crf.loss(spread, self._runs, self.batch.lengths, **edges, begin=begin, end=end).sum()
         )
+
+
+def _opened(run: Tensor, model: SegmentModel) -> Segmentation:
+    """Return a window's runs with the background in place of labels that the model has closed, such as UTRs."""
+    background = model.scheme.background
+    closed = torch.tensor([name in model.config.closed for name in model.scheme.names])
+    labels = torch.where((run[:, 1] >= 0) & closed[run[:, 1].clamp(min=0)], background, run[:, 1])
+    inside = (labels[:-1] == background) & (labels[1:] == background)
+    kept = nn.functional.pad(~inside, (0, 1), value=True)
+    return Segmentation(run[kept, 0], labels[kept])
+
+
+def _with_phases(signals: Tensor, columns: int) -> Tensor:
+    """Return values of `SIGNALS` for all columns of signals, (columns,); phases have those of their site."""
+    if columns == len(signals):
+        return signals
+    phased = [SIGNALS.index(name) for name in PHASED for _ in range(PHASES)]
+    return signals[[*range(len(SIGNALS)), *phased]]
