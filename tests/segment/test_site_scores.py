@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
 from genescribe.nn.site_config import SITE_CLASSES, SiteNetworkConfig
-from genescribe.nn.site_network import SiteEnsemble
+from genescribe.nn.site_network import SiteEnsemble, SiteNetwork
 from genescribe.segment.config import EvidenceConfig, SpeciesConfig
 from genescribe.segment.network.gene_scores import SIGNALS
 from genescribe.segment.network.model import SegmentModel
@@ -32,6 +33,7 @@ from genescribe.segment.sites.scores import FLOOR, SHIFTS
 from genescribe.segment.training.task import SegmentTask
 from genescribe.segment.training.temperature import CALIBRATION
 from genescribe.sites.config import SiteModelConfig
+from genescribe.sites.model_folder import save_sites
 from genescribe.sites.task import SiteTask
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
@@ -135,7 +137,7 @@ def test_gains_are_fitted_and_the_model_then_scores_as_the_fit_said(tmp_path: Pa
     train(SegmentTask(species, [shards]), _short(2, 1e-3), tmp_path / "segment")
     output = tmp_path / "combined"
     fit = combine(tmp_path / "segment" / "model", "toy", [tmp_path / "sites" / "model"], [shards], output)
-    assert fit.after < 0.8 * fit.before
+    assert fit is not None and fit.after < 0.8 * fit.before
     model = SegmentModel.load(output)
     assert model.sites is not None and model.species is None
     assert not model.sites.ensembles.training
@@ -179,7 +181,7 @@ def test_gains_beside_an_imported_model_leave_its_content(tmp_path: Path) -> Non
     train(SiteTask(SiteModelConfig(NETWORK, window=150), [shards]), _short(100, 0.01), tmp_path / "sites")
     output = tmp_path / "combined"
     fit = combine(tmp_path / "imported", POOLED, [tmp_path / "sites" / "model"], [shards], output)
-    assert fit.windows and fit.after < fit.before
+    assert fit is not None and fit.windows and fit.after < fit.before
     model = SegmentModel.load(output)
     assert torch.equal(model.content_gain, torch.ones_like(model.content_gain))
     assert model.signal_gain[0] != 1
@@ -194,14 +196,12 @@ def test_gains_beside_an_imported_model_leave_its_content(tmp_path: Path) -> Non
     assert "Artistic" in (output / CARD).read_text()
 
 
+@torch.no_grad()
 def test_beside_an_imported_model_usual_gains_need_no_data(tmp_path: Path) -> None:
     alone = imported(tmp_path)
-    train(
-        SiteTask(SiteModelConfig(NETWORK, window=150), [bake_toy(tmp_path / "s", scheme="gene")]),
-        _short(1, 0.01),
-        tmp_path / "sites",
-    )
-    sites, output = [tmp_path / "sites" / "model"], tmp_path / "combined"
+    (tmp_path / "sites").mkdir()
+    save_sites(cast(SiteNetwork, ensemble().networks[0]), SiteModelConfig(NETWORK), tmp_path / "sites")
+    sites, output = [tmp_path / "sites"], tmp_path / "combined"
     assert combine(tmp_path / "imported", POOLED, sites, [], output) is None
     model = SegmentModel.load(output)
     assert model.sites is not None
