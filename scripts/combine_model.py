@@ -1,8 +1,9 @@
 """Add signal networks to a gene finder: one folder that annotates, with gains fitted on validation windows.
 
-A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, or a folder of
-replicates of one. The windows must be new to the model and to the networks, and all of their genes annotated. A model
-that scripts/import_augustus.py wrote needs none: gains that are usual beside such models are then set.
+A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, a folder of
+replicates of one, or a gene finder with networks, whose networks are taken. The windows must be new to the model and to
+the networks, and all of their genes annotated. A model that scripts/import_augustus.py wrote needs none: gains that are
+usual beside such models are then set.
 """
 
 from __future__ import annotations

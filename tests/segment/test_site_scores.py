@@ -185,8 +185,8 @@ def test_gains_beside_an_imported_model_leave_its_content(tmp_path: Path) -> Non
     model = SegmentModel.load(output)
     assert torch.equal(model.content_gain, torch.ones_like(model.content_gain))
     assert model.signal_gain[0] != 1
-    # Splice sites of all phases are the network's alone.
-    assert not model.signal_gain[len(SIGNALS) :].any()
+    phased = model.signal_gain[len(SIGNALS) :]
+    assert len(phased[:3].unique()) == len(phased[3:].unique()) == 1
     total = 0.0
     for number in range(len(windows := ShardDataset([shards], "validation"))):
         batch = collate([windows[number]])
@@ -214,6 +214,12 @@ def test_beside_an_imported_model_usual_gains_need_no_data(tmp_path: Path) -> No
     assert json.loads((output / ORIGIN).read_text())["fit"] is None
     assert not (output / CALIBRATION).exists()
     assert "Artistic" in (output / CARD).read_text()
+    taken = tmp_path / "taken"
+    assert combine(tmp_path / "imported", POOLED, [output], [], taken) is None
+    again = SegmentModel.load(taken).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
+    with pytest.raises(InputError, match="without signal networks"):
+        combine(tmp_path / "imported", POOLED, [tmp_path / "imported"], [], tmp_path / "other")
     trained = tmp_path / "trained"
     trained.mkdir()
     SegmentModel(replace(EVIDENCE, genetic_code=1)).save(trained)

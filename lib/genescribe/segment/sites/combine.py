@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, sha256, write_json, write_text
 from genescribe.nn.site_network import SiteEnsemble
 from genescribe.segment.network.gene_scores import SIGNALS
-from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
+from genescribe.segment.network.model import FAMILY, SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.sites.gains import GainFit, combined, fit_gains, set_gains
 from genescribe.segment.training.temperature import CALIBRATION, fit_temperature
@@ -43,7 +43,8 @@ def combine(
     species
         Whose parameters of it are used.
     sites
-        The networks: folders that training wrote, published checkpoints, or folders of replicates of one.
+        The networks: folders that training wrote, published checkpoints, folders of replicates of one, or of segment
+        models whose networks are taken.
     data
         Baked folders whose validation windows the gains are fitted on: complete annotation, seen by neither. None are
         needed beside a model that was imported, whose scores are log probabilities: gains are then the usual ones.
@@ -63,8 +64,8 @@ def combine(
         No data for a trained model; see also `SegmentModel.load`, `load_sites` and `fit_gains`.
     """
     output = Path(output)
-    ensembles = [load_sites(path) for path in sites]
-    whole = combined(SegmentModel.load(model).specialised(species), ensembles)
+    networks = [(Path(path), ensemble) for path in sites for ensemble in _networks(Path(path))]
+    whole = combined(SegmentModel.load(model).specialised(species), [ensemble for _, ensemble in networks])
     if not data and whole.config.tables is None:
         raise InputError(
             "no windows to fit gains on", where="--data", remedy="give folders that bake wrote, with a validation part"
@@ -81,10 +82,21 @@ def combine(
             write_json(folder / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
         if statistics := _statistics(Path(model), species):
             write_json(folder / STATISTICS, statistics)
-        origin = _origin(Path(model), species, [Path(path) for path in sites], ensembles, whole, fit)
+        origin = _origin(Path(model), species, networks, whole, fit)
         write_json(folder / ORIGIN, origin)
         write_text(folder / CARD, _card(output.name, origin) + _card_of(Path(model)))
     return fit
+
+
+def _networks(path: Path) -> list[SiteEnsemble]:
+    """Return the networks of a file or folder; of a segment model, those that it was combined with."""
+    known = read_json(path / CONFIG) if (path / CONFIG).is_file() else None
+    if not (isinstance(known, dict) and known.get("family") == FAMILY):
+        return [load_sites(path)]
+    sites = SegmentModel.load(path).sites
+    if sites is None:
+        raise InputError("a segment model without signal networks", where=path, remedy="give a network's folder")
+    return [cast(SiteEnsemble, ensemble) for ensemble in sites.ensembles]
 
 
 def fitting_windows(known: ShardDataset, most: int) -> list[tuple[Batch, float]]:
@@ -112,14 +124,13 @@ def _statistics(model: Path, species: str) -> dict[str, Any]:
 def _origin(
     model: Path,
     species: str,
-    paths: Sequence[Path],
-    ensembles: Sequence[SiteEnsemble],
+    parts: Sequence[tuple[Path, SiteEnsemble]],
     whole: SegmentModel,
     fit: GainFit | None,
 ) -> dict[str, Any]:
     assert whole.sites is not None
     networks = []
-    for number, (path, ensemble) in enumerate(zip(paths, ensembles, strict=True)):
+    for number, (path, ensemble) in enumerate(parts):
         values = zip(whole.sites.gain[number].tolist(), whole.sites.offset[number].tolist(), strict=True)
         fitted = {
             name: {"gain": round(gain, 3), "offset": round(offset, 3)}
@@ -165,7 +176,7 @@ def _card_of(model: Path) -> str:
 
 def _fitted(fit: dict[str, Any] | None) -> list[str]:
     if fit is None:
-        return ["Gains are the usual ones beside an imported model; the networks replace its own splice sites."]
+        return ["Gains are the usual ones beside an imported model: no windows were read."]
     return [
         f"Gains are from {fit['windows']} windows of {fit['bases']:,} bases: negative log likelihood",
         f"{fit['nats_before']:,.0f} nats without the networks, {fit['nats_after']:,.0f} with them.",
