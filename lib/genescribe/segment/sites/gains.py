@@ -4,7 +4,8 @@ Networks are surest where they have learned by heart, so their gains are fitted 
 1992), by the conditional likelihood of the CRF. Beside gain and offset of each network and signal, the scores that the
 model has itself get factors: its signals, which would count twice what a network sees too, and its content (the
 encoder's, counted coding and other), which was learned beside weaker signals. Few parameters, shrunk towards usual
-values, need few genes.
+values, need few genes. Scores of an imported model are log probabilities and comparable as they are: beside one,
+content keeps its factor, and the usual values do without a fit.
 """
 
 from __future__ import annotations
