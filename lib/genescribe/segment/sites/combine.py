@@ -13,6 +13,7 @@ from genescribe.data.batching import Batch, collate
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, sha256, write_json, write_text
+from genescribe.models import read_card
 from genescribe.nn.site_network import SiteEnsemble
 from genescribe.segment.network.gene_scores import SIGNALS
 from genescribe.segment.network.model import FAMILY, SPECIES, STATISTICS, SegmentModel
@@ -170,8 +171,8 @@ def _name(path: Path) -> str:
 
 def _card_of(model: Path) -> str:
     """Return the card of the model that was combined, which has its licence, a heading lower; or nothing."""
-    path = model / CARD
-    return "\n" + re.sub("^#", "##", path.read_text(encoding="utf-8"), flags=re.MULTILINE) if path.is_file() else ""
+    text = read_card(str(model)).text
+    return "\n" + re.sub("^#", "##", text, flags=re.MULTILINE) + "\n" if text else ""
 
 
 def _fitted(fit: dict[str, Any] | None) -> list[str]:
