@@ -130,6 +130,7 @@ def test_alignments_of_proteins(tmp_path: Path) -> None:
         ("c\tx\tintron\tten\t200\t1\t+\t.\tsrc=E\n", "not a GFF row"),
         ("c\tx\tintron\t11\t200\t1\tplus\t.\tsrc=E\n", "not a GFF row"),
         ("c\tx\tintron\n", "not a GFF row"),
+        ("neither this\nnor that\n", "not a GFF row"),
         ("# nothing\n", "no evidence"),
         ("c\t1\t20\tx\tmany\t+\n", "not a BED row"),
         ("c\t101\t200\t1\t1\t0\t7\t2\t30\nc\t101\t200\t7\t1\t0\t7\t2\t30\n", "not a SJ.out.tab row"),

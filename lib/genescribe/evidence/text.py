@@ -94,7 +94,7 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
         raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
     parse = _format_of(first[1])
     count, rest = 0, _chained(first, lines)
-    if parse is _gff and first[1][1] in ALIGNERS and origin is None:
+    if parse is _gff and first[1][1:2] and first[1][1] in ALIGNERS and origin is None:
         count = read_alignments(path, rest, into)
     else:
         for number, fields in rest:
