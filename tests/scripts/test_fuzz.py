@@ -76,12 +76,16 @@ def usual(action: argparse.Action, inputs: Path) -> list[str]:
     return [action.option_strings[0], value] if action.option_strings else [value]
 
 
-def pool(action: argparse.Action, inputs: Path) -> list[str]:
-    """Return values to try: texts, and what an option of its kind may be given by mistake."""
+def pool(action: argparse.Action, inputs: Path, targets: Path) -> list[str]:
+    """Return values to try: texts, and what an option of its kind may be given by mistake.
+
+    What is written may be there already, and is then replaced: in a folder of its own, `targets`.
+    """
     if action.choices is not None:
         return ["", "words"]
     if isinstance(action.type, PathType):
-        return [*TEXTS, *(value if value.startswith("/") else str(inputs / value) for value in PATHS)]
+        folder = targets if action.type.targets(Path("x")) else inputs
+        return [*TEXTS, *(value if value.startswith("/") else str(folder / value) for value in PATHS)]
     return list(TEXTS if action.type is None else NUMBERS)
 
 
@@ -109,11 +113,13 @@ def test_the_last_line_tells(name: str, command: list[str], inputs: Path, tmp_pa
     before = {path: path.read_bytes() for path in sorted(inputs.rglob("*")) if path.is_file()}
     if name in DIFFERENT:
         pytest.skip(DIFFERENT[name])
+    targets = tmp_path / "targets"
+    shutil.copytree(inputs, targets, symlinks=True, ignore=shutil.ignore_patterns("model"))
     faults = []
     for action in programs.options(name, command):
         if action.nargs == 0:
             continue
-        for value in pool(action, inputs):
+        for value in pool(action, inputs, targets):
             words = command_line(name, command, inputs, action, value)
             ended = programs.run(name, words, tmp_path, capsys)
             last = (ended.err.rstrip("\n").splitlines() or [""])[-1]
