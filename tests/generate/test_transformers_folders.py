@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,3 +205,17 @@ def test_code_of_a_folder_runs_only_when_asked_for(checkpoint: Path, tmp_path: P
     model = PublishedModel(str(folder), trust_remote_code=True, config=GenerateModelConfig(genetic_code=1))
     assert marker.exists()
     assert type(model.model).__name__ == "OwnModel"
+
+
+def test_a_name_on_the_hub_without_network_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise OSError("Network is unreachable")
+
+    def waits(_: float) -> None:
+        raise AssertionError("tried again")
+
+    monkeypatch.setattr("socket.create_connection", unreachable)
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr("time.sleep", waits)
+    with pytest.raises(InputError, match="nobody/nothing: cannot be loaded"):
+        PublishedModel("nobody/nothing")

@@ -21,6 +21,8 @@ from genescribe.genome.fasta import write_fasta
 
 pytestmark = [pytest.mark.workflow, pytest.mark.kills]
 
+LIMIT = 600
+"""Seconds after which a run hangs."""
 LENGTHS = {"one": 9 * CONFIG.tile, "two": 4 * CONFIG.tile, "three": CONFIG.tile}
 
 
@@ -70,7 +72,7 @@ def test_annotation_killed_at_random_moments(
     kills = request.config.getoption("--kills") or 6
     whole, folder = inputs(tmp_path_factory.mktemp("whole")), inputs(tmp_path_factory.mktemp("killed"))
     began = time.monotonic()
-    assert start(repository, whole).wait() == 0, (whole / "log").read_text()[-3000:]
+    assert start(repository, whole).wait(LIMIT) == 0, (whole / "log").read_text()[-3000:]
     seconds = time.monotonic() - began
     chance, hits, rounds = random.Random(kills), Counter[str](), 0
     while hits.total() < kills:
@@ -82,7 +84,7 @@ def test_annotation_killed_at_random_moments(
         hit = strike(process, chance)
         if hit:
             hits[hit] += 1
-        status = process.wait()
+        status = process.wait(LIMIT)
         # A worker may be at its end, and no longer needed.
         assert status in ENDS[hit], (folder / "log").read_text()[-3000:]
         if status == 0:
@@ -90,7 +92,7 @@ def test_annotation_killed_at_random_moments(
             assert results(folder) == results(whole)
             for path in (folder / "out").iterdir():
                 path.unlink()
-    assert start(repository, folder).wait() == 0, (folder / "log").read_text()[-3000:]
+    assert start(repository, folder).wait(LIMIT) == 0, (folder / "log").read_text()[-3000:]
     assert results(folder) == results(whole)
     assert not (folder / "out" / "g.gff3.work").exists() and not list(folder.glob("genescribe-*"))
     assert "Traceback" not in (folder / "log").read_text()

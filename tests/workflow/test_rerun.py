@@ -14,7 +14,7 @@ import pytest
 from tests.workflow.plans import Request, planned
 
 from genescribe.predict.config import PredictConfig
-from genescribe.workflow.config import AnnotateConfig
+from genescribe.workflow.config import EVIDENCE, AnnotateConfig
 from genescribe.workflow.layout import annotation_names
 
 DERIVING = {"input", "output", "threads", "resources"}
@@ -54,9 +54,16 @@ READ = {
     "partial": True,
     "posteriors": False,
     "flank": 10,
+    "isoforms": "supported",
 }
 """Options of prediction that the reading of a batch asks for -> another value than usual."""
-JOINED = {"min_posterior": 0.9, "min_cds": 90, "opposite_strands": "allow", "max_overlap": 0.5}
+JOINED = {
+    "min_posterior": 0.9,
+    "min_cds": 90,
+    "opposite_strands": "allow",
+    "max_overlap": 0.5,
+    "require_evidence": True,
+}
 """Those that only joining asks for."""
 SPEED = {"workers": 1}
 """Those that change no byte."""
@@ -79,11 +86,16 @@ def test_changed_options_of_annotate(repository: Path, tmp_path: Path) -> None:
     joining = {"annotate_genome": 1, "annotate": 1}
     of_annotate: dict[str, Any] = {"genome": "other.fa", "model": "models/n", "regions": ["a:1-3"], "batches": 3}
     of_annotate["genetic_code_of"] = {"a": 4}
-    assert of_annotate.keys() == {option.name for option in fields(AnnotateConfig)}
+    evidence: dict[str, dict[str, int]] = {name: {"annotate_evidence": 1} for name in EVIDENCE}
+    evidence["reads"] |= {"annotate_index": 1, "annotate_map_short": 1}
+    evidence["long_reads"] |= {"annotate_map_long": 1}
+    (tmp_path / "given").write_text("")
+    assert {*of_annotate, *evidence} == {option.name for option in fields(AnnotateConfig)}
     cases = [({"annotate": {**usual["annotate"], "batches": 3}}, {**everything, "annotate_batch": 3})]
     cases += [({name: of_annotate[name]}, everything) for name in ("genome", "model", "regions")]
     codes = {"genetic_code_of": of_annotate["genetic_code_of"]}
     cases += [({"annotate": usual["annotate"] | codes}, everything)]
+    cases += [({name: ["given"]}, everything | jobs) for name, jobs in evidence.items()]
     # As `--config` hands it on: texts.
     cases += [({"partial": "true"}, everything), ({"species": "pooled"}, everything), ({"regions": "a"}, everything)]
     cases += [({"min_posterior": 0.9}, joining)]

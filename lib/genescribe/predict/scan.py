@@ -253,11 +253,11 @@ def _executor(
         ) as pool:
             try:
                 yield pool
-            except BaseException:
-                # Nobody waits for what they are at.
+            finally:
+                # Nobody waits for what they are at. Left to end by themselves they may not: one that is killed while it
+                # waits for work takes the lock of the queue with it, and the others wait for that lock for ever.
                 for process in multiprocessing.active_children():
                     process.terminate()
-                raise
         return
     global _worker
     threads = torch.get_num_threads()

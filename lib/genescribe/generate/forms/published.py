@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -19,6 +22,18 @@ from genescribe.generate.text.grammar import Grammar
 from genescribe.generate.text.sentence import GeneSentence
 from genescribe.generate.text.window_signals import Signals
 from genescribe.genome.alphabet import decode, unmasked
+
+
+def hub_answers() -> bool:
+    """Return whether the hub can be reached: without an answer its own library would try again for a minute."""
+    if urllib.request.getproxies():
+        return True
+    address = urlsplit(need("huggingface_hub").constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 class PublishedModel(nn.Module):
@@ -62,7 +77,10 @@ class PublishedModel(nn.Module):
                 "code from the hub, of no fixed revision", where=source, remedy="give --revision with a commit"
             )
         transformers = need("transformers")
-        options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "local_files_only": local}
+        options: dict[str, Any] = {
+            "trust_remote_code": trust_remote_code,
+            "local_files_only": local or not hub_answers(),
+        }
         if revision is not None:
             options["revision"] = revision
         try:
