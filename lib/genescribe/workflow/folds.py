@@ -15,7 +15,8 @@ from genescribe.data.shards import SPLITS
 from genescribe.errors import InputError
 
 if TYPE_CHECKING:
-    from genescribe.workflow.config import GenomeConfig, RunConfig, WorkflowConfig
+    from genescribe.workflow.config import RunConfig, WorkflowConfig
+    from genescribe.workflow.genome_config import GenomeConfig
 
 EVERY = "all.txt"
 """The list of all sequences that the folds test."""

@@ -14,8 +14,9 @@ from genescribe.bake.splits import LIST
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
 from genescribe.genome.inputs import resolve_path
-from genescribe.workflow.config import GenomeConfig, SimulateConfig, SourceConfig, WorkflowConfig
+from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.folds import folds_folder
+from genescribe.workflow.genome_config import GenomeConfig, SimulateConfig, SourceConfig
 
 
 class GenomeLayout:

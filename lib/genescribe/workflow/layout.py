@@ -19,8 +19,9 @@ from genescribe.genome.inputs import resolve_path
 from genescribe.models import available, model_folder
 from genescribe.predict.options import FILTERS, command_line
 from genescribe.shipped import INSTALLED
-from genescribe.workflow.config import EVIDENCE, GenomeConfig, WorkflowConfig
+from genescribe.workflow.config import EVIDENCE, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names
+from genescribe.workflow.genome_config import GenomeConfig
 from genescribe.workflow.genome_layout import genome_name
 from genescribe.workflow.train_layout import TrainLayout
 
