@@ -13,6 +13,7 @@ from tests.augustus.toy_species import write_species
 from genescribe.augustus.convert import convert
 from genescribe.augustus.species import read_species
 from genescribe.crf.config import SemiCRFConfig
+from genescribe.crf.head import SemiCRF
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.fasta import write_fasta
 from genescribe.kernels.semicrf.dispatch import viterbi
@@ -69,7 +70,7 @@ def test_best_path_is_that_of_two_strands_which_exclude_each_other(seed: int) ->
         first_labels=(0, 1),
         last_labels=(0, 2, 3),
     )
-    crf = config.build()
+    crf = SemiCRF(config)
     with torch.no_grad():
         # Between genes nothing costs anything: then scores of strands add up.
         crf.durations.score[:, 0], crf.durations.decay[0], crf.start[0], crf.final[0] = 0.0, -30.0, 0.0, 0.0

@@ -10,7 +10,6 @@ FASTA in; GFF3 out, with FASTA files of proteins, coding sequences, exons and in
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from genescribe.cli import Parser
@@ -59,13 +58,10 @@ def main(args: argparse.Namespace) -> None:
 
     config, target, beside = config_of(args), args.output or _usual_output(args.fasta, args.model), _beside()
     evidence_files = EvidenceFiles.of(args)
-    with (
-        work_folder(target.with_name(f"{target.name}.work")) as work,
-        tempfile.TemporaryDirectory(prefix="genescribe-") as scratch,
-    ):
+    with work_folder(target.with_name(f"{target.name}.work")) as work:
         genome = Genome.open(args.fasta, scratch=work)
         pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
-        evidence = evidence_of(evidence_files, genome, Path(scratch) / "evidence", config.workers)
+        evidence = evidence_of(evidence_files, genome, work / "evidence", config.workers)
         factory, pieces, warnings = with_organelles(
             predictor_for(args.model, genome, pieces, config, evidence), genome, pieces, args.genetic_code_of
         )
