@@ -145,8 +145,9 @@ def annotations(draw: st.DrawFn) -> tuple[str, int]:
                     lines.append(row("CDS", start + rng.randint(0, 2), end, strand, text, "0", seqid))
                 if lines and rng.random() < 0.1:
                     lines.append(lines[-1])
-    if not lines:
-        lines.append(row("gene", 1, 9, "+", "ID=g"))
+    # Of genes alone nothing would be left, and the sorter says so.
+    if not any(line.split("\t")[2] in ("exon", "CDS") for line in lines):
+        lines.append(row("CDS", 1, 9, "+", "ID=alone", "0"))
     return "\n".join(lines) + "\n", rng.randint(0, 2**32)
 
 
