@@ -178,6 +178,7 @@ def test_what_is_called_idle_exists(cls: type[Any]) -> None:
     built: Any = from_mapping(cls, required(cls), where="c", stored=True)
     for dotted in built.idle():
         first, *rest = dotted.split(".")
+        assert hasattr(built, first), dotted
         part = getattr(built, first)
         for name in rest if part is not None else []:
             part = getattr(part, name)

@@ -106,4 +106,4 @@ def test_the_console_script_is_there(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     module, _, name = project["scripts"]["genescribe"].partition(":")
     code = f"import {module} as module; assert callable(module.{name})"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
