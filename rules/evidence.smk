@@ -28,8 +28,8 @@ rule annotate_map_short:
         index=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/hisat2",
         reads=lambda wildcards: LAYOUT.fastq("reads", int(wildcards.number)),
     output:
-        f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/reads_{{number}}.bam",
-        f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/reads_{{number}}.bam.bai",
+        bam=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/reads_{{number}}.bam",
+        index=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/reads_{{number}}.bam.bai",
     log:
         f"{LOGS}/annotate_map_short/{{genome}}/{{annotator}}/{{number}}.log",
     benchmark:
@@ -47,7 +47,7 @@ rule annotate_map_short:
         code=code("map_reads.py"),
     shell:
         "python {params.script:q} --index {input.index:q} --reads {input.reads:q} --threads {threads}"
-        " --output {output[0]:q} > {log:q} 2>&1"
+        " --output {output.bam:q} > {log:q} 2>&1"
 
 
 rule annotate_map_long:
@@ -55,8 +55,8 @@ rule annotate_map_long:
         fasta=CONFIG.annotate.genome or [],
         reads=lambda wildcards: LAYOUT.fastq("long_reads", int(wildcards.number)),
     output:
-        f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/long_reads_{{number}}.bam",
-        f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/long_reads_{{number}}.bam.bai",
+        bam=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/long_reads_{{number}}.bam",
+        index=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/long_reads_{{number}}.bam.bai",
     log:
         f"{LOGS}/annotate_map_long/{{genome}}/{{annotator}}/{{number}}.log",
     benchmark:
@@ -74,7 +74,7 @@ rule annotate_map_long:
         code=code("map_reads.py"),
     shell:
         "python {params.script:q} --fasta {input.fasta:q} --reads {input.reads:q} --threads {threads}"
-        " --output {output[0]:q} > {log:q} 2>&1"
+        " --output {output.bam:q} > {log:q} 2>&1"
 
 
 rule annotate_evidence:

@@ -28,7 +28,7 @@ rule report_page:
     params:
         script=script("report.py"),
         code=code("report.py"),
-        results=RESULTS,
+        results=lambda wildcards, output: Path(output.page).parent,
         title=CONFIG.title,
     shell:
         "python {params.script:q} --results {params.results:q} --title {params.title:q}"
