@@ -50,7 +50,6 @@ def test_a_layout_goes_there_and_back() -> None:
         ("pointer", {"preset": "dnabert2"}),
         ("pointer", {"experts": ExpertsConfig(4, top_k=2)}),
         ("digits", {}),
-        ("exon_text", {}),
     ],
 )
 def test_packed_loci_are_read_and_learned_from_as_alone(form: str, prefix: dict[str, object], tmp_path: Path) -> None:

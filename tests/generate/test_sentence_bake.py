@@ -124,7 +124,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("form", "buckets", "pack"), [("pointer", 0, 0), ("digits", 0, 0), ("exon_text", 3, 0), ("pointer", 3, 500)]
+    ("form", "buckets", "pack"), [("pointer", 0, 0), ("digits", 0, 0), ("digits", 3, 0), ("pointer", 3, 500)]
 )
 def test_training_that_was_killed_goes_on_to_the_same_weights(
     form: str, buckets: int, pack: int, toy: Path, tmp_path: Path

@@ -100,10 +100,8 @@ class GenerateModelConfig:
     architecture: Literal["encoder_decoder", "prefix_lm"] = option(
         "encoder_decoder", doc="how the locus is read and the sentence written"
     )
-    form: Literal["pointer", "digits", "exon_text"] = option(
-        "pointer",
-        doc="coordinates are positions in the encoder's output, or numbers in digits; exon_text: letters of "
-        "coding exons",
+    form: Literal["pointer", "digits"] = option(
+        "pointer", doc="coordinates are positions in the encoder's output, or numbers in digits"
     )
     encoder: EncoderConfig = option(
         default_factory=lambda: EncoderConfig("attention", hidden_dim=256, num_layers=4, conv_width=64, fold=6),
@@ -162,7 +160,7 @@ class GenerateModelConfig:
             .unless(prefix, "architecture: prefix_lm", "prefix")
             .unless(not prefix, "architecture: encoder_decoder", *context)
             .unless(not (prefix and self.prefix.tokenizer), "no tokenizer", "encoder.fold")
-            .unless(self.form != "digits", "form: pointer or exon_text", "pointer_width", "content_scale")
+            .unless(self.form != "digits", "form: pointer", "pointer_width", "content_scale")
             .unless(self.segment is not None, "segment", "segment_tracks")
             .unless(not FRAMES.isdisjoint(self.features), "a track of reading frames", "feature_cap")
             .unless("softmask" in self.features, "the track softmask", "softmask_dropout")

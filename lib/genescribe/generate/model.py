@@ -17,10 +17,8 @@ from genescribe.config import from_mapping, to_mapping
 from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.digit_model import DigitModel
-from genescribe.generate.forms.exon_model import ExonModel
 from genescribe.generate.forms.losses import StepLosses
 from genescribe.generate.forms.pointer_model import PointerModel
-from genescribe.generate.text.exon_speller import Written
 from genescribe.generate.text.grammar import Grammar
 from genescribe.generate.text.sentence import GeneSentence
 from genescribe.generate.text.window_signals import Mask, Signals
@@ -34,7 +32,7 @@ FAMILY = "generate"
 class Automaton(Protocol):
     """The constraint on a sentence in progress."""
 
-    grammar: Grammar | Written
+    grammar: Grammar
 
     @property
     def finished(self) -> bool:
@@ -104,8 +102,6 @@ ARCHITECTURES: dict[tuple[str, str], type[nn.Module]] = {
     ("encoder_decoder", "digits"): DigitModel,
     ("prefix_lm", "pointer"): PointerModel,
     ("prefix_lm", "digits"): DigitModel,
-    ("encoder_decoder", "exon_text"): ExonModel,
-    ("prefix_lm", "exon_text"): ExonModel,
 }
 """Model of an architecture and a form."""
 

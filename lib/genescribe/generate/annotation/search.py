@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from genescribe.config import Idle, option
 from genescribe.generate.model import Automaton, Session
-from genescribe.generate.text.exon_speller import Written
 from genescribe.generate.text.sentence import (
     Feature,
     GeneSentence,
@@ -334,8 +333,6 @@ def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
 def spelled(automaton: Automaton) -> str:
     """Return the text of what was written so far, whether it is a sentence or not."""
     grammar = automaton.grammar
-    if isinstance(grammar, Written):
-        return grammar.text
     features = [node.feature for node in grammar.nodes]
     names = feature_names(features)
     letters = {None: ".", 0: "A", 1: "B", 2: "C"}

@@ -1,1 +1,1 @@
-"""The forms of a model that writes genes: pointers, digits, exon text, published checkpoints."""
+"""The forms of a model that writes genes: pointers, digits, published checkpoints."""

@@ -1,7 +1,7 @@
 """Byte-pair encoding of DNA, with the `tokenizers` library (Sennrich et al., 2016; DNABERT-2: Zhou et al., 2024).
 
 A vocabulary is learned from genomes, or taken from a `tokenizer.json` such as DNABERT-2's, and extended: marks of a
-sentence in exon text, of hints, and runs of N. Every base is in one token, so that a place among the bases is a place
+sentence, of hints, and runs of N. Every base is in one token, so that a place among the bases is a place
 among the tokens: pointers and labels stay those of bases.
 """
 

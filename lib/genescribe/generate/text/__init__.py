@@ -1,1 +1,1 @@
-"""Gene sentences and exon text: vocabularies, grammar, reading and writing."""
+"""Gene sentences: vocabularies, grammar, reading and writing."""

@@ -154,9 +154,6 @@ class GenerateTask(Task):
         shift = self.config.shift
         losses, kinds = self._losses(model, [self._locus(sample, shift=shift, spoil=True) for sample in batch])
         steps, experts = (kinds >= 0).sum(), self.config.prefix.experts
-        if self.config.form == "exon_text":
-            # Most letters leave no choice: a mean over them too would make light of those that do.
-            steps = (losses.options > 1).sum().clamp(min=1)
         parts = {"cross_entropy": losses.nll.double().sum(), "content": steps * losses.content}
         total = parts["cross_entropy"] + self.config.content_weight * parts["content"]
         if share := self.config.label_smoothing:
