@@ -6,7 +6,7 @@ wildcard_constraints:
     annotator=r"[^/]+",
 
 
-rule annotate_batch:
+use rule predict_batch as annotate_batch with:
     input:
         model=LAYOUT.annotate_model(),
         fasta=CONFIG.annotate.genome or [],
@@ -17,25 +17,17 @@ rule annotate_batch:
         f"{LOGS}/annotate_batch/{{genome}}/{{annotator}}/{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/annotate_batch/{{genome}}/{{annotator}}/{{batch}}.tsv"
-    conda:
-        "../envs/torch.yaml"
-    threads: LAYOUT.predict_threads()
     resources:
         mem_mb=megabytes(4000 * LAYOUT.predict_threads()),
         runtime=720,
         in_turn=1,
     params:
-        script=script("predict.py"),
-        code=code("predict.py"),
         work=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/work/batch_{{batch}}",
         batches=LAYOUT.annotate_batches(),
         options=lambda wildcards: LAYOUT.annotate_read_options(),
-    shell:
-        "python {params.script:q} --model {input.model:q} --fasta {input.fasta:q} {params.options}"
-        " --workers {threads} --batch {wildcards.batch} --batches {params.batches} --work {params.work:q} --output {output:q} > {log:q} 2>&1"
 
 
-rule annotate_genome:
+use rule predict as annotate_genome with:
     input:
         model=LAYOUT.annotate_model(),
         fasta=CONFIG.annotate.genome or [],
@@ -47,17 +39,5 @@ rule annotate_genome:
         f"{LOGS}/annotate_genome/{{genome}}/{{annotator}}.log",
     benchmark:
         f"{BENCHMARKS}/annotate_genome/{{genome}}/{{annotator}}.tsv"
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(2000),
-        runtime=60,
     params:
-        script=script("join_predictions.py"),
-        code=code("join_predictions.py"),
         options=lambda wildcards: LAYOUT.annotate_join_options(),
-    shell:
-        "python {params.script:q} {input.parts:q} --model {input.model:q} --fasta {input.fasta:q}"
-        " {params.options}"
-        " --output {output:q} > {log:q} 2>&1"

@@ -21,12 +21,11 @@ rule orf_rule:
     params:
         script=script("baseline.py"),
         code=code("baseline.py"),
-        minimum=CONFIG.baselines.orf_minimum,
         regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
         "python {params.script:q} orf --fasta {input.fasta:q} --regions {params.regions:q}"
-        " --genetic-code {params.genetic_code} --minimum {params.minimum} --output {output:q} > {log:q} 2>&1"
+        " --genetic-code {params.genetic_code} --output {output:q} > {log:q} 2>&1"
 
 
 rule augustus:
@@ -48,13 +47,13 @@ rule augustus:
     params:
         script=script("baseline.py"),
         code=code("baseline.py"),
-        species=lambda wildcards: LAYOUT.species_options(wildcards.genome),
+        parameters=lambda wildcards: LAYOUT.species_options(wildcards.genome),
         options=LAYOUT.augustus_options(),
         regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
         genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
     shell:
         "python {params.script:q} augustus --fasta {input.fasta:q} --regions {params.regions:q}"
-        " --genetic-code {params.genetic_code} {params.species} --workers {threads} {params.options}"
+        " --genetic-code {params.genetic_code} {params.parameters} --workers {threads} {params.options}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -86,7 +85,7 @@ rule train_augustus:
         " --output {output:q} > {log:q} 2>&1"
 
 
-rule augustus_retrained:
+use rule augustus as augustus_retrained with:
     input:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
         regions=lambda wildcards: LAYOUT.region_lists(wildcards.genome),
@@ -97,22 +96,8 @@ rule augustus_retrained:
         f"{LOGS}/augustus_retrained/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/augustus_retrained/{{genome}}.tsv"
-    conda:
-        "../envs/augustus.yaml"
-    threads: 2
-    resources:
-        mem_mb=megabytes(4000),
-        runtime=720,
     params:
-        script=script("baseline.py"),
-        code=code("baseline.py"),
-        regions=lambda wildcards: LAYOUT.test_regions(wildcards.genome),
-        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
-        options=LAYOUT.augustus_options(),
-    shell:
-        "python {params.script:q} augustus --fasta {input.fasta:q} --regions {params.regions:q}"
-        " --genetic-code {params.genetic_code} --trained {input.trained:q} --workers {threads} {params.options}"
-        " --output {output:q} > {log:q} 2>&1"
+        parameters=lambda wildcards, input: f"--trained {quote(input.trained)}",
 
 
 rule ceiling:

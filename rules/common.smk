@@ -3,6 +3,7 @@
 # Snakemake asks for the cores and memory of one and for the time of all. Nowhere else does it mean anything.
 import sys
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 

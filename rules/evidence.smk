@@ -25,7 +25,7 @@ rule annotate_index:
 
 rule annotate_map_short:
     input:
-        index=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/hisat2",
+        reference=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/hisat2",
         reads=lambda wildcards: LAYOUT.fastq("reads", int(wildcards.number)),
     output:
         bam=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/reads_{{number}}.bam",
@@ -45,14 +45,15 @@ rule annotate_map_short:
     params:
         script=script("map_reads.py"),
         code=code("map_reads.py"),
+        reference="--index",
     shell:
-        "python {params.script:q} --index {input.index:q} --reads {input.reads:q} --threads {threads}"
+        "python {params.script:q} {params.reference} {input.reference:q} --reads {input.reads:q} --threads {threads}"
         " --output {output.bam:q} > {log:q} 2>&1"
 
 
-rule annotate_map_long:
+use rule annotate_map_short as annotate_map_long with:
     input:
-        fasta=CONFIG.annotate.genome or [],
+        reference=CONFIG.annotate.genome or [],
         reads=lambda wildcards: LAYOUT.fastq("long_reads", int(wildcards.number)),
     output:
         bam=f"{RESULTS}/annotate/{{genome}}/{{annotator}}/mapped/long_reads_{{number}}.bam",
@@ -61,20 +62,11 @@ rule annotate_map_long:
         f"{LOGS}/annotate_map_long/{{genome}}/{{annotator}}/{{number}}.log",
     benchmark:
         f"{BENCHMARKS}/annotate_map_long/{{genome}}/{{annotator}}/{{number}}.tsv"
-    wildcard_constraints:
-        number=r"\d+",
-    conda:
-        "../envs/mapping.yaml"
-    threads: LAYOUT.predict_threads()
     resources:
         mem_mb=megabytes(16000),
         runtime=720,
     params:
-        script=script("map_reads.py"),
-        code=code("map_reads.py"),
-    shell:
-        "python {params.script:q} --fasta {input.fasta:q} --reads {input.reads:q} --threads {threads}"
-        " --output {output.bam:q} > {log:q} 2>&1"
+        reference="--fasta",
 
 
 rule annotate_evidence:

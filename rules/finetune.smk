@@ -27,42 +27,16 @@ rule init_model:
         " --fasta {input:q} > {log:q} 2>&1"
 
 
-rule finetune_model:
+use rule train_model as finetune_model with:
     input:
         data=lambda wildcards: LAYOUT.shards_of_model(wildcards.model),
         start=lambda wildcards: LAYOUT.start_folder(wildcards.model),
-    output:
-        model=directory(f"{RESULTS}/train/{{model}}/model"),
-        log=f"{RESULTS}/train/{{model}}/log.csv",
     log:
         f"{LOGS}/finetune_model/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/finetune_model/{{model}}.tsv"
     wildcard_constraints:
         model=LAYOUT.learning("finetune"),
-    conda:
-        "../envs/torch-cuda.yaml" if LAYOUT.trains_on_gpus() else "../envs/torch.yaml"
-    threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
-    resources:
-        mem_mb=megabytes(6000),
-        runtime=720,
-        gpu=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gpu"],
-        gres=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gres"],
-        nodes=lambda wildcards: LAYOUT.train_resources(wildcards.model)["nodes"],
-        tasks=lambda wildcards: LAYOUT.train_resources(wildcards.model)["tasks"],
-        tasks_per_node=lambda wildcards: LAYOUT.train_resources(wildcards.model)[
-            "tasks_per_node"
-        ],
-        mpi=lambda wildcards: LAYOUT.train_resources(wildcards.model)["mpi"],
-    params:
-        script=script("train.py"),
-        code=code("train.py"),
-        folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
-        options=lambda wildcards: LAYOUT.train_options(wildcards.model),
-        launcher=lambda wildcards: LAYOUT.launcher(wildcards.model, script("launch.py")),
-    shell:
-        "{params.launcher} {params.script:q} --data {input.data:q} --options {params.options:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule prep_prompts:
@@ -89,42 +63,20 @@ rule prep_prompts:
         " --output {output:q} > {log:q} 2>&1"
 
 
-rule grpo_model:
+use rule train_model as grpo_model with:
     input:
         data=lambda wildcards: REWARDS.prompts(wildcards.model),
         start=lambda wildcards: LAYOUT.start_folder(wildcards.model),
-    output:
-        model=directory(f"{RESULTS}/train/{{model}}/model"),
-        log=f"{RESULTS}/train/{{model}}/log.csv",
     log:
         f"{LOGS}/grpo_model/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/grpo_model/{{model}}.tsv"
     wildcard_constraints:
         model=LAYOUT.learning("grpo"),
-    conda:
-        "../envs/torch-cuda.yaml" if LAYOUT.trains_on_gpus() else "../envs/torch.yaml"
-    threads: lambda wildcards: LAYOUT.train_threads(wildcards.model)
-    resources:
-        mem_mb=megabytes(6000),
-        runtime=720,
-        gpu=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gpu"],
-        gres=lambda wildcards: LAYOUT.train_resources(wildcards.model)["gres"],
-        nodes=lambda wildcards: LAYOUT.train_resources(wildcards.model)["nodes"],
-        tasks=lambda wildcards: LAYOUT.train_resources(wildcards.model)["tasks"],
-        tasks_per_node=lambda wildcards: LAYOUT.train_resources(wildcards.model)[
-            "tasks_per_node"
-        ],
-        mpi=lambda wildcards: LAYOUT.train_resources(wildcards.model)["mpi"],
     params:
         script=script("grpo.py"),
         code=code("grpo.py"),
-        folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
-        options=lambda wildcards: LAYOUT.train_options(wildcards.model),
-        launcher=lambda wildcards: LAYOUT.launcher(wildcards.model, script("launch.py")),
-    shell:
-        "{params.launcher} {params.script:q} --data {input.data:q} --model {input.start:q} --options {params.options:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        start=lambda wildcards, input: f" --model {quote(input.start)}",
 
 
 rule eval_f1_loci:

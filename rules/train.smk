@@ -34,6 +34,7 @@ rule train_model:
         folder=lambda wildcards: LAYOUT.train_folder(wildcards.model),
         options=lambda wildcards: LAYOUT.train_options(wildcards.model),
         launcher=lambda wildcards: LAYOUT.launcher(wildcards.model, script("launch.py")),
+        start="",
     shell:
-        "{params.launcher} {params.script:q} --data {input.data:q} --options {params.options:q}"
+        "{params.launcher} {params.script:q} --data {input.data:q}{params.start} --options {params.options:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

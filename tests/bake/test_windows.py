@@ -72,8 +72,6 @@ class TestMasks:
         found = label_strands(oriented, [gene("g", *place, strand)], SCHEME, BakeConfig(), CODE)["+-".index(strand)]
         assert labels_from_runs(found.encoded.runs).tolist() == [0, 0] + [IGNORE] * 12
         assert found.encoded.problems == [("g", "in-frame stop")]
-        unchecked = label_strands(oriented, [gene("g", *place, strand)], SCHEME, BakeConfig(check_genes=False), CODE)
-        assert unchecked["+-".index(strand)].encoded.problems == []
 
     def test_ends_are_masked_whatever_stands_there(self) -> None:
         forward, reverse = labels(np.concatenate([ORF, encode("C" * 8)]), [gene("g", 0, 12)], mask_ends=4)

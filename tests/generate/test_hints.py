@@ -20,7 +20,7 @@ from genescribe.errors import InputError
 from genescribe.evidence.junctions import Hint, read_junctions
 from genescribe.generate.annotation.annotate import Annotator
 from genescribe.generate.annotation.job import AnnotationJob, run_job
-from genescribe.generate.annotation.score import annotated, locus_of, score_loci
+from genescribe.generate.annotation.score import accuracy, annotated, locus_of, write_loci
 from genescribe.generate.config import HintConfig, ScoreConfig
 from genescribe.generate.loci.bake import SentenceBaker
 from genescribe.generate.loci.hint_flags import FLAGS, hint_tracks, marked, oriented, spoiled
@@ -176,7 +176,8 @@ def test_a_model_that_reads_evidence_uses_it(baked: Path, tmp_path: Path) -> Non
     options = toy_config(hints=HintConfig(without=0.2, spurious=0.2))
     folder = train(GenerateTask(options, [baked]), config, tmp_path / "run")
     model = load_model(folder)
-    with_hints = score_loci(model, [baked], ScoreConfig(split="validation", bootstrap=10))["levels"]["exon"]["f1"]
+    scoring = ScoreConfig(split="validation", bootstrap=10)
+    with_hints = accuracy(write_loci(model, [baked], scoring), scoring)["levels"]["exon"]["f1"]
     task = GenerateTask(model.config, [baked])  # type: ignore[arg-type]
     losses = {}
     for name, task_ in (

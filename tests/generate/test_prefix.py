@@ -148,7 +148,7 @@ def test_losses_of_the_router_are_told_apart(tmp_path: Path) -> None:
     assert float(losses.router["balance"].detach()) >= 1.0 - 1e-3
     whole, steps = task.loss(model, batch), (kinds >= 0).sum()
     expected = losses.nll.sum() + steps * (
-        config.content_weight * losses.content + 0.5 * losses.router["balance"] + 0.25 * losses.router["router_z"]
+        losses.content + 0.5 * losses.router["balance"] + 0.25 * losses.router["router_z"]
     )
     assert whole.total.item() == pytest.approx(expected.item(), rel=1e-5)
     assert tuple(whole.parts) == task.parts == ("cross_entropy", "content", "balance", "router_z")

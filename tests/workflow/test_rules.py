@@ -11,14 +11,31 @@ from pathlib import Path
 import pytest
 import yaml
 
-RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", re.MULTILINE)
+RULE = re.compile(r"^(?:(?:rule|checkpoint) (\w+)|use rule (\w+) as (\w+) with):\n((?:    .*\n|\n)+)", re.MULTILINE)
+DIRECTIVE = re.compile(r"^    (\w+):(.*\n(?:        .*\n|\n)*)", re.MULTILINE)
+KEY = re.compile(r"^        (\w+)=.*\n(?:        [ )\]].*\n)*", re.MULTILINE)
 TARGETS = {"all", "bake", "train", "evaluate", "baselines", "benchmark", "annotate"}
 TARGETS |= {"finetune", "prep_grpo", "grpo", "eval_f1"}
 
 
 def rules(repository: Path) -> dict[str, str]:
+    """Return name -> text of every rule; of one that is made from another, what it takes over and what it changes."""
     files = [repository / "Snakefile", *sorted((repository / "rules").glob("*.smk"))]
-    return {name: body for file in files for name, body in RULE.findall(file.read_text())}
+    texts = [match for file in files for match in RULE.findall(file.read_text())]
+    found = {name: body for name, _, _, body in texts if name}
+    for _, base, name, body in texts:
+        if name:
+            found[name] = changed(found[base], body)
+    return found
+
+
+def changed(base: str, changes: str) -> str:
+    """Return the text of a rule with the directives of `use rule ... with`: Snakemake takes over params key by key."""
+    directives, new = dict(DIRECTIVE.findall(base)), dict(DIRECTIVE.findall(changes))
+    if "params" in new:
+        given = {match[1] for match in KEY.finditer(new["params"])}
+        new["params"] += "".join(m[0] for m in KEY.finditer(directives["params"]) if m[1] not in given)
+    return "".join(f"    {name}:{body}" for name, body in (directives | new).items())
 
 
 def snakemake(repository: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

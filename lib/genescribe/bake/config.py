@@ -54,7 +54,6 @@ class BakeConfig:
         "intergenic", doc="label of bases that only genes on the other strand cover"
     )
     noncoding: Literal["ignore", "intergenic"] = option("ignore", doc="label of genes without a coding transcript")
-    check_genes: bool = option(True, doc="mask genes without a start or stop codon, or with an in-frame stop codon")
     assembly_gap: int = option(50, doc="mask intergenic runs of at least this many N; 0: none", minimum=0)
     empty_rate: float = option(
         1.0,

@@ -95,7 +95,7 @@ def label_strands(
     for strand in "+-":
         turned = [gene if strand == "+" else mirror(gene, length) for gene in genes if gene.strand == strand]
         oriented = codes if strand == "+" else reverse_complement(codes)
-        doubtful = _doubtful(turned, oriented, code, config, scheme)
+        doubtful = _doubtful(turned, oriented, code, scheme)
         encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful, oriented)
         hidden = [*gaps, *(span for sign, span in unknown if sign in (strand, ".", "?"))]
         if config.other_strand == "ignore":
@@ -135,16 +135,14 @@ def turn(start: int, end: int, length: int, strand: str) -> Interval:
     return (start, end) if strand == "+" else (length - end, length - start)
 
 
-def _doubtful(
-    genes: Sequence[Gene], codes: Codes, code: GeneticCode, config: BakeConfig, scheme: LabelScheme
-) -> dict[str, str]:
+def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode, scheme: LabelScheme) -> dict[str, str]:
     """Return gene ID -> reason for genes whose chosen isoform is unlikely, makes no protein or has no labels."""
     reasons: dict[str, str] = {}
     for gene in genes:
         transcript = representative(gene)
         if transcript is None or transcript.start < 0 or transcript.end > len(codes):
             continue
-        reason = validate_gene(transcript, codes, code) if config.check_genes else None
+        reason = validate_gene(transcript, codes, code)
         if reason := reason or scheme.fault(transcript, codes, code):
             reasons[gene.id] = reason
     return reasons

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from genescribe.errors import InputError
-from genescribe.files import atomic_path
 from genescribe.kernels.semicrf.potentials import Potentials
 
 TENFOLD = 10.0
@@ -90,36 +86,6 @@ def first_batch_report(p: Potentials, encoder: Tensor | None = None) -> list[str
             ratio = large.spread / small.spread
             lines.append(f"warning: the scale of {large.name} is {ratio:.0f} times that of {small.name}")
     return lines
-
-
-def check_finite(values: Mapping[str, Tensor | None], batch: object, path: str | Path) -> None:
-    """Stop the run where a value is NaN or +inf (-inf forbids, and is allowed), with the batch saved.
-
-    Parameters
-    ----------
-    values
-        What to check, by name.
-    batch
-        What to save, as `torch.save` takes it.
-    path
-        Where to save it.
-
-    Raises
-    ------
-    InputError
-        Naming the value and the file.
-    """
-    for name, value in values.items():
-        if value is None or bool((value < torch.inf).all()):
-            continue
-        with atomic_path(path) as temporary:
-            torch.save(batch, temporary)
-        bad = int((~(value < torch.inf)).sum())
-        raise InputError(
-            f"{bad} of {value.numel()} values of {name} are NaN or +inf; the batch is saved here",
-            where=path,
-            remedy="lower the learning rate, clip gradients, or clamp the emissions",
-        )
 
 
 def _scale(name: str, values: Tensor, *, forbids: bool) -> Scale:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from genescribe.genome.intervals import union
 from genescribe.genome.model import Gene, Interval, gaps
 
 Level = Literal["cds", "exon"]
@@ -89,7 +90,7 @@ def structures(genes: Iterable[Gene], level: Level, groups: Groups, *, coding_on
         for transcript in gene.transcripts:
             parts = transcript.cds if level == "cds" or (coding_only and not transcript.cds) else transcript.exons
             if parts:
-                found.append(Structure(group, _join_touching(parts), number))
+                found.append(Structure(group, tuple(union(parts)), number))
     return sorted(found, key=lambda s: (s.group, s.start, s.end, s.exons))
 
 
@@ -171,16 +172,6 @@ def shared_bases(starts: IntArray, ends: IntArray, other_starts: IntArray, other
 
     total = np.append(0, np.cumsum(other_ends - other_starts))
     return bases_before(ends) - bases_before(starts)
-
-
-def _join_touching(parts: tuple[Interval, ...]) -> tuple[Interval, ...]:
-    joined: list[Interval] = []
-    for start, end in parts:
-        if joined and joined[-1][1] >= start:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((start, end))
-    return tuple(joined)
 
 
 def _single_exon_duplicate(candidate: Structure, single: Sequence[Structure]) -> bool:

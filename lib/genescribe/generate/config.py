@@ -135,9 +135,6 @@ class GenerateModelConfig:
         False, doc="a window may contain no gene, and the answer may be empty; learned from windows of bake.loci.empty"
     )
     most_features: int = option(96, doc="number of features after which a sentence may only be completed", minimum=2)
-    content_weight: float = option(
-        1.0, doc="weight of the auxiliary classification of bases (coding, intron, ...)", minimum=0.0
-    )
     content_scale: float = option(
         0.1, doc="initial factor of the content of a segment in the score of its end; learned", minimum=0.0
     )
@@ -194,12 +191,9 @@ class InitConfig:
         None, doc="folder of a DNABERT-2 checkpoint (config.json, tokenizer.json, weights); none: fresh weights"
     )
     vocabulary: int = option(0, doc="tokens of a byte-pair encoding to learn from the genomes; 0: none", minimum=0)
-    vocabulary_bases: int = option(
-        2_000_000, doc="bases of each genome, evenly spread, that the encoding is learned from", minimum=1000
-    )
     genomes: list[str] = option(default_factory=list, doc="genomes that the encoding is learned from")
     seed: int = option(1, doc="seed of untrained weights", minimum=0)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
-        return Idle().unless(self.vocabulary > 0, "vocabulary", "vocabulary_bases", "genomes")
+        return Idle().unless(self.vocabulary > 0, "vocabulary", "genomes")

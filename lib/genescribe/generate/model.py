@@ -10,11 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from genescribe.config import from_mapping, to_mapping
-from genescribe.files import write_json
+from genescribe.config import from_mapping
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.digit_model import DigitModel
 from genescribe.generate.forms.losses import StepLosses
@@ -23,7 +21,7 @@ from genescribe.generate.text.grammar import Grammar
 from genescribe.generate.text.sentence import GeneSentence
 from genescribe.generate.text.window_signals import Mask, Signals
 from genescribe.segment.network.model import SegmentModel
-from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
+from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
 
 SEGMENT, PRETRAINED, TOKENIZER = "segment", "pretrained", "tokenizer.json"
 FAMILY = "generate"
@@ -136,8 +134,7 @@ def save_model(model: nn.Module, directory: str | Path) -> None:
     if config.prefix.tokenizer is not None:
         shutil.copyfile(config.prefix.tokenizer, directory / TOKENIZER)
         config = replace(config, prefix=replace(config.prefix, tokenizer=TOKENIZER))
-    write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(config)})
-    save_file({name: value.cpu().contiguous() for name, value in weights_of(model).items()}, directory / WEIGHTS)
+    store_model(directory, FAMILY, config, weights_of(model))
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:

@@ -1,10 +1,11 @@
-"""NCBI genetic codes: translation of codons, start codons and stop codons."""
+"""NCBI genetic codes, from Biopython's tables: translation of codons, start codons and stop codons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
+from Bio.Data.CodonTable import unambiguous_dna_by_id
 from numpy.typing import NDArray
 
 from genescribe.errors import InputError
@@ -12,120 +13,6 @@ from genescribe.genome.alphabet import N, encode, unmasked
 
 AMBIGUOUS = 64
 """Codon number of a codon that holds an N; the others are 16 a + 4 b + c of its three bases, 0..63."""
-
-# Number: (amino acids, starts and stops), codons in the order TTT, TTC, TTA, TTG, TCT, ... as NCBI prints them.
-# Source: NCBI, The Genetic Codes (gc.prt 4.6, Elzanowski and Ostell).
-_TABLES = {
-    1: (
-        "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "---M------**--*----M---------------M----------------------------",
-    ),
-    2: (
-        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG",
-        "----------**--------------------MMMM----------**---M------------",
-    ),
-    3: (
-        "FFLLSSSSYY**CCWWTTTTPPPPHHQQRRRRIIMMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------**----------------------MM---------------M------------",
-    ),
-    4: (
-        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "--MM------**-------M------------MMMM---------------M------------",
-    ),
-    5: (
-        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSSSSVVVVAAAADDEEGGGG",
-        "---M------**--------------------MMMM---------------M------------",
-    ),
-    6: (
-        "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "--------------*--------------------M----------------------------",
-    ),
-    9: (
-        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNNKSSSSVVVVAAAADDEEGGGG",
-        "----------**-----------------------M---------------M------------",
-    ),
-    10: (
-        "FFLLSSSSYY**CCCWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------**-----------------------M----------------------------",
-    ),
-    11: (
-        "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "---M------**--*----M------------MMMM---------------M------------",
-    ),
-    12: (
-        "FFLLSSSSYY**CC*WLLLSPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------**--*----M---------------M----------------------------",
-    ),
-    13: (
-        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSSGGVVVVAAAADDEEGGGG",
-        "---M------**----------------------MM---------------M------------",
-    ),
-    14: (
-        "FFLLSSSSYYY*CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNNKSSSSVVVVAAAADDEEGGGG",
-        "-----------*-----------------------M----------------------------",
-    ),
-    15: (
-        "FFLLSSSSYY*QCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------*---*--------------------M----------------------------",
-    ),
-    16: (
-        "FFLLSSSSYY*LCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------*---*--------------------M----------------------------",
-    ),
-    21: (
-        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNNKSSSSVVVVAAAADDEEGGGG",
-        "----------**-----------------------M---------------M------------",
-    ),
-    22: (
-        "FFLLSS*SYY*LCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "------*---*---*--------------------M----------------------------",
-    ),
-    23: (
-        "FF*LSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "--*-------**--*-----------------M--M---------------M------------",
-    ),
-    24: (
-        "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSSKVVVVAAAADDEEGGGG",
-        "---M------**-------M---------------M---------------M------------",
-    ),
-    25: (
-        "FFLLSSSSYY**CCGWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "---M------**-----------------------M---------------M------------",
-    ),
-    26: (
-        "FFLLSSSSYY**CC*WLLLAPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------**--*----M---------------M----------------------------",
-    ),
-    27: (
-        "FFLLSSSSYYQQCCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "--------------*--------------------M----------------------------",
-    ),
-    28: (
-        "FFLLSSSSYYQQCCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------**--*--------------------M----------------------------",
-    ),
-    29: (
-        "FFLLSSSSYYYYCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "--------------*--------------------M----------------------------",
-    ),
-    30: (
-        "FFLLSSSSYYEECC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "--------------*--------------------M----------------------------",
-    ),
-    31: (
-        "FFLLSSSSYYEECCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "----------**-----------------------M----------------------------",
-    ),
-    32: (
-        "FFLLSSSSYY*WCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
-        "---M------*---*----M------------MMMM---------------M------------",
-    ),
-    33: (
-        "FFLLSSSSYYY*CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSSKVVVVAAAADDEEGGGG",
-        "---M-------*-------M---------------M---------------M------------",
-    ),
-}
-_NCBI_ORDER = [a + b + c for a in "TCAG" for b in "TCAG" for c in "TCAG"]
 
 
 def codon_numbers(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -206,15 +93,15 @@ class GeneticCode:
         >>> sorted(GeneticCode.from_table(1).stops)
         ['TAA', 'TAG', 'TGA']
         """
-        if number not in _TABLES:
-            known = ", ".join(map(str, _TABLES))
+        if number not in unambiguous_dna_by_id:
+            known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
             raise InputError(f"no NCBI table {number}", where="genetic code", remedy=f"give one of {known}")
-        letters, marks = _TABLES[number]
-        starts = frozenset(codon for codon, mark in zip(_NCBI_ORDER, marks, strict=True) if mark == "M")
-        stops = frozenset(codon for codon, mark in zip(_NCBI_ORDER, marks, strict=True) if mark == "*")
+        table = unambiguous_dna_by_id[number]
+        starts, stops = frozenset(table.start_codons), frozenset(table.stop_codons)
         amino_acids = np.full(AMBIGUOUS + 1, ord("X"), dtype=np.uint8)
-        for codon, letter in zip(_NCBI_ORDER, letters, strict=True):
-            amino_acids[codon_numbers(encode(codon))] = ord(letter)
+        # A stop that may also be read through, as in table 27, is in the forward table too: its amino acid counts.
+        for codon in stops | table.forward_table.keys():
+            amino_acids[codon_numbers(encode(codon))] = ord(table.forward_table.get(codon, "*"))
         amino_acids.flags.writeable = False
         return cls(
             number,

@@ -16,6 +16,7 @@ from genescribe.data.runs import IGNORE, Runs
 from genescribe.genome.alphabet import Codes, gaps
 from genescribe.genome.alphabet import decode as decode_codes
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_numbers
+from genescribe.genome.intervals import union
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject, StrandCodes
 from genescribe.labels.grammar import Kind
@@ -131,9 +132,9 @@ def _read(stretch: list[_Run], length: int, partial: bool) -> _Parts | str:
     if fault is not None:
         return fault
     phase = coding % _CODON if partial5 else 0
-    exons = _joined([run for run in trimmed if run[2] is not Kind.INTRON])
-    cds = _joined([run for run in trimmed if run[2] in (Kind.START, Kind.CODING, Kind.STOP)])
-    return exons, cds, phase, partial5, partial3
+    exons = union((start, end) for start, end, kind in trimmed if kind is not Kind.INTRON)
+    cds = union((start, end) for start, end, kind in trimmed if kind in (Kind.START, Kind.CODING, Kind.STOP))
+    return tuple(exons), tuple(cds), phase, partial5, partial3
 
 
 def _codon_fault(bases: dict[Kind, int], coding: int, partial5: bool, partial3: bool) -> str | None:
@@ -147,16 +148,6 @@ def _codon_fault(bases: dict[Kind, int], coding: int, partial5: bool, partial3: 
     if not partial5 and not partial3 and coding % _CODON:
         return "coding length not a multiple of three"
     return None
-
-
-def _joined(runs: list[_Run]) -> tuple[Interval, ...]:
-    joined: list[Interval] = []
-    for start, end, _ in runs:
-        if joined and joined[-1][1] == start:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return tuple(joined)
 
 
 def coding_codes(transcript: Transcript, codes: StrandCodes) -> Codes:

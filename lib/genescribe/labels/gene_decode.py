@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.data.runs import IGNORE, Runs
-from genescribe.genome.model import Interval, Transcript
+from genescribe.genome.intervals import union
+from genescribe.genome.model import Transcript
 from genescribe.genome.strand import Reject
 from genescribe.labels.decode import Decoded
 from genescribe.labels.gene_labels import INTERGENIC, INTERNAL, KINDS, SINGLE, STOP, UTR3, UTR5
@@ -96,14 +97,5 @@ def _read(stretch: list[_Run], length: int, phases: NDArray[np.bool_]) -> Transc
     phase = 0 if label == STOP else (label - SINGLE - start) % CODON
     if sum(end - start for start, end, _ in coding) < phase + CODON:
         return "less than a codon within the sequence"
-    return Transcript("", _joined(exonic), _joined(coding), phase=phase, partial5=partial5, partial3=partial3)
-
-
-def _joined(runs: list[_Run]) -> tuple[Interval, ...]:
-    joined: list[Interval] = []
-    for start, end, _ in runs:
-        if joined and joined[-1][1] == start:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return tuple(joined)
+    parts = (tuple(union((start, end) for start, end, _ in runs)) for runs in (exonic, coding))
+    return Transcript("", *parts, phase=phase, partial5=partial5, partial3=partial3)

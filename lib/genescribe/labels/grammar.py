@@ -104,14 +104,16 @@ class Grammar:
     tied_durations: tuple[int, ...] | None = None
 
 
-def representative(gene: Gene) -> Transcript | None:
+def representative(gene: Gene, *, complete: bool = False) -> Transcript | None:
     """Return the representative isoform of a gene, or None if no transcript is coding.
 
     A coding transcript that its source tags as canonical; else the one with the longest coding sequence; ties go to
-    the first ID.
+    the first ID. `complete`: only among those with both ends of their coding sequence, ties to the longest transcript,
+    since what is then counted includes UTRs.
     """
-    coding = [transcript for transcript in gene.transcripts if transcript.cds]
-    return min(coding, key=lambda t: (not t.canonical, -t.cds_length, t.id), default=None)
+    coding = [t for t in gene.transcripts if t.cds and not (complete and (t.partial5 or t.partial3))]
+    ties = (lambda t: (t.start - t.end, "")) if complete else (lambda t: (0, t.id))
+    return min(coding, key=lambda t: (not t.canonical, -t.cds_length, *ties(t)), default=None)
 
 
 def unrepresentable(transcript: Transcript, length: int) -> str | None:

@@ -29,14 +29,43 @@ def rotate(x: Tensor, positions: Tensor) -> Tensor:
     positions : (B, n) or (n,) float
         Their places.
     """
-    half = x.shape[-1] // 2
-    rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
+    turns = rotations(positions, x.shape[-1] // 2)
+    return turned(x, turns.unsqueeze(1) if positions.dim() == 2 else turns)
+
+
+def rotations(positions: Tensor, half: int) -> Tensor:
+    """Return the cosines and sines by which `half` pairs of channels are turned.
+
+    Parameters
+    ----------
+    positions : (...)
+        Places.
+    half
+        Pairs of channels.
+
+    Returns
+    -------
+    (..., 2, half) float32
+        Cosines, then sines; the rates fall from 1 to nearly 1 / 10,000 radians per step.
+    """
+    rates = 10_000.0 ** (-torch.arange(half, device=positions.device, dtype=torch.float32) / half)
     angles = positions.float().unsqueeze(-1) * rates
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    if positions.dim() == 2:
-        cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
-    first, second = x[..., :half], x[..., half:]
-    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    return torch.stack([angles.cos(), angles.sin()], dim=-2)
+
+
+def turned(x: Tensor, turns: Tensor) -> Tensor:
+    """Return x with its first half of channels, as real parts, and its second, as imaginary parts, turned.
+
+    Parameters
+    ----------
+    x : (..., d)
+        Queries or keys.
+    turns : (..., 2, d / 2)
+        As `rotations` gives them; the shapes before the last two broadcast to those of `x` before its last.
+    """
+    cosine, sine = (part.to(x.dtype) for part in turns.unbind(-2))
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

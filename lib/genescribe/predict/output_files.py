@@ -93,8 +93,3 @@ def join_batches(folders: Iterable[str | Path], pieces: Sequence[Piece], config:
                     remedy="join all batches, with the regions that they were made with",
                 )
     return assemble(pieces, found, config)
-
-
-def read_rejects(path: str | Path) -> list[dict[str, Any]]:
-    """Read a `rejects.jsonl`."""
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import SOFTMASK, Codes, encode, reverse_complement
 from genescribe.genome.model import Gene, Transcript
+from genescribe.labels.grammar import representative
 from genescribe.simulate.branch import fit_branch
 from genescribe.simulate.chains import fit_chain
 from genescribe.simulate.codons import EXON_SIDE, STOPS, CodonModel, number
@@ -20,7 +21,6 @@ from genescribe.simulate.models import (
     GeneModel,
     Sequences,
     gene_models,
-    representative,
     spaces,
     with_utrs,
 )
@@ -84,11 +84,12 @@ def fit(
             where=f"parameters {name}",
             remedy=f"give at least {_FEWEST} coding genes with start, stop and G[TC]-AG introns",
         )
+    coding = sum(representative(gene, complete=True) is not None for gene in genes)
     repeats, masked = _repeats(sequences, genes)
     lengths = _lengths(models, [end - start for _, start, end in spaces(sequences, genes)])
     provenance = {
         "genome": source,
-        "fitted_from": f"{len(models)} of {sum(representative(g) is not None for g in genes)} coding genes",
+        "fitted_from": f"{len(models)} of {coding} coding genes",
         "utr_lengths": "annotated" if assumed is None else f"assumed: {assumed.source}",
         "repeats": "softmasked runs between genes; families and divergence assumed" if masked else "assumed",
     }
@@ -220,7 +221,7 @@ def _isoforms(genes: list[Gene]) -> Isoforms:
     events: Counter[str] = Counter()
     split, extra = 0, []
     for gene in genes:
-        major = representative(gene)
+        major = representative(gene, complete=True)
         if major is None or len(major.cds) < 2:
             continue
         split += 1

@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from genescribe.genome.alphabet import Codes, encode, reverse_complement, unmasked
-from genescribe.genome.model import Gene, Interval, Transcript, mirror
+from genescribe.genome.model import Gene, Interval, mirror
+from genescribe.labels.grammar import representative
 from genescribe.simulate.codons import START
 from genescribe.simulate.isoforms import is_valid
 from genescribe.simulate.loci import CODING, Isoform, Segment, segments_of
@@ -89,12 +90,6 @@ class GeneModel:
         return end - start >= SHORTEST["intron"] and donor in ([2, 3], [2, 1]) and acceptor == [0, 2]
 
 
-def representative(gene: Gene) -> Transcript | None:
-    """Return the canonical coding transcript, else the one with the longest CDS, else None."""
-    coding = [t for t in gene.transcripts if t.cds and not t.partial5 and not t.partial3]
-    return max(coding, key=lambda t: (t.canonical, t.cds_length, t.end - t.start), default=None)
-
-
 def gene_models(sequences: Sequences, genes: list[Gene]) -> Iterator[GeneModel]:
     """Yield the representative of every coding gene that the simulator could write."""
     by_sequence: dict[str, list[Gene]] = {}
@@ -104,7 +99,7 @@ def gene_models(sequences: Sequences, genes: list[Gene]) -> Iterator[GeneModel]:
         forward = unmasked(sequences.codes(seqid))
         reverse = reverse_complement(forward)
         for gene in here:
-            chosen = representative(gene)
+            chosen = representative(gene, complete=True)
             if chosen is None or not chosen.cds:
                 continue
             alone = replace(gene, transcripts=(chosen,))

@@ -11,9 +11,9 @@ from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.model import Gene, mirror
 from genescribe.kernels.semicrf.potentials import Segmentation
+from genescribe.labels.grammar import representative
 from genescribe.simulate.codons import memory_of
 from genescribe.simulate.loci import CODING, Isoform, Segment, major_isoform, place, segments_of
-from genescribe.simulate.models import representative
 from genescribe.simulate.states import STATES, State, label, state_of
 
 
@@ -81,7 +81,7 @@ def path_of(genes: list[Gene], codes: Codes) -> Segmentation:
 def _labelled(gene: Gene, codes: Codes) -> list[tuple[int, int, int]]:
     """Return start, end and label of the segments of a gene's major isoform, left to right on the forward strand."""
     n = len(codes)
-    major = representative(gene)
+    major = representative(gene, complete=True)
     if major is None:
         raise InputError(f"gene {gene.id} does not code", where=gene.seqid, remedy="give coding genes")
     alone = replace(gene, transcripts=(major,))

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import save_file
-
-from genescribe.config import from_mapping, to_mapping
-from genescribe.files import write_json
+from genescribe.config import from_mapping
 from genescribe.nn.site_checkpoints import load_published
 from genescribe.nn.site_network import SiteEnsemble, SiteNetwork
 from genescribe.sites.config import SiteModelConfig
-from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
+from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
 
 FAMILY = "sites"
 
 
 def save_sites(network: SiteNetwork, config: SiteModelConfig, directory: str | Path) -> None:
     """Write `config.json` and `model.safetensors` into an existing directory."""
-    directory = Path(directory)
-    write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(config)})
-    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, directory / WEIGHTS)
+    store_model(directory, FAMILY, config, network.state_dict())
 
 
 def read_config(directory: str | Path) -> SiteModelConfig:

@@ -16,6 +16,8 @@ from genescribe.errors import InputError
 from genescribe.files import atomic_path
 
 _VERSION = 1
+KEPT = 2
+"""Number of newest checkpoints kept: should the last one be damaged, the one before it serves."""
 _SHOWN = 3
 """Differences between two runs that an error message names."""
 
@@ -78,12 +80,10 @@ class Checkpoints:
         Made where it does not exist.
     fingerprint
         What the run's result depends on; see `differences`.
-    keep
-        Newest checkpoints kept.
     """
 
-    def __init__(self, directory: Path, fingerprint: Mapping[str, Any], keep: int) -> None:
-        self._directory, self._fingerprint, self._keep = directory, dict(fingerprint), keep
+    def __init__(self, directory: Path, fingerprint: Mapping[str, Any]) -> None:
+        self._directory, self._fingerprint = directory, dict(fingerprint)
 
     def newest_step(self) -> int | None:
         """Return the step of the newest state, or None where there is none."""
@@ -130,7 +130,7 @@ class Checkpoints:
         stored = {"version": _VERSION, "fingerprint": self._fingerprint, "state": vars(state)}
         with atomic_path(self._directory / f"step-{state.step:09d}.pt") as temporary:
             torch.save(stored, temporary)
-        for old in self._states()[: -self._keep]:
+        for old in self._states()[:-KEPT]:
             old.unlink()
         # A state names the newest best weights that are not newer than itself: keep those of the oldest state.
         best = [path for path in self._bests() if _step(path) <= _step(self._states()[0])]

@@ -16,15 +16,11 @@ NEUTRAL = frozenset(
         "log_every",
         "checkpoint_steps",
         "checkpoint_seconds",
-        "keep_checkpoints",
         "memory_seconds",
         "start",
     }
 )
 """Options that a resumed run may change: they do not change what is learned. Of `start` the weights count."""
-
-RECENT = frozenset({"optimizer", "scheduler", "plateau_patience", "plateau_factor", "buckets", "start_parts", "freeze"})
-"""Options that older runs did not know: at their defaults they stay out of the fingerprint, so that those resume."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +54,9 @@ class TrainConfig:
         "adamw", doc="muon: orthogonalised momentum for hidden matrices, AdamW for the rest"
     )
     scheduler: Literal["cosine", "plateau"] = option(
-        "cosine", doc="plateau: multiply lr by plateau_factor after plateau_patience validations without improvement"
+        "cosine", doc="plateau: halve lr after plateau_patience validations without improvement"
     )
     plateau_patience: int = option(2, doc="scheduler plateau: validations to wait", minimum=1)
-    plateau_factor: float = option(0.5, doc="scheduler plateau: factor of lr", minimum=0.01, maximum=1.0)
     clip: float = option(1.0, doc="largest norm of the gradient; 0: no clipping", minimum=0.0)
     precision: Literal["auto", "float32", "bf16"] = option(
         "auto", doc="bf16: autocast if the device supports bfloat16, else float32; auto: the same on GPUs only"
@@ -78,7 +73,6 @@ class TrainConfig:
     log_every: int = option(10, doc="steps between rows of the log", minimum=1)
     checkpoint_steps: int = option(500, doc="most steps between checkpoints", minimum=1)
     checkpoint_seconds: float = option(120.0, doc="most seconds between checkpoints", minimum=0.0)
-    keep_checkpoints: int = option(2, doc="number of newest checkpoints kept", minimum=1)
     memory_seconds: float = option(30.0, doc="seconds between rows of memory_<process>.csv", minimum=0.1)
     num_workers: int = option(0, doc="data processes per training process; 0: read in the training process", minimum=0)
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
@@ -90,5 +84,5 @@ class TrainConfig:
             Idle()
             .unless(self.start is not None, "start", "start_parts")
             .unless(not self.max_steps, "max_steps: 0", "epochs")
-            .unless(self.scheduler == "plateau", "scheduler: plateau", "plateau_patience", "plateau_factor")
+            .unless(self.scheduler == "plateau", "scheduler: plateau", "plateau_patience")
         )

@@ -24,14 +24,14 @@ from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError
 from genescribe.files import alone_in, atomic_directory, atomic_path, read_json, write_json
 from genescribe.train.checkpoint import Checkpoints, State, random_state, restore_random_state
-from genescribe.train.config import NEUTRAL, RECENT, TrainConfig
+from genescribe.train.config import NEUTRAL, TrainConfig
 from genescribe.train.distributed import World, computes_in_bf16, join
 from genescribe.train.log import RunLog
 from genescribe.train.memory import MemoryWatch
 from genescribe.train.model_files import begin_with, freeze, weights_digest
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
-from genescribe.train.schedule import learning_rate, micro_batch, reseed, total_steps
+from genescribe.train.schedule import PLATEAU_FACTOR, learning_rate, micro_batch, reseed, total_steps
 from genescribe.train.sharding import divided, spread, together, undivided, unsynchronised, whole
 from genescribe.train.task import Counts, Task
 
@@ -67,7 +67,7 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
     if config.start is not None:
         fingerprint["start"] = weights_digest(config.start)
     with join(config.device) as world, alone_in(directory) if world.leads else nullcontext():
-        checkpoints = Checkpoints(directory / "checkpoints", fingerprint, config.keep_checkpoints)
+        checkpoints = Checkpoints(directory / "checkpoints", fingerprint)
         if _is_trained(directory / "model", fingerprint):
             _logger.info("%s is trained already", directory / "model")
         else:
@@ -78,9 +78,7 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
 
 
 def _lasting(config: TrainConfig) -> dict[str, Any]:
-    usual = to_mapping(TrainConfig())
-    left_out = NEUTRAL | {name for name in RECENT if getattr(config, name) == usual[name]}
-    return {name: value for name, value in to_mapping(config).items() if name not in left_out}
+    return {name: value for name, value in to_mapping(config).items() if name not in NEUTRAL}
 
 
 def _is_trained(model: Path, fingerprint: Mapping[str, Any]) -> bool:
@@ -275,7 +273,7 @@ class _Run:
             state.stale = 0 if gained else state.stale + 1
             state.plateau = 0 if gained else state.plateau + 1
             if self.config.scheduler == "plateau" and state.plateau >= self.config.plateau_patience:
-                state.lr_scale, state.plateau = state.lr_scale * self.config.plateau_factor, 0
+                state.lr_scale, state.plateau = state.lr_scale * PLATEAU_FACTOR, 0
             # Of equals the later is kept: it has learned longer.
             if gained or value == state.best_value:
                 state.best_step, state.best_value = state.step, value

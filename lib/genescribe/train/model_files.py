@@ -7,13 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from genescribe.config import to_mapping
 from genescribe.errors import InputError
-from genescribe.files import read_json, sha256
+from genescribe.files import read_json, sha256, write_json
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def store_model(directory: str | Path, family: str, config: Any, weights: Mapping[str, Tensor]) -> None:
+    """Write `config.json` and `model.safetensors` into an existing directory.
+
+    Parameters
+    ----------
+    directory
+        The folder; files of these names are replaced.
+    family
+        Name of the family that reads it.
+    config
+        Dataclass of the model's options; every default is written out.
+    weights
+        Tensors by name, on any device.
+    """
+    directory = Path(directory)
+    write_json(directory / CONFIG, {"family": family, "model": to_mapping(config)})
+    save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, directory / WEIGHTS)
 
 
 def stored_options(directory: str | Path, family: str) -> Any:

@@ -15,6 +15,9 @@ from torch import nn
 from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 
+PLATEAU_FACTOR = 0.5
+"""What the scheduler `plateau` multiplies the learning rate by."""
+
 
 def learning_rate(config: TrainConfig, step: int, total: int, scale: float = 1.0) -> float:
     """Return the learning rate of a step (from 0) of `total`: linear warm-up, then half a cosine down.

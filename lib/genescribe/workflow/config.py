@@ -90,7 +90,6 @@ class BaselineConfig:
     """Rows that stand beside every learned result."""
 
     orf_rule: bool = option(True, doc="longest open reading frames")
-    orf_minimum: int = option(300, doc="shortest ORF in bases, stop included", minimum=6)
     ceiling: bool = option(True, doc="on simulated genomes: a decoder given the true parameters")
     augustus: bool = option(True, doc="run AUGUSTUS, if it is installed and the genome names a species")
     augustus_retrained: bool = option(
@@ -109,7 +108,6 @@ class BaselineConfig:
         retrained = self.augustus_retrained
         return (
             Idle()
-            .unless(self.orf_rule, "orf_rule", "orf_minimum")
             .unless(retrained, "augustus_retrained", "augustus_rounds")
             .unless(self.augustus or retrained, "augustus or augustus_retrained", "augustus_options")
         )

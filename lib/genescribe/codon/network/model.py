@@ -6,16 +6,15 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from genescribe.codon.config import CodonModelConfig
 from genescribe.codon.sequences.row_layout import Layout
-from genescribe.config import from_mapping, to_mapping
-from genescribe.files import write_json
-from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
+from genescribe.config import from_mapping
+from genescribe.nn.attention import rotations, turned
+from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
 
 FAMILY = "codon"
 INITIAL = 0.02
@@ -39,7 +38,7 @@ class Attention(nn.Module):
         qkv: Tensor = self.qkv(x).unflatten(-1, (3, self.heads, self.width))
         if turn is None:
             return qkv
-        return torch.cat([rotate(qkv[..., :2, :, :], turn), qkv[..., 2:, :, :]], dim=-3)
+        return torch.cat([turned(qkv[..., :2, :, :], turn[..., None, None, :, :]), qkv[..., 2:, :, :]], dim=-3)
 
     def forward(self, x: Tensor, turn: Tensor | None, layout: Layout) -> Tensor:
         """Return attention within the segments of a row, (N, C) -> (N, C)."""
@@ -143,10 +142,7 @@ class CodonModel(nn.Module):
         """Return the rotary angles' cosines and sines of some positions, (..., 2, D / 2); None with learned ones."""
         if self.positions is not None:
             return None
-        half = self.config.n_embd // self.config.n_head // 2
-        frequencies = 10000.0 ** (-torch.arange(half, device=positions.device, dtype=torch.float32) / half)
-        angles = positions[..., None].float() * frequencies
-        return torch.stack([angles.cos(), angles.sin()], dim=-2)
+        return rotations(positions, self.config.n_embd // self.config.n_head // 2)
 
     def decode(self, tokens: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
         """Return the logits after the last of some tokens, and what the next call needs.
@@ -187,9 +183,7 @@ class CodonModel(nn.Module):
         """Write `config.json` and `model.safetensors`."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(self.config)})
-        weights = {name: weight.detach().cpu().contiguous() for name, weight in self.state_dict().items()}
-        save_file(weights, directory / WEIGHTS)
+        store_model(directory, FAMILY, self.config, self.state_dict())
 
     @classmethod
     def load(cls, directory: str | Path) -> CodonModel:
@@ -206,18 +200,3 @@ class CodonModel(nn.Module):
         )
         model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()
-
-
-def rotate(x: Tensor, turn: Tensor) -> Tensor:
-    """Return queries or keys turned by their positions (Su et al. 2021, RoFormer, arXiv:2104.09864).
-
-    Parameters
-    ----------
-    x : (..., n, H, D)
-        n kinds (queries, keys) of H heads.
-    turn : (..., 2, D / 2)
-        Cosines and sines.
-    """
-    cosine, sine = (part[..., None, None, :].to(x.dtype) for part in turn.unbind(-2))
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)

@@ -118,8 +118,3 @@ def gain(before: Scored, after: Scored, config: ScoreConfig) -> dict[str, Any]:
     """Return by how much what was written after is better, level by level, paired by locus; see `paired_intervals`."""
     first, second = tally(before.truth, before.written, after.written)
     return paired_intervals(first, second, config.bootstrap)
-
-
-def score_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreConfig) -> dict[str, Any]:
-    """Return the `accuracy` of a model on baked loci."""
-    return accuracy(write_loci(model, folders, config), config)

@@ -247,8 +247,6 @@ class SentenceBaker:
 
     def _sound(self, gene: Gene, codes: Codes) -> tuple[Gene | None, list[str]]:
         """Return the gene with the transcripts that make a protein, and why the others do not."""
-        if not self.job.bake.check_genes:
-            return gene, []
         turned = gene if gene.strand == "+" else mirror(gene, len(codes))
         faults = {t.id: validate_gene(t, self._strands[gene.strand], self.code) for t in turned.transcripts}
         kept = tuple(t for t in gene.transcripts if faults[t.id] is None)

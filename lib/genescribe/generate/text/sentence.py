@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
+from genescribe.genome.intervals import union
 from genescribe.genome.model import Gene, Interval, Transcript, cds_phases
 
 
@@ -290,7 +291,7 @@ def gene_of(sentence: GeneSentence, identifier: str, seqid: str, offset: int = 0
         coding = [f for f in features if f.kind is Kind.CDS]
         first = coding[0] if sentence.strand == "+" else coding[-1]
         assert first.phase is not None
-        exons = tuple((a + offset, b + offset) for a, b in _joined([(f.start, f.end) for f in features]))
+        exons = tuple((a + offset, b + offset) for a, b in union((f.start, f.end) for f in features))
         cds = tuple((f.start + offset, f.end + offset) for f in coding)
         found.append((exons, cds, first.phase))
     found.sort()
@@ -298,16 +299,6 @@ def gene_of(sentence: GeneSentence, identifier: str, seqid: str, offset: int = 0
         Transcript(f"{identifier}.t{n}", exons, cds, phase) for n, (exons, cds, phase) in enumerate(found, 1)
     )
     return Gene(identifier, seqid, sentence.strand, tuple(transcripts), biotype="protein_coding")
-
-
-def _joined(parts: Sequence[Interval]) -> list[Interval]:
-    joined: list[Interval] = []
-    for start, end in parts:
-        if joined and joined[-1][1] == start:
-            joined[-1] = joined[-1][0], end
-        else:
-            joined.append((start, end))
-    return joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from genescribe.nn.experts import Experts
 from genescribe.train.provenance import describe
 from genescribe.train.schedule import reseed
 
+VOCABULARY_BASES = 2_000_000
+"""Bases of each genome, evenly spread, that a byte-pair encoding is learned from."""
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _LAYER = {
     "attention.self.Wqkv": "project",
@@ -82,7 +84,7 @@ def initialise(
             DnaTokenizer.load(Path(init.checkpoint) / TOKENIZER).save(scratch)
         elif init.vocabulary:
             learned = DnaTokenizer.train(
-                (codes for fasta in fastas for codes in spread_pieces(fasta, init.vocabulary_bases)), init.vocabulary
+                (codes for fasta in fastas for codes in spread_pieces(fasta, VOCABULARY_BASES)), init.vocabulary
             )
             learned.save(scratch)
         if scratch.exists():

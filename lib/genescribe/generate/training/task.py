@@ -155,7 +155,7 @@ class GenerateTask(Task):
         losses, kinds = self._losses(model, [self._locus(sample, shift=shift, spoil=True) for sample in batch])
         steps, experts = (kinds >= 0).sum(), self.config.prefix.experts
         parts = {"cross_entropy": losses.nll.double().sum(), "content": steps * losses.content}
-        total = parts["cross_entropy"] + self.config.content_weight * parts["content"]
+        total = parts["cross_entropy"] + parts["content"]
         if share := self.config.label_smoothing:
             parts["smoothed"] = smoothed(losses.nll, losses.spread, share).double().sum()
             parts["smoothing_floor"] = smoothing_floor(losses.options, share).double().sum()

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from genescribe.config import from_mapping, to_mapping
+from genescribe.config import from_mapping
 from genescribe.crf.config import SemiCRFConfig
 from genescribe.crf.external import ExternalCRF
 from genescribe.crf.head import SemiCRF
 from genescribe.errors import InputError
-from genescribe.files import write_json
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.cpu.channel_scores import log_posterior
 from genescribe.labels.gene import GeneScheme
@@ -31,7 +29,7 @@ from genescribe.segment.network.features import Tracks
 from genescribe.segment.network.gene_scores import GeneExpansion
 from genescribe.segment.network.species import POOLED, SHARED, TABLES, SpeciesBank
 from genescribe.segment.sites.scores import SiteScores
-from genescribe.train.model_files import CONFIG, WEIGHTS, stored_options, stored_weights
+from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
 
 T = TypeVar("T")
 STATISTICS = "statistics.json"
@@ -274,10 +272,7 @@ class SegmentModel(nn.Module):
 
     def save(self, directory: str | Path) -> None:
         """Write `config.json` and `model.safetensors` into an existing directory."""
-        directory = Path(directory)
-        write_json(directory / CONFIG, {"family": FAMILY, "model": to_mapping(self.config)})
-        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_file(weights, directory / WEIGHTS)
+        store_model(directory, FAMILY, self.config, self.state_dict())
 
     @classmethod
     def load(cls, directory: str | Path, genetic_code: int | None = None) -> SegmentModel:
