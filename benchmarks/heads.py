@@ -52,8 +52,8 @@ from genescribe.labels.gencode import (
 )
 from genescribe.labels.schemes import SCHEMES
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.network.model import crf_config
-from genescribe.segment.training.task import run_statistics
+from genescribe.segment.network.head import crf_config
+from genescribe.segment.training.statistics import run_statistics
 from genescribe.simulate import SimulationParameters, load_parameters, simulate, write_simulation
 from genescribe.simulate.states import STATES, State, potentials
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from genescribe.cli import integer, number, parser, run
+from genescribe.cli import Parser, integer, number, parser, run
 from genescribe.config import from_mapping
 from genescribe.generate.annotation.job import AnnotationJob, run_job
 from genescribe.generate.annotation.search import SearchConfig
 from genescribe.paths import InputPath, InputText, OutputFile
 
 
-def main() -> None:
-    arguments = parser(__doc__)
+def add_files(arguments: Parser) -> None:
+    """Add what is read and written, and how the work is shared out."""
     add = arguments.add_argument
     add("fasta_file", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     add("gff_file", type=InputPath(), help="loci: GFF3 or GTF (rows of type gene), or BED")
@@ -47,6 +47,11 @@ def main() -> None:
     add("--resume", action="store_true", help="resume from the checkpoint; refused if anything has changed")
     add("--no_sort", action="store_true", help="the GFF is well-formed; do not sort and repair it")
     add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
+
+
+def add_writing(arguments: Parser) -> None:
+    """Add what decides which sentences are written."""
+    add = arguments.add_argument
     add(
         "--merge-into",
         type=InputPath(),
@@ -84,6 +89,12 @@ def main() -> None:
     )
     add("--revision", help="commit of a checkpoint on the hub")
     add("--trust_remote_code", action="store_true", help="run Python code that is part of a checkpoint")
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    add_files(arguments)
+    add_writing(arguments)
     arguments.only(["beams"], lambda args: args.search == "beam", "--search beam")
     arguments.only(["samples", "temperature", "seed"], lambda args: args.search == "sample", "--search sample")
     arguments.only(["isoforms"], lambda args: args.search != "greedy", "--search beam or sample")

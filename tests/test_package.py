@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -107,3 +108,42 @@ def test_the_console_script_is_there(repository: Path) -> None:
     module, _, name = project["scripts"]["genescribe"].partition(":")
     code = f"import {module} as module; assert callable(module.{name})"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- sizes -----------------------------------------------------------------------------------------------------------
+MODULES, LINES, FUNCTION = 15, 400, 60
+LONG = {
+    "kernels/semicrf/triton/sum.py:recurrence": "a Triton kernel: one program, its 34 arguments a line each",
+    "kernels/semicrf/triton/viterbi.py:best_scores": "a Triton kernel: one program, its arguments a line each",
+}
+"""Functions that may be longer, and why."""
+
+
+def lengths_of_functions(file: Path) -> dict[str, int]:
+    """Return the lines of each function of a file, its docstring aside."""
+    found = {}
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            text = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+            said = text.end_lineno - text.lineno + 1 if text and text.end_lineno else 0
+            found[node.name] = max(found.get(node.name, 0), (node.end_lineno or 0) - node.lineno + 1 - said)
+    return found
+
+
+def test_folders_modules_and_functions_stay_small(repository: Path) -> None:
+    library = repository / "lib" / "genescribe"
+    files = [
+        file
+        for folder in (library, *map(repository.joinpath, ("scripts", "benchmarks")))
+        for file in folder.rglob("*.py")
+    ]
+    assert len(files) > 300
+    long = {}
+    for file in files:
+        name = file.relative_to(library if library in file.parents else repository).as_posix()
+        assert file.read_text(encoding="utf-8").count("\n") <= LINES, f"{name}: split it along its seams"
+        long |= {f"{name}:{f}": n for f, n in lengths_of_functions(file).items() if n > FUNCTION}
+    assert long.keys() == LONG.keys(), "take parts out of the others, and names of short ones off the list"
+    for folder in {file.parent for file in files if library in file.parents}:
+        modules = [file for file in folder.glob("*.py") if file.stem != "__init__"]
+        assert len(modules) <= MODULES, f"{folder.name}: {len(modules)} modules; make a package of some"

@@ -28,7 +28,7 @@ from genescribe.labels.gene_labels import CHANNELS
 from genescribe.labels.grammar import LabelPolicy, representative
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.gene_scores import GeneExpansion
-from genescribe.segment.network.model import crf_config, scheme_of
+from genescribe.segment.network.head import crf_config, scheme_of
 
 CODE = GeneticCode.from_table(1)
 CONFIG = SegmentModelConfig(scheme="gene", max_duration=30, duration_knots=0)

@@ -28,7 +28,7 @@ from genescribe.labels.gene_labels import CHANNELS, INTERGENIC, INTRON0, INTRON1
 from genescribe.labels.gene_rules import GeneRules, SignalTables
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.gene_scores import SIGNALS, GeneExpansion
-from genescribe.segment.network.model import crf_config, scheme_of
+from genescribe.segment.network.head import crf_config, scheme_of
 
 CODE = GeneticCode.from_table(1)
 WORDS = ("ATG", "GT", "AG", "GTATG", "CAG", "TAA", "TAG", "TGA", "T", "TA", "TG", "A", "C", "G", "N", "AT", "AC")

@@ -28,7 +28,8 @@ from genescribe.segment.composition.tables import Evidence
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.prediction.predictor import SegmentPredictor
-from genescribe.segment.training.task import SegmentTask, channel_counts, gene_statistics
+from genescribe.segment.training.statistics import channel_counts, gene_statistics
+from genescribe.segment.training.task import SegmentTask
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 

@@ -10,7 +10,7 @@ import torch
 from genescribe.crf.head import SemiCRF
 from genescribe.labels.gene_labels import INTERGENIC, INTRON0, NAMES, SINGLE, STOP, UTR3, UTR5, UTR5_INTRON
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.network.model import crf_config, scheme_of
+from genescribe.segment.network.head import crf_config, scheme_of
 
 INTRONS = [name for name in NAMES if "intron" in name]
 

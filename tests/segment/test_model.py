@@ -18,7 +18,8 @@ from genescribe.errors import InputError
 from genescribe.labels.schemes import SCHEMES
 from genescribe.nn.config import EncoderConfig
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.network.model import SegmentModel, crf_config
+from genescribe.segment.network.head import crf_config
+from genescribe.segment.network.model import SegmentModel
 
 ENCODER = EncoderConfig(hidden_dim=8, conv_width=6, conv_kernel=5, fold=3)
 CONFIG = SegmentModelConfig(genetic_code=1, encoder=ENCODER, max_duration=20, tile=90, halo=30, feature_cap=60)

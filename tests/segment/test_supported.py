@@ -20,7 +20,7 @@ from genescribe.labels.gene import GeneScheme
 from genescribe.labels.gene_labels import INITIAL, INTRON0, INTRON1, INTRON1_T, STOP
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.gene_scores import SIGNALS, GeneExpansion
-from genescribe.segment.network.model import build_head
+from genescribe.segment.network.head import build_head
 from genescribe.segment.support.features import SLOTS, default_weights, named_weights, strand_evidence, weights_of
 from genescribe.segment.support.lanes import lay_out
 from genescribe.segment.support.strand import GROUPS, PLAIN, SupportedStrand

@@ -27,7 +27,8 @@ from genescribe.nn.config import EncoderConfig
 from genescribe.run_options import add_arguments, read_options
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import SegmentModel
-from genescribe.segment.training.task import SegmentTask, class_weights
+from genescribe.segment.training.statistics import class_weights
+from genescribe.segment.training.task import SegmentTask
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 

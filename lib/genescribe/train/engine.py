@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from genescribe.train.distributed import World, computes_in_bf16, join
 from genescribe.train.log import RunLog
 from genescribe.train.memory import MemoryWatch
 from genescribe.train.model_files import begin_with, freeze, weights_digest
+from genescribe.train.objective import Objective, add_counts
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
 from genescribe.train.schedule import PLATEAU_FACTOR, learning_rate, micro_batch, reseed, total_steps
@@ -122,7 +123,7 @@ class _Run:
         self.undivided = undivided(self.model, world, config.parallel)
         if config.compile:
             task.compile(self.model)
-        self.objective = spread(_Objective(task, self.model, self.parts), world, config.parallel)
+        self.objective = spread(Objective(task, self.model, self.parts), world, config.parallel)
         self.optimiser = build_optimiser(config, self.model, task.no_decay, task.adamw_only)
         self.average: dict[str, Tensor] = {}
         self._restore()
@@ -294,10 +295,10 @@ class _Run:
             for batch in self.task.validation_batches(self.world.rank, self.world.size, size, self.config.num_workers):
                 with self._autocast():
                     counts = self.task.validate(model, self.task.to_device(batch, self.world.device))
-                _add(mine, counts)
+                add_counts(mine, counts)
         everyone: Counts = {}
         for counts in self.world.gather(mine):
-            _add(everyone, counts)
+            add_counts(everyone, counts)
         return everyone
 
     @contextmanager
@@ -387,21 +388,3 @@ class _Run:
         with atomic_directory(self.directory / "model") as temporary:
             self.task.save(model, temporary)
             write_json(temporary / "provenance.json", provenance)
-
-
-class _Objective(nn.Module):
-    """The loss as a module, so that DistributedDataParallel sees one forward pass."""
-
-    def __init__(self, task: Task, model: nn.Module, parts: Sequence[str]) -> None:
-        super().__init__()
-        self.task, self.model, self.parts = task, model, tuple(parts)
-
-    def forward(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
-        loss = self.task.loss(self.model, batch)
-        parts = [loss.parts[name].detach().to(loss.total.dtype) for name in self.parts]
-        return loss.total, loss.weight, torch.stack(parts) if parts else loss.total.new_zeros(0)
-
-
-def _add(sums: Counts, counts: Counts) -> None:
-    for name, value in counts.items():
-        sums[name] = sums[name] + value.cpu().double() if name in sums else value.cpu().double()

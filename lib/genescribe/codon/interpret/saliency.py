@@ -122,13 +122,29 @@ def saliency(
         ),
         Measure("gap of completeness, median", float(np.median([one.gap for _, one in trained])), {}),
     ]
+    text = (
+        f"Integrated gradients ({STEPS} steps) of one prediction in each of {len(trained)} genes; motifs are codons "
+        f"and pairs of codons over-represented in the {len(found)} windows of {window} codons with the highest mean "
+        "saliency, one to three a gene, against windows at random places of the same genes."
+    )
+    return _step(label, text, measures, (profile, flat), motifs, found)
+
+
+def _step(
+    label: str,
+    text: str,
+    measures: list[Measure],
+    profiles: tuple[NDArray[np.float64], NDArray[np.float64]],
+    motifs: list[list[str | float | int]],
+    found: Sequence[Window],
+) -> Step:
+    """Return the step: attribution by distance with and without training, motifs and windows as tables."""
+    profile, flat = profiles
     back = list(range(1, FARTHEST + 1))
     return Step(
         "5_saliency",
         "5 Saliency and motifs",
-        f"Integrated gradients ({STEPS} steps) of one prediction in each of {len(trained)} genes; motifs are codons "
-        f"and pairs of codons over-represented in the {len(found)} windows of {window} codons with the highest mean "
-        "saliency, one to three a gene, against windows at random places of the same genes.",
+        text,
         measures,
         {
             "distance": (

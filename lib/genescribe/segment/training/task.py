@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,14 @@ from tqdm import tqdm
 
 from genescribe.bake.batch import describe_homologues
 from genescribe.bake.stats import sum_stats
-from genescribe.config import from_mapping, to_mapping
+from genescribe.config import to_mapping
 from genescribe.crf.diagnostics import first_batch_report
 from genescribe.crf.head import SemiCRF
-from genescribe.crf.statistics import RunStatistics
 from genescribe.data.balance import GenomeDraw
 from genescribe.data.batching import Batch, collate, ordered_batches, training_batches
 from genescribe.data.cursor import Cursor
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.runs import IGNORE, Runs
-from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.evaluate.labels.agreement import confusion, position_f1, segment_counts, segments
 from genescribe.files import read_json, write_json
@@ -33,21 +31,29 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.semicrf.dispatch import memory_estimate, memory_of_backends
 from genescribe.kernels.semicrf.potentials import Segmentation
 from genescribe.labels.gene import GeneScheme
-from genescribe.labels.gene_rules import GeneRules, SignalTables
-from genescribe.labels.grammar import CODON, Kind
-from genescribe.labels.schemes import LabelScheme
+from genescribe.labels.gene_rules import SignalTables
 from genescribe.segment.composition.counting import fit_evidence
 from genescribe.segment.composition.kinds import check_trainable
 from genescribe.segment.composition.species_counting import fit_species
 from genescribe.segment.composition.tables import CountedEvidence
 from genescribe.segment.config import SegmentModelConfig
-from genescribe.segment.network.model import FAMILY, SPECIES, STATISTICS, Scores, SegmentModel, scheme_of
+from genescribe.segment.network.head import scheme_of
+from genescribe.segment.network.model import FAMILY, SPECIES, STATISTICS, Scores, SegmentModel
+from genescribe.segment.training.statistics import (
+    CODING,
+    Genomes,
+    channel_counts,
+    class_weights,
+    gene_rules_of,
+    gene_statistics,
+    genetic_code_of,
+    run_statistics,
+)
 from genescribe.segment.training.temperature import CALIBRATION, WINDOWS, fit_temperature
 from genescribe.train.task import Counts, Loss, Task
 
 BLOCK = 2
 """Windows of a genome that training reads together, where genomes have parameters of their own."""
-_CODING = (Kind.START, Kind.CODING, Kind.STOP)
 
 
 class SegmentTask(Task):
@@ -92,8 +98,8 @@ class SegmentTask(Task):
             )
         self.config = replace(
             config,
-            genetic_code=config.genetic_code or _genetic_code(folders),
-            gene=_gene_rules(folders, config.gene),
+            genetic_code=config.genetic_code or genetic_code_of(folders),
+            gene=gene_rules_of(folders, config.gene),
         )
         self.scheme = scheme_of(self.config)
         self._genomes = Genomes(folders, parts)
@@ -104,7 +110,7 @@ class SegmentTask(Task):
             self.config = replace(self.config, species=species)
             of_window = self._genomes.of_folder[self.training.folder_of]
             self.draw = GenomeDraw(of_window, self.training.lengths, species.balance, BLOCK)
-        coding = np.array([kind in _CODING for kind in self.scheme.kinds], dtype=np.int32)
+        coding = np.array([kind in CODING for kind in self.scheme.kinds], dtype=np.int32)
         self._coding = np.append(coding, np.int32(IGNORE))  # Its last entry serves the label IGNORE, -1.
         self._weights = class_weights(channel_counts(self.scheme, self._train["bases"]), config.class_balance)
 
@@ -301,108 +307,12 @@ class SegmentTask(Task):
             write_json(directory / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
 
 
-class Genomes:
-    """The genomes of some folders of shards, in order of their first folder.
-
-    Parameters
-    ----------
-    folders
-        What bake wrote.
-    parts
-        The statistics of each.
-
-    Attributes
-    ----------
-    of_folder : (folders,) int64
-        The genome's place in `names`.
-    statistics
-        Of each genome, as `stats.json` has them.
-    """
-
-    def __init__(self, folders: Sequence[str | Path], parts: Sequence[dict[str, Any]]) -> None:
-        genomes = [str(read_json(Path(folder) / MANIFEST)["job"]["genome"]) for folder in folders]
-        self.names = tuple(dict.fromkeys(genomes))
-        self.of_folder = np.array([self.names.index(genome) for genome in genomes], dtype=np.int64)
-        self.statistics = {
-            name: sum_stats(part for part, genome in zip(parts, genomes, strict=True) if genome == name)
-            for name in self.names
-        }
-
-
 def _by_genome(batch: Batch) -> dict[str, list[int]]:
     """Return the rows of each genome's windows."""
     rows: dict[str, list[int]] = {}
     for row, meta in enumerate(batch.metas):
         rows.setdefault(meta.genome, []).append(row)
     return rows
-
-
-def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]:
-    """Return the bases of each channel, given those of each label: a frame's bases fall on every codon position."""
-    thirds = np.tile([bases[name] / 3 for name in scheme.names], (3, 1))
-    counts = np.bincount(scheme.routes.ravel(), weights=thirds.ravel(), minlength=len(scheme.channels))
-    return [float(count) for count in counts]
-
-
-def gene_statistics(split: Mapping[str, Any], scheme: LabelScheme) -> dict[str, float]:
-    """Return genes per Mb, and mean coding bases and exons per gene, from one split of `stats.json`.
-
-    Windows hold both strands of a genome, and a gene has one stop codon.
-    """
-
-    def bases(*kinds: Kind) -> int:
-        return sum(split["bases"][name] for name, kind in zip(scheme.names, scheme.kinds, strict=True) if kind in kinds)
-
-    coding = [name for name, kind in zip(scheme.names, scheme.kinds, strict=True) if kind is Kind.CODING]
-    exons = sum(count for name in coding for _, count in split["durations"][name])
-    genes = bases(Kind.STOP) / CODON
-    mb = (sum(split["bases"].values()) + split["ignored"]) / 2e6
-    row = {"genes_per_mb": genes / mb if mb else 0.0}
-    if genes:
-        row |= {"mean_cds_length": bases(*_CODING) / genes, "mean_exons": exons / genes}
-    return {name: round(value, 3) for name, value in row.items()}
-
-
-def class_weights(bases: Iterable[float], balance: float) -> Tensor:
-    """Return one weight per label: its frequency to the power of -`balance`, scaled to a mean of 1 over bases.
-
-    Examples
-    --------
-    >>> [round(weight, 3) for weight in class_weights([900, 100], 0.5).tolist()]
-    [0.833, 2.5]
-    """
-    counts = torch.tensor(list(bases), dtype=torch.float64)
-    shares = counts.clamp(min=1) / counts.clamp(min=1).sum()
-    weights = shares**-balance
-    return (weights / (weights * shares).sum()).float()
-
-
-def run_statistics(split: Mapping[str, Any], names: Sequence[str]) -> RunStatistics:
-    """Return what the CRF starts from, out of one split of `stats.json`."""
-    durations = tuple(dict(map(tuple, split["durations"][name])) for name in names)
-    first = torch.tensor([split["bases"][name] for name in names], dtype=torch.float64)
-    return RunStatistics(durations, torch.tensor([split["transitions"]], dtype=torch.float64), first, bases=first)
-
-
-def _genetic_code(folders: Sequence[str | Path]) -> int:
-    """Return the genetic code of the genomes that were baked."""
-    found = {int(read_json(Path(folder) / MANIFEST)["job"]["genetic_code"]) for folder in folders}
-    if len(found) != 1:
-        codes = ", ".join(map(str, sorted(found)))
-        raise InputError(f"genomes of genetic codes {codes}", where="data", remedy="set model.genetic_code to one")
-    return found.pop()
-
-
-def _gene_rules(folders: Sequence[str | Path], given: GeneRules | None) -> GeneRules:
-    """Return the signals of the genes that were baked, or raise `InputError` where others are given."""
-    for folder in folders:
-        path = Path(folder) / MANIFEST
-        found = from_mapping(GeneRules, read_json(path)["job"]["bake"]["gene"], where=str(path), key="job.bake.gene")
-        given = given or found
-        if given != found:
-            raise InputError("shards with other signals of genes", where=folder, remedy="bake them with model.gene")
-    assert given is not None
-    return given
 
 
 def _edges(batch: Batch) -> dict[str, Tensor]:

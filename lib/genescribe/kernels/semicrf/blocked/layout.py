@@ -21,6 +21,7 @@ which segments it removes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -229,24 +230,36 @@ class Layout:
         return take(x.flatten(0, 1), self.mirror, self.chains)
 
 
+def _time_first(
+    x: Tensor | None, first: int, outside: float, *, T: int, order: Tensor, inside: Tensor, ragged: bool
+) -> Tensor | None:
+    """Return T columns of (B, T or T + 1, C), from column `first` on, as (T', B, C) float64; `outside` past the ends."""
+    if x is None:
+        return None
+    laid = x.new_full((*inside.shape, x.shape[2]), outside, dtype=torch.float64)
+    laid[:T] = arranged(x[:, first : first + T].transpose(0, 1), order)
+    return laid.masked_fill_(~inside.unsqueeze(2), outside) if ragged else laid
+
+
+def _with_mirrored(x: Tensor | None, y: Tensor | None, missing: float, *, mirror: Tensor | None) -> Tensor | None:
+    """Return the forward chains of `x` and, after them, the mirrored chains of `y`; only `x` without a mirror."""
+    if mirror is None:
+        return x
+    like = x if x is not None else y
+    if like is None:
+        return None
+    x, y = (torch.full_like(like, missing) if z is None else z for z in (x, y))
+    return torch.cat([x, take(y, mirror)], 1)
+
+
 def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
     """Lay out `p` in blocks of `size` bases, its labels in the given order, with the mirrored chains if `both`."""
     B, T, _, _ = p.shape
     blocks = -(-T // size)
-    padded = blocks * size
-    base = torch.arange(padded, device=p.content.device).unsqueeze(1)
+    base = torch.arange(blocks * size, device=p.content.device).unsqueeze(1)
     inside = base < p.lengths
-    ragged = bool((p.lengths < T).any())
     mirror = torch.where(inside, p.lengths - 1 - base, base)
-
-    def bases(x: Tensor | None, first: int, outside: float) -> Tensor | None:
-        """(B, T or T + 1, C), from column `first` on, to (T', B, C) float64."""
-        if x is None:
-            return None
-        laid = x.new_full((padded, B, x.shape[2]), outside, dtype=torch.float64)
-        laid[:T] = arranged(x[:, first : first + T].transpose(0, 1), order)
-        return laid.masked_fill_(~inside.unsqueeze(2), outside) if ragged else laid
-
+    bases = partial(_time_first, T=T, order=order, inside=inside, ragged=bool((p.lengths < T).any()))
     content = bases(p.content, 0, 0.0)
     assert content is not None
     forbidden = content == -torch.inf
@@ -254,18 +267,7 @@ def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
     content = content.sub_(shift.unsqueeze(2)).masked_fill_(forbidden, 0.0)
     begin, end = bases(p.begin, 0, 0.0), bases(p.end, 0, 0.0)
     arrive, depart = bases(p.arrive, 1, -torch.inf), bases(p.depart, 0, -torch.inf)
-
-    def pair(x: Tensor | None, y: Tensor | None, missing: float) -> Tensor | None:
-        """Join forward chains of `x` with mirrored chains of `y`."""
-        if not both:
-            return x
-        if x is None and y is None:
-            return None
-        like = x if x is not None else y
-        assert like is not None
-        x, y = (torch.full_like(like, missing) if z is None else z for z in (x, y))
-        return torch.cat([x, take(y, mirror)], 1)
-
+    pair = partial(_with_mirrored, mirror=mirror if both else None)
     content, forbidden = (torch.cat([x, take(x, mirror)], 1) if both else x for x in (content, forbidden))
     alive = None
     inject = pair(arrive, depart, -torch.inf)
