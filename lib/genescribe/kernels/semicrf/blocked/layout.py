@@ -233,7 +233,7 @@ class Layout:
 def _time_first(
     x: Tensor | None, first: int, outside: float, *, T: int, order: Tensor, inside: Tensor, ragged: bool
 ) -> Tensor | None:
-    """Return T columns of (B, T or T + 1, C), from column `first` on, as (T', B, C) float64; `outside` past the ends."""
+    """Return T columns of (B, T or T + 1, C), from `first` on, as (T', B, C) float64; `outside` past the ends."""
     if x is None:
         return None
     laid = x.new_full((*inside.shape, x.shape[2]), outside, dtype=torch.float64)
