@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,35 @@ def test_folders_modules_and_functions_stay_small(repository: Path) -> None:
     for folder in {file.parent for file in files if library in file.parents}:
         modules = [file for file in folder.glob("*.py") if file.stem != "__init__"]
         assert len(modules) <= MODULES, f"{folder.name}: {len(modules)} modules; make a package of some"
+
+
+# -- docstrings ------------------------------------------------------------------------------------------------------
+def public_functions(node: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    """Yield the public functions of a module and the methods of its public classes; Triton's kernels are none."""
+    for child in node.body:
+        if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
+            yield from public_functions(child)
+        elif isinstance(child, ast.FunctionDef) and not child.name.startswith("_"):
+            compiled = any("jit" in ast.unparse(decorator) for decorator in child.decorator_list)
+            yield from () if compiled else (child,)
+
+
+def test_public_functions_of_three_arguments_describe_them(repository: Path) -> None:
+    library = repository / "lib" / "genescribe"
+    lacking, described = [], 0
+    for file in library.rglob("*.py"):
+        for function in public_functions(ast.parse(file.read_text(encoding="utf-8"))):
+            given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            names = [argument.arg for argument in given if argument.arg not in ("self", "cls")]
+            if len(names) < 3:
+                continue
+            head, _, text = (ast.get_docstring(function) or "").partition("Parameters\n----------\n")
+            heads = (line.split(" : ")[0] for line in re.findall(r"^\S.*", text, re.M))
+            said = {name.strip() for head in heads for name in head.split(",")}
+            if set(names) <= said:
+                described += 1
+            else:
+                lacking.append(f"{file.relative_to(library)}:{function.name} lacks {sorted(set(names) - said)}")
+            assert head and not head.startswith("What "), f"{function.name}: say what it does"
+    assert described > 400
+    assert not lacking, "describe every argument under Parameters:\n" + "\n".join(lacking)

@@ -97,7 +97,17 @@ def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
 
 
 def example(C: int, K: int, options: bool, B: int = 2, T: int = 40) -> Potentials:
-    """Return an input with or without the options of the kernels."""
+    """Return an input with or without the options of the kernels.
+
+    Parameters
+    ----------
+    C, K
+        Labels and longest duration.
+    options
+        With boundary scores, phases, censored ends and forbidden contents.
+    B, T
+        Chains and bases.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> torch.Tensor:
@@ -138,7 +148,19 @@ def launches(p: Potentials) -> Iterator[Any]:
 def attention_launches(
     block: int, width: int, dtype: torch.dtype, slopes: bool, B: int = 1, heads: int = 2, S: int = 300
 ) -> Iterator[Any]:
-    """Yield a `Launch` of each kernel of block-sparse attention."""
+    """Yield a `Launch` of each kernel of block-sparse attention.
+
+    Parameters
+    ----------
+    block, width
+        Steps of a block and channels of a head.
+    dtype
+        Type of queries, keys and values.
+    slopes
+        With ALiBi.
+    B, heads, S
+        Batch, heads and steps.
+    """
     from genescribe.kernels.attention import triton_block_sparse as kernels
     from genescribe.kernels.attention.block_layout import SparseConfig, block_layout
 

@@ -23,13 +23,37 @@ from genescribe.kernels.triton_launch import Launch, jit
 def attend_blocks(
     q: Tensor, k: Tensor, v: Tensor, counts: Tensor, layout: BlockLayout, slopes: Tensor | None
 ) -> Tensor:
-    """Return what steps see; see `block_sparse.attend`."""
+    """Return what steps see; see `block_sparse.attend`.
+
+    Parameters
+    ----------
+    q, k, v : (B, heads, S, d)
+        Queries, keys and values.
+    counts : (B,)
+        Steps of each sequence that are no padding.
+    layout
+        Which blocks see which.
+    slopes : (heads,) or None
+        ALiBi slopes.
+    """
     apply = cast(Callable[..., Tensor], _Attend.apply)
     return apply(q, k, v, shared_arguments(q, counts.int(), layout, slopes))
 
 
 def shared_arguments(q: Tensor, counts: Tensor, layout: BlockLayout, slopes: Tensor | None) -> dict[str, Any]:
-    """Return the arguments that all three kernels have; `counts` are int32."""
+    """Return the arguments that all three kernels have; `counts` are int32.
+
+    Parameters
+    ----------
+    q : (B, heads, S, d)
+        Queries, for their shape.
+    counts : (B,) int32
+        Steps of each sequence that are no padding.
+    layout
+        Which blocks see which.
+    slopes : (heads,) or None
+        ALiBi slopes.
+    """
     _, heads, S, width = q.shape
     starts, blocks = (torch.from_numpy(part).to(q.device) for part in (layout.starts, layout.blocks))
     return {
@@ -77,7 +101,19 @@ def _warps(shared: dict[str, Any]) -> int:
 
 
 def forward_launch(q: Tensor, k: Tensor, v: Tensor, out: Tensor, log_sums: Tensor, shared: dict[str, Any]) -> Launch:
-    """Return the launch that fills `out` and `log_sums` (B, heads, S)."""
+    """Return the launch that fills `out` and `log_sums` (B, heads, S).
+
+    Parameters
+    ----------
+    q, k, v : (B, heads, S, d)
+        Queries, keys and values.
+    out : (B, heads, S, d)
+        To be filled.
+    log_sums : (B, heads, S)
+        To be filled with the log of each softmax's denominator.
+    shared
+        See `shared_arguments`.
+    """
     arguments = {"q": q, "k": k, "v": v, "out": out, "log_sums": log_sums, **shared}
     return Launch(see_forward, _grid(q, shared), arguments, _warps(shared))
 
@@ -92,7 +128,23 @@ def backward_launches(
     found: list[Tensor],
     shared: dict[str, Any],
 ) -> list[Launch]:
-    """Return the launches that fill the gradients `found` of q, k and v; `along` is gradient * out, summed."""
+    """Return the launches that fill the gradients `found` of q, k and v; `along` is gradient * out, summed.
+
+    Parameters
+    ----------
+    q, k, v : (B, heads, S, d)
+        Queries, keys and values.
+    gradient : (B, heads, S, d)
+        Gradient of the output.
+    log_sums : (B, heads, S)
+        From the forward pass.
+    along : (B, heads, S)
+        Gradient times output, summed over channels.
+    found
+        Gradients of q, k and v, to be filled.
+    shared
+        See `shared_arguments`.
+    """
     arguments = {"q": q, "k": k, "v": v, "gradient": gradient, "log_sums": log_sums, "along": along, **shared}
     of_q, of_k, of_v = found
     return [

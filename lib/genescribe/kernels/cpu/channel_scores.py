@@ -64,7 +64,19 @@ def log_posterior(logits: Tensor, noncoding: Tensor, floor: float, share: float)
 
 
 def reference(logits: Tensor, noncoding: Tensor, floor: float, share: float) -> Tensor:
-    """Return the same by PyTorch, differentiable; see `log_posterior`."""
+    """Return the same by PyTorch, differentiable; see `log_posterior`.
+
+    Parameters
+    ----------
+    logits : (B, T, channels)
+        Scores of channels.
+    noncoding : (k,) int64
+        Numbers of the channels that do not code.
+    floor
+        Probability that is mixed in evenly.
+    share
+        See `log_posterior`.
+    """
     posterior = logits.log_softmax(dim=-1)
     if floor:
         posterior = torch.log((1 - floor) * posterior.exp() + floor / logits.shape[-1])

@@ -91,6 +91,13 @@ def expected_score(p: Potentials, q: Potentials, backend: str = "auto") -> tuple
 
     `q` is of the same batch, and has the fields and shapes of `p`, without `explicit`; the mean is -inf where q forbids
     what p may do.
+
+    Parameters
+    ----------
+    p, q
+        Scores of two models of the same batch.
+    backend
+        Name of a backend, or `auto`.
     """
     module, p = _chosen(p.expanded(), backend, "expectation")
     return counts.expected_score(module.expectation, p, q.checked())
@@ -114,6 +121,15 @@ def boundary_messages(p: Potentials, boundaries: Tensor, backend: str = "auto") 
     """Return the log-sums at some boundaries of one chain, (n,) int64, ascending: cheaper than all where they are few.
 
     A backend that has no such task works out all.
+
+    Parameters
+    ----------
+    p
+        Scores of one chain.
+    boundaries : (n,) int64
+        Boundaries, ascending.
+    backend
+        Name of a backend, or `auto`.
     """
     module, p = _chosen(p, backend, "messages")
     if hasattr(module, "boundary_messages"):
@@ -125,6 +141,15 @@ def boundary_messages(p: Potentials, boundaries: Tensor, backend: str = "auto") 
 
 def choose_backend(p: Potentials, backend: str = "auto", task: str = "log_partition") -> str:
     """Return the backend's name: the one asked for, or with ``auto`` the first of the device's list that takes `p`.
+
+    Parameters
+    ----------
+    p
+        The scores.
+    backend
+        Name of a backend, or `auto`.
+    task
+        What is computed, such as `log_partition` or `viterbi`; backends differ in what they can.
 
     Raises
     ------

@@ -53,6 +53,13 @@ def expected_score(expectation: Expectation, p: Potentials, q: Potentials) -> tu
 
     `q` has the fields and shapes of `p`; where it forbids what p may do, the mean is -inf. The pass back is one for all
     chains.
+
+    Parameters
+    ----------
+    expectation
+        Function of a backend that gives log Z and expected counts.
+    p, q
+        Scores of two models of the same batch.
     """
     names = [name for name in FIELDS if getattr(p, name) is not None]
     fields = [getattr(x, name) for x in (p, q) for name in names]
@@ -61,7 +68,17 @@ def expected_score(expectation: Expectation, p: Potentials, q: Potentials) -> tu
 
 
 def weighted(name: str, count: Tensor, weight: Tensor) -> Tensor:
-    """Return the counts of a field weighted by chain, (B,), in the shape of the field."""
+    """Return the counts of a field weighted by chain, (B,), in the shape of the field.
+
+    Parameters
+    ----------
+    name
+        Field of `Potentials`.
+    count
+        Expected counts of this field, by chain.
+    weight : (B,)
+        Weight of each chain.
+    """
     weight = weight.to(count.dtype)
     if name in SHARED:
         total: Tensor = torch.tensordot(weight, count, 1)

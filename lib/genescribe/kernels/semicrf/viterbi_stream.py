@@ -32,7 +32,15 @@ class Engine(Protocol):
     """Takes (n, C) content, begin and end of the next bases; gives score and path at the chain's end."""
 
     def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
-        """Add bases."""
+        """Add bases.
+
+        Parameters
+        ----------
+        content : (n, C)
+            Scores of bases.
+        begin, end : (n, C) or None
+            Scores of segments that begin (end) at each base.
+        """
 
     def finish(self) -> tuple[float, Segmentation]:
         """End the chain."""
@@ -104,7 +112,15 @@ class ViterbiStream:
         self.score = -np.inf
 
     def push(self, content: ArrayLike, begin: ArrayLike | None = None, end: ArrayLike | None = None) -> None:
-        """Add the scores of the next n bases, (n, C) each; `begin` and `end` in every push or in none."""
+        """Add the scores of the next n bases, (n, C) each; `begin` and `end` in every push or in none.
+
+        Parameters
+        ----------
+        content : (n, C)
+            Scores of bases.
+        begin, end : (n, C) or None
+            Scores of segments that begin (end) at each base; in every push or in none.
+        """
         given = (begin is not None, end is not None)
         if self._boundaries not in (None, given):
             raise InputError("given in some pushes only", where="push.begin, push.end", remedy="give them in all")

@@ -6,15 +6,12 @@ one of each label, the last scores. What a part leaves is a `Trace`, and `walk` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genescribe.kernels.semicrf.blocked.layout import Durations, Group, Layout, lay_out
+from genescribe.kernels.semicrf.blocked.trace import Message, Trace
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 SIZE = 32
@@ -23,65 +20,8 @@ SIZE = 32
 PAIRS = 1 << 22
 """Sums of an entry and a duration held at once."""
 
-Array = NDArray[Any]
 End = tuple[int, int]
 """Where a segment ends, and its label."""
-
-
-@dataclass(frozen=True, eq=False)
-class Message:
-    """Scores at a boundary between two parts, labels sorted; entries as if S were 0 there, A less `total`.
-
-    Attributes
-    ----------
-    boundary : int
-        Position in the chain.
-    total : (N,)
-        What was taken out of A.
-    entries : (pad, size, N, C)
-        W of the last bases, -inf where a forbidden base cut them off.
-    rest, rest_source : (N, C)
-        Best older W with its duration so far, and where it begins.
-    leave : (N, C)
-        A.
-    """
-
-    boundary: int
-    total: Tensor
-    entries: Tensor
-    rest: Tensor
-    rest_source: Tensor
-    leave: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """What a part leaves, as `Message`, in numpy: `pad` blocks of earlier parts stand before the part's own.
-
-    Attributes
-    ----------
-    first : int
-        Position of the part's first base.
-    entries : (pad + blocks, size, N, C)
-        W less `base`, of all bases.
-    base : (pad + blocks, N, C)
-    leave : (blocks, size, N, C)
-        A less `offset`.
-    offset : (blocks, N)
-    rest, rest_source : (blocks, N, C)
-        At each block's start, `rest` less the base there (`arrived`).
-    arrived : (blocks, N, C)
-    """
-
-    first: int
-    layout: Layout
-    entries: Array
-    base: Array
-    leave: Array
-    offset: Array
-    rest: Array
-    rest_source: Array
-    arrived: Array
 
 
 class BestRecurrence:
@@ -311,6 +251,15 @@ class Walk:
         """Add the segments before one that begins at `begin`, last first, as far as they end in this part.
 
         Returns where the last of them begins, and its label.
+
+        Parameters
+        ----------
+        begin
+            Boundary at which the following segment begins.
+        label
+            Its label.
+        found
+            Ends of segments, last first; extended in place.
         """
         while begin > self.first:
             step = self.transition[(begin - self.first + self.phase) % len(self.transition), :, label]
@@ -366,7 +315,21 @@ def segmentation(model: BestRecurrence, found: list[End]) -> Segmentation:
 
 
 def last_segment(model: BestRecurrence, p: Potentials, trace: Trace, walk: Walk, chain: int) -> tuple[float, int, int]:
-    """Return score, beginning and label of the best last segment of a chain that ends with the part of `trace`."""
+    """Return score, beginning and label of the best last segment of a chain that ends with the part of `trace`.
+
+    Parameters
+    ----------
+    model
+        The recurrence.
+    p
+        The scores.
+    trace
+        Pointers of the last part of the chains.
+    walk
+        The walk through it.
+    chain
+        Number of the chain.
+    """
     layout, n, order = trace.layout, int(p.lengths[chain]), model.durations.order
     block = (n - 1) // SIZE
     if p.depart is None:

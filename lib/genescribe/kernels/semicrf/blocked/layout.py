@@ -253,7 +253,19 @@ def _with_mirrored(x: Tensor | None, y: Tensor | None, missing: float, *, mirror
 
 
 def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
-    """Lay out `p` in blocks of `size` bases, its labels in the given order, with the mirrored chains if `both`."""
+    """Lay out `p` in blocks of `size` bases, its labels in the given order, with the mirrored chains if `both`.
+
+    Parameters
+    ----------
+    p
+        The scores, (B, T, C).
+    order : (C,) int64
+        Which label stands at each place.
+    size
+        Bases per block.
+    both
+        Also lay out the mirrored chains, behind the others.
+    """
     B, T, _, _ = p.shape
     blocks = -(-T // size)
     base = torch.arange(blocks * size, device=p.content.device).unsqueeze(1)
@@ -300,7 +312,17 @@ def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
 
 
 def take(x: Tensor, where: Tensor, first: int = 0) -> Tensor:
-    """Return ``x[where[i, b], first + b]``: chains of (T', N, ...) rearranged in time."""
+    """Return ``x[where[i, b], first + b]``: chains of (T', N, ...) rearranged in time.
+
+    Parameters
+    ----------
+    x : (T', N, ...)
+        Chains, time first.
+    where : (T', B) int64
+        Time to read for each base and chain.
+    first
+        Number of the first chain to read.
+    """
     T, B = where.shape
     row = where * x.shape[1] + first + torch.arange(B, device=where.device)
     return x.flatten(0, 1).index_select(0, row.flatten()).view(T, B, *x.shape[2:])

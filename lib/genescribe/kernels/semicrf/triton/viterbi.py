@@ -52,7 +52,17 @@ class BestScores:
 
 
 def best_launch(layout: Layout, table: FarTable, best: BestScores) -> Launch:
-    """Return the launch that fills `best`."""
+    """Return the launch that fills `best`.
+
+    Parameters
+    ----------
+    layout
+        The chains in blocks.
+    table
+        Scores of durations by block distance.
+    best
+        To be filled.
+    """
     _, _, N, C = layout.enter.shape
     tiles = Tiles.of(C)
     steps = torch.stack(layout.steps)
@@ -96,7 +106,19 @@ class Walked:
 
 
 def walk_launch(best: BestScores, lengths: Tensor, start: Tensor, label: Tensor) -> tuple[Launch, Walked]:
-    """Return the launch of the walk from each chain's last segment (label -1: there is none), and where it writes."""
+    """Return the launch of the walk from each chain's last segment (label -1: there is none), and where it writes.
+
+    Parameters
+    ----------
+    best
+        Pointers of `best_launch`.
+    lengths : (N,)
+        Bases of each chain.
+    start : (N,)
+        Boundary at which its last segment begins.
+    label : (N,)
+        Label of its last segment; -1: there is none.
+    """
     blocks, _, N, C = best.begun.shape
     ends = torch.empty(N, blocks * SIZE, dtype=torch.int32, device=lengths.device)
     walked = Walked(ends, torch.empty_like(ends), torch.empty_like(ends[:, 0]))
