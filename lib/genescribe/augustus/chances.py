@@ -91,7 +91,17 @@ def without_stops(exon: ExonClass, species: Species) -> ExonClass:
 
 
 def padded_words(scores: FloatArray, order: int, unknown: float) -> FloatArray:
-    """Return the scores of words for longer words that end with them, and behind these that of a word with an N."""
+    """Return the scores of words for longer words that end with them, and behind these that of a word with an N.
+
+    Parameters
+    ----------
+    scores : (4**k,)
+        Log probabilities of the words of k letters, in the order A, C, G, T of their letters.
+    order
+        Bases before the last one in the longer words.
+    unknown
+        Score of a word with an N.
+    """
     times = 4 ** (order + 1) // len(scores)
     return np.append(np.tile(scores, times), unknown)
 

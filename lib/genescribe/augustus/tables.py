@@ -53,7 +53,17 @@ class Steps:
 
     @classmethod
     def of(cls, sections: Sections, name: str, number: int = COMMON) -> Steps | None:
-        """Return the steps of a section, or None where it is not there."""
+        """Return the steps of a section, or None where it is not there.
+
+        Parameters
+        ----------
+        sections
+            The species' file of parameters.
+        name
+            Name of the section.
+        number
+            Which class of GC content, from 0.
+        """
         if not sections.has(name, number):
             return None
         section = sections.section(name, number)
