@@ -49,7 +49,19 @@ class SequenceBaker(Protocol):
         """Begin to write into an empty folder."""
 
     def add(self, seqid: str, codes: Codes, genes: Sequence[Gene], rejected: Sequence[Rejected] = ()) -> None:
-        """Bake a sequence with all its genes."""
+        """Bake a sequence with all its genes.
+
+        Parameters
+        ----------
+        seqid
+            Name of the sequence.
+        codes : (n,) uint8
+            Its base codes, softmask bit included.
+        genes
+            All usable genes of the catalogue on it, in any order.
+        rejected
+            Spans of the genes that the catalogue rejected.
+        """
 
     def finish(self) -> dict[str, Any]:
         """Write the index and the statistics; return the statistics."""

@@ -29,6 +29,15 @@ def by_shares(
     first cut into windows of like lengths, which go to different parts: at most a fifth of the smallest part long, and
     not shorter than `SHORTEST_WINDOW`.
 
+    Parameters
+    ----------
+    lengths
+        Sequence -> bases.
+    shares
+        Parts of training, validation and test, such as 75, 10 and 15.
+    seed
+        Seed of the choice.
+
     Raises
     ------
     InputError

@@ -57,7 +57,15 @@ class SplitStats:
         self.durations = [Counter() for _ in range(self.labels)]
 
     def add_region(self, runs: Runs, start: int, end: int) -> None:
-        """Count the segments of a strand that lie in ``[start, end)``."""
+        """Count the segments of a strand that lie in ``[start, end)``.
+
+        Parameters
+        ----------
+        runs : (k, 2)
+            Labels of the whole strand, see `genescribe.data.runs.Runs`.
+        start, end
+            Bases to count, 0-based and half-open, on the strand; segments that these ends cut count as censored.
+        """
         part = cut(runs, start, end)
         ends, labels = part[:, 0].astype(np.int64), part[:, 1]
         lengths = np.diff(ends, prepend=0)

@@ -36,6 +36,15 @@ def tiles(start: int, end: int, window: int, overlap: int) -> list[Tile]:
 
     The cores meet in the middle of the overlaps.
 
+    Parameters
+    ----------
+    start, end
+        Interval to cover, 0-based and half-open.
+    window
+        Bases per window, above `overlap`.
+    overlap
+        Bases that neighbouring windows share.
+
     Examples
     --------
     >>> tiles(0, 25, 10, 2)
@@ -109,6 +118,17 @@ def label_strands(
 def window_key(genome: str, seqid: str, tile: Tile, strand: str) -> str:
     """Return a window's name: letters that a tar member and WebDataset take, unique in the genome.
 
+    Parameters
+    ----------
+    genome
+        Name of the genome.
+    seqid
+        Name of the sequence.
+    tile
+        Place of the window on the forward strand.
+    strand
+        ``+`` or ``-``.
+
     Examples
     --------
     >>> window_key("yeast", "IV", Tile(9500, 19500, 9750, 19250), "-")
@@ -131,7 +151,17 @@ def _safe(name: str) -> str:
 
 
 def turn(start: int, end: int, length: int, strand: str) -> Interval:
-    """Return a forward interval as it lies on a strand of `length` bases, or the other way round."""
+    """Return a forward interval as it lies on a strand of `length` bases, or the other way round.
+
+    Parameters
+    ----------
+    start, end
+        Interval, 0-based and half-open.
+    length
+        Bases of the strand.
+    strand
+        ``+`` leaves the interval as it is, ``-`` mirrors it.
+    """
     return (start, end) if strand == "+" else (length - end, length - start)
 
 
