@@ -108,6 +108,15 @@ class CodonRunConfig:
 def auto_epochs(tokens_per_param: float, parameters: int, tokens: int) -> float:
     """Return the passes that show a network so many tokens a parameter.
 
+    Parameters
+    ----------
+    tokens_per_param
+        Training tokens per parameter to reach.
+    parameters
+        Parameters of the network.
+    tokens
+        Tokens of one pass over the training data.
+
     Examples
     --------
     >>> auto_epochs(20, 1_000_000, 5_000_000)
@@ -134,6 +143,15 @@ def with_starts(
     runs: Mapping[str, CodonRunConfig], select: Collection[str], *, where: str = "codon"
 ) -> dict[str, CodonRunConfig]:
     """Return the selected runs (all, where none is) and those that they begin with, in their order.
+
+    Parameters
+    ----------
+    runs
+        Name -> run, all of the configuration.
+    select
+        Names of the wanted runs; empty: all.
+    where
+        Source of the configuration, for messages.
 
     Raises
     ------
@@ -171,5 +189,15 @@ def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig
 
 
 def checked_run(data: Mapping[str, Any], *, where: str, key: str = "") -> CodonRunConfig:
-    """Return checked options; errors name the file."""
+    """Return checked options; errors name the file.
+
+    Parameters
+    ----------
+    data
+        Parsed YAML or JSON.
+    where
+        File that it came from, for messages.
+    key
+        Dotted path of `data` in that file.
+    """
     return from_mapping(CodonRunConfig, data, where=where, key=key)

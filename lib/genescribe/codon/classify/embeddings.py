@@ -85,6 +85,25 @@ def extract_embeddings(
     What else the file says of the sequences is in arrays `note_` and its name. Digests of the sequences and words of
     their proteins are kept as well, so that a classifier can tell training from test without them.
 
+    Parameters
+    ----------
+    model
+        Folder of a codon model.
+    source
+        FASTA or CSV file of coding sequences.
+    target
+        `.npz` file to write.
+    layers
+        Layers whose states are joined; 0 is the embedding, negative numbers count from the last.
+    pooling
+        How the states of a sequence's codons become one vector.
+    untrained
+        Use the same network with fresh weights.
+    label
+        Field of the header, or column, that holds the label.
+    seed
+        Seed of the fresh weights.
+
     Raises
     ------
     InputError

@@ -82,7 +82,19 @@ def calibration(truth: NDArray[np.int64], chances: NDArray[np.float64]) -> tuple
 
 
 def write_confusion(path: Path, truth: NDArray[np.int64], chances: NDArray[np.float64], names: Sequence[str]) -> None:
-    """Draw how often each class is taken for each."""
+    """Draw how often each class is taken for each.
+
+    Parameters
+    ----------
+    path
+        PNG file to write.
+    truth : (n,) int64
+        True class of each sequence, a place in `names`.
+    chances : (n, classes)
+        Probability of each class.
+    names
+        Classes.
+    """
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (truth, chances.argmax(axis=1)), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -99,7 +111,17 @@ def write_confusion(path: Path, truth: NDArray[np.int64], chances: NDArray[np.fl
 
 
 def write_calibration(path: Path, truth: NDArray[np.int64], chances: NDArray[np.float64]) -> None:
-    """Draw the share that is right at each probability of the first choice."""
+    """Draw the share that is right at each probability of the first choice.
+
+    Parameters
+    ----------
+    path
+        PNG file to write.
+    truth : (n,) int64
+        True class of each sequence.
+    chances : (n, classes)
+        Probability of each class.
+    """
     figure = Figure(figsize=(3.6, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()

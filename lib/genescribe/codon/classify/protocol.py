@@ -43,6 +43,15 @@ class Known:
 def check_disjoint(train: Known, test: Sequences, protocol: str) -> int:
     """Refuse tests that training knows.
 
+    Parameters
+    ----------
+    train
+        Digests and protein words of the training sequences.
+    test
+        The sequences to test on.
+    protocol
+        `real`, `tstr` (train on synthetic, test on real) or `trts`.
+
     Returns
     -------
     int
@@ -74,7 +83,17 @@ def check_disjoint(train: Known, test: Sequences, protocol: str) -> int:
 
 
 def check_origin(sequences: Sequences, protocol: str, *, test: bool) -> None:
-    """Refuse synthetic sequences where the protocol wants real ones, or the reverse, or a file that does not say."""
+    """Refuse synthetic sequences where the protocol wants real ones, or the reverse, or a file that does not say.
+
+    Parameters
+    ----------
+    sequences
+        Sequences with the origin that their file states.
+    protocol
+        `real`, `tstr` (train on synthetic, test on real) or `trts`.
+    test
+        Whether they are the test set; otherwise the training set.
+    """
     wanted = PROTOCOLS[protocol][test]
     origins = sequences.notes.get(ORIGIN, () if protocol != REAL else (REAL,) * len(sequences))
     wrong = sum(origin != wanted for origin in origins)

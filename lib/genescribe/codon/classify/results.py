@@ -107,7 +107,21 @@ def _label(
 def write_results(
     folder: Path, metrics: dict[str, Any], test: Sequences, classes: Sequence[str], chances: NDArray[np.float64]
 ) -> None:
-    """Write `metrics.json`, `predictions.csv`, `confusion.png` and `calibration.png`."""
+    """Write `metrics.json`, `predictions.csv`, `confusion.png` and `calibration.png`.
+
+    Parameters
+    ----------
+    folder
+        Existing folder.
+    metrics
+        Contents of `metrics.json`.
+    test
+        The sequences that were classified.
+    classes
+        Names of the classes.
+    chances : (n, classes)
+        Probability of each class for each sequence.
+    """
     write_json(folder / "metrics.json", metrics)
     predicted = chances.argmax(axis=1)
     with (folder / "predictions.csv").open("w", encoding="utf-8", newline="") as handle:

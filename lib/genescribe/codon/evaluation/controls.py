@@ -13,13 +13,33 @@ from genescribe.genome.genetic_code import GeneticCode
 
 
 def generator_of(gene: Gene, seed: int, purpose: str) -> np.random.Generator:
-    """Return a random generator of a gene's own: the result does not depend on what was drawn for others."""
+    """Return a random generator of a gene's own: the result does not depend on what was drawn for others.
+
+    Parameters
+    ----------
+    gene
+        The gene.
+    seed
+        Seed of the evaluation.
+    purpose
+        What is drawn; each purpose has a stream of its own.
+    """
     digest = hashlib.sha256(f"{seed} {purpose} {gene.genome} {gene.id}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
 def sample_genes(genes: Sequence[Gene], count: int, *, seed: int) -> list[Gene]:
-    """Return at most `count` genes, drawn without replacement, in their order."""
+    """Return at most `count` genes, drawn without replacement, in their order.
+
+    Parameters
+    ----------
+    genes
+        Genes to draw from.
+    count
+        Most genes to return.
+    seed
+        Seed of the draw.
+    """
     if len(genes) <= count:
         return list(genes)
     chosen = np.random.default_rng(seed).choice(len(genes), count, replace=False)

@@ -103,7 +103,17 @@ def own_usage(genes: Sequence[Gene]) -> GeneScores:
 
 
 def draws(count: int, replicates: int, seed: int = 0) -> NDArray[np.float64]:
-    """Return how often each of `count` genes is drawn in each bootstrap replicate, (R, G)."""
+    """Return how often each of `count` genes is drawn in each bootstrap replicate, (R, G).
+
+    Parameters
+    ----------
+    count
+        Number of genes, G.
+    replicates
+        Number of draws, R.
+    seed
+        Seed of the draws.
+    """
     generator = np.random.default_rng(seed)
     return generator.multinomial(count, np.full(count, 1 / count), size=replicates).astype(float)
 
@@ -128,7 +138,15 @@ def summary(scores: GeneScores, weights: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def compared(first: GeneScores, second: GeneScores, weights: NDArray[np.float64]) -> dict[str, Any]:
-    """Return by how much the second differs from the first, on the same draws of the same genes."""
+    """Return by how much the second differs from the first, on the same draws of the same genes.
+
+    Parameters
+    ----------
+    first, second
+        Scores of the same genes by two methods.
+    weights : (R, G)
+        How often each gene is drawn; see `draws`.
+    """
     result: dict[str, Any] = {}
     for name in ("perplexity", "synonym_perplexity", "accuracy"):
         if not (first.values[:, 1].sum() and second.values[:, 1].sum()) and name == "perplexity":

@@ -22,6 +22,15 @@ def embeddings(label: str, network: Network, untrained: Network, *, seed: int) -
     """Return principal components, neighbours and clusters of the 64 codon vectors.
 
     Nulls: the same of fresh weights, and of amino acids permuted over the codons.
+
+    Parameters
+    ----------
+    label
+        In front of the names of figures.
+    network, untrained
+        The model, and the same network with fresh weights.
+    seed
+        Seed of clustering and permutations.
     """
     vectors, fresh = (_vectors(one) for one in (network, untrained))
     amino_acids = letters()

@@ -64,7 +64,19 @@ class Codons:
 def next_token(
     label: str, network: Network, untrained: Network, training: Sequence[Gene], genes: Sequence[Gene]
 ) -> Step:
-    """Return what the model says of the next codon of test genes, beside a trigram and the majority."""
+    """Return what the model says of the next codon of test genes, beside a trigram and the majority.
+
+    Parameters
+    ----------
+    label
+        In front of the names of figures.
+    network, untrained
+        The model, and the same network with fresh weights.
+    training
+        Genes that the trigram and the majority are counted from.
+    genes
+        Test genes to predict.
+    """
     trigram = KneserNey([gene.codons for gene in training], 3)
     predictors: dict[str, Predictor] = {"trained": network, "trigram": trigram, "untrained": untrained}
     codons = Codons.of(genes)

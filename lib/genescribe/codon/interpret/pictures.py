@@ -17,7 +17,21 @@ _COLOURS = dict(zip(CLASSES, (PALETTE[1], PALETTE[2], PALETTE[0], PALETTE[3], MU
 
 
 def scatter(name: str, points: NDArray[np.float64], axes_names: Sequence[str], caption: str, table: int = 11) -> Figure:
-    """Draw a codon at each of 64 points, coloured by the class of its amino acid."""
+    """Draw a codon at each of 64 points, coloured by the class of its amino acid.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    points : (64, 2)
+        A point per codon, in the order of the codons.
+    axes_names
+        Labels of the x and y axes.
+    caption
+        Text below the figure.
+    table
+        NCBI genetic code that gives the amino acids.
+    """
     amino_acids = letters(table)
     with styled():
         figure = canvas(4.6)
@@ -48,7 +62,29 @@ def heat(
     small: float = 6.0,
     limit: float | None = None,
 ) -> Figure:
-    """Draw a matrix with named rows and columns; with `centre`, colours diverge from it."""
+    """Draw a matrix with named rows and columns; with `centre`, colours diverge from it.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    values : (rows, columns)
+        The matrix.
+    rows, columns
+        Names along the axes.
+    caption
+        Text below the figure.
+    label
+        Label of the colour bar.
+    height
+        Height in inches.
+    centre
+        Value of the middle colour of a diverging scale; None: a sequential scale.
+    small
+        Font size of the names.
+    limit
+        Largest absolute value of the scale; None: that of the data.
+    """
     with styled():
         figure = canvas(height)
         axes = figure.subplots()
@@ -78,7 +114,25 @@ def lines(
     diagonal: bool = False,
     height: float = 2.7,
 ) -> Figure:
-    """Draw curves: panel title -> curve name -> (x, y)."""
+    """Draw curves: panel title -> curve name -> (x, y).
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    panels
+        Panel title -> curve name -> (x, y) values.
+    caption
+        Text below the figure.
+    x, y
+        Labels of the axes.
+    logx, logy
+        Whether an axis is logarithmic.
+    diagonal
+        Draw the line x = y.
+    height
+        Height in inches.
+    """
     with styled():
         figure = canvas(height)
         drawn = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
@@ -117,7 +171,25 @@ def bars(
     height: float = 2.6,
     intervals: Mapping[str, Sequence[tuple[float, float]]] | None = None,
 ) -> Figure:
-    """Draw grouped bars: series name -> one value per group."""
+    """Draw grouped bars: series name -> one value per group.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    groups
+        Names along the x axis.
+    series
+        Series name -> a value per group.
+    caption
+        Text below the figure.
+    y
+        Label of the y axis.
+    height
+        Height in inches.
+    intervals
+        Series name -> (low, high) per group; None: no error bars.
+    """
     with styled():
         figure = canvas(height)
         axes = figure.subplots()
@@ -141,7 +213,23 @@ def bars(
 def mutation_picture(
     name: str, codons: NDArray[np.uint8], ratios: NDArray[np.float64], table: int, gene: str, *, longest: int = 150
 ) -> Figure:
-    """Draw a mutation map, codons ordered by amino acid, up to `longest` codons."""
+    """Draw a mutation map, codons ordered by amino acid, up to `longest` codons.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    codons : (n,) uint8
+        The coding sequence.
+    ratios : (n, 64)
+        Log ratio of each change at each codon.
+    table
+        NCBI genetic code that gives the amino acids.
+    gene
+        Name of the gene, for the caption.
+    longest
+        Most codons to draw.
+    """
     order = codon_order(table)
     amino_acids = letters(table)
     shown = ratios[:longest, order].T

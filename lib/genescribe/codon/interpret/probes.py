@@ -54,7 +54,17 @@ class Question:
 
 
 def states(network: Network, genes: Sequence[Gene], places: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Return the states at some codons of some genes after the embedding and every block, (L + 1, n, C)."""
+    """Return the states at some codons of some genes after the embedding and every block, (L + 1, n, C).
+
+    Parameters
+    ----------
+    network
+        The model.
+    genes
+        Coding sequences.
+    places
+        For each gene, the codons to read, counted from 0.
+    """
     layers = list(range(network.model.config.n_layer + 1))
     tokens = [to_tokens(gene.codons[:LONGEST], end=False) for gene in genes]
     every = network.states_many(tokens, layers)
@@ -97,6 +107,17 @@ def probes(label: str, network: Network, untrained: Network, genes: Sequence[Gen
     """Return how well linear probes answer each question from each layer.
 
     Of four genes two train the probes, one chooses the layer, and one tests it.
+
+    Parameters
+    ----------
+    label
+        In front of the names of figures.
+    network, untrained
+        The model, and the same network with fresh weights.
+    genes
+        Test genes.
+    seed
+        Seed of the division of the genes and of the permutations.
     """
     generator = np.random.default_rng(seed)
     usable = [gene for gene in genes if len(gene.codons) > PER_GENE + 25]
@@ -156,7 +177,17 @@ def _figure(label: str, scores: Mapping[str, Sequence[float]]) -> Figure:
 def probe(
     features: NDArray[np.float64], question: Question, train: NDArray[np.bool_], test: NDArray[np.bool_]
 ) -> float:
-    """Return how well a linear map from states, fitted to some codons, answers a question on others."""
+    """Return how well a linear map from states, fitted to some codons, answers a question on others.
+
+    Parameters
+    ----------
+    features : (n, C)
+        States at n codons.
+    question
+        What is asked, with the answer for each codon.
+    train, test : (n,) bool
+        Codons to fit to, and to score on.
+    """
     head = LogisticRegression(max_iter=200, C=0.1) if question.is_class else Ridge(alpha=10.0)
     fitted = make_pipeline(StandardScaler(), head).fit(features[train], question.values[train])
     predicted, truth = fitted.predict(features[test]), question.values[test]

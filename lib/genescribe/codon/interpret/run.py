@@ -88,7 +88,19 @@ def interpret(
 
 
 def mutations(label: str, network: Network, untrained: Network, genes: Sequence[Gene], maps: int) -> Step:
-    """Return mutation maps of a few genes, and the mean log ratio of the changes of each kind over many."""
+    """Return mutation maps of a few genes, and the mean log ratio of the changes of each kind over many.
+
+    Parameters
+    ----------
+    label
+        In front of the names of figures.
+    network, untrained
+        The model, and the same network with fresh weights.
+    genes
+        Test genes.
+    maps
+        Number of genes whose map is drawn.
+    """
     chosen = [gene for gene in genes if 60 <= len(gene.codons) <= 400][:40]
     found = {
         name: [_effects(one, gene) for gene in chosen] for name, one in (("trained", network), ("untrained", untrained))

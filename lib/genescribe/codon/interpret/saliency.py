@@ -87,6 +87,21 @@ def saliency(
     """Return attributions by distance, for codons in many genes, and motifs in the windows of highest saliency.
 
     Nulls: fresh weights; for motifs, the same number of windows at random places of the same genes.
+
+    Parameters
+    ----------
+    label
+        In front of the names of figures.
+    network, untrained
+        The model, and the same network with fresh weights.
+    genes
+        Test genes.
+    window
+        Codons of a window.
+    top
+        Number of windows of highest saliency to search for motifs.
+    seed
+        Seed of the predicted codons and of the background windows.
     """
     generator = np.random.default_rng(seed)
     if network.block < FARTHEST + 6:

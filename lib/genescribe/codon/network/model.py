@@ -41,7 +41,17 @@ class Attention(nn.Module):
         return torch.cat([turned(qkv[..., :2, :, :], turn[..., None, None, :, :]), qkv[..., 2:, :, :]], dim=-3)
 
     def forward(self, x: Tensor, turn: Tensor | None, layout: Layout) -> Tensor:
-        """Return attention within the segments of a row, (N, C) -> (N, C)."""
+        """Return attention within the segments of a row, (N, C) -> (N, C).
+
+        Parameters
+        ----------
+        x : (N, C)
+            A row of segments.
+        turn : (N, 2, D / 2) or None
+            Rotary cosines and sines of the positions; None: learned positions.
+        layout
+            Where the segments lie.
+        """
         attended: Tensor = self.out(layout.attend(self.project(x, turn)).flatten(-2))
         return attended
 
@@ -58,7 +68,17 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, turn: Tensor | None, layout: Layout) -> Tensor:
-        """Return the row after this block, (N, C) -> (N, C)."""
+        """Return the row after this block, (N, C) -> (N, C).
+
+        Parameters
+        ----------
+        x : (N, C)
+            A row of segments.
+        turn : (N, 2, D / 2) or None
+            Rotary cosines and sines of the positions; None: learned positions.
+        layout
+            Where the segments lie.
+        """
         x = x + self.dropout(self.attention(self.norm1(x), turn, layout))
         return self.feed(x)
 
@@ -119,6 +139,15 @@ class CodonModel(nn.Module):
         """Return the states of a row of embedded tokens, (N, C): the last, or after the embedding and every block.
 
         The last is normalised, as the head reads it.
+
+        Parameters
+        ----------
+        embedded : (N, C)
+            Embedded tokens, without positions.
+        layout
+            Where the segments lie.
+        every
+            Return the states after the embedding and every block; otherwise only the last.
         """
         x = embedded
         if self.positions is not None:

@@ -62,7 +62,17 @@ class Entry:
 
 
 def open_records(annotation: str | Path, fasta: str | Path | None = None, table: int = 11) -> Iterable[Record]:
-    """Return the sequences of a GenBank file, or of FASTA + GFF3."""
+    """Return the sequences of a GenBank file, or of FASTA + GFF3.
+
+    Parameters
+    ----------
+    annotation
+        GenBank file, or GFF3 where `fasta` is given.
+    fasta
+        Sequences of a GFF3 file.
+    table
+        Genetic code where the file gives none.
+    """
     return read_genbank(annotation, table) if fasta is None else read_gff3(fasta, annotation, table)
 
 

@@ -67,6 +67,15 @@ def pieces(cds: int, length: int, block: int) -> Iterator[Piece]:
     The shared token is the last target of the one and the first context of the other, so that every transition from
     a token to the next lies in exactly one piece.
 
+    Parameters
+    ----------
+    cds
+        Number of the coding sequence.
+    length
+        Its tokens, start and end token included.
+    block
+        Most tokens of a piece, at least 2.
+
     Examples
     --------
     >>> [(p.start, p.end) for p in pieces(0, 10, 4)]

@@ -168,7 +168,17 @@ class CodonTask(Task):
         return iter(self._loader(self.training, micro_batches(cursor, len(self.training)), cursor.workers))
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[CodonBatch]:
-        """Yield validation batches."""
+        """Yield validation batches.
+
+        Parameters
+        ----------
+        rank, world
+            Number of this process, from 0, and number of processes.
+        size
+            Most windows per batch.
+        workers
+            Processes that read data; 0: this one.
+        """
         key = (rank, world, size, workers)
         if key not in self._validating:
             count = len(self.validation)

@@ -120,7 +120,17 @@ def generate(
 
 
 def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
-    """Return one token a row of logits, (B, V) -> (B,)."""
+    """Return one token a row of logits, (B, V) -> (B,).
+
+    Parameters
+    ----------
+    logits : (B, V)
+        Scores of the next token.
+    sampling
+        Temperature and number of most probable tokens to draw from.
+    generator
+        Source of randomness.
+    """
     if sampling.temperature == 0:
         return logits.argmax(-1)
     logits = logits.float() / sampling.temperature
@@ -217,7 +227,21 @@ def _words(codons: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def compare(method: str, gene: Gene, codons: NDArray[np.uint8], prefix: int, words: Words) -> Sample:
-    """Return a written sequence beside the natural one."""
+    """Return a written sequence beside the natural one.
+
+    Parameters
+    ----------
+    method
+        How it was written, for the table.
+    gene
+        The natural gene.
+    codons : (n,) uint8
+        What was written, the given prefix included.
+    prefix
+        Number of given codons, which do not count.
+    words
+        Words of training genes, for the overlap.
+    """
     code = GeneticCode.from_table(gene.table)
     written, natural = codons[prefix:], gene.codons[prefix:]
     both = min(len(written), len(natural))
@@ -242,7 +266,19 @@ def compare(method: str, gene: Gene, codons: NDArray[np.uint8], prefix: int, wor
 
 
 def usage_sample(gene: Gene, prefix: int, usage: CodonUsage, seed: int) -> NDArray[np.uint8]:
-    """Return the gene with every codon behind the prefix drawn by training usage: the control of `protein`."""
+    """Return the gene with every codon behind the prefix drawn by training usage: the control of `protein`.
+
+    Parameters
+    ----------
+    gene
+        The natural gene.
+    prefix
+        Number of codons that stay.
+    usage
+        Codon usage of the training genes.
+    seed
+        Seed of the draw.
+    """
     members = synonyms(gene.table)
     chances = members[gene.codons] * usage.counts
     chances /= chances.sum(axis=1, keepdims=True)

@@ -31,6 +31,15 @@ def whole_map(network: Network, codons: NDArray[np.uint8], places: Sequence[int]
     """Return the log ratio of the whole coding sequence with each codon at some places, (len(places), 64).
 
     Unlike `mutation_map` it counts how the change alters all that follows, and takes 64 passes a place.
+
+    Parameters
+    ----------
+    network
+        The model.
+    codons : (n,) uint8
+        A coding sequence.
+    places
+        Codons to change, counted from 0.
     """
     rows = []
     for place in places:
@@ -49,7 +58,15 @@ def whole_map(network: Network, codons: NDArray[np.uint8], places: Sequence[int]
 
 @cache
 def effect(before: int, after: int, table: int) -> str:
-    """Return what a change of one codon does to the protein: none, synonymous, missense, nonsense or stop lost."""
+    """Return what a change of one codon does to the protein: none, synonymous, missense, nonsense or stop lost.
+
+    Parameters
+    ----------
+    before, after
+        Codon numbers, 0..63.
+    table
+        NCBI genetic code.
+    """
     letters = GeneticCode.from_table(table).amino_acids
     if before == after:
         return "none"
@@ -67,7 +84,21 @@ def write_map(
     table: int,
     places: Sequence[int] | None = None,
 ) -> None:
-    """Write a map as a table, a row a change; positions are counted from 1."""
+    """Write a map as a table, a row a change; positions are counted from 1.
+
+    Parameters
+    ----------
+    path
+        File to write, tab-separated.
+    codons : (n,) uint8
+        The coding sequence.
+    ratios : (n, 64) or (places, 64)
+        Log ratio of each change.
+    table
+        NCBI genetic code.
+    places
+        Codons that the rows of `ratios` stand for, counted from 0; None: all.
+    """
     letters = GeneticCode.from_table(table).amino_acids
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
@@ -82,7 +113,17 @@ def write_map(
 
 
 def mean_by_effect(codons: NDArray[np.uint8], ratios: NDArray[np.float64], table: int) -> dict[str, float]:
-    """Return the mean log ratio of the changes of each kind, the first and the last codon left out."""
+    """Return the mean log ratio of the changes of each kind, the first and the last codon left out.
+
+    Parameters
+    ----------
+    codons : (n,) uint8
+        The coding sequence.
+    ratios : (n, 64)
+        Log ratio of each change.
+    table
+        NCBI genetic code.
+    """
     sums: dict[str, list[float]] = {}
     for place in range(1, len(codons) - 1):
         for new in range(64):

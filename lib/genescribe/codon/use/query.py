@@ -42,6 +42,19 @@ class Query:
     ) -> list[str]:
         """Return coding sequences that begin with the given one.
 
+        Parameters
+        ----------
+        dna
+            Beginning of a coding sequence, in whole codons.
+        sampling
+            Temperature, number of most probable tokens, greatest length.
+        count
+            Number of sequences.
+        seed
+            Seed of the draws.
+        protein
+            Protein that they are to encode; None: anything.
+
         Raises
         ------
         InputError
@@ -104,7 +117,21 @@ class Query:
         return chr(self._letters[token - FIRST_CODON]) if token >= FIRST_CODON else ""
 
     def answer(self, mode: str, dna: str, sampling: Sampling, *, top: int = 10, seed: int = 0) -> Iterator[str]:
-        """Yield the lines of an answer in one of the modes `next`, `generate`, `score`."""
+        """Yield the lines of an answer in one of the modes `next`, `generate`, `score`.
+
+        Parameters
+        ----------
+        mode
+            `next`, `generate` or `score`.
+        dna
+            The sequence that is asked about, in whole codons.
+        sampling
+            Options of generation.
+        top
+            Number of most probable codons to show.
+        seed
+            Seed of generation.
+        """
         if mode == "next":
             for token, letter, chance in self.next(dna, top):
                 yield f"{token}\t{letter}\t{chance:.4f}"
