@@ -35,7 +35,19 @@ def option(
     maximum: float | None = None,
     default_factory: Any = _MISSING,
 ) -> Any:
-    """Return a dataclass field with its documentation and bounds (both inclusive)."""
+    """Return a dataclass field with its documentation and bounds (both inclusive).
+
+    Parameters
+    ----------
+    default
+        Default value; left out: the option is required.
+    doc
+        What the option does, for the schema and messages.
+    minimum, maximum
+        Bounds of a number, both inclusive; None: no bound.
+    default_factory
+        Function that makes the default; for lists, mappings and dataclasses.
+    """
     metadata = {"doc": doc, "minimum": minimum, "maximum": maximum}
     if default_factory is not _MISSING:
         return dataclasses.field(default_factory=default_factory, metadata=metadata)
