@@ -98,6 +98,15 @@ class DurationTable(nn.Module):
         The counts of labels that share a score are added up. `continuing` is `RunStatistics.continuing`; where it is
         given, geometric labels follow it instead of their counts. A family is fitted to mean and variance, a
         callable is left as it is.
+
+        Parameters
+        ----------
+        durations
+            For each label, length in bases -> count.
+        pseudocount
+            Added to the count of each length, which keeps unseen lengths possible.
+        continuing : (C,) or None
+            See `RunStatistics.continuing`; None: geometric labels follow their counts.
         """
         pooled: list[Counter[int]] = [Counter() for _ in durations]
         for c, counts in enumerate(durations):

@@ -259,7 +259,17 @@ class SemiCRF(nn.Module):
     def segment_marginals(
         self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **given: Any
     ) -> list[Tensor]:
-        """Return the posterior probability of each segment of decoded paths, a (n,) tensor a chain."""
+        """Return the posterior probability of each segment of decoded paths, a (n,) tensor a chain.
+
+        Parameters
+        ----------
+        emissions : (B, T, C)
+            Score of each base under each label.
+        lengths : (B,) int64
+            Bases of each chain.
+        paths
+            Decoded segments of each chain.
+        """
         runs = batch_runs(paths, lengths, self.config.labels)
         return segment_marginals(self.potentials(emissions, lengths, **given), runs, self.single, self.config.backend)
 

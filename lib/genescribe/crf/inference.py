@@ -110,7 +110,15 @@ def cross_entropy(p: Potentials, q: Potentials, backend: str = "auto") -> Tensor
 
 
 def kl_divergence(p: Potentials, q: Potentials, backend: str = "auto") -> Tensor:
-    """Return the divergence KL(p || q) of two models, (B,) nats, 0 or more; see `cross_entropy`."""
+    """Return the divergence KL(p || q) of two models, (B,) nats, 0 or more; see `cross_entropy`.
+
+    Parameters
+    ----------
+    p, q
+        Scores of two models of the same batch, with the same fields and shapes.
+    backend
+        As in `genescribe.kernels.semicrf.dispatch`.
+    """
     p, q = comparable(_plain(p), _plain(q))
     return _cross(p, q, backend) - entropy(p, backend)
 
@@ -226,6 +234,17 @@ def sample(
     """Return `count` independent exact samples of each chain (forward filtering, backward sampling).
 
     A chain of which every segmentation is forbidden gives empty segmentations.
+
+    Parameters
+    ----------
+    p
+        The scores.
+    count
+        Samples of each chain.
+    generator
+        Source of randomness; None: PyTorch's own.
+    backend
+        As in `genescribe.kernels.semicrf.dispatch`.
     """
     p = _plain(p).detach()
     m = messages_of(p, backend)

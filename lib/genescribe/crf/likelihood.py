@@ -52,7 +52,19 @@ def negative_log_likelihood(
 
 
 def log_numerator(p: Potentials, runs: Segments, single: Tensor | None = None, backend: str = "auto") -> Tensor:
-    """Return the log-sum over the segmentations that agree with the runs, (B,) float64; -inf where none is allowed."""
+    """Return the log-sum over the segmentations that agree with the runs, (B,) float64; -inf where none is allowed.
+
+    Parameters
+    ----------
+    p
+        The scores.
+    runs
+        Known runs of each chain; `IGNORE` is summed over.
+    single : (C,) bool or None
+        Labels whose segments are one base long, so that a run of theirs is many segments.
+    backend
+        As in `genescribe.kernels.semicrf.dispatch`.
+    """
     partial = ((runs.labels == IGNORE) & runs.real).any(1)
     if not bool(partial.any()):
         return score(p, split_single_bases(runs, single))

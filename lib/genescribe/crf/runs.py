@@ -24,6 +24,17 @@ Labelling = Runs | Segmentation
 def as_segmentation(runs: Labelling, length: int, labels: int, *, chain: int = 0) -> Segmentation:
     """Return the runs as a `Segmentation`, checked.
 
+    Parameters
+    ----------
+    runs
+        Runs in any of the accepted forms.
+    length
+        Bases of the chain.
+    labels
+        Number of labels, C.
+    chain
+        Number of the chain, for messages.
+
     Raises
     ------
     InputError
@@ -56,7 +67,17 @@ def as_segmentation(runs: Labelling, length: int, labels: int, *, chain: int = 0
 
 
 def batch_runs(runs: Sequence[Labelling], lengths: Tensor, labels: int) -> Segments:
-    """Return the checked runs of a batch as padded tensors on the device of `lengths`."""
+    """Return the checked runs of a batch as padded tensors on the device of `lengths`.
+
+    Parameters
+    ----------
+    runs
+        Runs of each chain.
+    lengths : (B,) int64
+        Bases of each chain.
+    labels
+        Number of labels, C.
+    """
     if len(runs) != len(lengths):
         raise InputError(f"{len(runs)} chains of runs", where="runs", remedy=f"give {len(lengths)}, one per chain")
     pairs = enumerate(zip(runs, lengths.tolist(), strict=True))
@@ -65,6 +86,15 @@ def batch_runs(runs: Sequence[Labelling], lengths: Tensor, labels: int) -> Segme
 
 def lengths_of(emissions: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
     """Return the lengths of chains, (B,) int64, that are given as such, by a mask (B, T), or not at all: T.
+
+    Parameters
+    ----------
+    emissions : (B, T, C)
+        Scores, for their shape and device.
+    lengths : (B,) or None
+        Bases of each chain.
+    mask : (B, T) bool or None
+        True for the bases of each chain, from its first on.
 
     Raises
     ------
@@ -88,6 +118,15 @@ def lengths_of(emissions: Tensor, lengths: Tensor | None, mask: Tensor | None) -
 
 def runs_of_labels(labels: Tensor, lengths: Tensor, shape: tuple[int, ...]) -> list[Segmentation]:
     """Return the runs of per-base labels, (B, T); adjacent bases with one label are one run.
+
+    Parameters
+    ----------
+    labels : (B, T)
+        Label of each base; `IGNORE` where it is not known.
+    lengths : (B,) int64
+        Bases of each chain.
+    shape
+        Expected shape of `labels`, (B, T).
 
     Raises
     ------

@@ -123,7 +123,17 @@ def terms(p: Potentials, segments: Segments) -> Terms:
 
 
 def forbidden_by(p: Potentials, segments: Segments, chain: int) -> str:
-    """Return in words the first score of -inf on a chain's segmentation, or an empty string."""
+    """Return in words the first score of -inf on a chain's segmentation, or an empty string.
+
+    Parameters
+    ----------
+    p
+        The scores.
+    segments
+        Padded segments of a batch.
+    chain
+        Number of the chain.
+    """
     parts = terms(p, segments)
     labels, ends = segments.labels[chain].tolist(), segments.ends[chain].tolist()
     starts = segments.starts[chain].tolist()
@@ -145,7 +155,17 @@ def forbidden_by(p: Potentials, segments: Segments, chain: int) -> str:
 
 
 def duration_score(p: Potentials, k: Tensor, labels: Tensor) -> Tensor:
-    """Return D of durations `k` (1, 2, ...) of `labels`, float64, in their shape."""
+    """Return D of durations `k` (1, 2, ...) of `labels`, float64, in their shape.
+
+    Parameters
+    ----------
+    p
+        The scores.
+    k : (...) int64
+        Durations in bases, from 1 on.
+    labels : (...) int64
+        Label of each duration.
+    """
     known = torch.full_like(labels, p.duration.shape[0]) if p.explicit is None else p.explicit[labels]
     excess = (k - known).clamp(min=0)
     # Not `excess * tail` alone: 0 * -inf is NaN.

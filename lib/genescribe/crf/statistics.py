@@ -45,6 +45,17 @@ class RunStatistics:
 
         Runs beside an ignored stretch are not counted as durations, and the first and last of a chain only where
         `whole_edges` says that windows cut no segment. Phases count from each chain's first base.
+
+        Parameters
+        ----------
+        chains
+            Runs of each chain.
+        labels
+            Number of labels, C.
+        whole_edges
+            The first and last run of a chain are whole segments.
+        period
+            Number of phases that transitions are counted apart by.
         """
         durations: tuple[Counter[int], ...] = tuple(Counter() for _ in range(labels))
         transitions = torch.zeros(period, labels, labels, dtype=torch.float64)
@@ -108,7 +119,17 @@ class RunStatistics:
 
     @staticmethod
     def log_shares(counts: Tensor, forbidden: Tensor, pseudocount: float) -> Tensor:
-        """Return log shares along the last dimension; 0 where forbidden."""
+        """Return log shares along the last dimension; 0 where forbidden.
+
+        Parameters
+        ----------
+        counts : (..., C)
+            Counts, 0 or more.
+        forbidden : (..., C) bool
+            Entries that get no share.
+        pseudocount
+            Added to each count.
+        """
         allowed = (~forbidden).double().to(counts.device)
         raised = (counts + pseudocount) * allowed
         return (raised / raised.sum(-1, keepdim=True).clamp(min=1e-300)).log().masked_fill(allowed == 0, 0.0)

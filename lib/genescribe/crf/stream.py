@@ -48,7 +48,15 @@ class RunStream:
         )
 
     def push(self, emissions: ArrayLike, begin: ArrayLike | None = None, end: ArrayLike | None = None) -> None:
-        """Add the next n bases: their emissions, (n, C), and where the model has them begin and end, (n, C)."""
+        """Add the next n bases: their emissions, (n, C), and where the model has them begin and end, (n, C).
+
+        Parameters
+        ----------
+        emissions : (n, C)
+            Score of each base under each label.
+        begin, end : (n, C) or None
+            Score of a segment that begins (ends) at each base.
+        """
         if self._projection is not None:
             with torch.no_grad():
                 weight = self._projection.weight
