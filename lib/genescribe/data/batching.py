@@ -120,6 +120,19 @@ def training_batches(
     No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows.
     `draw` says which windows an epoch holds; None: each once.
 
+    Parameters
+    ----------
+    dataset
+        Windows of the training split.
+    cursor
+        Position in the data: seed, step, batch size, this process's share, workers.
+    collate_fn
+        Makes a batch of samples.
+    lengths : (n,) int64 or None
+        Lengths that buckets sort by; None: bases of the windows.
+    draw
+        Order of the windows where genomes are balanced; None: a permutation per epoch.
+
     Raises
     ------
     InputError
@@ -170,6 +183,15 @@ def ordered_batches(
 
 def pack(lengths: NDArray[np.int64], *, size: int, tokens: int = 0) -> list[list[int]]:
     """Return groups of windows of like length, each at most `size` windows and `tokens` padded bases.
+
+    Parameters
+    ----------
+    lengths : (n,) int64
+        Bases of each window.
+    size
+        Most windows of a group.
+    tokens
+        Most bases of a group, padding included; a longer window stands alone.
 
     Examples
     --------

@@ -66,6 +66,15 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
     Samples are sorted by a hash of (seed, epoch, sample): SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable
     pseudorandom number generators").
+
+    Parameters
+    ----------
+    count
+        Number of samples.
+    seed
+        Seed of training.
+    epoch
+        Number of the epoch, from 0.
     """
     base = hash64(np.array([seed % 2**64], dtype=np.uint64)) + np.uint64(epoch)
     return np.argsort(hash64(hash64(base) ^ hash64(np.arange(count, dtype=np.uint64))), kind="stable")

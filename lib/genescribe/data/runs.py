@@ -48,6 +48,15 @@ def labels_from_runs(runs: Runs) -> NDArray[np.int32]:
 def runs_from_segments(segments: Iterable[tuple[int, int, int]], length: int, background: int) -> Runs:
     """Return runs over ``[0, length)`` from disjoint, ascending (start, end, label) and `background` between them.
 
+    Parameters
+    ----------
+    segments
+        (start, end, label), disjoint and ascending, 0-based and half-open.
+    length
+        Bases of the strand.
+    background
+        Label of the bases in no segment.
+
     Examples
     --------
     >>> runs_from_segments([(2, 5, 7), (5, 6, 9)], 10, 0).tolist()
@@ -103,6 +112,13 @@ def ignore(runs: Runs, intervals: Iterable[Interval], over: int | None = None) -
 
 def cut(runs: Runs, start: int, end: int) -> Runs:
     """Return the runs of ``[start, end)``, counted from `start`.
+
+    Parameters
+    ----------
+    runs : (k, 2)
+        See `Runs`.
+    start, end
+        Interval to keep, 0-based and half-open.
 
     Examples
     --------

@@ -125,6 +125,15 @@ def sample_bytes(sizes: NDArray[np.uint32]) -> int:
 def parse_sample(data: bytes, sizes: NDArray[np.uint32], *, where: str | Path) -> Sample:
     """Return the sample whose members are `data`.
 
+    Parameters
+    ----------
+    data
+        Bytes of the members of a sample, one after the other.
+    sizes : (members,) uint32
+        Bytes of each member, from the index.
+    where
+        The shard, for messages.
+
     Raises
     ------
     InputError
