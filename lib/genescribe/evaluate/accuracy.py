@@ -135,6 +135,17 @@ def tally(
 ) -> list[Counts]:
     """Count every level in every unit, for several predictions over the same units.
 
+    Parameters
+    ----------
+    reference
+        Genes of the annotation.
+    predictions
+        Genes of each prediction.
+    level
+        `cds`: coding parts are compared; `exon`: whole exons.
+    coding_only
+        Leave out transcripts without a coding sequence.
+
     Returns
     -------
     list of Counts

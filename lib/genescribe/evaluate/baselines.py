@@ -48,7 +48,17 @@ def orf_rule(
 
 
 def open_frames(codes: Codes, code: GeneticCode, minimum: int) -> list[tuple[int, int, str]]:
-    """Return (start, end, strand) of every open reading frame of at least `minimum` bases, both strands."""
+    """Return (start, end, strand) of every open reading frame of at least `minimum` bases, both strands.
+
+    Parameters
+    ----------
+    codes : (n,) uint8
+        Base codes of a sequence.
+    code
+        Genetic code, for start and stop codons.
+    minimum
+        Fewest bases, the stop codon included.
+    """
     starts = np.zeros_like(code.is_start)
     for codon in code.canonical_starts:
         starts[codon_numbers(encode(codon))] = True

@@ -62,6 +62,15 @@ def calibration(
 def reliability(probability: Sequence[float], right: Sequence[bool], bins: int = BINS) -> dict[str, Any]:
     """Return count, expected calibration error, Brier score and, a bin, count, mean probability and share right.
 
+    Parameters
+    ----------
+    probability
+        Probability of each prediction.
+    right
+        Whether it was right.
+    bins
+        Number of bins of equal width between 0 and 1.
+
     Examples
     --------
     >>> found = reliability([0.9, 0.9, 0.9, 0.9, 0.2], [True, True, True, False, False])

@@ -58,5 +58,17 @@ def compare_proteins(
 
 
 def translation(gene: Gene, transcript: Transcript, genome: Genome, code: GeneticCode) -> str:
-    """Return a transcript's protein without the stop at its end; "" for a transcript that codes for none."""
+    """Return a transcript's protein without the stop at its end; "" for a transcript that codes for none.
+
+    Parameters
+    ----------
+    gene
+        The gene, for sequence and strand.
+    transcript
+        One of its transcripts.
+    genome
+        Its sequences.
+    code
+        Genetic code.
+    """
     return translate(coding_codes(genome, gene, transcript), transcript, code) if transcript.cds else ""

@@ -32,6 +32,13 @@ def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iter
     whole inside a region and overlaps no reference gene of its strand that crosses an edge (what is left of such a
     gene inside the region is not a fair task), or when it crosses an edge itself but overlaps a scored reference gene
     of its strand (it is an answer to that gene, and a wrong one). All others are left out on both sides.
+
+    Parameters
+    ----------
+    reference, predicted
+        Annotations.
+    regions
+        (seqid, start, end); an end of None is the end of the sequence.
     """
     inside = _Regions(regions)
     scored_reference = [gene for gene in reference if inside.whole(gene)]
@@ -57,6 +64,15 @@ def overlapping(genes: Iterable[Gene], others: Iterable[Gene]) -> list[Gene]:
 
 def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: int) -> list[Stretch]:
     """Return the regions less the first and last `bases` of each sequence; a region inside them is gone.
+
+    Parameters
+    ----------
+    regions
+        (seqid, start, end); an end of None is the end of the sequence.
+    lengths
+        Sequence -> bases.
+    bases
+        Bases to leave out at each end of a sequence.
 
     Examples
     --------

@@ -163,7 +163,15 @@ def merge(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def shared_bases(starts: IntArray, ends: IntArray, other_starts: IntArray, other_ends: IntArray) -> IntArray:
-    """Return how many bases of each interval the other (ascending, disjoint) intervals cover."""
+    """Return how many bases of each interval the other (ascending, disjoint) intervals cover.
+
+    Parameters
+    ----------
+    starts, ends : (n,)
+        Intervals, 0-based and half-open.
+    other_starts, other_ends : (m,)
+        Ascending, disjoint intervals.
+    """
 
     def bases_before(position: IntArray) -> IntArray:
         index = np.searchsorted(other_starts, position, side="right")

@@ -50,6 +50,8 @@ def match(truth: NDArray[np.int64], predicted: NDArray[np.int64], tolerance: int
     ----------
     truth, predicted
         Ascending positions.
+    tolerance
+        Most bases between partners.
 
     Returns
     -------
@@ -77,7 +79,15 @@ def match(truth: NDArray[np.int64], predicted: NDArray[np.int64], tolerance: int
 
 
 def match_typed(truth: Boundaries, predicted: Boundaries, tolerance: int) -> NDArray[np.int64]:
-    """Return which boundaries of the truth have a partner between the same two labels, as indices into `truth`."""
+    """Return which boundaries of the truth have a partner between the same two labels, as indices into `truth`.
+
+    Parameters
+    ----------
+    truth, predicted
+        Places of boundaries, with the labels on both sides.
+    tolerance
+        Most bases between partners.
+    """
     factor = 1 + int(max((part[:, 1:].max() for part in (truth, predicted) if len(part)), default=0))
     kinds = [part[:, 1] * factor + part[:, 2] for part in (truth, predicted)]
     found = [np.zeros(0, dtype=np.int64)]

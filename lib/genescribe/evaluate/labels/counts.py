@@ -139,7 +139,15 @@ def check_same_truth(parts: Sequence[LabelCounts]) -> None:
 def whole_segments(
     truth: Runs, predicted: Runs, *, left_censored: bool = False, right_censored: bool = False
 ) -> tuple[Segments, Segments]:
-    """Return the true and the predicted segments that are whole: see the notes of `count_labels`."""
+    """Return the true and the predicted segments that are whole: see the notes of `count_labels`.
+
+    Parameters
+    ----------
+    truth, predicted : (k, 2)
+        Runs of the same stretch.
+    left_censored, right_censored
+        Whether a segment may go on beyond that end of the stretch.
+    """
     cut = {"left_censored": left_censored, "right_censored": right_censored}
     true, guessed = segments(truth, **cut), segments(predicted, **cut)
     everything = segments(truth)

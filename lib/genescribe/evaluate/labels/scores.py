@@ -72,6 +72,19 @@ def compare(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return by how much each prediction differs from one of them, with intervals from the same draws of genes.
 
+    Parameters
+    ----------
+    counts
+        Method -> counts of the same stretches.
+    names
+        Labels.
+    baseline
+        Method that the others are compared with.
+    replicates
+        Bootstrap draws of units.
+    seed
+        Seed of the draws.
+
     Returns
     -------
     dict
@@ -131,7 +144,19 @@ def headlines(
 def bootstrap(
     counts: Sequence[LabelCounts], names: Sequence[str], replicates: int, seed: int
 ) -> list[NDArray[np.float64]]:
-    """Return the headlines of every draw, (replicates, headlines) for each prediction; all see the same draws."""
+    """Return the headlines of every draw, (replicates, headlines) for each prediction; all see the same draws.
+
+    Parameters
+    ----------
+    counts
+        Counts of the same units, one entry per prediction.
+    names
+        Labels.
+    replicates
+        Number of draws.
+    seed
+        Seed of the draws.
+    """
     units = len(counts[0].bases)
     generator = np.random.default_rng(seed)
     drawn: list[list[NDArray[np.float64]]] = [[] for _ in counts]
@@ -144,6 +169,15 @@ def bootstrap(
 
 def durations(counts: LabelCounts, names: Sequence[str], *, seed: int = 0) -> dict[str, dict[str, Any]]:
     """Return how the lengths of each label's whole segments differ from the true ones.
+
+    Parameters
+    ----------
+    counts
+        Counts with the lengths of whole segments.
+    names
+        Labels.
+    seed
+        Seed of the samples that give the floors.
 
     Returns
     -------

@@ -150,6 +150,17 @@ def installed_config() -> Path:
 def call(command: Sequence[str], config: Path, what: str, cwd: Path | None = None) -> str:
     """Run a program of AUGUSTUS with a configuration folder; return what it printed, warnings after all else.
 
+    Parameters
+    ----------
+    command
+        Program and its arguments.
+    config
+        Folder that AUGUSTUS_CONFIG_PATH is set to.
+    what
+        Name of the program, for messages.
+    cwd
+        Working directory; None: the present one.
+
     Raises
     ------
     InputError

@@ -180,6 +180,15 @@ def flank_length(transcripts: Sequence[Transcript]) -> int:
 def minimum_coding(lengths: Sequence[int], wanted: int | None, generic: int = 201) -> int:
     """Return the shortest coding sequence to predict.
 
+    Parameters
+    ----------
+    lengths
+        Coding bases of the training genes.
+    wanted
+        Value that the user gave; None: from the lengths.
+    generic
+        Largest value to choose, that of AUGUSTUS's generic parameters.
+
     Examples
     --------
     >>> minimum_coding([300] * 99 + [90], None), minimum_coding([90, 120, 300], None), minimum_coding([90], 60)
@@ -189,7 +198,17 @@ def minimum_coding(lengths: Sequence[int], wanted: int | None, generic: int = 20
 
 
 def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int) -> Iterator[str]:
-    """Yield a GenBank record for each gene, as `gff2gbSmallDNA.pl` writes them: one CDS, flanks, lower-case bases."""
+    """Yield a GenBank record for each gene, as `gff2gbSmallDNA.pl` writes them: one CDS, flanks, lower-case bases.
+
+    Parameters
+    ----------
+    chosen
+        Training genes.
+    genome
+        Their sequences.
+    flank
+        Bases on each side of a gene.
+    """
     for number, one in enumerate(chosen, 1):
         first, last = one.transcript.cds[0][0], one.transcript.cds[-1][1]
         start, end = max(one.left, first - flank), min(one.right, last + flank)

@@ -29,7 +29,19 @@ _EXON_TOTALS = re.compile(r"^\s*(Missed|Novel) (exons|introns):\s+\d+/(\d+)", re
 
 
 def write_gtf(path: Path, genes: Sequence[Gene], level: Level = "cds", *, coding_only: bool = True) -> None:
-    """Write transcripts in the order of their coordinates, their coding parts (or exons) as exon rows."""
+    """Write transcripts in the order of their coordinates, their coding parts (or exons) as exon rows.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    genes
+        Genes to write.
+    level
+        `cds`: coding parts become exon rows; `exon`: whole exons do.
+    coding_only
+        Leave out transcripts without a coding sequence.
+    """
     groups = Groups()
     found = structures(genes, level, groups, coding_only=coding_only)
     places = list(groups)
@@ -50,7 +62,19 @@ def run_gffcompare(
     *,
     program: str = "gffcompare",
 ) -> dict[str, Any]:
-    """Run gffcompare in `directory` and return what `parse_stats` reads from its report."""
+    """Run gffcompare in `directory` and return what `parse_stats` reads from its report.
+
+    Parameters
+    ----------
+    reference, predicted
+        Annotations.
+    directory
+        Existing folder for its files.
+    level
+        `cds` or `exon`: what is compared.
+    program
+        Name or path of gffcompare.
+    """
     write_gtf(directory / "reference.gtf", reference, level)
     write_gtf(directory / "predicted.gtf", predicted, level)
     command = [program, *OPTIONS, "-r", "reference.gtf", "-o", "compared", "predicted.gtf"]
