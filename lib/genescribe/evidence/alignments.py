@@ -37,6 +37,15 @@ def read_alignments(path: str | Path, lines: Iterator[tuple[int, list[str]]], in
     Of an alignment with a frameshift or a stop inside, a pseudogene more often than not, nothing is read. The support
     of each place is the sum of the identities of the proteins there.
 
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    lines
+        Number and columns of each row.
+    into
+        Gets the evidence.
+
     Raises
     ------
     InputError

@@ -61,6 +61,17 @@ def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
 def evidence_of(files: EvidenceFiles, genome: Genome, folder: Path, workers: int = 1) -> Path | None:
     """Read all files into one table, in a folder that is returned; None where there are none.
 
+    Parameters
+    ----------
+    files
+        Files of reads, junctions, hints and proteins.
+    genome
+        The genome that they belong to.
+    folder
+        Folder for the table and scratch files.
+    workers
+        Processes and threads to use.
+
     Raises
     ------
     InputError

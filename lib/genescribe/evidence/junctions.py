@@ -31,7 +31,15 @@ class Junctions:
         return 0 if self._table is None else self._table.counts().get("intron", 0)
 
     def within(self, seqid: str, start: int, end: int) -> tuple[Hint, ...]:
-        """Return the introns that lie in ``[start, end)``, in the coordinates of the sequence."""
+        """Return the introns that lie in ``[start, end)``, in the coordinates of the sequence.
+
+        Parameters
+        ----------
+        seqid
+            Name of the sequence.
+        start, end
+            Window, 0-based and half-open; an intron must lie in it entirely.
+        """
         if self._table is None:
             return ()
         rows = self._table.on(seqid, start, end)
@@ -42,6 +50,15 @@ class Junctions:
 
 def read_junctions(path: str | Path, lengths: Mapping[str, int], origin: str | None = None) -> Junctions:
     """Return the introns of a file; see `genescribe.evidence.text.read_text`.
+
+    Parameters
+    ----------
+    path
+        BED, GFF hints or a table of junctions, plain or gzip.
+    lengths
+        Sequence -> bases, of the genome.
+    origin
+        Read only rows of this source (column 2 of GFF); None: all.
 
     Raises
     ------

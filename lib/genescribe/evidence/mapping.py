@@ -14,7 +14,17 @@ PREFIX = "genome"
 
 
 def build_index(fasta: Path, folder: Path, threads: int) -> None:
-    """Write HISAT2's index of a genome, plain or compressed, into an existing folder."""
+    """Write HISAT2's index of a genome, plain or compressed, into an existing folder.
+
+    Parameters
+    ----------
+    fasta
+        Genome, plain or compressed.
+    folder
+        Existing folder.
+    threads
+        Threads of HISAT2.
+    """
     plain = folder / f"{PREFIX}.fa"
     with open_binary(fasta) as source, plain.open("wb") as target:
         shutil.copyfileobj(source, target)
@@ -23,13 +33,37 @@ def build_index(fasta: Path, folder: Path, threads: int) -> None:
 
 
 def map_short(index: Path, reads: Sequence[Path], target: Path, threads: int) -> None:
-    """Map reads, or both files of pairs, by an index of `build_index`, and write BAM with its index."""
+    """Map reads, or both files of pairs, by an index of `build_index`, and write BAM with its index.
+
+    Parameters
+    ----------
+    index
+        Folder of `build_index`.
+    reads
+        One FASTQ file, or both files of pairs.
+    target
+        BAM file to write; its index stands beside it.
+    threads
+        Threads of HISAT2 and of sorting.
+    """
     given = ["-U", str(reads[0])] if len(reads) == 1 else ["-1", str(reads[0]), "-2", str(reads[1])]
     _sorted(["hisat2", "-p", str(threads), "--dta", "-x", str(index / PREFIX), *given], target, threads)
 
 
 def map_long(fasta: Path, reads: Path, target: Path, threads: int) -> None:
-    """Map long reads and write BAM with its index."""
+    """Map long reads and write BAM with its index.
+
+    Parameters
+    ----------
+    fasta
+        Genome, plain or compressed.
+    reads
+        FASTQ of long reads.
+    target
+        BAM file to write; its index stands beside it.
+    threads
+        Threads of minimap2 and of sorting.
+    """
     _sorted(["minimap2", "-t", str(threads), "-ax", "splice", str(fasta), str(reads)], target, threads)
 
 

@@ -26,6 +26,17 @@ _ENOUGH = 200
 def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: int = 1) -> None:
     """Read a file of proteins: FASTA, which miniprot aligns here, or the GFF of miniprot or GeMoMa.
 
+    Parameters
+    ----------
+    path
+        FASTA of proteins, or GFF of miniprot or GeMoMa.
+    genome
+        The genome.
+    into
+        Gets the evidence.
+    workers
+        Threads of miniprot.
+
     Raises
     ------
     InputError
@@ -57,6 +68,21 @@ def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: in
 
 def align(program: str, fasta: Path, proteins: str | Path, target: Path, longest_intron: int, workers: int) -> None:
     """Write the GFF of miniprot for the proteins on a genome.
+
+    Parameters
+    ----------
+    program
+        Path of miniprot.
+    fasta
+        Genome.
+    proteins
+        FASTA of proteins.
+    target
+        GFF file to write.
+    longest_intron
+        Longest intron to align across, in bases.
+    workers
+        Threads of miniprot.
 
     Raises
     ------

@@ -73,7 +73,15 @@ class EvidenceTable:
         return len(self.rows)
 
     def on(self, seqid: str, start: int = 0, end: int | None = None) -> Rows:
-        """Return the rows of a sequence that lie within ``[start, end)``."""
+        """Return the rows of a sequence that lie within ``[start, end)``.
+
+        Parameters
+        ----------
+        seqid
+            Name of the sequence.
+        start, end
+            Interval, 0-based and half-open; an end of None is the end of the sequence.
+        """
         if seqid not in self._slices:
             return self.rows[:0]
         rows = self.rows[self._slices[seqid]]
@@ -134,7 +142,21 @@ class Collector:
     def add(
         self, seqid: str, start: int, end: int, kind: int, strand: int, source: int, weight: float, protein: int = -1
     ) -> None:
-        """Add a row; its sequence and bounds have been checked."""
+        """Add a row; its sequence and bounds have been checked.
+
+        Parameters
+        ----------
+        seqid
+            Name of the sequence.
+        start, end
+            Place, 0-based and half-open.
+        kind, strand, source
+            Codes of the table's columns.
+        weight
+            Number of reads, or score.
+        protein
+            Number of the protein that was aligned; negative: none.
+        """
         self._integers.extend((self._numbers[seqid], start, end, kind, strand, source, protein))
         self._weights.append(weight)
 

@@ -122,7 +122,19 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
 
 
 def check_place(into: Collector, seqid: str, start: int, end: int, path: str | Path, line: int) -> None:
-    """Raise `InputError` where ``[start, end)`` is no stretch of the genome."""
+    """Raise `InputError` where ``[start, end)`` is no stretch of the genome.
+
+    Parameters
+    ----------
+    into
+        Knows the lengths of the genome's sequences.
+    seqid
+        Name of the sequence.
+    start, end
+        Place, 0-based and half-open.
+    path, line
+        Where the row stands, for messages.
+    """
     if not 0 <= start < end <= into.lengths.get(seqid, -1):
         raise InputError(
             f"{seqid}:{start + 1}-{end} lies outside the genome",
