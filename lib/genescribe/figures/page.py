@@ -35,7 +35,17 @@ def write_report(
 
 
 def render(sections: Iterable[Section], *, title: str, subtitle: str = "") -> str:
-    """Return the page's text; text of blocks is escaped, the SVG of figures is taken as it is."""
+    """Return the page's text; text of blocks is escaped, the SVG of figures is taken as it is.
+
+    Parameters
+    ----------
+    sections
+        Sections of the page, in order.
+    title
+        Title of the page.
+    subtitle
+        Line below it.
+    """
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.tests |= {
         "text_block": lambda block: isinstance(block, Text),

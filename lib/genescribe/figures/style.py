@@ -144,6 +144,15 @@ def clean_svg(text: str, name: str, alt: str) -> str:
 
     Its ids get the figure's name in front, ink and paper become the page's colours, letters its font, the fixed size
     gives way to the column's width, and the alternative text is set.
+
+    Parameters
+    ----------
+    text
+        SVG as matplotlib writes it.
+    name
+        Name of the figure, unique on the page.
+    alt
+        Alternative text.
     """
     head, end, body = text[text.index("<svg") :].partition(">")
     body = re.sub(r"<metadata>.*?</metadata>\s*|<defs>\s*<style.*?</style>\s*</defs>\s*", "", body, flags=re.DOTALL)
