@@ -138,7 +138,17 @@ class Annotator:
                 decoder.compile(dynamic=True)
 
     def sequence(self, codes: Codes, *, strand: str = "+", prompt: Transcript | None = None) -> LocusResult:
-        """Annotate one sequence by itself: a locus from its first base to its last."""
+        """Annotate one sequence by itself: a locus from its first base to its last.
+
+        Parameters
+        ----------
+        codes : (T,) uint8
+            Base codes of the locus on the forward strand.
+        strand
+            Strand of its gene; ``.``: both are tried.
+        prompt
+            Transcript whose features begin the sentence; None: none.
+        """
         return self([LocusWindow("locus", "sequence", 0, len(codes), strand, 0, codes, prompt)])[0]
 
     def __call__(self, loci: Sequence[LocusWindow]) -> list[LocusResult]:

@@ -96,6 +96,21 @@ def annotate_loci(
     """Annotate all loci of a database, from where the journal stands.
 
     Batches hold loci of like length; results come back in the order of the loci.
+
+    Parameters
+    ----------
+    dataset
+        Loci of a database.
+    annotate
+        Annotates the loci of a batch.
+    journal
+        Keeps what is done, so that a run resumes.
+    batch_size
+        Loci per batch.
+    num_workers
+        Processes that read loci; 0: this one.
+    prefetch_factor
+        Batches that each of them reads in advance.
     """
     batches = pack(dataset.lengths, size=batch_size)
     waiting = batches[journal.batches :]
@@ -169,6 +184,15 @@ def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> 
 
     Found genes name the given one in their attribute `gm_key`. A found transcript is new where no transcript of the
     gene has its exons and coding sequence.
+
+    Parameters
+    ----------
+    given
+        Genes of an annotation.
+    found
+        Genes that were written for them.
+    gm_key
+        Attribute of a found gene that names the given one.
     """
     by_name: dict[str, list[Gene]] = {}
     for gene in found:

@@ -66,6 +66,15 @@ def locus_of(sample: Sample) -> LocusWindow:
 def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreConfig) -> Scored:
     """Let a model write the loci of a split.
 
+    Parameters
+    ----------
+    model
+        A model that writes sentences.
+    folders
+        What bake wrote.
+    config
+        Split, search and batch size.
+
     Raises
     ------
     InputError
@@ -115,6 +124,14 @@ def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
 
 
 def gain(before: Scored, after: Scored, config: ScoreConfig) -> dict[str, Any]:
-    """Return by how much what was written after is better, level by level, paired by locus; see `paired_intervals`."""
+    """Return by how much what was written after is better, level by level, paired by locus; see `paired_intervals`.
+
+    Parameters
+    ----------
+    before, after
+        Results of two models on the same loci.
+    config
+        Number of bootstrap draws.
+    """
     first, second = tally(before.truth, before.written, after.written)
     return paired_intervals(first, second, config.bootstrap)

@@ -46,6 +46,17 @@ def example(sentence: GeneSentence | None, signals: Signals, most_features: int,
 
     A gene of the annotation that breaks the rules of `signals` is taught under the grammar alone. `optional`: see
     `Grammar`.
+
+    Parameters
+    ----------
+    sentence
+        The answer, on its own strand; None: a window without a gene.
+    signals
+        What the bases of the window allow.
+    most_features
+        Number of features after which a sentence may only be completed.
+    optional
+        Whether the answer may be empty, see `Grammar`.
     """
     steps = [Step(StepKind.TYPE, pointer.CLOSE)] if sentence is None else pointer.encode(sentence)
     most = max(most_features, 0 if sentence is None else len(sentence.features) + 1)
@@ -57,7 +68,19 @@ def example(sentence: GeneSentence | None, signals: Signals, most_features: int,
 
 
 def follow(steps: Sequence[Step], signals: Signals, most_features: int, optional: bool = False) -> list[Mask] | None:
-    """Return what is allowed at each step; None where a step is not."""
+    """Return what is allowed at each step; None where a step is not.
+
+    Parameters
+    ----------
+    steps
+        Steps of a sentence.
+    signals
+        What the bases of the window allow.
+    most_features
+        Number of features after which a sentence may only be completed.
+    optional
+        Whether the answer may be empty, see `Grammar`.
+    """
     automaton = PointerAutomaton(Grammar(signals, most_features, optional))
     allowed = []
     for step in steps:
@@ -73,6 +96,17 @@ def example_as_written(values: Sequence[int], signals: Signals, most_features: i
     """Return the example of steps that were written under `signals`, whether the sentence has ended or not.
 
     It is what scores a sequence that was sampled; the contents of bases are not known.
+
+    Parameters
+    ----------
+    values
+        Values of the steps, in order.
+    signals
+        What the bases of the window allowed.
+    most_features
+        Number of features after which a sentence may only be completed.
+    optional
+        Whether the answer may be empty, see `Grammar`.
     """
     automaton = PointerAutomaton(Grammar(signals, most_features, optional))
     steps, allowed = [], []
@@ -196,6 +230,14 @@ def batch_steps(examples: Sequence[Example], length: int) -> Steps:
 
 
 def phase_after(choice: int, start: int, end: int) -> int:
-    """Return the phase of a coding feature behind this one; 3 behind an untranslated one."""
+    """Return the phase of a coding feature behind this one; 3 behind an untranslated one.
+
+    Parameters
+    ----------
+    choice
+        Kind and phase of the feature, as the step's value.
+    start, end
+        Its place in the window, 0-based and half-open.
+    """
     phase = CHOICES[choice][1]
     return 3 if phase is None else (phase - (end - start)) % 3

@@ -49,12 +49,34 @@ class LossSheet:
         self._right = torch.zeros(sentences, steps, dtype=torch.bool, device=device)
 
     def enter(self, chosen: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """Enter the `chosen` steps (B, L); scores (B, L, V), targets (B, L)."""
+        """Enter the `chosen` steps (B, L); scores (B, L, V), targets (B, L).
+
+        Parameters
+        ----------
+        chosen : (B, L) bool
+            Steps to enter.
+        scores : (B, L, V)
+            Score of each value; -inf where it is not allowed.
+        targets : (B, L) int64
+            The right value.
+        """
         row, step = chosen.nonzero(as_tuple=True)
         self._enter(row, step, scores[chosen], targets[chosen])
 
     def scatter(self, step: Tensor, present: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """Enter the steps at `step` (B, P) where `present`; scores (B, P, V), targets (B, P)."""
+        """Enter the steps at `step` (B, P) where `present`; scores (B, P, V), targets (B, P).
+
+        Parameters
+        ----------
+        step : (B, P) int64
+            Which step of the sentence each column is.
+        present : (B, P) bool
+            Columns that are steps.
+        scores : (B, P, V)
+            Score of each value; -inf where it is not allowed.
+        targets : (B, P) int64
+            The right value.
+        """
         row = torch.arange(len(step), device=step.device)[:, None].expand_as(step)[present]
         self._enter(row, step[present], scores[present], targets[present])
 

@@ -107,8 +107,10 @@ class PointerModel(nn.Module):
 
         Parameters
         ----------
-        codes : (B, T) int64, lengths : (B,) int64
-            Loci on the strands of their genes.
+        codes : (B, T) int64
+            Base codes of loci on the strands of their genes, padded.
+        lengths : (B,) int64
+            Bases of each locus.
         steps
             Their sentences.
         rows : (N,) int64

@@ -27,6 +27,15 @@ def oriented(hints: Iterable[Hint], strand: str, low: int, high: int) -> list[Hi
     """Return the hints of a window ``[low, high)`` as its strand `strand` has them, relative to its first base.
 
     Hints of the other strand, and those that reach out of the window, are left out.
+
+    Parameters
+    ----------
+    hints
+        Introns with evidence, in the coordinates of the sequence.
+    strand
+        Strand of the window.
+    low, high
+        The window, 0-based and half-open.
     """
     found = []
     for hint in hints:
@@ -44,7 +53,11 @@ def spoiled(hints: Sequence[Hint], length: int, config: HintConfig) -> list[Hint
     Parameters
     ----------
     hints
-        Of a window of `length` bases, relative to it.
+        Introns of a window, relative to its first base.
+    length
+        Bases of the window.
+    config
+        Shares of the introns that are changed.
     """
     if float(torch.rand(())) < config.without:
         return []
@@ -68,7 +81,17 @@ def spoiled(hints: Sequence[Hint], length: int, config: HintConfig) -> list[Hint
 
 
 def marked(codes: Codes, hints: Iterable[Hint], high: float) -> Codes:
-    """Return the codes of a window, in 16 bits, with the flags of its hints; where both confidences meet, both."""
+    """Return the codes of a window, in 16 bits, with the flags of its hints; where both confidences meet, both.
+
+    Parameters
+    ----------
+    codes : (T,) uint8
+        Base codes of the window.
+    hints
+        Introns relative to its first base, on its strand.
+    high
+        Score from which evidence has high confidence.
+    """
     flagged = codes.astype(np.uint16)
     for hint in hints:
         times = 1 if hint.score >= high else 2

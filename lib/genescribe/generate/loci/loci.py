@@ -115,6 +115,17 @@ def write_database(path: str | Path, loci: Iterable[Locus], genome: Genome, flan
 
     One table, ``loci``: number, id, seqid, start, end, strand, offset (place of the first base), codes (BLOB of base
     codes).
+
+    Parameters
+    ----------
+    path
+        DuckDB file to write.
+    loci
+        Places of genes.
+    genome
+        Their sequences.
+    flank
+        Bases on each side that are stored too.
     """
     rows = list(loci)
     with atomic_path(path) as temporary:

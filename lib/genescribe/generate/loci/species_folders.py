@@ -100,6 +100,15 @@ def files_of(folder: Path) -> tuple[Path, Path]:
 def bake_species(raw: str | Path, config: SpeciesConfig, target: str | Path) -> SpeciesReport:
     """Bake every species of a folder; return what became of each.
 
+    Parameters
+    ----------
+    raw
+        Folder with a folder per species.
+    config
+        Options of baking, and which species are held out.
+    target
+        Folder to write.
+
     Raises
     ------
     InputError
@@ -163,6 +172,15 @@ def evaluation_loci(folders: Sequence[Path], count: int, seed: int) -> list[dict
 
     Loci are grouped by species, by their exons (1, 2, 3-5, 6-10, more) and by whether they have isoforms; the groups
     take turns.
+
+    Parameters
+    ----------
+    folders
+        What bake wrote.
+    count
+        Number of loci.
+    seed
+        Seed of the choice within a group.
 
     Returns
     -------

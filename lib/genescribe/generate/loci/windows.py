@@ -47,6 +47,17 @@ def place_window(start: int, end: int, bounds: Interval, *, flank: int, step: in
 def read_part(window: Interval, gene: Interval, *, whole: bool, flank: int) -> Interval:
     """Return what is read of a window: its gene and flanks, or all of it where it was not laid around a gene.
 
+    Parameters
+    ----------
+    window
+        Window of the sample, 0-based and half-open.
+    gene
+        Span of its gene.
+    whole
+        Read all of the window.
+    flank
+        Bases on each side of the gene that are read.
+
     Examples
     --------
     >>> read_part((0, 6144), (500, 900), whole=False, flank=100)
@@ -57,6 +68,13 @@ def read_part(window: Interval, gene: Interval, *, whole: bool, flank: int) -> I
 
 def locus_pieces(start: int, end: int, limit: int) -> list[Interval]:
     """Return a locus in pieces of at most `limit` bases, each half over the next; itself where it is short enough.
+
+    Parameters
+    ----------
+    start, end
+        The locus, 0-based and half-open.
+    limit
+        Most bases of a piece.
 
     Examples
     --------

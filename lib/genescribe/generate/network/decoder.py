@@ -209,8 +209,10 @@ class Decoder(nn.Module):
         ----------
         reader
             With context of its own.
-        codes : (B, T) int64, lengths : (B,) int64
-            Loci on the strands of their genes.
+        codes : (B, T) int64
+            Base codes of loci on the strands of their genes, padded.
+        lengths : (B,) int64
+            Bases of each locus.
         absolute
             Tell the layers also where in the locus each step lies, and not only how far from each other they are.
         """
@@ -231,6 +233,19 @@ class Decoder(nn.Module):
 
         `places` (B, L) float is where among the steps of the locus each of them is; `present` (B, L), which of them
         there are, is for routers among experts and means nothing here.
+
+        Parameters
+        ----------
+        x : (B, L, D)
+            Embedded new steps.
+        places : (B, L) float
+            Place of each step along the steps of the locus.
+        memory
+            What was read of the loci.
+        cache
+            Keys and values of earlier steps; None: there are none.
+        present : (B, L) bool or None
+            For routers among experts; not read here.
         """
         if self._compiled is not None and cache is not None and x.shape[1] == 1 and not self.training:
             return self._compiled_step(x, places, memory, cache)

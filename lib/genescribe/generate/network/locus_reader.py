@@ -146,7 +146,17 @@ class Reader(nn.Module):
         return Entered(local, steps, self.encoder.held(lengths), lengths, codes.shape[1], self._places(codes))
 
     def enter_packed(self, codes: Tensor, lengths: Tensor, room: int) -> Entered:
-        """Return loci up to where context comes in, several in each row of `room` bases; see `enter`."""
+        """Return loci up to where context comes in, several in each row of `room` bases; see `enter`.
+
+        Parameters
+        ----------
+        codes : (B, T)
+            Base codes, padded.
+        lengths : (B,) int64
+            Bases of each locus.
+        room
+            Bases of a row.
+        """
         encoder, width = self.encoder, codes.shape[1]
         reach = encoder.config.conv_kernel // 2
         layout = Layout.of(lengths, width, self.fold, reach, room)

@@ -57,7 +57,17 @@ class PrefixLayer(nn.Module):
             self.feed = FeedForward(width, options.inner, geglu=published)
 
     def forward(self, x: Tensor, look: Look, present: Tensor | None) -> tuple[Tensor, RouterSums | None]:
-        """Return the steps (B, n, D) after the layer, and what its router did with those `present` (B, n)."""
+        """Return the steps (B, n, D) after the layer, and what its router did with those `present` (B, n).
+
+        Parameters
+        ----------
+        x : (B, n, D)
+            Steps of the prefix or of sentences.
+        look
+            How steps attend: positions, masks, keys and values of before.
+        present : (B, n) bool or None
+            Steps that are no padding, for the router.
+        """
         parts = self.project(self.norm(x) if self.before else x).chunk(3, dim=-1)
         q, k, v = (split_heads(part, self.heads) for part in parts)
         x = x + self.dropout(self.leave(look(q, k, v).transpose(1, 2).flatten(2)))
@@ -120,7 +130,19 @@ class PrefixStack(nn.Module):
         self.register_buffer("slopes", slopes, persistent=False)
 
     def read(self, reader: Reader, codes: Tensor, lengths: Tensor, *, absolute: bool = False) -> tuple[Reading, Memory]:
-        """Read loci, once, for all sentences that are written of them; see `Decoder.read`."""
+        """Read loci, once, for all sentences that are written of them; see `Decoder.read`.
+
+        Parameters
+        ----------
+        reader
+            Makes steps of the bases.
+        codes : (B, T)
+            Base codes of loci, padded.
+        lengths : (B,) int64
+            Bases of each locus.
+        absolute
+            Add sinusoids of their positions to the steps.
+        """
         packed = self.pack and self.training
         entered = reader.enter_packed(codes, lengths, self.pack) if packed else reader.enter(codes, lengths)
         steps = entered.steps
@@ -137,8 +159,10 @@ class PrefixStack(nn.Module):
 
         Parameters
         ----------
-        steps : (B, S, D), counts : (B,) int64
-            Of each locus, and how many there are.
+        steps : (B, S, D)
+            Steps of each locus.
+        counts : (B,) int64
+            How many steps of each are no padding.
         places : (B, T + 1) float
             Where among the steps each boundary lies.
         layout
@@ -178,7 +202,21 @@ class PrefixStack(nn.Module):
     def forward(
         self, x: Tensor, places: Tensor, memory: Memory, cache: Cache | None = None, present: Tensor | None = None
     ) -> tuple[Tensor, Cache]:
-        """Return the hidden states of new steps of sentences, and the cache with them in it; see `Decoder.forward`."""
+        """Return the hidden states of new steps of sentences, and the cache with them in it; see `Decoder.forward`.
+
+        Parameters
+        ----------
+        x : (B, L, D)
+            Embedded new steps.
+        places : (B, L) float
+            Place of each step along the steps of the locus.
+        memory
+            What was read of the loci.
+        cache
+            Keys and values of earlier steps; None: there are none.
+        present : (B, L) bool or None
+            Steps that are no padding, for the router; None: all.
+        """
         past = Cache() if cache is None else cache
         before, count, grown = past.length, x.shape[1], Cache()
         order = memory.mask[:, 0, 0].sum(dim=1, keepdim=True) + before + torch.arange(count, device=x.device)
@@ -229,7 +267,15 @@ class PrefixStack(nn.Module):
 
 
 def attend_both(q: Tensor, first: tuple[Tensor, Tensor, Tensor], second: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """Return attention to two sets of (keys, values, bias) in one softmax; neither is copied to join the other."""
+    """Return attention to two sets of (keys, values, bias) in one softmax; neither is copied to join the other.
+
+    Parameters
+    ----------
+    q : (B, heads, n, d)
+        Queries.
+    first, second
+        Keys and values, (B, heads, m, d), and the bias that is added to their scores.
+    """
     scale = 1 / math.sqrt(q.shape[-1])
     scores = [(q @ k.transpose(-1, -2)).float() * scale + bias for k, _, bias in (first, second)]
     weights = torch.cat(scores, dim=-1).softmax(dim=-1).to(q.dtype)

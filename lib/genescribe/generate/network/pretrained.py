@@ -111,6 +111,15 @@ class Pretrained(nn.Module):
 def pieces(length: int, window: int, overlap: int) -> list[tuple[int, int, int, int]]:
     """Return (begin, end, low, high) of pieces that cover a locus: what is read, and the part of it that is kept.
 
+    Parameters
+    ----------
+    length
+        Bases of the locus.
+    window
+        Most bases of a piece.
+    overlap
+        Bases that neighbouring pieces share, divided in the middle.
+
     Examples
     --------
     >>> pieces(25, 10, 2)

@@ -73,7 +73,17 @@ class Judge:
         return reward
 
     def of(self, truth: GeneSentence, written: GeneSentence | None, window: Codes) -> Reward:
-        """Return the reward of a sentence; 0 where there is none."""
+        """Return the reward of a sentence; 0 where there is none.
+
+        Parameters
+        ----------
+        truth
+            The annotated gene.
+        written
+            What the model wrote; None: no sentence.
+        window : (T,) uint8
+            Base codes of the window, on the strand of the gene.
+        """
         counts = dict(zip(LEVELS, matches(truth, written), strict=True))
         terms = {level: _f1(*counts[level]) for level in LEVELS}
         terms["valid_orf"] = self._valid(written, window) if self.config.valid_orf and written is not None else 0.0

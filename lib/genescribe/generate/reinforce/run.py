@@ -26,6 +26,8 @@ def build_run(
         Folder of the model that training begins with.
     options
         `grpo` and `train`, each with the keys of its dataclass.
+    where
+        Source of the options, for messages.
 
     Raises
     ------

@@ -169,7 +169,15 @@ class Grammar:
         return any(_may_follow_coding(node, start, phase) for node in self.nodes)
 
     def declare(self, choice: int, start: int, end: int) -> None:
-        """Write a feature that `choices`, `starts` and `ends` allow."""
+        """Write a feature that `choices`, `starts` and `ends` allow.
+
+        Parameters
+        ----------
+        choice
+            Kind and phase of the feature, as the step's value.
+        start, end
+            Its place in the window, 0-based and half-open.
+        """
         kind, phase = CHOICES[choice]
         feature = Feature(start, end, kind, phase)
         before = tuple(i for i, node in enumerate(self.nodes) if self._may_follow(node, feature))

@@ -284,7 +284,19 @@ def _features(transcript: Transcript, strand: str, offset: int) -> list[Feature]
 
 
 def gene_of(sentence: GeneSentence, identifier: str, seqid: str, offset: int = 0) -> Gene:
-    """Return the gene of a sentence on a window that begins at base `offset`; transcripts are `identifier.t1`, ..."""
+    """Return the gene of a sentence on a window that begins at base `offset`; transcripts are `identifier.t1`, ...
+
+    Parameters
+    ----------
+    sentence
+        All isoforms of a gene.
+    identifier
+        ID of the gene.
+    seqid
+        Name of the sequence.
+    offset
+        Base of the sequence at which the window begins, on the forward strand.
+    """
     found = []
     for chain in sentence.transcripts:
         features = sorted((sentence.features[i] for i in chain), key=lambda f: f.start)

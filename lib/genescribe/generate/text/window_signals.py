@@ -58,7 +58,17 @@ class Signals:
 
     @classmethod
     def free(cls, length: int, shortest_intron: int = 1, bases: Codes | None = None) -> Signals:
-        """Return signals that restrict nothing; `bases` (T,) are for forms that spell the window."""
+        """Return signals that restrict nothing; `bases` (T,) are for forms that spell the window.
+
+        Parameters
+        ----------
+        length
+            Bases of the window, T.
+        shortest_intron
+            Fewest bases of an intron.
+        bases : (T,) uint8 or None
+            Base codes, for forms that read the window itself.
+        """
         everywhere = np.ones(length + 1, dtype=bool)
         never = np.full(length + 1, NEVER, dtype=np.int32)
         last = (length - 1,) * 3
@@ -120,7 +130,13 @@ class Signals:
         return self._codes
 
     def stops(self, first: int, second: int, third: int) -> bool:
-        """Whether three known bases are a stop codon."""
+        """Whether three known bases are a stop codon.
+
+        Parameters
+        ----------
+        first, second, third
+            Base codes, 0..3.
+        """
         return bool(self._is_stop[16 * first + 4 * second + third])
 
     def intron(self, donor: int, acceptor: int) -> bool:
@@ -144,6 +160,15 @@ class Signals:
 
         Behind an intron that begins at `end`; where its frame, of `phase`, reaches a stop codon; and where the codon
         that the intron splits is no stop codon. `carried` are that codon's first bases; None: those before `end`.
+
+        Parameters
+        ----------
+        end
+            Boundary at which the intron begins.
+        phase
+            Bases of the split codon that are still to come.
+        carried
+            First bases of the split codon; None: those right before `end`.
         """
         places = self.acceptors_after(end)
         if not self.checked:

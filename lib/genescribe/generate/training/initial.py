@@ -101,7 +101,17 @@ def initialise(
 
 
 def spread_pieces(fasta: Path, wanted: int, size: int = 10_000) -> Iterator[Codes]:
-    """Yield pieces of a genome, evenly spread over it, `wanted` bases in all or all that there are."""
+    """Yield pieces of a genome, evenly spread over it, `wanted` bases in all or all that there are.
+
+    Parameters
+    ----------
+    fasta
+        Genome.
+    wanted
+        Bases in all.
+    size
+        Bases of a piece.
+    """
     genome = Genome.open(fasta)
     begins = [(seqid, begin) for seqid, length in genome.lengths.items() for begin in range(0, length, size)]
     every = max(1, sum(genome.lengths.values()) // wanted)

@@ -138,7 +138,17 @@ class GenerateTask(Task):
         return np.array(sizes, dtype=np.int64)
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[list[Sample]]:
-        """Yield validation batches."""
+        """Yield validation batches.
+
+        Parameters
+        ----------
+        rank, world
+            Number of this process, from 0, and number of processes.
+        size
+            Most loci per batch.
+        workers
+            Processes that read data; 0: this one.
+        """
         return ordered_batches(self.validation, list, size=size, rank=rank, world=world, workers=workers)
 
     def to_device(self, batch: list[Sample], device: torch.device) -> list[Sample]:
@@ -290,7 +300,17 @@ def _compile_layer(module: nn.Module) -> None:
 
 
 def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> Signals:
-    """Return what the bases of a locus allow under a model's options."""
+    """Return what the bases of a locus allow under a model's options.
+
+    Parameters
+    ----------
+    config
+        Options of the model.
+    code
+        Genetic code.
+    codes : (T,) uint8
+        Base codes of the locus, on the strand of its gene.
+    """
     if config.constraint == "orf":
         return Signals.of(codes, code, config.gene)
     return Signals.free(len(codes), config.gene.shortest_intron, codes)
