@@ -39,5 +39,15 @@ def balance(lengths: Mapping[str, int], batches: int) -> list[list[str]]:
 
 
 def batch_of(lengths: Mapping[str, int], index: int, batches: int) -> list[str]:
-    """Return the names in batch `index` (0-based) of `batches`."""
+    """Return the names in batch `index` (0-based) of `batches`.
+
+    Parameters
+    ----------
+    lengths
+        Sequence -> bases.
+    index
+        Number of the batch, from 0.
+    batches
+        Number of batches.
+    """
     return balance(lengths, batches)[index]

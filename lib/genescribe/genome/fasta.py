@@ -112,6 +112,13 @@ class Genome:
     def codes(self, seqid: str, start: int = 0, end: int | None = None) -> Codes:
         """Return the base codes of ``[start, end)`` of a sequence, softmask bit included.
 
+        Parameters
+        ----------
+        seqid
+            Name of the sequence.
+        start, end
+            Interval, 0-based and half-open; an end of None is the end of the sequence.
+
         Raises
         ------
         InputError
@@ -174,6 +181,15 @@ def expand_fasta(source: str | Path, target: str | Path, *, shown: str | Path | 
     """Write a FASTA file decompressed and with equal lines, all bytes checked; return the index of `target`.
 
     `shown` is the name to blame in messages, where `source` is a copy.
+
+    Parameters
+    ----------
+    source
+        FASTA file, plain, gzip or bgzip.
+    target
+        Plain file to write.
+    shown
+        Name for messages, where `source` is a copy; None: `source`.
 
     Raises
     ------

@@ -70,7 +70,17 @@ def fetch_fasta(source: str, target: str | Path, *, sha256: str | None = None, m
 
 
 def fetch_annotation(source: str, target: str | Path, *, sha256: str | None = None, md5: str | None = None) -> None:
-    """Write an annotation as plain UTF-8 text with plain newlines; parameters and errors as `fetch_fasta`."""
+    """Write an annotation as plain UTF-8 text with plain newlines; parameters and errors as `fetch_fasta`.
+
+    Parameters
+    ----------
+    source
+        Path or URL.
+    target
+        File to write.
+    sha256, md5
+        Expected digest of the file at the source; None: not checked.
+    """
     with (
         _local(source, sha256, md5) as (path, shown),
         atomic_path(target) as temporary,

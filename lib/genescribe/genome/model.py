@@ -135,6 +135,15 @@ def gaps(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 def cds_phases(cds: tuple[Interval, ...], strand: str, phase: int = 0) -> tuple[int, ...]:
     """Return the GFF3 phase of each coding part, in the order given (ascending).
 
+    Parameters
+    ----------
+    cds
+        Coding parts, ascending, 0-based and half-open.
+    strand
+        ``+`` or ``-``.
+    phase
+        Bases before the first whole codon of the transcript: 0, 1 or 2.
+
     Examples
     --------
     >>> cds_phases(((0, 4), (10, 15)), "+")

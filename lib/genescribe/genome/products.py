@@ -67,6 +67,15 @@ def write_parts(genes: Iterable[Gene], genome: Genome, directory: str | Path) ->
     """Write the exons and introns of all transcripts, in reading direction: `exons.fa` and `introns.fa`.
 
     Records are named by their transcript and their number in it, from its 5' end, and ordered as in `write_products`.
+
+    Parameters
+    ----------
+    genes
+        Genes whose parts are written.
+    genome
+        Their sequences.
+    directory
+        Existing folder.
     """
     directory = Path(directory)
     order = {seqid: number for number, seqid in enumerate(genome.lengths)}
@@ -86,19 +95,49 @@ def _parts(gene: Gene, genome: Genome, kind: str) -> Iterator[tuple[str, Codes]]
 
 
 def coding_codes(genome: Genome, gene: Gene, transcript: Transcript) -> Codes:
-    """Return the base codes of a transcript's coding sequence in reading direction."""
+    """Return the base codes of a transcript's coding sequence in reading direction.
+
+    Parameters
+    ----------
+    genome
+        The sequences.
+    gene
+        For sequence and strand.
+    transcript
+        One of the gene's transcripts.
+    """
     joined = np.concatenate([genome.codes(gene.seqid, start, end) for start, end in transcript.cds])
     return joined if gene.strand == "+" else reverse_complement(joined)
 
 
 def translate(bases: Codes, transcript: Transcript, code: GeneticCode) -> str:
-    """Return the protein of a coding sequence, read at the transcript's phase, without the stop at its end."""
+    """Return the protein of a coding sequence, read at the transcript's phase, without the stop at its end.
+
+    Parameters
+    ----------
+    bases : (n,) uint8
+        Coding sequence in reading direction.
+    transcript
+        For the phase.
+    code
+        Genetic code.
+    """
     protein = code.translate(bases[transcript.phase :], complete=not (transcript.partial5 or transcript.partial3))
     return protein.removesuffix("*")
 
 
 def is_complete(bases: Codes, transcript: Transcript, code: GeneticCode) -> bool:
-    """Whether a coding sequence is a start codon, whole codons without a stop, and a stop codon."""
+    """Whether a coding sequence is a start codon, whole codons without a stop, and a stop codon.
+
+    Parameters
+    ----------
+    bases : (n,) uint8
+        Coding sequence in reading direction.
+    transcript
+        For phase and cut ends.
+    code
+        Genetic code.
+    """
     numbers = codon_numbers(bases)
     return bool(
         transcript.phase == 0

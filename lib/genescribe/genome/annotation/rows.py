@@ -143,7 +143,17 @@ def put_arrays(connection: duckdb.DuckDBPyConnection, table: str, **columns: NDA
 
 
 def raise_first_problem(connection: duckdb.DuckDBPyConnection, path: str | Path, table: str) -> None:
-    """Raise `InputError` for the first row of `table` (line, problem, detail) that makes the whole file unusable."""
+    """Raise `InputError` for the first row of `table` (line, problem, detail) that makes the whole file unusable.
+
+    Parameters
+    ----------
+    connection
+        Database with the table.
+    path
+        The annotation, for the message.
+    table
+        Name of the table.
+    """
     codes = ", ".join(f"'{code}'" for code in REMEDIES)
     line, code, detail, count = one(
         connection,

@@ -144,7 +144,17 @@ class SequenceCodes:
         sequences: NDArray[np.int64],
         codons: NDArray[np.uint8],
     ) -> NDArray[np.bool_]:
-        """Return whether codons, (k,), of sequences, (k,), are in a table of their sequence's code."""
+        """Return whether codons, (k,), of sequences, (k,), are in a table of their sequence's code.
+
+        Parameters
+        ----------
+        table
+            Returns the lookup by codon number of a genetic code, (65,) bool.
+        sequences : (k,) int64
+            Number of each codon's sequence.
+        codons : (k,) uint8
+            Codon numbers.
+        """
         tables = np.stack([table(code) for code in self.codes])
         return tables[self._which[sequences], codons]
 
@@ -165,7 +175,17 @@ class Coding(NamedTuple):
 
 
 def all_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: SequenceCodes) -> Coding:
-    """Fill the temporary tables of `load_coding` and read every coding sequence."""
+    """Fill the temporary tables of `load_coding` and read every coding sequence.
+
+    Parameters
+    ----------
+    connection
+        The catalogue in the making.
+    genome
+        Its sequences.
+    codes
+        Genetic code of each sequence.
+    """
     columns = load_coding(connection)
     size = len(columns["sequence"])
     # A key without bases keeps what no codon gives.

@@ -22,6 +22,17 @@ def codes_of_sequences(
 
     The `transl_table` of its rows says so, or its being a plastid. A mitochondrion without is warned of.
 
+    Parameters
+    ----------
+    connection
+        The catalogue in the making.
+    genome
+        Its sequences.
+    usual
+        NCBI table of the other sequences.
+    where
+        The annotation, for messages.
+
     Raises
     ------
     InputError

@@ -44,7 +44,19 @@ _EDGE = 3
 
 
 def check(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: SequenceCodes, coding: Coding) -> None:
-    """Fill `flags` and `introns`, and mark coding sequences that a sequence's end cuts as partial."""
+    """Fill `flags` and `introns`, and mark coding sequences that a sequence's end cuts as partial.
+
+    Parameters
+    ----------
+    connection
+        The catalogue in the making.
+    genome
+        Its sequences.
+    codes
+        Genetic code of each sequence.
+    coding
+        All coding sequences.
+    """
     connection.execute("CREATE TEMP TABLE found (transcript VARCHAR, flag VARCHAR)")
     _check_coding(connection, genome, codes, coding)
     _check_introns(connection, genome)
@@ -59,6 +71,17 @@ def join_outer_stops(
     """Add stop codons to `part_rows` where the file keeps them outside its CDS and has no rows for them.
 
     That is taken to be so where most complete coding sequences do not end with a stop, but are followed by one.
+
+    Parameters
+    ----------
+    connection
+        The catalogue in the making.
+    genome
+        Its sequences.
+    codes
+        Genetic code of each sequence.
+    coding
+        All coding sequences.
 
     Returns
     -------

@@ -45,6 +45,17 @@ def run_agat(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
     """Run AGAT on `source`; return its version, the rows in and out, and the rows that did not come out unchanged.
 
     AGAT's own messages are kept as `<target>.agat.log`.
+
+    Parameters
+    ----------
+    source
+        GFF3 or GTF file.
+    target
+        GFF3 file to write.
+    merge_loci
+        Merge genes whose coding sequences overlap.
+    tags
+        Attributes, other than ID and Parent, that link rows.
     """
     program = agat_program()
     if program is None:

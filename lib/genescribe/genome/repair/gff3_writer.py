@@ -139,7 +139,17 @@ def _directives(forest: Forest, pragmas: Iterable[tuple[int, str]]) -> list[str]
 
 
 def write(target: Path, forest: Forest, pragmas: Iterable[tuple[int, str]]) -> int:
-    """Write the forest to `target` in one step; return the number of rows."""
+    """Write the forest to `target` in one step; return the number of rows.
+
+    Parameters
+    ----------
+    target
+        GFF3 file to write.
+    forest
+        All rows, linked to their parents.
+    pragmas
+        Line number and text of the pragmas of the input.
+    """
     writer = Writer(forest)
     directives = _directives(forest, pragmas)
     count = 0

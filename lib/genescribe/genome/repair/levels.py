@@ -80,6 +80,15 @@ def level_of(kind: str, source: str, has_parent: bool) -> int:
 
     Ensembl and HAVANA use `processed_transcript` and `pseudogene` both as gene and as transcript, and Ensembl `RNA` for
     genes: there the Parent attribute tells which it is.
+
+    Parameters
+    ----------
+    kind
+        Type of the feature, in lower case.
+    source
+        Column 2 of the row.
+    has_parent
+        Whether the row has a Parent.
     """
     if kind in ("processed_transcript", "pseudogene", "rna") and ("ensembl" in source or "havana" in source):
         if kind == "rna":

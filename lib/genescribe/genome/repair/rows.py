@@ -85,6 +85,15 @@ class Row:
 
         It inherits those attributes that hold for it too: a gene does not inherit the number of the exon that it was
         made from.
+
+        Parameters
+        ----------
+        type_
+            Type of the new row.
+        id_
+            Its ID; None: none.
+        parent
+            ID of its parent; None: none.
         """
         twin = self.copy()
         twin.type, twin.kind, twin.id, twin.parent = sys.intern(type_), sys.intern(type_.lower()), id_, parent
