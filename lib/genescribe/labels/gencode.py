@@ -189,7 +189,17 @@ class GencodeScheme:
         return Encoded(runs, placed, [Problem(gene.id, reasons[gene.id]) for gene in genes if gene.id in reasons])
 
     def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
-        """Return why the labels cannot hold a transcript of the strand `codes`, or None; whatever its bases."""
+        """Return why the labels cannot hold a transcript of the strand `codes`, or None; whatever its bases.
+
+        Parameters
+        ----------
+        transcript
+            A transcript in the coordinates of the strand.
+        codes : (n,) uint8
+            Base codes of the strand; not read by this scheme.
+        code
+            Genetic code; not read by this scheme.
+        """
         del code
         return self._fault(transcript, len(codes))
 

@@ -65,6 +65,15 @@ class SignalTables:
         Stop codons other than TA. and TG. cannot be told across an intron. Labels with such a code are an error; what
         is predicted with one, for the mitochondrion of a genome, is checked after decoding.
 
+        Parameters
+        ----------
+        rules
+            Start codons, splice sites and shortest intron.
+        code
+            Genetic code.
+        training
+            Refuse codes whose stop codons labels cannot tell across an intron.
+
         Raises
         ------
         InputError

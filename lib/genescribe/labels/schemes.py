@@ -69,10 +69,33 @@ class LabelScheme(Protocol):
         """Return the labels of a strand of `length` bases; genes in `doubtful` are masked for the reason given.
 
         A scheme whose labels depend on the sequence needs its bases, `codes`.
+
+        Parameters
+        ----------
+        genes
+            Genes in the coordinates of the strand, 5' to 3'.
+        length
+            Bases of the strand.
+        policy
+            What becomes of non-coding genes; None: the default.
+        doubtful
+            Gene -> reason for which its bases are masked.
+        codes : (length,) uint8 or None
+            Base codes, for schemes whose labels depend on the sequence.
         """
 
     def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
-        """Return why the labels cannot hold a coding transcript of the strand `codes`, or None."""
+        """Return why the labels cannot hold a coding transcript of the strand `codes`, or None.
+
+        Parameters
+        ----------
+        transcript
+            A transcript in the coordinates of the strand.
+        codes : (n,) uint8
+            Base codes of the strand.
+        code
+            Genetic code.
+        """
 
     def shifted(self, runs: Runs, offset: int) -> Runs:
         """Return the labels of a window that begins at position `offset` of its strand, as it stands alone."""
