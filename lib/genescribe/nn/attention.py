@@ -119,7 +119,17 @@ class AttentionLayer(nn.Module):
         self.feed, self.dropout = FeedForward(width), nn.Dropout(dropout)
 
     def forward(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the steps after the layer; `mask` (B, 1, 1, S) is True where a step may be seen."""
+        """Return the steps after the layer; `mask` (B, 1, 1, S) is True where a step may be seen.
+
+        Parameters
+        ----------
+        x : (B, S, D)
+            Steps.
+        positions : (B, S) or (S,)
+            Their places.
+        mask : (B, 1, 1, S) bool or None
+            True where a step may be seen.
+        """
         q, k, v = (split_heads(part, self.heads) for part in self.project(self.norm(x)).chunk(3, dim=-1))
         q, k = rotate(q, positions), rotate(k, positions)
         seen = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)

@@ -118,12 +118,30 @@ class Encoder(nn.Module):
         return local, self.fold_norm(self.fold(local.reshape(B, steps, -1)))
 
     def leave(self, local: Tensor, steps: Tensor, lengths: Tensor) -> Tensor:
-        """Return the features of every base from what `enter` gave and the context of its steps."""
+        """Return the features of every base from what `enter` gave and the context of its steps.
+
+        Parameters
+        ----------
+        local : (B, T, W)
+            Features of bases, from `enter`.
+        steps : (B, S, D)
+            Context of each step.
+        lengths : (B,) int64
+            Bases of each sequence.
+        """
         context = self.unfold(self.dropout(steps)).reshape(len(local), -1, self.width)
         return self.joined(local, context, padding_mask(lengths, local.shape[1]))
 
     def joined(self, local: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the features of every base from local ones and context, both (B, T, W)."""
+        """Return the features of every base from local ones and context, both (B, T, W).
+
+        Parameters
+        ----------
+        local, context : (B, T, W)
+            Features of bases, and the context of their steps.
+        mask : (B, T, 1) bool or None
+            Bases that are no padding.
+        """
         return layer(local, self.join, self.norm, mask, before=context)
 
 

@@ -58,7 +58,15 @@ class _Recurrence(torch.autograd.Function):
 
 
 def recurrence(decay: Tensor, gain: Tensor, first: Tensor) -> Tensor:
-    """Return all states (T, ...) from decay and gain (T, ...) and the state before the first step (...)."""
+    """Return all states (T, ...) from decay and gain (T, ...) and the state before the first step (...).
+
+    Parameters
+    ----------
+    decay, gain : (T, ...)
+        Coefficients of ``h[t] = decay[t] h[t-1] + gain[t]``.
+    first : (...)
+        State before the first step.
+    """
     return cast(Tensor, _Recurrence.apply(decay, gain, first))  # type: ignore[no-untyped-call]
 
 
