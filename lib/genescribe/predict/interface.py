@@ -61,10 +61,28 @@ class StrandPredictor(Protocol):
     """Anything that reads genes from one strand, in two steps: bases chunk by chunk, then the strand as a whole."""
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return what the model says of the bases ``[start, end)``, whatever else is asked."""
+        """Return what the model says of the bases ``[start, end)``, whatever else is asked.
+
+        Parameters
+        ----------
+        codes : (n,) uint8
+            Base codes of the whole strand, 5' to 3'.
+        start, end
+            Bases to read, 0-based and half-open.
+        """
 
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        """Return the genes of a strand of which all bases were read."""
+        """Return the genes of a strand of which all bases were read.
+
+        Parameters
+        ----------
+        codes : (n,) uint8
+            Base codes of the whole strand, 5' to 3'.
+        rows
+            What `read` returned of all its bases.
+        config
+            Options of prediction.
+        """
 
 
 class PairPredictor(StrandPredictor, Protocol):
@@ -73,7 +91,17 @@ class PairPredictor(StrandPredictor, Protocol):
     def finish_both(
         self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
     ) -> list[StrandPrediction]:
-        """Return the genes of the plus and the minus strand, of which all bases were read."""
+        """Return the genes of the plus and the minus strand, of which all bases were read.
+
+        Parameters
+        ----------
+        codes
+            Base codes of the plus and the minus strand, each 5' to 3'.
+        rows
+            What `read` returned of all bases of each.
+        config
+            Options of prediction.
+        """
 
 
 class PredictorFactory(Protocol):
@@ -100,7 +128,17 @@ class PredictorFactory(Protocol):
         """
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> PredictorFactory:
-        """Return what annotates these pieces of a genome, given the species that was asked for."""
+        """Return what annotates these pieces of a genome, given the species that was asked for.
+
+        Parameters
+        ----------
+        genome
+            The genome.
+        pieces
+            Sequences or regions to annotate.
+        species
+            Name of a set of parameters, or `auto`.
+        """
 
     def recoded(self, code: int) -> PredictorFactory:
         """Return the same model reading with another genetic code, an NCBI table: for organelles."""

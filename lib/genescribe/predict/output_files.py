@@ -44,6 +44,23 @@ def write_annotation(
     `noted` are warnings of before.
 
     `annotation.gff3`, FASTA of proteins, coding sequences, exons and introns, `rejects.jsonl` and `summary.json`.
+
+    Parameters
+    ----------
+    target
+        Folder to write.
+    prediction
+        Genes and rejects.
+    genome
+        The sequences.
+    pieces
+        What was annotated.
+    factory
+        What annotated it: its genetic code and its name.
+    config
+        Options of prediction, for the summary.
+    noted
+        Warnings that arose before.
     """
     summary = summarise(prediction.genes, pieces)
     absurd = warnings_of(summary, factory.statistics())
@@ -69,7 +86,17 @@ def _header(provenance: Mapping[str, Any], config: PredictConfig) -> list[str]:
 
 
 def write_batch(target: str | Path, pieces: Sequence[Piece], found: Mapping[StrandKey, StrandPrediction]) -> None:
-    """Write what was found on the strands of some pieces into the folder `target`, for `join_batches`."""
+    """Write what was found on the strands of some pieces into the folder `target`, for `join_batches`.
+
+    Parameters
+    ----------
+    target
+        Folder to write.
+    pieces
+        What was annotated.
+    found
+        What was found on each strand of each piece.
+    """
     keys = [(piece.seqid, piece.start, piece.end, strand) for piece in pieces for strand in "+-"]
     with atomic_directory(target) as folder:
         write_strands(folder / STRANDS, {key: found[key] for key in keys})
@@ -77,6 +104,15 @@ def write_batch(target: str | Path, pieces: Sequence[Piece], found: Mapping[Stra
 
 def join_batches(folders: Iterable[str | Path], pieces: Sequence[Piece], config: PredictConfig) -> GenomePrediction:
     """Make one annotation of what `write_batch` wrote, in the order of `pieces`.
+
+    Parameters
+    ----------
+    folders
+        What `write_batch` wrote.
+    pieces
+        All pieces, in the order of the output.
+    config
+        Options that choose among genes.
 
     Raises
     ------

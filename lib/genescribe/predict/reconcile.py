@@ -24,7 +24,19 @@ class Candidate:
 def to_forward(
     seqid: str, start: int, end: int, strand: str, found: StrandPrediction
 ) -> tuple[list[Candidate], list[Reject]]:
-    """Turn the prediction of a strand of ``[start, end)`` of a sequence into the sequence's coordinates."""
+    """Turn the prediction of a strand of ``[start, end)`` of a sequence into the sequence's coordinates.
+
+    Parameters
+    ----------
+    seqid
+        Name of the sequence.
+    start, end
+        The stretch, 0-based and half-open.
+    strand
+        The strand that was read.
+    found
+        Its genes and rejects, in its own coordinates.
+    """
     length = end - start
     isoforms: dict[tuple[str, int], list[PredictedTranscript]] = {}
     for number, predicted in enumerate(found.transcripts):

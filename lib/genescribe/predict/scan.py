@@ -42,7 +42,19 @@ LONGEST_PATH = 70
 def job_of(
     factory: PredictorFactory, fasta: str | Path, pieces: Sequence[Piece], config: PredictConfig
 ) -> dict[str, Any]:
-    """Return what the strands' predictions depend on, as JSON values; what filters them later is not among it."""
+    """Return what the strands' predictions depend on, as JSON values; what filters them later is not among it.
+
+    Parameters
+    ----------
+    factory
+        The model.
+    fasta
+        The genome's file.
+    pieces
+        What is annotated.
+    config
+        Options of prediction.
+    """
     return {
         "model": factory.provenance(),
         "fasta_sha256": sha256(fasta),
@@ -64,6 +76,19 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
 
     A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. The
     result is the same whatever the chunks, the workers and the kills in between.
+
+    Parameters
+    ----------
+    factory
+        The model.
+    genome
+        The genome.
+    pieces
+        What is annotated.
+    config
+        Options of prediction, with chunk size and number of workers.
+    work
+        Folder that keeps what was found.
     """
     signs = BOTH if finishes_together(factory) else "+-"
     strands = [(piece.seqid, piece.start, piece.end, sign) for piece in pieces for sign in signs]

@@ -78,6 +78,16 @@ def pieces_of(lengths: Mapping[str, int], regions: Sequence[str], flank: int, *,
 
 
 def batch_of_pieces(pieces: Sequence[Piece], index: int, batches: int) -> list[Piece]:
-    """Return the pieces in batch `index` (0-based) of `batches` of nearly equal total length."""
+    """Return the pieces in batch `index` (0-based) of `batches` of nearly equal total length.
+
+    Parameters
+    ----------
+    pieces
+        All pieces.
+    index
+        Number of the batch, from 0.
+    batches
+        Number of batches.
+    """
     named = {piece.name: piece for piece in pieces}
     return [named[name] for name in batch_of({n: p.end - p.start for n, p in named.items()}, index, batches)]

@@ -97,7 +97,17 @@ class Work:
         return scores_path(self.folder, strand, start)
 
     def add(self, strand: StrandKey, prediction: StrandPrediction, chunks: Sequence[int]) -> None:
-        """Keep what was found on a strand, and drop the scores of its chunks."""
+        """Keep what was found on a strand, and drop the scores of its chunks.
+
+        Parameters
+        ----------
+        strand
+            Piece and strand.
+        prediction
+            What was found on it.
+        chunks
+            First bases of the chunks that it was read in.
+        """
         self.done[strand] = prediction
         with (self.folder / STRANDS).open("a", encoding="utf-8") as lines:
             lines.write(_line(strand, prediction))
@@ -115,7 +125,17 @@ def remove_work(folder: Path) -> None:
 
 
 def scores_path(folder: Path, strand: StrandKey, start: int) -> Path:
-    """Return the place of the scores of a chunk within a folder of work."""
+    """Return the place of the scores of a chunk within a folder of work.
+
+    Parameters
+    ----------
+    folder
+        Folder of work.
+    strand
+        Piece and strand.
+    start
+        First base of the chunk.
+    """
     seqid, begin, end, sign = strand
     # A digest: names of sequences may hold anything, and be longer than a file name may be.
     name = f"{hashlib.sha256(seqid.encode()).hexdigest()}_{begin}_{end}_{'f' if sign == '+' else 'r'}"
