@@ -73,7 +73,17 @@ class Method:
 
 
 def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
-    """Draw F1 at every level on coding sequences, a bar a method, with bootstrap intervals where there are any."""
+    """Draw F1 at every level on coding sequences, a bar a method, with bootstrap intervals where there are any.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    metrics
+        Method -> contents of its `metrics.json`.
+    caption
+        Text below the figure.
+    """
     levels = list(LEVEL_NAMES)
     with styled():
         figure = canvas(2.9)
@@ -98,7 +108,17 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
 
 
 def reliability_diagram(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
-    """Draw the share of right genes and exons by their probability, one line per method, and their number."""
+    """Draw the share of right genes and exons by their probability, one line per method, and their number.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    metrics
+        Method -> contents of its `metrics.json`.
+    caption
+        Text below the figure.
+    """
     kinds = {"gene": "genes", "exon": "coding parts of exons"}
     with styled():
         figure = canvas(3.6)
@@ -167,13 +187,33 @@ def training_curves(
 
 
 def column(rows: Sequence[Mapping[str, str]], split: str, name: str) -> tuple[list[float], list[float]]:
-    """Return the steps and values of one column of a log, in rows of one split that have it."""
+    """Return the steps and values of one column of a log, in rows of one split that have it.
+
+    Parameters
+    ----------
+    rows
+        Rows of a log.
+    split
+        `train` or `validation`.
+    name
+        Name of the column.
+    """
     kept = [row for row in rows if row.get("split") == split and row.get(name)]
     return [float(row["step"]) for row in kept], [float(row[name]) for row in kept]
 
 
 def length_histograms(name: str, lengths: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
-    """Draw how long each feature is in the reference (area) and in each prediction (lines), on logarithmic axes."""
+    """Draw how long each feature is in the reference (area) and in each prediction (lines), on logarithmic axes.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    lengths
+        Method -> its lengths of features, binned.
+    caption
+        Text below the figure.
+    """
     features = [key for key in FEATURE_NAMES if any(_numerous(found, key) for found in lengths.values())]
     rows = -(-len(features) // 3)
     with styled():
@@ -204,7 +244,17 @@ def length_histograms(name: str, lengths: Mapping[Method, Mapping[str, Any]], ca
 
 
 def run_times(name: str, seconds: Mapping[str, float], caption: str) -> Figure:
-    """Draw the total time of each rule as a horizontal bar, the longest at the top."""
+    """Draw the total time of each rule as a horizontal bar, the longest at the top.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    seconds
+        Rule -> total seconds of its jobs.
+    caption
+        Text below the figure.
+    """
     ordered = sorted(seconds.items(), key=lambda item: item[1])
     with styled():
         figure = canvas(0.5 + 0.2 * len(ordered))

@@ -20,7 +20,17 @@ SEEN = 0.001
 
 
 def duration_curves(genome: str, data: Mapping[str, Any], heads: Mapping[Method, Mapping[str, Any]]) -> Figure:
-    """Draw each label's lengths in the training annotation (area) and as each head has learned them (lines)."""
+    """Draw each label's lengths in the training annotation (area) and as each head has learned them (lines).
+
+    Parameters
+    ----------
+    genome
+        Name of the genome.
+    data
+        Counts of the training annotation.
+    heads
+        Method -> what its head has learned.
+    """
     names = [name for name in next(iter(heads.values()))["labels"] if data["durations"][name]]
     columns = 4
     rows = -(-len(names) // columns)
@@ -59,7 +69,17 @@ def duration_curves(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
 
 
 def transition_maps(genome: str, data: Mapping[str, Any], heads: Mapping[Method, Mapping[str, Any]]) -> Figure:
-    """Draw which label follows which: in the training annotation, and as each head has learned it."""
+    """Draw which label follows which: in the training annotation, and as each head has learned it.
+
+    Parameters
+    ----------
+    genome
+        Name of the genome.
+    data
+        Counts of the training annotation.
+    heads
+        Method -> what its head has learned.
+    """
     maps = {"training data": data["transitions"]}
     maps |= {method.title: found["learned"]["transitions"] for method, found in heads.items()}
     names = next(iter(heads.values()))["labels"]
@@ -73,7 +93,17 @@ def transition_maps(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
 
 
 def confusion_maps(genome: str, names: Sequence[str], counts: Mapping[Method, Sequence[Sequence[int]]]) -> Figure:
-    """Draw the share of each true label's bases that is predicted as each label."""
+    """Draw the share of each true label's bases that is predicted as each label.
+
+    Parameters
+    ----------
+    genome
+        Name of the genome.
+    names
+        Labels.
+    counts
+        Method -> bases by true (row) and predicted label.
+    """
     maps = {}
     for method, matrix in counts.items():
         bases = np.array(matrix, dtype=float)

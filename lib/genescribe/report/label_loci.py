@@ -68,7 +68,19 @@ def draw_label_loci(genome: str, names: Sequence[str], heads: Mapping[Method, Pa
 def choose(
     truth: Mapping[int, Runs], predictions: Sequence[Mapping[int, Runs]], names: Sequence[str], seed: int = 0
 ) -> list[LabelLocus]:
-    """Choose the stretch with most introns, the one on which the heads disagree most, and one at random."""
+    """Choose the stretch with most introns, the one on which the heads disagree most, and one at random.
+
+    Parameters
+    ----------
+    truth
+        Stretch -> true runs.
+    predictions
+        The same of each head.
+    names
+        Labels.
+    seed
+        Seed of the random choice.
+    """
     found: list[tuple[LabelLocus, int, int]] = []
     for number, runs in sorted(truth.items()):
         true = segments(runs)

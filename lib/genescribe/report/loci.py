@@ -91,6 +91,19 @@ def draw_locus(
     Coding parts are high boxes, untranslated ones low, introns lines with chevrons in reading direction; the last
     coding part is pointed. Predicted transcripts whose coding sequence is one of the reference's are filled
     plainly, others hatched.
+
+    Parameters
+    ----------
+    name
+        File name and id of the figure.
+    locus
+        The region to draw.
+    reference
+        Genes of the annotation.
+    predictions
+        Method -> its genes.
+    caption
+        Text below the figure.
     """
     truth = {key for gene in reference for key in _keys(gene)}
     tracks = [_track("reference", reference, locus)]
