@@ -67,6 +67,15 @@ class RunOptions:
         """Return the task on the shards of some folders, and how to train it; options are checked before any data.
 
         `model` and `train` have the values of options that are not given; None: the family's defaults.
+
+        Parameters
+        ----------
+        folders
+            Shards.
+        where
+            Source of the options, for messages.
+        model, train
+            Values of options that are not given; None: the family's defaults.
         """
         chosen = family(self.family, where=where)
         training = from_mapping(chosen.train_config, self.train, where=where, key="train", base=train)
