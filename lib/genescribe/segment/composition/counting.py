@@ -200,7 +200,19 @@ class EvidenceCounts:
 def fit_evidence(
     evidence: CountedEvidence, samples: Iterable[Sample], scheme: GeneScheme, tables: SignalTables
 ) -> None:
-    """Count the tables of `evidence` from labelled windows."""
+    """Count the tables of `evidence` from labelled windows.
+
+    Parameters
+    ----------
+    evidence
+        The tables to fill, in place.
+    samples
+        Labelled windows.
+    scheme
+        Their labels.
+    tables
+        Start codons, stop codons and splice sites.
+    """
     counts = EvidenceCounts(evidence, scheme, tables)
     for sample in samples:
         counts.add(sample)

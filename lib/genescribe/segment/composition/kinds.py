@@ -17,6 +17,15 @@ def evidence_of(
 ) -> CountedEvidence | TabulatedEvidence | None:
     """Return the evidence of a configuration, its tables still empty.
 
+    Parameters
+    ----------
+    config
+        Options of the model.
+    scheme
+        Its labels.
+    code
+        Genetic code.
+
     Raises
     ------
     InputError

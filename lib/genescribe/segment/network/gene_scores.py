@@ -110,7 +110,21 @@ class GeneExpansion(Expansion):
     def forward(
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return content, begin and end scores, (B, T, C) each; see `Expansion.forward`."""
+        """Return content, begin and end scores, (B, T, C) each; see `Expansion.forward`.
+
+        Parameters
+        ----------
+        content : (B, T, channels)
+            Score of each base under each channel.
+        signals : (B, T, signals) or None
+            Scores of boundaries.
+        codes : (B, T)
+            Base codes.
+        lengths : (B,) int64
+            Bases of each sequence.
+        offset : (B,) int64 or None
+            Position of each first base in its chain, for reading frames; None: 0.
+        """
         if self._suits_native(content, codes, lengths):
             tables = {name: getattr(self, name) for name in (*sequence_tracks.WORDS, *sequence_tracks.LABEL_COLUMNS)}
             offsets = [0] * len(codes) if offset is None else offset.tolist()
@@ -125,7 +139,21 @@ class GeneExpansion(Expansion):
     def reference(
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the same by PyTorch, differentiable."""
+        """Return the same by PyTorch, differentiable.
+
+        Parameters
+        ----------
+        content : (B, T, channels)
+            Score of each base under each channel.
+        signals : (B, T, signals) or None
+            Scores of boundaries.
+        codes : (B, T)
+            Base codes.
+        lengths : (B,) int64
+            Bases of each sequence.
+        offset : (B,) int64 or None
+            Position of each first base in its chain, for reading frames; None: 0.
+        """
         words = _Words(codes, lengths)
         position = words.position if offset is None else words.position + offset.unsqueeze(1)
         frames = (position % 3).expand(codes.shape)

@@ -161,7 +161,17 @@ class SegmentModel(nn.Module):
         return alone.train(self.training)
 
     def features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None = None) -> Tensor:
-        """Return the encoder's output, (B, T, D)."""
+        """Return the encoder's output, (B, T, D).
+
+        Parameters
+        ----------
+        codes : (B, T) integer
+            Base codes.
+        lengths : (B,) int64
+            Bases of each sequence.
+        evidence
+            What counting says of the same bases; None: it is worked out here.
+        """
         assert self.encoder is not None
         return cast(Tensor, self.encoder(self._tracks(codes, lengths, evidence), lengths))
 
@@ -220,7 +230,17 @@ class SegmentModel(nn.Module):
         return self._channel_scores(features, evidence, sites)
 
     def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
-        """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`."""
+        """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`.
+
+        Parameters
+        ----------
+        codes : (1, T) integer
+            Bases of the tiles, with `halo` to both sides.
+        tiles
+            As for `Encoder.tiled`.
+        evidence
+            What counting says of the same bases; None: it is worked out here.
+        """
         assert self.encoder is not None
         tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
         return self.encoder.tiled(tracks, tiles, self.config.halo)

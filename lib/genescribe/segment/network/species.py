@@ -107,7 +107,17 @@ class SpeciesBank(nn.Module):
 
     @torch.no_grad()
     def set_entry(self, number: int, shared: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-        """Set what a genome begins with: `own` weights, as offsets to the shared, and tables."""
+        """Set what a genome begins with: `own` weights, as offsets to the shared, and tables.
+
+        Parameters
+        ----------
+        number
+            Number of the genome.
+        shared
+            Weights that all genomes share, by name.
+        own
+            The genome's weights and tables, by name.
+        """
         for name, value in own.items():
             if name in self._weights:
                 self.offsets[_flat(name)][number].copy_((value - shared[name]) / STEP.get(name, 1.0))
@@ -168,7 +178,17 @@ def word_counts(codes: Codes) -> NDArray[np.int64]:
 
 
 def with_pool(own: RunStatistics, pool: RunStatistics, share: float) -> RunStatistics:
-    """Return a genome's counts with a share of those of all genomes added."""
+    """Return a genome's counts with a share of those of all genomes added.
+
+    Parameters
+    ----------
+    own
+        Counts of the genome.
+    pool
+        Counts of all genomes.
+    share
+        Weight of the pooled counts.
+    """
     durations = tuple(
         {k: mine.get(k, 0) + share * of_all.get(k, 0) for k in sorted({*mine, *of_all})}
         for mine, of_all in zip(own.durations, pool.durations, strict=True)

@@ -102,6 +102,15 @@ def flank_of(tail: Tensor) -> int:
 def windows(spans: Sequence[tuple[int, int]], length: int, flank: int) -> Iterator[tuple[int, int, list[int]]]:
     """Yield windows with the indices of the spans that each holds, flanks included; spans too long are in none.
 
+    Parameters
+    ----------
+    spans
+        Genes, ascending, 0-based and half-open.
+    length
+        Bases of the strand.
+    flank
+        Bases on each side of a gene that a window holds too.
+
     Examples
     --------
     >>> list(windows([(10_000, 11_000), (12_000, 13_000), (40_000, 41_000)], 50_000, 3_000))

@@ -74,8 +74,10 @@ class SegmentPredictor:
 
         Parameters
         ----------
-        start
-            A multiple of the grain.
+        codes : (n,) uint8
+            Base codes of the whole strand, 5' to 3'.
+        start, end
+            Bases to read, 0-based and half-open; `start` is a multiple of the grain.
         """
         tile, halo, parts = self.model.config.tile, self.model.config.halo, []
         for first in range(start, end, self._grain):
@@ -92,7 +94,17 @@ class SegmentPredictor:
 
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        """Return the genes of a strand: the best path from end to end, checked, with probabilities."""
+        """Return the genes of a strand: the best path from end to end, checked, with probabilities.
+
+        Parameters
+        ----------
+        codes : (n,) uint8
+            Base codes of the whole strand, 5' to 3'.
+        rows
+            What `read` returned of all its bases.
+        config
+            Options of prediction.
+        """
         supported = None if self._support is None else self._support.on(codes, self.model)
         return self._genes(self.decode(codes, rows, config, supported), codes, rows, config, supported)
 
@@ -100,7 +112,17 @@ class SegmentPredictor:
     def finish_both(
         self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
     ) -> list[StrandPrediction]:
-        """Return the genes of the plus and the minus strand of a stretch, decoded as one path."""
+        """Return the genes of the plus and the minus strand of a stretch, decoded as one path.
+
+        Parameters
+        ----------
+        codes
+            Base codes of the plus and the minus strand, each 5' to 3'.
+        rows
+            What `read` returned of all bases of each.
+        config
+            Options of prediction.
+        """
         paths = self.decode_both(codes, rows, config)
         return [self._genes(*strand, config, None) for strand in zip(paths, codes, rows, strict=True)]
 
@@ -169,6 +191,17 @@ class SegmentPredictor:
         """Return the best segmentation of a whole strand.
 
         The chain is decoded exactly across tiles and stretches: no segment is cut by their edges.
+
+        Parameters
+        ----------
+        codes : (n,) uint8
+            Base codes of the whole strand, 5' to 3'.
+        rows
+            What `read` returned of all its bases.
+        config
+            Options of prediction.
+        supported
+            Evidence on the strand; None: there is none.
         """
         edges = self._edges(config)
         stream = self.model.crf.stream(0, *edges) if supported is None else supported.stream(*edges)
@@ -187,7 +220,17 @@ class SegmentPredictor:
     def decode_both(
         self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
     ) -> tuple[Segmentation, Segmentation]:
-        """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap."""
+        """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap.
+
+        Parameters
+        ----------
+        codes
+            Base codes of the plus and the minus strand, each 5' to 3'.
+        rows
+            What `read` returned of all bases of each.
+        config
+            Options of prediction.
+        """
         scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
         nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)
         one = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
@@ -255,7 +298,17 @@ class SegmentPredictor:
 
     @torch.no_grad()
     def potentials(self, codes: StrandCodes, rows: StrandRows, low: int, high: int) -> Potentials:
-        """Return the scores of the bases ``[low, high)`` of a strand as one chain, float64, on the CPU."""
+        """Return the scores of the bases ``[low, high)`` of a strand as one chain, float64, on the CPU.
+
+        Parameters
+        ----------
+        codes : (n,) uint8
+            Base codes of the whole strand, 5' to 3'.
+        rows
+            What `read` returned of all its bases.
+        low, high
+            Bases of the chain, 0-based and half-open.
+        """
         scores = self._scores(codes, rows, low, high)
         p = self.model.crf.potentials(
             scores.content,

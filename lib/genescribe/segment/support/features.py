@@ -134,7 +134,17 @@ class StrandEvidence:
 
 
 def bins_of(kind: int, source: NDArray[np.uint8], weight: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the slot of each row of a kind."""
+    """Return the slot of each row of a kind.
+
+    Parameters
+    ----------
+    kind
+        Kind of evidence.
+    source : (n,) uint8
+        Source of each row.
+    weight : (n,) float64
+        Number of reads, or score.
+    """
     bins = np.searchsorted(BINS[kind], weight, side="right") - 1
     first = SLOTS[f"{_STEM[kind]}.{SOURCES[0]}.0"]
     return np.asarray(first + source.astype(np.int64) * len(BINS[kind]) + bins.clip(0), dtype=np.int64)
@@ -155,6 +165,10 @@ def strand_evidence(
     ----------
     rows
         Of the table, those that lie within the stretch.
+    start, end
+        The stretch, 0-based and half-open.
+    strand
+        ``+`` or ``-``.
     codes
         Bases of the strand.
     stops : (64,) bool

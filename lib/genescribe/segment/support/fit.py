@@ -88,6 +88,8 @@ def fit_windows(
     ----------
     model
         With the parameters of this genome.
+    genome
+        Its sequences.
     genes
         Annotation.
     table
@@ -184,7 +186,17 @@ def drawn(window: FitWindow, rng: np.random.Generator) -> tuple[Rows, NDArray[np
 
 
 def thinned(rows: Rows, share: float, rng: np.random.Generator) -> Rows:
-    """Return rows with a share of their reads, and of what else there is."""
+    """Return rows with a share of their reads, and of what else there is.
+
+    Parameters
+    ----------
+    rows
+        Rows of evidence.
+    share
+        Share to keep, 0..1.
+    rng
+        Source of randomness.
+    """
     rows = rows.copy()
     if share < 1:
         rna = rows["source"] == RNA
@@ -232,6 +244,17 @@ def window_loss(window: FitWindow, rows: Rows, depths: NDArray[np.float64], weig
     """Return the negative log likelihood of a window's labels given its evidence; None where there is none.
 
     The labels of introns are those of the genes, whether by a lane or without evidence.
+
+    Parameters
+    ----------
+    window
+        A labelled window with its scores.
+    rows
+        Evidence on it.
+    depths : (sources,) float64
+        Usual number of reads of each source.
+    weights
+        Learned weights, differentiable.
     """
     _, start, end, sign = window.strand.place
     stops = GeneticCode.from_table(window.model.config.genetic_code).always_stop[:64]
@@ -272,6 +295,8 @@ def fit_support(
 
     Parameters
     ----------
+    windows
+        Windows of genes with their evidence.
     passes, batch, rate
         Of Adam, over the windows; the rate falls to a tenth.
     shrink

@@ -151,7 +151,15 @@ class SupportedStrand:
         return self._with_lanes(p, content[None], begin[None], end[None], shortest)
 
     def rows(self, content: Tensor, begin: Tensor, end: Tensor, low: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels."""
+        """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels.
+
+        Parameters
+        ----------
+        content, begin, end : (n, plain labels)
+            Scores of the plain labels.
+        low
+            First base, on the strand.
+        """
         high = low + len(content)
         content, begin, end = (x.double() for x in (content, begin, end))
         lanes = self._lanes(content, begin, end, low, high)
