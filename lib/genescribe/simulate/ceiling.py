@@ -35,5 +35,15 @@ def ceiling(parameters: SimulationParameters, sequences: Mapping[str, Codes], ba
 
 
 def log_likelihood(parameters: SimulationParameters, codes: Codes, genes: list[Gene]) -> float:
-    """Return the log-probability, under the law, of a sequence together with its genes' major isoforms."""
+    """Return the log-probability, under the law, of a sequence together with its genes' major isoforms.
+
+    Parameters
+    ----------
+    parameters
+        The law.
+    codes : (n,) uint8
+        Base codes of the sequence.
+    genes
+        Its genes.
+    """
     return float(score(potentials(parameters, codes), Segments.of([path_of(genes, codes)])))

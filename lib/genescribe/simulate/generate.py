@@ -85,7 +85,19 @@ def simulate(
 def write_simulation(
     sequences: dict[str, Codes], genes: list[Gene], fasta: str | Path, gff3: str | Path, header: tuple[str, ...] = ()
 ) -> None:
-    """Write a simulated genome and its annotation."""
+    """Write a simulated genome and its annotation.
+
+    Parameters
+    ----------
+    sequences
+        Sequence -> base codes.
+    genes
+        All genes.
+    fasta, gff3
+        Files to write.
+    header
+        Comment lines at the head of the GFF3.
+    """
     write_fasta(fasta, sequences.items())
     write_gff3(gff3, genes, {seqid: len(codes) for seqid, codes in sequences.items()}, header)
 

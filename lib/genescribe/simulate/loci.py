@@ -67,7 +67,17 @@ def draw_segments(parameters: SimulationParameters, rng: np.random.Generator) ->
 
 
 def draw_bases(parameters: SimulationParameters, segments: list[Segment], rng: np.random.Generator) -> Codes:
-    """Draw codons and signals; the bases left to the Markov chains are `FREE`."""
+    """Draw codons and signals; the bases left to the Markov chains are `FREE`.
+
+    Parameters
+    ----------
+    parameters
+        The law.
+    segments
+        Parts of the gene, in order.
+    rng
+        Source of randomness.
+    """
     signals = parameters.signals
     bases = np.full(segments[-1].end, FREE, dtype=np.uint8)
     coding = [segment for segment in segments if segment.kind in CODING]
@@ -138,6 +148,23 @@ def place(
     """Return the gene whose `length` bases begin at `start` on the forward strand; the first isoform is the major one.
 
     `canonical` tags the major isoform as the gene's representative.
+
+    Parameters
+    ----------
+    identifier
+        ID of the gene.
+    seqid
+        Name of the sequence.
+    strand
+        ``+`` or ``-``.
+    isoforms
+        Its isoforms, from its own first base on; the major one first.
+    start
+        First base on the forward strand.
+    length
+        Bases of the gene.
+    canonical
+        Tag the major isoform as the representative.
     """
 
     def forward(intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:

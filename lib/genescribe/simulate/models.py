@@ -24,7 +24,15 @@ class Sequences(Protocol):
     lengths: dict[str, int]
 
     def codes(self, seqid: str, start: int = 0, end: int | None = None) -> Codes:
-        """Return the codes of an interval."""
+        """Return the codes of an interval.
+
+        Parameters
+        ----------
+        seqid
+            Name of the sequence.
+        start, end
+            Interval, 0-based and half-open; an end of None is the end of the sequence.
+        """
         ...
 
 
@@ -127,6 +135,17 @@ def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs, 
     """Return the genes, each coding transcript without UTRs extended by log-normal lengths of the assumed medians.
 
     An extension takes at most a third of the space to the next gene.
+
+    Parameters
+    ----------
+    genes
+        Genes of the annotation.
+    lengths
+        Sequence -> bases.
+    assumed
+        Medians and spreads of UTR lengths.
+    seed
+        Seed of the draws.
     """
     rng = np.random.default_rng(seed)
     room: dict[str, tuple[int, int]] = {}

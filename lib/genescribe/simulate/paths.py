@@ -18,7 +18,17 @@ from genescribe.simulate.states import STATES, State, label, state_of
 
 
 def genes_of(segmentation: Segmentation, seqid: str, prefix: str = "G") -> list[Gene]:
-    """Return the genes between the intergenic segments, one isoform each; IDs are `prefix`, seqid and a number."""
+    """Return the genes between the intergenic segments, one isoform each; IDs are `prefix`, seqid and a number.
+
+    Parameters
+    ----------
+    segmentation
+        Labelled segments of the forward strand.
+    seqid
+        Name of the sequence.
+    prefix
+        Beginning of the IDs.
+    """
     genes: list[Gene] = []
     for strand, segments in _runs(segmentation):
         start, end = segments[0].start, segments[-1].end

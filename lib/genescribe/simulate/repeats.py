@@ -13,7 +13,17 @@ _MARGIN = 10
 
 
 def draw_families(law: Repeats, chain: MarkovChain, rng: np.random.Generator) -> list[Codes]:
-    """Draw the consensus of each family from the chain; the longest copies are whole."""
+    """Draw the consensus of each family from the chain; the longest copies are whole.
+
+    Parameters
+    ----------
+    law
+        Numbers and lengths of repeats.
+    chain
+        Composition of intergenic sequence.
+    rng
+        Source of randomness.
+    """
     sizes = law.lengths.sample(rng, (law.families * 4)).reshape(law.families, 4).max(axis=1)
     tracts = np.concatenate([[0], np.cumsum(sizes)])
     codes = np.full(tracts[-1], FREE, dtype=np.uint8)
@@ -26,6 +36,17 @@ def insert_repeats(tract: Codes, law: Repeats, families: list[Codes], rng: np.ra
 
     The number of copies is Poisson with the mean that gives that share; a copy that would touch another or the
     margins is left out, which makes the share a little smaller.
+
+    Parameters
+    ----------
+    tract : (n,) uint8
+        Base codes; changed in place.
+    law
+        Numbers, lengths and divergence of repeats.
+    families
+        Consensus of each family.
+    rng
+        Source of randomness.
     """
     copies = rng.poisson(len(tract) * law.fraction / law.lengths.mean())
     for size in law.lengths.sample(rng, copies):

@@ -84,6 +84,15 @@ def matrix_scores(codes: Codes, matrix: Matrix, offset: int) -> Floats:
     """Return the log-probability of the bases t + offset, t + offset + 1, ... under the matrix, for every t, (T,).
 
     It is -inf where they reach outside the sequence or one of them is N or masked.
+
+    Parameters
+    ----------
+    codes : (T,) uint8
+        Base codes.
+    matrix
+        Probabilities of the four bases at each position.
+    offset
+        Place of the matrix's first position relative to t.
     """
     with np.errstate(divide="ignore"):
         table = np.concatenate([np.log(normalised(matrix)), np.full((len(matrix), 1), -np.inf)], axis=1)
@@ -92,12 +101,31 @@ def matrix_scores(codes: Codes, matrix: Matrix, offset: int) -> Floats:
 
 
 def window_sums(values: Floats, width: int, offset: int) -> Floats:
-    """Return the sum of `values` at t + offset, ..., t + offset + width - 1 for every t, (T,); 0 stands outside."""
+    """Return the sum of `values` at t + offset, ..., t + offset + width - 1 for every t, (T,); 0 stands outside.
+
+    Parameters
+    ----------
+    values : (T,)
+        Values to sum.
+    width
+        Number of values per sum.
+    offset
+        Place of the first value relative to t.
+    """
     return sum(shifted(values, offset + i, 0.0) for i in range(width))  # type: ignore[return-value]
 
 
 def shifted(values: Floats, offset: int, outside: float = -np.inf) -> Floats:
     """Return `values` read at t + offset for every t, `outside` beyond the ends.
+
+    Parameters
+    ----------
+    values : (T,)
+        Values to read.
+    offset
+        Place to read, relative to t.
+    outside
+        Value beyond the ends.
 
     Examples
     --------
@@ -113,7 +141,17 @@ def shifted(values: Floats, offset: int, outside: float = -np.inf) -> Floats:
 
 
 def draw_matrix(matrix: Matrix, size: int, rng: np.random.Generator) -> Codes:
-    """Draw `size` words from the matrix, (size, positions)."""
+    """Draw `size` words from the matrix, (size, positions).
+
+    Parameters
+    ----------
+    matrix
+        Probabilities of the four bases at each position.
+    size
+        Number of words.
+    rng
+        Source of randomness.
+    """
     cumulative = normalised(matrix).cumsum(axis=1)[:, :3]
     uniform = rng.random((size, len(matrix)))
     return np.asarray((uniform[..., None] >= cumulative).sum(axis=2), dtype=np.uint8)
