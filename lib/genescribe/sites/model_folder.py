@@ -14,7 +14,17 @@ FAMILY = "sites"
 
 
 def save_sites(network: SiteNetwork, config: SiteModelConfig, directory: str | Path) -> None:
-    """Write `config.json` and `model.safetensors` into an existing directory."""
+    """Write `config.json` and `model.safetensors` into an existing directory.
+
+    Parameters
+    ----------
+    network
+        The trained network.
+    config
+        Its options.
+    directory
+        Existing folder.
+    """
     store_model(directory, FAMILY, config, network.state_dict())
 
 
