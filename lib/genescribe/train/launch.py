@@ -254,7 +254,17 @@ def hosts_meeting(config: LaunchConfig) -> Meeting:
 
 
 def remote_command(config: LaunchConfig, rank: int, command: Sequence[str]) -> list[str]:
-    """Return the command that starts one host's part from here."""
+    """Return the command that starts one host's part from here.
+
+    Parameters
+    ----------
+    config
+        Hosts, port and shell.
+    rank
+        Number of the host, from 0.
+    command
+        The training command.
+    """
     told = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | environment(config)
     part = ["env", *(f"{name}={value}" for name, value in told.items()), sys.executable, *_again(str(rank)), *command]
     line = f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(part)}"

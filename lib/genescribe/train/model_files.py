@@ -114,6 +114,15 @@ def begin_with(model: nn.Module, directory: str | Path, parts: Sequence[str] = (
 
     A frozen part, whose weights a folder does not repeat, keeps those that it has.
 
+    Parameters
+    ----------
+    model
+        Changed in place.
+    directory
+        Folder of the trained model.
+    parts
+        Prefixes of the names of the weights to take; empty: all.
+
     Raises
     ------
     InputError
@@ -141,7 +150,17 @@ def freeze(model: nn.Module, parts: Sequence[str]) -> None:
 
 
 def named_parts(model: nn.Module, parts: Sequence[str], option: str) -> set[str]:
-    """Return the names of parameters that begin with one of `parts`, or raise `InputError` where one begins none."""
+    """Return the names of parameters that begin with one of `parts`, or raise `InputError` where one begins none.
+
+    Parameters
+    ----------
+    model
+        The model.
+    parts
+        Prefixes of names.
+    option
+        Option that they come from, for messages.
+    """
     known = [name for name, _ in model.named_parameters()]
     for part in parts:
         if not any(name.startswith(part) for name in known):

@@ -23,7 +23,17 @@ def digest(value: Any) -> str:
 
 
 def describe(fingerprint: Mapping[str, Any], device: torch.device, processes: int) -> dict[str, Any]:
-    """Return the contents of `provenance.json`."""
+    """Return the contents of `provenance.json`.
+
+    Parameters
+    ----------
+    fingerprint
+        Options and digests of the data.
+    device
+        Where training ran.
+    processes
+        Number of training processes.
+    """
     return {
         "fingerprint": dict(fingerprint),
         "fingerprint_sha256": digest(fingerprint),

@@ -24,6 +24,17 @@ def learning_rate(config: TrainConfig, step: int, total: int, scale: float = 1.0
 
     With the scheduler `plateau` the rate stays, times `scale`, which the engine lowers; never below the last rate.
 
+    Parameters
+    ----------
+    config
+        Options of training.
+    step
+        Number of the step, from 0.
+    total
+        Number of steps.
+    scale
+        Factor of the scheduler `plateau`.
+
     Examples
     --------
     >>> config = TrainConfig(lr=1.0, warmup=0.2, final_lr=0.0)
@@ -80,6 +91,15 @@ def parameter_groups(model: nn.Module, weight_decay: float, exempt: Sequence[str
 
     That is vectors (norms, biases), names that begin with an `exempt`, and parameters that say so of themselves by the
     attribute `_no_weight_decay`, as state-space models do.
+
+    Parameters
+    ----------
+    model
+        The model.
+    weight_decay
+        Weight decay of matrices.
+    exempt
+        Prefixes of the names of parameters that do not decay.
     """
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     spared = {

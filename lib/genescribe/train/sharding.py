@@ -82,6 +82,15 @@ def undivided(model: nn.Module, world: World, parallel: str) -> nn.Module:
     A divided model's blocks exchange weights at each pass, also out of turn, and processes may make different numbers
     of such passes: the first alone looks at the first batch, and validation batches do not always divide evenly. So
     they are made by a copy, which holds weights only within `together`.
+
+    Parameters
+    ----------
+    model
+        The model, before it is divided.
+    world
+        The processes.
+    parallel
+        `ddp` or `fsdp`.
     """
     if world.size == 1 or parallel == "ddp":
         return model

@@ -91,7 +91,17 @@ class Task(ABC):
 
     @abstractmethod
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[Any]:
-        """Yield this process's share of the validation samples, up to `size` at a time."""
+        """Yield this process's share of the validation samples, up to `size` at a time.
+
+        Parameters
+        ----------
+        rank, world
+            Number of this process, from 0, and number of processes.
+        size
+            Most samples per batch.
+        workers
+            Processes that read data; 0: this one.
+        """
 
     @abstractmethod
     def to_device(self, batch: Any, device: torch.device) -> Any:
