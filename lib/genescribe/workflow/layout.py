@@ -329,6 +329,15 @@ def annotation_names(genome: str, model: str, regions: Sequence[str] = ()) -> tu
     this name, likewise. Behind the name of any other, and of a model that reads only some regions, stand digits that
     its path and the regions decide.
 
+    Parameters
+    ----------
+    genome
+        Path or name of the genome.
+    model
+        Name or folder of the model.
+    regions
+        Regions that are annotated; empty: the whole genome.
+
     Examples
     --------
     >>> annotation_names("my.fa", "models/yeast")
