@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def data(repository: Path, genome: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("benchmark") / "data"
     words = ["--fasta", genome[0], "--gtf", genome[1], "--output-dir", folder, "--chunk-size", 700, "--overlap", 100]
-    done = command(repository, "preprocess", *words, *SPLITS, "--jsonl", "--workers", 2)
+    done = command(repository, "preprocess", *words, *SPLITS, "--workers", 2)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -53,7 +54,7 @@ def data(repository: Path, genome: tuple[Path, Path], tmp_path_factory: pytest.T
 def test_windows_as_json_lines_are_those_of_the_shards(data: Path) -> None:
     for split, name in (("train", "train"), ("validation", "val"), ("test", "test")):
         dataset = ShardDataset(shard_folders(data), split)
-        rows = [json.loads(line) for line in (data / f"{name}.jsonl").read_text().splitlines()]
+        rows = _rows(data / f"{name}.jsonl")
         assert len(rows) == len(dataset) > 0
         for row, number in zip(rows, range(len(dataset)), strict=True):
             sample = dataset[number]
@@ -81,16 +82,52 @@ def test_train_leaves_a_model(repository: Path, data: Path, tmp_path: Path) -> N
     assert config["encoder"]["kind"] == "mamba_stub"
     assert (config["head"], config["max_duration"]) == ("semicrf", 40)
     assert "first batch: B=4" in done.stderr
+    assert "NaN=0, Inf=0" in done.stderr
     assert "edge tensor" in done.stderr
+    words = [line.split()[0] for line in done.stdout.splitlines() if line]
+    assert words[1:] == ["Validation", "Position", *["Boundary"] * 5, "Segment", "Duration", "Test"]
+    stored = json.loads((tmp_path / "run" / "validation" / "labels.json").read_text())
+    assert f"{100 * stored['boundary']['10']['f1']:.3f}" in done.stdout
+    assert stored["provenance"]["split"] == "validation"
+
+
+def test_other_options_are_another_run(repository: Path, data: Path) -> None:
+    words = ["--data-dir", data, "--options", FILE, *SMALL, "--epochs", "0.2"]
+    runs = []
+    for length in ("40", "30", "40"):
+        done = command(repository, "train", *words, "--max-duration", length)
+        assert done.returncode == 0, done.stderr
+        runs.append(Path(done.stdout.splitlines()[0]).parent)
+    assert runs[0] == runs[2] != runs[1]
+    assert {run.name.rpartition("-")[0] for run in runs} == {"semicrf-mamba_stub"}
+    assert set(runs) == set((data / "models").iterdir())
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_one_sequence_is_split_by_region(repository: Path, genome: tuple[Path, Path], tmp_path: Path) -> None:
+    half = LENGTH // 2
+    parts = ["--train-chroms", f"c1:1-{half}", "--val-chroms", f"c1:{half + 1}-{LENGTH}", "--test-chroms", "c4"]
+    words = ["--fasta", genome[0], "--gtf", genome[1], "--output-dir", tmp_path, "--chunk-size", 700, "--overlap", 100]
+    done = command(repository, "preprocess", *words, *parts)
+    assert done.returncode == 0, done.stderr
+    train, validation = (_rows(tmp_path / name) for name in ("train.jsonl", "val.jsonl"))
+    assert {row["chrom"] for row in train + validation} == {"c1"}
+    assert max(row["end"] for row in train) <= half <= min(row["start"] for row in validation)
 
 
 def test_compare_trains_and_scores_the_three_heads(repository: Path, data: Path, tmp_path: Path) -> None:
-    words = ["--data-dir", data, "--output-json", tmp_path / "results.json", "--options", FILE, *SMALL]
-    done = command(repository, "compare", *words, "--epochs", 1, "--bootstrap", 10)
+    words = ["--data-dir", data, "--output", tmp_path / "models", "--output-json", tmp_path / "results.json"]
+    words += ["--options", FILE, *SMALL, "--epochs", 1, "--bootstrap", 10]
+    done = command(repository, "compare", *words, "--distributed", "--world-size", 2)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "results.json").read_text())
     assert set(found["heads"]) == {"pytorch-crf", "linear", "semicrf"}
     assert set(found["differences"]) == {"pytorch-crf", "semicrf"}
+    assert {run.name.partition("-seed1-")[0] for run in (tmp_path / "models").iterdir()} == set(found["heads"])
+    assert done.stdout.count("semicrf") == 1
     for head, scores in found["heads"].items():
         assert set(scores["headlines"]) == set(HEADLINES)
         assert scores["seeds"] == {"1": scores["headlines"]}
@@ -100,7 +137,7 @@ def test_compare_trains_and_scores_the_three_heads(repository: Path, data: Path,
 
 
 def test_wrong_names_are_refused(genome: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no sequence c9; correct --train-, --val-, --test-chroms"):
+    with pytest.raises(InputError, match="no sequence 'c9'; correct --train-, --val-, --test-chroms"):
         preprocess(genome[1], genome[0], tmp_path / "out", Splits(["c1", "c9"], ["c3"], ["c4"]), BakeConfig())
     with pytest.raises(InputError, match="run the command preprocess first"):
         shard_folders(tmp_path)

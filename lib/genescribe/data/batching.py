@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from genescribe.data.balance import GenomeDraw
 from genescribe.data.cursor import Cursor, micro_batches
@@ -212,7 +212,7 @@ def _load(
     dataset: ShardDataset, batches: Iterable[list[int]], collate_fn: Callable[[list[Sample]], T], workers: int
 ) -> Iterator[T]:
     loader = DataLoader(
-        dataset,
+        cast("Dataset[Sample]", dataset),
         batch_sampler=batches,
         collate_fn=collate_fn,
         num_workers=workers,

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from genescribe.data.sample import Sample
 from genescribe.data.shards import INDEX, MANIFEST, SPLITS, parse_sample, read_index, sample_bytes, shard_name
@@ -20,11 +19,12 @@ from genescribe.errors import InputError
 _OPEN_FILES = 64
 
 
-class ShardDataset(Dataset[Sample]):
+class ShardDataset:
     """The windows of one split in the order in which they were baked.
 
     Shards are read in place, one request a window, so that any order costs the same and nothing is unpacked. May be
-    copied into worker processes.
+    copied into worker processes. A map-style dataset for PyTorch without being one of its classes: preprocessing reads
+    shards too, and need not wait for torch.
 
     Parameters
     ----------

@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from genescribe.config import from_mapping
-from genescribe.data.dataset import ShardDataset
-from genescribe.data.runs import labels_from_runs
-from genescribe.data.sample import Sample
 from genescribe.errors import InputError
 from genescribe.evaluate.labels.counts import LabelCounts, pool
 from genescribe.evaluate.labels.scores import HEADLINES, compare, summarise
 from genescribe.families import family
-from genescribe.files import atomic_path, read_json
+from genescribe.files import read_json
 from genescribe.gencode_benchmark.label_report import COUNTS, SCORES, score_labels
-from genescribe.gencode_benchmark.preprocess import FILES
-from genescribe.genome.alphabet import decode, unmasked
 from genescribe.nn.config import EncoderConfig
 from genescribe.run_options import HEADS
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.train.config import TrainConfig
-from genescribe.train.engine import train
+from genescribe.train.distributed import join
+from genescribe.train.engine import fingerprint_of, train
+from genescribe.train.provenance import digest
+from genescribe.train.task import Task
 
 MODEL = SegmentModelConfig(max_duration=500, encoder=EncoderConfig(hidden_dim=256))
 TRAIN = TrainConfig(epochs=50)
 """The benchmark's defaults."""
-
-
-def write_jsonl(shards: Sequence[Path], folder: Path) -> None:
-    """Write the windows of each split as `<split>.jsonl`: chrom, start, end, strand, sequence, labels.
-
-    Start and end are 0-based half-open on the forward strand. Sequence and labels are those of the strand, 5' to 3';
-    label -1 is not known.
-    """
-    for split, name in FILES.items():
-        dataset = ShardDataset(shards, split)
-        with atomic_path(folder / f"{name}.jsonl") as temporary, temporary.open("w", encoding="utf-8") as out:
-            for number in tqdm(range(len(dataset)), desc=name, unit="window", disable=None):
-                out.write(json.dumps(_as_json(dataset[number]), separators=(",", ":")) + "\n")
-
-
-def _as_json(sample: Sample) -> dict[str, Any]:
-    meta = sample.meta
-    return {
-        "chrom": meta.seqid,
-        "start": meta.start,
-        "end": meta.end,
-        "strand": meta.strand,
-        "sequence": decode(unmasked(sample.codes)),
-        "labels": labels_from_runs(sample.runs).tolist(),
-    }
 
 
 def shard_folders(folder: Path) -> list[Path]:
@@ -72,57 +42,89 @@ def shard_folders(folder: Path) -> list[Path]:
     return [path.parent for path in shards]
 
 
+def run_name(prefix: str, task: Task, config: TrainConfig) -> str:
+    """Return the name of a run's folder: other options or data, another name."""
+    return f"{prefix}-{digest(fingerprint_of(task, config))[:8]}"
+
+
 def compare_heads(
+    shards: Sequence[Path],
     folder: Path,
     options: Mapping[str, Any],
     seeds: Iterable[int],
     *,
     heads: Sequence[str] = HEADS,
     replicates: int = 1000,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Train every head with the same encoder and budget, score each on the test windows once, and compare them.
 
-    An interrupted run resumes.
+    An interrupted run resumes. Under torchrun all processes train, and the first one scores.
 
     Parameters
     ----------
+    shards
+        What `preprocess` wrote.
     folder
-        What `preprocess` wrote; models go to ``compare/<head>-seed<n>``.
+        Gets the models, one folder ``<head>-seed<n>-<digest of options and data>`` a run.
     options
         "model" and "train" of all heads, over `MODEL` and `TRAIN`; the head is set here.
     seeds
-        One model a head and seed.
+        One model per head and seed.
     heads
         Which of them.
     replicates
-        Of the bootstrap.
+        Bootstrap samples.
 
     Returns
     -------
-    dict
-        "heads": head -> `label_scores.summarise` of its seeds pooled, "seeds": the headlines of each; "differences":
-        head -> headline -> its difference from the linear head, with the interval.
+    dict or None
+        "heads": head -> `scores.summarise` of its seeds pooled, "seeds": the headlines of each; "differences":
+        head -> headline -> its difference from the linear head, with the interval. None in processes that do not lead.
+
+    Raises
+    ------
+    InputError
+        An option that no head reads.
     """
-    models = models_of(options["model"], heads)
-    shards, chosen = shard_folders(folder), list(seeds)
+    runs: dict[str, dict[int, Path]] = {}
+    configs = {seed: _train_config({**options["train"], "seed": seed}) for seed in seeds}
+    with join(_train_config(options["train"]).device) as world:
+        for head, model in models_of(options["model"], heads).items():
+            task = family("segment").build_task(model, shards)
+            runs[head] = {
+                seed: train(task, config, folder / run_name(f"{head}-seed{seed}", task, config))
+                for seed, config in configs.items()
+            }
+    return _compared(runs, shards, replicates) if world.leads else None
+
+
+def _train_config(options: Mapping[str, Any]) -> TrainConfig:
+    return from_mapping(TrainConfig, dict(options), where="options", key="train", base=TRAIN)
+
+
+def _compared(runs: Mapping[str, Mapping[int, Path]], shards: Sequence[Path], replicates: int) -> dict[str, Any]:
     counts: dict[str, LabelCounts] = {}
     result: dict[str, Any] = {"heads": {}, "differences": {}}
     names: list[str] = []
-    for head, model in models.items():
-        single: dict[str, Any] = {}
-        for seed in chosen:
-            run = folder / "compare" / f"{head}-seed{seed}"
-            given = {**options["train"], "seed": seed}
-            config = from_mapping(TrainConfig, given, where="options", key="train", base=TRAIN)
-            scores = _trained_and_scored(model, config, shards, run, replicates)
-            single[str(seed)], names = scores["headlines"], scores["labels"]
-        counts[head] = pool(
-            LabelCounts.load(folder / "compare" / f"{head}-seed{seed}" / "labels" / COUNTS) for seed in chosen
-        )
-        result["heads"][head] = summarise(counts[head], names, replicates=replicates) | {"seeds": single}
+    for head, models in runs.items():
+        scores = {seed: _scores(model, shards, replicates) for seed, model in models.items()}
+        names = next(iter(scores.values()))["labels"]
+        counts[head] = pool(LabelCounts.load(model.parent / "labels" / COUNTS) for model in models.values())
+        result["heads"][head] = summarise(counts[head], names, replicates=replicates) | {
+            "seeds": {str(seed): one["headlines"] for seed, one in scores.items()}
+        }
     if "linear" in counts and len(counts) > 1:
         result["differences"] = compare(counts, names, baseline="linear", replicates=replicates)
     return result
+
+
+def _scores(model: Path, shards: Sequence[Path], replicates: int) -> dict[str, Any]:
+    """Return the scores on the test windows, which are read once: from then on they stand beside the model."""
+    folder = model.parent / "labels"
+    if (folder / SCORES).exists():
+        stored: dict[str, Any] = read_json(folder / SCORES)
+        return stored
+    return score_labels(model, shards, folder, replicates=replicates)
 
 
 def models_of(options: Mapping[str, Any], heads: Sequence[str]) -> dict[str, SegmentModelConfig]:
@@ -141,17 +143,6 @@ def models_of(options: Mapping[str, Any], heads: Sequence[str]) -> dict[str, Seg
     return models
 
 
-def _trained_and_scored(
-    model: SegmentModelConfig, config: TrainConfig, shards: Sequence[Path], run: Path, replicates: int
-) -> dict[str, Any]:
-    trained = train(family("segment").build_task(model, shards), config, run)
-    scores = run / "labels" / SCORES
-    if scores.exists():
-        stored: dict[str, Any] = read_json(scores)
-        return stored
-    return score_labels(trained, shards, run / "labels", replicates=replicates)
-
-
 def comparison_table(result: Mapping[str, Any]) -> str:
     """Return the headlines of each head as lines of text: shares in percent, distances as they are."""
     width = max(len(head) for head in result["heads"])
@@ -164,3 +155,30 @@ def comparison_table(result: Mapping[str, Any]) -> str:
         ]
         lines.append(f"{head:{width}}" + "".join(f"  {value:17.3f}" for value in shown))
     return "\n".join(lines)
+
+
+def validation_table(model: Path, shards: Sequence[Path]) -> str:
+    """Return the benchmark's metrics on the validation windows as lines of text; they are also kept beside the model.
+
+    Parameters
+    ----------
+    model
+        Folder of a trained model; `validation/` beside it gets the scores.
+    shards
+        What `preprocess` wrote.
+
+    Raises
+    ------
+    InputError
+        No validation windows.
+    """
+    scores = score_labels(model, shards, model.parent / "validation", split="validation", replicates=0)
+    percent = {"Position F1": scores["headlines"]["position_f1"], "Boundary F1": scores["boundary"]["0"]["f1"]}
+    percent |= {f"Boundary F1 @ tol={k}": found["f1"] for k, found in scores["boundary"].items() if k != "0"}
+    percent["Segment F1"] = scores["headlines"]["segment_f1"]
+    lines = [f"{name:22}{_shown(value, 100):>8}" for name, value in percent.items()]
+    return "\n".join([*lines, f"{'Duration KL (nats)':22}{_shown(scores['headlines']['duration_kl'], 1):>8}"])
+
+
+def _shown(value: float | None, factor: float) -> str:
+    return "-" if value is None else f"{factor * value:.3f}"

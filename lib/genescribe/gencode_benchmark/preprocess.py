@@ -17,6 +17,7 @@ from genescribe.bake.splits import Splits
 from genescribe.bake.stats import sum_stats
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
+from genescribe.gencode_benchmark.json_lines import write_json_lines
 from genescribe.genome.batches import balance
 from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.fasta import Genome
@@ -37,26 +38,29 @@ def preprocess(
     gtf, fasta
         Annotation (GTF or GFF3, well-formed) and genome.
     folder
-        Gets `catalogue.duckdb`, `shards/<n>/` and `<split>_segment_stats.json`.
+        Gets `catalogue.duckdb`, `shards/<n>/`, `<split>.jsonl` and `<split>_segment_stats.json`.
     splits
-        Which sequences train, validate and test; others are left out.
+        Which sequences, or regions of them, train, validate and test; others are left out.
     config
         Windows.
     workers
         Processes that bake.
     genetic_code
         NCBI table.
+
+    Raises
+    ------
+    InputError
+        A sequence or region of `splits` that the genome has not.
     """
     folder.mkdir(parents=True, exist_ok=True)
     catalogue = folder / "catalogue.duckdb"
     genome = Genome.open(fasta)
     lengths = genome.lengths
-    used = {name for names in (splits.train, splits.validation, splits.test) for name in names}
-    unknown = sorted(used - lengths.keys())
-    if unknown:
-        raise InputError(
-            f"no sequence {', '.join(unknown[:5])}", where=fasta, remedy="correct --train-, --val-, --test-chroms"
-        )
+    try:
+        used = splits.regions(lengths)
+    except InputError as error:
+        raise InputError(error.what, where=fasta, remedy="correct --train-, --val-, --test-chroms") from None
     job = BakeJob("genome", config, splits, genetic_code=genetic_code)
     batches = balance({name: lengths[name] for name in lengths if name in used}, max(1, workers))
     shards = [folder / "shards" / str(number) for number in range(len(batches))]
@@ -73,6 +77,10 @@ def preprocess(
         bake_batch(catalogue, genome.plain, job, batches[0], shards[0])
         for done in jobs:
             done.result()
+        # The training file is as long as the others together, and longer.
+        others = processes.submit(write_json_lines, shards, folder, {s: n for s, n in FILES.items() if s != "train"})
+        write_json_lines(shards, folder, {"train": FILES["train"]})
+        others.result()
     stats = sum_stats(read_json(shard / "stats.json") for shard in shards)
     for split, name in FILES.items():
         write_json(folder / f"{name}_segment_stats.json", segment_stats(stats["splits"][split]))

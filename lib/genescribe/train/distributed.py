@@ -107,12 +107,19 @@ def computes_in_bf16(device: torch.device) -> bool:
 
 @contextmanager
 def join(device: str) -> Iterator[World]:
-    """Join the processes that torchrun started (NCCL on GPUs, gloo on CPUs); alone where it started none."""
+    """Join the processes that torchrun started (NCCL on GPUs, gloo on CPUs); alone where it started none.
+
+    Several runs in one process join once, around all of them: a second group after the first has ended would find the
+    first one's addresses in the store of torchrun.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World(0, 1, choose_device(device))
         return
     chosen = choose_device(device, int(os.environ["LOCAL_RANK"]))
+    if dist.is_initialized():
+        yield World(dist.get_rank(), size, chosen)
+        return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")

@@ -64,9 +64,7 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
         The directory holds another run; no training sample; the loss is not finite.
     """
     directory = Path(directory)
-    fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": _lasting(config)}
-    if config.start is not None:
-        fingerprint["start"] = weights_digest(config.start)
+    fingerprint = fingerprint_of(task, config)
     with join(config.device) as world, alone_in(directory) if world.leads else nullcontext():
         checkpoints = Checkpoints(directory / "checkpoints", fingerprint)
         if _is_trained(directory / "model", fingerprint):
@@ -76,6 +74,14 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
         if world.leads:
             checkpoints.clear()
     return directory / "model"
+
+
+def fingerprint_of(task: Task, config: TrainConfig) -> dict[str, Any]:
+    """Return what the weights of a run follow from: options, data, the weights it starts from."""
+    fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": _lasting(config)}
+    if config.start is not None:
+        fingerprint["start"] = weights_digest(config.start)
+    return fingerprint
 
 
 def _lasting(config: TrainConfig) -> dict[str, Any]:
