@@ -43,7 +43,15 @@ def shard_folders(folder: Path) -> list[Path]:
 
 
 def run_name(prefix: str, task: Task, config: TrainConfig) -> str:
-    """Return the name of a run's folder: other options or data, another name."""
+    """Return the name of a run's folder: other options or data, another name.
+
+    Parameters
+    ----------
+    prefix
+        Its beginning.
+    task, config
+        What is trained, and how.
+    """
     return f"{prefix}-{digest(fingerprint_of(task, config))[:8]}"
 
 

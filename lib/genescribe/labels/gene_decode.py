@@ -97,5 +97,5 @@ def _read(stretch: list[_Run], length: int, phases: NDArray[np.bool_]) -> Transc
     phase = 0 if label == STOP else (label - SINGLE - start) % CODON
     if sum(end - start for start, end, _ in coding) < phase + CODON:
         return "less than a codon within the sequence"
-    parts = (tuple(union((start, end) for start, end, _ in runs)) for runs in (exonic, coding))
-    return Transcript("", *parts, phase=phase, partial5=partial5, partial3=partial3)
+    exons, cds = (tuple(union((start, end) for start, end, _ in runs)) for runs in (exonic, coding))
+    return Transcript("", exons, cds, phase=phase, partial5=partial5, partial3=partial3)
