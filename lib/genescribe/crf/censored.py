@@ -1,12 +1,10 @@
-r"""Segments that are cut off by the edge of a window: their scores summed over all lengths.
+"""Segments that are cut off by the edge of a window: their scores summed over all lengths.
 
 A first segment that began before the window has some unknown duration j of at least the k bases seen; one that also
 ends after it lies at any of the j - n + 1 places that cover the window. Hence
 
-.. math::
-
-    arrive_{k,c} = entering_c + \log\sum_{j \ge k} e^{D_c(j)}, \qquad
-    whole_{c} = entering_c + leaving_c + \log\sum_{j \ge n} (j - n + 1)\, e^{D_c(j)},
+    arrive[k, c] = entering[c] + log sum_{j >= k} exp(D_c(j))
+    whole[c]     = entering[c] + leaving[c] + log sum_{j >= n} (j - n + 1) exp(D_c(j))
 
 and `depart` like `arrive` with `leaving`. (The survival function of a duration, as for the hidden semi-Markov models of
 Guédon 2003, J. Comput. Graph. Stat. 12:604.) The tail is geometric, so the sums are finite and closed where tail < 0.

@@ -1,4 +1,4 @@
-r"""Exact inference beyond log Z and the best path: posteriors, entropy, samples.
+"""Exact inference beyond log Z and the best path: posteriors, entropy, samples.
 
 The posteriors are derivatives of log Z (by content: of a base; by begin and end: of a boundary; by transition and
 duration: expected counts), so every backend gives them. Segments, transitions at a place and samples are read from the

@@ -1,4 +1,4 @@
-r"""The coding sequence: independent codons, also if split by an intron, and the exon side of a donor.
+"""The coding sequence: independent codons, also if split by an intron, and the exon side of a donor.
 
 A whole codon abc has probability P(abc), a sense codon always. As scores of single bases this is log P(a), log P(b|a),
 log P(c|ab). A codon that an intron splits is drawn in two parts: the part before it (its *prefix*, one or two bases)

@@ -22,12 +22,10 @@ _SMALLEST_SPREAD = 0.03
 
 @dataclass(frozen=True)
 class LengthModel:
-    r"""Law of a segment's length k in bases.
+    """Law of a segment's length k in bases.
 
-    .. math::
-
-        P(k) = (1 - m) \frac{q(k)}{\sum_{j=a}^{h} q(j)} \;(a \le k \le h), \qquad
-        P(k) = m\,\tfrac{1}{\mu}\left(1 - \tfrac{1}{\mu}\right)^{k-h-1} \;(k > h),
+        P(k) = (1 - m) q(k) / (q(a) + ... + q(h))     for a <= k <= h
+        P(k) = m / mu * (1 - 1 / mu)^(k - h - 1)      for k > h
 
     where q is a mixture of log-normal densities, a the minimum, h the head, m the tail's mass and mu its mean excess.
     """

@@ -1,12 +1,13 @@
-r"""Log posteriors of each base from channel logits, mixed with a share of doubt.
+"""Log posteriors of each base from channel logits, mixed with a share of doubt.
 
 With p the posterior of n channels, f the share of doubt and s the share by which channels that are not coding are told
 from each other,
 
-.. math::
+    q_c = (1 - f) p_c + f / n
+    Q   = sum of q_c over the channels that are not coding
+    y_c = log Q + s (log q_c - log Q)  where c is not coding
+    y_c = log q_c                      elsewhere
 
-    q_c = (1 - f) p_c + f / n, \quad Q = \sum_{c \in noncoding} q_c, \quad
-    y_c = \log Q + s (\log q_c - \log Q) \text{ where c is not coding, else } \log q_c.
 """
 
 from __future__ import annotations

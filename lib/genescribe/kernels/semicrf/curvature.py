@@ -1,10 +1,13 @@
-r"""Exact second derivatives of log Z: the change of expected counts when scores move in a direction.
+"""Exact second derivatives of log Z: the change of expected counts when scores move in a direction.
 
-With :math:`\theta` the scores and V a direction, :math:`\nabla^2 \log Z(\theta) V = \frac{d}{d\epsilon} \nabla \log
-Z(\theta + \epsilon V)` at 0: the derivative of the expected counts, and the covariance of each count with the score
-that V gives to a segmentation. The recurrence of the reference, which computes the counts, is run on dual numbers, as
-the first-order expectation semiring does (Li and Eisner 2009, EMNLP); its memory stays O(T C), where differentiating
-it step by step would keep O(T K C).
+The Hessian of log Z at scores x, times a direction V, is the derivative of the expected counts, the gradient of log Z,
+along V:
+
+    H(x) V = d/de gradient(x + e V)  at e = 0
+
+It is also the covariance of each count with the score that V gives to a segmentation. The recurrence of the reference,
+which computes the counts, is run on dual numbers, as the first-order expectation semiring does (Li and Eisner 2009,
+EMNLP); its memory stays O(T C), where differentiating it step by step would keep O(T K C).
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-r"""The scores that define a batch of semi-Markov chains: the input of every CRF kernel.
+"""The scores that define a batch of semi-Markov chains: the input of every CRF kernel.
 
 Conventions, the same in every backend
 --------------------------------------
 Boundaries lie between bases: boundary ``t`` is before base ``t``, so a sequence of length n has boundaries 0..n. A
 segment ``[s, t)`` with label c covers bases s..t-1, lasts ``t - s`` (1, 2, ...), and scores
 
-.. math::
+    sum of content[s .. t - 1, c] + D_c(t - s) + begin[s, c] + end[t - 1, c]
 
-    \sum_{i=s}^{t-1} content_{i,c} + D_c(t-s) + begin_{s,c} + end_{t-1,c},
-    \quad D_c(k) = duration_{k-1,c} \; (k \le K), \quad D_c(k) = duration_{K-1,c} + (k-K)\,tail_c \; (k > K).
+    D_c(k) = duration[k - 1, c]                    for k <= K
+    D_c(k) = duration[K - 1, c] + (k - K) tail[c]  for k > K
 
 A label may have fewer explicit durations than the table has rows: with `explicit`, K above is ``explicit[c]``, and
 the rows of `duration` past it are ignored. A geometric label has ``explicit[c] = 1``. Backends need not know:

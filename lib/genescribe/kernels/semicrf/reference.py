@@ -1,12 +1,10 @@
-r"""The plain log-domain recurrence: the reference for all other backends.
+"""The plain log-domain recurrence: the reference for all other backends.
 
 One step a boundary, vectorised over chains, labels and durations; every sum is a log-sum-exp in float64, and no
 difference of cumulative sums appears, so that -inf may stand anywhere. With
 
-.. math::
-
-    \mathrm{entry}_{s,c} &= begin_{s,c} + \log\sum_p \exp(\mathrm{leave}_{s,p} + transition_{s,p,c}) \\
-    \mathrm{leave}_{t,c} &= end_{t-1,c} + \log\sum_k \exp(\mathrm{entry}_{t-k,c} + content_{t-k..t,c} + D_c(k))
+    entry[s, c] = begin[s, c] + log sum_p exp(leave[s, p] + transition[s, p, c])
+    leave[t, c] = end[t - 1, c] + log sum_k exp(entry[t - k, c] + content[t - k .. t, c] + D_c(k))
 
 the time is O(T (K C + C^2)) and only entry and leave are kept. Durations past K are one running sum a label: a segment
 of more than K bases is one base added to a segment of at least K. The expected counts are written out (Sarawagi and

@@ -1,4 +1,4 @@
-r"""Scores of the labels of the scheme `gene`, with -inf wherever the sequence forbids a label.
+"""Scores of the labels of the scheme `gene`, with -inf wherever the sequence forbids a label.
 
 With the grammar of `gene_labels`, what is left is valid genes and nothing else:
 

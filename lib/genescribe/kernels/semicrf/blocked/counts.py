@@ -1,12 +1,11 @@
-r"""Expected counts from the scores of both directions of the blocked recurrence.
+"""Expected counts from the scores of both directions of the blocked recurrence.
 
 With A, U, W, S of the chain (`blocked_layout`), B_t the log-sum of what follows boundary t, G_s that of all from
 boundary s on given that a segment begins there, and V_t = S_t + end_{t-1} + B_t,
 
-.. math::
-
-    P(\text{begins at } s) = e^{U_s + G_s - Z}, \; P(\text{ends at } t) = e^{A_t + B_t - Z}, \;
-    P([s, t)) = e^{W_s + D(t-s) + V_t - Z}.
+    P(a segment begins at s) = exp(U_s + G_s - Z)
+    P(a segment ends at t)   = exp(A_t + B_t - Z)
+    P([s, t) is a segment)   = exp(W_s + D(t - s) + V_t - Z)
 
 Every exponent is a whole number plus a remainder of the size of one block (`Whole`), so that nothing is lost where the
 scores are large and their difference is not.

@@ -1,4 +1,4 @@
-r"""Expected counts of segments of each duration, and of bases beyond the table of a label.
+"""Expected counts of segments of each duration, and of bases beyond the table of a label.
 
 ``P([s, t)) = e^{W_s + D(t-s) + V_t - Z}`` (`blocked_counts`) is summed over all s, for each t - s, without a pass a
 duration: with one scale a block, the products ``exp(W) exp(V)^T`` of all pairs of blocks equally far apart add up to

@@ -1,12 +1,11 @@
-r"""The data layout of the blocked recurrences: blocks, scores relative to the block, both directions.
+"""The data layout of the blocked recurrences: blocks, scores relative to the block, both directions.
 
 The recurrence of `potentials` factors. With S the cumulative content, A_t(c) the log-sum of all that ends with a
 segment of label c at boundary t, U_s(c) of all that stands before a segment of label c at boundary s,
 
-.. math::
-
-    W_s = U_s + begin_s - S_s, \quad A_t = S_t + end_{t-1} + \log\sum_{s<t} e^{W_s + D(t-s)}, \quad
-    U_s(c) = \log\sum_p e^{A_s(p) + transition(p, c)}.
+    W_s    = U_s + begin_s - S_s
+    A_t    = S_t + end_{t-1} + log sum_{s < t} exp(W_s + D(t - s))
+    U_s(c) = log sum_p exp(A_s(p) + transition(p, c))
 
 The same recurrence on the mirrored chain (transition transposed, begin and end, start and final, arrive and depart
 exchanged) gives what follows a boundary. Where both are wanted they run as one batch of 2B chains.

@@ -1,4 +1,4 @@
-r"""The blocked sum-product recurrence in PyTorch.
+"""The blocked sum-product recurrence in PyTorch.
 
 Per block of b bases, for all chains and labels at once:
 

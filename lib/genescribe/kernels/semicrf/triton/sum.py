@@ -1,4 +1,4 @@
-r"""The blocked sum-product recurrence as one Triton kernel: one program per chain, block after block.
+"""The blocked sum-product recurrence as one Triton kernel: one program per chain, block after block.
 
 The equations and the layout are those of `blocked_layout`; the mirrored chains, which give what follows a boundary, are
 chains like others. For a block of `SIZE` bases:
