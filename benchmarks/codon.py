@@ -1,6 +1,6 @@
 """Training speed of the codon model beside a plain GPT of the same size with a dense mask over padded windows.
 
-Prints tokens a CPU second (forward, backward and step; one thread) on the windows of a prepared folder:
+Prints tokens per CPU second (forward, backward and step; one thread) on the windows of a prepared folder:
 
     python benchmarks/codon.py RESULTS/codon/RUN/data
 """
@@ -51,7 +51,7 @@ def padded(task: CodonTask, windows: list[int], block: int) -> CodonBatch:
 
 
 def speed(model: CodonModel, batches: list[CodonBatch], amp: bool) -> float:
-    """Return real tokens a CPU second; the first batch warms up."""
+    """Return real tokens per CPU second; the first batch warms up."""
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
     tokens, started = 0, 0.0
     for number, batch in enumerate(batches):

@@ -4,7 +4,7 @@
 
 In place of an encoder stand the law's log-likelihood ratios against intergenic bases, as `genescribe.simulate.states`
 has them, without any length: content of coding bases (the three frames weighed by 91 bases around), introns and UTRs;
-donor, acceptor, start and stop. A head learns a factor and an offset a label for each and everything of its own:
+donor, acceptor, start and stop. A head learns a factor and an offset per label for each and everything of its own:
 durations, transitions. So the heads differ in durations alone, and little else varies between two trainings. Two
 genomes: lengths as fitted, and geometric ones. Rate and factor are chosen on the validation part of the first, with the
 same tries for each head; test parts are read at the end. Writes a table and `benchmarks/results/heads.json`.
@@ -115,7 +115,7 @@ class Data:
 
 
 class Scored(nn.Module):
-    """A head over scores: a factor a label and kind of score, an offset a label, and the CRF.
+    """A head over scores: a factor per label and kind of score, an offset per label, and the CRF.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ A locus is read once and written once, down to the lowest threshold; a higher on
 other sentences brought. `additional`: what stands beside the likeliest coding sequence at loci where that one is right:
 recall of the other annotated coding sequences there, and precision of what was written. `additional_whole`: likewise of
 whole transcripts, untranslated ends included, beside the likeliest one. `all`: every annotated and written coding
-sequence of all loci. Two baselines stand beside them, on the same loci: one transcript a gene, whose recall of
+sequence of all loci. Two baselines stand beside them, on the same loci: one transcript per gene, whose recall of
 additional ones is 0; and the likeliest coding sequence once more with its shortest intron kept, read to the first stop
 codon. Intervals: loci drawn again with replacement (1,000 draws, 95%).
 """

@@ -67,7 +67,7 @@ class DiskWatch(threading.Thread):
         self.peak, self._folder, self._over = 0, folder, threading.Event()
 
     def run(self) -> None:
-        """Look twice a second."""
+        """Look twice per second."""
         while not self._over.wait(0.5):
             self.peak = max(self.peak, self._size())
 

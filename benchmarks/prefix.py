@@ -138,7 +138,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "",
         "A model that reads a window of 20 kb (6,667 steps) and scores a sentence of eight exons, one CPU thread:",
     ]
-    lines += ["", "| attention | experts | parameters | forward s | backward s | kb a second | memory MB |"]
+    lines += ["", "| attention | experts | parameters | forward s | backward s | kb per second | memory MB |"]
     lines += ["| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for row in rows:
         if row["what"] == "model":

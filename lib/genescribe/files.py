@@ -201,7 +201,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def write_records(path: str | Path, records: Mapping[str, Any]) -> None:
-    """Write a long JSON object, an entry a line by sorted keys: faster than `write_json`, and shorter."""
+    """Write a long JSON object, an entry per line by sorted keys: faster than `write_json`, and shorter."""
     encoder = json.JSONEncoder(sort_keys=True, allow_nan=False)
     lines = (f"{encoder.encode(key)}: {encoder.encode(records[key])}" for key in sorted(records))
     write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")

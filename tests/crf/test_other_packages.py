@@ -1,4 +1,4 @@
-"""What users of other CRF packages type: labels a base, masks, reductions, hidden states, families of durations."""
+"""What users of other CRF packages type: labels per base, masks, reductions, hidden states, families of durations."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ WRONG: dict[str, tuple[Call, str]] = {
         lambda crf, x: crf(x, torch.tensor([[3, 0], [12, 1]])),
         r"give one whole number per base, \(2, 12\)",
     ),
-    "labels as runs": (lambda crf, x: crf.loss(x, list(LABELS), LENGTHS), r"labels a base go to crf\(emissions"),
-    "a tensor of labels as runs": (lambda crf, x: crf.loss(x, LABELS, LENGTHS), r"labels a base go to"),  # type: ignore[arg-type]
+    "labels as runs": (lambda crf, x: crf.loss(x, list(LABELS), LENGTHS), r"labels per base go to crf\(emissions"),
+    "a tensor of labels as runs": (lambda crf, x: crf.loss(x, LABELS, LENGTHS), r"labels per base go to"),  # type: ignore[arg-type]
     "scores as labels": (lambda crf, x: crf(x, LABELS.float(), LENGTHS), "float32 of shape"),
     "scores as runs": (lambda crf, x: crf.loss(x, [r + 0.5 for r in RUNS], LENGTHS), "float64 of shape"),
     "labels of one sequence only": (lambda crf, x: crf(x, LABELS[:1], LENGTHS), r"give one whole number per base"),

@@ -169,7 +169,7 @@ def word_of(text: str) -> int:
 
 
 def read_options(path: Path) -> dict[str, str]:
-    """Return the options of a ``*_parameters.cfg``: a name and a value a line.
+    """Return the options of a ``*_parameters.cfg``: a name and a value per line.
 
     Raises
     ------

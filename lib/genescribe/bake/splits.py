@@ -131,7 +131,9 @@ def _lines(path: str, where: str) -> list[str]:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"no list of regions at {path} ({error.strerror})", where=where, remedy=f"give {LIST}FILE, a region a line"
+            f"no list of regions at {path} ({error.strerror})",
+            where=where,
+            remedy=f"give {LIST}FILE, a region per line",
         ) from None
     return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 

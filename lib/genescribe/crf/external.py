@@ -166,7 +166,7 @@ class ExternalCRF(nn.Module):
     def segment_marginals(
         self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **given: Any
     ) -> list[Tensor]:
-        """Return the posterior probability of each run of decoded paths, a (n,) tensor a chain.
+        """Return the posterior probability of each run of decoded paths, a (n,) tensor per chain.
 
         Parameters
         ----------

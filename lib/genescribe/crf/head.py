@@ -1,6 +1,6 @@
 """The semi-Markov CRF head: per-base scores from an encoder in; loss, segments and posteriors out.
 
-The head is a module that is called: ``crf(emissions, labels, lengths)`` is the loss of labels a base, and
+The head is a module that is called: ``crf(emissions, labels, lengths)`` is the loss of labels per base, and
 ``crf.loss(emissions, runs, lengths)`` that of runs.
 """
 
@@ -259,7 +259,7 @@ class SemiCRF(nn.Module):
     def segment_marginals(
         self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **given: Any
     ) -> list[Tensor]:
-        """Return the posterior probability of each segment of decoded paths, a (n,) tensor a chain.
+        """Return the posterior probability of each segment of decoded paths, a (n,) tensor per chain.
 
         Parameters
         ----------

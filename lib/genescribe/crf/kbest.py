@@ -15,7 +15,7 @@ from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 def k_best(p: Potentials, k: int) -> list[tuple[Tensor, list[Segmentation]]]:
     """Return for each chain the scores of its k best segmentations, descending, and the segmentations.
 
-    Fewer than k where fewer are allowed. O(T N K C + T N C^2) time and O(T C N) memory a chain.
+    Fewer than k where fewer are allowed. O(T N K C + T N C^2) time and O(T C N) memory per chain.
     """
     p = p.detach().checked().expanded().to(dtype=torch.float64, device=torch.device("cpu"))
     with torch.no_grad():

@@ -50,7 +50,7 @@ def as_segmentation(runs: Labelling, length: int, labels: int, *, chain: int = 0
             raise InputError(
                 f"{array.dtype} of shape {array.shape}",
                 where=f"runs of chain {chain}",
-                remedy="give (end, label) pairs of whole numbers; labels a base go to crf(emissions, labels, lengths)",
+                remedy="give (end, label) pairs of integers; labels per base go to crf(emissions, labels, lengths)",
             )
         ends, names = torch.from_numpy(array.astype(np.int64)).unbind(1)
     covered = int(ends[-1]) if len(ends) else 0

@@ -76,7 +76,7 @@ class Terms:
 
 
 def score(p: Potentials, segments: Segments) -> Tensor:
-    """Return the score of one segmentation a chain, (B,) float64; -inf where it is forbidden.
+    """Return the score of one segmentation per chain, (B,) float64; -inf where it is forbidden.
 
     No difference of cumulative sums: each base's content is read under its label, so a forbidden base gives -inf and
     not NaN. Differentiable in every floating field.

@@ -22,14 +22,14 @@ _OPEN_FILES = 64
 class ShardDataset:
     """The windows of one split in the order in which they were baked.
 
-    Shards are read in place, one request a window, so that any order costs the same and nothing is unpacked. May be
+    Shards are read in place, one request per window, so that any order costs the same and nothing is unpacked. May be
     copied into worker processes. A map-style dataset for PyTorch without being one of its classes: preprocessing reads
     shards too, and need not wait for torch.
 
     Parameters
     ----------
     folders
-        What `bake` wrote, one folder a batch of sequences, of any number of genomes.
+        What `bake` wrote, one folder per batch of sequences, of any number of genomes.
     split
         "train", "validation" or "test".
 

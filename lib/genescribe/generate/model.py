@@ -56,7 +56,7 @@ class Session(Protocol):
         """Write the next step of every row."""
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows, in this order; a row may be there several times."""
+        """Continue with these rows, in this order; a row may occur several times."""
 
 
 class SentenceModel(Protocol):

@@ -31,7 +31,7 @@ class Block(nn.Module):
     width
         Of input and output, D.
     d_state
-        Numbers of state a channel, N.
+        Numbers of state per channel, N.
     d_conv
         Steps that the convolution sees.
     expand

@@ -84,7 +84,7 @@ def resolve_overlaps(
 ) -> tuple[list[Candidate], list[tuple[Candidate, Candidate]]]:
     """Keep the better of two genes whose coding sequences overlap by more than a share of the shorter.
 
-    Greedy by log odds a base, highest first; ties by position, so that the result does not depend on the order of
+    Greedy by log odds per base, highest first; ties by position, so that the result does not depend on the order of
     `candidates`.
 
     Returns

@@ -73,7 +73,7 @@ class Method:
 
 
 def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
-    """Draw F1 at every level on coding sequences, a bar a method, with bootstrap intervals where there are any.
+    """Draw F1 at every level on coding sequences, a bar per method, with bootstrap intervals where there are any.
 
     Parameters
     ----------

@@ -159,7 +159,7 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
 
 def _sanity(found: Mapping[str, Mapping[str, float]]) -> Table:
     titles = {
-        "frame_shift_delta": "nats a codon lost out of frame",
+        "frame_shift_delta": "nats per codon lost out of frame",
         "stop_rate": "probability of a stop where none stands",
         "stop_rate_at_end": "probability of a stop where one stands",
     }

@@ -17,7 +17,7 @@ _STEPS = 50
 
 
 def fit_branch(introns: Sequence[Codes], shortest: int) -> Branch | None:
-    """Fit one signal an intron, at any allowed distance from its end.
+    """Fit one signal per intron, at any allowed distance from its end.
 
     Parameters
     ----------

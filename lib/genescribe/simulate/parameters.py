@@ -265,6 +265,6 @@ def load_parameters(name: str | Path) -> SimulationParameters:
 
 
 def save_parameters(parameters: SimulationParameters, path: str | Path) -> None:
-    """Write a parameter set as JSON, a list of numbers a line."""
+    """Write a parameter set as JSON, a list of numbers per line."""
     text = json.dumps(to_mapping(parameters), indent=1, allow_nan=False)
     write_text(path, re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text) + "\n")

@@ -195,7 +195,7 @@ def _sum(a: Floats, b: Floats) -> Floats:
 
 
 def _durations(parameters: SimulationParameters) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Return the duration table (K, C), the tail (C,) and the explicit durations a label (C,)."""
+    """Return the duration table (K, C), the tail (C,) and the explicit durations per label (C,)."""
     kinds = ["intergenic"] + [state.kind for state in STATES] * 2
     codon = LengthModel(minimum=3, head=3, components=((1.0, 1.0, 1.0),), tail_mass=0.0, tail_mean=1.0)
     models = [codon if kind in ("start", "stop") else getattr(parameters.lengths, kind) for kind in kinds]

@@ -39,7 +39,7 @@ class SiteTask(Task):
     config
         The network, and what it learns from.
     folders
-        What bake wrote with the scheme `gene`, one folder a batch of sequences.
+        What bake wrote with the scheme `gene`, one folder per batch of sequences.
 
     Raises
     ------
@@ -131,7 +131,7 @@ class SiteTask(Task):
         return found
 
     def summarise(self, counts: Counts) -> dict[str, float]:
-        """Return nats a base, and the share of sites among as many bases of best score, of each class and in the mean.
+        """Return nats per base, and the share of sites among as many best bases, by class and in the mean.
 
         This is the top-k accuracy of Jaganathan et al. 2019.
         """

@@ -65,7 +65,7 @@ def fit(
     # Weights of sequences rather than of classes: every kind knows them, calibration too.
     weights = compute_sample_weight(None if config.class_weight == "none" else "balanced", numbers)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # The metrics say what it is worth.
+        warnings.simplefilter("ignore", ConvergenceWarning)  # The metrics show how good it is.
         classifier.fit(features[chosen], numbers, **{f"{classifier.steps[-1][0]}__sample_weight": weights})
     return classifier, classes
 

@@ -177,7 +177,7 @@ def sanity(predictor: Predictor, genes: Sequence[Gene]) -> dict[str, float]:
     Returns
     -------
     dict
-        `frame_shift_delta`: nats a codon that the inner codons cost more, read one or two bases late, than in frame;
+        `frame_shift_delta`: nats per codon that the inner codons cost more, read one or two bases late, than in frame;
         `stop_rate`: mean probability of a stop codon where none stands; `stop_rate_at_end`: where one does.
     """
     shifts, inner, last = [], [], []

@@ -133,7 +133,7 @@ class InGene:
     base
         What is expected before anything is read.
     weight
-        How many codons that expectation is worth.
+        Weight of that expectation, in codons.
     """
 
     def __init__(self, base: Predictor, weight: float) -> None:

@@ -31,7 +31,7 @@ class GeneScores:
     values: NDArray[np.float64]
 
     def perplexity(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return exp of the nats a codon, over all genes, or for each row of weights of genes."""
+        """Return exp of the nats per codon, over all genes, or for each row of weights of genes."""
         return np.exp(self._ratio(0, 1, weights))
 
     def synonym_perplexity(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:

@@ -140,7 +140,7 @@ def saliency(
     text = (
         f"Integrated gradients ({STEPS} steps) of one prediction in each of {len(trained)} genes; motifs are codons "
         f"and pairs of codons over-represented in the {len(found)} windows of {window} codons with the highest mean "
-        "saliency, one to three a gene, against windows at random places of the same genes."
+        "saliency, one to three per gene, against windows at random places of the same genes."
     )
     return _step(label, text, measures, (profile, flat), motifs, found)
 
@@ -210,7 +210,7 @@ def _profile(found: Sequence[Attribution]) -> NDArray[np.float64]:
 def _windows(
     found: Sequence[tuple[Gene, Attribution]], window: int, top: int, generator: np.random.Generator
 ) -> tuple[list[Window], list[Window]]:
-    """Return windows of high saliency, at most three a gene and apart, and as many at random places of those genes.
+    """Return windows of high saliency, at most three per gene and apart, and as many at random places of those genes.
 
     Saliency is divided by its mean at the same distance, so that nearness alone makes no window.
     """

@@ -63,7 +63,7 @@ class Step:
 
 
 def write_step(step: Step, folder: str | Path) -> None:
-    """Write a step: `summary.json`, a CSV a table, an SVG a picture."""
+    """Write a step: `summary.json`, a CSV per table, an SVG per picture."""
     with atomic_directory(folder) as out:
         for name, (head, rows) in step.tables.items():
             with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as handle:

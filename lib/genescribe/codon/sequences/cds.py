@@ -52,7 +52,7 @@ class Annotated:
     table
         NCBI genetic code.
     partial5, partial3
-        Goes on beyond its first (last) base.
+        Continues beyond its first (last) base.
     pseudo
         Marked as a pseudogene.
     translation
@@ -234,7 +234,7 @@ def _translate(
 def _unfinished(bases: NDArray[np.uint8], code: GeneticCode) -> str:
     """Return the amino acid of a last codon that lacks its third base, where that base does not matter; else nothing.
 
-    NCBI's translations of a CDS that goes on beyond its 3' end count it.
+    NCBI's translations of a CDS that continues beyond its 3' end count it.
     """
     if len(bases) % 3 != 2:
         return ""

@@ -152,7 +152,7 @@ def _elsewhere(feature: SeqFeature, record: Any) -> str:
 
 
 def _parts(feature: SeqFeature) -> tuple[tuple[Part, ...], bool, bool]:
-    """Return the parts in reading order, and whether the CDS goes on before the first and after the last."""
+    """Return the parts in reading order, and whether the CDS continues before the first and after the last."""
     if feature.location is None:
         return (), False, False
     found = feature.location.parts

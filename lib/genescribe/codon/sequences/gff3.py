@@ -83,7 +83,7 @@ def _annotated(rows: CdsRows, circle: int, table: int, names: dict[str, int]) ->
 def _parts(rows: CdsRows, circle: int) -> tuple[tuple[Part, ...], int]:
     """Return the parts in reading order and the phase of the first.
 
-    On a circle of so many bases, a part that ends past its end goes on at its beginning; and of parts on both sides of
+    On a circle of so many bases, a part that ends past its end continues at the start; and of parts on both sides of
     the origin, the one that reaches the end comes before the one at the beginning.
     """
     ordered = sorted(rows.parts)

@@ -100,7 +100,7 @@ class WindowSet(Dataset[list[Any]]):
 
 
 def perplexity(nats: float) -> float:
-    """Return the perplexity of so many nats a codon; infinite where a number cannot hold it."""
+    """Return the perplexity of so many nats per codon; infinite where a number cannot hold it."""
     return math.exp(nats) if nats < _MOST_NATS else math.inf
 
 
@@ -221,7 +221,7 @@ class CodonTask(Task):
         return {"nll": total, "codons": (targets != IGNORE).sum()}
 
     def summarise(self, counts: Counts) -> dict[str, float]:
-        """Return nats a codon, negative, and perplexity."""
+        """Return nats per codon, negative, and perplexity."""
         nll = float(counts["nll"]) / max(float(counts["codons"]), 1.0)
         return {"log_likelihood": -nll, "perplexity": perplexity(nll)}
 

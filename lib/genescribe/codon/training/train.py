@@ -41,7 +41,7 @@ def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, r
     Raises
     ------
     InputError
-        `resume` without anything to go on from; or see `genescribe.train.engine.train`.
+        `resume` without a checkpoint; or see `genescribe.train.engine.train`.
     """
     target = Path(target)
     folder = target / config.outputs.out_dir

@@ -72,7 +72,7 @@ def generate(
     tables: Sequence[int],
     proteins: Sequence[str] | None = None,
 ) -> list[NDArray[np.uint8]]:
-    """Return codons that go on from prompts, the prompts' own codons first.
+    """Return continuations of prompts, the prompts' own codons first.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def generate(
 
 
 def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
-    """Return one token a row of logits, (B, V) -> (B,).
+    """Return one token per row of logits, (B, V) -> (B,).
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ def generate_from_prefixes(
     sampling: Sampling,
     seed: int,
 ) -> list[Sample]:
-    """Go on from the first codons of test genes, freely and spelling their proteins; write both tables.
+    """Continue the first codons of test genes, freely and encoding their proteins; write both tables.
 
     Parameters
     ----------
@@ -309,9 +309,9 @@ def generate_from_prefixes(
     target
         Folder to write: `samples.csv`, one row per sequence, and `summary.csv`, one row per method and prefix.
     prefixes
-        Numbers of codons that are given; every gene goes on from each.
+        Numbers of codons that are given; every gene is continued from each.
     count
-        Test genes to go on from.
+        Test genes to continue.
     sampling
         How to draw.
     seed

@@ -84,7 +84,7 @@ def write_map(
     table: int,
     places: Sequence[int] | None = None,
 ) -> None:
-    """Write a map as a table, a row a change; positions are counted from 1.
+    """Write a map as a table, a row per change; positions are counted from 1.
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ class Query:
             for token, letter, log in scores:
                 yield f"{token}\t{letter}\t{log:.4f}"
             mean = sum(log for _, _, log in scores) / len(scores)
-            yield f"# {len(scores)} codons, {mean:.4f} nats a codon, perplexity {np.exp(-mean):.2f}"
+            yield f"# {len(scores)} codons, {mean:.4f} nats per codon, perplexity {np.exp(-mean):.2f}"
 
     def interact(self, lines: Iterable[str], sampling: Sampling) -> Iterator[str]:
         """Yield answers to lines such as `next ATGAAA`; an empty line or `quit` ends it."""

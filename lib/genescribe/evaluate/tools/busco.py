@@ -1,7 +1,7 @@
 """BUSCO: completeness of a set of proteins or a genome, by genes that are single-copy in a lineage.
 
 Manni et al. 2021, Molecular Biology and Evolution 38:4647. The program is run as it is; this module prepares its input
-(one isoform a gene), keeps it offline where the lineage is a folder, and reads what it wrote.
+(one isoform per gene), keeps it offline where the lineage is a folder, and reads what it wrote.
 """
 
 from __future__ import annotations

@@ -174,6 +174,6 @@ class DigitSession:
         self._next = torch.tensor([[value] for value in values], device=self._next.device)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows, in this order; a row may be there several times."""
+        """Continue with these rows, in this order; a row may occur several times."""
         index = torch.tensor(list(rows), device=self._next.device)
         self._next, self._memory, self._cache = self._next[index], self._memory.rows(index), self._cache.rows(index)

@@ -265,7 +265,7 @@ class PointerSession:
         self._places = torch.tensor([[row.place] for row in self._rows], device=device)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows, in this order; a row may be there several times."""
+        """Continue with these rows, in this order; a row may occur several times."""
         index = torch.tensor(list(rows), device=self._locus.device)
         self._locus, self._next, self._places = self._locus[index], self._next[index], self._places[index]
         self._memory, self._cache = self._memory.rows(index), self._cache.rows(index)

@@ -39,7 +39,7 @@ def hub_answers() -> bool:
 class PublishedModel(nn.Module):
     """A sequence-to-sequence checkpoint: bases in, tokens of `genescribe.generate.text.tokenizer` out.
 
-    The encoder and what follows it run once a locus, each locus by itself, so that no padding reaches it; the decoder
+    The encoder and what follows it run once per locus, each locus by itself, so that no padding reaches it; the decoder
     keeps its keys and values. The window is turned to the strand of the gene.
 
     Parameters
@@ -156,7 +156,7 @@ class PublishedSession:
         self._next = torch.tensor([[value] for value in values], device=self._next.device)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows, in this order; a row may be there several times."""
+        """Continue with these rows, in this order; a row may occur several times."""
         index = torch.tensor(list(rows), device=self._next.device)
         self._next, self._states, self._mask = self._next[index], self._states[index], self._mask[index]
         if self._cache is not None:

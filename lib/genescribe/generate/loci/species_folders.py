@@ -1,7 +1,7 @@
 """Bake many species from one folder: ``raw/<G.species>/`` with a genome and its annotation.
 
-A species that cannot be baked is reported and the others go on; one that is baked already is left as it is. The target
-holds a folder of shards a species, `gene_index.json` (species -> gene -> its windows, or why it has none),
+A species that cannot be baked is reported and the others continue; one that is baked already stays as it is. The target
+holds a folder of shards per species, `gene_index.json` (species -> gene -> its windows, or why it has none),
 `bake_config.json` (options, what became of each species, totals) and `eval.json` (diverse held-out loci).
 """
 
@@ -71,7 +71,7 @@ def discover(raw: str | Path) -> list[str]:
     """
     found = sorted(path.name for path in Path(raw).iterdir() if path.is_dir() and not path.name.startswith("."))
     if not found:
-        raise InputError("no species here", where=raw, remedy="give a folder with a folder a species, G.species")
+        raise InputError("no species here", where=raw, remedy="give a folder with a folder per species, G.species")
     return found
 
 

@@ -1,7 +1,7 @@
 """A prefix-LM: one stack of layers reads the bases in both directions, and writes the sentence causally.
 
 The steps of the bases are a prefix that sees itself whole (or in sparse blocks) and nothing of the sentence; a step of
-the sentence sees the prefix and the steps before it, in one softmax. The prefix is therefore run once a locus, and its
+the sentence sees the prefix and the steps before it, in one softmax. The prefix is therefore run once per locus, its
 keys and values kept; training, sampling and scoring all go through `read` and `forward`, with the same masks.
 
 A step has two positions: its place along the locus and its order in the sequence. Of a step of the bases both are its
@@ -92,7 +92,7 @@ class PrefixStack(nn.Module):
     Raises
     ------
     InputError
-        Heads that do not divide the width, more experts a step than there are, or a sparse layout that is none.
+        Heads that do not divide the width, more experts per step than there are, or a sparse layout that is none.
     """
 
     slopes: Tensor | None

@@ -1,7 +1,7 @@
 """A model that writes sentences as a policy: samples, and log probabilities of any sequence.
 
-The door of every training stage beyond the cross-entropy, whatever the architecture (encoder-decoder, prefix-LM) and
-the form (pointers, digits, ...). It is made of what `SentenceModel` offers: `begin` reads the loci once (prefill), its
+What every training stage beyond the cross-entropy builds on, whatever the architecture (encoder-decoder,
+prefix-LM) and the form (pointers, digits, ...). It is made of what `SentenceModel` offers: `begin` reads the loci once (prefill), its
 `Session` takes steps with a key/value cache, and `example_as_written` with `batch` scores what was drawn in one pass.
 Drawing and scoring take what may be written from the same automaton, so that both give a sequence the same
 probability; `tests/generate/test_policy.py` holds them to 1e-4.
@@ -108,7 +108,7 @@ class Policy:
         Parameters
         ----------
         windows
-            Base codes, each on the strand of its gene; a locus stands here once a sequence, as the same object.
+            Base codes, each on the strand of its gene; a locus stands here once per sequence, as the same object.
         values
             Steps as `sample` wrote them (`Outcome.values`), ended or not; at least one each.
         """

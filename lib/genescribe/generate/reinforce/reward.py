@@ -2,7 +2,7 @@
 
 Exons and genes are compared as `genescribe.generate.training.task.matches` does in validation and
 `genescribe.evaluate` on
-GFF3: boundaries of coding exons, 0-based half-open, both ends exact. The annotation itself is worth 1 in all three.
+GFF3: boundaries of coding exons, 0-based half-open, both ends exact. The annotation itself scores 1 in all three.
 """
 
 from __future__ import annotations

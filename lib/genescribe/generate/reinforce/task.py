@@ -3,7 +3,7 @@
 The engine prepares a batch once (`GrpoTask.prepare`): groups are drawn with the weights of the moment, rewarded, and
 scored again, by the same pass that later scores them with gradients, under the same masks, without dropout. Ratios
 are therefore exactly 1 in the first optimiser step of a batch. What chance decides follows from (seed, step), so that
-a run that was killed goes on to the same weights.
+a killed run resumes to the same weights.
 """
 
 from __future__ import annotations

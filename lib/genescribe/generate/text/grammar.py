@@ -1,7 +1,7 @@
 """The automaton of gene sentences: what may be written next, so that every sentence is a valid gene.
 
 A sentence is written on the strand of the gene, 5' to 3': feature after feature in the order of transcription, then
-transcripts as lists of features. The state knows, for each declared feature, where it could go on; it never lets a
+transcripts as lists of features. The state knows, for each declared feature, where it could continue; it never lets a
 sentence begin what it cannot finish, but for ties that `close` settles by leaving features out.
 
 With `Signals.of` every transcript that can be written has a start codon, a stop codon, no stop codon in frame (also

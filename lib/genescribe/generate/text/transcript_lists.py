@@ -93,7 +93,7 @@ class Listing:
         return other
 
     def members(self) -> list[int]:
-        """Return the features that the transcript may go on with.
+        """Return the features that may continue the transcript.
 
         It stays behind the one before, and no feature is passed over that no later transcript could have.
         """
@@ -172,7 +172,7 @@ class Listing:
         return found & self._missing()
 
     def add(self, member: int) -> None:
-        """Go on with a feature that `members` allows."""
+        """Add a feature that `members` allows."""
         self.chain = (*self.chain, member)
 
     def end(self, *, finish: bool) -> None:

@@ -58,7 +58,7 @@ class GenerateTask(Task):
     config
         The model.
     folders
-        What bake wrote with the target `sentences`, one folder a batch of sequences.
+        What bake wrote with the target `sentences`, one folder per batch of sequences.
 
     Raises
     ------
@@ -231,7 +231,7 @@ class GenerateTask(Task):
         return writer(codes, lengths, steps), steps.kinds
 
     def validate(self, model: nn.Module, batch: list[Sample]) -> Counts:
-        """Return the sums of one batch: likelihood and hits a kind of step; exons and transcripts that were written."""
+        """Return the sums of one batch: likelihood, hits per kind of step, exons and transcripts written."""
         loci = [self._locus(sample, shift=0) for sample in batch]
         losses, kinds = self._losses(model, loci)
         table = torch.zeros(len(self._kinds), 3, dtype=torch.float64)

@@ -173,7 +173,7 @@ class Posterior {
         for (int c = 0; c < C; c++) result[f.n * C + c] = 0;
     }
 
-    // Sum over boundaries of exp(A) exp(G)^T, a scale a boundary, SIZE boundaries at a time.
+    // Sum over boundaries of exp(A) exp(G)^T, a scale per boundary, SIZE boundaries at a time.
     void transitions(double *result) const {
         const int C = f.C, width = f.width, P = f.table.period;
         Buffer<double> sums(size_t(P) * C * width), source(size_t(SIZE) * C), target(size_t(SIZE) * width);

@@ -1,6 +1,6 @@
 // Expected counts of segments of each duration. Included once an instruction set, inside its namespace.
 
-// For one label at a time: W and V - log Z in blocks, their exponentials with one scale a block.
+// For one label at a time: W and V - log Z in blocks, their exponentials with one scale per block.
 class DurationCounts {
   public:
     DurationCounts(const Direction &past, const Direction &future, double z_whole, double z)

@@ -1,7 +1,7 @@
 // The C interface of the native semi-Markov kernels, and what its parts share.
 //
 // Arrays are contiguous, row major, float64; -inf forbids. Equations and names: blocked_layout.py. Scores of a chain are
-// kept as remainders of the size of one block, next to whole numbers a block, which float64 holds exactly.
+// kept as remainders of the size of one block, next to whole numbers per block, which float64 holds exactly.
 #pragma once
 
 #include <cmath>
@@ -83,7 +83,7 @@ struct Extent {
 
 namespace genescribe {
 
-constexpr int SIZE = 32;           // bases a block
+constexpr int SIZE = 32;           // bases per block
 constexpr double NEVER = -1e300;   // log of zero: -inf would make NaN of a difference
 constexpr double HARDLY = -1e290;  // anything below is zero
 constexpr double TINY = 1e-250;    // a sum of exponentials below this is summed again in the log domain
@@ -103,7 +103,7 @@ struct Table {
     const double *onward;          // (C, SIZE): from the bases of the oldest explicit block to the block's end
     const double *transition;      // (P, C, C)
     const double *start, *final_;
-    double growth;                 // nats a base by which exponentials of all paths may grow, the content aside
+    double growth;                 // nats per base by which exponentials of all paths may grow, the content aside
     int most_blocks;               // the largest of `blocks`
 };
 

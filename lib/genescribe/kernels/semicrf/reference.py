@@ -1,12 +1,12 @@
 """The plain log-domain recurrence: the reference for all other backends.
 
-One step a boundary, vectorised over chains, labels and durations; every sum is a log-sum-exp in float64, and no
+One step per boundary, vectorised over chains, labels and durations; every sum is a log-sum-exp in float64, and no
 difference of cumulative sums appears, so that -inf may stand anywhere. With
 
     entry[s, c] = begin[s, c] + log sum_p exp(leave[s, p] + transition[s, p, c])
     leave[t, c] = end[t - 1, c] + log sum_k exp(entry[t - k, c] + content[t - k .. t, c] + D_c(k))
 
-the time is O(T (K C + C^2)) and only entry and leave are kept. Durations past K are one running sum a label: a segment
+the time is O(T (K C + C^2)) and only entry and leave are kept. Durations past K are one sum per label: a segment
 of more than K bases is one base added to a segment of at least K. The expected counts are written out (Sarawagi and
 Cohen 2004, section 3), so they are deterministic, and zero where a score is -inf.
 

@@ -2,7 +2,7 @@
 
 The chain is worked through in parts on a grid of its own, whatever the pieces, so that their size changes nothing, not
 even a rounding. The native kernel settles what no future can change any more and forgets it: its memory follows the
-undecided end, not the chain. The blocked backend keeps the scores and one message a part, and goes back part by part.
+undecided end, not the chain. The blocked backend keeps the scores and one message per part, and goes back part by part.
 """
 
 from __future__ import annotations

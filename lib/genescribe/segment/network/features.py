@@ -135,7 +135,7 @@ class Tracks(nn.Module):
         return masked
 
     def _by_base(self, codons: Tensor) -> Tensor:
-        """Turn counts of codons, one a codon start (B, T + 2), into scaled lengths a base and codon position."""
+        """Turn counts of codons, one a codon start (B, T + 2), into scaled lengths per base and codon position."""
         value = self._scaled(codons)
         return torch.stack([value[:, 2:], value[:, 1:-1], value[:, :-2]], dim=-1)
 
@@ -143,7 +143,7 @@ class Tracks(nn.Module):
 class StopFreeRuns:
     """Runs of codons between stops, in each of the three frames of a strand.
 
-    Everything counts codons and has one value a codon start: entry j is the codon that starts at base j - 2, so that
+    Everything counts codons and has one value per codon start: entry j is the codon that starts at base j - 2, so that
     the codons which the left edge cuts have a place too. A stop itself is in no run: all its values are 0.
 
     Parameters

@@ -253,7 +253,7 @@ class SegmentModel(nn.Module):
             content = self.content_gain * evidence.content
             return ChannelScores(content, _added(self._with_evidence(None, evidence.signals), sites), content)
         outputs = self.head(features).float()
-        # One tensor a part: kernels want their rows packed.
+        # One tensor per part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
         content = logits
         if self.config.content == "log_softmax":

@@ -328,6 +328,6 @@ def fit_support(
             optimiser.step()
             schedule.step()
             bar.update()
-        _log.info("%.4f nats a window", total / max(len(windows), 1))
+        _log.info("%.4f nats per window", total / max(len(windows), 1))
     bar.close()
     return weights.detach().numpy()

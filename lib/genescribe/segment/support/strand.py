@@ -303,7 +303,7 @@ def provenance_of(evidence: Path, model: Path) -> dict[str, str]:
 
 
 def _added(scores: Tensor, worth: Tensor, columns: list[slice]) -> Tensor:
-    """Return scores with a number a row added to some columns."""
+    """Return scores with a number per row added to some columns."""
     scores = scores.clone()
     for part in columns:
         scores[:, part] += worth.unsqueeze(1)

@@ -64,7 +64,7 @@ class SegmentTask(Task):
     config
         The model.
     folders
-        What bake wrote, one folder a batch of sequences.
+        What bake wrote, one folder per batch of sequences.
 
     Raises
     ------

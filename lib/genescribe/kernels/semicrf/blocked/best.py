@@ -15,7 +15,7 @@ from genescribe.kernels.semicrf.blocked.trace import Message, Trace
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 SIZE = 32
-"""Bases a block."""
+"""Bases per block."""
 
 PAIRS = 1 << 22
 """Sums of an entry and a duration held at once."""

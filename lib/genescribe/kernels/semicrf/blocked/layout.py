@@ -12,7 +12,7 @@ exchanged) gives what follows a boundary. Where both are wanted they run as one 
 
 Numbers. Each base is covered by exactly one segment, so the largest content of a base is taken out first and added to
 log Z. Block I holds bases and entries ``I b .. I b + b - 1`` and the ends one boundary later. S is kept as a whole
-number ``level`` a block, exact in float64 however long the chain, and a remainder of the size of one block; the
+number ``level`` per block, exact in float64 however long the chain, and a remainder of the size of one block; the
 recurrence keeps A and U likewise. A forbidden base counts as 0 in S; the last forbidden base before each boundary says
 which segments it removes.
 """
@@ -32,7 +32,7 @@ WIDEST = 1e6
 """Most nats between the labels of a base: cumulative sums keep ten decimals up to here."""
 
 SIZES = (64, 32, 16)
-"""Bases a block."""
+"""Bases per block."""
 
 RANGE = 300.0
 """Change of the scores, in nats, that a block may see before a smaller one is taken."""

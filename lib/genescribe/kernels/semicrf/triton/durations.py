@@ -76,7 +76,7 @@ class DurationCounts:
         by_row = counts.new_zeros(B, C, K)
         known = min(K, longest)
         by_row[..., :known] = (counts - beyond)[..., :known]
-        # One label a row: no two additions meet.
+        # One label per row: no two additions meet.
         last = (durations.reach - 1).expand(B, -1).unsqueeze(2)
         by_row = by_row.scatter(2, last, by_row.gather(2, last) + (beyond.sum(2) + mass).unsqueeze(2))
         back = torch.argsort(durations.order)

@@ -13,7 +13,7 @@ from genescribe.kernels.semicrf.blocked.sum import FLOOR
 from genescribe.kernels.semicrf.potentials import Potentials
 
 SIZE = 16
-"""Bases a block. A tile of sources x ends x labels must fit the registers."""
+"""Bases per block. A tile of sources x ends x labels must fit the registers."""
 
 LOW = 1e-150
 """Least factor of a far sum that is not exactly zero."""
