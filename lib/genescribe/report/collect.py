@@ -179,7 +179,8 @@ def _completeness(results: Path, genome: str) -> Section:
     version, date = one["versions"].get("busco", "?"), one["lineage"].get("creation_date", "unknown date")
     regions = ", ".join(one["provenance"]["regions"]) or "all sequences"
     caption = (
-        f"BUSCO {version} in protein mode, one isoform per gene, on {regions}: {groups:,} groups of {name} ({date}). "
+        f"BUSCO {version} in protein mode, one isoform per gene, on {regions}: "
+        f"the {groups:,} groups of {name} ({date}). "
         "The reference is measured on the same sequences: it is the most that can be found there."
     )
     return Section(f"Completeness: {genome}", [tables.completeness(found, caption)])

@@ -33,7 +33,7 @@ from genescribe.train.objective import Objective, add_counts
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
 from genescribe.train.schedule import PLATEAU_FACTOR, learning_rate, micro_batch, reseed, total_steps
-from genescribe.train.sharding import divided, spread, together, undivided, unsynchronised, whole
+from genescribe.train.sharding import distribute, full, gathered, sharded_like, unsharded, without_sync
 from genescribe.train.task import Counts, Task
 
 _logger = logging.getLogger("genescribe.train")
@@ -126,10 +126,10 @@ class _Run:
         self.state = State(done=self.total < 1) if step is None else checkpoints.load(step)
         if self.state.step:
             self.model.load_state_dict(self.state.model)
-        self.undivided = undivided(self.model, world, config.parallel)
+        self.unsharded = unsharded(self.model, world, config.parallel)
         if config.compile:
             task.compile(self.model)
-        self.objective = spread(Objective(task, self.model, self.parts), world, config.parallel)
+        self.objective = distribute(Objective(task, self.model, self.parts), world, config.parallel)
         self.optimiser = build_optimiser(config, self.model, task.no_decay, task.adamw_only)
         self.average: dict[str, Tensor] = {}
         self._restore()
@@ -212,7 +212,7 @@ class _Run:
             if not repeat:
                 read.append(self._read(batches, key, first=self.state.step == 0 and slot == slots[0]))
             reseed(*key, *([repeat] if repeat else []))
-            with unsynchronised(self.objective) if slot != slots[-1] else nullcontext():
+            with without_sync(self.objective) if slot != slots[-1] else nullcontext():
                 with self._autocast():
                     total, weight, parts = self.objective(read[number])
                 total.backward()
@@ -224,7 +224,7 @@ class _Run:
         for parameter in parameters:
             assert parameter.grad is not None
             parameter.grad.mul_(scale)
-        norm = float(whole(nn.utils.clip_grad_norm_(parameters, self.config.clip or math.inf)))
+        norm = float(full(nn.utils.clip_grad_norm_(parameters, self.config.clip or math.inf)))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self._refuse(read, loss, norm)
         for group in self.optimiser.param_groups:
@@ -241,7 +241,7 @@ class _Run:
         # Identity need not gather the weights that processes share out.
         if type(self.task).prepare is not Task.prepare:
             reseed(*key, "prepare")
-            with torch.no_grad(), together(self.model, self.undivided) as model, self._autocast():
+            with torch.no_grad(), gathered(self.model, self.unsharded) as model, self._autocast():
                 batch = self.task.prepare(model, batch)
         return batch
 
@@ -254,7 +254,7 @@ class _Run:
     def _refuse(self, read: list[Any], loss: float, norm: float) -> None:
         path = self.directory / "nonfinite" / f"step-{self.state.step}-process-{self.world.rank}.pt"
         with atomic_path(path) as temporary:
-            torch.save({"batches": read, "model": whole(self.model.state_dict())}, temporary)
+            torch.save({"batches": read, "model": full(self.model.state_dict())}, temporary)
         raise InputError(
             f"loss {loss} and gradient norm {norm} at step {self.state.step}; the batch and the weights are saved here",
             where=path,
@@ -284,7 +284,7 @@ class _Run:
             # Of equals the later is kept: it has learned longer.
             if gained or value == state.best_value:
                 state.best_step, state.best_value = state.step, value
-                weights = whole(self.model.state_dict())
+                weights = full(self.model.state_dict())
                 if self.world.leads:
                     self.checkpoints.save_best(state.step, weights)
         state.done |= 0 < self.config.patience <= state.stale
@@ -297,7 +297,7 @@ class _Run:
         reseed(self.config.seed, self.state.step, "validation")
         size = micro_batch(self.config, self.world.size)
         mine: Counts = {}
-        with torch.no_grad(), together(self.model, self.undivided) as model:
+        with torch.no_grad(), gathered(self.model, self.unsharded) as model:
             for batch in self.task.validation_batches(self.world.rank, self.world.size, size, self.config.num_workers):
                 with self._autocast():
                     counts = self.task.validate(model, self.task.to_device(batch, self.world.device))
@@ -321,7 +321,7 @@ class _Run:
     def _fill(self, weights: Mapping[str, Tensor]) -> None:
         for name, weight in weights.items():
             parameter = self.model.get_parameter(name)
-            parameter.copy_(divided(weight, parameter))
+            parameter.copy_(sharded_like(weight, parameter))
 
     # -- state, logs, files --------------------------------------------------------------------------------------
     def _restore(self) -> None:
@@ -333,7 +333,7 @@ class _Run:
         if self.config.ema:
             for name, parameter in self.model.named_parameters():
                 start = state.average[name] if state.average else parameter.detach().clone()
-                self.average[name] = divided(start, parameter)
+                self.average[name] = sharded_like(start, parameter)
 
     def _is_time_to_save(self) -> bool:
         late = time.monotonic() - self.saved >= self.config.checkpoint_seconds
@@ -343,9 +343,9 @@ class _Run:
 
     def _save(self) -> None:
         self.saved = time.monotonic()
-        # A divided model is put together by all of them.
-        model, optimiser = whole(self.model.state_dict()), whole(self.optimiser.state_dict())
-        average = whole(self.average)
+        # All processes gather a sharded model.
+        model, optimiser = full(self.model.state_dict()), full(self.optimiser.state_dict())
+        average = full(self.average)
         if not self.world.leads:
             return
         self.state.model, self.state.optimiser = model, optimiser
@@ -372,14 +372,14 @@ class _Run:
         }
 
     def _diagnose(self, batch: Any) -> None:
-        with together(self.model, self.undivided) as model:
+        with gathered(self.model, self.unsharded) as model:
             for line in self.task.diagnose(model, batch) if self.world.leads else []:
                 _logger.info("%s", line)
 
     def _write_model(self, fingerprint: Mapping[str, Any]) -> None:
         if self.state.best_step < 0 and self.average:
             self._fill(self.average)
-        weights = whole(self.model.state_dict())
+        weights = full(self.model.state_dict())
         if not self.world.leads:
             return
         if self.state.best_step >= 0:

@@ -11,7 +11,7 @@ from torch import nn
 from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 from genescribe.train.schedule import parameter_groups
-from genescribe.train.sharding import divide_state
+from genescribe.train.sharding import shard_state
 
 
 class Optimiser:
@@ -52,7 +52,7 @@ class Optimiser:
         states = state["parts"] if len(self._parts) > 1 else [dict(state)]
         for part, one in zip(self._parts, states, strict=True):
             part.load_state_dict(one)
-            divide_state(part.state)
+            shard_state(part.state)
 
 
 def build_optimiser(

@@ -22,8 +22,8 @@ from torch.nn.parallel import DistributedDataParallel
 from genescribe.train.distributed import World
 
 
-def spread(objective: nn.Module, world: World, parallel: str) -> nn.Module:
-    """Return the objective as the processes train it together; alone it is left as it is.
+def distribute(objective: nn.Module, world: World, parallel: str) -> nn.Module:
+    """Return the objective as the processes train it; unchanged for a single process.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def spread(objective: nn.Module, world: World, parallel: str) -> nn.Module:
         The processes.
     parallel
         "ddp": each has all weights. "fsdp": each holds a share; every block of an `nn.ModuleList`, and the rest, is
-        put together when it is used.
+        gathered when it is used.
     """
     if world.size == 1:
         return objective
@@ -60,8 +60,8 @@ def _blocks(module: nn.Module) -> list[nn.Module]:
     ]
 
 
-def unsynchronised(objective: nn.Module) -> AbstractContextManager[None]:
-    """Leave gradients unshared: more micro-batches of the step are to come."""
+def without_sync(objective: nn.Module) -> AbstractContextManager[None]:
+    """Keep gradients local: more micro-batches of the step follow."""
     if isinstance(objective, DistributedDataParallel):
         return objective.no_sync()
     return _local_gradients(objective) if isinstance(objective, FSDPModule) else nullcontext()
@@ -76,12 +76,12 @@ def _local_gradients(objective: FSDPModule) -> Iterator[None]:
         objective.set_requires_gradient_sync(True)
 
 
-def undivided(model: nn.Module, world: World, parallel: str) -> nn.Module:
-    """Return the model for passes that do not go through the objective; ask before `spread`.
+def unsharded(model: nn.Module, world: World, parallel: str) -> nn.Module:
+    """Return the model for passes that do not go through the objective; ask before `distribute`.
 
     A divided model's blocks exchange weights at each pass, also out of turn, and processes may make different numbers
     of such passes: the first alone looks at the first batch, and validation batches do not always divide evenly. So
-    they are made by a copy, which holds weights only within `together`.
+    they are made by a copy, which holds weights only within `gathered`.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ def _empty(model: nn.Module) -> None:
 
 
 @contextmanager
-def together(model: nn.Module, copy: nn.Module) -> Iterator[nn.Module]:
-    """Yield the `undivided` copy of a model, for a while with the model's weights; all processes must ask at once."""
+def gathered(model: nn.Module, copy: nn.Module) -> Iterator[nn.Module]:
+    """Yield the `unsharded` copy of a model, holding its weights meanwhile; all processes must call it at once."""
     if copy is model:
         yield model
         return
-    copy.load_state_dict(whole(model.state_dict()), assign=True)
+    copy.load_state_dict(full(model.state_dict()), assign=True)
     copy.train(model.training)
     try:
         yield copy
@@ -119,29 +119,29 @@ def together(model: nn.Module, copy: nn.Module) -> Iterator[nn.Module]:
         _empty(copy)
 
 
-def whole(value: Any) -> Any:
-    """Return a value with its divided tensors put together; all processes must ask at once."""
+def full(value: Any) -> Any:
+    """Return a value with its sharded tensors gathered; all processes must call it at once."""
     if isinstance(value, DTensor):
         return value.full_tensor()
     if isinstance(value, Mapping):
-        return {key: whole(entry) for key, entry in value.items()}
+        return {key: full(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(whole(entry) for entry in value)
+        return type(value)(full(entry) for entry in value)
     return value
 
 
-def divided(value: Tensor, parameter: Tensor) -> Tensor:
-    """Return a whole tensor divided as a parameter is; a parameter that is not divided leaves it as it is."""
+def sharded_like(value: Tensor, parameter: Tensor) -> Tensor:
+    """Return a full tensor sharded as a parameter is; unchanged where the parameter is not sharded."""
     if not isinstance(parameter, DTensor) or value.shape != parameter.shape or isinstance(value, DTensor):
         return value.to(parameter.device)
     value = value.to(parameter.device_mesh.device_type)
     return distribute_tensor(value, parameter.device_mesh, parameter.placements)
 
 
-def divide_state(state: Mapping[Tensor, dict[str, Any]]) -> None:
-    """Divide an optimiser's state as its parameters are."""
+def shard_state(state: Mapping[Tensor, dict[str, Any]]) -> None:
+    """Shard an optimiser's state as its parameters are."""
     for parameter, entries in state.items():
         if isinstance(parameter, DTensor):
             for name, value in entries.items():
                 if isinstance(value, torch.Tensor):
-                    entries[name] = divided(value, parameter)
+                    entries[name] = sharded_like(value, parameter)

@@ -1,8 +1,8 @@
 """A model that writes sentences as a policy: samples, and log probabilities of any sequence.
 
-What every training stage beyond the cross-entropy builds on, whatever the architecture (encoder-decoder,
-prefix-LM) and the form (pointers, digits, ...). It is made of what `SentenceModel` offers: `begin` reads the loci once (prefill), its
-`Session` takes steps with a key/value cache, and `example_as_written` with `batch` scores what was drawn in one pass.
+Every training stage beyond the cross-entropy builds on it, whatever the architecture (encoder-decoder, prefix-LM) and
+the form (pointers, digits). It uses what `SentenceModel` offers: `begin` reads the loci once (prefill), its `Session`
+takes steps with a key/value cache, and `example_as_written` with `batch` scores what was drawn in one pass.
 Drawing and scoring take what may be written from the same automaton, so that both give a sequence the same
 probability; `tests/generate/test_policy.py` holds them to 1e-4.
 """
