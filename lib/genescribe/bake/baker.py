@@ -76,19 +76,7 @@ class Baker:
         return self.writer
 
     def add(self, seqid: str, codes: Codes, genes: Sequence[Gene], rejected: Sequence[Rejected] = ()) -> None:
-        """Bake a sequence with all its genes; mask those that the catalogue rejected.
-
-        Parameters
-        ----------
-        seqid
-            Name of the sequence.
-        codes : (n,) uint8
-            Its base codes, softmask bit included.
-        genes
-            All usable genes of the catalogue on it, in any order.
-        rejected
-            Spans of the genes that the catalogue rejected; their labels are masked.
-        """
+        """Bake a sequence with all its genes; mask those that the catalogue rejected; see `SequenceBaker.add`."""
         digests = {"sequence": codes.tobytes(), "genes": repr(genes).encode(), "rejected": repr(rejected).encode()}
         self.inputs[seqid] = {name: hashlib.sha256(data).hexdigest() for name, data in digests.items()}
         for gene in genes:

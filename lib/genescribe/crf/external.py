@@ -144,15 +144,7 @@ class ExternalCRF(nn.Module):
 
     @torch.no_grad()
     def stream(self, phase_offset: int = 0, first: Tensor | None = None, last: Tensor | None = None) -> RunStream:
-        """Return a decoder that takes a chain of any length, piece by piece; see `SemiCRF.stream`.
-
-        Parameters
-        ----------
-        phase_offset
-            Position of the first base in its chain, modulo the period.
-        first, last : (C,) bool or None
-            Labels that the chain may begin (end) with; None: all.
-        """
+        """Return a decoder that takes a chain of any length, piece by piece; see `SemiCRF.stream`."""
         nothing = self.external.start_transitions.new_zeros(1, 1, self.labels)
         p = self.potentials(nothing, torch.ones(1, dtype=torch.int64, device=nothing.device))
         p = p.restricted(first, last)
@@ -168,14 +160,7 @@ class ExternalCRF(nn.Module):
     ) -> list[Tensor]:
         """Return the posterior probability of each run of decoded paths, a (n,) tensor per chain.
 
-        Parameters
-        ----------
-        emissions : (B, T, C)
-            Score of each base under each label.
-        lengths : (B,) int64
-            Bases of each chain.
-        paths
-            Decoded runs of each chain.
+        For the arguments see `SemiCRF.segment_marginals`.
         """
         runs = batch_runs(paths, lengths, self.labels)
         return segment_marginals(self.potentials(emissions, lengths, **given), runs, self.single, self.backend)

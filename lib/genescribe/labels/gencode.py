@@ -191,14 +191,7 @@ class GencodeScheme:
     def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
         """Return why the labels cannot hold a transcript of the strand `codes`, or None; whatever its bases.
 
-        Parameters
-        ----------
-        transcript
-            A transcript in the coordinates of the strand.
-        codes : (n,) uint8
-            Base codes of the strand; not read by this scheme.
-        code
-            Genetic code; not read by this scheme.
+        For the arguments see `LabelScheme.fault`.
         """
         del code
         return self._fault(transcript, len(codes))

@@ -126,17 +126,7 @@ class GeneScheme:
         return np.stack([runs[:, 0], relabel[runs[:, 1]]], axis=1)
 
     def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
-        """Return why the labels cannot hold a transcript of the strand `codes`, or None.
-
-        Parameters
-        ----------
-        transcript
-            A transcript in the coordinates of the strand.
-        codes : (n,) uint8
-            Base codes of the strand.
-        code
-            Genetic code.
-        """
+        """Return why the labels cannot hold a transcript of the strand `codes`, or None; see `LabelScheme.fault`."""
         reason = unrepresentable(transcript, len(codes))
         if reason is not None:
             return reason

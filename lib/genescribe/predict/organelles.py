@@ -95,17 +95,7 @@ class RecodedFactory:
         return _Recoded(self.factory, self.codes, worker)
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
-        """Return this with the parameters of a species.
-
-        Parameters
-        ----------
-        genome
-            The genome.
-        pieces
-            Sequences or regions to annotate.
-        species
-            Name of a set of parameters, or `auto`.
-        """
+        """Return this with the parameters of a species; see `PredictorFactory.for_genome`."""
         return type(self)(self.factory.for_genome(genome, pieces, species), self.codes)
 
     def with_evidence(self, folder: Path) -> Self:

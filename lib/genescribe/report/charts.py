@@ -110,14 +110,7 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
 def reliability_diagram(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
     """Draw the share of right genes and exons by their probability, one line per method, and their number.
 
-    Parameters
-    ----------
-    name
-        File name and id of the figure.
-    metrics
-        Method -> contents of its `metrics.json`.
-    caption
-        Text below the figure.
+    For the arguments see `f1_bars`.
     """
     kinds = {"gene": "genes", "exon": "coding parts of exons"}
     with styled():
@@ -205,14 +198,7 @@ def column(rows: Sequence[Mapping[str, str]], split: str, name: str) -> tuple[li
 def length_histograms(name: str, lengths: Mapping[Method, Mapping[str, Any]], caption: str) -> Figure:
     """Draw how long each feature is in the reference (area) and in each prediction (lines), on logarithmic axes.
 
-    Parameters
-    ----------
-    name
-        File name and id of the figure.
-    lengths
-        Method -> its lengths of features, binned.
-    caption
-        Text below the figure.
+    `lengths`: method -> its lengths of features, binned; for the others see `f1_bars`.
     """
     features = [key for key in FEATURE_NAMES if any(_numerous(found, key) for found in lengths.values())]
     rows = -(-len(features) // 3)

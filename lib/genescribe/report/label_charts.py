@@ -71,14 +71,7 @@ def duration_curves(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
 def transition_maps(genome: str, data: Mapping[str, Any], heads: Mapping[Method, Mapping[str, Any]]) -> Figure:
     """Draw which label follows which: in the training annotation, and as each head has learned it.
 
-    Parameters
-    ----------
-    genome
-        Name of the genome.
-    data
-        Counts of the training annotation.
-    heads
-        Method -> what its head has learned.
+    For the arguments see `duration_curves`.
     """
     maps = {"training data": data["transitions"]}
     maps |= {method.title: found["learned"]["transitions"] for method, found in heads.items()}

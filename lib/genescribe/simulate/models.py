@@ -24,15 +24,7 @@ class Sequences(Protocol):
     lengths: dict[str, int]
 
     def codes(self, seqid: str, start: int = 0, end: int | None = None) -> Codes:
-        """Return the codes of an interval.
-
-        Parameters
-        ----------
-        seqid
-            Name of the sequence.
-        start, end
-            Interval, 0-based and half-open; an end of None is the end of the sequence.
-        """
+        """Return the codes of an interval; see `genescribe.genome.fasta.Genome.codes`."""
         ...
 
 

@@ -93,17 +93,7 @@ class SiteTask(Task):
         yield from _loaded(self.training, numbers, cursor.workers)
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[SiteBatch]:
-        """Yield validation batches.
-
-        Parameters
-        ----------
-        rank, world
-            Number of this process, from 0, and number of processes.
-        size
-            Most pieces per batch.
-        workers
-            Processes that read data; 0: this one.
-        """
+        """Yield validation batches; see `Task.validation_batches`."""
         count = min(len(self.validation), self.config.validation_samples)
         chosen = np.unique(np.linspace(0, max(0, len(self.validation) - 1), count).astype(np.int64)).tolist()
         groups = [chosen[i : i + size] for i in range(0, len(chosen), size)]

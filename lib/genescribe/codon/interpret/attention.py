@@ -63,20 +63,9 @@ def distance_profile(weights: NDArray[np.float64], farthest: int = FARTHEST) -> 
 
 
 def attention(label: str, network: Network, untrained: Network, genes: Sequence[Gene], *, seed: int) -> Step:
-    """Return how far attention looks, and whether it prefers the same codon or the same amino acid.
+    """Return how far attention looks, and whether it prefers the same codon or the same amino acid; see `Step`.
 
     Nulls: fresh weights, and codons permuted within the gene (the weights and their distances being kept).
-
-    Parameters
-    ----------
-    label
-        In front of the names of figures.
-    network, untrained
-        The model, and the same network with fresh weights.
-    genes
-        Test genes to look at.
-    seed
-        Seed of the permutations.
     """
     longest = min(LONGEST, network.block - 1)
     reach = int(min(FARTHEST, max(2, np.median([len(gene.codons) for gene in genes]) // 2), longest - 2))

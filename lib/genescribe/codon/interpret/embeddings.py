@@ -19,18 +19,9 @@ NEIGHBOURS = 3
 
 
 def embeddings(label: str, network: Network, untrained: Network, *, seed: int) -> Step:
-    """Return principal components, neighbours and clusters of the 64 codon vectors.
+    """Return principal components, neighbours and clusters of the 64 codon vectors; see `Step`.
 
     Nulls: the same of fresh weights, and of amino acids permuted over the codons.
-
-    Parameters
-    ----------
-    label
-        In front of the names of figures.
-    network, untrained
-        The model, and the same network with fresh weights.
-    seed
-        Seed of clustering and permutations.
     """
     vectors, fresh = (_vectors(one) for one in (network, untrained))
     amino_acids = letters()

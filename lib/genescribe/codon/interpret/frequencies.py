@@ -24,19 +24,10 @@ def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 def frequencies(label: str, genes: Sequence[Gene], *, seed: int) -> Step:
-    """Return codon usage of every genome, and whether CAI tells ribosomal proteins from others.
+    """Return codon usage of every genome, and whether CAI tells ribosomal proteins from others; see `Step`.
 
     The reference of CAI are the genome's ribosomal proteins; a ribosomal protein is judged by the others. The null
     permutes which genes are called ribosomal, reference and all.
-
-    Parameters
-    ----------
-    label
-        In front of the names of figures.
-    genes
-        Coding sequences of all splits.
-    seed
-        Seed of the permutations.
     """
     names = list(dict.fromkeys(gene.genome for gene in genes))
     members = {name: [gene for gene in genes if gene.genome == name] for name in names}

@@ -104,20 +104,9 @@ def _mean_before(values: NDArray[np.float64], places: NDArray[np.int64], reach: 
 
 
 def probes(label: str, network: Network, untrained: Network, genes: Sequence[Gene], *, seed: int) -> Step:
-    """Return how well linear probes answer each question from each layer.
+    """Return how well linear probes answer each question from each layer; see `Step`.
 
     Of four genes two train the probes, one chooses the layer, and one tests it.
-
-    Parameters
-    ----------
-    label
-        In front of the names of figures.
-    network, untrained
-        The model, and the same network with fresh weights.
-    genes
-        Test genes.
-    seed
-        Seed of the division of the genes and of the permutations.
     """
     generator = np.random.default_rng(seed)
     usable = [gene for gene in genes if len(gene.codons) > PER_GENE + 25]

@@ -40,6 +40,9 @@ class Measure:
 class Step:
     """One step of an interpretation.
 
+    The functions that make one take `label`, which stands in front of the names of figures; `network` and
+    `untrained`, the model and the same network with fresh weights; `genes`, test genes; and `seed`, of all draws.
+
     Attributes
     ----------
     name, title

@@ -68,17 +68,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, turn: Tensor | None, layout: Layout) -> Tensor:
-        """Return the row after this block, (N, C) -> (N, C).
-
-        Parameters
-        ----------
-        x : (N, C)
-            A row of segments.
-        turn : (N, 2, D / 2) or None
-            Rotary cosines and sines of the positions; None: learned positions.
-        layout
-            Where the segments lie.
-        """
+        """Return the row after this block, (N, C) -> (N, C); see `Attention.forward`."""
         x = x + self.dropout(self.attention(self.norm1(x), turn, layout))
         return self.feed(x)
 

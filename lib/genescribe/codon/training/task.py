@@ -168,17 +168,7 @@ class CodonTask(Task):
         return iter(self._loader(self.training, micro_batches(cursor, len(self.training)), cursor.workers))
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[CodonBatch]:
-        """Yield validation batches.
-
-        Parameters
-        ----------
-        rank, world
-            Number of this process, from 0, and number of processes.
-        size
-            Most windows per batch.
-        workers
-            Processes that read data; 0: this one.
-        """
+        """Yield validation batches; see `Task.validation_batches`."""
         key = (rank, world, size, workers)
         if key not in self._validating:
             count = len(self.validation)

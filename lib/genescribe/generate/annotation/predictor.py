@@ -85,14 +85,7 @@ class GeneratePredictorFactory:
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> GeneratePredictorFactory:
         """Return this with the parameters of a species in the model that proposes loci.
 
-        Parameters
-        ----------
-        genome
-            The genome.
-        pieces
-            Sequences or regions to annotate.
-        species
-            Name of a set of parameters, or `auto`.
+        For the arguments see `PredictorFactory.for_genome`.
         """
         alike = copy.copy(self)
         alike.proposer = self.proposer.for_genome(genome, pieces, species)
@@ -142,29 +135,14 @@ class GeneratePredictor:
         return tuple(turned)
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return what the proposing model says of the bases ``[start, end)``.
-
-        Parameters
-        ----------
-        codes : (n,) uint8
-            Base codes of the whole strand, 5' to 3'.
-        start, end
-            Bases to read, 0-based and half-open.
-        """
+        """Return what the proposing model says of the bases ``[start, end)``; see `StrandPredictor.read`."""
         return self.proposer.read(codes, start, end)
 
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes on `codes`; a locus of which nothing could be written is among the rejects.
 
-        Parameters
-        ----------
-        codes : (n,) uint8
-            Base codes of the whole strand, 5' to 3'.
-        rows
-            What `read` returned of all its bases.
-        config
-            Options of prediction.
+        For the arguments see `StrandPredictor.finish`.
         """
         proposed = self.proposer.finish(codes, rows, replace(config, posteriors=False))
         spans = joined([(p.transcript.start, p.transcript.end) for p in proposed.transcripts])

@@ -97,16 +97,7 @@ def example_as_written(values: Sequence[int], signals: Signals, most_features: i
 
     It is what scores a sequence that was sampled; the contents of bases are not known.
 
-    Parameters
-    ----------
-    values
-        Values of the steps, in order.
-    signals
-        What the bases of the window allowed.
-    most_features
-        Number of features after which a sentence may only be completed.
-    optional
-        Whether the answer may be empty, see `Grammar`.
+    For the arguments see `example`.
     """
     automaton = PointerAutomaton(Grammar(signals, most_features, optional))
     steps, allowed = [], []

@@ -86,16 +86,7 @@ class SentenceBaker:
     def add(self, seqid: str, codes: Codes, genes: Sequence[Gene], rejected: Sequence[Rejected] = ()) -> None:
         """Bake the loci of a sequence; every gene ends in the index, in a window or with the reason why not.
 
-        Parameters
-        ----------
-        seqid
-            Name of the sequence.
-        codes : (n,) uint8
-            Its base codes, softmask bit included.
-        genes
-            All usable genes of the catalogue on it.
-        rejected
-            Genes that the catalogue rejected: they go into the index with their reason.
+        For the arguments see `SequenceBaker.add`.
         """
         digests = {"sequence": codes.tobytes(), "genes": repr(genes).encode(), "rejected": repr(rejected).encode()}
         self.inputs[seqid] = {name: hashlib.sha256(data).hexdigest() for name, data in digests.items()}

@@ -130,19 +130,7 @@ class PrefixStack(nn.Module):
         self.register_buffer("slopes", slopes, persistent=False)
 
     def read(self, reader: Reader, codes: Tensor, lengths: Tensor, *, absolute: bool = False) -> tuple[Reading, Memory]:
-        """Read loci, once, for all sentences that are written of them; see `Decoder.read`.
-
-        Parameters
-        ----------
-        reader
-            Makes steps of the bases.
-        codes : (B, T)
-            Base codes of loci, padded.
-        lengths : (B,) int64
-            Bases of each locus.
-        absolute
-            Add sinusoids of their positions to the steps.
-        """
+        """Read loci, once, for all sentences that are written of them; see `Decoder.read`."""
         packed = self.pack and self.training
         entered = reader.enter_packed(codes, lengths, self.pack) if packed else reader.enter(codes, lengths)
         steps = entered.steps
@@ -202,21 +190,7 @@ class PrefixStack(nn.Module):
     def forward(
         self, x: Tensor, places: Tensor, memory: Memory, cache: Cache | None = None, present: Tensor | None = None
     ) -> tuple[Tensor, Cache]:
-        """Return the hidden states of new steps of sentences, and the cache with them in it; see `Decoder.forward`.
-
-        Parameters
-        ----------
-        x : (B, L, D)
-            Embedded new steps.
-        places : (B, L) float
-            Place of each step along the steps of the locus.
-        memory
-            What was read of the loci.
-        cache
-            Keys and values of earlier steps; None: there are none.
-        present : (B, L) bool or None
-            Steps that are no padding, for the router; None: all.
-        """
+        """Return the hidden states of new steps of sentences, and the cache with them in it; see `Decoder.forward`."""
         past = Cache() if cache is None else cache
         before, count, grown = past.length, x.shape[1], Cache()
         order = memory.mask[:, 0, 0].sum(dim=1, keepdim=True) + before + torch.arange(count, device=x.device)

@@ -138,17 +138,7 @@ class GenerateTask(Task):
         return np.array(sizes, dtype=np.int64)
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[list[Sample]]:
-        """Yield validation batches.
-
-        Parameters
-        ----------
-        rank, world
-            Number of this process, from 0, and number of processes.
-        size
-            Most loci per batch.
-        workers
-            Processes that read data; 0: this one.
-        """
+        """Yield validation batches; see `Task.validation_batches`."""
         return ordered_batches(self.validation, list, size=size, rank=rank, world=world, workers=workers)
 
     def to_device(self, batch: list[Sample], device: torch.device) -> list[Sample]:

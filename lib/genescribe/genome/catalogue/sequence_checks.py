@@ -72,16 +72,7 @@ def join_outer_stops(
 
     That is taken to be so where most complete coding sequences do not end with a stop, but are followed by one.
 
-    Parameters
-    ----------
-    connection
-        The catalogue in the making.
-    genome
-        Its sequences.
-    codes
-        Genetic code of each sequence.
-    coding
-        All coding sequences.
+    For the arguments see `check`.
 
     Returns
     -------

@@ -65,23 +65,7 @@ def reference(
     before: Tensor | None = None,
     residual: bool = False,
 ) -> Tensor:
-    """Return the layer's features by PyTorch; see `layer`.
-
-    Parameters
-    ----------
-    x : (B, T, channels)
-        Input of the layer.
-    convolution
-        The convolution, or a linear map of each base.
-    norm
-        The normalisation after it.
-    mask : (B, T, 1) or None
-        1 on bases, 0 past their end.
-    before : (B, T, channels) or None
-        Added before the normalisation.
-    residual
-        Add the input to the output.
-    """
+    """Return the layer's features by PyTorch; see `layer`."""
     y = convolution(x.transpose(1, 2)).transpose(1, 2) if isinstance(convolution, nn.Conv1d) else convolution(x)
     y = nn.functional.gelu(norm(y if before is None else y + before))
     y = x + y if residual else y

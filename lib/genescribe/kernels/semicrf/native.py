@@ -178,12 +178,7 @@ class NativeChain:
     def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
         """Add the scores of the next bases, (n, C) each; `begin` and `end` in all pushes or in none.
 
-        Parameters
-        ----------
-        content : (n, C)
-            Scores of bases.
-        begin, end : (n, C) or None
-            Scores of segments that begin (end) at each base.
+        For the arguments see `ViterbiStream.push`.
         """
         self._push(len(content), *(None if x is None else x.ctypes.data for x in (content, begin, end)))
 

@@ -32,15 +32,7 @@ class Engine(Protocol):
     """Takes (n, C) content, begin and end of the next bases; gives score and path at the chain's end."""
 
     def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
-        """Add bases.
-
-        Parameters
-        ----------
-        content : (n, C)
-            Scores of bases.
-        begin, end : (n, C) or None
-            Scores of segments that begin (end) at each base.
-        """
+        """Add bases; see `ViterbiStream.push`."""
 
     def finish(self) -> tuple[float, Segmentation]:
         """End the chain."""

@@ -139,21 +139,7 @@ class GeneExpansion(Expansion):
     def reference(
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the same by PyTorch, differentiable.
-
-        Parameters
-        ----------
-        content : (B, T, channels)
-            Score of each base under each channel.
-        signals : (B, T, signals) or None
-            Scores of boundaries.
-        codes : (B, T)
-            Base codes.
-        lengths : (B,) int64
-            Bases of each sequence.
-        offset : (B,) int64 or None
-            Position of each first base in its chain, for reading frames; None: 0.
-        """
+        """Return the same by PyTorch, differentiable; see `GeneExpansion.forward`."""
         words = _Words(codes, lengths)
         position = words.position if offset is None else words.position + offset.unsqueeze(1)
         frames = (position % 3).expand(codes.shape)

@@ -102,14 +102,7 @@ class SegmentPredictorFactory:
 
         The choice follows from the model and the pieces alone.
 
-        Parameters
-        ----------
-        genome
-            The genome.
-        pieces
-            Sequences or regions to annotate.
-        species
-            Name of a set of parameters, or `AUTO`.
+        For the arguments see `PredictorFactory.for_genome`.
 
         Raises
         ------
@@ -170,29 +163,11 @@ class EachPredictor:
         self._predictors: dict[str, SegmentPredictor] = {}
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return what the model says of the bases ``[start, end)``.
-
-        Parameters
-        ----------
-        codes : (n,) uint8
-            Base codes of the whole strand, 5' to 3'.
-        start, end
-            Bases to read, 0-based and half-open.
-        """
+        """Return what the model says of the bases ``[start, end)``; see `StrandPredictor.read`."""
         return self.predictor(codes).read(codes, start, end)
 
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        """Return the genes of a strand of which all bases were read.
-
-        Parameters
-        ----------
-        codes : (n,) uint8
-            Base codes of the whole strand, 5' to 3'.
-        rows
-            What `read` returned of all its bases.
-        config
-            Options of prediction.
-        """
+        """Return the genes of a strand of which all bases were read; see `StrandPredictor.finish`."""
         return self.predictor(codes).finish(codes, rows, config)
 
     def predictor(self, codes: StrandCodes) -> SegmentPredictor:

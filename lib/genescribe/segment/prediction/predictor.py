@@ -96,14 +96,7 @@ class SegmentPredictor:
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes of a strand: the best path from end to end, checked, with probabilities.
 
-        Parameters
-        ----------
-        codes : (n,) uint8
-            Base codes of the whole strand, 5' to 3'.
-        rows
-            What `read` returned of all its bases.
-        config
-            Options of prediction.
+        For the arguments see `StrandPredictor.finish`.
         """
         supported = None if self._support is None else self._support.on(codes, self.model)
         return self._genes(self.decode(codes, rows, config, supported), codes, rows, config, supported)
@@ -114,14 +107,7 @@ class SegmentPredictor:
     ) -> list[StrandPrediction]:
         """Return the genes of the plus and the minus strand of a stretch, decoded as one path.
 
-        Parameters
-        ----------
-        codes
-            Base codes of the plus and the minus strand, each 5' to 3'.
-        rows
-            What `read` returned of all bases of each.
-        config
-            Options of prediction.
+        For the arguments see `PairPredictor.finish_both`.
         """
         paths = self.decode_both(codes, rows, config)
         return [self._genes(*strand, config, None) for strand in zip(paths, codes, rows, strict=True)]
@@ -222,14 +208,7 @@ class SegmentPredictor:
     ) -> tuple[Segmentation, Segmentation]:
         """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap.
 
-        Parameters
-        ----------
-        codes
-            Base codes of the plus and the minus strand, each 5' to 3'.
-        rows
-            What `read` returned of all bases of each.
-        config
-            Options of prediction.
+        For the arguments see `PairPredictor.finish_both`.
         """
         scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
         nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)

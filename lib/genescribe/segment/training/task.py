@@ -161,17 +161,7 @@ class SegmentTask(Task):
         return training_batches(self.training, cursor, collate, draw=self.draw)
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[Batch]:
-        """Yield validation batches.
-
-        Parameters
-        ----------
-        rank, world
-            Number of this process, from 0, and number of processes.
-        size
-            Most windows per batch.
-        workers
-            Processes that read data; 0: this one.
-        """
+        """Yield validation batches; see `Task.validation_batches`."""
         return ordered_batches(
             self.validation, collate, size=size, rank=rank, world=world, workers=workers, among=self._validating()
         )
