@@ -50,7 +50,8 @@ class Judge:
 
     def __init__(self, config: RewardConfig, code: GeneticCode) -> None:
         self.config, self.code = config, code
-        weights = np.array([getattr(config, term) for term in TERMS], dtype=np.float64)
+        # In the order of `TERMS`.
+        weights = np.array([config.exon, config.gene, config.transcript, config.valid_orf], dtype=np.float64)
         if not weights.sum():
             raise InputError("no term has a weight", where="grpo.reward", remedy="give exon or gene a weight")
         self.weights = weights / weights.sum()
