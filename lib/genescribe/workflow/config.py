@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genescribe.bake.config import BakeConfig
@@ -12,52 +12,19 @@ from genescribe.codon.run import CodonRunConfig, with_starts
 from genescribe.config import Idle, from_mapping, json_schema, option
 from genescribe.errors import InputError
 from genescribe.families import known_families
-from genescribe.generate.config import InitConfig, ScoreConfig
-from genescribe.generate.reinforce.config import TRAIN_DEFAULTS, GrpoConfig, PromptConfig
+from genescribe.generate.config import ScoreConfig
+from genescribe.generate.reinforce.config import TRAIN_DEFAULTS
 from genescribe.genome.batches import MAX_BATCHES
 from genescribe.predict.config import PredictConfig
-from genescribe.train.launch import LaunchConfig
 from genescribe.workflow.folds import expand_folds
 from genescribe.workflow.genome_config import GenomeConfig, SourceConfig
+from genescribe.workflow.run_config import InitRunConfig, RunConfig
 
 SPLIT_NAMES = ("train", "validation", "test")
 EVIDENCE = ("bam", "junctions", "hints", "proteins", "reads", "long_reads")
 """Lists of files in the section `annotate`."""
 ANNOTATE_SHORTHAND = ("genome", "model", "regions", *EVIDENCE)
 PREDICT_SHORTHAND = ("partial", "min_posterior", "species", "isoforms", "require_evidence")
-
-
-@dataclass(frozen=True)
-class InitRunConfig(InitConfig):
-    """An untrained model that runs may begin with."""
-
-    model: dict[str, Any] = option(default_factory=dict, doc="options of the family generate")
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """One model: what it is, how it is trained and on what."""
-
-    genomes: list[str] = option(doc="names under `genomes:`")
-    family: str = option("segment", doc="model family")
-    bake: str = option("default", doc="name under `bakes:`")
-    model: dict[str, Any] = option(default_factory=dict, doc="options of the model")
-    train: dict[str, Any] = option(default_factory=dict, doc="options of the training engine")
-    seeds: list[int] = option(default_factory=lambda: [1], doc="one model per seed")
-    start: str | None = option(
-        None, doc="initial model: a name under `runs:` or `inits:`, or the folder of a model; with its `model` options"
-    )
-    scored: bool = option(True, doc="false: only a starting point of other runs, neither scored nor reported")
-    grpo: GrpoConfig | None = option(None, doc="family generate: train with rewards, starting from `start`")
-    prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: loci for prompts, and held-out loci")
-    trained: str | None = option(None, doc="folder or name of a trained model to score; nothing is baked or trained")
-    threads: int = option(2, doc="CPU threads of the training job", minimum=1)
-    gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
-    launch: LaunchConfig = option(default_factory=LaunchConfig, doc="hosts and processes of the training job")
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.grpo is not None, "grpo", "prompts")
 
 
 @dataclass(frozen=True)
@@ -164,7 +131,8 @@ class WorkflowConfig:
         for name, genome in config.genomes.items():
             _check_genome(config, name, genome, where)
             _check_hints(config, name, genome, where)
-        return expand_folds(config, where)
+        genomes, runs, select = expand_folds(config.genomes, config.runs, config.select, config.results, where)
+        return replace(config, genomes=genomes, runs=runs, select=select)
 
     def selected(self) -> list[RunConfig]:
         """Return the runs that the targets act on."""

@@ -6,17 +6,14 @@ has not seen the sequence, and scored as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from genescribe.bake.splits import LIST, Splits
 from genescribe.data.shards import SPLITS
 from genescribe.errors import InputError
-
-if TYPE_CHECKING:
-    from genescribe.workflow.config import RunConfig, WorkflowConfig
-    from genescribe.workflow.genome_config import GenomeConfig
+from genescribe.workflow.genome_config import GenomeConfig
+from genescribe.workflow.run_config import RunConfig
 
 EVERY = "all.txt"
 """The list of all sequences that the folds test."""
@@ -42,42 +39,55 @@ def fold_names(name: str, folds: int) -> list[str]:
     return [fold_name(name, fold) for fold in range(1, folds + 1)]
 
 
-def expand_folds(config: WorkflowConfig, where: str) -> WorkflowConfig:
-    """Return the configuration with a genome and a run for every fold.
+def expand_folds(
+    given: Mapping[str, GenomeConfig], models: Mapping[str, RunConfig], chosen: Sequence[str], results: str, where: str
+) -> tuple[dict[str, GenomeConfig], dict[str, RunConfig], list[str]]:
+    """Return genomes, runs and the selected runs with a genome and a run for every fold.
+
+    Parameters
+    ----------
+    given
+        Name -> genome.
+    models
+        Name -> run.
+    chosen
+        Names of the selected runs.
+    results
+        Folder of all results.
+    where
+        Source of the configuration, for messages.
 
     Raises
     ------
     InputError
         A run on a genome in folds and on others, or a name that a fold needs and that is taken.
     """
-    folds = {name: genome.folds.number for name, genome in config.genomes.items() if genome.folds}
-    if not folds:
-        return config
+    folds = {name: genome.folds.number for name, genome in given.items() if genome.folds}
     genomes: dict[str, GenomeConfig] = {}
-    for name, genome in config.genomes.items():
+    for name, genome in given.items():
         if name not in folds:
             genomes[name] = genome
             continue
-        folder = folds_folder(config.results, name)
+        folder = folds_folder(results, name)
         genomes[name] = replace(genome, splits=Splits(test=[f"{LIST}{folder}/{EVERY}"]))
         for fold, part in enumerate(fold_names(name, folds[name]), 1):
-            if part in config.genomes:
+            if part in given:
                 raise InputError(f"`genomes.{part}` has the name of a fold", where=where, remedy="rename it")
             lists = {split: [f"{LIST}{folder}/{fold_list(fold, split)}"] for split in SPLITS}
             copy = replace(genome, same_as=genome.same_as or name, fasta=None, annotation=None, simulate=None)
             genomes[part] = replace(copy, splits=Splits(**lists), folds=None, skip=[], references={})
     runs: dict[str, RunConfig] = {}
     parts: dict[str, list[str]] = {}
-    for name, run in config.runs.items():
+    for name, run in models.items():
         count = _folds_of(name, run, folds, where)
         parts[name] = fold_names(name, count) if count else [name]
         for fold, part in enumerate(parts[name], 1):
             begin = run.start
-            if begin in config.runs and _folds_of(begin, config.runs[begin], folds, where):
+            if begin in models and _folds_of(begin, models[begin], folds, where):
                 begin = fold_name(begin, fold) if count else begin
             runs[part] = replace(run, genomes=[fold_name(run.genomes[0], fold)], start=begin) if count else run
-    select = [part for name in config.select for part in parts[name]]
-    return replace(config, genomes=genomes, runs=runs, select=select)
+    select = [part for name in chosen for part in parts.get(name, [name])]
+    return genomes, runs, select
 
 
 def _folds_of(name: str, run: RunConfig, folds: Mapping[str, int], where: str) -> int:
