@@ -210,6 +210,8 @@ def see_forward(  # type: ignore[no-untyped-def]
         there = tl.load(blocks + place) * BLOCK + tl.arange(0, BLOCK)
         keys = _load(k, row, there, S, WIDTH, CHANNELS)
         scores = _scores(queries, keys, here, there, slope, count, scale)
+        # Softmax in one pass (Milakov and Gimelshein 2018): what was summed is rescaled when the maximum rises. A row
+        # without any key has no maximum; 0 in its place keeps -inf - (-inf) out.
         higher = tl.maximum(top, tl.max(scores, 1))
         safe = tl.where(higher > float("-inf"), higher, 0.0)
         weights = tl.exp(scores - safe[:, None])
@@ -221,6 +223,7 @@ def see_forward(  # type: ignore[no-untyped-def]
     found = total > 0.0
     divisor = tl.where(found, total, 1.0)
     _store(out, seen / divisor[:, None], row, here, S, WIDTH, CHANNELS)
+    # +inf: in the backward pass the weights of a row without keys are exp(-inf), zero.
     log_sum = tl.where(found, top + tl.log(divisor), float("inf"))
     tl.store(log_sums + row * S + here, log_sum, here < S)
 
@@ -262,6 +265,7 @@ def see_backward_queries(  # type: ignore[no-untyped-def]
         values = _load(v, row, there, S, WIDTH, CHANNELS)
         weights = tl.exp(_scores(queries, keys, here, there, slope, count, scale) - log_sum[:, None])
         of_weights = tl.dot(change, tl.trans(values), input_precision="ieee")
+        # The derivative of a softmax: the mean of the gradients under its own weights is taken out.
         of_scores = weights * (of_weights - mean[:, None]) * scale
         found += tl.dot(of_scores.to(keys.dtype), keys, input_precision="ieee")
     _store(of_q, found, row, here, S, WIDTH, CHANNELS)

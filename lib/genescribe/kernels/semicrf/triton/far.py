@@ -46,6 +46,8 @@ def far_sum(  # type: ignore[no-untyped-def]
     here = c < C
     base_step = N.to(tl.int64) * C
     least = tl.maximum(block - far, 0)
+    # Two passes: the first finds one scale per label for all blocks that reach this one, the second adds up under it.
+    # A running maximum would rescale the tile of sums at every block.
     top = tl.full([LABELS], NO_SCALE, tl.float64)
     for group in tl.range(least, block, SIZE):
         source = (group + j)[:, None]
@@ -61,6 +63,7 @@ def far_sum(  # type: ignore[no-untyped-def]
         lag_scale = tl.load(far_scale + lag * C + c, here, NO_SCALE)
         # Blocks that no longer reach this one are not bounded by `top`.
         factor = tl.exp(tl.minimum(tl.load(scale + source * base_step + chain, here, NO_SCALE) + lag_scale - top, 0.0))
+        # A tile of SOURCES x SIZE x LABELS products has to fit the registers: a block of sources goes in parts.
         for part in tl.static_range(0, SIZE, SOURCES):
             position = (source * SIZE + part + i)[:, None]
             weight = tl.load(weights + position * base_step + chain[None, :], here[None, :], 0.0)
@@ -68,6 +71,7 @@ def far_sum(  # type: ignore[no-untyped-def]
             if alive is not None:
                 present = present & (position >= oldest[None, :])
             weight = tl.where(present, tl.maximum(weight * factor[None, :], LOW), 0.0)
+            # The table of a lag holds its 2 SIZE - 1 distances in order: source and end give the row by difference.
             row = lag * 2 * SIZE + (SIZE - 1 - part) - i[:, None, None] + j[None, :, None]
             table = tl.load(far_weights + row * C + c[None, None, :], here[None, None, :], 0.0)
             total += tl.sum(weight[:, None, :] * table, 0)

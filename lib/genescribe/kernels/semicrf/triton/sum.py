@@ -193,6 +193,7 @@ def recurrence(  # type: ignore[no-untyped-def]
             ends = tl.where(tl.load(alive + tile, here[None, :], 0) > begin, none, ends)
         if inject is not None:
             ends = log_add(ends, tl.load(inject + tile, here[None, :], none) - arrived[None, :])
+        # The block's scores are kept near 0 by a whole number, which float64 holds exactly.
         top = tl.maximum(tl.max(tl.max(ends + tl.load(leave + tile, here[None, :], none), 1), 0), tl.max(last, 0))
         shift = tl.where(top > none, tl.floor(top + 0.5), 0.0)
         offset += shift
@@ -206,6 +207,8 @@ def recurrence(  # type: ignore[no-untyped-def]
         tl.store(mean_out + at_block, mean, here)
         # W of the block's bases, less `base`; 0 where near_log has stored entry and leave already.
         sources = tl.zeros([SIZE, LABELS], tl.float64)
+        # The exponential domain first, one multiplication per pair; it says itself where its digits cannot be
+        # trusted, and then the block is done again in the log domain.
         steady = mild > 0
         if steady:
             entries, leaves, steady = near_exp(
@@ -259,6 +262,7 @@ def recurrence(  # type: ignore[no-untyped-def]
                 SIZE,
                 LABELS,
             )
+        # For later blocks: exp(W) under a whole-number scale of its own, so that they need no exponential per pair.
         top = tl.ceil(tl.max(sources, 0))
         safe = tl.where(top > none, top, 0.0)
         kept = tl.maximum(tl.exp(sources - safe[None, :]), LOW)

@@ -250,6 +250,7 @@ def best_scores(  # type: ignore[no-untyped-def]
             arriving = tl.load(inject + tile, here[None, :], none) - arrived[None, :]
             begun = tl.where(arriving > ends, 0, begun)
             ends = tl.maximum(ends, arriving)
+        # Whole numbers are taken out, which float64 holds exactly: the path is that of the scores as given.
         top = tl.maximum(tl.max(tl.max(ends + tl.load(leave + tile, here[None, :], none), 1), 0), tl.max(last, 0))
         shift = tl.where(top > none, tl.floor(top + 0.5), 0.0)
         offset += shift
@@ -264,6 +265,7 @@ def best_scores(  # type: ignore[no-untyped-def]
             step = tl.load(steps + ((begin + i) % period) * (N // shared) * C * C + source_label, both, none)
             score = last[:, None] + step
             entered = tl.max(score, 0)
+            # Of equals the lowest label: the path does not depend on the order of threads.
             came_from = tl.min(tl.where(score == entered[None, :], c[:, None], LABELS), 0)
             entered = tl.where(begin + i > 0, entered, last)
             tl.store(entry_out + at, entered, here)
@@ -275,6 +277,7 @@ def best_scores(  # type: ignore[no-untyped-def]
             near = tl.load(rows + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], none)
             near += sources
             inside = tl.max(near, 0)
+            # Likewise the longest of equal segments: the one that begins first.
             inside_begun = tl.min(tl.where(near == inside[None, :], (begin + j)[:, None], NOWHERE), 0)
             outside = row_of(ends, j, i)
             outside_begun = tl.min(tl.where(j[:, None] == i, begun, NOWHERE), 0)
