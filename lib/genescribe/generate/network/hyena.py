@@ -112,7 +112,8 @@ def causal_convolution(x: Tensor, taps: Tensor) -> Tensor:
     """Return the causal convolution of (B, D, T) with filters (D, T), by FFT of twice the length."""
     length = x.shape[-1]
     product = torch.fft.rfft(x.float(), n=2 * length) * torch.fft.rfft(taps.float(), n=2 * length)
-    return torch.fft.irfft(product, n=2 * length)[..., :length].to(x.dtype)
+    convolved: Tensor = torch.fft.irfft(product, n=2 * length)[..., :length].to(x.dtype)
+    return convolved
 
 
 class HyenaLayer(nn.Module):
@@ -130,7 +131,8 @@ class HyenaLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the states (B, T, D) after this layer."""
         x = x + self._mixed(self.norm_mix(x))
-        return x + self.shrink(functional.gelu(self.expand(self.norm_feed(x)), approximate="tanh"))
+        left: Tensor = x + self.shrink(functional.gelu(self.expand(self.norm_feed(x)), approximate="tanh"))
+        return left
 
     def _mixed(self, x: Tensor) -> Tensor:
         length = x.shape[1]

@@ -248,11 +248,12 @@ class GenerateTask(Task):
             table[kind] = torch.stack([part.double().cpu() for part in parts])
         written = torch.zeros(len(LEVELS), 3, dtype=torch.float64)
         accepted = 0
-        chosen = [locus for locus, sample in zip(loci, batch, strict=True) if self._is_evaluated(sample)]
-        for locus, sentence in zip(chosen, self.write(model, chosen) if chosen else [], strict=True):
+        evaluated = [locus for locus, sample in zip(loci, batch, strict=True) if self._is_evaluated(sample)]
+        for locus, sentence in zip(evaluated, self.write(model, evaluated) if evaluated else [], strict=True):
             accepted += sentence is not None
             written += torch.from_numpy(matches(locus.sentence, sentence))
-        return {"steps": table, "written": written, "loci": torch.tensor([accepted, len(chosen)], dtype=torch.float64)}
+        found = torch.tensor([accepted, len(evaluated)], dtype=torch.float64)
+        return {"steps": table, "written": written, "loci": found}
 
     def _is_evaluated(self, sample: Sample) -> bool:
         genes = {(sample.meta.genome, gene) for gene in sample.meta.genes}
