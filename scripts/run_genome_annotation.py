@@ -24,7 +24,7 @@ def add_files(arguments: Parser) -> None:
     add(
         "-o",
         "--output",
-        type=OutputFile("{name}.loci.duckdb", "{name}.rejects.txt", "{name}.ckpt.json"),
+        type=OutputFile("{name}.loci.duckdb", "{name}.rejects.txt", "{name}.ckpt.json", "{name}.part"),
         default=AnnotationJob.output,
         help="GFF3 to write",
     )
@@ -34,7 +34,7 @@ def add_files(arguments: Parser) -> None:
         "--model",
         type=InputText(),
         default=AnnotationJob.model,
-        help="folder that training wrote, or a transformers checkpoint",
+        help="folder that training wrote, or TransGenic's or another published checkpoint: folder or name on the hub",
     )
     add("--device", default="auto", help="cuda (auto: if available) or cpu")
     add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="precision of the computation")
@@ -44,9 +44,12 @@ def add_files(arguments: Parser) -> None:
     add("--num_workers", type=integer(0), default=2, help="processes that read loci; 0: read in the main process")
     add("--prefetch_factor", type=integer(1), default=2, help="batches that each of them reads in advance")
     add("--checkpoint_path", type=OutputFile(), help="checkpoint (default: <output>.ckpt.json)")
-    add("--resume", action="store_true", help="resume from the checkpoint; refused if anything has changed")
+    add("--resume", action="store_true", help="resume from the checkpoint, at once if the run is finished")
     add("--no_sort", action="store_true", help="the GFF is well-formed; do not sort and repair it")
-    add("--keep_db", action="store_true", help="keep <output>.loci.duckdb")
+    add("--keep_db", action="store_true", help="keep <output>.loci.duckdb, with the table geneList")
+    add("--prompt", action="store_true", help="complete the first transcript of each gene of the GFF")
+    add("--several_genes", action="store_true", help="write all genes of a locus, not only the one that fills it most")
+    add("--source", default=AnnotationJob.source, help="column 2 of the GFF3")
 
 
 def add_writing(arguments: Parser) -> None:
@@ -65,8 +68,12 @@ def add_writing(arguments: Parser) -> None:
         help="GFF or BED file of introns supported by evidence, for models that read it",
     )
     add("--hints_source", help="use only its rows with this source (column 2 of GFF)")
-    add("--gm_key", default="GM", help="attribute for the ID of the source gene; use gm for strict validators")
-    add("--search", choices=("greedy", "beam", "sample"), default="greedy", help="search method")
+    add("--gm_key", default="GM", help="attribute of every row for the ID of the source gene; gm for validators")
+    add(
+        "--search",
+        choices=("greedy", "beam", "sample"),
+        help="search method (default: greedy; TransGenic's checkpoints: a beam of two)",
+    )
     add("--beams", type=integer(1), default=SearchConfig.beams, help="sentences kept per locus with --search beam")
     add(
         "--samples",
@@ -81,6 +88,13 @@ def add_writing(arguments: Parser) -> None:
         help="beam, sample: lowest probability of additional transcripts",
     )
     add("--temperature", type=number(0.01), default=SearchConfig.temperature, help="temperature of --search sample")
+    add("--top_k", type=integer(0), default=SearchConfig.top_k, help="--search sample: only the most probable; 0: all")
+    add(
+        "--top_p",
+        type=number(0.0001, 1),
+        default=SearchConfig.top_p,
+        help="--search sample: only the most probable that have this probability together",
+    )
     add("--seed", type=integer(0), default=SearchConfig.seed, help="seed of --search sample")
     add(
         "--constraint",
@@ -96,19 +110,28 @@ def main() -> None:
     add_files(arguments)
     add_writing(arguments)
     arguments.only(["beams"], lambda args: args.search == "beam", "--search beam")
-    arguments.only(["samples", "temperature", "seed"], lambda args: args.search == "sample", "--search sample")
-    arguments.only(["isoforms"], lambda args: args.search != "greedy", "--search beam or sample")
+    arguments.only(
+        ["samples", "temperature", "top_k", "top_p", "seed"], lambda args: args.search == "sample", "--search sample"
+    )
+    arguments.only(["isoforms"], lambda args: args.search in ("beam", "sample"), "--search beam or sample")
     arguments.only(["prefetch_factor"], lambda args: args.num_workers > 0, "--num_workers above 0")
     arguments.only(["hints_source"], lambda args: args.hints, "--hints")
     args = arguments.parse_args()
-    search = {"method": args.search, "beams": args.beams, "temperature": args.temperature}
+    search = {"method": args.search or "greedy", "beams": args.beams, "temperature": args.temperature}
     search |= {"seed": args.seed, "max_length": args.max_length, "samples": args.samples, "isoforms": args.isoforms}
+    search |= {"top_k": args.top_k, "top_p": args.top_p}
     named = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in vars(args).items()
         if name in AnnotationJob.__dataclass_fields__
     }
-    options = {**named, "fasta": str(args.fasta_file), "loci": str(args.gff_file), "search": search}
+    options = {
+        **named,
+        "fasta": str(args.fasta_file),
+        "loci": str(args.gff_file),
+        "search": search,
+        "own_search": args.search is None,
+    }
     job = from_mapping(AnnotationJob, options, where="command line")
     sys.exit(run_job(job))
 

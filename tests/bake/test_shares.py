@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,22 @@ def test_no_part_is_far_from_its_share_and_none_is_empty(sizes: list[int], seed:
     if sum(sizes) > 1_000_000:
         for (split, share), wanted in zip(shares.items(), SHARES, strict=True):
             assert share == pytest.approx(wanted / 100, abs=0.06), split
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shares_are_of_the_loci_where_these_are_known(seed: int) -> None:
+    """Genes that crowd on a fifth of a chromosome are divided as evenly as if they did not."""
+    rng = np.random.default_rng(seed)
+    lengths = {"I": 20_000_000, "II": 10_000_000}
+    loci = {"I": sorted(rng.integers(0, 4_000_000, 3000).tolist()), "II": sorted(rng.integers(0, 10**7, 500).tolist())}
+    found = by_shares(lengths, seed=seed, loci=loci)
+    counts = dict.fromkeys(SPLITS, 0)
+    for seqid, regions in found.items():
+        for region in regions:
+            counts[region.split] += sum(region.start <= place < region.end for place in loci[seqid])
+    for split, wanted in zip(SPLITS, SHARES, strict=True):
+        assert counts[split] / 3500 == pytest.approx(wanted / 100, abs=0.06), split
+    assert by_shares(lengths, seed=seed, loci={}) == by_shares(lengths, seed=seed)
 
 
 def test_a_genome_too_small_for_all_parts_is_refused() -> None:

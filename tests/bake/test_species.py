@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.generate.toy_loci import toy_genome
+from tests.generate.toy_loci import toy_config, toy_genome
 
 from genescribe.bake.config import BakeConfig, LociConfig
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.generate.loci.species_folders import SpeciesConfig, bake_species, evaluation_loci, files_of
+from genescribe.generate.training.task import GenerateTask
 
 BAKE = BakeConfig(target="sentences", loci=LociConfig(flank=40, window_step=64))
 
@@ -87,6 +88,23 @@ def test_diverse_loci_take_turns(raw: Path, tmp_path: Path) -> None:
     assert {locus["species"] for locus in loci} == {"B.two", "C.three"}
     assert loci == evaluation_loci(folders, 4, seed=1)
     assert len(evaluation_loci(folders, 1_000, seed=1)) == 9
+
+
+def test_validations_write_the_loci_of_eval_json(raw: Path, tmp_path: Path) -> None:
+    """F1 of each validation is that of the chosen loci; without the file, of all. Test species are not written."""
+    config = SpeciesConfig(BAKE, val_species=["B.two"], test_species=["C.three"], eval_loci=6)
+    bake_species(raw, config, tmp_path)
+    rows = read_json(tmp_path / "eval.json")
+    chosen = {row["gene_id"] for row in rows if row["species"] == "B.two"}
+    assert 0 < len(chosen) < 5 and len(chosen) < len(rows)
+    folders = [tmp_path / name for name in ("A.one", "B.two", "C.three")]
+    for wanted in (len(chosen), 5):
+        task = GenerateTask(toy_config(), folders)
+        model = task.build()
+        counts = [task.validate(model, batch) for batch in task.validation_batches(0, 1, 2, 0)]
+        assert sum(int(count["loci"][1]) for count in counts) == wanted
+        assert sum(int(count["written"][2, 0]) for count in counts) == wanted
+        (tmp_path / "eval.json").write_text("[]")
 
 
 def test_bad_folders(raw: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ from genescribe.errors import InputError
 from genescribe.generate.annotation import job as job_module
 from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.annotation.job import FAILED, AnnotationJob, run_job
+from genescribe.generate.annotation.locus_rules import gene_of_locus
 from genescribe.generate.annotation.run import REJECT_KEYS
 from genescribe.generate.loci.loci import LocusDataset, read_loci
+from genescribe.generate.text.sentence import GeneSentence, gene_of
 from genescribe.genome.alphabet import encode, reverse_complement
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.genome.model import mirror
+from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.labels.decode import validate_gene
 
 LOCI = 9
@@ -68,7 +71,7 @@ def test_a_hostile_model_loses_nothing(inputs: dict[str, Path], tmp_path: Path, 
         for transcript in turned.transcripts:
             assert validate_gene(transcript, strand, code, alternative_starts=False) is None
             assert transcript.score is not None
-    assert not list(tmp_path.glob("*.ckpt.json*")) and not list(tmp_path.glob("*.duckdb"))
+    assert {path.name for path in tmp_path.iterdir()} == {"out.gff3", "out.gff3.rejects.txt", "out.gff3.ckpt.json"}
 
 
 def test_loci_without_a_gene_are_rejected_with_their_text(inputs: dict[str, Path], tmp_path: Path) -> None:
@@ -79,7 +82,8 @@ def test_loci_without_a_gene_are_rejected_with_their_text(inputs: dict[str, Path
     assert run_job(a_job(inputs, output, **changes)) == 0
     rejects = [json.loads(line) for line in Path(f"{output}.rejects.txt").read_text().splitlines()]
     assert rejects[0] | {"pred_raw": ""} == {
-        "gm_id": "empty", "chrom": "a", "start": 10, "pred_raw": "", "pred_clean": "", "error": "dead end"
+        "gm_id": "empty", "chrom": "a", "start": 0, "end": 230, "strand": "+", "pred_raw": "", "pred_clean": "",
+        "error": "dead end"
     }  # fmt: skip
     assert len(rejects) + len(read_genes(output)) == 3
 
@@ -104,6 +108,9 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
     with pytest.raises(KeyboardInterrupt):
         run_job(a_job(inputs, broken, batch_size=batch_size))
     assert not broken.exists()
+    done = read_genes(f"{broken}.part")
+    assert {gene.id for gene in done} <= {gene.id for gene in read_genes(whole)}
+    assert len(done) > 0
     # What was written after the last checkpoint, whole or cut, does not count.
     with Path(f"{broken}.ckpt.json.results").open("ab") as handle:
         handle.write(b'[0, {"id": "half')
@@ -112,6 +119,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
         run_job(a_job(inputs, broken, batch_size=batch_size, resume=True, search={"max_length": 77}))
     assert run_job(a_job(inputs, broken, batch_size=batch_size, resume=True)) == 0
     assert broken.read_bytes() == whole.read_bytes()
+    assert not Path(f"{broken}.part").exists()
     assert Path(f"{broken}.rejects.txt").read_bytes() == Path(f"{whole}.rejects.txt").read_bytes()
 
 
@@ -184,5 +192,146 @@ def test_loci_have_names_of_their_own(tmp_path: Path) -> None:
         "t0\tx\tgene\t3\t5\t.\t?\t.\tx=1",
     ]
     (tmp_path / "x.gff3").write_text("\n".join(rows) + "\n")
-    loci = read_loci(tmp_path / "x.gff3", {"t0": 400})
+    loci, _ = read_loci(tmp_path / "x.gff3", {"t0": 400})
     assert [(locus.id, locus.strand) for locus in loci] == [("g a", "+"), ("g a.2", "-"), ("locus3", ".")]
+
+
+def test_a_finished_run_is_remembered(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.gff3"
+    assert run_job(a_job(inputs, output)) == 0
+    said, before = capsys.readouterr().out, output.read_bytes()
+
+    def called(*_: object) -> None:
+        raise AssertionError("the model was loaded again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job_module, "load_writer", called)
+        assert run_job(a_job(inputs, output, resume=True)) == 0
+        assert capsys.readouterr().out == said
+        with pytest.raises(InputError, match="other inputs, another model or other options"):
+            run_job(a_job(inputs, output, resume=True, gm_key="GM"))
+    # What was finished and is gone is made again.
+    output.unlink()
+    assert run_job(a_job(inputs, output, resume=True)) == 0
+    assert output.read_bytes() == before
+
+
+def test_every_row_names_its_locus_and_its_source(inputs: dict[str, Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.gff3"
+    assert run_job(a_job(inputs, output, gm_key="GM", source="transgenic")) == 0
+    rows = [line.split("\t") for line in output.read_text().splitlines() if not line.startswith("#")]
+    assert {row[2] for row in rows} >= {"gene", "mRNA", "exon", "CDS"}
+    assert {row[1] for row in rows} == {"transgenic"}
+    assert all(f"GM={row[0]}.g" in row[8].split(";") for row in rows)
+
+
+def test_a_locus_outside_the_genome_is_rejected_and_the_others_are_annotated(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "loci.bed").write_text(
+        "t0\t10\t300\tfirst\nnowhere\t5\t90\tstray\nt1\t9\t4000\tlong\nt2\t9\t300\tlast\n"
+    )
+    output = tmp_path / "out.gff3"
+    assert run_job(a_job(inputs, output, loci=str(tmp_path / "loci.bed"))) == 0
+    rejects = [json.loads(line) for line in Path(f"{output}.rejects.txt").read_text().splitlines()]
+    outside = {row["gm_id"]: (row["chrom"], row["start"], row["end"]) for row in rejects if "outside" in row["error"]}
+    assert outside == {"stray": ("nowhere", 5, 90), "long": ("t1", 9, 4000)}
+    assert len(read_genes(output)) + len(rejects) == 4
+
+
+def test_the_table_of_the_earlier_tool_is_kept(inputs: dict[str, Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.gff3"
+    assert run_job(a_job(inputs, output, keep_db=True)) == 0
+    genome = Genome.open(inputs["fasta"])
+    written = {gene.attributes["gm"]: gene for gene in read_genes(output)}
+    with duckdb.connect(f"{output}.loci.duckdb", read_only=True) as connection:
+        rows = connection.execute(
+            'SELECT geneModel, "start", fin, strand, chromosome, "sequence", gff, static_fpb, static_tpb FROM geneList'
+        ).fetchall()
+        assert connection.execute("SELECT DISTINCT species FROM geneSpecies").fetchall() == [("genome.fa",)]
+    assert [row[0] for row in rows] == [gene.id for gene in read_genes(inputs["loci"])]
+    for name, low, high, _, seqid, bases, text, before, after in rows:
+        assert encode(bases).tolist() == (genome.codes(seqid, low, high) & 7).tolist()
+        assert before <= 30 and after <= 30
+        assert (text is None) == (name not in written)
+        if text is not None:
+            told = gene_of(GeneSentence.parse(text), "x", seqid, low)
+            assert [(t.exons, t.cds) for t in told.transcripts] == sorted(
+                (t.exons, t.cds) for t in written[name].transcripts
+            )
+
+
+def test_given_transcripts_are_completed(inputs: dict[str, Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.gff3"
+    assert run_job(a_job(inputs, output, prompt=True)) == 0
+    given, completed = read_genes(inputs["loci"]), 0
+    for gene in read_genes(output):
+        first = next(g for g in given if g.id == gene.attributes["gm"]).transcripts[0]
+        parts = {part for transcript in gene.transcripts for part in transcript.cds}
+        completed += set(first.cds) <= parts
+    assert completed > LOCI // 2
+    (tmp_path / "loci.bed").write_text("t0\t10\t300\tfirst\n")
+    with pytest.raises(InputError, match="no transcripts"):
+        run_job(a_job(inputs, tmp_path / "bed.gff3", prompt=True, loci=str(tmp_path / "loci.bed")))
+
+
+def test_rejects_can_be_placed_on_the_genome(inputs: dict[str, Path], tmp_path: Path) -> None:
+    """The example of docs/generate.md: what was written for a rejected locus, in the coordinates of its sequence."""
+    # Loci at the very end of each strand, whose windows hold all: what is written is rejected as lying elsewhere.
+    places = {"+": f"{LENGTH - 2}\t{LENGTH}", "-": "0\t2"}
+    rows = [
+        f"t{number}\t{places[strand]}\tlocus{number}{strand}\t0\t{strand}" for number in range(4) for strand in "+-"
+    ]
+    (tmp_path / "loci.bed").write_text("\n".join(rows) + "\n")
+    shutil.copytree(inputs["model"], tmp_path / "model")
+    stored = json.loads((tmp_path / "model" / "config.json").read_text())
+    stored["model"]["flank"] = LENGTH
+    (tmp_path / "model" / "config.json").write_text(json.dumps(stored))
+    changes = {"loci": str(tmp_path / "loci.bed"), "model": str(tmp_path / "model")}
+    output = tmp_path / "out.gff3"
+    assert run_job(a_job(inputs, output, **changes)) == 0
+    rejects = [json.loads(line) for line in Path(f"{output}.rejects.txt").read_text().splitlines()]
+    placed = [row for row in rejects if row["error"].startswith("outside the locus")]
+    assert {row["strand"] for row in placed} == {"+", "-"}
+    genome, code = Genome.open(inputs["fasta"]), GeneticCode.from_table(1)
+    for row in placed:
+        sentence = GeneSentence.parse(row["pred_clean"])
+        gene = gene_of(sentence, row["gm_id"], row["chrom"], row["start"])
+        # Text that is no sentence as a whole: place by place.
+        numbers = [(int(a), int(b)) for a, b in re.findall(r"(\d+)\|\w+?\d+\|(\d+)", row["pred_raw"])]
+        low, high = row["start"], row["end"]
+        raw = {(low + a, low + b) if row["strand"] == "+" else (high - b, high - a) for a, b in numbers}
+        assert raw >= {(f.start + low, f.end + low) for f in sentence.features}
+        turned = gene if gene.strand == "+" else mirror(gene, LENGTH)
+        codes = genome.codes(gene.seqid)
+        strand = codes if gene.strand == "+" else reverse_complement(codes)
+        assert all(validate_gene(t, strand, code, alternative_starts=False) is None for t in turned.transcripts)
+
+
+def a_gene(*spans: tuple[int, int], strand: str = "+") -> Gene:
+    transcripts = tuple(Transcript(f"g.t{n}", (span,), (span,)) for n, span in enumerate(spans, 1))
+    return Gene("g", "s", strand, transcripts)
+
+
+@pytest.mark.parametrize(
+    ("gene", "several", "kept", "reason"),
+    [
+        (a_gene((110, 140), (120, 180)), False, 2, ""),
+        (a_gene((110, 140), (10, 40)), False, 1, "outside the locus"),
+        (a_gene((110, 140), (10, 40)), True, 1, "outside the locus"),
+        (a_gene((10, 40), (200, 240)), False, 0, "outside the locus"),
+        (a_gene((80, 120), (130, 190)), False, 1, "of another gene"),
+        (a_gene((80, 120), (130, 190)), True, 2, ""),
+        (a_gene((110, 140), strand="-"), True, 0, "on the other strand"),
+    ],
+)
+def test_a_locus_has_one_gene_at_its_place(gene: Gene, several: bool, kept: int, reason: str) -> None:
+    locus = LocusWindow("g", "s", 100, 200, "+", 0, encode("A" * 300))
+    result = gene_of_locus(LocusResult("g", "s", 100, "accepted", "", "", "", gene), locus, several=several)
+    assert (0 if result.gene is None else len(result.gene.transcripts)) == kept
+    assert result.reason == reason
+    assert result.status == ("rejected" if not kept else "repaired" if reason else "accepted")
+    if kept == 1 and gene.transcripts[0].start == 80:
+        assert result.gene is not None and result.gene.transcripts[0].start == 130

@@ -84,7 +84,7 @@ def test_every_option_does_what_it_says(repository: Path, inputs: list[str], tmp
     rows = [json.loads(line) for line in rejects.read_text().splitlines()]
     found = [gene.attributes["GM"] for gene in read_genes(output)]
     assert sorted(found + [row["gm_id"] for row in rows]) == sorted(f"t{i}.g" for i in range(LOCI))
-    assert {path.name for path in tmp_path.iterdir()} == {"a.gff3", "left.jsonl", "a.gff3.loci.duckdb"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gff3", "left.jsonl", "a.gff3.loci.duckdb", "c.json"}
     wrong = subprocess.run(
         command(repository, *inputs, "--device", "cuda:9"), capture_output=True, text=True, check=False
     )

@@ -87,6 +87,25 @@ def test_a_model_of_tokens_draws_and_scores_alike_and_learns(checkpoint: Path, t
         assert gradient is not None and bool(gradient.abs().sum() > 0)
 
 
+def test_a_checkpoint_may_be_named_on_the_hub(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("huggingface_hub", reason="needs the extra `pretrained`")
+    asked = []
+
+    def snapshot(name: str, **_: object) -> str:
+        asked.append(name)
+        return str(checkpoint)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    monkeypatch.setattr("genescribe.generate.network.hub.hub_answers", lambda: True)
+    for name, source in (("hub", "zhihan1996/DNABERT-2-117M"), ("local", str(checkpoint))):
+        initialise(prefix(), InitConfig(source), [], tmp_path / name)
+    assert asked == ["zhihan1996/DNABERT-2-117M"]
+    first, second = (load_model(tmp_path / name).state_dict() for name in ("hub", "local"))
+    assert all(torch.equal(first[name], second[name]) for name in second)
+
+
 def test_an_encoding_is_learned_from_genomes(tmp_path: Path) -> None:
     fasta, _, _ = toy_genome(tmp_path / "toy", {"t": 10})
     made = initialise(prefix(), InitConfig(vocabulary=60, genomes=["toy"]), [fasta], tmp_path / "model")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.generate.published_transgenic import write_transgenic
 from tests.generate.toy_loci import bake_toy, toy_config, toy_genome
 
 from genescribe.config import from_mapping
@@ -17,7 +18,8 @@ from genescribe.generate.annotation.annotate import Annotator
 from genescribe.generate.annotation.job import AnnotationJob, run_job
 from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import GenerateModelConfig, PretrainedConfig
-from genescribe.generate.forms.published import PublishedModel
+from genescribe.generate.forms.published import PublishedModel, load_published
+from genescribe.generate.forms.transgenic import TransgenicModel
 from genescribe.generate.model import load_model, pad_codes, save_model
 from genescribe.generate.network.pretrained import Pretrained, pieces
 from genescribe.generate.training.task import GenerateTask
@@ -100,17 +102,23 @@ def test_every_base_has_the_state_of_its_token(encoder: Path) -> None:
     assert [low for _, _, low, _ in pieces(100, 30, 6)][1:] == [high for *_, high in pieces(100, 30, 6)][:-1]
 
 
-@pytest.mark.parametrize("tuning", ["frozen", "lora", "full"])
+@pytest.mark.parametrize("tuning", ["frozen", "lora", "ia3", "full"])
 def test_an_encoder_is_built_on(tuning: str, encoder: Path, tmp_path: Path) -> None:
     baked = bake_toy(tmp_path / "toy", {"t": 4, "v": 1, "x": 1})
-    pretrained = PretrainedConfig(str(encoder), tuning, lora_rank=2)  # type: ignore[arg-type]
+    rank = {"lora_rank": 2} if tuning == "lora" else {}
+    pretrained = PretrainedConfig(str(encoder), tuning, checkpointing=tuning != "frozen", **rank)  # type: ignore[arg-type]
     task = GenerateTask(toy_config(pretrained=pretrained), [baked])
     model = task.build()
     loss = task.loss(model, [task.training[i] for i in range(4)])
     loss.total.backward()
     given = dict(model.reader.pretrained.named_parameters())
     trained = {name for name, p in given.items() if p.grad is not None}
-    assert {"frozen": not trained, "lora": all("lora" in n for n in trained), "full": len(trained) > 10}[tuning]
+    assert {
+        "frozen": not trained,
+        "lora": all("lora" in n for n in trained),
+        "ia3": all("ia3" in n for n in trained),
+        "full": len(trained) > 10,
+    }[tuning]
     assert tuning == "frozen" or trained
     (tmp_path / "model").mkdir()
     save_model(model.eval(), tmp_path / "model")
@@ -219,3 +227,23 @@ def test_a_name_on_the_hub_without_network_is_one_line_at_once(monkeypatch: pyte
     monkeypatch.setattr("time.sleep", waits)
     with pytest.raises(InputError, match="nobody/nothing: cannot be loaded"):
         PublishedModel("nobody/nothing")
+    with pytest.raises(InputError, match="nobody/nothing: no such folder; cannot be loaded from the hub") as caught:
+        load_published("nobody/nothing")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_on_the_hub_is_fetched_without_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The configuration says which network it is; of a TransGenic checkpoint nothing but weights is fetched."""
+    write_transgenic(tmp_path / "snapshot")
+    asked: list[list[str]] = []
+
+    def snapshot(name: str, *, allow_patterns: list[str], **_: Any) -> str:
+        assert name == "someone/transgenic"
+        asked.append(allow_patterns)
+        return str(tmp_path / "snapshot")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    monkeypatch.setattr("genescribe.generate.network.hub.hub_answers", lambda: True)
+    assert isinstance(load_published("someone/transgenic"), TransgenicModel)
+    assert asked[0] == ["config.json"]
+    assert not any(pattern.endswith((".py", "*")) for pattern in asked[1])

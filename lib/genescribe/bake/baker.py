@@ -52,7 +52,10 @@ class Baker:
 
     target: ClassVar[str] = "labels"
 
-    def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
+    def __init__(
+        self, job: BakeJob, lengths: Mapping[str, int], loci: Mapping[str, Sequence[int]] | None = None
+    ) -> None:
+        del loci  # Splits are given.
         self.job, self.config = job, job.bake
         self.scheme = _scheme(job)
         self.code = GeneticCode.from_table(job.genetic_code)

@@ -43,7 +43,9 @@ class SequenceBaker(Protocol):
 
     target: ClassVar[str]
 
-    def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None: ...
+    def __init__(
+        self, job: BakeJob, lengths: Mapping[str, int], loci: Mapping[str, Sequence[int]] | None = None
+    ) -> None: ...
 
     def writing(self, folder: Path) -> ShardWriter:
         """Begin to write into an empty folder."""
@@ -98,11 +100,11 @@ def bake_batch(
     genome = Genome.open(fasta)
     if baker_class.target != job.bake.target:
         raise ValueError(f"{baker_class.__name__} writes {baker_class.target}, not {job.bake.target}")
-    baker = baker_class(job, genome.lengths)
     genes: dict[str, list[Gene]] = {seqid: [] for seqid in seqids}
     rejected: dict[str, list[Rejected]] = {seqid: [] for seqid in seqids}
     contents = Catalogue(catalogue)
     _check_match(contents, genome, job)
+    baker = baker_class(job, genome.lengths, contents.middles())
     for gene in contents.genes(seqids):
         genes[gene.seqid].append(gene)
     for seqid, code in contents.genetic_codes.items():

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genescribe.bake.splits import Region, SplitRegion, Splits, show_region
 from genescribe.data.cursor import hash64
@@ -15,15 +16,20 @@ from genescribe.data.shards import SPLITS
 from genescribe.errors import InputError
 
 SHARES = (75, 10, 15)
-"""Training, validation and test: shares of the bases."""
+"""Training, validation and test: shares of the loci, or of the bases where none are known."""
 SHORTEST_WINDOW = 20_000
 """Bases of a window of a sequence that is divided: shorter ones would cut most loci."""
 
 
 def by_shares(
-    lengths: Mapping[str, int], shares: Sequence[int] = SHARES, seed: int = 1
+    lengths: Mapping[str, int],
+    shares: Sequence[int] = SHARES,
+    seed: int = 1,
+    loci: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, list[SplitRegion]]:
-    """Return a genome divided among training, validation and test by chance, in given shares of its bases.
+    """Return a genome divided among training, validation and test by chance, in given shares of its loci.
+
+    `loci` are places of genes by sequence; without any, the shares are of the bases.
 
     Whole sequences go to a part, where there are enough of them. A sequence longer than half of the smallest part is
     first cut into windows of like lengths, which go to different parts: at most a fifth of the smallest part long, and
@@ -63,6 +69,10 @@ def by_shares(
     hashed = np.array([_hash(seqid, start) for seqid, start, _ in pieces], np.uint64)
     order = np.argsort(hash64(hashed ^ np.uint64(seed)), kind="stable")
     sizes = np.array([pieces[i][2] - pieces[i][1] for i in order], dtype=np.int64)
+    if loci and any(loci.values()):
+        places = {seqid: np.sort(loci.get(seqid, ())) for seqid in lengths}
+        sizes = np.array([_within(places[seqid], start, end) for seqid, start, end in (pieces[i] for i in order)])
+        total = int(sizes.sum())
     # A piece belongs where its middle lies.
     middles = np.cumsum(sizes) - sizes / 2
     parts = np.searchsorted(np.cumsum(shares)[:-1] * total / sum(shares), middles, side="right")
@@ -72,11 +82,18 @@ def by_shares(
         names[SPLITS[part]].append(show_region(Region(seqid, start, end), lengths))
     if empty := [split for split in SPLITS if not names[split]]:
         raise InputError(
-            f"{total} bases in {len(lengths)} sequences are too few to divide: nothing is left for {', '.join(empty)}",
+            f"{sum(lengths.values())} bases in {len(lengths)} sequences are too few to divide: nothing is left for "
+            f"{', '.join(empty)}",
             where="splits",
             remedy="name the regions of each split",
         )
     return Splits(**{split: sorted(regions) for split, regions in names.items()}).regions(lengths)
+
+
+def _within(places: NDArray[np.int64], start: int, end: int) -> int:
+    """Return how many of some ascending places lie in a piece."""
+    first, last = np.searchsorted(places, (start, end))
+    return int(last - first)
 
 
 def _hash(seqid: str, start: int) -> int:

@@ -14,20 +14,31 @@ from genescribe.segment.config import FRAMES, TRACKS
 
 @dataclass(frozen=True)
 class PretrainedConfig:
-    """An encoder from a local `transformers` folder, beside the tracks."""
+    """An encoder from a local folder, beside the tracks: HyenaDNA, TransGenic, or one for `transformers`."""
 
-    folder: str = option(doc="folder for AutoModel and AutoTokenizer; copied into the trained model")
-    tuning: Literal["frozen", "lora", "full"] = option("frozen", doc="which weights are trained")
+    folder: str = option(
+        doc="folder of a HyenaDNA or TransGenic checkpoint, or for AutoModel and AutoTokenizer; copied into the model"
+    )
+    tuning: Literal["frozen", "lora", "ia3", "full"] = option(
+        "frozen", doc="which weights are trained: none, LoRA updates, IA3 factors, all"
+    )
     lora_rank: int = option(8, doc="rank of the LoRA updates", minimum=1)
     window: int = option(
         6_000, doc="bases that the encoder reads at once; longer loci are read in overlapping pieces", minimum=12
     )
     overlap: int = option(600, doc="overlap of adjacent pieces in bases, divided in the middle", minimum=0)
+    checkpointing: bool = option(
+        False, doc="compute the states of its layers again for the gradient: less memory, a third more time"
+    )
     trust_remote_code: bool = option(False, doc="run Python code from the folder")
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
-        return Idle().unless(self.tuning == "lora", "tuning: lora", "lora_rank")
+        return (
+            Idle()
+            .unless(self.tuning == "lora", "tuning: lora", "lora_rank")
+            .unless(self.tuning != "frozen", "tuning other than frozen", "checkpointing")
+        )
 
 
 @dataclass(frozen=True)
@@ -188,7 +199,9 @@ class InitConfig:
     """A model that training begins with."""
 
     checkpoint: str | None = option(
-        None, doc="folder of a DNABERT-2 checkpoint (config.json, tokenizer.json, weights); none: fresh weights"
+        None,
+        doc="DNABERT-2 checkpoint: name on the hub, or folder (config.json, tokenizer.json, weights); none: fresh "
+        "weights",
     )
     vocabulary: int = option(0, doc="tokens of a byte-pair encoding to learn from the genomes; 0: none", minimum=0)
     genomes: list[str] = option(default_factory=list, doc="genomes that the encoding is learned from")

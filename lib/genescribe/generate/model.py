@@ -17,6 +17,7 @@ from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.digit_model import DigitModel
 from genescribe.generate.forms.losses import StepLosses
 from genescribe.generate.forms.pointer_model import PointerModel
+from genescribe.generate.text.free_text import FreeText
 from genescribe.generate.text.grammar import Grammar
 from genescribe.generate.text.sentence import GeneSentence
 from genescribe.generate.text.window_signals import Mask, Signals
@@ -30,7 +31,7 @@ FAMILY = "generate"
 class Automaton(Protocol):
     """The constraint on a sentence in progress."""
 
-    grammar: Grammar
+    grammar: Grammar | FreeText
 
     @property
     def finished(self) -> bool:

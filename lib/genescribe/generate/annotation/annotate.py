@@ -13,6 +13,7 @@ from torch import nn
 from genescribe.errors import InputError
 from genescribe.evidence.junctions import Hint
 from genescribe.generate.annotation.search import Outcome, SearchConfig, write
+from genescribe.generate.forms.transgenic import TransgenicModel
 from genescribe.generate.loci.hint_flags import marked, oriented
 from genescribe.generate.loci.windows import locus_pieces
 from genescribe.generate.model import SentenceModel, pad_codes
@@ -22,7 +23,7 @@ from genescribe.generate.training.task import signals_of
 from genescribe.genome.alphabet import Codes, gaps, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import touched
-from genescribe.genome.model import Gene, Transcript, mirror
+from genescribe.genome.model import Gene, Interval, Transcript, mirror
 from genescribe.labels.decode import GAP_REASON
 
 Status = Literal["accepted", "repaired", "rejected"]
@@ -71,9 +72,14 @@ class LocusResult:
     status, reason
         See `Outcome`; a reason that begins with "error:" is a failure of the program or the machine.
     raw, clean
-        The text as it was written, and the sentence that came of it; relative to the window.
+        The text as it was written, on the strand of `strand` and relative to its window; and the sentence that came of
+        it, on the forward strand and relative to the first window. Texts of several windows have a space between them.
     gene
         In the coordinates of the sequence, its transcripts with their scores; None where rejected.
+    windows
+        What was read, in the coordinates of the sequence, a window for each text.
+    strand
+        Strand on which the windows were read.
     """
 
     id: str
@@ -84,6 +90,8 @@ class LocusResult:
     raw: str
     clean: str
     gene: Gene | None = None
+    windows: tuple[Interval, ...] = ()
+    strand: str = "+"
 
     @property
     def failed(self) -> bool:
@@ -103,6 +111,12 @@ class _Piece:
     prompt: tuple[int, ...] = ()
     core: tuple[int, int] = (0, 0)
     outcome: Outcome | None = field(default=None)
+
+    @property
+    def gene_strand(self) -> str:
+        """Strand of what was written: that which was read, but for models that read the forward strand alone."""
+        assert self.outcome is not None
+        return "-" if self.outcome.strand == "-" else self.strand
 
 
 class Annotator:
@@ -158,7 +172,9 @@ class Annotator:
         rejected with the error.
         """
         pieces = [piece for number, locus in enumerate(loci) for piece in self._pieces(number, locus)]
-        found = self._attempt(pieces)
+        found = pieces
+        if waiting := [piece for piece in pieces if piece.outcome is None]:
+            self._attempt(waiting)
         return [self._result(locus, [p for p in found if p.locus == number]) for number, locus in enumerate(loci)]
 
     def _attempt(self, pieces: list[_Piece]) -> list[_Piece]:
@@ -204,6 +220,9 @@ class Annotator:
 
     # -- windows -------------------------------------------------------------------------------------------------
     def _pieces(self, number: int, locus: LocusWindow) -> Iterator[_Piece]:
+        if isinstance(self.model, TransgenicModel):
+            yield self._window(number, locus, self.model.limit)
+            return
         size, flank = len(locus.codes), self.config.flank
         low = max(0, locus.start - locus.offset - flank)
         high = min(size, locus.end - locus.offset + flank)
@@ -221,6 +240,18 @@ class Annotator:
                 if locus.prompt is not None:
                     piece.prompt = self._prompt(locus, strand, begin + locus.offset, len(codes))
                 yield piece
+
+    def _window(self, number: int, locus: LocusWindow, limit: int) -> _Piece:
+        """Return the window of a model that reads the forward strand, as it was given: see `published_window`."""
+        size = len(locus.codes)
+        piece = _Piece(number, locus.id, "+", 0, locus.codes, core=(0, size))
+        if size > limit:
+            piece.outcome = Outcome(
+                "rejected", f"needs more than {limit:,} bases, the longest window of this model", ""
+            )
+        elif locus.prompt is not None:
+            piece.prompt = self._prompt(locus, "+", locus.offset, size)
+        return piece
 
     def _prompt(self, locus: LocusWindow, strand: str, offset: int, length: int) -> tuple[int, ...]:
         """Return the steps of the features of a given transcript, its beginning at least."""
@@ -240,7 +271,10 @@ class Annotator:
         outcomes = [cast(Outcome, piece.outcome) for piece in pieces]
         raw = " ".join(outcome.raw for outcome in outcomes)
         mean = sum(outcome.log_probability for outcome in outcomes)
-        result = LocusResult(locus.id, locus.seqid, locus.start, "rejected", outcomes[0].reason, raw, "")
+        spans = [(piece.low + locus.offset, piece.low + locus.offset + len(piece.codes)) for piece in pieces]
+        result = LocusResult(
+            locus.id, locus.seqid, locus.start, "rejected", outcomes[0].reason, raw, "", None, tuple(spans), strand
+        )
         transcripts: dict[tuple[object, ...], Transcript] = {}
         clean: list[str] = []
         refused: list[str] = []
@@ -249,7 +283,7 @@ class Annotator:
             if outcome.sentence is None:
                 continue
             gene = _forward(outcome.sentence, outcome.scores, piece, locus)
-            clean.append(str(_on_window(outcome.sentence, piece)))
+            clean.append(str(_on_window(outcome.sentence, piece, pieces[0].low)))
             for transcript in gene.transcripts:
                 if any(touched((start - locus.offset, end - locus.offset), holes) for start, end in transcript.exons):
                     refused.append(GAP_REASON)
@@ -257,25 +291,25 @@ class Annotator:
                 middle = (transcript.start + transcript.end) // 2 - locus.offset
                 if len(pieces) == 1 or piece.core[0] <= middle < piece.core[1]:
                     transcripts.setdefault((transcript.exons, transcript.cds, transcript.phase), transcript)
+        result.clean = " ".join(clean)
         if not transcripts:
             reasons = [*refused, *(o.reason for o in outcomes if o.sentence is None), "no transcript in any piece"]
             result.reason = reasons[0]
             return result, mean
         ordered = sorted(transcripts.values(), key=lambda t: (t.start, t.end, t.exons, t.cds))
         named = tuple(replace(t, id=f"{locus.id}.t{n}") for n, t in enumerate(ordered, 1))
-        result.gene = Gene(locus.id, locus.seqid, strand, named, biotype=BIOTYPE)
+        result.gene = Gene(locus.id, locus.seqid, pieces[0].gene_strand, named, biotype=BIOTYPE)
         reasons = [*refused, *(outcome.reason for outcome in outcomes if outcome.reason)]
         if len(pieces) > 1:
             reasons.insert(0, "read in pieces")
         result.status, result.reason = ("repaired", "; ".join(dict.fromkeys(reasons))) if reasons else ("accepted", "")
-        result.clean = " ".join(clean)
         return result, mean
 
 
-def _on_window(sentence: GeneSentence, piece: _Piece) -> GeneSentence:
-    """Return a piece's sentence relative to the locus's window, on its forward strand."""
-    turned = sentence if piece.strand == "+" else sentence.reverse_complement(len(piece.codes))
-    return turned.shifted(piece.low)
+def _on_window(sentence: GeneSentence, piece: _Piece, low: int) -> GeneSentence:
+    """Return a piece's sentence on the forward strand, relative to a window that begins at `low`."""
+    turned = sentence if piece.gene_strand == "+" else sentence.reverse_complement(len(piece.codes))
+    return turned.shifted(piece.low - low)
 
 
 def _forward(sentence: GeneSentence, scores: Sequence[float], piece: _Piece, locus: LocusWindow) -> Gene:
@@ -288,7 +322,7 @@ def _forward(sentence: GeneSentence, scores: Sequence[float], piece: _Piece, loc
     gene = gene_of(sentence, locus.id, locus.seqid)
     scored = tuple(replace(t, score=by_structure.get((t.exons, t.cds))) for t in gene.transcripts)
     gene = replace(gene, transcripts=scored)
-    gene = gene if piece.strand == "+" else mirror(gene, len(piece.codes))
+    gene = gene if piece.gene_strand == "+" else mirror(gene, len(piece.codes))
     return _moved(gene, piece.low + locus.offset)
 
 

@@ -6,25 +6,32 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+import duckdb
 from torch import nn
 
 from genescribe.config import option, to_mapping
 from genescribe.errors import InputError
 from genescribe.evidence.junctions import Junctions, read_junctions
 from genescribe.files import alone_at, sha256
-from genescribe.generate.annotation.annotate import Annotator, LocusWindow
-from genescribe.generate.annotation.run import Journal, annotate_loci, write_results
+from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
+from genescribe.generate.annotation.locus_rules import gene_of_locus
+from genescribe.generate.annotation.run import GrowingAnnotation, Journal, annotate_loci, write_results
 from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.forms.published import PublishedModel
-from genescribe.generate.loci.loci import Locus, LocusDataset, read_loci, write_database
-from genescribe.generate.model import FAMILY, load_model
+from genescribe.generate.forms.published import load_published
+from genescribe.generate.forms.transgenic import TransgenicModel, published_window
+from genescribe.generate.loci.gene_list import ListedGene, append_gene_list, sentence_text
+from genescribe.generate.loci.loci import Locus, LocusDataset, Window, flanked, read_loci, write_database
+from genescribe.generate.model import FAMILY, SentenceModel, load_model
+from genescribe.generate.text.sentence import untold
+from genescribe.genome.annotation.gff3 import SOURCE, read_genes
 from genescribe.genome.fasta import Genome
+from genescribe.genome.model import Gene, Transcript
 from genescribe.genome.repair.sort import sort_annotation
 from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG
@@ -58,11 +65,17 @@ class AnnotationJob:
     merge_into: str | None = option(None, doc="annotation to extend with the new transcripts")
     hints: str | None = option(None, doc="GFF or BED file of introns supported by evidence")
     hints_source: str | None = option(None, doc="use only rows with this source (column 2 of GFF)")
-    gm_key: str = option("GM", doc="attribute for the ID of the source gene")
+    gm_key: str = option("GM", doc="attribute for the ID of the source gene, on every row")
+    source: str = option(SOURCE, doc="column 2 of the rows")
+    prompt: bool = option(False, doc="complete the first transcript of each gene")
+    several_genes: bool = option(False, doc="write all genes of a locus that share no base of an exon")
+    own_search: bool = option(False, doc="search as the model's authors do, where they say how")
     search: SearchConfig = option(default_factory=SearchConfig, doc="search method")
     constraint: Literal["orf", "grammar"] | None = option(None, doc="as the model says, or one of these")
 
 
+PUBLISHED_BEAMS = 2
+"""Beams of TransGenic's own script."""
 _NEUTRAL = {"output", "reject_output", "checkpoint_path", "resume", "num_workers", "prefetch_factor", "keep_db"}
 
 
@@ -82,38 +95,60 @@ def _run(job: AnnotationJob) -> int:
     for path in filter(None, (job.fasta, job.loci, job.merge_into, job.hints)):
         if not Path(path).is_file():
             raise InputError("no such file", where=path, remedy="correct the path")
-    genome, output = Genome.open(job.fasta), Path(job.output)
-    model = load_writer(job)
-    config = model.config
-    assert isinstance(config, GenerateModelConfig)
-    if job.hints is not None and config.hints is None:
-        raise InputError("the model reads no evidence", where="--hints", remedy="train one with model.hints")
-    junctions = Junctions() if job.hints is None else read_junctions(job.hints, genome.lengths, job.hints_source)
-    checkpoint = Path(job.checkpoint_path or f"{output}.ckpt.json")
-    fingerprint = _fingerprint(job)
-    journal = Journal(checkpoint, fingerprint, resume=job.resume)
+    output = Path(job.output)
+    rejects = Path(job.reject_output or f"{output}.rejects.txt")
+    journal = Journal(job.checkpoint_path or f"{output}.ckpt.json", _fingerprint(job), resume=job.resume)
+    if journal.counts is not None and output.is_file() and rejects.is_file():
+        return _report(journal.counts, output, rejects)
+    if journal.counts is not None:
+        journal.restart()
+    genome, model = Genome.open(job.fasta), load_writer(job)
+    junctions = _junctions(job, genome, cast(SentenceModel, model).config)
     database = output.with_name(output.name + ".loci.duckdb")
     database.parent.mkdir(parents=True, exist_ok=True)
-    total = write_database(database, _loci(job, genome.lengths), genome, config.flank)
+    loci, outside, prompts = _loci(job, genome.lengths)
+    window = (
+        published_window if isinstance(model, TransgenicModel) else flanked(cast(SentenceModel, model).config.flank)
+    )
+    total = write_database(database, loci, genome, window)
     _log.info("%d loci, %d batches done before", total, journal.batches)
     dataset = LocusDataset(database)
-    annotator = Annotator(model, job.search, precision=job.precision, compiled=job.compile)
+    search = job.search
+    if job.own_search and isinstance(model, TransgenicModel):
+        search = replace(search, method="beam", beams=PUBLISHED_BEAMS)
+    annotator = Annotator(model, search, precision=job.precision, compiled=job.compile)
+
+    def annotate(batch: Sequence[LocusWindow]) -> list[LocusResult]:
+        told = [replace(_with_hints(locus, junctions), prompt=prompts.get(locus.id)) for locus in batch]
+        found = zip(annotator(told), told, strict=True)
+        return [gene_of_locus(result, locus, several=job.several_genes) for result, locus in found]
+
     results = annotate_loci(
         dataset,
-        lambda loci: annotator([_with_hints(locus, junctions) for locus in loci]),
+        annotate,
         journal,
+        growing := GrowingAnnotation(output, genome.lengths, job.gm_key, job.source),
         batch_size=job.batch_size,
         num_workers=job.num_workers,
         prefetch_factor=job.prefetch_factor,
     )
     dataset.close()
     assert len(results) == total
-    rejects = job.reject_output or f"{output}.rejects.txt"
-    provenance = {"model": Path(job.model).name, "run": fingerprint}
-    counts = write_results(output, rejects, results, genome.lengths, provenance, job.merge_into, job.gm_key)
-    journal.remove()
-    if not job.keep_db:
+    results += [_outside(locus) for locus in outside]
+    provenance = {"model": Path(job.model).name, "run": journal.fingerprint}
+    counts = write_results(output, rejects, results, genome.lengths, provenance, job.merge_into, job.gm_key, job.source)
+    if job.keep_db:
+        _keep(database, results, loci, genome, window, Path(job.fasta).name)
+    else:
         database.unlink()
+    growing.remove()
+    journal.finish(counts)
+    return _report(counts, output, rejects)
+
+
+def _report(counts: Mapping[str, int], output: Path, rejects: Path) -> int:
+    """Say what became of the loci; return the exit status."""
+    total = sum(counts[status] for status in ("accepted", "repaired", "rejected"))
     print(
         f"{total} loci: {counts['accepted']} accepted, {counts['repaired']} repaired, {counts['rejected']} rejected"
         f" ({counts['failed']} for an error): {output}, {rejects}"
@@ -122,29 +157,90 @@ def _run(job: AnnotationJob) -> int:
 
 
 def load_writer(job: AnnotationJob) -> nn.Module:
-    """Return the model of a job on its device: a folder of this family, or a checkpoint of `transformers`."""
+    """Return the model of a job on its device: a folder of this family, or a published checkpoint."""
     device = named_device(job.device)
     path = Path(job.model) / CONFIG
     ours = path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("family") == FAMILY
-    model: nn.Module = (
-        load_model(job.model)
-        if ours
-        else PublishedModel(job.model, revision=job.revision, trust_remote_code=job.trust_remote_code)
-    )
+    model: nn.Module
+    if ours:
+        model = load_model(job.model)
+    else:
+        model = load_published(job.model, revision=job.revision, trust_remote_code=job.trust_remote_code)
     if job.constraint is not None:
         assert isinstance(model.config, GenerateModelConfig)
         model.config = replace(model.config, constraint=job.constraint)
     return model.to(device)
 
 
-def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> list[Locus]:
-    """Return the loci of a job; an annotation that is not said to be sorted is sorted and repaired first."""
-    if job.no_sort or Path(job.loci).name.removesuffix(".gz").endswith(".bed"):
-        return read_loci(job.loci, lengths)
+def _junctions(job: AnnotationJob, genome: Genome, config: GenerateModelConfig) -> Junctions:
+    if job.hints is None:
+        return Junctions()
+    if config.hints is None:
+        raise InputError("the model reads no evidence", where="--hints", remedy="train one with model.hints")
+    return read_junctions(job.hints, genome.lengths, job.hints_source)
+
+
+def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> tuple[list[Locus], list[Locus], dict[str, Transcript]]:
+    """Return the loci of a job, those outside the genome, and by locus the transcript that is to be completed.
+
+    An annotation that is not said to be sorted is sorted and repaired first.
+    """
+    bed = Path(job.loci).name.removesuffix(".gz").endswith(".bed")
+    if job.prompt and bed:
+        raise InputError("a BED file has no transcripts", where=job.loci, remedy="give GFF3 or GTF with --prompt")
     with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
-        target = Path(scratch) / "sorted.gff3"
-        sort_annotation(job.loci, target, sorter="auto")
-        return read_loci(target, lengths)
+        source = Path(job.loci)
+        if not (job.no_sort or bed):
+            source = Path(scratch) / "sorted.gff3"
+            sort_annotation(job.loci, source, sorter="auto")
+        loci, outside = read_loci(source, lengths)
+        return loci, outside, first_transcripts(read_genes(source)) if job.prompt else {}
+
+
+def first_transcripts(genes: Iterable[Gene]) -> dict[str, Transcript]:
+    """Return by gene the first transcript that a sentence can express.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    found = {}
+    for gene in genes:
+        told = next((transcript for transcript in gene.transcripts if untold(transcript) is None), None)
+        if told is not None:
+            found[gene.id] = told
+    if not found:
+        raise InputError("no coding transcript to begin with", where="--prompt", remedy="give an annotation with CDS")
+    return found
+
+
+def _outside(locus: Locus) -> LocusResult:
+    return LocusResult(
+        locus.id,
+        locus.seqid,
+        locus.start,
+        "rejected",
+        "outside the genome: unknown sequence, or past its end",
+        "",
+        "",
+        windows=((locus.start, locus.end),),
+        strand=locus.strand,
+    )
+
+
+def _keep(
+    database: Path, results: Sequence[LocusResult], loci: Sequence[Locus], genome: Genome, window: Window, species: str
+) -> None:
+    """Add the table of TransGenic to the database that is kept, with the sentences that were written."""
+    rows = []
+    for locus, result in zip(loci, results, strict=False):
+        low, high = window(locus.start, locus.end, genome.lengths[locus.seqid])
+        text = None if result.gene is None else sentence_text(result.gene, low)[0]
+        rows.append(ListedGene(locus.id, locus.seqid, locus.strand, locus.start, locus.end, low, high, text))
+    with duckdb.connect(str(database)) as connection:
+        append_gene_list(connection, rows, genome, species)
+        connection.execute("CHECKPOINT")
 
 
 def _with_hints(locus: LocusWindow, junctions: Junctions) -> LocusWindow:

@@ -1,4 +1,4 @@
-"""Annotate many loci: batches, a journal for resuming, and the final output files."""
+"""Annotate many loci: batches, a journal for resuming, a growing GFF3, and the final output files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from genescribe.files import read_json, write_json, write_text
 from genescribe.generate.annotation.annotate import LocusResult, LocusWindow
 from genescribe.generate.loci.loci import LocusDataset
 from genescribe.generate.loci.tiles import genes_apart
-from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.annotation.gff3 import SOURCE, gff3_rows, read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript
 
 Annotate = Callable[[Sequence[LocusWindow]], list[LocusResult]]
-REJECT_KEYS = ("gm_id", "chrom", "start", "pred_raw", "pred_clean", "error")
+REJECT_KEYS = ("gm_id", "chrom", "start", "end", "strand", "pred_raw", "pred_clean", "error")
+PART = ".part"
+"""Behind the name of the output: the GFF3 of a run that is not finished."""
 
 
 class Journal:
@@ -48,6 +50,8 @@ class Journal:
         self.checkpoint = Path(checkpoint)
         self.lines = self.checkpoint.with_name(self.checkpoint.name + ".results")
         self.fingerprint, self.batches, self._size = fingerprint, 0, 0
+        self.counts: dict[str, int] | None = None
+        """Loci by status, of a run that is finished."""
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if resume and self.checkpoint.exists():
             state = read_json(self.checkpoint)
@@ -58,10 +62,15 @@ class Journal:
                     remedy="run without --resume to start afresh, or give another --checkpoint_path",
                 )
             self.batches, self._size = state["batches"], state["bytes"]
-        self.lines.touch()
+            self.counts = state.get("finished")
+
+    def restart(self) -> None:
+        """Forget what was done."""
+        self.batches, self._size, self.counts = 0, 0, None
 
     def add(self, results: Iterable[tuple[int, LocusResult]]) -> None:
         """Keep the results of a batch, each with the number of its locus."""
+        self.lines.touch()
         with self.lines.open("r+b") as handle:
             # What a killed run wrote after its last checkpoint does not count.
             handle.truncate(self._size)
@@ -75,19 +84,60 @@ class Journal:
 
     def results(self) -> list[LocusResult]:
         """Return all results, in the order of the loci."""
+        return [result for _, result in sorted(self.numbered(), key=lambda pair: pair[0])]
+
+    def numbered(self) -> list[tuple[int, LocusResult]]:
+        """Return all results as they came, each with the number of its locus."""
+        if not self._size:
+            return []
         rows = [json.loads(line) for line in self.lines.read_bytes()[: self._size].splitlines()]
-        return [_result(row) for _, row in sorted(rows, key=lambda row: int(row[0]))]
+        return [(int(number), _result(row)) for number, row in rows]
+
+    def finish(self, counts: Mapping[str, int]) -> None:
+        """Remember that the results are written; they are no longer kept here."""
+        state = {"fingerprint": self.fingerprint, "batches": self.batches, "bytes": 0, "finished": dict(counts)}
+        write_json(self.checkpoint, state)
+        self.lines.unlink(missing_ok=True)
+
+
+class GrowingAnnotation:
+    """The GFF3 of the batches that are done, beside the output, so that one sees what a run has found so far.
+
+    Parameters
+    ----------
+    output
+        The output; the file has its name and `PART`.
+    lengths
+        Bases of each sequence.
+    gm_key, source
+        See `write_results`.
+    """
+
+    def __init__(self, output: str | Path, lengths: Mapping[str, int], gm_key: str, source: str) -> None:
+        self.path = Path(f"{output}{PART}")
+        self._lengths, self._gm_key, self._source = lengths, gm_key, source
+
+    def begin(self, done: Iterable[tuple[int, LocusResult]]) -> None:
+        """Write the results of the batches that a run goes on from."""
+        write_gff3(self.path, [], self._lengths, [f"genescribe {__version__}: unfinished"])
+        self.add(done)
+
+    def add(self, results: Iterable[tuple[int, LocusResult]]) -> None:
+        """Add the results of a batch, each with the number of its locus."""
+        genes = [gene for number, result in results for gene in _named(result, number + 1, self._gm_key)]
+        with self.path.open("a", encoding="utf-8") as handle:
+            handle.write(gff3_rows(genes, source=self._source, repeated=(self._gm_key,)))
 
     def remove(self) -> None:
-        """Remove the files, once the results are written."""
-        self.checkpoint.unlink(missing_ok=True)
-        self.lines.unlink(missing_ok=True)
+        """Remove the file, once the output is written."""
+        self.path.unlink(missing_ok=True)
 
 
 def annotate_loci(
     dataset: LocusDataset,
     annotate: Annotate,
     journal: Journal,
+    growing: GrowingAnnotation,
     *,
     batch_size: int = 1,
     num_workers: int = 0,
@@ -119,9 +169,12 @@ def annotate_loci(
         workers |= {"prefetch_factor": prefetch_factor, "multiprocessing_context": "spawn"}
     loader = DataLoader(dataset, batch_sampler=waiting, collate_fn=list, **workers)
     done = sum(map(len, batches[: journal.batches]))
+    growing.begin(journal.numbered())
     with tqdm(total=len(dataset), initial=done, desc="annotate", unit="locus", disable=None) as bar:
         for numbers, loci in zip(waiting, loader, strict=True):
-            journal.add(zip(numbers, annotate(loci), strict=True))
+            results = list(zip(numbers, annotate(loci), strict=True))
+            journal.add(results)
+            growing.add(results)
             bar.update(len(numbers))
     return journal.results()
 
@@ -134,15 +187,18 @@ def write_results(
     provenance: Mapping[str, Any],
     merge_into: str | Path | None = None,
     gm_key: str = "GM",
+    source: str = SOURCE,
 ) -> dict[str, int]:
     """Write GFF3 and rejects; return how many loci were accepted, repaired, rejected, and failed.
 
     Parameters
     ----------
     output
-        GFF3. The gene rows name the gene that the locus was given as, under `gm_key`.
+        GFF3. Every row names the gene that the locus was given as, under `gm_key`.
     rejects
-        JSON lines with the keys `REJECT_KEYS`.
+        JSON lines with the keys `REJECT_KEYS`: start and end of what was read, 0-based half-open; the strand on which
+        it was read, to which `pred_raw` belongs; `pred_clean` is on the forward strand. Where a locus was read in
+        several windows, they stand under `windows`.
     results
         Of all loci.
     lengths
@@ -153,20 +209,26 @@ def write_results(
         An annotation whose genes are written instead, each with the transcripts that it lacks.
     gm_key
         GFF3 keeps attributes that begin with a capital for itself; ``gm`` passes strict validators.
+    source
+        Column two.
     """
     genes = [gene for number, result in enumerate(results, 1) for gene in _named(result, number, gm_key)]
     if merge_into is not None:
         genes = merged(read_genes(merge_into), genes, gm_key)
     header = [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items())]
-    write_gff3(output, genes, lengths, header)
-    lines = []
-    for result in results:
-        if result.status == "rejected":
-            values = (result.id, result.seqid, result.start, result.raw, result.clean, result.reason)
-            lines.append(json.dumps(dict(zip(REJECT_KEYS, values, strict=True))) + "\n")
-    write_text(rejects, "".join(lines))
+    write_gff3(output, genes, lengths, header, source=source, repeated=(gm_key,))
+    write_text(rejects, "".join(json.dumps(_reject(result)) + "\n" for result in results if result.gene is None))
     counts = {status: sum(r.status == status for r in results) for status in ("accepted", "repaired", "rejected")}
     return counts | {"failed": sum(result.failed for result in results)}
+
+
+def _reject(result: LocusResult) -> dict[str, object]:
+    start, end = result.windows[0][0], result.windows[-1][1]
+    values = (
+        result.id, result.seqid, start, end, result.strand, result.raw, result.clean, result.reason
+    )  # fmt: skip
+    row: dict[str, object] = dict(zip(REJECT_KEYS, values, strict=True))
+    return row | ({"windows": result.windows} if len(result.windows) > 1 else {})
 
 
 def _named(result: LocusResult, number: int, gm_key: str) -> list[Gene]:
@@ -212,6 +274,7 @@ def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> 
 
 
 def _result(row: Mapping[str, Any]) -> LocusResult:
+    row = {**row, "windows": tuple(map(tuple, row["windows"]))}
     gene = row["gene"]
     if gene is None:
         return LocusResult(**row)

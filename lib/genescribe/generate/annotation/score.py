@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 from tqdm import tqdm
 
@@ -20,7 +21,7 @@ from genescribe.data.batching import pack
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample
 from genescribe.errors import InputError
-from genescribe.evaluate.accuracy import LEVELS, summarize, tally
+from genescribe.evaluate.accuracy import LEVELS, score, summarize, tally
 from genescribe.evaluate.bootstrap import intervals, paired_intervals
 from genescribe.evidence.junctions import Hint
 from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
@@ -111,15 +112,37 @@ def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
     -------
     dict
         ``levels``: for each level of `genescribe.evaluate.accuracy` its counts, sensitivity, precision, F1 and their
-        bootstrap intervals, on coding sequences; ``loci``: how many were accepted, repaired and rejected.
+        bootstrap intervals, on coding sequences; ``loci``: how many were accepted, repaired and rejected; and those of
+        `annotation_accuracy`.
     """
-    (counts,) = tally(found.truth, found.written)
-    levels, spread = summarize(counts.sum(axis=0)), intervals(counts, config.bootstrap)
     return {
         "version": __version__,
         "options": to_mapping(config),
         "loci": {"total": len(found.results), **dict(Counter(result.status for result in found.results))},
+        **annotation_accuracy(found.truth, found.written, config.bootstrap),
+    }
+
+
+def annotation_accuracy(reference: Sequence[Gene], predicted: Sequence[Gene], bootstrap: int) -> dict[str, Any]:
+    """Return the accuracy of an annotation.
+
+    Returns
+    -------
+    dict
+        ``levels``: on coding sequences, a transcript each; ``coding_sequences``: of distinct coding sequences, however
+        many transcripts have them; ``transcripts``: of transcripts with all their exons, untranslated ones included.
+    """
+    (counts,) = tally(reference, predicted)
+    levels, spread = summarize(counts.sum(axis=0)), intervals(counts, bootstrap)
+    (whole,) = tally(reference, predicted, level="exon")
+    coding = [
+        {(g.seqid, g.strand, t.cds) for g in genes for t in g.transcripts if t.cds} for genes in (reference, predicted)
+    ]
+    both = len(coding[0] & coding[1])
+    return {
         "levels": {level: {**levels[level], "intervals": spread[level]} for level in LEVELS},
+        "coding_sequences": score(np.array([len(coding[0]), len(coding[1]), both, both])),
+        "transcripts": summarize(whole.sum(axis=0))["transcript"],
     }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.config import Idle, option
+from genescribe.generate.annotation.draws import generator, kept_weights
 from genescribe.generate.model import Automaton, Session
+from genescribe.generate.text.free_text import FreeText
 from genescribe.generate.text.sentence import (
     Feature,
     GeneSentence,
@@ -42,6 +43,13 @@ class SearchConfig:
         maximum=1.0,
     )
     temperature: float = option(1.0, doc="sample: temperature that divides the scores", minimum=0.01)
+    top_k: int = option(0, doc="sample: draw from this many most probable values; 0: from all", minimum=0)
+    top_p: float = option(
+        1.0,
+        doc="sample: draw from the most probable values that together have at least this probability",
+        minimum=0.0001,
+        maximum=1.0,
+    )
     seed: int = option(1, doc="sample: random seed; the result does not depend on the batch", minimum=0)
     max_length: int = option(2048, doc="largest number of steps or tokens in a sentence", minimum=1)
 
@@ -50,7 +58,7 @@ class SearchConfig:
         return (
             Idle()
             .unless(self.method == "beam", "method: beam", "beams")
-            .unless(self.method == "sample", "method: sample", "samples", "temperature", "seed")
+            .unless(self.method == "sample", "method: sample", "samples", "temperature", "top_k", "top_p", "seed")
             .unless(self.method != "greedy", "method: beam or sample", "isoforms")
         )
 
@@ -79,6 +87,8 @@ class Outcome:
     values, logs
         What was written, step by step, and the log probability of each step within the grammar, whatever the
         temperature. `SentenceModel.example_as_written(values, ...)` scores it again.
+    strand
+        Strand of the window that the sentence is on: "-" only of models that read the forward strand alone.
     """
 
     status: Literal["accepted", "repaired", "rejected"]
@@ -90,6 +100,7 @@ class Outcome:
     borrowed: tuple[bool, ...] = ()
     values: tuple[int, ...] = ()
     logs: tuple[float, ...] = ()
+    strand: Literal["+", "-"] = "+"
 
 
 @dataclass
@@ -172,7 +183,7 @@ class _Search:
         self.forced: dict[int, list[int]] = {}
         labels = names or [str(i) for i in range(len(automata))]
         self.chance = (
-            [[_generator(config.seed, name, draw) for draw in range(self.draws)] for name in labels]
+            [[generator(config.seed, name, draw) for draw in range(self.draws)] for name in labels]
             if config.method == "sample"
             else []
         )
@@ -215,7 +226,7 @@ class _Search:
             return [(value, float(logs[place]))] if known else []
         if self.config.method == "sample":
             scaled = logs / self.config.temperature
-            weights = np.exp(scaled - scaled.max())
+            weights = kept_weights(np.exp(scaled - scaled.max()), self.config.top_k, self.config.top_p)
             draw = self.chance[hypothesis.locus][hypothesis.draw].random() * weights.sum()
             place = min(int(np.searchsorted(np.cumsum(weights), draw, side="right")), len(allowed) - 1)
             return [(int(allowed[place]), float(logs[place]))]
@@ -252,7 +263,8 @@ class _Search:
 
     @staticmethod
     def _outcome(hypothesis: _Hypothesis, reason: str) -> Outcome:
-        return replace(_told(hypothesis, reason), values=hypothesis.values, logs=hypothesis.logs)
+        told = _told(hypothesis, reason)
+        return replace(told, values=hypothesis.values, logs=hypothesis.logs, strand=_strand(hypothesis))
 
     def _with_isoforms(self, best: Outcome, finished: Sequence[_Hypothesis]) -> Outcome:
         """Return the best sentence with the transcripts of the others that are likely enough.
@@ -262,6 +274,7 @@ class _Search:
         """
         if best.sentence is None:
             return best
+        finished = [hypothesis for hypothesis in finished if _strand(hypothesis) == best.strand]
         logs = np.array([0.0 if self.config.method == "sample" else hypothesis.total for hypothesis in finished])
         shares = np.exp(logs - logs.max())
         shares /= shares.sum()
@@ -297,13 +310,23 @@ class _Search:
 def _transcripts(hypothesis: _Hypothesis) -> dict[tuple[Feature, ...], float]:
     """Return the transcripts that a sentence lists, each with the probability of its features and of their choice."""
     grammar = hypothesis.automaton.grammar
+    listed: Iterable[tuple[tuple[Feature, ...], tuple[int, ...]]]
+    if isinstance(grammar, FreeText):
+        listed = grammar.transcripts()
+    else:
+        listed = ((tuple(grammar.nodes[i].feature for i in chain), chain) for chain in grammar.chains)
+    numbers = {chain: number for number, chain in enumerate(grammar.chains)}
     found = {}
-    for number, chain in enumerate(grammar.chains):
-        features = tuple(grammar.nodes[i].feature for i in chain)
+    for features, chain in listed:
         if fault(features, "+") is None:
-            logs = hypothesis.chains.get(number, 0.0) + sum(hypothesis.features.get(i, 0.0) for i in chain)
+            logs = hypothesis.chains.get(numbers[chain], 0.0) + sum(hypothesis.features.get(i, 0.0) for i in chain)
             found[features] = math.exp(logs)
     return found
+
+
+def _strand(hypothesis: _Hypothesis) -> Literal["+", "-"]:
+    grammar = hypothesis.automaton.grammar
+    return "-" if isinstance(grammar, FreeText) and grammar.strand == "-" else "+"
 
 
 def _coding(chain: Sequence[Feature]) -> tuple[Feature, ...]:
@@ -333,6 +356,8 @@ def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
 def spelled(automaton: Automaton) -> str:
     """Return the text of what was written so far, whether it is a sentence or not."""
     grammar = automaton.grammar
+    if isinstance(grammar, FreeText):
+        return grammar.text
     features = [node.feature for node in grammar.nodes]
     names = feature_names(features)
     letters = {None: ".", 0: "A", 1: "B", 2: "C"}
@@ -351,9 +376,3 @@ def _log_softmax(scores: NDArray[np.float32], mask: Mask) -> tuple[NDArray[np.in
     chosen = np.where(np.isfinite(chosen), chosen, -1e30)
     shifted = chosen - chosen.max()
     return allowed, shifted - np.log(np.exp(shifted).sum())
-
-
-def _generator(seed: int, name: str, draw: int) -> np.random.Generator:
-    text = f"{seed}\0{name}" + (f"\0{draw}" if draw else "")
-    digest = hashlib.sha256(text.encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -15,7 +12,10 @@ from torch import Tensor, nn
 
 from genescribe.errors import InputError
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.forms.transgenic import TransgenicModel
+from genescribe.generate.network.hub import from_hub, hub_answers
 from genescribe.generate.network.pretrained import need
+from genescribe.generate.network.transgenic_checkpoint import TRANSGENIC, WEIGHTS, kind_of_checkpoint
 from genescribe.generate.text import tokenizer
 from genescribe.generate.text.digits import DigitAutomaton
 from genescribe.generate.text.grammar import Grammar
@@ -24,16 +24,29 @@ from genescribe.generate.text.window_signals import Signals
 from genescribe.genome.alphabet import decode, unmasked
 
 
-def hub_answers() -> bool:
-    """Return whether the hub can be reached: without an answer its own library would try again for a minute."""
-    if urllib.request.getproxies():
-        return True
-    address = urlsplit(need("huggingface_hub").constants.ENDPOINT)
-    try:
-        socket.create_connection((address.hostname, address.port or 443), timeout=5).close()
-    except OSError:
-        return False
-    return True
+def load_published(source: str, *, revision: str | None = None, trust_remote_code: bool = False) -> nn.Module:
+    """Return a published checkpoint as a model that writes sentences.
+
+    TransGenic's are run by this library, whatever code lies beside them; others by `transformers`.
+
+    Parameters
+    ----------
+    source, revision, trust_remote_code
+        See `PublishedModel`.
+
+    Raises
+    ------
+    InputError
+        It cannot be had or loaded.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = from_hub(source, ["config.json"], revision)
+    if kind_of_checkpoint(folder) == TRANSGENIC:
+        if not Path(source).is_dir():
+            folder = from_hub(source, ["config.json", *WEIGHTS], revision)
+        return TransgenicModel(folder)
+    return PublishedModel(source, revision=revision, trust_remote_code=trust_remote_code)
 
 
 class PublishedModel(nn.Module):

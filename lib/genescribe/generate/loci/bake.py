@@ -54,17 +54,21 @@ class SentenceBaker:
         Windows, splits. A genome without splits is divided 75 : 10 : 15; see `by_shares`.
     lengths
         Bases of every sequence of the genome.
+    loci
+        Places of the genes of every sequence.
     """
 
     target: ClassVar[str] = "sentences"
 
-    def __init__(self, job: BakeJob, lengths: Mapping[str, int]) -> None:
+    def __init__(
+        self, job: BakeJob, lengths: Mapping[str, int], loci: Mapping[str, Sequence[int]] | None = None
+    ) -> None:
         self.job, self.config = job, job.bake.loci
         self.code = GeneticCode.from_table(job.genetic_code)
         usable = {seqid: length for seqid, length in lengths.items() if seqid not in job.skip}
         if unknown := set(job.skip) - set(lengths):
             raise InputError(f"no sequence {min(unknown)!r} to skip", where="skip", remedy="correct the name")
-        self.regions = job.splits.regions(usable) or by_shares(usable, seed=job.bake.seed)
+        self.regions = job.splits.regions(usable) or by_shares(usable, seed=job.bake.seed, loci=loci)
         self.index: dict[str, dict[str, Any]] = {}
         self.inputs: dict[str, dict[str, str]] = {}
         self.rejected: Counter[str] = Counter()

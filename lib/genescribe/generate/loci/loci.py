@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -18,6 +18,7 @@ from genescribe.errors import InputError
 from genescribe.files import atomic_path, open_binary
 from genescribe.generate.annotation.annotate import LocusWindow
 from genescribe.genome.fasta import Genome
+from genescribe.genome.model import Interval
 
 _GENES = ("gene",)
 _TRANSCRIPTS = ("mRNA", "transcript")
@@ -34,8 +35,8 @@ class Locus(NamedTuple):
     strand: str
 
 
-def read_loci(path: str | Path, lengths: Mapping[str, int]) -> list[Locus]:
-    """Return the loci of a GFF3, GTF or BED file, in its order, with IDs that are unique in it.
+def read_loci(path: str | Path, lengths: Mapping[str, int]) -> tuple[list[Locus], list[Locus]]:
+    """Return the loci of a GFF3, GTF or BED file, in its order, with IDs unique in it; and those outside the genome.
 
     Of GFF3 and GTF the rows of type gene count, where there are none those of transcripts.
 
@@ -49,26 +50,32 @@ def read_loci(path: str | Path, lengths: Mapping[str, int]) -> list[Locus]:
     Raises
     ------
     InputError
-        A row that is none, or lies outside the genome; no locus.
+        A row that is none; no locus; none that lies in the genome.
     """
     name = Path(path).name.removesuffix(".gz")
     rows = _bed(path) if name.endswith(".bed") else _gff(path)
     found: list[Locus] = []
+    outside: list[Locus] = []
     seen: dict[str, int] = {}
+    first = 0
     for line, locus in rows:
-        if locus.seqid not in lengths or not 0 <= locus.start < locus.end <= lengths[locus.seqid]:
-            raise InputError(
-                f"{locus.seqid}:{locus.start + 1}-{locus.end} lies outside the genome",
-                where=path,
-                line=line,
-                remedy="give the genome that the loci are of",
-            )
         seen[locus.id] = seen.get(locus.id, 0) + 1
         count = seen[locus.id]
-        found.append(locus if count == 1 else locus._replace(id=f"{locus.id}.{count}"))
+        named = locus if count == 1 else locus._replace(id=f"{locus.id}.{count}")
+        inside = locus.seqid in lengths and 0 <= locus.start < locus.end <= lengths[locus.seqid]
+        (found if inside else outside).append(named)
+        first = first or line
+    if outside and not found:
+        locus = outside[0]
+        raise InputError(
+            f"{locus.seqid}:{locus.start + 1}-{locus.end} lies outside the genome, and so does every locus",
+            where=path,
+            line=first,
+            remedy="give the genome that the loci are of",
+        )
     if not found:
         raise InputError("no locus", where=path, remedy="give rows of type gene, or a BED file")
-    return found
+    return found, outside
 
 
 def _bed(path: str | Path) -> Iterator[tuple[int, Locus]]:
@@ -110,8 +117,17 @@ def _gff(path: str | Path) -> Iterator[tuple[int, Locus]]:
     yield from genes or transcripts
 
 
-def write_database(path: str | Path, loci: Iterable[Locus], genome: Genome, flank: int) -> int:
-    """Write loci with their bases and flanks into a DuckDB file, in one step; return their number.
+Window = Callable[[int, int, int], Interval]
+"""What is read of a sequence for a locus: of its start and end and the bases of the sequence."""
+
+
+def flanked(flank: int) -> Window:
+    """Return windows of loci and so many bases on both sides, as far as there are any."""
+    return lambda start, end, length: (max(0, start - flank), min(length, end + flank))
+
+
+def write_database(path: str | Path, loci: Iterable[Locus], genome: Genome, window: Window) -> int:
+    """Write loci with the bases of their windows into a DuckDB file, in one step; return their number.
 
     One table, ``loci``: number, id, seqid, start, end, strand, offset (place of the first base), codes (BLOB of base
     codes).
@@ -139,8 +155,7 @@ def write_database(path: str | Path, loci: Iterable[Locus], genome: Genome, flan
             for block in _blocks(numbered):
                 values = []
                 for number, locus in block:
-                    low = max(0, locus.start - flank)
-                    high = min(genome.lengths[locus.seqid], locus.end + flank)
+                    low, high = window(locus.start, locus.end, genome.lengths[locus.seqid])
                     codes = genome.codes(locus.seqid, low, high).tobytes()
                     place = (locus.start, locus.end, locus.strand, low)
                     values.append((number, locus.id, locus.seqid, *place, codes))

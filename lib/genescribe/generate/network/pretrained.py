@@ -1,4 +1,4 @@
-"""An encoder from a local `transformers` folder as a source of per-base features."""
+"""An encoder from a local folder as a source of per-base features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from torch import Tensor, nn
 
 from genescribe.errors import InputError
 from genescribe.generate.config import PretrainedConfig
+from genescribe.generate.network.transgenic_checkpoint import kind_of_checkpoint, load_hyena
 from genescribe.genome.alphabet import decode, unmasked
+
+HYENA_LINEAR = ["enter", "leave", "expand", "shrink"]
+"""Linear layers of HyenaDNA that LoRA and IA3 change."""
 
 
 def need(module: str) -> Any:
@@ -50,29 +54,24 @@ class Pretrained(nn.Module):
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__()
-        transformers = need("transformers")
         if not Path(config.folder).is_dir():
             raise InputError("no such folder", where=config.folder, remedy="download the encoder and give its folder")
         if config.overlap >= config.window:
             raise InputError("the pieces overlap whole", where="pretrained.overlap", remedy="make it less than window")
-        options = {"trust_remote_code": config.trust_remote_code, "local_files_only": True}
-        try:
-            self.tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, **options)
-            model = transformers.AutoModel.from_pretrained(config.folder, **options)
-        except (OSError, ValueError) as error:
-            first = str(error).strip().splitlines()[0]
-            remedy = "check the folder; trust_remote_code lets its own code run"
-            raise InputError(f"cannot be loaded ({first})", where=config.folder, remedy=remedy) from None
-        self.config, self.width = config, int(model.config.hidden_size)
-        if config.tuning == "lora":
-            peft = need("peft")
-            lora = peft.LoraConfig(
-                r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", lora_dropout=0.0
-            )
-            model = peft.get_peft_model(model, lora)
-        elif config.tuning == "frozen":
-            model.requires_grad_(False)
-        self.model = cast(nn.Module, model)
+        self.config = config
+        self.tokenizer: Any = None
+        model: Any
+        linear: str | list[str] = "all-linear"
+        if kind_of_checkpoint(config.folder) is not None:
+            model, linear = load_hyena(config.folder), HYENA_LINEAR
+            self.width = model.sizes.width
+            model.checkpointing = config.checkpointing
+        else:
+            self.tokenizer, model = _transformer(config)
+            self.width = int(model.config.hidden_size)
+            if config.checkpointing:
+                model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.model = cast(nn.Module, _tuned(model, config, linear))
 
     def train(self, mode: bool = True) -> Pretrained:
         """Set the mode; a frozen encoder keeps to evaluation."""
@@ -82,17 +81,26 @@ class Pretrained(nn.Module):
         return self
 
     def forward(self, codes: Tensor, lengths: Tensor) -> Tensor:
-        """Return the features of every base; zero past a locus's end."""
+        """Return the features of every base; zero past a locus's end.
+
+        Raises
+        ------
+        InputError
+            The tokens do not spell the bases, or the window is longer than the encoder reads.
+        """
         found = torch.zeros(*codes.shape, self.width, device=codes.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.config.tuning != "frozen"):
             for row, (bases, length) in enumerate(zip(codes, lengths.tolist(), strict=True)):
-                text = decode(unmasked(bases[:length].cpu().numpy().astype("uint8")))
                 for begin, end, low, high in pieces(length, self.config.window, self.config.overlap):
-                    states = self._piece(text[begin:end], codes.device)
+                    states = self._piece(bases[begin:end])
                     found[row, low:high] = states[low - begin : high - begin]
         return found
 
-    def _piece(self, text: str, device: torch.device) -> Tensor:
+    def _piece(self, bases: Tensor) -> Tensor:
+        if self.tokenizer is None:
+            states: Tensor = self.model(bases[None] & 7)[0].float()
+            return states
+        text, device = decode(unmasked(bases.cpu().numpy().astype("uint8"))), bases.device
         encoded = self.tokenizer(text, return_tensors="pt").to(device)
         ids = encoded["input_ids"][0].tolist()
         special = set(self.tokenizer.all_special_ids)
@@ -103,9 +111,38 @@ class Pretrained(nn.Module):
             raise InputError(
                 "the tokens do not spell the bases", where=self.config.folder, remedy="use an encoder of DNA letters"
             )
-        states = self.model(**encoded).last_hidden_state[0]
-        spread: Tensor = states.repeat_interleave(torch.tensor(sizes, device=device), dim=0).float()
+        tokens = self.model(**encoded).last_hidden_state[0]
+        spread: Tensor = tokens.repeat_interleave(torch.tensor(sizes, device=device), dim=0).float()
         return spread
+
+
+def _transformer(config: PretrainedConfig) -> tuple[Any, Any]:
+    """Return tokenizer and encoder of a folder for `transformers`."""
+    transformers = need("transformers")
+    options = {"trust_remote_code": config.trust_remote_code, "local_files_only": True}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, **options)
+        return tokenizer, transformers.AutoModel.from_pretrained(config.folder, **options)
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        remedy = "check the folder; trust_remote_code lets its own code run"
+        raise InputError(f"cannot be loaded ({first})", where=config.folder, remedy=remedy) from None
+
+
+def _tuned(model: Any, config: PretrainedConfig, linear: str | list[str]) -> Any:
+    """Return an encoder of which only the weights are trained that are to be; `linear` are its linear layers."""
+    if config.tuning == "frozen":
+        return model.requires_grad_(False)
+    if config.tuning == "full":
+        return model
+    peft = need("peft")
+    if config.tuning == "lora":
+        options = peft.LoraConfig(
+            r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules=linear, lora_dropout=0.0
+        )
+    else:
+        options = peft.IA3Config(target_modules=linear, feedforward_modules=[])
+    return peft.get_peft_model(model, options)
 
 
 def pieces(length: int, window: int, overlap: int) -> list[tuple[int, int, int, int]]:

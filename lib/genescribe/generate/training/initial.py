@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from genescribe.errors import InputError
@@ -21,6 +20,8 @@ from genescribe.files import atomic_directory, read_json, write_json
 from genescribe.generate.config import GenerateModelConfig, InitConfig
 from genescribe.generate.model import TOKENIZER, build_model, save_model
 from genescribe.generate.network.bpe import DnaTokenizer
+from genescribe.generate.network.hub import from_hub
+from genescribe.generate.network.transgenic_checkpoint import WEIGHTS, read_weights
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.fasta import Genome
 from genescribe.nn.attention import FeedForward
@@ -30,7 +31,6 @@ from genescribe.train.schedule import reseed
 
 VOCABULARY_BASES = 2_000_000
 """Bases of each genome, evenly spread, that a byte-pair encoding is learned from."""
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _LAYER = {
     "attention.self.Wqkv": "project",
     "attention.output.dense": "leave",
@@ -80,8 +80,11 @@ def initialise(
         scratch = target / ".tokenizer.json"
         weights: dict[str, Tensor] | None = None
         if init.checkpoint is not None:
-            config, weights = read_checkpoint(Path(init.checkpoint), config)
-            DnaTokenizer.load(Path(init.checkpoint) / TOKENIZER).save(scratch)
+            folder = Path(init.checkpoint)
+            if not folder.is_dir():
+                folder = from_hub(init.checkpoint, ["config.json", TOKENIZER, *WEIGHTS])
+            config, weights = read_checkpoint(folder, config)
+            DnaTokenizer.load(folder / TOKENIZER).save(scratch)
         elif init.vocabulary:
             learned = DnaTokenizer.train(
                 (codes for fasta in fastas for codes in spread_pieces(fasta, VOCABULARY_BASES)), init.vocabulary
@@ -137,17 +140,13 @@ def read_checkpoint(folder: Path, config: GenerateModelConfig) -> tuple[Generate
         )
     except (KeyError, TypeError, ValueError):
         raise InputError("not the configuration of a BERT", where=path, remedy="give a DNABERT-2 checkpoint") from None
-    file = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
-    if file is None:
-        raise InputError("no weights", where=folder, remedy=f"put {' or '.join(_WEIGHTS)} there")
-    raw = load_file(file) if file.suffix == ".safetensors" else torch.load(file, map_location="cpu", weights_only=True)
-    weights = {name.removeprefix("bert."): value.float() for name, value in raw.items()}
+    weights = {name.removeprefix("bert."): value for name, value in read_weights(folder).items()}
     wanted = [f"encoder.layer.{i}.mlp.gated_layers.weight" for i in range(layers)]
     wanted += ["embeddings.word_embeddings.weight", "embeddings.LayerNorm.weight"]
     missing = [name for name in wanted if name not in weights]
     if missing:
         raise InputError(
-            f"{missing[0]} is not there: another architecture", where=file, remedy="give a DNABERT-2 checkpoint"
+            f"{missing[0]} is not there: another architecture", where=folder, remedy="give a DNABERT-2 checkpoint"
         )
     prefix = replace(config.prefix, preset="dnabert2", heads=heads, inner=inner)
     encoder = replace(config.encoder, hidden_dim=width)

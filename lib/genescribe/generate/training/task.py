@@ -26,6 +26,7 @@ from genescribe.generate.annotation.search import SearchConfig, write
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.losses import StepLosses, smoothed, smoothing_floor
 from genescribe.generate.loci.hint_flags import marked, oriented, spoiled
+from genescribe.generate.loci.species_folders import EVAL
 from genescribe.generate.loci.windows import read_part
 from genescribe.generate.model import ARCHITECTURES, FAMILY, SentenceModel, build_model, pad_codes, save_model
 from genescribe.generate.network.locus_reader import Reader
@@ -85,6 +86,7 @@ class GenerateTask(Task):
         self.code = GeneticCode.from_table(self.config.genetic_code)
         self.folders = folders
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
+        self._evaluated = evaluated_genes(folders)
         self._kinds = cast(SentenceModel, ARCHITECTURES[config.architecture, config.form]).step_kinds
         routed = config.architecture == "prefix_lm" and config.prefix.experts.number
         smooth = ("smoothed", "smoothing_floor") if config.label_smoothing else ()
@@ -101,6 +103,8 @@ class GenerateTask(Task):
     def fingerprint(self) -> Mapping[str, Any]:
         """Return the model's options, and digests of the shards and of the folders that the model is built with."""
         data = {"train": self.training.digest(), "loci": len(self.training)}
+        if self._evaluated:
+            data["evaluated"] = sorted(map(list, self._evaluated))
         pretrained = self.config.pretrained.folder if self.config.pretrained else None
         given = [folder for folder in (self.config.segment, pretrained) if folder is not None]
         files = {
@@ -221,7 +225,10 @@ class GenerateTask(Task):
         return writer(codes, lengths, steps), steps.kinds
 
     def validate(self, model: nn.Module, batch: list[Sample]) -> Counts:
-        """Return the sums of one batch: likelihood, hits per kind of step, exons and transcripts written."""
+        """Return the sums of one batch: likelihood, hits per kind of step, exons and transcripts written.
+
+        Written are the loci of `eval.json`, see `evaluated_genes`, or all.
+        """
         loci = [self._locus(sample, shift=0) for sample in batch]
         losses, kinds = self._losses(model, loci)
         table = torch.zeros(len(self._kinds), 3, dtype=torch.float64)
@@ -231,10 +238,16 @@ class GenerateTask(Task):
             table[kind] = torch.stack([part.double().cpu() for part in parts])
         written = torch.zeros(len(LEVELS), 3, dtype=torch.float64)
         accepted = 0
-        for locus, sentence in zip(loci, self.write(model, loci), strict=True):
+        evaluated = [locus for locus, sample in zip(loci, batch, strict=True) if self._is_evaluated(sample)]
+        for locus, sentence in zip(evaluated, self.write(model, evaluated) if evaluated else [], strict=True):
             accepted += sentence is not None
             written += torch.from_numpy(matches(locus.sentence, sentence))
-        return {"steps": table, "written": written, "loci": torch.tensor([accepted, len(loci)], dtype=torch.float64)}
+        found = torch.tensor([accepted, len(evaluated)], dtype=torch.float64)
+        return {"steps": table, "written": written, "loci": found}
+
+    def _is_evaluated(self, sample: Sample) -> bool:
+        genes = {(sample.meta.genome, gene) for gene in sample.meta.genes}
+        return not self._evaluated or not genes.isdisjoint(self._evaluated)
 
     def write(self, model: nn.Module, loci: Sequence[Locus]) -> list[GeneSentence | None]:
         """Return the sentences that the model writes greedily."""
@@ -282,6 +295,24 @@ class GenerateTask(Task):
     def save(self, model: nn.Module, directory: Path) -> None:
         """Write the model."""
         save_model(model, directory)
+
+
+def evaluated_genes(folders: Sequence[str | Path]) -> frozenset[tuple[str, str]]:
+    """Return species and ID of the genes that a model is to write at validations; none where it writes all.
+
+    They are those of `eval.json` beside the folders of the species that `scripts/bake_species.py` has baked: loci of
+    held-out species, numbers of exons and isoforms alike. Those of test species are not seen in training.
+    """
+    validated = {
+        str(job["genome"])
+        for job in (read_json(Path(folder) / MANIFEST)["job"] for folder in folders)
+        if job.get("splits", {}).get("validation")
+    }
+    found = set()
+    for path in {Path(folder).parent / EVAL for folder in folders}:
+        if path.is_file():
+            found |= {(row["species"], row["gene_id"]) for row in read_json(path) if row["species"] in validated}
+    return frozenset(found)
 
 
 def _compile_layer(module: nn.Module) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -34,6 +34,7 @@ def write_gff3(
     header: Iterable[str] = (),
     *,
     source: str = SOURCE,
+    repeated: Collection[str] = (),
 ) -> None:
     """Write genes as valid GFF3 in one step; equal genes give equal bytes.
 
@@ -49,6 +50,8 @@ def write_gff3(
         Comment lines to stand at the top, without ``#``.
     source
         Column two.
+    repeated
+        Attributes of a gene that its transcripts, exons and coding sequences get as well.
 
     Raises
     ------
@@ -77,7 +80,13 @@ def write_gff3(
         out.writelines(f"#{' '.join(line.split())}\n" for line in header)
         out.writelines(f"##sequence-region {_seqid(seqid)} 1 {length}\n" for seqid, length in lengths.items())
         for gene in sorted(genes, key=lambda gene: (order[gene.seqid], gene.start, gene.end, gene.id)):
-            out.writelines(_gene_rows(gene, source, ids))
+            out.writelines(_gene_rows(gene, source, ids, repeated))
+
+
+def gff3_rows(genes: Iterable[Gene], *, source: str = SOURCE, repeated: Collection[str] = ()) -> str:
+    """Return the rows of genes in their order, to be added to a file; see `write_gff3`."""
+    ids = _UniqueIds()
+    return "".join(row for gene in genes for row in _gene_rows(gene, source, ids, repeated))
 
 
 class _UniqueIds:
@@ -98,18 +107,19 @@ class _UniqueIds:
         return candidate
 
 
-def _gene_rows(gene: Gene, source: str, ids: _UniqueIds) -> Iterator[str]:
+def _gene_rows(gene: Gene, source: str, ids: _UniqueIds, repeated: Collection[str] = ()) -> Iterator[str]:
     gene_id = ids.take(gene.id, "gene:")
     attributes = {"ID": gene_id}
     if gene.biotype:
         attributes["biotype"] = gene.biotype
     attributes |= {key: value for key, value in gene.attributes.items() if key not in _OWN_KEYS}
+    shared = {key: attributes[key] for key in repeated if key in attributes}
 
     def row(
         kind: str, interval: Interval, columns: dict[str, str], score: float | None = None, phase: str = "."
     ) -> str:
         start, end = interval
-        text = ";".join(f"{_escape(key)}={_escape(value, key)}" for key, value in columns.items())
+        text = ";".join(f"{_escape(key)}={_escape(value, key)}" for key, value in (columns | shared).items())
         shown = "." if score is None else repr(float(score))
         return f"{_seqid(gene.seqid)}\t{source}\t{kind}\t{start + 1}\t{end}\t{shown}\t{gene.strand}\t{phase}\t{text}\n"
 
