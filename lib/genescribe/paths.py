@@ -16,7 +16,8 @@ from typing import Any
 
 from genescribe.errors import InputError
 
-_COMPRESSED = (".gz", ".bgz")
+COMPRESSED = (".gz", ".bgz")
+"""Ends of the names of compressed files."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Target:
         return [self.path, *(self.path.with_name(self._filled(name)) for name in self.beside)]
 
     def _filled(self, pattern: str) -> str:
-        return pattern.replace("{name}", self.path.name).replace("{stem}", self.path.stem)
+        return pattern.replace("{name}", self.path.name).replace("{stem}", stem_of(self.path))
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class Source:
 
     path: Path
     within: tuple[str, ...] | None = None
+
+
+def stem_of(path: Path) -> str:
+    """Return the name of a file without its end, and without that of its compression.
+
+    Examples
+    --------
+    >>> stem_of(Path("a/b.1.gff3.gz")), stem_of(Path("b.gff3"))
+    ('b.1', 'b')
+    """
+    return Path(path.stem).stem if path.suffix in COMPRESSED else path.stem
 
 
 def as_path(text: str) -> Path:
@@ -258,7 +270,7 @@ def _refused(path: Path, what: str, remedy: str) -> InputError:
 
 
 def _plain(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix in _COMPRESSED else path
+    return path.with_suffix("") if path.suffix in COMPRESSED else path
 
 
 def _same(one: Path, other: Path) -> bool:

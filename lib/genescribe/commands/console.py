@@ -14,6 +14,7 @@ from genescribe.errors import InputError
 
 COMMANDS = {
     "annotate genomes": ("annotate", "models", "report"),
+    "use and share genes": ("convert", "check"),
     "compare with a reference": ("evaluate", "sort", "simulate"),
     "train models": ("catalogue", "bake", "train", "predict"),
     "everything together": ("run", "doctor"),
