@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,15 +14,6 @@ import pytest
 
 from genescribe.commands.completion import SHELLS, script
 from genescribe.commands.console import NAMES
-
-ZSH = """
-autoload -U compinit; compinit -D -u; source %s
-compdef _shtab_genescribe genescribe
-compadd() {  # What would be offered, on the screen.
-  builtin compadd -A hits -D hits "$@" 2>/dev/null
-  local -a hits; builtin compadd -O hits "$@"; print -l -- $hits >> %s
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +48,34 @@ def test_bash_offers_commands_options_choices_and_files(scripts: dict[str, Path]
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh, not installed")
-def test_zsh_takes_the_completion(scripts: dict[str, Path], tmp_path: Path) -> None:
-    line = f"autoload -U compinit; compinit -D -u; fpath=({tmp_path} $fpath); autoload -U _genescribe; compinit -D -u"
+def test_zsh_completes_at_the_tab_key(scripts: dict[str, Path], tmp_path: Path) -> None:
     shutil.copy(scripts["zsh"], tmp_path / "_genescribe")
-    said = subprocess.run(
-        ["zsh", "-f", "-c", f"{line}; print $_comps[genescribe]; zsh -n {scripts['zsh']}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (said.returncode, said.stdout.strip(), said.stderr) == (0, "_genescribe", "")
+    (tmp_path / "my_genome.fa").touch()
+    setup = f"PS1=; fpath=({tmp_path} $fpath); autoload -U compinit; compinit -D -u; print ready\n"
+    main, terminal = pty.openpty()
+    try:
+        with subprocess.Popen(
+            ["zsh", "-f", "-i"], cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal
+        ) as zsh:
+            os.write(main, setup.encode())
+            wait_for(main, "\nready")
+            for typed, wanted in (
+                ("genescribe anno\t", "genescribe annotate "),
+                ("my_\t", "my_genome.fa "),
+                ("--min-p\t", "--min-posterior "),
+            ):
+                os.write(main, typed.encode())
+                wait_for(main, wanted)
+            zsh.kill()
+    finally:
+        os.close(main)
+        os.close(terminal)
+
+
+def wait_for(terminal: int, text: str) -> None:
+    """Read a terminal until a text has appeared, control sequences and echoed characters aside."""
+    seen = ""
+    while text.replace(" ", "") not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x09\x0b-\x1f ]", "", seen):
+        ready, _, _ = select.select([terminal], [], [], 60)
+        assert ready, seen
+        seen += os.read(terminal, 4096).decode(errors="replace")
