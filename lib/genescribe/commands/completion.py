@@ -1,8 +1,9 @@
-"""Print what completes commands, options and files in bash or zsh when you press the tab key.
+"""Print a script that lets bash or zsh complete commands, options and file names.
 
-For bash, add the first line to ~/.bashrc; for zsh, write the second one's output to a folder of $fpath.
+Run the line of your shell once; it works in shells that you open then. For zsh, the folder must be in $fpath before
+compinit.
 
-    source <(genescribe completion bash)
+    genescribe completion bash > ~/.local/share/bash-completion/completions/genescribe
     genescribe completion zsh > ~/.zfunc/_genescribe
 """
 

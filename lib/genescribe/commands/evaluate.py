@@ -33,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
     files = parser.add_argument_group("input and output")
     files.add_argument("reference", type=InputPath(), help="GFF3, GTF or catalogue.duckdb")
     files.add_argument("predicted", type=InputPath(), help="GFF3 or GTF")
-    files.add_argument("--fasta", "--genome", type=InputPath(), help="genome of both; also compares proteins")
+    files.add_argument("--fasta", type=InputPath(), help="genome of both; also compares proteins")
     files.add_argument(
         "--against",
         type=InputText(lambda text: text.partition("=")[2]),
