@@ -2,7 +2,7 @@
 # Run the steps of Dockerfile and Apptainer.def in a bare Debian root, without a container program; needs root,
 # debootstrap and a network.
 #   test.sh FOLDER      an empty folder, or one that is not there; it is removed at the end
-# BIND     folders of the host to be seen in the root as well, separated by spaces (a local index of pip)
+# BIND     folders of the host to be read in the root as well, separated by spaces (a local index of pip)
 # MIRROR   Debian's archive
 set -euo pipefail
 root=$(realpath -m "${1:?an empty folder}")
@@ -21,11 +21,17 @@ fi
 
 debootstrap --variant=minbase bookworm "$root" "$MIRROR" >/dev/null
 mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/dev"
+for device in null zero full random urandom; do
+  touch "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir "$root/dev/shm"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 for folder in $BIND; do
   mkdir -p "$root$folder"
   mount --bind "$folder" "$root$folder"
+  mount -o remount,bind,ro "$root$folder"  # Nothing that runs in the root changes the host.
 done
 
 # COPY . /usr/src/genescribe, as .dockerignore has it.
