@@ -20,7 +20,8 @@ def add_arguments(parser: Parser) -> None:
     from genescribe.genome.annotation.formats import FORMS, INDEXES
 
     parser.add_argument("source", type=InputPath(), help="well-formed GFF3 or GTF; repair others with genescribe sort")
-    parser.add_argument("target", type=OutputFile(*(f"{{name}}{index}" for index in INDEXES)), help="file to write")
+    target = OutputFile(*(f"{{name}}{index}" for index in INDEXES), converted=True)
+    parser.add_argument("target", type=target, help="file to write")
     parser.add_argument("--format", choices=FORMS, help="default: as the target's name says, or else gff3")
     parser.add_argument("--locus-tag", metavar="PREFIX", help="add what NCBI asks of a submission: docs/submit.md")
 
