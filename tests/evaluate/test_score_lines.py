@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from genescribe.commands import console
 from genescribe.evaluate.accuracy import LEVELS
+from genescribe.evaluate.perturb import perturb, random_genes
 from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.model import Gene, Transcript
 
@@ -59,3 +62,21 @@ def test_with_the_genome_proteins_regions_and_another_tool(files: Path, capsys: 
 def test_what_needs_the_genome_says_so(files: Path, option: str) -> None:
     with pytest.raises(Exception, match="it needs --fasta"):
         console.main(["evaluate", "r.gff3", "p.gff3", option])
+
+
+KEPT = json.loads((Path(__file__).parent / "gffcompare.json").read_text(encoding="utf-8"))["sets"]
+
+
+@pytest.mark.parametrize("kept", [one for one in KEPT if one.get("genes") == 40], ids=lambda one: f"seed{one['seed']}")
+def test_the_table_has_the_numbers_that_gffcompare_printed(
+    kept: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = random_genes(kept["seed"], kept["genes"], spread=kept["spread"])
+    sides = {"r": reference, "p": perturb(reference, kept["seed"] + 1000, kept["rate"])}
+    for name, genes in sides.items():
+        lengths = {gene.seqid: 10**9 for gene in genes}
+        write_gff3(tmp_path / f"{name}.gff3", genes, lengths)
+    console.main(["evaluate", str(tmp_path / "r.gff3"), str(tmp_path / "p.gff3")])
+    rows = table(capsys.readouterr().out)
+    for level, shares in kept["reported"]["percent"].items():
+        assert rows[level.replace("_", " ")][3:5] == shares, level
