@@ -131,12 +131,12 @@ rule given_annotation:
         fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
     output:
         directory(f"{RESULTS}/baseline/{{given}}/{{genome}}/whole"),
-    wildcard_constraints:
-        given=LAYOUT.given_names(),
     log:
         f"{LOGS}/given_annotation/{{given}}/{{genome}}.log",
     benchmark:
         f"{BENCHMARKS}/given_annotation/{{given}}/{{genome}}.tsv"
+    wildcard_constraints:
+        given=LAYOUT.given_names(),
     conda:
         "../envs/genescribe.yaml"
     threads: 1
