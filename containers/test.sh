@@ -3,6 +3,7 @@
 # debootstrap and a network.
 #   test.sh FOLDER      an empty folder, or one that is not there; it is removed at the end
 # BIND     folders of the host to be read in the root as well, separated by spaces (a local index of pip)
+# CERTIFICATES  folder of certificates that the root trusts as well (those of a proxy)
 # MIRROR   Debian's archive
 set -euo pipefail
 root=$(realpath -m "${1:?an empty folder}")
@@ -28,6 +29,10 @@ for device in null zero full random urandom; do
 done
 mkdir "$root/dev/shm"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+if [ -n "${CERTIFICATES:-}" ]; then
+  mkdir -p "$root/usr/local/share/ca-certificates"
+  cp "$CERTIFICATES"/*.crt "$root/usr/local/share/ca-certificates/"
+fi
 for folder in $BIND; do
   mkdir -p "$root$folder"
   mount --bind "$folder" "$root$folder"
