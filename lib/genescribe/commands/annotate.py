@@ -50,7 +50,6 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
     from genescribe.families import predictor_for
     from genescribe.genome.annotation.formats import INDEXES, AnnotationForm
-    from genescribe.genome.annotation.locus_tags import LocusTags
     from genescribe.genome.fasta import Genome
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import config_of
@@ -63,8 +62,6 @@ def main(args: argparse.Namespace) -> None:
 
     config, beside = config_of(args), _beside()
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)
-    if args.locus_tag is not None:
-        LocusTags(args.locus_tag)  # A prefix that NCBI does not allow is refused before the work, not after.
     target = args.output or _usual_output(args.fasta, args.model, form.suffix)
     evidence_files = EvidenceFiles.of(args)
     with work_folder(target.with_name(f"{target.name}.work")) as work:

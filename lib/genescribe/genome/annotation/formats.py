@@ -15,6 +15,7 @@ from genescribe.files import atomic_path
 from genescribe.genome.annotation.bed import write_bed
 from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.annotation.gtf import write_gtf
+from genescribe.genome.annotation.locus_tags import LocusTags
 from genescribe.genome.model import Gene
 from genescribe.paths import COMPRESSED, stem_of
 
@@ -39,6 +40,11 @@ class AnnotationForm:
         With bgzip, and with an index of tabix beside it.
     locus_tag
         Prefix of locus tags: what NCBI asks of GFF3.
+
+    Raises
+    ------
+    InputError
+        A prefix that NCBI does not allow, or with another form than GFF3.
     """
 
     form: Form = "gff3"
@@ -46,7 +52,10 @@ class AnnotationForm:
     locus_tag: str | None = None
 
     def __post_init__(self) -> None:
-        if self.locus_tag is not None and self.form != "gff3":
+        if self.locus_tag is None:
+            return
+        LocusTags(self.locus_tag)  # A prefix that NCBI does not allow is refused before any work.
+        if self.form != "gff3":
             raise InputError(
                 f"locus tags are for GFF3, not for {self.form}",
                 where="--locus-tag",
