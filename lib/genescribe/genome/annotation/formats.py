@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pysam
-
 from genescribe.errors import InputError
 from genescribe.files import atomic_path
 from genescribe.genome.annotation.bed import write_bed
@@ -96,6 +94,8 @@ class AnnotationForm:
         if not self.compressed:
             self._write_plain(path, genes, lengths, header, genetic_code)
             return
+        import pysam  # The environments of rules, which write plain GFF3, do without it.
+
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{stem_of(path)}.") as folder:
             plain, packed = Path(folder, f"plain.{self.form}"), Path(folder, path.name)
             self._write_plain(plain, genes, lengths, header, genetic_code)
