@@ -62,7 +62,17 @@ class AnnotationForm:
 
     @classmethod
     def of(cls, path: Path | None, form: Form | None, locus_tag: str | None) -> AnnotationForm:
-        """Return the form of a file: the one asked for, or else the one that its name says; GFF3 by default."""
+        """Return the form of a file: the one asked for, or else the one that its name says; GFF3 by default.
+
+        Parameters
+        ----------
+        path
+            The file; None: one that is not named yet.
+        form
+            The one asked for.
+        locus_tag
+            Prefix of locus tags, or None.
+        """
         if path is None:
             return cls(form or "gff3", False, locus_tag)
         compressed = path.suffix in COMPRESSED
@@ -83,7 +93,20 @@ class AnnotationForm:
         *,
         genetic_code: Callable[[str], int] = lambda seqid: 1,
     ) -> None:
-        """Write genes, and where they are compressed the index; see `genescribe.genome.annotation.gff3.write_gff3`.
+        """Write genes, and where they are compressed the index.
+
+        Parameters
+        ----------
+        path
+            Where to.
+        genes
+            In any order.
+        lengths
+            Bases of each sequence, in the order to write.
+        header
+            Comment lines to stand at the top, without ``#``.
+        genetic_code
+            NCBI table of a sequence; GFF3 names it where it is not 1.
 
         Raises
         ------
