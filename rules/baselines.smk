@@ -1,5 +1,5 @@
 # Rows that stand beside every learned result: the ORF rule, AUGUSTUS with stock and with retrained parameters, and on
-# simulated genomes the ceiling.
+# simulated genomes the ceiling; and what other programs wrote (`baselines.files` of a genome).
 
 
 rule orf_rule:
@@ -123,3 +123,30 @@ rule ceiling:
     shell:
         "python {params.script:q} --fasta {input.fasta:q} {params.options}"
         " --output {output:q}/annotation.gff3 > {log:q} 2>&1"
+
+
+rule given_annotation:
+    input:
+        annotation=lambda wildcards: given_file(wildcards.given, wildcards.genome),
+        fasta=lambda wildcards: LAYOUT.genome_fasta(wildcards.genome),
+    output:
+        directory(f"{RESULTS}/baseline/{{given}}/{{genome}}/whole"),
+    log:
+        f"{LOGS}/given_annotation/{{given}}/{{genome}}.log",
+    benchmark:
+        f"{BENCHMARKS}/given_annotation/{{given}}/{{genome}}.tsv"
+    wildcard_constraints:
+        given=LAYOUT.given_names(),
+    conda:
+        "../envs/genescribe.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=60,
+    params:
+        script=script("baseline.py"),
+        code=code("baseline.py"),
+        genetic_code=lambda wildcards: LAYOUT.genome(wildcards.genome).genetic_code,
+    shell:
+        "python {params.script:q} file --annotation {input.annotation:q} --fasta {input.fasta:q}"
+        " --genetic-code {params.genetic_code} --output {output:q} > {log:q} 2>&1"

@@ -80,6 +80,14 @@ def all_label_scores():
     return LAYOUT.label_scores()
 
 
+def given_file(name, genome):
+    # As of `annotate_targets`.
+    try:
+        return LAYOUT.given_file(name, genome)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def annotate_targets(wildcards):
     # An input function: the section is read only where this target is asked for.
     try:

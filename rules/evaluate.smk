@@ -36,5 +36,5 @@ rule score:
             wildcards.method, wildcards.annotation
         ),
     shell:
-        "python {params.script:q} --reference {input.catalogue:q} --predicted {input.prediction:q}/annotation.gff3"
+        "python {params.script:q} {input.catalogue:q} {input.prediction:q}/annotation.gff3"
         " --fasta {input.fasta:q} {params.options} --output {output:q} > {log:q} 2>&1"

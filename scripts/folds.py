@@ -27,7 +27,7 @@ def main() -> None:
         default=0.1,
         help="fraction of the sequences outside a fold used for validation",
     )
-    arguments.add_argument("--seed", type=integer(0), default=1)
+    arguments.add_argument("--seed", type=integer(0), default=1, help="seed of the assignment")
     arguments.add_argument("--skip", type=comma_list, default=[], help="sequences to leave out, a,b,c")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,21 @@ def test_help_tells_defaults_that_say_something() -> None:
     text = " ".join(arguments.format_help().split())
     assert "first --flag" in text and "second --zero" in text
     assert "third (default: 0.0)" in text and "fourth (default: a,b)" in text
+
+
+def test_the_genome_may_be_called_genome() -> None:
+    arguments = parser(None)
+    arguments.add_argument("--fasta")
+    assert arguments.parse_args(["--genome", "g.fa"]).fasta == arguments.parse_args(["--genome=g.fa"]).fasta == "g.fa"
+
+
+def test_help_says_what_kind_of_value_an_option_has() -> None:
+    arguments = parser("What it does.")
+    arguments.add_argument("--fasta", type=InputPath(), help="first")
+    arguments.add_argument("--output", type=OutputFile(), help="second")
+    arguments.add_argument("--workers", type=integer(1), default=2, help="third")
+    arguments.add_argument("--fast", action=argparse.BooleanOptionalAction, default=True, help="fourth")
+    arguments.add_argument("--lr", dest="--lr", type=number(0), help="fifth")
+    text = " ".join(arguments.format_help().split())
+    assert "--fasta PATH first" in text and "--output FILE second" in text and "--workers N third (default: 2)" in text
+    assert "fourth (default: yes)" in text and "--lr N fifth" in text

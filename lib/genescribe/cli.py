@@ -15,11 +15,25 @@ from concurrent.futures import BrokenExecutor
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from genescribe.errors import InputError
-from genescribe.paths import InputText, PathType, Source, Target, paths_in, refuse_overwriting
+from genescribe.paths import (
+    InputPath,
+    InputText,
+    OutputFile,
+    OutputFolder,
+    PathType,
+    RunFolder,
+    SharedFolder,
+    Source,
+    Target,
+    paths_in,
+    refuse_overwriting,
+)
 
 EXIT_INPUT = 2
 LARGEST = 2**63 - 1
 """Whole numbers beyond are refused: what they go to counts in 64 bits."""
+SYNONYMS = {"--genome": "--fasta"}
+"""What people type for an option by the name that other programs give it."""
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
 
@@ -89,7 +103,9 @@ class _Formatter(argparse.HelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
-        value = action.default
+        value: Any = action.default
+        if value is True:
+            return f"{text} (default: yes)"
         shown = not (value is None or value is False or value is argparse.SUPPRESS or value in ([], ""))
         if not shown or "%(default)" in text or not (action.option_strings or action.nargs in ("?", "*")):
             return text
@@ -97,12 +113,32 @@ class _Formatter(argparse.HelpFormatter):
             return f"{text} (default: {','.join(map(str, value))})"
         return f"{text} (default: %(default)s)"
 
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        """Return what stands for the value of an option: its kind where that says more than the option's own name."""
+        for kind, metavar in _METAVARS.items():
+            if type(action.type) is kind:
+                return metavar
+        if action.type in (int, float) or action.type in _NUMBERS:
+            return "N"
+        return action.dest.upper().strip("-")
+
+
+_METAVARS: dict[type[PathType], str] = {
+    InputPath: "PATH",
+    OutputFile: "FILE",
+    OutputFolder: "FOLDER",
+    RunFolder: "FOLDER",
+    SharedFolder: "FOLDER",
+}
+_NUMBERS: set[object] = set()
+"""Types of options that are numbers, of `integer` and `number`."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that refuses what cannot be meant, before a command opens anything.
 
     It refuses to overwrite an input (`genescribe.paths`), and options that do nothing beside the others (`only`).
-    Underscores may stand for the hyphens of an option's name, and hyphens for underscores.
+    Underscores may stand for the hyphens of an option's name, and hyphens for underscores; see also `SYNONYMS`.
     """
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
@@ -177,7 +213,11 @@ class Parser(argparse.ArgumentParser):
             literal |= word == "--"
             name, equals, value = word.partition("=")
             if not literal and name.startswith("--") and name not in known:
-                spellings = ("--" + name[2:].replace("_", "-"), "--" + name[2:].replace("-", "_"))
+                spellings = (
+                    SYNONYMS.get(name, name),
+                    "--" + name[2:].replace("_", "-"),
+                    "--" + name[2:].replace("-", "_"),
+                )
                 name = next((spelling for spelling in spellings if spelling in known), name)
             yield name + equals + value
 
@@ -241,6 +281,7 @@ def integer(minimum: int = -LARGEST, maximum: int = LARGEST) -> Callable[[str], 
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
         return _within(value, minimum, maximum)
 
+    _NUMBERS.add(read)
     return read
 
 
@@ -256,6 +297,7 @@ def number(minimum: float | None = None, maximum: float | None = None) -> Callab
             raise argparse.ArgumentTypeError(f"{text!r} is not finite")
         return _within(value, minimum, maximum)
 
+    _NUMBERS.add(read)
     return read
 
 

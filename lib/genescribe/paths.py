@@ -16,7 +16,8 @@ from typing import Any
 
 from genescribe.errors import InputError
 
-_COMPRESSED = (".gz", ".bgz")
+COMPRESSED = (".gz", ".bgz")
+"""Ends of the names of compressed files."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ class Target:
     beside
         Further names: of a file, beside it, with {name} and {stem}; of a folder that is not replaced, those inside it
         that are.
+    converted
+        It may be another form of what is read: the same file compressed, or unpacked.
     """
 
     path: Path
     folder: bool = False
     replaced: bool = False
     beside: tuple[str, ...] = ()
+    converted: bool = False
 
     def written(self) -> list[Path]:
         """Return every path that is written."""
@@ -48,7 +52,7 @@ class Target:
         return [self.path, *(self.path.with_name(self._filled(name)) for name in self.beside)]
 
     def _filled(self, pattern: str) -> str:
-        return pattern.replace("{name}", self.path.name).replace("{stem}", self.path.stem)
+        return pattern.replace("{name}", self.path.name).replace("{stem}", stem_of(self.path))
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,17 @@ class Source:
 
     path: Path
     within: tuple[str, ...] | None = None
+
+
+def stem_of(path: Path) -> str:
+    """Return the name of a file without its end, and without that of its compression.
+
+    Examples
+    --------
+    >>> stem_of(Path("a/b.1.gff3.gz")), stem_of(Path("b.gff3"))
+    ('b.1', 'b')
+    """
+    return Path(path.stem).stem if path.suffix in COMPRESSED else path.stem
 
 
 def as_path(text: str) -> Path:
@@ -127,14 +142,17 @@ class NameList(PathType):
 
 
 class OutputFile(PathType):
-    """A file that is written; `beside` names what is written beside it, with {name} and {stem}."""
+    """A file that is written; `beside` names what is written beside it, with {name} and {stem}.
 
-    def __init__(self, *beside: str) -> None:
-        self.beside = beside
+    `converted`: it may be what is read, compressed or unpacked.
+    """
+
+    def __init__(self, *beside: str, converted: bool = False) -> None:
+        self.beside, self.converted = beside, converted
 
     def targets(self, value: Any) -> list[Target]:
         """Return the file."""
-        return [Target(Path(value), beside=self.beside)]
+        return [Target(Path(value), beside=self.beside, converted=self.converted)]
 
 
 class OutputFolder(PathType):
@@ -206,7 +224,7 @@ def refuse_overwriting(sources: Sequence[Source], targets: Sequence[Target]) -> 
         _check_kind(target)
         for path in target.written():
             for source in sources:
-                _check_apart(path, source)
+                _check_apart(path, source, converted=target.converted)
     for i, target in enumerate(targets):
         for other in targets[:i]:
             for one, its in ((target, other), (other, target)):
@@ -229,7 +247,7 @@ def _check_kind(target: Target) -> None:
         raise _refused(path, "would replace the current folder", "give a folder of its own")
 
 
-def _check_apart(path: Path, source: Source) -> None:
+def _check_apart(path: Path, source: Source, *, converted: bool) -> None:
     read = source.path
     if source.within is not None:
         place = _relative(path, read)
@@ -246,7 +264,7 @@ def _check_apart(path: Path, source: Source) -> None:
         raise _refused(path, f"lies in {read}, which is read", _ELSEWHERE)
     if _same(path, read.with_name(f"{read.name}.fai")):
         raise _refused(path, f"is the place of the index of {read}", _ELSEWHERE)
-    if path.exists() and not path.is_dir() and _same(_plain(path), _plain(read)):
+    if not converted and path.exists() and not path.is_dir() and _same(_plain(path), _plain(read)):
         raise _refused(path, f"is another form of {read}, which is read", "remove it first, or write elsewhere")
 
 
@@ -258,7 +276,7 @@ def _refused(path: Path, what: str, remedy: str) -> InputError:
 
 
 def _plain(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix in _COMPRESSED else path
+    return path.with_suffix("") if path.suffix in COMPRESSED else path
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -102,8 +102,9 @@ def add_arguments(
     processes
         Whether the script calls `start_processes`.
     """
-    parser.add_argument("--config", type=InputPath(), help="YAML or JSON file with family, model and train")
-    parser.add_argument("--options", type=JsonText(), help="the same as JSON text; overrides the file")
+    given = parser.add_argument_group("what is trained, and how")
+    given.add_argument("--config", type=InputPath(), help="YAML or JSON file with family, model and train")
+    given.add_argument("--options", type=JsonText(), help="the same as JSON text; overrides the file")
     single = parser.add_argument_group("single options, which override both")
     for flag, (_, how) in _BENCHMARK.items():
         if flag not in without:

@@ -42,3 +42,26 @@ def test_files_of_others_stay(folder: Path, name: str) -> None:
         console.main(COMMAND)
     assert [path.name for path in folder.iterdir()] == [name]
     assert "NCBI" in (folder / name).read_text()
+
+
+def test_another_form_and_its_index(folder: Path) -> None:
+    console.main([*COMMAND, "--format", "gtf"])
+    assert (folder / "my.genome.gtf").read_text().startswith("#genescribe ")
+    console.main([*COMMAND, "--format", "gtf"])  # its own result may be written again
+    console.main([*COMMAND, "-o", "b.gff3.gz", "--locus-tag", "ABC"])
+    assert {"b.gff3.gz", "b.gff3.gz.tbi", "b.proteins.fa", "b.summary.json"} <= {path.name for path in folder.iterdir()}
+    console.main([*COMMAND, "-o", "b.gff3"])
+    assert b"locus_tag" not in (folder / "b.gff3").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--locus-tag", "1A"], "no locus tag prefix"),
+        (["--locus-tag", "ABC", "-o", "b.bed"], "locus tags are for GFF3"),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused_before_the_work(folder: Path, words: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        console.main([*COMMAND, *words])
+    assert not list(folder.iterdir())

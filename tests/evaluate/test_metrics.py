@@ -140,7 +140,7 @@ class TestScripts:
         assert (tmp_path / "orf/proteins.fa").read_text(encoding="utf-8").count(">") == len(genes)
 
         write_gff3(tmp_path / "reference.gff3", genes[::2], Genome.open(fasta).lengths)
-        common = ("--fasta", fasta, "--predicted", annotation, "--reference", tmp_path / "reference.gff3")
+        common = (tmp_path / "reference.gff3", annotation, "--fasta", fasta)
         common += ("--regions", "s1", "--bootstrap", 20, "--against", f"self={annotation}")
         for name in ("one", "two"):
             run_script(repository, monkeypatch, "evaluate.py", *common, "--output", tmp_path / f"{name}.json")
@@ -159,7 +159,7 @@ class TestScripts:
             ("--regions", "s0:5-1", "ends before it starts"),
             ("--genetic-code", "99", "no NCBI table 99"),
             ("--against", "file.gff3", "is not NAME=FILE"),
-            ("--predicted", "missing.gff3", "missing.gff3"),
+            ("--fasta", "missing.fa", "missing.fa"),
         ],
     )
     def test_bad_options_are_one_line(
@@ -174,8 +174,8 @@ class TestScripts:
         message: str,
     ) -> None:
         write_gff3(tmp_path / "g.gff3", random_genes(1, 3), {"s0": 90_000, "s1": 90_000})
-        options = {"--reference": tmp_path / "g.gff3", "--predicted": tmp_path / "g.gff3", "--fasta": fasta}
-        words = [word for pair in (options | {option: value}).items() for word in pair]
+        options = {"--fasta": fasta, option: value}
+        words = [tmp_path / "g.gff3", tmp_path / "g.gff3", *(word for pair in options.items() for word in pair)]
         with pytest.raises(SystemExit) as stopped:
             run_script(repository, monkeypatch, "evaluate.py", *words, "--output", tmp_path / "m.json")
         assert stopped.value.code == 2

@@ -36,7 +36,7 @@ def genome(tmp_path: Path) -> Path:
 
 
 def evaluate(genome: Path, reference: Path, predicted: Path, capsys: Any, *more: str) -> programs.Ended:
-    words = ["--fasta", str(genome), "--reference", str(reference), "--predicted", str(predicted), *more]
+    words = [str(reference), str(predicted), "--fasta", str(genome), *more]
     return programs.run("evaluate", [*words, "--bootstrap", "0", "--output", "m.json"], genome.parent, capsys)
 
 

@@ -328,12 +328,12 @@ I\tgenescribe\tgene\t11\t70\t0.75\t-\t.\tID=g1;biotype=protein_coding;Name=a%3Bb
 I\tgenescribe\tmRNA\t11\t60\t0.5\t-\t.\tID=g1.1;Parent=g1
 I\tgenescribe\texon\t11\t30\t.\t-\t.\tParent=g1.1
 I\tgenescribe\tthree_prime_UTR\t11\t20\t.\t-\t.\tParent=g1.1
+I\tgenescribe\ttranscript\t11\t70\t.\t-\t.\tID=g1.2;Parent=g1
+I\tgenescribe\texon\t11\t70\t.\t-\t.\tParent=g1.2
 I\tgenescribe\tCDS\t21\t30\t.\t-\t1\tID=g1.1.cds;Parent=g1.1
 I\tgenescribe\texon\t41\t60\t.\t-\t.\tParent=g1.1
 I\tgenescribe\tCDS\t41\t51\t.\t-\t0\tID=g1.1.cds;Parent=g1.1;partial=true;end_range=51,.
 I\tgenescribe\tfive_prime_UTR\t52\t60\t.\t-\t.\tParent=g1.1
-I\tgenescribe\ttranscript\t11\t70\t.\t-\t.\tID=g1.2;Parent=g1
-I\tgenescribe\texon\t11\t70\t.\t-\t.\tParent=g1.2
 I\tgenescribe\tgene\t101\t130\t.\t+\t.\tID=gene:g1.1
 I\tgenescribe\tmRNA\t101\t130\t.\t+\t.\tID=transcript:g1;Parent=gene:g1.1;tag=canonical
 I\tgenescribe\texon\t101\t130\t.\t+\t.\tParent=transcript:g1

@@ -145,3 +145,12 @@ def test_conditions_name_options(name: str) -> None:
     for parser, _ in programs.parser(name).actions():
         for dests, _, needs in parser._conditions:
             assert needs and set(dests) <= {action.dest for action in parser._actions}
+
+
+@pytest.mark.parametrize("name", programs.NAMES)
+def test_help_is_for_people(name: str) -> None:
+    """Every option says what it is for; no default and no value is shown as Python has it."""
+    for parser, action in programs.parser(name).actions():
+        assert action.help or isinstance(action, argparse._SubParsersAction), action.dest
+        shown = parser.format_help()
+        assert "None" not in shown and "(default: True)" not in shown and " --MAX" not in shown

@@ -50,6 +50,13 @@ BAD = {
     "genome name": ("genomes", {"g.h": MINIMAL["genomes"]["g"]}, r"`genomes\.g\.h` has a dot|`runs\.r\.genomes`"),
     "url without checksum": ("genomes.g.fasta", {"url": "https://x/y"}, r"URL without a checksum; add sha256"),
     "url and path": ("genomes.g.fasta", {"url": "https://x/y", "path": "z"}, r"either `path` or `url`"),
+    "a tool called like a run": (
+        "genomes.g.baselines.files",
+        {"r": "x.gff3"},
+        r"has the name 'r'; give one of letters",
+    ),
+    "a tool called like a row": ("genomes.g.baselines.files", {"augustus": "x"}, r"has the name 'augustus'"),
+    "a tool's name as a path": ("genomes.g.baselines.files", {"a/b": "x"}, r"has the name 'a/b'"),
     "sorter": ("genomes.g.sorter", "sort", r"`genomes\.g\.sorter` is 'sort' \(string\); give one of 'builtin', 'agat'"),
     "too many batches": ("genomes.g.batches", 33, r"`genomes\.g\.batches` is 33; give at least 1 and at most 32"),
     "text for a number": ("genomes.g.genetic_code", "standard", r"is 'standard' \(string\); give an integer"),
@@ -321,3 +328,14 @@ def test_annotate_says_what_is_missing(tmp_path: Path) -> None:
     data = {**MINIMAL, "genome": str(tmp_path / "no.fa"), "model": str(tmp_path)}
     with pytest.raises(InputError, match=r"no\.fa: no such file or folder; correct genome="):
         Layout(WorkflowConfig.load(data)).annotate_targets()
+
+
+def test_another_tool_is_a_row_and_a_rival_of_every_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(WorkflowConfig.load(changed("genomes.g.baselines.files", {"mytool": "m.gff3"})), frozenset())
+    assert layout.methods("g") == ["r", "orf_rule", "mytool"]
+    assert layout.rivals("r", "g") == {name: f"results/baseline/{name}/g/whole" for name in ("orf_rule", "mytool")}
+    assert layout.rivals("mytool", "g") == {}
+    assert "results/evaluate/mytool/g/metrics.json" in layout.baseline_metrics()
+    with pytest.raises(InputError, match=r"m\.gff3: not found here nor under"):
+        layout.given_file("mytool", "g")

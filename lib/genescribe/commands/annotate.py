@@ -1,7 +1,7 @@
 """Annotate a genome with a trained model.
 
-FASTA in; GFF3 out, with FASTA files of proteins, coding sequences, exons and introns, rejected genes with reasons
-(.rejects.jsonl), and a summary (.summary.json). If interrupted, run the same command to resume.
+FASTA in; GFF3, GTF or BED12 out, with FASTA files of proteins, coding sequences, exons and introns, rejected genes with
+reasons (.rejects.jsonl), and a summary (.summary.json). If interrupted, run the same command to resume.
 
     genescribe annotate genome.fa
     genescribe annotate genome.fa --model yeast --min-posterior 0.5 -o genes.gff3
@@ -15,12 +15,13 @@ from pathlib import Path
 from genescribe.cli import Parser
 from genescribe.errors import InputError
 from genescribe.models import DEFAULT, HELP, ModelPath
-from genescribe.paths import InputPath, NameList, OutputFile, Source, refuse_overwriting
+from genescribe.paths import InputPath, NameList, OutputFile, Source, refuse_overwriting, stem_of
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
     from genescribe.evidence.collect import add_evidence_arguments
+    from genescribe.genome.annotation.formats import FORMS
     from genescribe.predict import options, organelles
 
     files = parser.add_argument_group("input and output")
@@ -30,9 +31,11 @@ def add_arguments(parser: Parser) -> None:
         "-o",
         "--output",
         type=_output(),
-        help="GFF3 to write; all other files are next to it (default: the name of the genome with .gff3, in "
-        "the current folder)",
+        help="file to write, compressed and indexed if its name ends in .gz; all other files are next to it "
+        "(default: the name of the genome with .gff3, in the current folder)",
     )
+    files.add_argument("--format", choices=FORMS, help="default: as the name of --output says, or else gff3")
+    files.add_argument("--locus-tag", metavar="PREFIX", help="add what NCBI asks of a submission: docs/submit.md")
     files.add_argument(
         "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
     )
@@ -46,17 +49,20 @@ def main(args: argparse.Namespace) -> None:
     """Run the command."""
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
     from genescribe.families import predictor_for
+    from genescribe.genome.annotation.formats import INDEXES, AnnotationForm
     from genescribe.genome.fasta import Genome
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import config_of
     from genescribe.predict.organelles import with_organelles
-    from genescribe.predict.output_files import ANNOTATION, write_annotation
+    from genescribe.predict.output_files import STEM, write_annotation
     from genescribe.predict.progress import tell_model
     from genescribe.predict.stretches import pieces_of
     from genescribe.predict.support import with_support
     from genescribe.predict.work_folder import remove_work, work_folder
 
-    config, target, beside = config_of(args), args.output or _usual_output(args.fasta, args.model), _beside()
+    config, beside = config_of(args), _beside()
+    form = AnnotationForm.of(args.output, args.format, args.locus_tag)
+    target = args.output or _usual_output(args.fasta, args.model, form.suffix)
     evidence_files = EvidenceFiles.of(args)
     with work_folder(target.with_name(f"{target.name}.work")) as work:
         genome = Genome.open(args.fasta, scratch=work)
@@ -68,10 +74,15 @@ def main(args: argparse.Namespace) -> None:
         tell_model(args.model, config.species, factory.provenance())
         prediction = with_support(predict_genome(factory, genome, pieces, config, work), evidence, config)
         folder = work / "whole"
-        write_annotation(folder, prediction, genome, pieces, factory, config, warnings)
+        write_annotation(folder, prediction, genome, pieces, factory, config, warnings, form)
         for name in beside:
-            (folder / name).replace(target.with_suffix(f".{name}"))
-        (folder / ANNOTATION).replace(target)
+            (folder / name).replace(target.with_name(f"{stem_of(target)}.{name}"))
+        written = folder / f"{STEM}{form.suffix}"
+        for index in INDEXES:
+            target.with_name(target.name + index).unlink(missing_ok=True)
+            if (made := written.with_name(written.name + index)).exists():
+                made.replace(target.with_name(target.name + index))
+        written.replace(target)
         remove_work(work)
     print(f"{len(prediction.genes)} genes: {target}; beside it .{', '.join(beside)}")
 
@@ -84,10 +95,14 @@ def _beside() -> tuple[str, ...]:
 
 
 def _output() -> OutputFile:
-    return OutputFile("{name}.work", *(f"{{stem}}.{name}" for name in _beside()))
+    from genescribe.genome.annotation.formats import INDEXES
+
+    return OutputFile(
+        "{name}.work", *(f"{{name}}{index}" for index in INDEXES), *(f"{{stem}}.{name}" for name in _beside())
+    )
 
 
-def _usual_output(fasta: Path, model: Path) -> Path:
+def _usual_output(fasta: Path, model: Path, suffix: str) -> Path:
     """Return where the annotation of a genome goes by default.
 
     Raises
@@ -98,12 +113,12 @@ def _usual_output(fasta: Path, model: Path) -> Path:
     from genescribe.genome.annotation.gff3 import SOURCE
 
     name = fasta.name.removesuffix(".gz").removesuffix(".bgz")
-    target = Path(f"{Path(name).stem}.gff3")
+    target = Path(f"{Path(name).stem}{suffix}")
     (written,) = _output().targets(target)
     refuse_overwriting([Source(fasta), Source(model)], [written])
     if target.exists():
         head = target.read_bytes()[:200]
-        others = [] if f"\n#{SOURCE} ".encode() in head else [target]
+        others = [] if f"\n#{SOURCE} ".encode() in b"\n" + head else [target]
     else:
         others = [path for path in written.written() if path.is_file()]
     if others:

@@ -14,9 +14,10 @@ from genescribe.errors import InputError
 
 COMMANDS = {
     "annotate genomes": ("annotate", "models", "report"),
+    "use and share genes": ("convert", "check"),
     "compare with a reference": ("evaluate", "sort", "simulate"),
     "train models": ("catalogue", "bake", "train", "predict"),
-    "everything together": ("run", "doctor"),
+    "everything together": ("run", "doctor", "completion"),
 }
 """Purpose -> its commands, each a module of this package."""
 NAMES = tuple(name for names in COMMANDS.values() for name in names)

@@ -1,9 +1,11 @@
-"""Score a predicted annotation against a reference and write metrics.json.
+"""Score a predicted annotation against a reference, and print a table.
 
-Base, exon, intron, intron chain, transcript, locus and gene level on coding sequences and on exons, with bootstrap
-intervals; genes with and without introns separately; identical proteins; lengths of exons and introns in both.
+It has sensitivity, precision and F1 of coding sequences at the levels base, exon, intron, intron chain, transcript,
+locus and gene, as gffcompare defines them. --output also writes bootstrap intervals, scores of whole exons and of genes
+with and without introns, identical proteins, and lengths of exons and introns in both.
 
-    genescribe evaluate --reference reference.gff3 --predicted genome.gff3 --fasta genome.fa --output metrics.json
+    genescribe evaluate reference.gff3 genes.gff3
+    genescribe evaluate reference.gff3 genes.gff3 --fasta genome.fa --regions chr7,chr8 --against other=other.gff3
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
-    from genescribe.evidence.collect import add_evidence_arguments
+    from genescribe.evidence.collect import EVIDENCE_FILES, add_evidence_arguments
 
     files = parser.add_argument_group("input and output")
-    files.add_argument("--reference", type=InputPath(), required=True, help="catalogue.duckdb, GFF3 or GTF")
-    files.add_argument("--predicted", type=InputPath(), required=True, help="GFF3 or GTF")
-    files.add_argument("--fasta", type=InputPath(), required=True, help="genome of both")
+    files.add_argument("reference", type=InputPath(), help="GFF3, GTF or catalogue.duckdb")
+    files.add_argument("predicted", type=InputPath(), help="GFF3 or GTF")
+    files.add_argument("--fasta", type=InputPath(), help="genome of both; also compares proteins")
     files.add_argument(
         "--against",
         type=InputText(lambda text: text.partition("=")[2]),
@@ -40,7 +42,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="NAME=FILE",
         help="another prediction to compare with, paired by gene; repeatable",
     )
-    files.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
+    files.add_argument("--output", type=OutputFile(), help="JSON file to write, with all scores")
     what = parser.add_argument_group("what is scored")
     what.add_argument("--regions", type=NameList(), default=[], help="score only seqid or seqid:start-end, ...")
     what.add_argument(
@@ -57,10 +59,13 @@ def add_arguments(parser: Parser) -> None:
         help="score groups of sequences separately: a tab-separated table whose first column is the sequence name",
     )
     add_evidence_arguments(parser)
-    intervals = parser.add_argument_group("intervals")
+    intervals = parser.add_argument_group("intervals, for --output and --against")
     intervals.add_argument("--bootstrap", type=integer(0), default=1000, help="bootstrap samples; 0: no intervals")
     intervals.add_argument("--seed", type=integer(0), default=0, help="seed of the bootstrap")
     parser.only(["seed"], lambda args: args.bootstrap > 0, "--bootstrap above 0")
+    parser.only(["regions", "mask_ends", "genetic_code", *EVIDENCE_FILES], lambda args: args.fasta, "--fasta")
+    parser.only(["bootstrap", "seed"], lambda args: args.output or args.against, "--output or --against")
+    parser.only(["groups", *EVIDENCE_FILES], lambda args: args.output, "--output")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -69,6 +74,7 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.evaluate.calibration import read_part_scores
     from genescribe.evaluate.metrics import measure
     from genescribe.evaluate.regions import without_ends
+    from genescribe.evaluate.score_lines import score_lines
     from genescribe.evaluate.sequence_names import check_names
     from genescribe.evaluate.support import intron_support
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
@@ -76,30 +82,31 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.genome.fasta import Genome
     from genescribe.genome.genetic_code import GeneticCode
 
-    genome = Genome.open(args.fasta)
-    regions = read_regions(args.regions or genome.lengths, genome.lengths, where="--regions")
+    genome = Genome.open(args.fasta) if args.fasta else None
+    lengths = genome.lengths if genome else {}
+    regions = read_regions(args.regions or lengths, lengths, where="--regions")
     reference, predicted = read_annotation(args.reference), read_annotation(args.predicted)
     others = {name: (path, read_annotation(path)) for name, path in map(named_file, args.against)}
-    check_names(reference, genome.lengths, str(args.reference), str(args.fasta))
+    check_names(reference, lengths, str(args.reference), str(args.fasta))
     for path, genes in ((args.predicted, predicted), *others.values()):
-        check_names(genes, genome.lengths, str(path), str(args.fasta))
+        check_names(genes, lengths, str(path), str(args.fasta))
         if not args.regions:  # In a region there may be no gene of the reference, and those that are found are wrong.
             check_names(genes, {gene.seqid for gene in reference}, str(path), str(args.reference))
-    scored = without_ends(regions, genome.lengths, args.mask_ends)
+    scored = without_ends(regions, lengths, args.mask_ends)
     metrics = measure(
         reference,
         predicted,
-        regions=scored,
-        sequences=(genome, GeneticCode.from_table(args.genetic_code)),
+        regions=scored if genome else None,
+        sequences=(genome, GeneticCode.from_table(args.genetic_code)) if genome else None,
         others={name: genes for name, (_, genes) in others.items()},
         groups=read_groups(args.groups) if args.groups else None,
         labelled_only=args.labelled_only,
         parts=read_part_scores(args.predicted),
-        replicates=args.bootstrap,
+        replicates=args.bootstrap if args.output or args.against else 0,
         seed=args.seed,
     )
     with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
-        evidence = evidence_of(EvidenceFiles.of(args), genome, Path(folder) / "evidence")
+        evidence = evidence_of(EvidenceFiles.of(args), genome, Path(folder) / "evidence") if genome else None
         if evidence is not None:
             table = EvidenceTable.load(evidence)
             named = {"reference": reference, "predicted": predicted}
@@ -107,18 +114,16 @@ def main(args: argparse.Namespace) -> None:
     metrics["provenance"] = {
         "genescribe": __version__,
         "predicted_sha256": sha256(args.predicted),
-        "regions": [show_region(region, genome.lengths) for region in regions]
-        if set(args.regions) - {EVERYTHING}
-        else [],
+        "regions": [show_region(region, lengths) for region in regions] if set(args.regions) - {EVERYTHING} else [],
         "mask_ends": args.mask_ends,
         "labelled_only": args.labelled_only,
         "genetic_code": args.genetic_code,
         "bootstrap": args.bootstrap,
         "seed": args.seed,
     }
-    write_json(args.output, metrics)
-    gene = metrics["cds"]["gene"]
-    print(f"{args.output}: {gene['tp']} of {gene['reference']} genes right, {gene['fp']} predicted genes wrong")
+    if args.output:
+        write_json(args.output, metrics)
+    print(score_lines(metrics))
 
 
 def read_annotation(path: Path) -> list[Gene]:

@@ -27,7 +27,8 @@ def add_arguments(parser: Parser) -> None:
         "--merge-loci", action="store_true", help="join loci of one strand whose coding sequences overlap"
     )
     parser.add_argument(
-        "--locus-tag",
+        "--group-by",
+        dest="locus_tag",
         type=comma_list,
         default=list(LOCUS_TAGS),
         metavar="NAME[,NAME]",

@@ -20,6 +20,8 @@ _HELP = {
     "hints": "AUGUSTUS's or ProtHint's hints in GFF; repeatable",
     "proteins": "of relatives: FASTA (aligned by miniprot), or the GFF of miniprot or GeMoMa; repeatable",
 }
+EVIDENCE_FILES = tuple(_HELP)
+"""Destinations of the options that name files of evidence."""
 
 
 @dataclass(frozen=True)

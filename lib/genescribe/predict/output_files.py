@@ -12,7 +12,7 @@ from typing import Any
 from genescribe import __version__
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, write_json
-from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.annotation.formats import PLAIN_GFF3, AnnotationForm
 from genescribe.genome.fasta import Genome
 from genescribe.genome.products import write_parts, write_products
 from genescribe.predict.config import PredictConfig
@@ -22,7 +22,8 @@ from genescribe.predict.stretches import Piece
 from genescribe.predict.summary import summarise, warnings_of
 from genescribe.predict.work_folder import STRANDS, StrandKey, read_strands, write_strands
 
-ANNOTATION, REJECTS, SUMMARY = "annotation.gff3", "rejects.jsonl", "summary.json"
+STEM = "annotation"
+ANNOTATION, REJECTS, SUMMARY = f"{STEM}.gff3", "rejects.jsonl", "summary.json"
 RULES = ("partial", "min_posterior", "min_cds", "opposite_strands", "max_overlap")
 """Options that decide which genes are written; the header of the GFF3 names them."""
 WITH_EVIDENCE = ("isoforms", "require_evidence")
@@ -38,12 +39,12 @@ def write_annotation(
     factory: PredictorFactory,
     config: PredictConfig,
     noted: Sequence[str] = (),
+    form: AnnotationForm = PLAIN_GFF3,
 ) -> list[str]:
     """Write all files of an annotation into the folder `target`, whole or not at all; return the warnings.
 
-    `noted` are warnings of before.
-
-    `annotation.gff3`, FASTA of proteins, coding sequences, exons and introns, `rejects.jsonl` and `summary.json`.
+    These are `annotation.gff3` (or what its form is called, with its index), FASTA of proteins, coding sequences, exons
+    and introns, `rejects.jsonl` and `summary.json`.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ def write_annotation(
         Options of prediction, for the summary.
     noted
         Warnings that arose before.
+    form
+        Form of the annotation.
     """
     summary = summarise(prediction.genes, pieces)
     absurd = warnings_of(summary, factory.statistics())
@@ -68,7 +71,13 @@ def write_annotation(
         _log.warning(line)
     warnings = [*noted, *absurd]
     with atomic_directory(target) as folder:
-        write_gff3(folder / ANNOTATION, prediction.genes, genome.lengths, header=_header(factory.provenance(), config))
+        form.write(
+            folder / f"{STEM}{form.suffix}",
+            prediction.genes,
+            genome.lengths,
+            _header(factory.provenance(), config),
+            genetic_code=lambda seqid: factory.genetic_code(seqid).number,
+        )
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
         (folder / REJECTS).write_text(lines, encoding="utf-8")
         species = {key: value for key, value in factory.provenance().items() if key == "species"}

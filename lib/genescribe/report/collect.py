@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,9 @@ HOW = (
     "ceiling aside.",
     "Beside the models stand baselines. The ORF rule takes the longest open reading frames and drops those that "
     "overlap a longer one. AUGUSTUS is an established gene finder with its stock parameters, which may have been "
-    "fitted to genes of the test; retrained, it has learned from the training genes of the models. On simulated "
-    "genomes the ceiling is a decoder that knows the simulator's true parameters.",
+    "fitted to genes of the test; retrained, it has learned from the training genes of the models. Annotations by "
+    "other programs, which the configuration names (baselines.files), are scored as they are. On simulated genomes "
+    "the ceiling is a decoder that knows the simulator's true parameters.",
 )
 
 
@@ -83,11 +84,13 @@ def _metrics(results: Path) -> dict[str, dict[Method, Any]]:
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for path in sorted(results.glob("evaluate/*/*/metrics.json")):
         found[path.parent.name][path.parent.parent.name] = read_json(path)
-    return {annotation: _by_method(by_name) for annotation, by_name in sorted(found.items())}
+    given = {path.name for path in results.glob("baseline/*")} | TITLES.keys()
+    return {annotation: _by_method(by_name, given) for annotation, by_name in sorted(found.items())}
 
 
-def _by_method(by_name: Mapping[str, Any]) -> dict[Method, Any]:
-    kinds = {name: "ceiling" if name == "ceiling" else "baseline" if name in TITLES else "model" for name in by_name}
+def _by_method(by_name: Mapping[str, Any], given: Collection[str]) -> dict[Method, Any]:
+    """Return the methods in the order of the tables; `given`: names of those that are not learned here."""
+    kinds = {name: "ceiling" if name == "ceiling" else "baseline" if name in given else "model" for name in by_name}
     found: dict[Method, Any] = {}
     for kind in ("model", "baseline", "ceiling"):
         names = [name for name in sorted(by_name) if kinds[name] == kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from genescribe.generate.reinforce.config import TRAIN_DEFAULTS
 from genescribe.genome.batches import MAX_BATCHES
 from genescribe.predict.config import PredictConfig
 from genescribe.workflow.folds import expand_folds
-from genescribe.workflow.genome_config import GenomeConfig, SourceConfig
+from genescribe.workflow.genome_config import OWN_BASELINES, REFERENCE, GenomeConfig, SourceConfig
 from genescribe.workflow.run_config import InitRunConfig, RunConfig
 
 SPLIT_NAMES = ("train", "validation", "test")
@@ -311,6 +312,14 @@ def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where
             where=where,
             remedy="name the test sequences",
         )
+    for given in genome.baselines.files:
+        taken = {REFERENCE, *OWN_BASELINES, *config.runs}
+        if not re.fullmatch(r"[\w-]+", given) or given.partition("-seed")[0] in taken:
+            raise InputError(
+                f"`{key}.baselines.files` has the name {given!r}",
+                where=where,
+                remedy="give one of letters, digits, - and _ that no run and no other baseline has",
+            )
     for source_key, source in (("fasta", genome.fasta), ("annotation", genome.annotation)):
         if isinstance(source, SourceConfig):
             _check_source(f"{key}.{source_key}", source, where)

@@ -9,6 +9,10 @@ from genescribe.bake.splits import Splits
 from genescribe.config import Idle, option
 from genescribe.genome.batches import MAX_BATCHES
 
+OWN_BASELINES = ("orf_rule", "augustus", "augustus_retrained", "ceiling")
+REFERENCE = "reference"
+"""What stands in a method's place for the annotation that predictions are compared with."""
+
 
 @dataclass(frozen=True)
 class SourceConfig:
@@ -74,6 +78,15 @@ class BuscoConfig:
 
 
 @dataclass(frozen=True)
+class GivenConfig:
+    """Annotations of a genome by other programs, to be compared with the models."""
+
+    files: dict[str, str] = option(
+        default_factory=dict, doc="name -> GFF3 or GTF of this genome, also below $GENESCRIBE_DATA; a row of each table"
+    )
+
+
+@dataclass(frozen=True)
 class GenomeConfig:
     """A genome with its annotation."""
 
@@ -102,6 +115,7 @@ class GenomeConfig:
     augustus: str | dict[str, str] | None = option(
         None, doc="AUGUSTUS species of the baseline, or pattern of sequence names -> species; none: no AUGUSTUS row"
     )
+    baselines: GivenConfig = option(default_factory=GivenConfig, doc="annotations to compare with")
     busco: BuscoConfig | None = option(None, doc="completeness by BUSCO, if it is installed; none: not computed")
 
     def idle(self) -> Idle:

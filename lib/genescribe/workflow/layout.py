@@ -21,7 +21,7 @@ from genescribe.predict.options import FILTERS, command_line
 from genescribe.shipped import INSTALLED
 from genescribe.workflow.config import EVIDENCE, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names
-from genescribe.workflow.genome_config import GenomeConfig
+from genescribe.workflow.genome_config import REFERENCE, GenomeConfig
 from genescribe.workflow.genome_layout import genome_name
 from genescribe.workflow.train_layout import TrainLayout
 
@@ -32,8 +32,6 @@ BASES_A_JOB = 100_000_000
 COMPRESSED = (".gz", ".bgz")
 IRRELEVANT = ("workers", "device", "chunk", "posteriors")
 """Options of reading that joining batches does not ask for: the batches themselves come anew where one changes."""
-REFERENCE = "reference"
-"""What stands in a method's place for the annotation that predictions are compared with."""
 
 
 def show_library_to_jobs() -> None:
@@ -149,8 +147,32 @@ class Layout(TrainLayout):
         rows = ["orf_rule"] if baselines.orf_rule else []
         rows += ["augustus"] if baselines.augustus and spec.augustus and self._has("augustus") else []
         rows += [RETRAINED] if baselines.augustus_retrained and (spec.splits.train or spec.folds) else []
+        rows += spec.baselines.files
         rows += ["ceiling"] if baselines.ceiling and spec.simulate is not None else []
         return rows
+
+    def given_names(self) -> str:
+        """Return a pattern of the names of annotations by other programs."""
+        names = {name for genome in self.config.genomes.values() for name in genome.baselines.files}
+        return "|".join(sorted(map(re.escape, names))) or "none^"
+
+    def given_file(self, name: str, genome: str) -> str:
+        """Return the annotation of a genome by another program.
+
+        Raises
+        ------
+        InputError
+            It is not there.
+        """
+        files = self.config.genomes[genome].baselines.files
+        path = resolve_path(files[name])
+        if not path.is_file():
+            raise InputError(
+                "not found here nor under $GENESCRIBE_DATA",
+                where=files[name],
+                remedy=f"correct `baselines.files.{name}` of the genome {genome}",
+            )
+        return str(path)
 
     def all_metrics(self) -> list[str]:
         """Return every metrics file: methods x annotations of each genome with a test split."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
 
-from genescribe.errors import InputError
 from genescribe.files import atomic_path
 from genescribe.genome.annotation.features import load_features
+from genescribe.genome.annotation.locus_tags import LocusTags
+from genescribe.genome.annotation.row_order import in_order, ordered_genes
 from genescribe.genome.annotation.rows import load_rows
 from genescribe.genome.catalogue.tables import Rejected, fetch_genes, fetch_rejected
 from genescribe.genome.catalogue.tree import load_tree
@@ -35,8 +36,13 @@ def write_gff3(
     *,
     source: str = SOURCE,
     repeated: Collection[str] = (),
+    locus_tag: str | None = None,
+    genetic_code: Callable[[str], int] = lambda seqid: 1,
 ) -> None:
     """Write genes as valid GFF3 in one step; equal genes give equal bytes.
+
+    Rows stand by sequence and start, parents before their parts, so that tabix takes them. Rows that reach the end of a
+    partial coding sequence say so (``partial``, ``start_range``, ``end_range``, as NCBI asks).
 
     Parameters
     ----------
@@ -52,21 +58,19 @@ def write_gff3(
         Column two.
     repeated
         Attributes of a gene that its transcripts, exons and coding sequences get as well.
+    locus_tag
+        Prefix: rows get what NCBI asks of a submission, `genescribe.genome.annotation.locus_tags`. Genes and mRNAs
+        whose untranslated regions are not known are partial there, by the same rules.
+    genetic_code
+        NCBI table of a sequence, written (``transl_table``) where it is not 1.
 
     Raises
     ------
     InputError
-        A gene on an unknown sequence or past its end.
+        A gene on an unknown sequence or past its end; a prefix that NCBI does not allow.
     """
-    order = {seqid: number for number, seqid in enumerate(lengths)}
-    genes = list(genes)
-    for gene in genes:
-        if gene.seqid not in lengths or gene.start < 0 or gene.end > lengths[gene.seqid]:
-            raise InputError(
-                f"gene {gene.id} lies at {gene.seqid}:{gene.start + 1}-{gene.end}, outside the genome",
-                where=path,
-                remedy="give the genome that the genes were found in",
-            )
+    tags = None if locus_tag is None else LocusTags(locus_tag)
+    ordered = ordered_genes(genes, lengths, path)
     escaped = [name for name in lengths if _seqid(name) != name]
     if escaped:
         _log.warning(
@@ -75,18 +79,18 @@ def write_gff3(
             path, escaped[0], _seqid(escaped[0]), f" ({len(escaped)} such names)" if len(escaped) > 1 else "",
         )  # fmt: skip
     ids = _UniqueIds()
+    rows = ((gene, _gene_rows(gene, source, ids, repeated, tags, genetic_code(gene.seqid))) for gene in ordered)
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         out.write("##gff-version 3\n")
         out.writelines(f"#{' '.join(line.split())}\n" for line in header)
         out.writelines(f"##sequence-region {_seqid(seqid)} 1 {length}\n" for seqid, length in lengths.items())
-        for gene in sorted(genes, key=lambda gene: (order[gene.seqid], gene.start, gene.end, gene.id)):
-            out.writelines(_gene_rows(gene, source, ids, repeated))
+        out.writelines(in_order(rows))
 
 
 def gff3_rows(genes: Iterable[Gene], *, source: str = SOURCE, repeated: Collection[str] = ()) -> str:
     """Return the rows of genes in their order, to be added to a file; see `write_gff3`."""
     ids = _UniqueIds()
-    return "".join(row for gene in genes for row in _gene_rows(gene, source, ids, repeated))
+    return "".join(row for gene in genes for _, row in _gene_rows(gene, source, ids, repeated))
 
 
 class _UniqueIds:
@@ -107,36 +111,58 @@ class _UniqueIds:
         return candidate
 
 
-def _gene_rows(gene: Gene, source: str, ids: _UniqueIds, repeated: Collection[str] = ()) -> Iterator[str]:
+def _gene_rows(
+    gene: Gene,
+    source: str,
+    ids: _UniqueIds,
+    repeated: Collection[str],
+    tags: LocusTags | None = None,
+    table: int = 1,
+) -> Iterator[tuple[int, str]]:
+    """Yield the rows of a gene, each with its start."""
     gene_id = ids.take(gene.id, "gene:")
     attributes = {"ID": gene_id}
     if gene.biotype:
         attributes["biotype"] = gene.biotype
-    attributes |= {key: value for key, value in gene.attributes.items() if key not in _OWN_KEYS}
+    attributes |= tags.next_gene() if tags else {}
+    attributes |= {key: value for key, value in gene.attributes.items() if key not in _OWN_KEYS | attributes.keys()}
     shared = {key: attributes[key] for key in repeated if key in attributes}
 
     def row(
         kind: str, interval: Interval, columns: dict[str, str], score: float | None = None, phase: str = "."
-    ) -> str:
+    ) -> tuple[int, str]:
         start, end = interval
         text = ";".join(f"{_escape(key)}={_escape(value, key)}" for key, value in (columns | shared).items())
         shown = "." if score is None else repr(float(score))
-        return f"{_seqid(gene.seqid)}\t{source}\t{kind}\t{start + 1}\t{end}\t{shown}\t{gene.strand}\t{phase}\t{text}\n"
+        strand = gene.strand
+        return (
+            start,
+            f"{_seqid(gene.seqid)}\t{source}\t{kind}\t{start + 1}\t{end}\t{shown}\t{strand}\t{phase}\t{text}\n",
+        )
 
-    yield row("gene", (gene.start, gene.end), attributes, gene.score)
-    for transcript in gene.transcripts:
+    cut = [_cut_ends(transcript, gene.strand, untranslated=tags is not None) for transcript in gene.transcripts]
+    low = any(ends[0] and t.start == gene.start for ends, t in zip(cut, gene.transcripts, strict=True))
+    high = any(ends[1] and t.end == gene.end for ends, t in zip(cut, gene.transcripts, strict=True))
+    place = (gene.start, gene.end)
+    yield row("gene", place, attributes | _partial(place, low, high), gene.score)
+    for number, transcript in enumerate(gene.transcripts, start=1):
         transcript_id = ids.take(transcript.id, "transcript:")
         kind = "mRNA" if transcript.cds else gene.biotype if gene.biotype in _RNA_TYPES else "transcript"
         columns = {"ID": transcript_id, "Parent": gene_id} | ({"tag": "canonical"} if transcript.canonical else {})
+        columns |= tags.coding(number) if tags and transcript.cds else {}
         columns |= {key: value for key, value in transcript.attributes.items() if key not in columns}
-        yield row(kind, (transcript.start, transcript.end), columns, transcript.score)
+        place = (transcript.start, transcript.end)
+        yield row(kind, place, columns | _partial(place, *cut[number - 1]), transcript.score)
         scores = transcript.exon_scores or [None] * len(transcript.exons)
         parts: list[_Part] = [
             (exon, 0, "exon", ".", {"Parent": transcript_id}, score)
             for exon, score in zip(transcript.exons, scores, strict=True)
         ]
         if transcript.cds:
-            parts += _coding_parts(transcript, gene.strand, transcript_id, ids.take(f"{transcript_id}.cds"))
+            coding = {"ID": ids.take(f"{transcript_id}.cds"), "Parent": transcript_id}
+            coding |= tags.coding(number) if tags else {}
+            coding |= {} if table == 1 else {"transl_table": str(table)}
+            parts += _coding_parts(transcript, gene.strand, coding)
         for interval, _, part, phase, columns, score in sorted(parts, key=lambda part: (part[0][0], part[1])):
             yield row(part, interval, columns, score, phase)
 
@@ -144,28 +170,46 @@ def _gene_rows(gene: Gene, source: str, ids: _UniqueIds, repeated: Collection[st
 _Part = tuple[Interval, int, str, str, dict[str, str], float | None]
 
 
-def _coding_parts(transcript: Transcript, strand: str, parent: str, cds_id: str) -> list[_Part]:
+def _cut_ends(transcript: Transcript, strand: str, *, untranslated: bool) -> tuple[bool, bool]:
+    """Whether a transcript goes on beyond its first and last base: its coding sequence does, which ends there too.
+
+    `untranslated`: or nothing is known of what lies beyond the coding sequence.
+    """
+    if not transcript.cds:
+        return False, False
+    left, right = (transcript.partial5, transcript.partial3)[:: 1 if strand == "+" else -1]
+    return (
+        transcript.start == transcript.cds[0][0] and (left or untranslated),
+        transcript.end == transcript.cds[-1][1] and (right or untranslated),
+    )
+
+
+def _partial(interval: Interval, left: bool, right: bool) -> dict[str, str]:
+    """Return the attributes of a row whose feature goes on to its left or right."""
+    columns = {"partial": "true"} if left or right else {}
+    if left:
+        columns["start_range"] = f".,{interval[0] + 1}"
+    if right:
+        columns["end_range"] = f"{interval[1]},."
+    return columns
+
+
+def _coding_parts(transcript: Transcript, strand: str, columns: dict[str, str]) -> list[_Part]:
     phases = cds_phases(transcript.cds, strand, transcript.phase)
     scores = transcript.cds_scores or [None] * len(phases)
+    left, right = (transcript.partial5, transcript.partial3)[:: 1 if strand == "+" else -1]
     parts: list[_Part] = []
     for number, (interval, phase, score) in enumerate(zip(transcript.cds, phases, scores, strict=True)):
-        columns = {"ID": cds_id, "Parent": parent}
-        cut_left = number == 0 and (transcript.partial5 if strand == "+" else transcript.partial3)
-        cut_right = number == len(phases) - 1 and (transcript.partial3 if strand == "+" else transcript.partial5)
-        if cut_left or cut_right:
-            columns["partial"] = "true"
-        if cut_left:
-            columns["start_range"] = f".,{interval[0] + 1}"
-        if cut_right:
-            columns["end_range"] = f"{interval[1]},."
-        parts.append((interval, 1, "CDS", str(phase), columns, score))
+        ends = _partial(interval, left and number == 0, right and number == len(phases) - 1)
+        parts.append((interval, 1, "CDS", str(phase), columns | ends, score))
+    parent = {"Parent": columns["Parent"]}
     first, last = transcript.cds[0][0], transcript.cds[-1][1]
     before, after = ("five_prime_UTR", "three_prime_UTR")[:: 1 if strand == "+" else -1]
     for start, end in transcript.exons:
         if start < first:
-            parts.append(((start, min(end, first)), 2, before, ".", {"Parent": parent}, None))
+            parts.append(((start, min(end, first)), 2, before, ".", parent, None))
         if end > last:
-            parts.append(((max(start, last), end), 2, after, ".", {"Parent": parent}, None))
+            parts.append(((max(start, last), end), 2, after, ".", parent, None))
     return parts
 
 

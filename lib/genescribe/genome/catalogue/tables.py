@@ -39,6 +39,7 @@ REASON_REMEDIES = {
 """What to do where nothing is left after rejection for a reason; for all others, sorting builds what is missing."""
 
 _OWN_KEYS = {"ID", "Parent", "biotype", "gene_biotype", "gene_type", "gene_id", "transcript_id"}
+_OWN_KEYS |= {"partial", "start_range", "end_range"}
 _GFF3 = re.compile(r"^\s*[^\s=;\"]+=")
 _GTF_PAIR = re.compile(r"(\S+)\s+(?:\"([^\"]*)\"|([^\s;\"]+))\s*(?:;|$)")
 

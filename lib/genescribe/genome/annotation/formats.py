@@ -1,0 +1,150 @@
+"""The forms in which an annotation can be written: GFF3, GTF, BED12, each plain or compressed with an index."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from genescribe.errors import InputError
+from genescribe.files import atomic_path
+from genescribe.genome.annotation.bed import write_bed
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.annotation.gtf import write_gtf
+from genescribe.genome.annotation.locus_tags import LocusTags
+from genescribe.genome.model import Gene
+from genescribe.paths import COMPRESSED, stem_of
+
+Form = Literal["gff3", "gtf", "bed"]
+FORMS: tuple[Form, ...] = ("gff3", "gtf", "bed")
+INDEXES = (".tbi", ".csi")
+"""What is added to the name of a compressed file for its index: CSI where a sequence is too long for tabix's own."""
+_SUFFIXES: dict[str, Form] = {".gtf": "gtf", ".bed": "bed"}
+_LONGEST = 2**29
+"""Bases of the longest sequence that a .tbi index can address."""
+
+
+@dataclass(frozen=True)
+class AnnotationForm:
+    """How an annotation is written.
+
+    Attributes
+    ----------
+    form
+        GFF3, GTF or BED12.
+    compressed
+        With bgzip, and with an index of tabix beside it.
+    locus_tag
+        Prefix of locus tags: what NCBI asks of GFF3.
+
+    Raises
+    ------
+    InputError
+        A prefix that NCBI does not allow, or with another form than GFF3.
+    """
+
+    form: Form = "gff3"
+    compressed: bool = False
+    locus_tag: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.locus_tag is None:
+            return
+        LocusTags(self.locus_tag)  # A prefix that NCBI does not allow is refused before any work.
+        if self.form != "gff3":
+            raise InputError(
+                f"locus tags are for GFF3, not for {self.form}",
+                where="--locus-tag",
+                remedy="leave it out, or write GFF3",
+            )
+
+    @classmethod
+    def of(cls, path: Path | None, form: Form | None, locus_tag: str | None) -> AnnotationForm:
+        """Return the form of a file: the one asked for, or else the one that its name says; GFF3 by default.
+
+        Parameters
+        ----------
+        path
+            The file; None: one that is not named yet.
+        form
+            The one asked for.
+        locus_tag
+            Prefix of locus tags, or None.
+        """
+        if path is None:
+            return cls(form or "gff3", False, locus_tag)
+        compressed = path.suffix in COMPRESSED
+        inner = Path(path.stem).suffix if compressed else path.suffix
+        return cls(form or _SUFFIXES.get(inner.lower(), "gff3"), compressed, locus_tag)
+
+    @property
+    def suffix(self) -> str:
+        """Return the usual end of a file name."""
+        return f".{self.form}{'.gz' if self.compressed else ''}"
+
+    def write(
+        self,
+        path: str | Path,
+        genes: Iterable[Gene],
+        lengths: Mapping[str, int],
+        header: Iterable[str] = (),
+        *,
+        genetic_code: Callable[[str], int] = lambda seqid: 1,
+    ) -> None:
+        """Write genes, and where they are compressed the index.
+
+        Parameters
+        ----------
+        path
+            Where to.
+        genes
+            In any order.
+        lengths
+            Bases of each sequence, in the order to write.
+        header
+            Comment lines to stand at the top, without ``#``.
+        genetic_code
+            NCBI table of a sequence; GFF3 names it where it is not 1.
+
+        Raises
+        ------
+        InputError
+            A gene on an unknown sequence or past its end; a prefix that NCBI does not allow.
+        """
+        path = Path(path)
+        if not self.compressed:
+            self._write_plain(path, genes, lengths, header, genetic_code)
+            return
+        import pysam  # The environments of rules, which write plain GFF3, do without it.
+
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{stem_of(path)}.") as folder:
+            plain, packed = Path(folder, f"plain.{self.form}"), Path(folder, path.name)
+            self._write_plain(plain, genes, lengths, header, genetic_code)
+            pysam.tabix_compress(str(plain), str(packed))
+            long = max(lengths.values(), default=0) > _LONGEST
+            preset = "bed" if self.form == "bed" else "gff"
+            pysam.tabix_index(str(packed), preset=preset, csi=long, force=True)
+            kind, other = INDEXES[:: -1 if long else 1]
+            # An old index of the other kind would be taken for that of the new file.
+            path.with_name(path.name + other).unlink(missing_ok=True)
+            for name in (path.name + kind, path.name):
+                with atomic_path(path.with_name(name)) as temporary:
+                    Path(folder, name).replace(temporary)
+
+    def _write_plain(
+        self,
+        path: Path,
+        genes: Iterable[Gene],
+        lengths: Mapping[str, int],
+        header: Iterable[str],
+        genetic_code: Callable[[str], int],
+    ) -> None:
+        if self.form == "gff3":
+            write_gff3(path, genes, lengths, header, locus_tag=self.locus_tag, genetic_code=genetic_code)
+        else:
+            {"gtf": write_gtf, "bed": write_bed}[self.form](path, genes, lengths, header)
+
+
+PLAIN_GFF3 = AnnotationForm()
