@@ -83,7 +83,7 @@ def expand_folds(
         parts[name] = fold_names(name, count) if count else [name]
         for fold, part in enumerate(parts[name], 1):
             begin = run.start
-            if begin in models and _folds_of(begin, models[begin], folds, where):
+            if begin is not None and begin in models and _folds_of(begin, models[begin], folds, where):
                 begin = fold_name(begin, fold) if count else begin
             runs[part] = replace(run, genomes=[fold_name(run.genomes[0], fold)], start=begin) if count else run
     select = [part for name in chosen for part in parts.get(name, [name])]

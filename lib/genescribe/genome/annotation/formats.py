@@ -124,7 +124,7 @@ class AnnotationForm:
             self._write_plain(plain, genes, lengths, header, genetic_code)
             pysam.tabix_compress(str(plain), str(packed))
             long = max(lengths.values(), default=0) > _LONGEST
-            preset = "bed" if self.form == "bed" else "gff"
+            preset: Literal["bed", "gff"] = "bed" if self.form == "bed" else "gff"
             pysam.tabix_index(str(packed), preset=preset, csi=long, force=True)
             kind, other = INDEXES[:: -1 if long else 1]
             # An old index of the other kind would be taken for that of the new file.
