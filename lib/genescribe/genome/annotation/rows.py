@@ -116,7 +116,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
     if lengths is None:
         connection.execute(
             """CREATE TABLE sequences AS SELECT row_number() OVER (ORDER BY min(line)) - 1 AS number, seqid,
-            CAST(NULL AS BIGINT) AS length FROM rows WHERE seqid IS NOT NULL GROUP BY seqid ORDER BY numbe"""
+            CAST(NULL AS BIGINT) AS length FROM rows WHERE seqid IS NOT NULL GROUP BY seqid ORDER BY number"""
         )
     else:
         put_arrays(
