@@ -29,8 +29,6 @@ def by_shares(
 ) -> dict[str, list[SplitRegion]]:
     """Return a genome divided among training, validation and test by chance, in given shares of its loci.
 
-    `loci` are places of genes by sequence; without any, the shares are of the bases.
-
     Whole sequences go to a part, where there are enough of them. A sequence longer than half of the smallest part is
     first cut into windows of like lengths, which go to different parts: at most a fifth of the smallest part long, and
     not shorter than `SHORTEST_WINDOW`.
@@ -43,6 +41,8 @@ def by_shares(
         Parts of training, validation and test, such as 75, 10 and 15.
     seed
         Seed of the choice.
+    loci
+        Places of genes by sequence; without any, the shares are of the bases.
 
     Raises
     ------

@@ -36,7 +36,17 @@ def kept_weights(weights: NDArray[np.float64], top_k: int, top_p: float) -> NDAr
 
 
 def generator(seed: int, name: str, draw: int) -> np.random.Generator:
-    """Return the chance of a draw for a locus: that of its name, whatever the batch."""
+    """Return the chance of a draw for a locus: that of its name, whatever the batch.
+
+    Parameters
+    ----------
+    seed
+        Seed of the search.
+    name
+        Name of the locus.
+    draw
+        Number of the draw, from 0.
+    """
     text = f"{seed}\0{name}" + (f"\0{draw}" if draw else "")
     digest = hashlib.sha256(text.encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))

@@ -155,6 +155,8 @@ def annotate_loci(
         Annotates the loci of a batch.
     journal
         Keeps what is done, so that a run resumes.
+    growing
+        Gets the results of each batch as it is done.
     batch_size
         Loci per batch.
     num_workers

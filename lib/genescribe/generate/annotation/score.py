@@ -126,6 +126,13 @@ def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
 def annotation_accuracy(reference: Sequence[Gene], predicted: Sequence[Gene], bootstrap: int) -> dict[str, Any]:
     """Return the accuracy of an annotation.
 
+    Parameters
+    ----------
+    reference, predicted
+        Genes of the annotation and of the prediction.
+    bootstrap
+        Bootstrap draws for the intervals; 0: none.
+
     Returns
     -------
     dict

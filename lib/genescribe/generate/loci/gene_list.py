@@ -59,6 +59,17 @@ def append_gene_list(
     The columns are those of TransGenic's `genome2GSFDataset`: start and fin are the window, static_fpb and static_tpb
     the bases before and after the gene, and the other two buffers, which are random there, are 0. The species of each
     row is in the table `geneSpecies`, so that programs which read all columns of `geneList` still work.
+
+    Parameters
+    ----------
+    connection
+        Database to append to.
+    rows
+        Genes with their windows.
+    genome
+        Their sequences.
+    species
+        Name of the species; the database must not hold it yet.
     """
     connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({_COLUMNS})")
     connection.execute(f"CREATE TABLE IF NOT EXISTS {SPECIES} (rn INT PRIMARY KEY, species VARCHAR)")

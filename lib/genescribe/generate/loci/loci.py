@@ -140,8 +140,8 @@ def write_database(path: str | Path, loci: Iterable[Locus], genome: Genome, wind
         Places of genes.
     genome
         Their sequences.
-    flank
-        Bases on each side that are stored too.
+    window
+        Gives the interval to store of a locus, from its start, its end and the length of the sequence.
     """
     rows = list(loci)
     with atomic_path(path) as temporary:

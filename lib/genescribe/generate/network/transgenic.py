@@ -76,7 +76,17 @@ class Attention(nn.Module):
         return self._parted(self.key(x)), self._parted(self.value(x))
 
     def forward(self, x: Tensor, memory: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
-        """Return (B, L, D) of states (B, L, D); where `mask`, of shape (.., L, T), is True a place is attended to."""
+        """Return (B, L, D) of states (B, L, D); where `mask`, of shape (.., L, T), is True a place is attended to.
+
+        Parameters
+        ----------
+        x : (B, L, D)
+            States that attend.
+        memory
+            Keys and values, (B, H, T, D / H) each; see `project`.
+        mask : (.., L, T) bool or None
+            True where a place is attended to; None: everywhere.
+        """
         found = functional.scaled_dot_product_attention(self._parted(self.query(x)), *memory, attn_mask=mask)
         left: Tensor = self.leave(found.transpose(1, 2).flatten(2))
         return left
@@ -95,7 +105,19 @@ class DecoderLayer(nn.Module):
         self.expand, self.shrink = nn.Linear(width, inner), nn.Linear(inner, width)
 
     def forward(self, x: Tensor, written: tuple[Tensor, Tensor], memory: Memory, number: int) -> Tensor:
-        """Return the states (B, L, D) of the last L tokens; `written` are keys and values of all tokens so far."""
+        """Return the states (B, L, D) of the last L tokens; `written` are keys and values of all tokens so far.
+
+        Parameters
+        ----------
+        x : (B, L, D)
+            States of the last L tokens.
+        written
+            Keys and values of all tokens so far, theirs included.
+        memory
+            What was read.
+        number
+            Number of the layer, from 0.
+        """
         ahead, size = written[0].shape[2], x.shape[1]
         causal = torch.ones(size, ahead, dtype=torch.bool, device=x.device).tril(ahead - size) if size > 1 else None
         x = self.norm_own(x + self.own(x, written, causal))
@@ -134,7 +156,17 @@ class TransgenicDecoder(nn.Module):
         self.register_buffer("bias", torch.zeros(1, sizes.vocabulary))
 
     def forward(self, tokens: Tensor, memory: Memory, written: Written | None = None) -> tuple[Tensor, Written]:
-        """Return scores (B, L, V) of the tokens after each of the last L, and the keys and values to go on with."""
+        """Return scores (B, L, V) of the tokens after each of the last L, and the keys and values to go on with.
+
+        Parameters
+        ----------
+        tokens : (B, L) int64
+            New tokens.
+        memory
+            What was read.
+        written
+            Keys and values of earlier tokens, from the call before; None: there are none.
+        """
         done = written[0][0].shape[2] if written else 0
         places = torch.arange(done, done + tokens.shape[1], device=tokens.device)
         x = self.norm(self.embed(tokens) + self.places(places))

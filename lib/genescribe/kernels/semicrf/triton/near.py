@@ -100,10 +100,9 @@ def near_exp(  # type: ignore[no-untyped-def]
     # Finite scores beyond `WIDE` would overflow or vanish as exponentials: such a block is left to `near_log`.
     wide = ((into > none) & (tl.abs(into) > WIDE)) | ((out_of > none) & (tl.abs(out_of) > WIDE))
     ending = ends + out_of
-    # What is possible stays above zero (LOW), so that a vanished exponential is not taken for a forbidden one.
     ending = tl.where(ending > none, tl.maximum(tl.exp(ending), LOW), 0.0)
     before = tl.where(last > none, tl.maximum(tl.exp(last), LOW), 0.0)
-    # Below SURE a sum may be made of terms that were raised to LOW: its digits cannot be trusted.
+    # LOW keeps what is possible above zero; below SURE a sum may be made of such terms: not to be trusted.
     doubt = (before > 0.0) & (before < SURE)
     entries = tl.zeros([SIZE, LABELS], tl.float64)
     leaves = tl.zeros([SIZE, LABELS], tl.float64)
@@ -112,7 +111,6 @@ def near_exp(  # type: ignore[no-untyped-def]
         at = (begin + i) * base_step + chain
         step = tl.load(steps_exp + (begin + i) % period * phases + step_at, both, 0.0)
         entered = tl.sum(before[:, None] * step, 0)
-        # At the first boundary of a chain no label is left: `before` is the score of entering.
         entered = tl.where(begin + i > 0, entered, before)
         doubt = doubt | ((entered > 0.0) & (entered < SURE)) | (entered > 1 / SURE)
         entered = tl.minimum(entered, 1 / SURE)
@@ -123,7 +121,6 @@ def near_exp(  # type: ignore[no-untyped-def]
             sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], 0.0, sources)
         near = tl.load(rows_exp + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], 0.0)
         inside = tl.sum(sources * near, 0)
-        # A product of two numbers up to 1e150 is still finite.
         doubt = doubt | (inside > 1e150)
         ended = tl.minimum(inside, 1e150) * exp_within(tl.load(leave + at, here, none), WIDE)
         before = tl.where((inside > 0.0) & (ended < LOW), LOW, ended) + row_of(ending, j, i)
