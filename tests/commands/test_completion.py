@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from genescribe.commands.completion import SHELLS, script
-from genescribe.commands.console import NAMES
+from genescribe.commands.console import NAMES, SHELLS, completion, main
+from genescribe.errors import InputError
 
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("completion")
     for shell in SHELLS:
-        (folder / shell).write_text(script(shell))
+        (folder / shell).write_text(completion(shell))
     return {shell: folder / shell for shell in SHELLS}
 
 
@@ -31,6 +31,14 @@ def offered(source: Path, folder: Path, *words: str) -> set[str]:
     done = subprocess.run(["bash", "--norc", "-c", line], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
+
+
+def test_the_script_is_printed_for_shells_that_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--completion", "bash"])
+    assert "_shtab_genescribe" in capsys.readouterr().out
+    for words in (["--completion"], ["--completion", "fish"]):
+        with pytest.raises(InputError, match="give bash or zsh"):
+            main(words)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
@@ -52,23 +60,23 @@ def test_zsh_completes_at_the_tab_key(scripts: dict[str, Path], tmp_path: Path) 
     shutil.copy(scripts["zsh"], tmp_path / "_genescribe")
     (tmp_path / "my_genome.fa").touch()
     setup = f"PS1=; fpath=({tmp_path} $fpath); autoload -U compinit; compinit -D -u; print ready\n"
-    main, terminal = pty.openpty()
+    screen, terminal = pty.openpty()
     try:
         with subprocess.Popen(
             ["zsh", "-f", "-i"], cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal
         ) as zsh:
-            os.write(main, setup.encode())
-            wait_for(main, "\nready")
+            os.write(screen, setup.encode())
+            wait_for(screen, "\nready")
             for typed, wanted in (
                 ("genescribe anno\t", "genescribe annotate "),
                 ("my_\t", "my_genome.fa "),
                 ("--min-p\t", "--min-posterior "),
             ):
-                os.write(main, typed.encode())
-                wait_for(main, wanted)
+                os.write(screen, typed.encode())
+                wait_for(screen, wanted)
             zsh.kill()
     finally:
-        os.close(main)
+        os.close(screen)
         os.close(terminal)
 
 

@@ -11,16 +11,18 @@ from typing import NoReturn, cast
 from genescribe import __version__
 from genescribe.cli import Command, Parser, run
 from genescribe.errors import InputError
+from genescribe.paths import OutputFolder, PathType, RunFolder, SharedFolder
 
 COMMANDS = {
     "annotate genomes": ("annotate", "models", "report"),
     "use and share genes": ("convert", "check"),
     "compare with a reference": ("evaluate", "sort", "simulate"),
     "train models": ("catalogue", "bake", "train", "predict"),
-    "everything together": ("run", "doctor", "completion"),
+    "everything together": ("run", "doctor"),
 }
 """Purpose -> its commands, each a module of this package."""
 NAMES = tuple(name for names in COMMANDS.values() for name in names)
+SHELLS = ("bash", "zsh")
 _HELP = ("-h", "--help")
 
 
@@ -42,6 +44,8 @@ def main(words: Sequence[str] | None = None) -> None:
         print(overview(), end="")
     elif first == "--version":
         print(f"genescribe {__version__}")
+    elif first == "--completion":
+        print(completion(" ".join(rest)))
     elif first not in NAMES:
         _refuse(first)
     else:
@@ -71,11 +75,39 @@ def overview() -> str:
         lines += [f"  {name:<11}{(command(name).__doc__ or '').splitlines()[0]}" for name in names]
     lines += [
         "",
-        "Options of a command: genescribe COMMAND --help. A first try:",
+        "Options of a command: genescribe COMMAND --help. Completion at the tab key: genescribe --completion bash, or",
+        "zsh, prints the script (docs/install.md). A first try:",
         "",
         "    genescribe annotate genome.fa",
     ]
     return "\n".join(lines) + "\n"
+
+
+def completion(shell: str) -> str:
+    """Return the script with which a shell completes commands, options and files; it is made from the parsers.
+
+    Raises
+    ------
+    InputError
+        It is not one of `SHELLS`.
+    """
+    if shell not in SHELLS:
+        raise InputError(f"no completion for {shell!r}", where="--completion", remedy=f"give {' or '.join(SHELLS)}")
+    import shtab
+
+    parser = Parser(prog="genescribe", description="Learn to annotate genomes, and annotate them.")
+    parsers = parser.add_subparsers(dest="command")
+    for name in NAMES:
+        chosen = command(name)
+        first_line = (chosen.__doc__ or "").splitlines()[0]
+        chosen.add_arguments(parsers.add_parser(name, help=first_line, description=chosen.__doc__))
+    for _, action in parser.actions():
+        # shtab reads this attribute. The words are Snakemake's.
+        if isinstance(action.type, PathType) or action.dest == "words":
+            is_folder = isinstance(action.type, OutputFolder | RunFolder | SharedFolder)
+            vars(action)["complete"] = shtab.DIRECTORY if is_folder else shtab.FILE
+    script: str = shtab.complete(parser, shell)
+    return script
 
 
 def _refuse(word: str) -> NoReturn:
