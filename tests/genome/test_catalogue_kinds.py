@@ -100,6 +100,7 @@ SLIP = [
         (SLIP, r"overlapping_cds 1\); correct the CDS rows; a gene that reads bases twice \(frameshift of -1\)"),
         ([f"{row};exception=trans-splicing" for row in TWIN], "trans-spliced genes cannot"),
         (["chr1 s gene 101 400 . . . ID=g", "chr1 s CDS 101 400 . . 0 Parent=g"], "give the strand"),
+        (["chr1 s match 101 400 . + . ID=m"], "no gene, transcript or CDS row; give an annotation with genes"),
         (["chr1 s gene 101 400 . + . ID=g"], "sort the annotation first, which builds missing levels"),
     ],
 )  # fmt: skip

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from genescribe.files import LOCK, alone_in, atomic_path, read_json, write_json
+from genescribe.files import LOCK, alone_in, atomic_path, full_disk_explained, naming, read_json, write_json
 from genescribe.genome.fasta import COPY
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject
@@ -35,18 +35,25 @@ StrandKey = tuple[str, int, int, str]
 
 
 @contextmanager
-def work_folder(folder: str | Path) -> Iterator[Path]:
+def work_folder(folder: str | Path, shown: str | Path | None = None) -> Iterator[Path]:
     """Hold a folder of unfinished work against other processes, until the results are written.
 
     What a killed process left half-written in it is removed, and at the end the folder itself, where nothing is in it.
 
+    Parameters
+    ----------
+    folder
+        Made where it does not exist.
+    shown
+        What errors name instead of what lies in the folder; None: the folder.
+
     Raises
     ------
     InputError
-        Another process works in it.
+        Another process works in it; its device is full.
     """
     folder = Path(folder)
-    with alone_in(folder):
+    with naming(shown or folder, folder), alone_in(folder), full_disk_explained(folder):
         for left_over in (*folder.rglob(".*.part"), *folder.glob(f"{COPY}*")):
             _remove(left_over)
         yield folder
