@@ -193,10 +193,13 @@ def test_temporary_files_without_space_name_their_folder(tmp_path: Path, monkeyp
     def plainly(folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    def by_numpy(folder: Path) -> None:
+        raise OSError("5600 requested and 3040 written")
+
     def by_a_library(folder: Path) -> None:
         raise RuntimeError("could not write block")
 
-    for broken in (atomically, plainly, by_a_library):
+    for broken in (atomically, plainly, by_numpy, by_a_library):
         with pytest.raises(InputError) as caught, temporary_folder() as folder:
             broken(folder)
         assert folder.parent == tmp_path

@@ -34,7 +34,6 @@ class InputError(ValueError):
         place = self.where if line is None else f"{self.where}:{line}"
         super().__init__(" ".join(f"{place}: {what}; {remedy}".split()))
 
-    def __reduce__(self) -> tuple[Callable[..., InputError], tuple[()]]:
+    def __reduce__(self) -> tuple[Callable[[], InputError], tuple[()]]:
         # Exceptions are pickled with their positional arguments alone; those of worker processes come pickled.
-        known = {"what": self.what, "where": self.where, "line": self.line, "remedy": self.remedy}
-        return partial(InputError, **known), ()
+        return partial(InputError, self.what, where=self.where, line=self.line, remedy=self.remedy), ()

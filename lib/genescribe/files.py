@@ -163,7 +163,7 @@ def full_disk_explained(path: str | Path) -> Iterator[None]:
 
 def _wants_space(error: Exception, folder: Path) -> bool:
     """Return whether an error is for want of space; one of a library that does not say is, where there is none."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno in FULL
     return not isinstance(error, InputError) and _free(folder) < _NO_SPACE
 

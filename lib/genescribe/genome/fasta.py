@@ -102,9 +102,9 @@ class Genome:
             if isinstance(error, InputError) and error.where == str(plain):
                 elsewhere = "set TMPDIR to another folder" if scratch is None else "write to another folder"
                 raise InputError(
-                    f"{error.what} of {folder.parent}, where its plain copy is made",
-                    where=path,
-                    remedy=f"free some there, give a plain FASTA file, or {elsewhere}",
+                    f"{error.what}, where a plain copy of {path} is made",
+                    where=folder.parent,
+                    remedy=f"free some space, give a plain FASTA file, or {elsewhere}",
                 ) from error
             raise
         weakref.finalize(genome, _remove, folder, os.getpid())

@@ -29,8 +29,8 @@ RULES = ("partial", "min_posterior", "min_cds", "opposite_strands", "max_overlap
 WITH_EVIDENCE = ("isoforms", "require_evidence")
 """The same, where there is evidence."""
 UNCALIBRATED = (
-    "the probabilities are not calibrated: the model has no temperature that was fitted to genes enough; they tell "
-    "better genes from worse, not how many are right"
+    "the probabilities are not calibrated: the model has no temperature that was fitted to enough genes; they rank "
+    "genes, and do not say how many are right"
 )
 _log = logging.getLogger(__name__)
 

@@ -68,7 +68,7 @@ def pieces_of(genome: Genome, regions: Sequence[str], flank: int, *, where: str 
     for region in read_regions(regions, genome.lengths, where=str(where)):
         assert region.end is not None
         wanted.setdefault(region.seqid, []).append((region.start, region.end))
-    pieces = []
+    pieces: list[Piece] = []
     for seqid, length in genome.lengths.items():
         inside = union(wanted.get(seqid, [])) if regions else [(0, length)]
         for start, end in union((max(0, a - flank), min(length, b + flank)) for a, b in inside):
