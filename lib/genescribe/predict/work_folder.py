@@ -81,7 +81,7 @@ class Work:
         self.folder = Path(folder)
         if not self._is_of(job):
             if (self.folder / JOB).exists():
-                _log.info("%s holds work of another genome, model or option: begun anew", self.folder)
+                _log.info("the unfinished work is of another genome, model or option: begun anew")
             # No more than its own: the lock lies here, and the plain copy of a genome. What says whose it is goes last.
             for name in (SCORES, STRANDS, JOB):
                 _remove(self.folder / name)
@@ -91,7 +91,7 @@ class Work:
         # A line that a kill cut short is not carried on with.
         write_strands(self.folder / STRANDS, self.done)
         if self.done:
-            _log.info("%s: %d strands are done", self.folder, len(self.done))
+            _log.info("%d strands are done from an earlier run", len(self.done))
 
     def _is_of(self, job: Mapping[str, Any]) -> bool:
         try:
