@@ -221,6 +221,19 @@ def test_temporary_files_without_space_name_their_folder(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_temporary_folder_is_one_whose_errors_are_told() -> None:
+    """`tempfile` is for what lies beside an output, whose path errors name, and for a tool of developers."""
+    repository = Path(__file__).parents[1]
+    own = {"files.py", "formats.py", "aot.py"}
+    found = [
+        path
+        for folder in ("lib", "scripts")
+        for path in (repository / folder).rglob("*.py")
+        if "tempfile.TemporaryDirectory" in path.read_text() and path.name not in own
+    ]
+    assert found == []
+
+
 def test_no_folder_of_temporary_files_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> str:
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
