@@ -43,6 +43,7 @@ from genescribe.genome.model import Gene
 
 FORMAT = "1"
 _MEMORY = "700MB"
+_UNSORTED = "sort the annotation first, which builds missing levels; if it is sorted, give genes with exons or CDS"
 _SMALL = 4_000_000
 """Bytes of an annotation, packed or not, below which DuckDB works with one thread: it divides tables by row groups of
 122,880, and a second thread would wait."""
@@ -222,5 +223,5 @@ def _check_any(connection: duckdb.DuckDBPyConnection, annotation: str | Path) ->
         )
     raise InputError(
         f"no usable gene ({why})", where=annotation,
-        remedy=REASON_REMEDIES.get(first, "sort the annotation first, which builds missing levels"),
+        remedy=REASON_REMEDIES.get(first, _UNSORTED),
     )  # fmt: skip
