@@ -48,7 +48,7 @@ def main() -> None:
     read_text(args.hints, collector)
     table, rng = collector.table(), np.random.default_rng(0)
     config = PredictConfig(workers=1, species=args.species)
-    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+    pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
     found: dict[str, list[Gene]] = {}
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:

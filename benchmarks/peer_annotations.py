@@ -59,8 +59,10 @@ def coding(path: Path) -> dict[tuple[str, int], list[tuple[Place, set[str]]]]:
     found: dict[tuple[str, int], list[tuple[Place, set[str]]]] = defaultdict(list)
     for _, columns in rows(path):
         if columns[2].lower() in CODING and columns[3].isdigit() and columns[4].isdigit():
-            named = [value(columns[8], key) for key in ("Parent", "transcript_id", "ID")]
-            owners = ",".join(filter(None, named)) or value(columns[8], "(?:gene_id|locus_tag)") or columns[8].strip()
+            named = [value(columns[8], key) for key in ("Parent", "transcript_id")]
+            # Rows without a transcript above them are told apart by their own names, or held together by their gene's.
+            named += [value(columns[8], key) for key in (["ID"] if any(named) else ["ID", "(?:gene_id|locus_tag)"])]
+            owners = ",".join(filter(None, named)) or columns[8].strip()
             place = columns[0], int(columns[3]), int(columns[4]), columns[6]
             for number in range(place[1] // BIN, place[2] // BIN + 1):
                 found[place[0], number].append((place, {name.lower() for name in owners.split(",")}))

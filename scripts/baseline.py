@@ -5,7 +5,6 @@ A file is repaired and sorted first. Writes DIR/annotation.gff3, DIR/proteins.fa
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +16,7 @@ from genescribe.errors import InputError
 from genescribe.evaluate.baselines import orf_rule
 from genescribe.evaluate.sequence_names import check_names
 from genescribe.evaluate.tools.augustus import RETRAINED, augustus
-from genescribe.files import atomic_directory, sha256
+from genescribe.files import atomic_directory, naming, sha256, temporary_folder
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
@@ -85,10 +84,11 @@ def main() -> None:
 
 def given_genes(annotation: Path, fasta: Path, genome: Genome) -> list[Gene]:
     """Return the genes of another program's file, whatever its dialect."""
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
-        ordered = Path(folder) / "sorted.gff3"
+    with temporary_folder() as folder:
+        ordered = folder / "sorted.gff3"
         sort_annotation(annotation, ordered)
-        genes = read_genes(ordered)
+        with naming(annotation, ordered):
+            genes = read_genes(ordered)
     check_names(genes, genome.lengths, str(annotation), str(fasta))
     return [gene for gene in genes if gene.seqid in genome.lengths]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from genescribe import __version__
 from genescribe.bake.splits import Region
 from genescribe.cli import integer, parser, run
 from genescribe.evaluate.tools.busco import nothing_found, run_busco, write_longest_proteins
-from genescribe.files import write_json
+from genescribe.files import naming, temporary_folder, write_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
@@ -42,10 +39,11 @@ def main() -> None:
         source = args.annotation / "annotation.gff3" if args.annotation.is_dir() else args.annotation
         genes = list(Catalogue(source).genes()) if source.suffix == ".duckdb" else read_genes(source)
         regions = [Region.parse(text, genome.lengths, where="--regions") for text in args.regions] or None
-        with tempfile.TemporaryDirectory(prefix="proteins.") as name:
+        with temporary_folder() as folder:
             code = GeneticCode.from_table(args.genetic_code)
-            fasta, count = write_longest_proteins(genes, regions, genome, code, Path(name))
-            result = run_busco(fasta, args.lineage, "proteins", args.threads) if count else None
+            fasta, count = write_longest_proteins(genes, regions, genome, code, folder)
+            with naming(source, folder):
+                result = run_busco(fasta, args.lineage, "proteins", args.threads) if count else None
         result = (result or nothing_found(args.lineage, "proteins")) | {"proteins": count}
     result["provenance"] = {"genescribe": __version__, "regions": args.regions, "genetic_code": args.genetic_code}
     write_json(args.output, result)

@@ -29,7 +29,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     config, genome = config_of(args), Genome.open(args.fasta)
-    pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+    pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
     factory = predictor_for(args.model, genome, pieces, replace(config, device="auto"), args.evidence)
     factory, pieces, warnings = with_organelles(factory, genome, pieces, args.genetic_code_of)
     joined = with_support(join_batches(args.parts, pieces, config), args.evidence, config)

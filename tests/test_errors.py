@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,12 @@ def test_newlines_in_what_it_is_told_do_not_break_the_line() -> None:
     assert str(InputError("two\nlines", where="a", remedy="mend\n it")) == "a: two lines; mend it"
 
 
+def test_it_comes_whole_from_a_worker_process() -> None:
+    error = pickle.loads(pickle.dumps(InputError("wrong", where=Path("a.fa"), line=7, remedy="mend it")))
+    assert (error.what, error.where, error.line, error.remedy) == ("wrong", "a.fa", 7, "mend it")
+    assert str(error) == "a.fa:7: wrong; mend it"
+
+
 SCRIPT = """
 from pathlib import Path
 from genescribe.cli import run
@@ -42,6 +50,7 @@ run(main)
         ("Path('nowhere/x').read_text()", 2, "nowhere/x: No such file or directory; correct the path"),
         ("Path('/').read_text()", 2, "/: Is a directory; give a file, not a folder"),
         ("Path('/etc/passwd/x').read_text()", 2, "/etc/passwd/x: Not a directory; correct the path"),
+        ("import errno; raise OSError(errno.ENOSPC, 'No space')", 2, "no space left on the device of an output"),
         ("print('fine')", 0, ""),
     ],
 )

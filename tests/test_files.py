@@ -8,10 +8,12 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from genescribe import files
 from genescribe.errors import InputError
 from genescribe.files import (
     LOCK,
@@ -20,9 +22,11 @@ from genescribe.files import (
     atomic_directory,
     atomic_path,
     is_gzip,
+    naming,
     open_binary,
     read_json,
     sha256,
+    temporary_folder,
     write_json,
     write_records,
     write_text,
@@ -176,6 +180,69 @@ def test_errors_name_the_path_that_the_user_knows(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_temporary_files_without_space_name_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes there, by whatever means; what is not for want of space there stays as it is."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    free = 0
+    monkeypatch.setattr(files, "_free", lambda folder: free)
+
+    def atomically(folder: Path) -> None:
+        with atomic_path(folder / "a"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def plainly(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def by_numpy(folder: Path) -> None:
+        raise OSError("5600 requested and 3040 written")
+
+    def by_a_library(folder: Path) -> None:
+        raise RuntimeError("could not write block")
+
+    for broken in (atomically, plainly, by_numpy, by_a_library):
+        with pytest.raises(InputError) as caught, temporary_folder() as folder:
+            broken(folder)
+        assert folder.parent == tmp_path
+        assert str(caught.value) == (
+            f"{tmp_path}: no space left on the device; free some space, or set TMPDIR to another folder"
+        )
+    free = 10**9
+    with pytest.raises(RuntimeError, match="block"), temporary_folder() as folder:
+        by_a_library(folder)
+    with (
+        pytest.raises(InputError, match=r"^genes\.gff3: wrong; correct genes\.gff3$"),
+        temporary_folder() as folder,
+        naming("genes.gff3", folder / "sorted.gff3"),
+    ):
+        raise InputError("wrong", where=folder / "sorted.gff3", line=7, remedy=f"correct {folder / 'sorted.gff3'}")
+    with pytest.raises(FileNotFoundError) as lost, temporary_folder() as folder:
+        (folder / "no").read_bytes()
+    assert lost.value.filename == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_temporary_folder_is_one_whose_errors_are_told() -> None:
+    """`tempfile` is for what lies beside an output, whose path errors name, and for a tool of developers."""
+    repository = Path(__file__).parents[1]
+    own = {"files.py", "formats.py", "aot.py"}
+    found = [
+        path
+        for folder in ("lib", "scripts")
+        for path in (repository / folder).rglob("*.py")
+        if "tempfile.TemporaryDirectory" in path.read_text() and path.name not in own
+    ]
+    assert found == []
+
+
+def test_no_folder_of_temporary_files_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(InputError, match=r"^TMPDIR: no folder for temporary files"), temporary_folder():
+        pass
+
+
 HOLD = """
 import sys
 from genescribe.files import alone_in
@@ -191,7 +258,7 @@ def test_a_folder_is_held_by_one_process_and_nothing_of_that_is_left(tmp_path: P
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin is not None and other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="another process works in this folder"), alone_in(folder):
+        with pytest.raises(InputError, match="another process works here"), alone_in(folder):
             pass
         (folder / "result").touch()
         other.kill()
@@ -203,6 +270,40 @@ def test_a_folder_is_held_by_one_process_and_nothing_of_that_is_left(tmp_path: P
     with pytest.raises(RuntimeError), alone_in(folder):
         raise RuntimeError
     assert not folder.exists() and folder.parent.exists()
+
+
+ORPHAN = """
+import sys, time
+from genescribe.files import work_in
+held = work_in(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_folder_is_free_when_the_workers_of_a_killed_process_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-c", ORPHAN, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdin is not None and worker.stdout is not None
+        assert worker.stdout.readline() == "held\n"
+        monkeypatch.setattr(files, "PATIENCE", 0.0)
+        with pytest.raises(InputError, match="another process works here"), alone_in(tmp_path):
+            pass
+        monkeypatch.setattr(files, "PATIENCE", 600.0)
+        naps: list[float] = []
+
+        def nap(seconds: float) -> None:
+            naps.append(seconds)
+            if len(naps) == 3:
+                worker.kill()
+                worker.wait()
+
+        monkeypatch.setattr(files.time, "sleep", nap)
+        with alone_in(tmp_path):
+            assert worker.returncode is not None and len(naps) >= 3
+    assert not tmp_path.exists(), "nothing is left in it"
 
 
 def test_a_file_is_held_beside_others(tmp_path: Path) -> None:

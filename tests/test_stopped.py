@@ -29,8 +29,33 @@ def main():
     with ProcessPoolExecutor(1) as pool:
         pool.submit(die).result()
 """,
+    "a process that has read nothing of what it is to do": """
+import os
+def main():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    os.write(theirs, b"what it is to do")
+""",
 }
 RUN = "\nfrom genescribe.cli import run\nif __name__ == '__main__':\n    run(main)\n"
+REFUSED = {
+    "a process that reads data": """
+from torch.utils.data import DataLoader
+class Data(list):
+    def __getitem__(self, i):
+        raise InputError("the shard is damaged", where="a.tar", remedy="bake again")
+def main():
+    list(DataLoader(Data(range(4)), num_workers=1))
+""",
+    "a process of a pool": """
+from concurrent.futures import ProcessPoolExecutor
+def refuse():
+    raise InputError("the shard is damaged", where="a.tar", remedy="bake again")
+def main():
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(refuse).result()
+""",
+}
 WAITING = """
 import sys, tempfile, time
 from genescribe.files import atomic_path
@@ -47,6 +72,14 @@ def test_a_killed_worker_is_one_line(kind: str) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("genescribe: error: a worker process was killed, probably by the system for want of")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_bad_input_that_a_worker_finds_is_one_line(kind: str) -> None:
+    program = "from genescribe.errors import InputError\n" + REFUSED[kind] + RUN
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "genescribe: error: a.tar: the shard is damaged; bake again\n"
 
 
 def test_other_errors_of_that_class_are_not_hidden() -> None:

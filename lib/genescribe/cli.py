@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from concurrent.futures import BrokenExecutor
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from genescribe.errors import InputError
+from genescribe.files import FULL
 from genescribe.paths import (
     InputPath,
     InputText,
@@ -30,6 +32,10 @@ from genescribe.paths import (
 )
 
 EXIT_INPUT = 2
+_KILLED = (
+    "a worker process was killed, probably by the system for want of memory; run again with fewer workers or smaller"
+    " chunks or batches, or with more memory"
+)
 LARGEST = 2**63 - 1
 """Whole numbers beyond are refused: what they go to counts in 64 bits."""
 SYNONYMS = {"--genome": "--fasta"}
@@ -48,24 +54,37 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except RuntimeError as error:
-        # PyTorch tells of the end of a process that reads data by the text of its error alone.
-        if not isinstance(error, BrokenExecutor) and not str(error).startswith("DataLoader worker"):
+        # PyTorch tells what became of a process that reads data by the text of its error alone.
+        if isinstance(error, BrokenExecutor) or str(error).startswith("DataLoader worker"):
+            _fail(_KILLED)
+        if not str(error).startswith(f"Caught {InputError.__name__} in DataLoader worker"):
             raise
-        _fail(
-            "a worker process was killed, probably by the system for want of memory; run again with fewer workers or"
-            " smaller chunks or batches, or with more memory"
-        )
+        _fail(str(error).rpartition(f"{InputError.__name__}: ")[2])
     except InputError as error:
         _fail(str(error))
     except UnicodeDecodeError as error:
         _fail(f"an input is not UTF-8 text (byte {error.start}: {error.reason}); look at the files that were given")
     except BrokenPipeError:
+        # Not every pipe is standard output: a worker that is killed as it starts breaks the one that it reads its task
+        # from.
+        if not _nobody_reads():
+            _fail(_KILLED)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            _fail("no space left on the device of an output or of temporary files (TMPDIR); free some and run again")
         # Only what the system says of a path that it was given is told of the user's input.
         if not isinstance(error.filename, str | bytes | os.PathLike) or error.strerror is None:
             raise
         _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; {_remedy(error)}")
+
+
+def _nobody_reads() -> bool:
+    """Return whether what this process prints goes into a pipe at whose other end nobody reads any more."""
+    watch = select.poll()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        watch.register(stream.fileno(), 0)  # Nothing is asked for: errors and hang-ups are told all the same.
+    return bool(watch.poll(0))
 
 
 def _stop(number: int, frame: object) -> None:

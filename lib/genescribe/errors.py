@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 
@@ -31,3 +33,7 @@ class InputError(ValueError):
         self.what, self.where, self.line, self.remedy = what, str(where), line, remedy
         place = self.where if line is None else f"{self.where}:{line}"
         super().__init__(" ".join(f"{place}: {what}; {remedy}".split()))
+
+    def __reduce__(self) -> tuple[Callable[[], InputError], tuple[()]]:
+        # Exceptions are pickled with their positional arguments alone; those of worker processes come pickled.
+        return partial(InputError, self.what, where=self.where, line=self.line, remedy=self.remedy), ()

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,14 @@ _NO_SPACE = 64 * 1024
 """Free bytes below which an error in writing is taken for want of space."""
 LOCK = ".lock"
 """The file in a folder that a process works in."""
+WORKERS = ".workers"
+"""The file in it that the worker processes of this one hold."""
+PATIENCE = 60.0
+"""Seconds to wait for the workers of a process that was killed; as a rule they end within one."""
 GZIP_MAGIC = b"\x1f\x8b"
+_TAKEN, _FULL = "another process works here", "no space left on the device"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of the system for want of space."""
 
 
 @contextmanager
@@ -38,13 +46,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    with _named(path):
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     temporary = Path(name)
     try:
-        with _named(path, temporary), _full_disk_explained(path):
+        with naming(path, temporary), full_disk_explained(path):
             yield temporary
             _share(temporary)
             temporary.replace(path)
@@ -66,11 +74,11 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-    with _named(path):
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     try:
-        with _named(path, temporary), _full_disk_explained(path):
+        with naming(path, temporary), full_disk_explained(path):
             yield temporary
             _share(temporary)
             for entry in temporary.rglob("*"):
@@ -84,37 +92,84 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """Let an error name the file that the user knows, not the temporary one or what lies in it.
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder of temporary files (`TMPDIR`), removed at the end; errors name where such files go.
 
-    Errors of other files stay as they are; without `temporary`, every error is of `path`.
+    Raises
+    ------
+    InputError
+        Its device is full.
+    """
+    try:
+        root = Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        what = "no folder for temporary files"
+        raise InputError(what, where="TMPDIR", remedy="set it to one with free space") from None
+    with naming(root):
+        folder = Path(tempfile.mkdtemp(prefix="genescribe-"))
+    try:
+        with naming(root, folder):
+            yield folder
+    except Exception as error:
+        told = isinstance(error, InputError) and (error.what, error.where) == (_FULL, str(root))
+        # What else is written meanwhile may lie on another device.
+        if not told and not (_wants_space(error, root) and _free(root) < _NO_SPACE):
+            raise
+        raise InputError(_FULL, where=root, remedy="free some space, or set TMPDIR to another folder") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def naming(path: str | Path, temporary: str | Path | None = None) -> Iterator[None]:
+    """Let errors name the path that the user knows, not the temporary one that stands for it or what lies in that.
+
+    Errors of other paths stay as they are; without `temporary`, every error of the system is of `path`.
     """
     try:
         yield
     except OSError as error:
-        if temporary is None or str(error.filename).startswith(str(temporary)):
+        if temporary is None or _lies_in(error.filename, temporary):
             error.filename = str(path)
         raise
     except InputError as error:
-        if temporary is None or not error.where.startswith(str(temporary)):
+        if temporary is None or not _lies_in(error.where, temporary):
             raise
-        raise InputError(error.what, where=path, remedy=error.remedy) from error
+        what, remedy = (text.replace(str(temporary), str(path)) for text in (error.what, error.remedy))
+        raise InputError(what, where=path, remedy=remedy) from error
+
+
+def _lies_in(name: Any, folder: str | Path) -> bool:
+    return isinstance(name, str | os.PathLike) and Path(name).is_relative_to(folder)
 
 
 @contextmanager
-def _full_disk_explained(path: Path) -> Iterator[None]:
-    """Turn any error for want of space into one that says so: writers each have their own, and few name the file."""
+def full_disk_explained(path: str | Path) -> Iterator[None]:
+    """Turn any error for want of space into one that says so: writers each have their own, and few name the file.
+
+    Raises
+    ------
+    InputError
+        The device of `path` is full.
+    """
+    path = Path(path)
     try:
         yield
-    except InputError:
-        raise
     except Exception as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or (not isinstance(error, OSError) and shutil.disk_usage(path.parent).free < _NO_SPACE):
-            raise InputError(
-                "no space left on the device", where=path, remedy="free some space and run again"
-            ) from error
-        raise
+        if not _wants_space(error, path.parent):
+            raise
+        raise InputError(_FULL, where=path, remedy="free some space and run again") from error
+
+
+def _wants_space(error: Exception, folder: Path) -> bool:
+    """Return whether an error is for want of space; one of a library that does not say is, where there is none."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in FULL
+    return not isinstance(error, InputError) and _free(folder) < _NO_SPACE
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
 
 
 @contextmanager
@@ -122,6 +177,7 @@ def alone_in(directory: str | Path) -> Iterator[None]:
     """Hold a folder, made where it does not exist, against other processes of this project.
 
     The lock is the kernel's and this process's own: it ends with it, however it ends, and children do not inherit it.
+    Workers that write into the folder hold it besides, by `work_in`: those of a process that was killed are waited for.
     Nothing is left of it but what a kill leaves; nor is the folder, where it stays empty.
 
     Raises
@@ -131,11 +187,34 @@ def alone_in(directory: str | Path) -> Iterator[None]:
     """
     directory = Path(directory)
     try:
-        with _held(directory / LOCK, "another process works in this folder", directory):
+        with _held(directory / LOCK, _TAKEN, directory):
+            _outlive_workers(directory)
             yield
     finally:
         with suppress(OSError):
             directory.rmdir()
+
+
+def work_in(directory: str | Path) -> IO[bytes]:
+    """Hold a folder as a worker of the process that holds it; return the open file whose end is that of the hold."""
+    file = (Path(directory) / WORKERS).open("a+b")
+    fcntl.lockf(file, fcntl.LOCK_SH)
+    return file
+
+
+def _outlive_workers(directory: Path) -> None:
+    """Wait until no worker of an earlier process holds a folder: what it still writes would be taken for this run's."""
+    end = time.monotonic() + PATIENCE
+    with (directory / WORKERS).open("a+b") as file:
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise InputError(_TAKEN, where=directory, remedy="end the workers of an earlier run") from None
+                time.sleep(0.05)
+        (directory / WORKERS).unlink(missing_ok=True)
 
 
 @contextmanager

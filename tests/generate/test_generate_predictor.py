@@ -87,7 +87,7 @@ def test_proposed_loci_become_genes_or_rejects(tmp_path: Path) -> None:
     genome, truth = Genome.open(fasta), read_genes(annotation)
     predictor = GeneratePredictor(Annotator(load_model(random_model(tmp_path / "model"))), Oracle(genome, truth))
     options = PredictConfig(workers=1, min_cds=6)
-    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    pieces = pieces_of(genome, [], 0, where=fasta)
     factory = Factory(predictor)
     found = predict_genome(factory, fasta, pieces, options)  # type: ignore[arg-type]
     assert len(found.genes) + len(found.rejects) == len(truth)
@@ -122,7 +122,7 @@ def test_a_segment_model_travels_with_the_model(segment: Path, tmp_path: Path, t
     fasta, _, _ = toy_genome(tmp_path, {"t": 1})
     factory = load_predictor(folder, device="cpu")
     genome = Genome.open(fasta)
-    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    pieces = pieces_of(genome, [], 0, where=fasta)
     found = predict_genome(factory, fasta, pieces, PredictConfig(workers=1))
     assert found.genes or found.rejects is not None
     assert "encoder_decoder, pointer" in factory.provenance()["model"]

@@ -86,7 +86,7 @@ ANNOTATION: dict[str, tuple[bytes | str | None, int | None, str]] = {
         1,
         "a is its own ancestor \\(and 1 more such rows\\); correct the Parent",
     ),
-    "no gene": (b"I\tx\tregion\t1\t9\t.\t+\t.\tID=r\n", None, "no usable gene \\(it has no gene.*\\); sort"),
+    "no gene": (b"I\tx\tregion\t1\t9\t.\t+\t.\tID=r\n", None, "no usable gene: no gene, .*; give an"),
     "no usable gene": (b"I\tx\tgene\t1\t9\t.\t+\t.\tID=g\n", None, "no usable gene \\(no_transcript 1\\)"),
     "CDS rows alone": (b"I\tx\tCDS\t1\t9\t.\t+\t0\tName=c\n", None, "no usable gene \\(no_parent 1\\); sort"),
     "half a GTF": (b'I\tx\tCDS\t1\t9\t.\t+\t0\tgene_id "g";\nI\tx\texon\t1\t9\t.\t+\t0\t\n', None, "no usable gene"),

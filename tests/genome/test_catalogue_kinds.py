@@ -100,6 +100,7 @@ SLIP = [
         (SLIP, r"overlapping_cds 1\); correct the CDS rows; a gene that reads bases twice \(frameshift of -1\)"),
         ([f"{row};exception=trans-splicing" for row in TWIN], "trans-spliced genes cannot"),
         (["chr1 s gene 101 400 . . . ID=g", "chr1 s CDS 101 400 . . 0 Parent=g"], "give the strand"),
+        (["chr1 s match 101 400 . + . ID=m"], "no gene, transcript or CDS row; give an annotation with genes"),
         (["chr1 s gene 101 400 . + . ID=g"], "sort the annotation first, which builds missing levels"),
     ],
 )  # fmt: skip
@@ -117,7 +118,7 @@ def test_names_are_plain_where_gff3_allows_and_told_where_not(tmp_path: Path, ca
     with caplog.at_level(logging.WARNING):
         write_gff3(path, GENES, PANSN)
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path}: HG1#1#chrV is written as HG1%231%23chrV, as GFF3 requires; gffread and bedtools do not decode this: "
+        "HG1#1#chrV is written as HG1%231%23chrV, as GFF3 requires; gffread and bedtools do not decode this: "
         "rename the sequences before annotating if you use them"
     ]
     assert "##sequence-region plain|name.1:x*^$@!+_?- 1 900\n" in path.read_text()

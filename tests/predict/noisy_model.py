@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -46,11 +47,11 @@ class NoisyModel(SegmentModel):
         return self.features(codes, torch.tensor([codes.shape[1]]), evidence)[:, tiles[0][0] : tiles[-1][1]]
 
 
-def noisy_model(gain: float = 10.0) -> NoisyModel:
+def noisy_model(gain: float = 10.0, head: Literal["semicrf", "linear"] = "semicrf") -> NoisyModel:
     """Return the model; the same weights whenever."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        model = NoisyModel(CONFIG).eval()
+        model = NoisyModel(replace(CONFIG, head=head)).eval()
     with torch.no_grad():
         model.head.weight *= gain
         model.head.bias += torch.tensor([-3.0, *[-1.0] * 2, *[1.0] * 3, 0, 0, *[-1.0] * 2, *[2.0] * 4])

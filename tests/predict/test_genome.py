@@ -99,7 +99,7 @@ def fasta(tmp_path: Path) -> Path:
 
 
 def pieces(fasta: Path, *regions: str, flank: int = 0) -> list[Piece]:
-    return pieces_of(Genome.open(fasta).lengths, regions, flank, where=fasta)
+    return pieces_of(Genome.open(fasta), regions, flank, where=fasta)
 
 
 def predict(fasta: Path, *regions: str, **options: Any) -> GenomePrediction:

@@ -66,7 +66,7 @@ def fasta(tmp_path: Path) -> Path:
 
 def test_each_sequence_is_read_with_its_code(fasta: Path, tmp_path: Path) -> None:
     genome, config = Genome.open(fasta), PredictConfig(workers=1, partial=True, posteriors=False)
-    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    pieces = pieces_of(genome, [], 0, where=fasta)
     factory, kept, warnings = with_organelles(Factory(), genome, pieces, ["MT=2"])
     assert warnings == [] and kept == pieces
     assert isinstance(factory, RecodedFactory) and factory.codes == {"MT": 2, "x9": 11}
@@ -75,7 +75,7 @@ def test_each_sequence_is_read_with_its_code(fasta: Path, tmp_path: Path) -> Non
     write_annotation(tmp_path / "out", found, genome, kept, factory, config)
     by_seqid = {s: [g for g in found.genes if g.seqid == s] for s in genome.lengths}
     for seqid, number in (("chr1", 1), ("MT", 2)):
-        alone = predict_genome(Factory(number), fasta, pieces_of(genome.lengths, [seqid], 0, where=fasta), config)
+        alone = predict_genome(Factory(number), fasta, pieces_of(genome, [seqid], 0, where=fasta), config)
         assert alone.genes and [t.cds for g in alone.genes for t in g.transcripts] == [
             t.cds for g in by_seqid[seqid] for t in g.transcripts
         ]
@@ -90,7 +90,7 @@ def test_a_mitochondrion_without_a_code_is_left_out_and_warned_of(
     fasta: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     genome, config = Genome.open(fasta), PredictConfig(workers=1, posteriors=False)
-    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    pieces = pieces_of(genome, [], 0, where=fasta)
     with caplog.at_level(logging.WARNING):
         factory, kept, warnings = with_organelles(Factory(), genome, pieces, [])
     assert [piece.seqid for piece in kept] == ["chr1", "x9"]
@@ -107,14 +107,14 @@ def test_a_mitochondrion_without_a_code_is_left_out_and_warned_of(
 
 def test_the_usual_code_may_be_asked_for(fasta: Path) -> None:
     genome = Genome.open(fasta)
-    pieces = pieces_of(genome.lengths, ["chr1", "MT"], 0, where=fasta)
+    pieces = pieces_of(genome, ["chr1", "MT"], 0, where=fasta)
     factory, kept, warnings = with_organelles(Factory(), genome, pieces, ["MT=1"])
     assert isinstance(factory, Factory) and kept == pieces and warnings == []
 
 
 def test_a_genome_of_one_mitochondrion_is_an_error_that_says_what_to_give(fasta: Path) -> None:
     genome = Genome.open(fasta)
-    pieces = pieces_of(genome.lengths, ["MT"], 0, where=fasta)
+    pieces = pieces_of(genome, ["MT"], 0, where=fasta)
     with pytest.raises(InputError, match=r"MT is a mitochondrion, .*; give --genetic-code-of MT=N"):
         with_organelles(Factory(), genome, pieces, [])
     # A model of mitochondria is meant for them.

@@ -31,7 +31,7 @@ RUN = PredictConfig(workers=1, chunk=GRAIN)
 
 def annotate(fasta: Path, target: Path, config: PredictConfig = RUN, work: Path | None = None) -> bytes:
     genome, factory = Genome.open(fasta), NoisyFactory()
-    pieces = pieces_of(genome.lengths, [], config.flank, where=fasta)
+    pieces = pieces_of(genome, [], config.flank, where=fasta)
     found = predict_genome(factory, fasta, pieces, config, work)
     write_annotation(target, found, genome, pieces, factory, config)
     return (target / "annotation.gff3").read_bytes()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,100 @@ def test_a_killed_worker_is_one_line(plain: Path, tmp_path: Path) -> None:
     assert line.startswith("genescribe: error: a worker process was killed, probably by the system for want of memory;")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("form", ["g.fa", "g.fa.gz"])
+def test_a_full_disk_names_what_was_given(
+    plain: Path, small_disk: Path, tmp_path: Path, form: str, workers: str
+) -> None:
+    """Not the folder of unfinished work, nor what a worker writes there."""
+    genome = tmp_path / form
+    size = 40_000 if form == "g.fa" else 400_000
+    write_fasta(tmp_path / "g.fa", [("one", np.random.default_rng(4).integers(0, 4, size).astype(np.uint8))])
+    if form != "g.fa":
+        packed(tmp_path / "g.fa", genome)
+    process = start(plain, small_disk, genome, "--workers", workers)
+    *_, line = finish(process, 2).splitlines()
+    output = small_disk / "out" / "g.gff3"
+    if form == "g.fa":
+        assert line == f"genescribe: error: {output}: no space left on the device; free some space and run again"
+    else:
+        told = f"{output}: no space left on the device, where a plain copy of {genome} is made; free some space"
+        assert line.startswith(f"genescribe: error: {told}")
+        assert "TMPDIR" not in line
+
+
+def test_temporary_files_without_space_are_told(small_disk: Path, tmp_path: Path) -> None:
+    rows = [f"c\tx\tgene\t{i}\t{i + 9}\t.\t+\t.\tID=g{i}\n" for i in range(1, 20_000)]
+    (tmp_path / "a.gff3").write_text("##gff-version 3\n" + "".join(rows))
+    write_fasta(tmp_path / "g.fa", [("c", np.zeros(30_000, dtype=np.uint8))])
+    script = str(Path(__file__).parents[2] / "scripts" / "catalogue.py")
+    words = [
+        "--fasta",
+        str(tmp_path / "g.fa"),
+        "--annotation",
+        str(tmp_path / "a.gff3"),
+        "-o",
+        str(tmp_path / "c.duckdb"),
+    ]
+    done = subprocess.run(
+        [sys.executable, script, *words],
+        env=os.environ | {"TMPDIR": str(small_disk)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    told = f"genescribe: error: {small_disk}: no space left on the device; free some space, or set TMPDIR to another"
+    assert done.stderr.splitlines()[-1] == f"{told} folder"
+
+
+def test_a_worker_killed_as_it_starts_is_the_same_line(plain: Path, tmp_path: Path) -> None:
+    """It has not read what it is to do: with many sequences, more than a pipe takes at once."""
+    write_fasta(tmp_path / "g.fa", [(f"contig_{i}", np.zeros(30, dtype=np.uint8)) for i in range(2000)])
+    process = start(plain, tmp_path, tmp_path / "g.fa")
+    while not (born := workers_of(process)):
+        assert process.poll() is None, process.communicate()[1]
+    born[-1].kill()
+    *_, line = finish(process, 2).splitlines()
+    assert line.startswith("genescribe: error: a worker process was killed, probably by the system for want of memory;")
+    assert not results(tmp_path)
+
+
+def test_workers_that_outlive_a_killed_process_are_waited_for(
+    plain: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    process = start(plain, tmp_path, plain)
+    reached(process, tmp_path)
+    readers = [p for p in psutil.Process(process.pid).children(recursive=True) if not p.children() and reads(p, plain)]
+    for reader in readers:
+        reader.suspend()
+    process.kill()
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()  # Not read to its end: the workers hold it.
+    job = tmp_path / "out" / "g.gff3.work" / "job.json"
+    before = job.stat().st_mtime_ns
+    again = start(plain, tmp_path, plain)
+    time.sleep(5)  # Enough to come to its work, where nothing holds it up.
+    assert job.stat().st_mtime_ns == before and again.poll() is None
+    for reader in readers:
+        reader.resume()
+    finish(again)
+    assert results(tmp_path) == whole
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the workers of a run, from their first moment on; a server may start them, which is no worker itself."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            words = " ".join(child.cmdline())
+            if "spawn_main" in words or ("forkserver" in words and child.ppid() != process.pid):
+                found.append(child)
+    return found
+
+
 def reads(process: psutil.Process, fasta: Path) -> bool:
     """Whether a process has mapped the genome."""
     return any(part.path == str(fasta) for part in process.memory_maps())
@@ -136,7 +231,7 @@ def test_a_second_run_with_the_same_output_is_turned_away(plain: Path, whole: di
     second = start(plain, tmp_path, plain)
     said = finish(second, 2)
     first.send_signal(signal.SIGCONT)
-    assert f"{tmp_path / 'out' / 'g.gff3.work'}: another process works in this folder" in said
+    assert f"{tmp_path / 'out' / 'g.gff3'}: another process works here" in said
     finish(first)
     assert results(tmp_path) == whole
     assert not (tmp_path / "out" / "g.gff3.work").exists()

@@ -15,7 +15,7 @@ from genescribe.augustus.species import read_species
 from genescribe.crf.config import SemiCRFConfig
 from genescribe.crf.head import SemiCRF
 from genescribe.genome.alphabet import Codes, reverse_complement
-from genescribe.genome.fasta import write_fasta
+from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 from genescribe.predict.config import PredictConfig
@@ -146,7 +146,7 @@ def test_chunks_and_workers_change_nothing(tmp_path: Path) -> None:
     write_fasta(fasta, [("a", codes), ("b", codes[1000:1900])])
     factory = SegmentPredictorFactory(folder, "cpu")
     assert factory.together
-    pieces = pieces_of({"a": len(codes), "b": 900}, [], 0, where=fasta)
+    pieces = pieces_of(Genome.open(fasta), [], 0, where=fasta)
     found = [
         predict_genome(factory, fasta, pieces, PredictConfig(workers=1, chunk=chunk, posteriors=posteriors))
         for chunk, posteriors in ((400, True), (1200, True), (10_000, True), (800, False))

@@ -256,7 +256,7 @@ def fasta(tmp_path: Path) -> Path:
 
 def factories(trained: Path, fasta: Path, species: str, *regions: str) -> Iterator[SegmentPredictorFactory]:
     genome = Genome.open(fasta)
-    pieces = pieces_of(genome.lengths, regions, 0, where=fasta)
+    pieces = pieces_of(genome, regions, 0, where=fasta)
     yield SegmentPredictorFactory(trained, "cpu").for_genome(genome, pieces, species)
 
 
@@ -287,7 +287,7 @@ def test_each_sequence_has_its_own_genome_on_both_strands(trained: Path, fasta: 
 @pytest.mark.parametrize("species", [AUTO, EACH, "rich"])
 def test_chunks_change_no_gene(trained: Path, fasta: Path, tmp_path: Path, species: str) -> None:
     genome = Genome.open(fasta)
-    pieces = pieces_of(genome.lengths, [], 0, where=fasta)
+    pieces = pieces_of(genome, [], 0, where=fasta)
     (factory,) = factories(trained, fasta, species)
     config = PredictConfig(workers=1, min_cds=6, species=species)
     whole = predict_genome(factory, fasta, pieces, config)

@@ -14,14 +14,19 @@ from tests.segment.toy_shards import bake_toy
 
 from genescribe.data.batching import Batch, collate
 from genescribe.errors import InputError
-from genescribe.files import read_json
+from genescribe.files import read_json, write_json
+from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.kernels.semicrf.dispatch import viterbi
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import predict_genome
+from genescribe.predict.output_files import write_annotation
+from genescribe.predict.stretches import pieces_of
 from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.training import temperature
 from genescribe.segment.training.task import SegmentTask
-from genescribe.segment.training.temperature import CALIBRATION, fit_temperature, temperature_of
+from genescribe.segment.training.temperature import CALIBRATION, FEWEST, fit_temperature, temperature_of
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,37 @@ def test_a_model_s_folder_holds_it(task: SegmentTask, tmp_path: Path) -> None:
     assert SegmentPredictorFactory(tmp_path, "cpu")().temperature == stored["temperature"] > 0
     (tmp_path / CALIBRATION).unlink()
     assert SegmentPredictorFactory(tmp_path, "cpu")().temperature == 1.0
+
+
+@pytest.mark.parametrize(("genes", "told"), [(FEWEST, False), (FEWEST - 1, True)])
+def test_probabilities_without_a_fitted_temperature_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, genes: int, told: bool
+) -> None:
+    """Too few genes to fit one, or no file at all, are said in the log, the header and the summary; else nothing is."""
+    noisy_model().save(tmp_path)
+    write_json(tmp_path / CALIBRATION, {"temperature": 1.0, "genes": genes, "windows": 9})
+    write_fasta(tmp_path / "g.fa", [("s", np.random.default_rng(0).integers(0, 4, 500).astype(np.uint8))])
+    genome, config = Genome.open(tmp_path / "g.fa"), PredictConfig(workers=1, device="cpu")
+    pieces = pieces_of(genome, [], 0, where="g.fa")
+
+    def written(config: PredictConfig) -> tuple[bool, bool, bool]:
+        caplog.clear()
+        factory = SegmentPredictorFactory(tmp_path, "cpu")
+        found = predict_genome(factory, genome, pieces, config)
+        write_annotation(tmp_path / "out", found, genome, pieces, factory, config)
+        summary = read_json(tmp_path / "out" / "summary.json")
+        assert sum("not calibrated" in text for text in caplog.messages) == sum(
+            "not calibrated" in text for text in summary["warnings"]
+        )
+        in_log = any("not calibrated" in text for text in caplog.messages)
+        header = (tmp_path / "out" / "annotation.gff3").read_text()
+        return in_log, summary.get("calibrated") is False, "#calibrated: false\n" in header
+
+    assert written(config) == (told, told, told)
+    # Nothing is said of probabilities that are not written.
+    assert written(replace(config, posteriors=False))[:2] == (False, False)
+    (tmp_path / CALIBRATION).unlink()
+    assert written(config) == (True, True, True)
 
 
 @pytest.mark.parametrize("value", ['"x"', "0", "NaN", "null", None])

@@ -7,11 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from genescribe.bake.config import BakeConfig
 from genescribe.data.runs import ignore
-from genescribe.genome.alphabet import Codes, N, reverse_complement, unmasked
+from genescribe.genome.alphabet import Codes, gaps, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval, mirror
 from genescribe.labels.decode import validate_gene
@@ -19,7 +17,6 @@ from genescribe.labels.grammar import Encoded, LabelPolicy, representative
 from genescribe.labels.schemes import LabelScheme
 
 _LONGEST_NAME = 28
-_PIECE = 1 << 22
 
 
 class Tile(NamedTuple):
@@ -99,14 +96,14 @@ def label_strands(
         Strand and place of annotation that could not be read: masked, but where a gene has labels.
     """
     length = len(codes)
-    gaps = _long_gaps(codes, config.assembly_gap)
+    masked = gaps(codes, config.assembly_gap) if config.assembly_gap else []
     strands = []
     for strand in "+-":
         turned = [gene if strand == "+" else mirror(gene, length) for gene in genes if gene.strand == strand]
         oriented = codes if strand == "+" else reverse_complement(codes)
         doubtful = _doubtful(turned, oriented, code, scheme)
         encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful, oriented)
-        hidden = [*gaps, *(span for sign, span in unknown if sign in (strand, ".", "?"))]
+        hidden = [*masked, *(span for sign, span in unknown if sign in (strand, ".", "?"))]
         if config.other_strand == "ignore":
             hidden += [(gene.start, gene.end) for gene in genes if gene.strand != strand and representative(gene)]
         runs = ignore(encoded.runs, [turn(*span, length, strand) for span in hidden], over=scheme.background)
@@ -176,18 +173,3 @@ def _doubtful(genes: Sequence[Gene], codes: Codes, code: GeneticCode, scheme: La
         if reason := reason or scheme.fault(transcript, codes, code):
             reasons[gene.id] = reason
     return reasons
-
-
-def _long_gaps(codes: Codes, shortest: int) -> list[Interval]:
-    """Return the stretches of at least `shortest` N."""
-    if not shortest:
-        return []
-    edges: list[int] = []
-    inside = np.False_
-    # In pieces, since a chromosome's worth of temporary arrays is much memory.
-    for start in range(0, len(codes), _PIECE):
-        unknown = unmasked(codes[start : start + _PIECE]) == N
-        edges += (np.flatnonzero(np.diff(unknown, prepend=inside)) + start).tolist()
-        inside = unknown[-1]
-    edges += [len(codes)] if inside else []
-    return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]

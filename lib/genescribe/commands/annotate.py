@@ -64,9 +64,9 @@ def main(args: argparse.Namespace) -> None:
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)
     target = args.output or _usual_output(args.fasta, args.model, form.suffix)
     evidence_files = EvidenceFiles.of(args)
-    with work_folder(target.with_name(f"{target.name}.work")) as work:
+    with work_folder(target.with_name(f"{target.name}.work"), shown=target) as work:
         genome = Genome.open(args.fasta, scratch=work)
-        pieces = pieces_of(genome.lengths, args.regions, config.flank, where=args.fasta)
+        pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
         evidence = evidence_of(evidence_files, genome, work / "evidence", config.workers)
         factory, pieces, warnings = with_organelles(
             predictor_for(args.model, genome, pieces, config, evidence), genome, pieces, args.genetic_code_of

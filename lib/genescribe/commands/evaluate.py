@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genescribe import __version__
 from genescribe.cli import Parser, integer
 from genescribe.errors import InputError
-from genescribe.files import sha256, write_json
+from genescribe.files import sha256, temporary_folder, write_json
 from genescribe.paths import InputPath, InputText, NameList, OutputFile
 
 if TYPE_CHECKING:
@@ -105,8 +104,8 @@ def main(args: argparse.Namespace) -> None:
         replicates=args.bootstrap if args.output or args.against else 0,
         seed=args.seed,
     )
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
-        evidence = evidence_of(EvidenceFiles.of(args), genome, Path(folder) / "evidence") if genome else None
+    with temporary_folder() as folder:
+        evidence = evidence_of(EvidenceFiles.of(args), genome, folder / "evidence") if genome else None
         if evidence is not None:
             table = EvidenceTable.load(evidence)
             named = {"reference": reference, "predicted": predicted}

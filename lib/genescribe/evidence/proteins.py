@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from genescribe.errors import InputError
 from genescribe.evidence.table import Collector
 from genescribe.evidence.text import read_text
-from genescribe.files import open_binary
+from genescribe.files import naming, open_binary, temporary_folder
 from genescribe.genome.alphabet import decode
 from genescribe.genome.fasta import Genome, write_fasta
 
@@ -53,9 +52,9 @@ def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: in
             where=path,
             remedy="conda install -c bioconda miniprot, or make it from github.com/lh3/miniprot; or give its GFF",
         )
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
+    with temporary_folder() as folder:
         for number, names in enumerate(_pieces(genome.lengths)):
-            piece, found = Path(folder) / f"{number}.fa", Path(folder) / f"{number}.gff"
+            piece, found = folder / f"{number}.fa", folder / f"{number}.gff"
             write_fasta(piece, ((name, decode(genome.codes(name))) for name in names))
             align(program, piece, path, found, _longest_intron(genome), workers)
             piece.unlink()
@@ -63,7 +62,8 @@ def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: in
             with found.open("rb") as lines:
                 aligned = any(not line.startswith(b"#") for line in lines)
             if aligned:
-                read_text(found, into)
+                with naming(path, found):
+                    read_text(found, into)
 
 
 def align(program: str, fasta: Path, proteins: str | Path, target: Path, longest_intron: int, workers: int) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from genescribe.genome.strand import StrandCodes
 
 Codes = NDArray[np.uint8]
 
@@ -13,6 +18,10 @@ SOFTMASK = 8
 """Bit set on a code whose letter was lower-case."""
 GAP = 13
 """Least bases of a run of N that is taken for a gap of the assembly; up to four codons may be N within an exon."""
+LONG_GAP = 1_001
+"""Least bases of a gap that no gene runs over: shorter ones are ordinary between the contigs of a scaffold."""
+
+_BLOCK = 1 << 22
 
 _ENCODE = np.full(256, N, dtype=np.uint8)
 _ENCODE[ord("a") : ord("z") + 1] = N | SOFTMASK
@@ -62,16 +71,20 @@ def unmasked(codes: Codes) -> Codes:
     return codes & np.uint8(SOFTMASK - 1)
 
 
-def gaps(codes: Codes) -> list[tuple[int, int]]:
-    """Return the gaps, runs of `GAP` or more N, ascending.
+def gaps(codes: StrandCodes, shortest: int = GAP) -> list[tuple[int, int]]:
+    """Return the gaps, runs of `shortest` or more N, ascending.
 
     Examples
     --------
     >>> gaps(encode("AC" + "N" * 20 + "nNG" + "N" * 12))
     [(2, 24)]
     """
-    unknown = unmasked(codes) == N
-    if not unknown.any():
-        return []
-    bounds = np.flatnonzero(np.diff(np.concatenate([[False], unknown, [False]]).astype(np.int8)))
-    return [(low, high) for low, high in bounds.reshape(-1, 2).tolist() if high - low >= GAP]
+    edges: list[int] = []
+    inside = np.False_
+    # Block by block, since a chromosome's worth of temporary arrays is much memory.
+    for start in range(0, len(codes), _BLOCK):
+        unknown = unmasked(codes[start : start + _BLOCK]) == N
+        edges += (np.flatnonzero(np.diff(unknown, prepend=inside)) + start).tolist()
+        inside = unknown[-1]
+    edges += [len(codes)] if inside else []
+    return [(low, high) for low, high in zip(edges[::2], edges[1::2], strict=True) if high - low >= shortest]

@@ -100,10 +100,11 @@ class Genome:
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, InputError) and error.where == str(plain):
+                elsewhere = "set TMPDIR to another folder" if scratch is None else "write to another folder"
                 raise InputError(
-                    f"{error.what} of {folder.parent}, where its plain copy is made",
-                    where=path,
-                    remedy="free some there, give a plain FASTA file, or set TMPDIR to another folder",
+                    f"{error.what}, where a plain copy of {path} is made",
+                    where=folder.parent,
+                    remedy=f"free some space, give a plain FASTA file, or {elsewhere}",
                 ) from error
             raise
         weakref.finalize(genome, _remove, folder, os.getpid())

@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import logging
 import os
-import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -18,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path
+from genescribe.files import FULL, atomic_path, temporary_folder
 from genescribe.genome.annotation.text import read_text
 from genescribe.genome.fasta import expand_fasta
 from genescribe.genome.fasta_index import write_index
@@ -105,8 +104,8 @@ def published_md5(md5sums: str, source: str) -> str:
         The list cannot be had, or does not name the file.
     """
     name = Path(urllib.parse.urlparse(source).path).name
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
-        path = Path(folder) / "md5sums"
+    with temporary_folder() as folder:
+        path = folder / "md5sums"
         _download(md5sums, path)
         lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
     for words in lines:
@@ -137,8 +136,8 @@ def _local(source: str, sha256: str | None, md5: str | None) -> Iterator[tuple[P
         return
     if not any(digests.values()):
         raise InputError("a URL without a checksum", where=source, remedy="give its sha256 (or md5)")
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
-        path = Path(folder) / (Path(urllib.parse.urlparse(source).path).name or "download")
+    with temporary_folder() as folder:
+        path = folder / (Path(urllib.parse.urlparse(source).path).name or "download")
         _download(source, path)
         _verify(path, source, digests)
         yield path, source
@@ -181,6 +180,8 @@ def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -
                 raise OSError(f"{target.stat().st_size} of {total} bytes arrived")
             return
         except (OSError, ValueError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
             if _is_final(error) or attempt == attempts:
                 raise InputError(f"cannot be downloaded ({error})", where=url, remedy="check the address") from None
             _log.info("%s: %s; trying again", url, error)

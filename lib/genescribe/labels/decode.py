@@ -21,7 +21,7 @@ from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject, StrandCodes
 from genescribe.labels.grammar import Kind
 
-GAP_REASON = "exon in a gap"
+GAP_REASON, LONG_GAP_REASON = "exon in a gap", "runs over a long gap"
 _CODON = 3
 _Run = tuple[int, int, Kind]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genescribe.files import temporary_folder
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 from genescribe.genome.strand import Reject
@@ -54,8 +54,8 @@ def predict_genome(
         to be held by `genescribe.predict.work_folder.work_folder`. None: a temporary one.
     """
     if work is None:
-        with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
-            return predict_genome(factory, fasta, pieces, config, Path(scratch) / "work")
+        with temporary_folder() as scratch:
+            return predict_genome(factory, fasta, pieces, config, scratch / "work")
     genome = fasta if isinstance(fasta, Genome) else Genome.open(fasta)
     keeping = Work(work, job_of(factory, genome.path, pieces, config))
     scan(factory, genome, pieces, config, keeping)

@@ -19,6 +19,8 @@ from genescribe.predict.stretches import Piece
 
 EVIDENCE = "evidence-sha256"
 """Key of what a prediction rests on (`PredictorFactory.provenance`) where there is evidence."""
+CALIBRATED = "calibrated"
+"""Key of it that is `false` where a model should have a fitted temperature for its probabilities, and has none."""
 Rows = NDArray[np.float32]
 """What a model says of bases, (n, anything)."""
 

@@ -17,7 +17,7 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.products import write_parts, write_products
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import GenomePrediction, assemble
-from genescribe.predict.interface import EVIDENCE, PredictorFactory, StrandPrediction
+from genescribe.predict.interface import CALIBRATED, EVIDENCE, PredictorFactory, StrandPrediction
 from genescribe.predict.stretches import Piece
 from genescribe.predict.summary import summarise, warnings_of
 from genescribe.predict.work_folder import STRANDS, StrandKey, read_strands, write_strands
@@ -28,6 +28,10 @@ RULES = ("partial", "min_posterior", "min_cds", "opposite_strands", "max_overlap
 """Options that decide which genes are written; the header of the GFF3 names them."""
 WITH_EVIDENCE = ("isoforms", "require_evidence")
 """The same, where there is evidence."""
+UNCALIBRATED = (
+    "the probabilities are not calibrated: the model has no temperature that was fitted to enough genes; they rank "
+    "genes, and do not say how many are right"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -65,23 +69,25 @@ def write_annotation(
     form
         Form of the annotation.
     """
-    summary = summarise(prediction.genes, pieces)
-    absurd = warnings_of(summary, factory.statistics())
-    for line in absurd:
+    summary, provenance = summarise(prediction.genes, pieces), factory.provenance()
+    unsure = [UNCALIBRATED] if config.posteriors and CALIBRATED in provenance else []
+    found = [*unsure, *warnings_of(summary, factory.statistics())]
+    for line in found:
         _log.warning(line)
-    warnings = [*noted, *absurd]
+    warnings = [*noted, *found]
     with atomic_directory(target) as folder:
         form.write(
             folder / f"{STEM}{form.suffix}",
             prediction.genes,
             genome.lengths,
-            _header(factory.provenance(), config),
+            _header(provenance, config),
             genetic_code=lambda seqid: factory.genetic_code(seqid).number,
         )
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
         (folder / REJECTS).write_text(lines, encoding="utf-8")
-        species = {key: value for key, value in factory.provenance().items() if key == "species"}
-        write_json(folder / SUMMARY, {**summary, **species, "warnings": warnings})
+        told = {key: value for key, value in provenance.items() if key == "species"}
+        told |= {CALIBRATED: False} if unsure else {}
+        write_json(folder / SUMMARY, {**summary, **told, "warnings": warnings})
         write_products(prediction.genes, genome, factory.genetic_code, folder)
         write_parts(prediction.genes, genome, folder)
     return warnings

@@ -10,14 +10,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import IO, Any, Literal, NamedTuple, cast
 
 import torch
 
-from genescribe.files import sha256
+from genescribe.files import sha256, work_in
 from genescribe.genome.fasta import Genome
 from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.predict.config import PredictConfig
@@ -175,12 +176,21 @@ def _results(pool: Executor, plan: _Plan, most: int) -> Iterator[tuple[_Job, lis
     while plan or running:
         while plan and len(running) < most:
             job = plan.next()
-            running[pool.submit(_work, job)] = job
+            running[_submitted(pool, job)] = job
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             job = running.pop(future)
             plan.done(job)
             yield job, future.result()
+
+
+def _submitted(pool: Executor, job: _Job) -> Future[list[StrandPrediction]]:
+    try:
+        return pool.submit(_work, job)
+    except (ConnectionError, EOFError) as error:
+        # Workers start as jobs are given out: one that dies before it has read what it is to do, or the server that
+        # starts them, breaks a pipe, and the pool does not see why.
+        raise BrokenProcessPool("a process was killed as it started") from error
 
 
 class _Worker:
@@ -219,11 +229,13 @@ class _Worker:
 
 
 _worker: _Worker | None = None
+_hold: IO[bytes] | None = None
 
 
 def _initialise(factory: PredictorFactory, genome: Genome, config: PredictConfig, folder: Path, counter: Any) -> None:
-    global _worker
+    global _worker, _hold
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _hold = work_in(folder)
     with counter.get_lock():
         number = counter.value
         counter.value += 1

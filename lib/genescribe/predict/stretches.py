@@ -1,15 +1,18 @@
-"""The regions of sequence to annotate: whole sequences, or the surroundings of given regions."""
+"""The stretches of sequence to annotate: whole sequences or the surroundings of given regions, cut at long gaps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genescribe.bake.splits import read_regions
+from genescribe.genome.alphabet import LONG_GAP, gaps
 from genescribe.genome.batches import batch_of
+from genescribe.genome.fasta import Genome
 from genescribe.genome.intervals import union
 from genescribe.genome.model import Interval
+from genescribe.genome.strand import GenomeStrand
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,16 @@ class Piece:
         return any(start < region[1] and region[0] < end for region in self.regions)
 
 
-def pieces_of(lengths: Mapping[str, int], regions: Sequence[str], flank: int, *, where: str | Path) -> list[Piece]:
+def pieces_of(genome: Genome, regions: Sequence[str], flank: int, *, where: str | Path) -> list[Piece]:
     """Return what to read for some regions, in the order of the genome; whole sequences where none is given.
+
+    A piece ends at a gap of `LONG_GAP` or more N, and the next begins behind it: no gene runs over it, whatever model
+    reads the pieces.
 
     Parameters
     ----------
-    lengths
-        Bases of each sequence.
+    genome
+        Its lengths and its gaps are read.
     regions
         `seqid` or `seqid:start-end`, 1-based and closed, and all else that `read_regions` takes.
     flank
@@ -57,24 +63,29 @@ def pieces_of(lengths: Mapping[str, int], regions: Sequence[str], flank: int, *,
     ------
     InputError
         A region of a sequence that the genome does not have, or past its end.
-
-    Examples
-    --------
-    >>> [piece.name for piece in pieces_of({"I": 900, "II": 500}, ["I:301-400", "I:601-700"], 50, where="g.fa")]
-    ['I:251-450', 'I:551-750']
     """
-    if not regions:
-        return [Piece(seqid, 0, length, ((0, length),)) for seqid, length in lengths.items() if length]
     wanted: dict[str, list[Interval]] = {}
-    for region in read_regions(regions, lengths, where=str(where)):
+    for region in read_regions(regions, genome.lengths, where=str(where)):
         assert region.end is not None
         wanted.setdefault(region.seqid, []).append((region.start, region.end))
-    pieces = []
-    for seqid, length in lengths.items():
-        inside = union(wanted.get(seqid, []))
+    pieces: list[Piece] = []
+    for seqid, length in genome.lengths.items():
+        inside = union(wanted.get(seqid, [])) if regions else [(0, length)]
         for start, end in union((max(0, a - flank), min(length, b + flank)) for a, b in inside):
-            pieces.append(Piece(seqid, start, end, tuple(part for part in inside if start <= part[0] < end)))
+            pieces += _between_gaps(genome, Piece(seqid, start, end, tuple(inside)))
     return pieces
+
+
+def _between_gaps(genome: Genome, piece: Piece) -> Iterator[Piece]:
+    """Yield the parts of a piece that long gaps leave and that hold some of its regions."""
+    start = piece.start
+    strand = GenomeStrand(genome, piece.seqid, piece.start, piece.end, "+")
+    for left, right in [*gaps(strand, LONG_GAP), (len(strand), len(strand))]:
+        end = piece.start + left
+        inside = ((max(a, start), min(b, end)) for a, b in piece.regions)
+        if regions := tuple((a, b) for a, b in inside if a < b):
+            yield Piece(piece.seqid, start, end, regions)
+        start = piece.start + right
 
 
 def batch_of_pieces(pieces: Sequence[Piece], index: int, batches: int) -> list[Piece]:

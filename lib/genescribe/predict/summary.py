@@ -23,7 +23,8 @@ def summarise(genes: Sequence[Gene], pieces: Sequence[Piece]) -> dict[str, float
     """Return the number of genes, and per gene the mean CDS, exons and probability; means of no gene are left out."""
     bases = sum(end - start for piece in pieces for start, end in piece.regions)
     transcripts = [gene.transcripts[0] for gene in genes]
-    row: dict[str, float] = {"genes": len(genes), "bases": bases, "genes_per_mb": round(1e6 * len(genes) / bases, 2)}
+    density = round(1e6 * len(genes) / max(bases, 1), 2)
+    row: dict[str, float] = {"genes": len(genes), "bases": bases, "genes_per_mb": density}
     if genes:
         row["mean_cds_length"] = round(mean(t.cds_length for t in transcripts), 1)
         row["mean_exons"] = round(mean(len(t.cds) for t in transcripts), 3)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from genescribe.files import LOCK, alone_in, atomic_path, read_json, write_json
+from genescribe.files import LOCK, alone_in, atomic_path, full_disk_explained, naming, read_json, write_json
 from genescribe.genome.fasta import COPY
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject
@@ -35,18 +35,25 @@ StrandKey = tuple[str, int, int, str]
 
 
 @contextmanager
-def work_folder(folder: str | Path) -> Iterator[Path]:
+def work_folder(folder: str | Path, shown: str | Path | None = None) -> Iterator[Path]:
     """Hold a folder of unfinished work against other processes, until the results are written.
 
     What a killed process left half-written in it is removed, and at the end the folder itself, where nothing is in it.
 
+    Parameters
+    ----------
+    folder
+        Made where it does not exist.
+    shown
+        What errors name instead of what lies in the folder; None: the folder.
+
     Raises
     ------
     InputError
-        Another process works in it.
+        Another process works in it; its device is full.
     """
     folder = Path(folder)
-    with alone_in(folder):
+    with naming(shown or folder, folder), alone_in(folder), full_disk_explained(folder):
         for left_over in (*folder.rglob(".*.part"), *folder.glob(f"{COPY}*")):
             _remove(left_over)
         yield folder
@@ -74,7 +81,7 @@ class Work:
         self.folder = Path(folder)
         if not self._is_of(job):
             if (self.folder / JOB).exists():
-                _log.info("%s holds work of another genome, model or option: begun anew", self.folder)
+                _log.info("the unfinished work is of another genome, model or option: begun anew")
             # No more than its own: the lock lies here, and the plain copy of a genome. What says whose it is goes last.
             for name in (SCORES, STRANDS, JOB):
                 _remove(self.folder / name)
@@ -84,7 +91,7 @@ class Work:
         # A line that a kill cut short is not carried on with.
         write_strands(self.folder / STRANDS, self.done)
         if self.done:
-            _log.info("%s: %d strands are done", self.folder, len(self.done))
+            _log.info("%d strands are done from an earlier run", len(self.done))
 
     def _is_of(self, job: Mapping[str, Any]) -> bool:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import Stretch
+from genescribe.files import temporary_folder
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.model import Gene, Interval
@@ -80,8 +80,7 @@ def augustus(
         raise InputError(reason, where="augustus", remedy="install it or leave this baseline out")
     wanted = [(seqid, 0, None) for seqid in genome.lengths] if regions is None else list(regions)
     stretches = [(seqid, start, genome.lengths[seqid] if end is None else end) for seqid, start, end in wanted]
-    with tempfile.TemporaryDirectory(prefix="augustus.") as name, config_folder(trained) as config:
-        folder = Path(name)
+    with temporary_folder() as folder, config_folder(trained) as config:
         command = ["augustus", f"--species={RETRAINED if trained else species}", *options]
 
         def predict(chunk: list[int]) -> dict[int, list[Gene]]:
@@ -113,8 +112,7 @@ def config_folder(trained: str | Path | None = None) -> Iterator[Path]:
     parameters = Path(trained) / RETRAINED
     if not (parameters / f"{RETRAINED}_parameters.cfg").is_file():
         raise InputError("no parameters of AUGUSTUS", where=trained, remedy="give a folder written by training")
-    with tempfile.TemporaryDirectory(prefix="augustus.config.") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         link_config(stock, folder)
         (folder / "species" / RETRAINED).symlink_to(parameters.resolve())
         yield folder

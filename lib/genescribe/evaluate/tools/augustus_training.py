@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from genescribe.bake.leakage import SIMILAR, Sketch, similar_pairs, sketch
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import Stretch
 from genescribe.evaluate.tools.augustus import RETRAINED, augustus_missing, call, installed_config, link_config
-from genescribe.files import atomic_directory, write_json
+from genescribe.files import atomic_directory, temporary_folder, write_json
 from genescribe.genome.alphabet import decode, unmasked
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
@@ -105,11 +104,11 @@ def train_augustus(
         _log.warning("%d genes to train AUGUSTUS on; its authors advise %d", len(chosen), ADVISED)
     flank = flank_length([one.transcript for one in chosen])
     minimum = minimum_coding([one.transcript.cds_length for one in chosen], options.min_cds)
-    with tempfile.TemporaryDirectory(prefix="augustus.training.") as name:
-        config = Path(name) / "config"
+    with temporary_folder() as scratch:
+        config = scratch / "config"
         config.mkdir()
         link_config(installed_config(), config)
-        genbank = Path(name) / "genes.gb"
+        genbank = scratch / "genes.gb"
         genbank.write_text("".join(genbank_records(chosen, genome, flank)), encoding="ascii")
         call(["perl", _script("new_species.pl"), f"--species={RETRAINED}", "--silent"], config, "new_species.pl")
         parameters = config / "species" / RETRAINED / f"{RETRAINED}_parameters.cfg"

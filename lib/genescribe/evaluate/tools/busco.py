@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import Stretch, restrict
-from genescribe.files import read_json
+from genescribe.files import read_json, temporary_folder
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene
@@ -75,8 +74,7 @@ def run_busco(fasta: str | Path, lineage: str, mode: Mode, threads: int = 1) -> 
         BUSCO is not installed or fails; no such lineage.
     """
     folder = lineage_folder(lineage)
-    with tempfile.TemporaryDirectory(prefix="busco.") as name:
-        work = Path(name)
+    with temporary_folder() as work:
         # BUSCO takes a lineage for a folder only where its path has a slash, and works beside where it is started.
         where = (
             [str(folder.resolve()), "--offline"] if folder else [lineage, "--download_path", str(work / "downloads")]

@@ -20,11 +20,11 @@ from genescribe.generate.model import SentenceModel, pad_codes
 from genescribe.generate.network.decoder import Decoder
 from genescribe.generate.text.sentence import GeneSentence, gene_of, sentence_of
 from genescribe.generate.training.task import signals_of
-from genescribe.genome.alphabet import Codes, gaps, reverse_complement
+from genescribe.genome.alphabet import LONG_GAP, Codes, gaps, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import touched
 from genescribe.genome.model import Gene, Interval, Transcript, mirror
-from genescribe.labels.decode import GAP_REASON
+from genescribe.labels.decode import GAP_REASON, LONG_GAP_REASON
 
 Status = Literal["accepted", "repaired", "rejected"]
 BIOTYPE = "protein_coding"
@@ -285,8 +285,8 @@ class Annotator:
             gene = _forward(outcome.sentence, outcome.scores, piece, locus)
             clean.append(str(_on_window(outcome.sentence, piece, pieces[0].low)))
             for transcript in gene.transcripts:
-                if any(touched((start - locus.offset, end - locus.offset), holes) for start, end in transcript.exons):
-                    refused.append(GAP_REASON)
+                if fault := _gap_fault(transcript, locus.offset, holes):
+                    refused.append(fault)
                     continue
                 middle = (transcript.start + transcript.end) // 2 - locus.offset
                 if len(pieces) == 1 or piece.core[0] <= middle < piece.core[1]:
@@ -304,6 +304,14 @@ class Annotator:
             reasons.insert(0, "read in pieces")
         result.status, result.reason = ("repaired", "; ".join(dict.fromkeys(reasons))) if reasons else ("accepted", "")
         return result, mean
+
+
+def _gap_fault(transcript: Transcript, offset: int, holes: Sequence[Interval]) -> str | None:
+    """Return what is wrong about a transcript and the gaps of its window, which begins at `offset`, or None."""
+    if any(touched((start - offset, end - offset), holes) for start, end in transcript.exons):
+        return GAP_REASON
+    long = [(left, right) for left, right in holes if right - left >= LONG_GAP]
+    return LONG_GAP_REASON if touched((transcript.start - offset, transcript.end - offset), long) else None
 
 
 def _on_window(sentence: GeneSentence, piece: _Piece, low: int) -> GeneSentence:

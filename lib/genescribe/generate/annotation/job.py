@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from torch import nn
 from genescribe.config import option, to_mapping
 from genescribe.errors import InputError
 from genescribe.evidence.junctions import Junctions, read_junctions
-from genescribe.files import alone_at, sha256
+from genescribe.files import alone_at, naming, sha256, temporary_folder
 from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.annotation.locus_rules import gene_of_locus
 from genescribe.generate.annotation.run import GrowingAnnotation, Journal, annotate_loci, write_results
@@ -188,13 +187,14 @@ def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> tuple[list[Locus], 
     bed = Path(job.loci).name.removesuffix(".gz").endswith(".bed")
     if job.prompt and bed:
         raise InputError("a BED file has no transcripts", where=job.loci, remedy="give GFF3 or GTF with --prompt")
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
+    with temporary_folder() as scratch:
         source = Path(job.loci)
         if not (job.no_sort or bed):
-            source = Path(scratch) / "sorted.gff3"
+            source = scratch / "sorted.gff3"
             sort_annotation(job.loci, source, sorter="auto")
-        loci, outside = read_loci(source, lengths)
-        return loci, outside, first_transcripts(read_genes(source)) if job.prompt else {}
+        with naming(job.loci, source):
+            loci, outside = read_loci(source, lengths)
+            return loci, outside, first_transcripts(read_genes(source)) if job.prompt else {}
 
 
 def first_transcripts(genes: Iterable[Gene]) -> dict[str, Transcript]:

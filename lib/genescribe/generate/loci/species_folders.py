@@ -8,7 +8,6 @@ holds a folder of shards per species, `gene_index.json` (species -> gene -> its 
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample
 from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
-from genescribe.files import read_json, sha256, write_json
+from genescribe.files import naming, read_json, sha256, temporary_folder, write_json
 from genescribe.generate.loci.bake import SentenceBaker
 from genescribe.generate.text.sentence import NAMES, GeneSentence, feature_names
 from genescribe.genome.alphabet import decode
@@ -147,13 +146,14 @@ def _bake(source: Path, config: SpeciesConfig, target: Path) -> None:
     note = target.with_name(f"{name}.source.json")
     if note.exists() and (target / MANIFEST).exists() and read_json(note) == origin:
         return
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
-        plain, tidy, catalogue = (Path(scratch) / part for part in ("genome.fa", "sorted.gff3", "catalogue.duckdb"))
+    with temporary_folder() as scratch:
+        plain, tidy, catalogue = (scratch / part for part in ("genome.fa", "sorted.gff3", "catalogue.duckdb"))
         fetch_fasta(str(fasta), plain)
         sort_annotation(annotation, tidy)
-        build_catalogue(plain, tidy, catalogue, job.genetic_code, tolerant=True)
         baker = SentenceBaker if job.bake.target == "sentences" else Baker
-        bake_batch(catalogue, plain, job, list(Genome.open(plain).lengths), target, baker)
+        with naming(fasta, plain), naming(annotation, tidy), naming(annotation, catalogue):
+            build_catalogue(plain, tidy, catalogue, job.genetic_code, tolerant=True)
+            bake_batch(catalogue, plain, job, list(Genome.open(plain).lengths), target, baker)
     write_json(note, origin)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path
+from genescribe.files import atomic_path, full_disk_explained, naming
 from genescribe.genome.annotation.bed import write_bed
 from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.annotation.gtf import write_gtf
@@ -119,7 +119,11 @@ class AnnotationForm:
             return
         import pysam  # The environments of rules, which write plain GFF3, do without it.
 
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{stem_of(path)}.") as folder:
+        with (
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{stem_of(path)}.") as folder,
+            naming(path, folder),
+            full_disk_explained(path),
+        ):
             plain, packed = Path(folder, f"plain.{self.form}"), Path(folder, path.name)
             self._write_plain(plain, genes, lengths, header, genetic_code)
             pysam.tabix_compress(str(plain), str(packed))

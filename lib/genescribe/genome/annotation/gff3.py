@@ -74,9 +74,9 @@ def write_gff3(
     escaped = [name for name in lengths if _seqid(name) != name]
     if escaped:
         _log.warning(
-            "%s: %s is written as %s, as GFF3 requires%s; gffread and bedtools do not decode this: rename the "
+            "%s is written as %s, as GFF3 requires%s; gffread and bedtools do not decode this: rename the "
             "sequences before annotating if you use them",
-            path, escaped[0], _seqid(escaped[0]), f" ({len(escaped)} such names)" if len(escaped) > 1 else "",
+            escaped[0], _seqid(escaped[0]), f" ({len(escaped)} such names)" if len(escaped) > 1 else "",
         )  # fmt: skip
     ids = _UniqueIds()
     rows = ((gene, _gene_rows(gene, source, ids, repeated, tags, genetic_code(gene.seqid))) for gene in ordered)

@@ -5,7 +5,6 @@ A row that breaks the format keeps its line and gets a `problem`; nothing is dro
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.errors import InputError
+from genescribe.files import temporary_folder
 from genescribe.genome.annotation.so_accessions import SO_NAMES
 from genescribe.genome.annotation.text import read_text
 from genescribe.genome.fasta_index import CHUNK
@@ -97,8 +97,8 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
     if not path.is_file():
         what = "is a folder, not a file" if path.is_dir() else "no such file"
         raise InputError(what, where=path, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
-        copy = Path(folder) / "annotation"
+    with temporary_folder() as folder:
+        copy = folder / "annotation"
         with copy.open("wb") as out:
             out.writelines(read_text(path))
         connection.execute(

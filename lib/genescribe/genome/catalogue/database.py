@@ -18,7 +18,6 @@ Coordinates are 0-based half-open, numbers ascend along the forward strand, `lin
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -29,7 +28,7 @@ import duckdb
 from tqdm import tqdm
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, sha256
+from genescribe.files import atomic_path, sha256, temporary_folder
 from genescribe.genome.annotation.features import load_features
 from genescribe.genome.annotation.rows import load_rows, one, raise_first_problem
 from genescribe.genome.catalogue.codons import SequenceCodes, all_coding
@@ -44,6 +43,7 @@ from genescribe.genome.model import Gene
 
 FORMAT = "1"
 _MEMORY = "700MB"
+_UNSORTED = "sort the annotation first, which builds missing levels; if it is sorted, give genes with exons or CDS"
 _SMALL = 4_000_000
 """Bytes of an annotation, packed or not, below which DuckDB works with one thread: it divides tables by row groups of
 122,880, and a second thread would wait."""
@@ -82,7 +82,7 @@ def build_catalogue(
     genome = Genome.open(fasta)
     with (
         atomic_path(target) as temporary,
-        tempfile.TemporaryDirectory(prefix="genescribe-") as scratch,
+        temporary_folder() as scratch,
         tqdm(total=5, desc="catalogue", disable=None, delay=2) as bar,
         ExitStack() as stack,
     ):
@@ -214,8 +214,14 @@ def _check_any(connection: duckdb.DuckDBPyConnection, annotation: str | Path) ->
         return
     reasons = Counter(row.reason for row in fetch_rejected(connection)).most_common(3)
     first = next((reason for reason, _ in reasons if reason != "no_usable_transcript"), "")
-    why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "it has no gene, transcript or CDS row"
+    why = ", ".join(f"{reason} {count}" for reason, count in reasons)
+    if not reasons:
+        raise InputError(
+            "no usable gene: no gene, transcript or CDS row",
+            where=annotation,
+            remedy="give an annotation with genes; sort it first if it has exons alone",
+        )
     raise InputError(
         f"no usable gene ({why})", where=annotation,
-        remedy=REASON_REMEDIES.get(first, "sort the annotation first, which builds missing levels"),
+        remedy=REASON_REMEDIES.get(first, _UNSORTED),
     )  # fmt: skip

@@ -6,11 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, open_binary, write_text
+from genescribe.files import atomic_path, open_binary, temporary_folder, write_text
 from genescribe.genome.repair.read import AnnotationReader
 from genescribe.genome.repair.rows import Repair, Row
 
@@ -66,8 +65,7 @@ def run_agat(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
     # Reading the source first gives the same errors for bad files as the built-in sorter.
     rows = [(row.line, _key(row)) for row, _ in AnnotationReader(source, tags)]
     log = target.with_name(f"{target.name}.agat.log")
-    with tempfile.TemporaryDirectory(prefix="agat.") as name, atomic_path(target) as temporary:
-        folder = Path(name)
+    with temporary_folder() as folder, atomic_path(target) as temporary:
         (folder / "agat_config.yaml").write_text(configuration(merge_loci, tags), encoding="ascii")
         _plain_copy(source, folder / "input.gff")
         text, output = _execute(program, folder), folder / "output.gff"

@@ -17,13 +17,13 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.strand import StrandCodes
 from genescribe.labels.gene import GeneScheme
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.interface import Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.interface import CALIBRATED, Rows, StrandPrediction, StrandPredictor, StrandRows
 from genescribe.predict.stretches import Piece
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel, read_config
 from genescribe.segment.network.species import AUTO, EACH, POOLED, stretches, word_counts
 from genescribe.segment.prediction.predictor import DIGITS, SegmentPredictor, grain_of
 from genescribe.segment.support.strand import GenomeSupport, provenance_of
-from genescribe.segment.training.temperature import temperature_of
+from genescribe.segment.training.temperature import is_calibrated, temperature_of
 from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
@@ -131,6 +131,7 @@ class SegmentPredictorFactory:
             "model-config-sha256": sha256(self.folder / CONFIG),
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
             "model-temperature": round(self.temperature, DIGITS),
+            **({} if is_calibrated(self.folder) else {CALIBRATED: "false"}),
             **({} if self.config.species is None else {"species": self.species}),
             **({} if self.evidence is None else provenance_of(self.evidence, self.folder)),
         }

@@ -125,6 +125,12 @@ def vertex(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return float(np.exp(-curve[1] / (2 * curve[0])))
 
 
+def is_calibrated(folder: Path) -> bool:
+    """Return whether the temperature of the model in a folder was fitted, and to genes enough."""
+    path = folder / CALIBRATION
+    return path.exists() and read_json(path).get("genes", FEWEST) >= FEWEST
+
+
 def temperature_of(folder: Path) -> float:
     """Return the temperature of the model in a folder; 1 where none was fitted.
 
