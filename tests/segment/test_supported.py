@@ -196,7 +196,7 @@ def test_a_stream_in_pieces_finds_the_same_path_and_names_introns_by_the_bases_b
     stream = supported.stream(None, None)
     for low in range(0, len(codes), 17):
         part = slice(low, low + 17)
-        stream.push(*supported.rows(p.content[0, part], p.begin[0, part], p.end[0, part], low))
+        stream.push(*supported.rows(p.content[0, part], p.begin[0, part], p.end[0, part], low, supported.lanes.used))
     path = stream.finish()
     (score,), (whole,) = viterbi(grown)
     assert path.ends.tolist() == whole.ends.tolist()
