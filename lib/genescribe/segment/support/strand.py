@@ -185,16 +185,18 @@ class SupportedStrand:
 
     def rows(self, content: Tensor, begin: Tensor, end: Tensor, low: int, lanes: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels."""
-        found = []
-        for plain in (content, begin, end):
-            wide = plain.new_full((len(plain), PLAIN + lanes * len(GROUPS)), -torch.inf, dtype=torch.float64)
-            wide[:, :PLAIN] = plain
-            found.append(wide)
-        self._fill_lanes(*found, low, lanes)
-        self._add_bases(found[0], low)
-        self._add_unsupported(found[1], low)
-        self._add_signals(found[1], low)
-        return found[0], found[1], found[2]
+        wide = [
+            x.new_full((len(x), PLAIN + lanes * len(GROUPS)), -torch.inf, dtype=torch.float64)
+            for x in (content, begin, end)
+        ]
+        for target, source in zip(wide, (content, begin, end), strict=True):
+            target[:, :PLAIN] = source
+        content, begin, end = wide
+        self._fill_lanes(content, begin, end, low, lanes)
+        self._add_bases(content, low)
+        self._add_unsupported(begin, low)
+        self._add_signals(begin, low)
+        return content, begin, end
 
     def _fill_lanes(self, content: Tensor, begin: Tensor, end: Tensor, low: int, lanes: int) -> None:
         size, high, spans = len(GROUPS), low + len(content), self.lanes.spans
