@@ -16,6 +16,7 @@ from genescribe.augustus.install import CARD, CONFIG_VARIABLE, import_species, s
 from genescribe.augustus.species import read_species
 from genescribe.errors import InputError
 from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.support.features import default_weights, named_weights, weights_of
 
 TEMPLATES = {"generic", "template_prokaryotic"}
 """Folders of an installation that hold options for training, and no parameters."""
@@ -127,6 +128,9 @@ def test_import_writes_a_whole_folder(tmp_path: Path) -> None:
     assert "300 genes, 200 with introns, 2 classes" in import_species(folder, output)
     card = (output / CARD).read_text(encoding="utf-8")
     assert "Artistic Licence" in card and "Gaius-Augustus" in card
+    worth, usual = named_weights(weights_of(output)), named_weights(default_weights())
+    assert worth["intron.rna.4"] == pytest.approx(usual["intron.rna.4"] / 2, abs=1e-3)
+    assert worth["intron.protein.0"] == usual["intron.protein.0"] and worth["unsupported.3"] == usual["unsupported.3"]
     first = (output / "model.safetensors").read_bytes()
     import_species(folder, output)
     assert (output / "model.safetensors").read_bytes() == first

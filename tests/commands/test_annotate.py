@@ -65,3 +65,35 @@ def test_a_form_that_cannot_be_is_refused_before_the_work(folder: Path, words: l
     with pytest.raises(InputError, match=message):
         console.main([*COMMAND, *words])
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("--hints", "a\tx\tintron\t101\t9000\t1\t+\t.\tsrc=E\n", "a:101-9000 lies outside the genome"),
+        ("--hints", "a\tx\tmRNA\t101\t900\t1\t+\t.\tsrc=E\n", "type mRNA is no evidence"),
+        ("--bam", "a\t1\t2\n", "not a BAM file"),
+        ("--proteins", ">p\nMKV*LAAG\n", "a stop inside the protein 'p'"),
+        ("--proteins", f">p\n{'ACGT' * 80}\n", "nucleotides, not proteins"),
+    ],
+)
+def test_evidence_that_is_none_ends_the_run_before_anything_is_written(
+    folder: Path, option: str, text: str, message: str
+) -> None:
+    (folder / "evidence").write_text(text)
+    with pytest.raises(InputError, match=message) as error:
+        console.main([*COMMAND, option, "evidence"])
+    assert "\n" not in str(error.value) and "evidence" in str(error.value)
+    assert [path.name for path in folder.iterdir()] == ["evidence"]
+
+
+def test_an_aligner_that_fails_leaves_nothing_half_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "p.fa").write_text(">p\nMKVLAAGIVGLLLAQWERTYK\n")
+    tools = folder.parent / "tools"
+    tools.mkdir()
+    (tools / "miniprot").write_text("#!/bin/sh\necho '##gff-version 3'\necho 'no memory' >&2\nexit 1\n")
+    (tools / "miniprot").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    with pytest.raises(InputError, match="miniprot ended with 1; its last line: no memory"):
+        console.main([*COMMAND, "--proteins", "p.fa"])
+    assert [path.name for path in folder.iterdir()] == ["p.fa"]

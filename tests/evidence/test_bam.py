@@ -123,6 +123,8 @@ def test_bad_files_are_named_in_one_line(tmp_path: Path) -> None:
     named = indexed(tmp_path / "named.bam", reads, lengths={"chrC": 2_000})
     cut = indexed(tmp_path / "cut.bam", reads)
     cut.write_bytes(cut.read_bytes()[:-200])
+    bald = tmp_path / "bald.bam"
+    pysam.AlignmentFile(str(bald), "wb", header={"HD": {"VN": "1.6", "SO": "coordinate"}}).close()
     text = tmp_path / "text.bam"
     text.write_text("c\t1\t2\n")
     for path, message in (
@@ -131,6 +133,7 @@ def test_bad_files_are_named_in_one_line(tmp_path: Path) -> None:
         (other, "c has 1999 bases, 2000 in the genome"),
         (named, "no sequence of this genome; the first is chrC"),
         (cut, "truncated"),
+        (bald, "not a BAM file with a header"),
         (text, "not a BAM file"),
         (tmp_path / "none.bam", "no such file"),
     ):

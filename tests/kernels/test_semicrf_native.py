@@ -122,6 +122,26 @@ def test_a_very_long_chain_stays_finite() -> None:
 
 
 @EXAMPLES
+@given(st.integers(0, 1000), st.sampled_from([5, 20, 35]), st.integers(50, 90), st.booleans())
+def test_labels_that_are_forbidden_for_long_change_nothing(
+    isa: str, seed: int, labels: int, step: int, regular: bool
+) -> None:
+    """Whole blocks without the last labels are stepped through without them."""
+    p = random_potentials(1, 400, 40, labels, seed=seed, period=3, boundaries=True, mixed=False, explicit=True)
+    content, first = p.content.clone(), 2 if regular else labels - 3
+    content[:, :, first:] = -torch.inf
+    for low, high, label in ((10, 45, first), (90, 160, first), (130, 135, labels - 1), (224, 256, labels - 2)):
+        content[:, low:high, label] = p.content[:, low:high, label]
+    p = replace(p, content=content)
+    check_best_path(native, p)
+    boundaries = torch.arange(step, 400, step)
+    found, expected = native.boundary_messages(p, boundaries), reference.messages(p.expanded())
+    for name in ("entry", "onward"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name)[0][boundaries], atol=1e-9, rtol=1e-11)
+    torch.testing.assert_close(native.log_partition(p), expected.log_partition, atol=1e-9, rtol=1e-12)
+
+
+@EXAMPLES
 @given(wide_potentials(), st.integers(1, 9))
 def test_messages_at_some_boundaries_are_those_of_all(isa: str, p: Potentials, step: int) -> None:
     one = p.rows(torch.tensor([0]))

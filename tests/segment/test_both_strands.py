@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from genescribe.augustus.convert import convert
 from genescribe.augustus.species import read_species
 from genescribe.crf.config import SemiCRFConfig
 from genescribe.crf.head import SemiCRF
+from genescribe.evidence.table import INTRON, RNA, Collector
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.kernels.semicrf.dispatch import viterbi
@@ -154,3 +156,48 @@ def test_chunks_and_workers_change_nothing(tmp_path: Path) -> None:
     assert len(found[0].genes) > 3 and {gene.strand for gene in found[0].genes} == {"+", "-"}
     assert found[0] == found[1] == found[2]
     assert [gene.transcripts[0].cds for gene in found[3].genes] == [gene.transcripts[0].cds for gene in found[0].genes]
+
+
+def test_evidence_of_both_strands_is_used(tmp_path: Path) -> None:
+    model, codes = model_and_codes(tmp_path, 4000)
+    length, folder, fasta = len(codes), tmp_path / "model", tmp_path / "genome.fa"
+    folder.mkdir()
+    model.save(folder)
+    (folder / "support.json").write_text(json.dumps({f"intron.rna.{bin}": 40.0 for bin in range(5)}))
+    write_fasta(fasta, [("a", codes)])
+    collector, given = Collector({"a": length}), set[tuple[int, int, str]]()
+    for sign, low, high in (("+", 0, length // 2), ("-", length // 2, length)):
+        strand = codes if sign == "+" else reverse_complement(codes)
+        text = "".join("ACGT"[code] for code in strand)
+        at = low if sign == "+" else length - high
+        stop = at + high - low
+        while (start := text.find("GT", at)) >= 0 and (end := text.find("AG", start + 60) + 2) > 1 and end < stop:
+            place = (start, end) if sign == "+" else (length - end, length - start)
+            collector.add("a", *place, INTRON, 1 if sign == "+" else -1, RNA, 20.0)
+            given.add((*place, sign))
+            at = end + 200
+    evidence, nothing = tmp_path / "evidence", tmp_path / "nothing"
+    collector.table().save(evidence)
+    Collector({"a": length}).table().save(nothing)
+    factory = SegmentPredictorFactory(folder, "cpu")
+    pieces = pieces_of({"a": length}, [], 0, where=fasta)
+    runs = {}
+    for name, table, chunk in (
+        ("none", None, 10_000),
+        ("nothing", nothing, 10_000),
+        ("all", evidence, 10_000),
+        ("chunks", evidence, 400),
+    ):
+        used = factory if table is None else factory.with_evidence(table)
+        config = PredictConfig(workers=1, chunk=chunk, min_cds=6)
+        runs[name] = predict_genome(used, fasta, pieces, config).genes
+    assert runs["none"] == runs["nothing"]
+    assert runs["all"] == runs["chunks"]
+    introns = {(*intron, gene.strand) for gene in runs["all"] for intron in gene.transcripts[0].introns}
+    before = {(*intron, gene.strand) for gene in runs["none"] for intron in gene.transcripts[0].introns}
+    for sign in "+-":
+        wanted = {intron for intron in given if intron[2] == sign}
+        assert len(introns & wanted) > len(before & wanted) + 1
+    spans = sorted((gene.transcripts[0].cds[0][0], gene.transcripts[0].cds[-1][1]) for gene in runs["all"])
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
+    assert all(gene.transcripts[0].score is not None for gene in runs["all"])

@@ -30,6 +30,7 @@ from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 from genescribe.segment.sites.combine import CARD, ORIGIN, combine
 from genescribe.segment.sites.gains import IMPORTED, _opened, combined, fit_gains
 from genescribe.segment.sites.scores import FLOOR, SHIFTS
+from genescribe.segment.support.features import named_weights, weights_of
 from genescribe.segment.training.task import SegmentTask
 from genescribe.segment.training.temperature import CALIBRATION
 from genescribe.sites.config import SiteModelConfig
@@ -199,6 +200,7 @@ def test_gains_beside_an_imported_model_leave_its_content(tmp_path: Path) -> Non
 @torch.no_grad()
 def test_beside_an_imported_model_usual_gains_need_no_data(tmp_path: Path) -> None:
     alone = imported(tmp_path)
+    (tmp_path / "imported" / "support.json").write_text('{"start.rna.0": 2.0}')
     (tmp_path / "sites").mkdir()
     save_sites(cast(SiteNetwork, ensemble().networks[0]), SiteModelConfig(NETWORK), tmp_path / "sites")
     sites, output = [tmp_path / "sites"], tmp_path / "combined"
@@ -214,6 +216,7 @@ def test_beside_an_imported_model_usual_gains_need_no_data(tmp_path: Path) -> No
     assert json.loads((output / ORIGIN).read_text())["fit"] is None
     assert not (output / CALIBRATION).exists()
     assert "Artistic" in (output / CARD).read_text()
+    assert named_weights(weights_of(output)) == {"start.rna.0": 2.0}, "what evidence is worth goes along"
     taken = tmp_path / "taken"
     assert combine(tmp_path / "imported", POOLED, [output], [], taken) is None
     again = SegmentModel.load(taken).state_dict()

@@ -15,12 +15,14 @@ from genescribe.evidence.table import CDSPART, INTRON, PROTEIN, RNA, ROW, START,
 from genescribe.genome.alphabet import encode
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.semicrf.dispatch import log_partition, viterbi
-from genescribe.kernels.semicrf.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 from genescribe.labels.gene import GeneScheme
 from genescribe.labels.gene_labels import INITIAL, INTRON0, INTRON1, INTRON1_T, STOP
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.gene_scores import SIGNALS, GeneExpansion
 from genescribe.segment.network.head import build_head
+from genescribe.segment.network.model import Scores
+from genescribe.segment.prediction.both_strands import BothStrands
 from genescribe.segment.support.features import SLOTS, default_weights, named_weights, strand_evidence, weights_of
 from genescribe.segment.support.lanes import lay_out
 from genescribe.segment.support.strand import GROUPS, PLAIN, SupportedStrand
@@ -196,7 +198,7 @@ def test_a_stream_in_pieces_finds_the_same_path_and_names_introns_by_the_bases_b
     stream = supported.stream(None, None)
     for low in range(0, len(codes), 17):
         part = slice(low, low + 17)
-        stream.push(*supported.rows(p.content[0, part], p.begin[0, part], p.end[0, part], low))
+        stream.push(*supported.rows(p.content[0, part], p.begin[0, part], p.end[0, part], low, supported.lanes.used))
     path = stream.finish()
     (score,), (whole,) = viterbi(grown)
     assert path.ends.tolist() == whole.ends.tolist()
@@ -247,3 +249,66 @@ def test_the_weights_that_come_with_the_library_are_known_by_name(tmp_path) -> N
     assert named_weights(weights)["intron.rna.4"] > named_weights(weights).get("intron.rna.0", 0.0) > -6
     assert weights_of(tmp_path).tolist() == weights.tolist()
     assert (weights[SLOTS["unsupported.1"] : SLOTS["opened"]] <= 0).all()
+
+
+def path_score(p: Potentials, path: Segmentation, background: int) -> float:
+    """Return the score of a strand's path, content against between genes."""
+    total, before = 0.0, -1
+    assert p.begin is not None and p.end is not None and p.explicit is not None
+    for start, end, label in zip(path.starts.tolist(), path.ends.tolist(), path.labels.tolist(), strict=True):
+        content, rows = p.content[0, start:end], int(p.explicit[label])
+        total += float((content[:, label] - content[:, background]).sum())
+        if label != background:
+            total += float(p.duration[min(end - start, rows) - 1, label] + p.begin[0, start, label])
+            total += float(p.end[0, end - 1, label])
+            total += float(p.tail[label]) * (end - start - rows) if end - start > rows else 0.0
+        if before >= 0:
+            total += float(p.transition[start % 3, before, label])
+        before = label
+    edges = (p.start, path.labels[0]), (p.final, path.labels[-1])
+    return total + sum(float(scores[label]) for scores, label in edges if label != background)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_strands_as_one_path_have_paired_introns(seed: int) -> None:
+    """The one path is worth the sum of its strands' paths with evidence; no strand alone is worth more."""
+    crf, _, _ = toy(seed)
+    with torch.no_grad():
+        # Between genes nothing costs anything: then scores of strands add up.
+        crf.durations.score[:, 0], crf.durations.decay[0], crf.start[0], crf.final[0] = 0.0, -30.0, 0.0, 0.0
+    weights = torch.full((len(SLOTS),), 6.0, dtype=torch.float64)
+    strands, plain, grown = [], [], []
+    for number, count in ((seed, 6), (seed + 10, 2)):
+        _, p, codes = toy(number)
+        with torch.no_grad():
+            own = crf.potentials(p.content, p.lengths, begin=p.begin, end=p.end, phase_offset=torch.tensor([0]))
+        p = own.detach().to(dtype=torch.float64)
+        p.begin[..., 0] = p.end[..., 0] = 0.0  # type: ignore[index]
+        rows = rows_of(*((a, b, INTRON, PROTEIN, 2.0) for a, b in some_introns(codes, number, count)))
+        evidence = strand_evidence(rows, 0, len(codes), "+", codes, STOPS, DEPTHS)
+        strands.append((SupportedStrand(crf, evidence, weights), codes))
+        plain.append(p)
+        grown.append(strands[-1][0].grown(p, 0))
+    lanes = max(strand.lanes.used for strand, _ in strands)
+    length = len(strands[0][1])
+    both = BothStrands(strands[0][0].model(plain[0], lanes), 0, length)
+
+    def scores(start: int, end: int) -> tuple[Scores, Scores]:
+        parts = [slice(start, end), slice(length - end, length - start)]
+        found = [
+            strand.scores(Scores(p.content[:, part], p.begin[:, part], p.end[:, part], p.content), part.start, lanes)  # type: ignore[index]
+            for (strand, _), p, part in zip(strands, plain, parts, strict=True)
+        ]
+        return found[0], found[1]
+
+    paths = both.decode(scores, 17, strands[0][0].single(lanes), "auto")
+    assert any(bool((path.labels >= PLAIN).any()) for path in paths), "so much weight is used"
+    for path, (strand, _) in zip(paths, strands, strict=True):
+        pairs = set(zip(strand.evidence.starts.tolist(), strand.evidence.ends.tolist(), strict=True))
+        used = path.labels >= PLAIN
+        assert set(zip(path.starts[used].tolist(), path.ends[used].tolist(), strict=True)) <= pairs
+    total = sum(path_score(p, path, 0) for p, path in zip(grown, paths, strict=True))
+    for p, strand in zip(grown, paths, strict=True):
+        assert strand.length == length
+        alone = replace(p, content=p.content - p.content[..., :1])
+        assert float(viterbi(alone)[0][0]) <= total + 1e-3

@@ -96,7 +96,7 @@ class BestPart : public Layout {
           rows_of(size_t(C) * (trace.past + blocks)), arrived(width), rest(width), parting(width), first_block(C),
           cut(width), alive_entries(SIZE), ends(size_t(SIZE) * width), sources(size_t(SIZE) * width),
           leave(size_t(SIZE) * width), row(width), living_sources(size_t(SIZE) * width), going(width),
-          active(size_t(width) * SIZE), actives(width) {}
+          still(width), active(size_t(width) * SIZE), actives(width) {}
 
     void run() {
         if (!forbids) trace.alive = nullptr;
@@ -130,6 +130,7 @@ class BestPart : public Layout {
     Buffer<double> ends, sources, leave, row;       // (SIZE, width), (width)
     Buffer<double> living_sources;  // (SIZE, width): less those that a forbidden base cut off; the walk back needs all
     Buffer<double> going;    // (width): the best segment of a geometric label that began in the block
+    Buffer<int64_t> still;   // (width): -1 where a segment that began in the block lives
     Buffer<uint8_t> active;  // (width / WIDTH, SIZE): bases of the block at which segments of other labels begin
     Buffer<int> actives;     // (width / WIDTH): how many
 
@@ -177,7 +178,7 @@ class BestPart : public Layout {
     void ends_from_before(int64_t block) {
         int64_t t0 = block * SIZE;
         ends.fill(size_t(SIZE) * width, NEVER);
-        for (int c = 0; c < C; c++) {
+        for (int c = 0; c < C && c < live; c++) {
             alignas(64) double total[SIZE];
             bool any = far(block, c, total);
             if (rest[c] > HARDLY) {
@@ -239,7 +240,9 @@ class BestPart : public Layout {
         }
         const double *out_ = out + slot(block * SIZE);
         vec tops = splat(top);
-        for (int i = 0; i < SIZE * width; i += WIDTH) tops = larger(tops, load(ends + i) + load(out_ + i));
+        for (int j = 0; j < SIZE; j++)
+            for (int c = 0; c < live; c += WIDTH)
+                tops = larger(tops, load(ends + j * width + c) + load(out_ + j * width + c));
         top = largest(tops);
         double shift = top < HARDLY ? 0. : std::rint(top), offset = before + shift;
         trace.offset[block] = offset;
@@ -257,15 +260,17 @@ class BestPart : public Layout {
         bool start = t0 == 0 && trace.first_base == 0;
         going.fill(width, NEVER);
         actives.fill(width / WIDTH, 0);
+        still.fill(width, 0);
         for (int j = 0; j < SIZE; j++) {
+            for (int c = live; c < width; c += WIDTH) store(leave + j * width + c, splat(NEVER));
             const double *before = j ? leave + (j - 1) * width : row.data;
             const int64_t at_phase = phase(t0 + j);
-            for (int c = 0; c < width; c += WIDTH) {
+            for (int c = 0; c < live; c += WIDTH) {
                 vec u = splat(NEVER);
                 if (start && j == 0) u = load(row + c);
                 else {
                     const double *step = e.step + at_phase * C * width + c;
-                    const Leaders::Some leading = e.leaders.at(at_phase, c);
+                    const Leaders::Some leading = e.leaders.at(at_phase, c, j ? live : width);
                     for (int i = 0; i < leading.count; i++) {
                         const int p = leading.labels[i];
                         u = larger(before[p] + load(step + p * width), u);
@@ -287,45 +292,54 @@ class BestPart : public Layout {
         store(sources + j * width + c, w);
         store(living_sources + j * width + c, w);
         vec on = larger(load(going + c) + load(e.tail + c), w);
-        uint8_t *some = active + c / WIDTH * SIZE;
+        uint8_t *at = active + c / WIDTH * SIZE;
         int &count = actives[c / WIDTH];
-        if (bits((w > splat(HARDLY)) & (load(e.tail + c) < splat(HARDLY)))) some[count++] = uint8_t(j);
+        if (bits((w > splat(HARDLY)) & (load(e.tail + c) < splat(HARDLY)))) at[count++] = uint8_t(j);
         if (forbids) {
+            ivec some = load_whole(still + c) | (w > splat(HARDLY));
             const ivec stop = load(alive + slot(i) + c) == splat(double(i + 1));
             if (bits(stop)) {
                 on = stop ? splat(NEVER) : on;
-                for (int s = 0; s <= j; s++) {
+                // Where a label is forbidden for long, nothing of it is left to be cleared.
+                const bool cuts = bits(stop & some);
+                some = some & ~stop;
+                for (int s = 0; cuts && s <= j; s++) {
                     double *x = living_sources + s * width + c;
                     store(x, stop ? splat(NEVER) : load(x));
                 }
             }
+            store_whole(still + c, some);
         }
         store(going + c, on);
         vec a = on + load(e.first + c), b = splat(NEVER);
         const double *d = e.near + j * width + c, *x = living_sources + c;
         int k = 0;
         for (; k + 1 < count; k += 2) {
-            a = larger(load(x + some[k] * width) + load(d - some[k] * width), a);
-            b = larger(load(x + some[k + 1] * width) + load(d - some[k + 1] * width), b);
+            a = larger(load(x + at[k] * width) + load(d - at[k] * width), a);
+            b = larger(load(x + at[k + 1] * width) + load(d - at[k + 1] * width), b);
         }
-        if (k < count) a = larger(load(x + some[k] * width) + load(d - some[k] * width), a);
+        if (k < count) a = larger(load(x + at[k] * width) + load(d - at[k] * width), a);
         return larger(a, b);
     }
 
     void keep(int64_t block) {
         int64_t t0 = block * SIZE;
+        for (int j = 0; forbids && j < SIZE; j++)
+            std::memcpy(trace.alive + (t0 + j) * C, alive + slot(t0 + j), sizeof(double) * C);
         for (int c = 0; c < C; c++) {
             double *w = entries(block, c);
-            for (int j = 0; j < SIZE; j++) {
-                w[j] = sources[j * width + c];
-                if (forbids) trace.alive[(t0 + j) * C + c] = alive[slot(t0 + j) + c];
-            }
+            for (int j = 0; j < SIZE; j++) w[j] = c < live ? sources[j * width + c] : NEVER;
             int dead = 0;
             if (alive_now[c] > t0) {
                 first_block[c] = block;
                 dead = int(alive_now[c] - t0);
                 rest[c] = parting[c] = NEVER;
                 message.open[c] = 0;
+            }
+            if (c >= live) {
+                highest[c * (trace.past + blocks) + trace.past + block] = NEVER;
+                rows_of[c * (trace.past + blocks) + trace.past + block] = 0;
+                continue;
             }
             if (chain.depart) part(block, c, dead);
             find_highest(block, c, dead);

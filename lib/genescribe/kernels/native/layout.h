@@ -15,6 +15,7 @@ class Layout {
     Buffer<double> level;                            // (blocks, width): whole numbers: S at the start of a block is
     Buffer<double> running, alive_now;               // (width): S less the level, and `alive`, after the last base
     Buffer<double> end_after, end_level, end_alive;  // (width): the same at the chain's end
+    int live;                                        // labels of the block from this one on are forbidden throughout
 
     // `memory`: blocks whose rows are wanted at a time, a power of two; 0: all.
     Layout(const Table &t, const Chain &x, bool is_mirrored, int64_t memory)
@@ -22,7 +23,7 @@ class Layout {
           kept(memory ? memory * SIZE - 1 : -1), C(t.labels),
           width(padded(t.labels)), forbids(has_forbidden(t, x)), into(rows()), out(rows()), alive(forbids ? rows() : 0),
           level(blocks * width), running(width), alive_now(width), end_after(width), end_level(width),
-          end_alive(width), row(width) {
+          end_alive(width), live(width), row(width), allowed(width / WIDTH) {
         running.fill(width, 0.);
         alive_now.fill(width, 0.);
     }
@@ -59,9 +60,13 @@ class Layout {
             levels[c] = (block ? levels[c - width] : 0.) + whole;
             running[c] -= whole;
         }
+        allowed.fill(width / WIDTH, !forbids);
         double shifted = 0;
         for (int j = 0; j < SIZE; j++) shifted += stage_base(block * SIZE + j);
         shift_total += shifted;
+        live = width;
+        // Not at the ends, where other things than content tell of a label.
+        while (block && block + 1 < blocks && live > WIDTH && !allowed[live / WIDTH - 1]) live -= WIDTH;
     }
 
     // Level of the block after the last one that was laid out.
@@ -69,6 +74,7 @@ class Layout {
 
   private:
     Buffer<double> row;
+    Buffer<uint8_t> allowed;  // (width / WIDTH): whether a base of the block may have one of these labels
 
     const double *at(const double *x, int64_t i) const { return x ? x + (mirrored ? n - 1 - i : i) * C : nullptr; }
 
@@ -101,6 +107,7 @@ class Layout {
             store(out_i + c, s);
             if (forbids) {
                 vec from = x < HARDLY ? splat(double(i + 1)) : load(alive_now + c);
+                allowed[c / WIDTH] |= bits(x > splat(HARDLY)) != 0;
                 store(alive_now + c, from);
                 store(alive + slot(i) + c, from);
             }

@@ -88,9 +88,11 @@ class Sources : public Layout {
     bool lost = false;                         // a sum is not zero, but too small to be kept in `totals`
 
     // Begin a block: its sums over the segments that began before it. `before`: the offset of the last block.
-    void begin(int64_t block, double before) {
+    // `whole`: entries of all labels are wanted, also of those that are forbidden throughout.
+    void begin(int64_t block, double before, bool whole) {
         std::memcpy(alive_before, alive_now, sizeof(double) * width);
         stage(block);
+        if (whole || kept < 0) live = width;
         for (int c = 0; c < width; c += WIDTH) {
             vec first = splat(SIZE);
             for (int j = SIZE - 1; forbids && j >= 0; j--) first = forbidden(block, j, c) ? splat(j) : first;
@@ -98,7 +100,8 @@ class Sources : public Layout {
         }
         for (int c = 0; c < width; c++) arrived[c] = before - level[block * width + c];
         lost = false;
-        for (int c = 0; c < C; c++) ends_from_before(block, c);
+        for (int c = 0; c < C && c < live; c++) ends_from_before(block, c);
+        for (int c = live; c < width; c++) tops[c] = NEVER, least_total[c] = HUGE_;
     }
 
     // Which labels the content of a base of the block forbids.
@@ -150,7 +153,7 @@ class Sources : public Layout {
         double *scale_ = scale + (block & ring) * width;
         if (linear[block]) {
             // Forbidden bases have cleared what they cut off.
-            for (int c = 0; c < width; c += WIDTH) {
+            for (int c = 0; c < live; c += WIDTH) {
                 vec top = {};
                 for (int j = 0; j < SIZE; j++) top = larger(top, load(near_sources + j * width + c));
                 store(tops + c, top);
@@ -163,6 +166,11 @@ class Sources : public Layout {
                 first_block[c] = block;
                 rest[c] = NEVER;
                 dead = int(alive_now[c] - t0);
+            }
+            if (c >= live) {
+                scale_[c] = NEVER;
+                weighty[(block & ring) * C + c] = 0;
+                continue;
             }
             weigh(block, c, dead);
             if (table.tail[c] > HARDLY) grow_rest(block, c);

@@ -23,7 +23,7 @@ class Direction : public Sources {
         picked.fill(size_t(count) * C, NEVER);
         double before = 0;
         for (int64_t block = 0; block < blocks; block++) {
-            begin(block, before);
+            begin(block, before, asked(block));
             exponentials_of(block);
             const double shift = recentre(block, before);
             linear[block] = !lost && e.by_bits && steps(block);
@@ -31,8 +31,9 @@ class Direction : public Sources {
             before += shift;
             keep(block);
             const double *last = leave + slot(block * SIZE + SIZE - 1);
-            for (int c = 0; c < width; c += WIDTH)
+            for (int c = 0; c < live; c += WIDTH)
                 store(last_leave + c, linear[block] ? log_(load(last + c)) : load(last + c));
+            for (int c = live; c < width; c++) last_leave[c] = NEVER;
             pick(block);
         }
     }
@@ -47,11 +48,17 @@ class Direction : public Sources {
     Buffer<uint8_t> active;         // (chunks, SIZE): bases of the block at which segments of other labels begin
     Buffer<int> actives;            // (chunks): how many
 
+    // Whether one of the places lies in the block.
+    bool asked(int64_t block) const { return next_pick < count && index_of(next_pick) < (block + 1) * SIZE; }
+
+    // The base behind a place, in this direction.
+    int64_t index_of(int64_t pick) const { return mirrored ? n - places[count - 1 - pick] : places[pick]; }
+
     // Keep U at the places in the block, in the order of the places; none stands behind the last base.
     void pick(int64_t block) {
         for (; next_pick < count; next_pick++) {
             const int64_t row_ = mirrored ? count - 1 - next_pick : next_pick;
-            const int64_t i = mirrored ? n - places[row_] : places[row_];
+            const int64_t i = index_of(next_pick);
             if (i >= (block + 1) * SIZE) return;
             for (int c = 0; i < n && c < C; c++) {
                 const double x = entry[slot(i) + c];
@@ -61,16 +68,19 @@ class Direction : public Sources {
     }
 
     void exponentials_of(int64_t block) {
-        for (int i = 0; i < SIZE * width; i += WIDTH) {
-            store(into_exp + i, exp_(load(into + slot(block * SIZE) + i)));
-            store(out_exp + i, exp_(load(out + slot(block * SIZE) + i)));
-        }
+        for (int j = 0; j < SIZE; j++)
+            for (int c = 0; c < live; c += WIDTH) {
+                const int64_t at = j * width + c;
+                store(into_exp + at, exp_(load(into + slot(block * SIZE) + at)));
+                store(out_exp + at, exp_(load(out + slot(block * SIZE) + at)));
+            }
     }
 
     // Choose the whole number near the largest A of the block and take it out: `totals` to `ending`. Return it.
     double recentre(int64_t block, double before) {
         const double *out_ = out + slot(block * SIZE);
-        for (int i = 0; i < SIZE * width; i += WIDTH) store(ending + i, vec{});
+        for (int j = 0; j < SIZE; j++)
+            for (int c = 0; c < live; c += WIDTH) store(ending + j * width + c, vec{});
         for (int c = 0; c < C; c++) {
             const double *total = totals + c * SIZE;
             for (int j = 0; tops[c] > HARDLY && j < SIZE; j++) ending[j * width + c] = total[j];
@@ -79,7 +89,7 @@ class Direction : public Sources {
         for (int c = C; c < width; c++) tops[c] = row[c] = NEVER, least_total[c] = HUGE_;
         for (int c = width; c < e.wide; c++) row[c] = NEVER;
         vec tallest = splat(NEVER);
-        for (int c = 0; c < width; c += WIDTH) {
+        for (int c = 0; c < live; c += WIDTH) {
             vec most = {}, high = splat(NEVER);
             for (int j = 0; j < SIZE; j++) {
                 const vec x = load(ending + j * width + c);
@@ -88,14 +98,16 @@ class Direction : public Sources {
             }
             // Where the product underflows a bound will do: what is wanted is a whole number near it.
             tallest = larger(tallest, load(tops + c) + (most > vec{} ? log_(most) : high));
-            tallest = larger(tallest, load(row + c));
         }
+        // What ended before leads on, whatever may follow of its own label.
+        for (int c = 0; c < width; c += WIDTH) tallest = larger(tallest, load(row + c));
         const double top = largest(tallest);
         const double shift = top < HARDLY ? 0. : std::rint(top);
         offset[block] = before + shift;
         for (int c = 0; c < width; c += WIDTH) {
             vec factor = load(tops + c) < HARDLY ? vec{} : exp_(load(tops + c) - shift);
-            for (int j = 0; j < SIZE; j++) store(ending + j * width + c, load(ending + j * width + c) * factor);
+            for (int j = 0; c < live && j < SIZE; j++)
+                store(ending + j * width + c, load(ending + j * width + c) * factor);
             store(base + block * width + c, offset[block] - load(level + block * width + c));
             store(least_total + c, load(least_total + c) * factor);
             store(row + c, load(row + c) < HARDLY ? splat(NEVER) : load(row + c) - shift);
@@ -122,10 +134,10 @@ class Direction : public Sources {
         int64_t at_phase = phase(t0);
         for (int j = 0; j < SIZE; j++) {
             uint64_t following = 0;
-            for (int c = 0; c < width; c += WIDTH) {
+            for (int c = 0; c < live; c += WIDTH) {
                 const int at_ = j * width + c;
                 const bool started = block + j > 0;
-                const vec u = started ? step_from(before, at_phase, c) : load(before + c);
+                const vec u = started ? step_from(before, at_phase, c, j ? live : width) : load(before + c);
                 const ivec led = started ? (e.leads_at(mirrored, at_phase, table.period, c) & int64_t(left)) != 0
                                          : load(row + c) > splat(HARDLY);
                 store(entry_ + at_, u);
@@ -136,7 +148,7 @@ class Direction : public Sources {
                 checks.poison += a * 0.;
                 following |= uint64_t(bits(a > vec{})) << c;
             }
-            std::memcpy(before, leave_ + j * width, sizeof(double) * width);
+            std::memcpy(before, leave_ + j * width, sizeof(double) * live);
             left = following;
             at_phase = next_phase(at_phase);
         }
@@ -169,8 +181,10 @@ class Direction : public Sources {
             const ivec stop = forbidden(block, j, c);
             if (bits(stop)) {
                 going = stop ? vec{} : going;
+                // Where a label is forbidden for long, nothing of it is left to be cleared.
+                const bool some_open = bits(stop & (opened != 0));
                 opened = opened & ~stop;
-                for (int s = 0; s <= j; s++) {
+                for (int s = 0; some_open && s <= j; s++) {
                     double *x = near_sources + s * width + c;
                     store(x, stop ? vec{} : load(x));
                 }
@@ -197,9 +211,9 @@ class Direction : public Sources {
         return at < 0 ? table.period - 1 : at == table.period ? 0 : at;
     }
 
-    vec step_from(const double *before, int64_t at_phase, int c) const {
+    vec step_from(const double *before, int64_t at_phase, int c, int from) const {
         const double *step = e.steps(mirrored, at_phase, table.period) + c;
-        const Leaders::Some leading = e.leading(mirrored, at_phase, table.period, c);
+        const Leaders::Some leading = e.leading(mirrored, at_phase, table.period, c, from);
         vec a = {}, b = {};
         int i = 0;
         for (; i + 1 < leading.count; i += 2) {
@@ -218,9 +232,10 @@ class Direction : public Sources {
         for (int j = 0; j < SIZE; j++) {
             const double *step = e.steps_log(mirrored, phase(t0 + j), table.period);
             const double *before = j ? leave + slot(t0 + j - 1) : (const double *)row;
-            for (int c = 0; c < width; c += WIDTH) {
+            const int from = j && live < C ? live : C;
+            for (int c = 0; c < live; c += WIDTH) {
                 const int at_ = j * width + c;
-                vec u = block + j ? step_from_log(before, step + c) : load(row + c);
+                vec u = block + j ? step_from_log(before, step + c, from) : load(row + c);
                 store(entry + slot(t0) + at_, u);
                 vec w = u + load(into + slot(t0) + at_);
                 store(near_sources + at_, u < HARDLY ? splat(NEVER) : w);
@@ -241,16 +256,17 @@ class Direction : public Sources {
         }
     }
 
-    vec step_from_log(const double *before, const double *step) const {
+    // Of the labels before `from`.
+    vec step_from_log(const double *before, const double *step, int from) const {
         vec top = splat(NEVER), total = {};
-        for (int p = 0; p < C; p++) top = larger(top, before[p] + load(step + p * width));
-        for (int p = 0; p < C; p++) total += exp_(before[p] + load(step + p * width) - top);
+        for (int p = 0; p < from; p++) top = larger(top, before[p] + load(step + p * width));
+        for (int p = 0; p < from; p++) total += exp_(before[p] + load(step + p * width) - top);
         return top < HARDLY ? splat(NEVER) : top + log_(total);
     }
 
     // Log-sums over the segments that began before this block, less the offset, to `ends_log`.
     void ends_in_logs(int64_t block, double shift) {
-        for (int c = 0; c < width; c++) {
+        for (int c = 0; c < live; c++) {
             alignas(64) double given[SIZE];
             const double injected_top = c >= C || alive_before[c] > 0 ? NEVER : injections(block, c, given);
             for (int j = 0; j < SIZE; j++) {

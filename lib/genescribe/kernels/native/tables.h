@@ -19,25 +19,29 @@ class Leaders {
 
     Leaders(int sets, int labels, int width)
         : labels(labels), width(width), chunks(width / WIDTH), list(size_t(sets) * chunks * labels),
-          counts(size_t(sets) * chunks) {}
+          counts(size_t(sets) * chunks * (chunks + 1)) {}
 
     // From the scores (labels, width) of a set, source first.
     void fill(int set, const double *step) {
         for (int chunk = 0; chunk < chunks; chunk++) {
             const size_t at = size_t(set) * chunks + chunk;
-            counts[at] = 0;
-            for (int p = 0; p < labels; p++)
-                if (bits(load(step + p * width + chunk * WIDTH) > splat(HARDLY))) list[at * labels + counts[at]++] = p;
+            int *below = counts + at * (chunks + 1), found = 0;
+            for (int p = 0; p < labels; p++) {
+                if (p % WIDTH == 0) below[p / WIDTH] = found;
+                if (bits(load(step + p * width + chunk * WIDTH) > splat(HARDLY))) list[at * labels + found++] = p;
+            }
+            below[chunks] = found;
         }
     }
-    Some at(int64_t set, int c) const {
+    // Of the labels before `live`, a multiple of WIDTH.
+    Some at(int64_t set, int c, int live) const {
         const size_t at = size_t(set) * chunks + c / WIDTH;
-        return {list + at * labels, counts[at]};
+        return {list + at * labels, counts[at * (chunks + 1) + live / WIDTH]};
     }
 
   private:
     const int labels, width, chunks;
-    Buffer<int> list, counts;  // (sets, chunks, labels), (sets, chunks)
+    Buffer<int> list, counts;  // (sets, chunks, labels), (sets, chunks, chunks + 1): by where `live` ends
 };
 
 // Exponentials of a model: made once, read by all chains.
@@ -84,9 +88,9 @@ struct Exponentials {
     ivec lasts_at(int c) const { return load_whole(lasts + c); }
     ivec explicit_at(int c) const { return load_whole(in_rows + c); }
 
-    // Labels that lead to any label of the vector at c.
-    Leaders::Some leading(bool mirrored, int64_t phase, int period, int c) const {
-        return leaders.at(mirrored * period + phase, c);
+    // Labels before `live` that lead to any label of the vector at c.
+    Leaders::Some leading(bool mirrored, int64_t phase, int period, int c, int live) const {
+        return leaders.at(mirrored * period + phase, c, live);
     }
 
   private:

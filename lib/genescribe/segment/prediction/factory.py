@@ -89,12 +89,6 @@ class SegmentPredictorFactory:
                 where=self.folder,
                 remedy="leave evidence out, or give a model with the labels 'gene'",
             )
-        if self.config.both_strands:
-            raise InputError(
-                "a model that decodes both strands as one path can use no evidence",
-                where=self.folder,
-                remedy="leave evidence out, or give a model of one strand",
-            )
         return SegmentPredictorFactory(self.folder, self.device, self.species, self._code, folder)
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:

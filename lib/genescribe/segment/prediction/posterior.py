@@ -38,7 +38,7 @@ class Chain(NamedTuple):
 PotentialsOf = Callable[[int, int], Potentials]
 """Gives the scores of the window ``[start, end)`` of a strand as one chain."""
 CopiesOf = Callable[[int], list[int]]
-"""Gives the labels that stand for a label as well."""
+"""Gives the labels that stand for a label as well; a window may lack the last of them."""
 
 
 def chain_posteriors(
@@ -185,7 +185,8 @@ class _Window:
         assert self._copies is not None and self._begin is not None and self._end is not None
         total, last = 0.0, len(labels) - 1
         steps = self._transition[(s + self._phase) % len(self._transition)]
-        copies = [self._copies(int(label)) for label in labels]
+        known = self._content.shape[1]
+        copies = [[way for way in self._copies(int(label)) if way < known] for label in labels]
         for i, (start, end, label) in enumerate(zip(s, e, labels, strict=True)):
             ways = []
             for way in (int(label), *copies[i]):

@@ -98,7 +98,7 @@ class SegmentPredictor:
 
         For the arguments see `StrandPredictor.finish`.
         """
-        supported = None if self._support is None else self._support.on(codes, self.model)
+        supported = None if self._support is None else self._support.on(codes, self.model) or None
         return self._genes(self.decode(codes, rows, config, supported), codes, rows, config, supported)
 
     @torch.no_grad()
@@ -109,8 +109,14 @@ class SegmentPredictor:
 
         For the arguments see `PairPredictor.finish_both`.
         """
-        paths = self.decode_both(codes, rows, config)
-        return [self._genes(*strand, config, None) for strand in zip(paths, codes, rows, strict=True)]
+        evidence = [] if self._support is None else [self._support.on(strand, self.model) for strand in codes]
+        evidence = evidence if any(evidence) else []
+        paths = self.decode_both(codes, rows, config, evidence)
+        supported = [strand or None for strand in evidence] or [None, None]
+        return [
+            self._genes(path, strand, given, config, found)
+            for path, strand, given, found in zip(paths, codes, rows, supported, strict=True)
+        ]
 
     def _genes(
         self,
@@ -193,10 +199,8 @@ class SegmentPredictor:
         stream = self.model.crf.stream(0, *edges) if supported is None else supported.stream(*edges)
         for start in range(0, len(codes), STRETCH):
             scores = self._scores(codes, rows, start, min(start + STRETCH, len(codes)))
+            scores = scores if supported is None else supported.scores(scores, start, supported.lanes.used)
             content, begin, end = (None if x is None else x[0] for x in (scores.content, scores.begin, scores.end))
-            if supported is not None:
-                assert content is not None and begin is not None and end is not None
-                content, begin, end = supported.rows(content, begin, end, start)
             assert content is not None
             stream.push(content, begin=begin, end=end)
         path = stream.finish()
@@ -204,7 +208,11 @@ class SegmentPredictor:
 
     @torch.no_grad()
     def decode_both(
-        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+        self,
+        codes: Sequence[StrandCodes],
+        rows: Sequence[StrandRows],
+        config: PredictConfig,
+        evidence: Sequence[SupportedStrand] = (),
     ) -> tuple[Segmentation, Segmentation]:
         """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap.
 
@@ -212,15 +220,26 @@ class SegmentPredictor:
         """
         scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
         nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)
-        one = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
-        one = one.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
-        both = BothStrands(one, scheme.background, length)
+        p = crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
+        p = p.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
+        single = crf.single.cpu()
+        lanes = max((strand.lanes.used for strand in evidence), default=0)
+        if evidence:
+            p, single = evidence[0].model(p, lanes), evidence[0].single(lanes)
+        both = BothStrands(p, scheme.background, length)
 
         def scores(start: int, end: int) -> tuple[Scores, Scores]:
             plus = self._scores(codes[0], rows[0], start, end)
-            return plus, self._scores(codes[1], rows[1], length - end, length - start)
+            minus = self._scores(codes[1], rows[1], length - end, length - start)
+            if evidence:
+                plus = evidence[0].scores(plus, start, lanes)
+                minus = evidence[1].scores(minus, length - end, lanes)
+            return plus, minus
 
-        return both.decode(scores, STRETCH, crf.single.cpu(), self.model.config.backend)
+        plus, minus = both.decode(scores, STRETCH, single, self.model.config.backend)
+        if evidence:
+            return evidence[0].plain(plus, codes[0]), evidence[1].plain(minus, codes[1])
+        return plus, minus
 
     def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from genescribe.segment.network.gene_scores import SIGNALS
 from genescribe.segment.network.model import FAMILY, SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.sites.gains import GainFit, combined, fit_gains, set_gains
+from genescribe.segment.support.features import WEIGHTS as SUPPORT
 from genescribe.segment.training.temperature import CALIBRATION, fit_temperature
 from genescribe.sites.model_folder import load_sites
 from genescribe.train.model_files import CONFIG, WEIGHTS
@@ -84,6 +86,8 @@ def combine(
         if statistics := _statistics(Path(model), species):
             write_json(folder / STATISTICS, statistics)
         origin = _origin(Path(model), species, networks, whole, fit)
+        if (Path(model) / SUPPORT).is_file():
+            shutil.copyfile(Path(model) / SUPPORT, folder / SUPPORT)
         write_json(folder / ORIGIN, origin)
         write_text(folder / CARD, _card(output.name, origin) + _card_of(Path(model)))
     return fit

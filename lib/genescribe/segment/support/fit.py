@@ -264,17 +264,17 @@ def window_loss(window: FitWindow, rows: Rows, depths: NDArray[np.float64], weig
     assert isinstance(window.model.crf, SemiCRF)
     supported = SupportedStrand(window.model.crf, evidence, weights)
     p = supported.grown(window.potentials, 0).tempered(window.temperature)
-    agreeing = torch.from_numpy(_agreeing(window.runs, supported))
+    agreeing = torch.from_numpy(_agreeing(window.runs, supported, p.content.shape[2]))
     given = replace(p, content=p.content.masked_fill(~agreeing[None], -torch.inf))
     backend = window.model.config.backend
     return (log_partition(p, backend) - log_partition(given, backend))[0]
 
 
-def _agreeing(runs: Runs, supported: SupportedStrand) -> NDArray[np.bool_]:
+def _agreeing(runs: Runs, supported: SupportedStrand, labels: int) -> NDArray[np.bool_]:
     """Return which labels each base may have, (n, labels)."""
-    table = np.zeros((PLAIN + 1, supported.labels), dtype=bool)
+    table = np.zeros((PLAIN + 1, labels), dtype=bool)
     for label in range(PLAIN):
-        table[label, [label, *supported.copies_of(label)]] = True
+        table[label, [label, *(copy for copy in supported.copies_of(label) if copy < labels)]] = True
     table[IGNORE] = True
     lengths = np.diff(runs[:, 0], prepend=0)
     result: NDArray[np.bool_] = table[np.repeat(runs[:, 1], lengths)]

@@ -44,9 +44,8 @@ from genescribe.labels.gene_labels import (
     UTR5_INTRON,
 )
 from genescribe.predict.interface import EVIDENCE
-from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.network.model import Scores, SegmentModel
 from genescribe.segment.support.features import (
-    RICHNESS,
     SHORTEST,
     SLOTS,
     StrandEvidence,
@@ -102,9 +101,18 @@ class SupportedStrand:
         nothing = self._crf.transition.new_zeros(1, 1, PLAIN)
         p = self._crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=nothing.device))
         p = p.restricted(first, last).detach().to(device=torch.device("cpu"))
-        single = torch.cat([self._crf.single.cpu(), torch.zeros(len(self.copies), dtype=torch.bool)])
-        p = self._with_lanes(p, p.content.new_zeros(1, 1, self.labels), None, None)
-        return RunStream(p, single, 0, self._crf.config.backend)
+        return RunStream(self.model(p, self.lanes.used), self.single(self.lanes.used), 0, self._crf.config.backend)
+
+    def model(self, p: Potentials, lanes: int) -> Potentials:
+        """Return what does not depend on the bases, with the labels of some lanes; of content nothing is read."""
+        return self._with_lanes(p, p.content.new_zeros(1, 1, PLAIN + lanes * len(GROUPS)), None, None, lanes)
+
+    def single(self, lanes: int) -> Tensor:
+        """Return which labels are single bases, (labels,) bool."""
+        return torch.cat([self._crf.single.cpu(), torch.zeros(lanes * len(GROUPS), dtype=torch.bool)])
+
+    def __bool__(self) -> bool:
+        return len(self.evidence) > 0
 
     @property
     def originals(self) -> NDArray[np.int64]:
@@ -112,17 +120,24 @@ class SupportedStrand:
         return np.array([*range(PLAIN), *(group[0] for group in self.copies)])
 
     def _with_lanes(
-        self, p: Potentials, content: Tensor, begin: Tensor | None, end: Tensor | None, shortest: int = 1
+        self,
+        p: Potentials,
+        content: Tensor,
+        begin: Tensor | None,
+        end: Tensor | None,
+        lanes: int,
+        shortest: int = 1,
     ) -> Potentials:
-        """Return scores with the labels of the lanes, given those of bases and boundaries, (1, n, labels).
+        """Return scores with the labels of some lanes, given those of bases and boundaries, (1, n, labels).
 
         Supported introns may be as short as `shortest`: none is, and the scores of all paths are the same.
         """
-        groups = [(c,) for c in range(PLAIN)] + self.copies
+        copies = [group for _ in range(lanes) for group in GROUPS]
+        groups = [(c,) for c in range(PLAIN)] + copies
         # Into a copy lead all ways into its originals; from it those of the first, which are those of the others.
         into = torch.stack([torch.logsumexp(p.transition[:, :, list(group)].double(), 2) for group in groups], 2)
         first = [group[0] for group in groups]
-        extra = len(self.copies)
+        extra = len(copies)
         K = p.duration.shape[0]
         duration = torch.cat([p.duration, p.duration.new_full((K, extra), -torch.inf)], 1)
         duration[shortest - 1, PLAIN:] = 0.0
@@ -142,74 +157,86 @@ class SupportedStrand:
         )
 
     def grown(self, p: Potentials, low: int) -> Potentials:
-        """Return the scores of one chain, which begins at base `low` of the strand, with evidence."""
+        """Return the scores of one chain, which begins at base `low` of the strand, with evidence.
+
+        Lanes that no intron of the chain lies in have no labels.
+        """
         assert p.begin is not None and p.end is not None
-        content, begin, end = self.rows(p.content[0], p.begin[0], p.end[0], low)
+        lanes = self._lanes_within(low, low + p.content.shape[1])
+        content, begin, end = self.rows(p.content[0], p.begin[0], p.end[0], low, lanes)
         # Sums bound the growth of exponentials by the best score of a label over its shortest duration: with one base
         # they would go over to logarithms, which takes several times as long.
         shortest = min(SHORTEST, p.duration.shape[0])
-        return self._with_lanes(p, content[None], begin[None], end[None], shortest)
+        return self._with_lanes(p, content[None], begin[None], end[None], lanes, shortest)
 
-    def rows(self, content: Tensor, begin: Tensor, end: Tensor, low: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels.
+    def _lanes_within(self, low: int, high: int) -> int:
+        """Return how many lanes are needed for the introns of ``[low, high)``: the first ones."""
+        needed = set(range(self.lanes.used))
+        for ends in (self.lanes.first, self.lanes.last):
+            a, b = np.searchsorted(ends.position, (low, high))
+            needed &= set(ends.lane[a:b].tolist())
+        return max(needed, default=-1) + 1
 
-        Parameters
-        ----------
-        content, begin, end : (n, plain labels)
-            Scores of the plain labels.
-        low
-            First base, on the strand.
-        """
-        high = low + len(content)
-        content, begin, end = (x.double() for x in (content, begin, end))
-        lanes = self._lanes(content, begin, end, low, high)
-        content = self._bases(content, low, high)
-        begin = self._signals(self._unsupported(begin, low), low, high)
-        return tuple(torch.cat(pair, 1) for pair in zip((content, begin, end), lanes, strict=True))  # type: ignore[return-value]
+    def scores(self, scores: Scores, low: int, lanes: int) -> Scores:
+        """Return the scores of bases from `low` on with those of the labels of some lanes, as a batch of one."""
+        assert scores.content is not None and scores.begin is not None and scores.end is not None
+        found = self.rows(scores.content[0], scores.begin[0], scores.end[0], low, lanes)
+        return scores._replace(**dict(zip(("content", "begin", "end"), (x[None] for x in found), strict=True)))
 
-    def _lanes(self, content: Tensor, begin: Tensor, end: Tensor, low: int, high: int) -> tuple[Tensor, Tensor, Tensor]:
-        size, count = len(GROUPS), self.lanes.used
-        inside = np.zeros((high - low, count), dtype=bool)
-        spans = self.lanes.spans
-        for start, stop, lane in spans[(spans[:, 0] < high) & (spans[:, 1] > low)].tolist():
-            inside[max(0, start - low) : stop - low, lane] = True
+    def rows(self, content: Tensor, begin: Tensor, end: Tensor, low: int, lanes: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels."""
+        wide = [
+            x.new_full((len(x), PLAIN + lanes * len(GROUPS)), -torch.inf, dtype=torch.float64)
+            for x in (content, begin, end)
+        ]
+        for target, source in zip(wide, (content, begin, end), strict=True):
+            target[:, :PLAIN] = source
+        content, begin, end = wide
+        self._fill_lanes(content, begin, end, low, lanes)
+        self._add_bases(content, low)
+        self._add_unsupported(begin, low)
+        self._add_signals(begin, low)
+        return content, begin, end
+
+    def _fill_lanes(self, content: Tensor, begin: Tensor, end: Tensor, low: int, lanes: int) -> None:
+        size, high, spans = len(GROUPS), low + len(content), self.lanes.spans
         first = [group[0] for group in GROUPS]
-        shown = torch.from_numpy(np.repeat(inside, size, axis=1))
-        lane_content = content[:, first * count].masked_fill(~shown, -torch.inf)
+        for start, stop, lane in spans[(spans[:, 0] < high) & (spans[:, 1] > low) & (spans[:, 2] < lanes)].tolist():
+            inside, column = slice(max(0, start - low), stop - low), PLAIN + lane * size
+            content[inside, column : column + size] = content[inside][:, first]
         opened = self.weights[SLOTS["opened"]]
-        rows = []
         for ends, scores in ((self.lanes.first, begin), (self.lanes.last, end)):
             a, b = np.searchsorted(ends.position, (low, high))
-            at = torch.from_numpy(ends.position[a:b] - low)
-            plain = torch.stack([scores[at][:, list(group)].amax(1) for group in GROUPS], 1)
+            chosen = a + np.flatnonzero(ends.lane[a:b] < lanes)
+            if not len(chosen):
+                continue
+            at = torch.from_numpy(ends.position[chosen] - low)
+            here = scores[at]
+            plain = torch.stack([here[:, list(group)].amax(1) for group in GROUPS], 1)
             # A site that the model does not allow is closed to all labels; one may be closed for other reasons.
             closed = (plain == -torch.inf).all(1, keepdim=True)
             plain = torch.where(closed, opened, plain)
-            given = plain + self._shares(ends)[a:b].unsqueeze(1)
-            sole = ends.sole[a:b]
-            banned = np.zeros((b - a, size), dtype=bool)
-            banned[:, :3] = self.evidence.banned[sole] & (sole >= 0)[:, None] if len(self.evidence.starts) else False
+            given = plain + self._shares(ends)[torch.from_numpy(chosen)].unsqueeze(1)
+            sole = ends.sole[chosen]
+            banned = np.zeros((len(chosen), size), dtype=bool)
+            banned[:, :3] = self.evidence.banned[sole] & (sole >= 0)[:, None]
             given = given.masked_fill(torch.from_numpy(banned), -torch.inf)
-            columns = torch.from_numpy(ends.lane[a:b, None] * size + np.arange(size))
-            rows.append(
-                scores.new_full((high - low, count * size), -torch.inf).index_put((at.unsqueeze(1), columns), given)
-            )
-        return lane_content, rows[0], rows[1]
+            columns = torch.from_numpy(PLAIN + ends.lane[chosen, None] * size + np.arange(size))
+            scores[at.unsqueeze(1), columns] = given
 
     def _shares(self, ends: Ends) -> Tensor:
         terms = torch.from_numpy(ends.sign) * self._scores[torch.from_numpy(ends.intron)]
         return self._scores.new_zeros(len(ends.position)).index_add(0, torch.from_numpy(ends.owner), terms)
 
-    def _unsupported(self, begin: Tensor, low: int) -> Tensor:
-        """Return begin scores with what an intron without support is worth where others have it."""
-        near = self.evidence.near
-        if not len(near):
-            return begin
-        index = np.searchsorted(near[:, 0], np.arange(low, low + len(begin)), side="right") - 1
-        bins = np.where(index >= 0, near[index.clip(0), 1], -1)
-        first = SLOTS["unsupported.0"]
-        worth = torch.cat([self.weights[first : first + len(RICHNESS)], self.weights.new_zeros(1)])
-        return _added(begin, worth[torch.from_numpy(bins)], [_CODING_INTRONS])
+    def _add_unsupported(self, begin: Tensor, low: int) -> None:
+        """Add to begin scores what an intron without support is worth where others have it."""
+        near, first = self.evidence.near, SLOTS["unsupported.0"]
+        start = int(np.searchsorted(near[:, 0], low, side="right")) - 1
+        for row in range(max(start, 0), int(np.searchsorted(near[:, 0], low + len(begin)))):
+            place, number = near[row].tolist()
+            stop = len(begin) if row + 1 == len(near) else int(near[row + 1, 0]) - low
+            if number >= 0:
+                begin[max(0, place - low) : stop, _CODING_INTRONS] += self.weights[first + number]
 
     def _here(self, low: int, high: int) -> NDArray[np.int64]:
         """Return the rows that touch ``[low, high)``."""
@@ -218,7 +245,8 @@ class SupportedStrand:
         rows = np.arange(first, last)
         return rows[self.evidence.places[first:last, 1] > low]
 
-    def _bases(self, content: Tensor, low: int, high: int) -> Tensor:
+    def _add_bases(self, content: Tensor, low: int) -> None:
+        high = low + len(content)
         here = self._here(low, high)
         kinds = self.evidence.kinds[here]
         for kind, columns in _BASES.items():
@@ -232,18 +260,19 @@ class SupportedStrand:
             np.add.at(steps, ((places[:, 1] - low).clip(max=high - low), index), -1)
             covered = np.cumsum(steps, axis=0)[:-1] > 0
             worth = torch.from_numpy(covered.astype(np.float64)) @ self.weights[torch.from_numpy(slots)]
-            content = _added(content, worth, columns)
-        return content
+            for part in columns:
+                content[:, part] += worth.unsqueeze(1)
 
-    def _signals(self, begin: Tensor, low: int, high: int) -> Tensor:
-        here = self._here(low, high)
+    def _add_signals(self, begin: Tensor, low: int) -> None:
+        here = self._here(low, low + len(begin))
         kinds = self.evidence.kinds[here]
         for kind, columns in ((START_KIND, _BEGINS), (STOP_KIND, slice(STOP, STOP + 1))):
             rows = here[(kinds == kind) & (self.evidence.places[here, 0] >= low)]
+            if not len(rows):
+                continue
             at = torch.from_numpy(self.evidence.places[rows, 0] - low)
             worth = self.weights[torch.from_numpy(self.evidence.slots[rows])]
-            begin = _added(begin, begin.new_zeros(len(begin)).index_add(0, at, worth), [columns])
-        return begin
+            begin[:, columns] += begin.new_zeros(len(begin)).index_add(0, at, worth).unsqueeze(1)
 
     def plain(self, path: Segmentation, codes: StrandCodes) -> Segmentation:
         """Return a path over the strand `codes` in plain labels: introns are named by the bases before them."""
@@ -283,14 +312,14 @@ class GenomeSupport:
         """Return the evidence of a folder with the weights of a model."""
         return cls(EvidenceTable.load(evidence), weights_of(model))
 
-    def on(self, codes: StrandCodes, model: SegmentModel) -> SupportedStrand | None:
-        """Return the evidence of a strand of the genome; None where there is none: its genes are as without."""
+    def on(self, codes: StrandCodes, model: SegmentModel) -> SupportedStrand:
+        """Return the evidence of a strand of the genome; it is false where there is none: its genes are as without."""
         assert isinstance(codes, GenomeStrand) and isinstance(model.crf, SemiCRF)
         seqid, start, end, strand = codes.place
         rows = self.table.on(seqid, start, end)
         stops = GeneticCode.from_table(model.config.genetic_code).always_stop[:64]
         evidence = strand_evidence(rows, start, end, strand, codes, stops, self.table.depths())
-        return SupportedStrand(model.crf, evidence, self.weights) if len(evidence) else None
+        return SupportedStrand(model.crf, evidence, self.weights)
 
 
 def provenance_of(evidence: Path, model: Path) -> dict[str, str]:
@@ -300,14 +329,6 @@ def provenance_of(evidence: Path, model: Path) -> dict[str, str]:
         EVIDENCE: EvidenceTable.load(evidence).digest(),
         "evidence-weights-sha256": hashlib.sha256(weights.encode()).hexdigest(),
     }
-
-
-def _added(scores: Tensor, worth: Tensor, columns: list[slice]) -> Tensor:
-    """Return scores with a number per row added to some columns."""
-    scores = scores.clone()
-    for part in columns:
-        scores[:, part] += worth.unsqueeze(1)
-    return scores
 
 
 def _durations(lengths: NDArray[np.int64], table: Tensor, tail: Tensor, explicit: Tensor | None) -> Tensor:
