@@ -1,4 +1,4 @@
-"""Join the batches of a genome into one annotation: GFF3, FASTA files, and the rejected genes with reasons."""
+"""Join the batches of a genome into one annotation: GFF3, FASTA files, rejected genes with reasons, and a report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.output_files import ANNOTATION, join_batches, write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.support import with_support
+from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
 
 
 def main() -> None:
@@ -33,7 +34,9 @@ def main() -> None:
     factory = predictor_for(args.model, genome, pieces, replace(config, device="auto"), args.evidence)
     factory, pieces, warnings = with_organelles(factory, genome, pieces, args.genetic_code_of)
     joined = with_support(join_batches(args.parts, pieces, config), args.evidence, config)
-    write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
+    warnings = write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
+    written = Annotation.of(joined, genome, pieces, args.model, factory, config, warnings, args.evidence)
+    write_annotation_report(args.output / REPORT, written)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 
 

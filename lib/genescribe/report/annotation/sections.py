@@ -1,0 +1,237 @@
+"""The sections of an annotation's report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+
+from genescribe import __version__
+from genescribe.evidence.collect import given_files
+from genescribe.evidence.table import SOURCES, EvidenceTable
+from genescribe.figures.blocks import Block, Cell, Facts, Particulars, Row, Section, Table, Text
+from genescribe.genome.products import PROTEINS
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.progress import reason_of
+from genescribe.report.annotation import charts
+from genescribe.report.annotation.cautions import cautions, share
+from genescribe.report.annotation.comparison import comparison
+from genescribe.report.annotation.evidence import CLASSES, Support, support_of
+from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers, count_bases, count_genes, masked_genes
+from genescribe.report.annotation.page import Annotation
+from genescribe.report.annotation.places import places
+
+LEAST = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
+"""Thresholds of probability that a table shows."""
+_NO_SCORES = "The genes have no probabilities: they were not computed (--no-posteriors), or the model gives none."
+_UNCHANGED = ("workers", "device", "chunk")
+"""Options that do not change the genes."""
+
+
+def title_of(annotation: Annotation) -> str:
+    """Return the heading of the page."""
+    return f"Annotation of {annotation.genome.path.name}"
+
+
+def subtitle_of(annotation: Annotation) -> str:
+    """Return what stands below the heading."""
+    return f"Model {annotation.model.name}, genescribe {__version__}. The page works without a network."
+
+
+def sections_of(annotation: Annotation) -> list[Section]:
+    """Return all sections of the report."""
+    bases = count_bases(annotation.genome, annotation.pieces)
+    numbers = count_genes(annotation.genes, annotation.pieces)
+    in_repeats = masked_genes(annotation.genes, annotation.genome) if bases.masked else 0
+    table = annotation.evidence_table()
+    found = None if table is None else support_of(annotation.genes)
+    warnings = [*annotation.warnings, *cautions(bases, numbers, in_repeats, annotation.config.min_posterior)]
+    return [
+        _summary(annotation, bases, numbers, warnings),
+        _input(annotation, bases, table),
+        comparison(annotation, bases, numbers),
+        _probabilities(numbers),
+        *([] if found is None or table is None or not numbers else [_support(found, table)]),
+        *places(annotation, table),
+        _next(annotation),
+    ]
+
+
+def _summary(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers, warnings: Sequence[str]) -> Section:
+    facts = [("genes", f"{len(numbers):,}", f"{1e6 * len(numbers) / bases.total:,.1f} per Mb")]
+    known, right = numbers.expected_right()
+    if known:
+        facts.append(("expected to be exactly right", f"{right:,.0f}", f"{share(right, known)} of the genes"))
+    if len(numbers):
+        single = int((numbers.exons == 1).sum())
+        facts.append(
+            ("coding exons per gene", f"{numbers.exons.mean():.2f}", f"{share(single, len(numbers))} have one")
+        )
+        facts.append(("coding bases per gene", f"{numbers.coding.mean():,.0f}", f"median {_median(numbers.coding)}"))
+        facts.append(("of the genome is coding", share(numbers.coding_bases, bases.total), f"of {_mb(bases.total)}"))
+    blocks: list[Block] = [Facts([(number, name, remark) for name, number, remark in facts])]
+    blocks += [Text(line, "warning") for line in warnings]
+    if not warnings:
+        blocks.append(
+            Text(
+                "No warning: genes per Mb, coding bases and exons per gene are like those of the training genomes, "
+                "as far as the model knows them, and probabilities are not low. That is no proof that the genes are "
+                "right.",
+                "note",
+            )
+        )
+    return Section("Summary", blocks)
+
+
+def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | None) -> Section:
+    gap = share(bases.total - bases.known, bases.total)
+    whole = sum(annotation.genome.lengths.values())
+    size = f"{bases.total:,} bases of {bases.sequences:,} sequences"
+    items = [
+        ("genome", annotation.genome.path.name),
+        ("annotated", size if whole == bases.total else f"{size}, of {whole:,} bases in the file"),
+        (
+            "composition",
+            f"{share(bases.gc, bases.known)} G or C, {gap} N, {share(bases.masked, bases.total)} soft-masked",
+        ),
+        ("model", _model(annotation)),
+    ]
+    if "species" in annotation.provenance:
+        species = str(annotation.provenance["species"])
+        items.append(("species parameters", f"{species}: {reason_of(annotation.config.species, species)}"))
+    items.append(("options", _options(annotation.config)))
+    if codes := str(annotation.provenance.get("genetic-codes", "")):
+        items.append(("genetic codes", codes))
+    if table is not None and annotation.evidence is not None:
+        items.append(("evidence", _files(given_files(annotation.evidence)) or "as collected"))
+        items.append(("evidence, rows", ", ".join(f"{count:,} {kind}" for kind, count in table.counts().items())))
+    if annotation.rejects:
+        reasons = Counter(str(row["reason"]) for row in annotation.rejects)
+        rows = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+        items.append(("not written", "; ".join(f"{count:,} × {reason}" for reason, count in rows)))
+    items.append(("version", f"genescribe {__version__}"))
+    digests = [(name, str(value)) for name, value in annotation.provenance.items() if name.endswith("sha256")]
+    rows_of = [Row(name, [Cell(value)]) for name, value in digests]
+    blocks: list[Block] = [Particulars(items)]
+    if rows_of:
+        blocks.append(Table("Digests, as in the header of the GFF3", "of", ["SHA-256"], rows_of, folded=True))
+    return Section("What was annotated, with what", blocks)
+
+
+def _model(annotation: Annotation) -> str:
+    from genescribe.models import read_card
+
+    card = read_card(str(annotation.model))
+    known = [f"for {card.species}"] if card.species != "not said" else []
+    known += [f"trained on {card.trained_on}"] if card.trained_on != "not said" else []
+    return ". ".join([f"{card.name}, {annotation.provenance.get('model', '')}".rstrip(", "), *known])
+
+
+def _options(config: PredictConfig) -> str:
+    """Return the options that are not the default ones, as they are typed."""
+    usual = PredictConfig()
+    changed = []
+    for one in dataclasses.fields(config):
+        value, name = getattr(config, one.name), one.name.replace("_", "-")
+        if one.name in _UNCHANGED or value == getattr(usual, one.name):
+            continue
+        changed.append(f"--{name} {value}" if not isinstance(value, bool) else f"--{'' if value else 'no-'}{name}")
+    return " ".join(changed) or "all by default"
+
+
+def _files(given: dict[str, list[str]]) -> str:
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in given.items() if names)
+
+
+def _probabilities(numbers: GeneNumbers) -> Section:
+    title = "How sure the model is"
+    if not len(numbers.known_scores):
+        return Section(title, [Text(_NO_SCORES, "note")] if len(numbers) else [])
+    text = Text(
+        "The probability of a gene is that of its whole coding sequence, every exon from start to stop. Their sum is "
+        "the number of genes to expect to be exactly right, if the genome is like those that the model was trained on."
+    )
+    rows = []
+    for least in LEAST:
+        kept, right = numbers.expected_right(least)
+        cells = [Cell(f"{kept:,}"), Cell(f"{right:,.0f}"), Cell(share(right, kept))]
+        rows.append(Row("all genes" if not least else f"{least:g} or more", cells))
+    table = Table(
+        "Genes that remain with a least probability (--min-posterior), and how many of them to expect to be right.",
+        "probability",
+        ["genes", "expected right", "share"],
+        rows,
+    )
+    caption = (
+        f"Left: genes in {charts.BINS} bins of probability. Right: all genes, the surest first; the coloured area is "
+        "the expected number of right ones."
+    )
+    return Section(title, [text, charts.probabilities(numbers, caption), table])
+
+
+def _support(found: Support, table: EvidenceTable) -> Section:
+    total = sum(found.genes.values())
+    rows = []
+    for name in CLASSES:
+        summed, known = found.scores.get(name, (0.0, 0))
+        mean = f"{summed / known:.2f}" if known else "–"
+        rows.append(Row(name, [Cell(f"{found.genes[name]:,}"), Cell(share(found.genes[name], total)), Cell(mean)]))
+    sources = ", ".join(f"{count:,} from {SOURCES[number]}" for number, count in enumerate(table.introns()) if count)
+    text = [
+        f"Of {found.introns:,} introns of the genes, {found.supported:,} ({share(found.supported, found.introns)}) "
+        "are in the evidence."
+    ]
+    if sources:
+        text.append(f"The evidence has {sum(table.introns()):,} introns on the whole genome ({sources}).")
+    counts = table.counts()
+    if "CDSpart" in counts:
+        text.append(
+            f"{found.proteins:,} genes ({share(found.proteins, total)}) have at least half of their coding bases "
+            "aligned to one protein."
+        )
+    if "exonpart" in counts:
+        text.append(
+            f"Reads cover at least half of the coding bases of {found.covered:,} genes ({share(found.covered, total)})."
+        )
+    caption = "Genes by the support of their introns. One without support may be right: few reads show few genes."
+    figure = charts.support(found, caption)
+    columns = ["genes", "share", "mean probability"]
+    means = Table(
+        "The same in numbers; the mean probability is the model's, which has read the evidence too.",
+        "introns",
+        columns,
+        rows,
+    )
+    return Section("Support by evidence", [Text(" ".join(text)), figure, means])
+
+
+def _next(annotation: Annotation) -> Section:
+    prefix = annotation.prefix
+    proteins = f"{prefix}{PROTEINS}"
+    blocks: list[Block] = [
+        Text("Completeness. Not measured here; where BUSCO is installed, with the lineage of the species:"),
+        Text(f"busco -i {proteins} -m proteins -l LINEAGE -o busco", "code"),
+        Text(
+            "The share of complete BUSCOs of the proteins should come close to that of the genome itself (-m "
+            "genome). A gap between both means that genes were missed or broken."
+        ),
+        Text("Genes with a higher probability only: fewer, and more of them right."),
+        Text(
+            f"genescribe annotate {annotation.genome.path.name} --min-posterior 0.8 -o {prefix}sure.gff3",
+            "code",
+        ),
+        Text(
+            f"Functions of the genes come from other tools, such as InterProScan or eggNOG-mapper, on {proteins}. All "
+            f"genes are in {annotation.gff3}."
+        ),
+    ]
+    return Section("Next steps", blocks)
+
+
+def _median(values: Sequence[int]) -> str:
+    ordered = sorted(values)
+    return f"{ordered[len(ordered) // 2]:,}"
+
+
+def _mb(bases: int) -> str:
+    return f"{bases / 1e6:,.2f} Mb" if bases < 100_000_000 else f"{bases / 1e6:,.0f} Mb"
