@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const frame = document.getElementById("browser");
+  const state = frame.querySelector(".state");
   const read = (id) => document.getElementById(id).textContent;
   const options = JSON.parse(read("browser-options"));
   const data = (id) => `data:application/gzip;base64,${read(id)}`;
@@ -22,7 +23,9 @@
   };
 
   const open = () => {
-    opened ??= igv.createBrowser(frame, {
+    if (opened) return opened;
+    state.textContent = "The browser is being opened …";
+    opened = igv.createBrowser(frame.querySelector(".view"), {
       reference: { id: "genome", name: "genome", fastaURL: data("browser-genome"), indexed: false, wholeGenomeView: false },
       tracks: options.tracks.map(track),
       locus: options.place,
@@ -35,11 +38,15 @@
       showMultiSelectButton: false,
       showTrackLabelButton: false,
     }).then((browser) => {
-      frame.querySelector(".state").remove();
+      // On a narrow screen there is no room for the width in bases.
+      const style = document.createElement("style");
+      style.textContent = "@media (max-width: 40rem) { .igv-windowsize-panel-container { display: none !important; } }";
+      frame.querySelector(".view").shadowRoot.append(style);
+      state.hidden = true;
       frame.dataset.ready = "yes";
       return browser;
     }).catch((error) => {
-      frame.querySelector(".state").textContent = `The browser cannot be shown: ${error.message ?? error}`;
+      state.textContent = `The browser cannot be shown: ${error.message ?? error}`;
       throw error;
     });
     return opened;

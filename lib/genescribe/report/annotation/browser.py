@@ -116,7 +116,7 @@ def genome_browser(
         # Bases are nearly random: looking for repeats takes ten times as long and saves a tenth.
         fasta = packer.pack(_fasta(genome, pieces, names), zlib.Z_HUFFMAN_ONLY)
         rows = packer.pack(_gff3(genes, genome.lengths, names))
-        tracks = [Track("genes", "genes", rows, 220, MUTED[0])]
+        tracks = [Track("genes", "genes", rows, 110, MUTED[0])]
         if evidence is not None:
             introns, proteins = (list(find(evidence, pieces, names)) for find in (_introns, _proteins))
             if introns:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from genescribe.figures.blocks import Figure
 from genescribe.figures.style import INK, MUTED, PALETTE, PAPER, add_legend, canvas, styled, to_svg
 from genescribe.genome.model import Gene, Interval, Transcript
+from genescribe.report.annotation.cautions import share
 from genescribe.report.annotation.evidence import CLASSES, Support
 from genescribe.report.annotation.numbers import GeneNumbers
 from genescribe.report.loci import Look, draw_transcript
@@ -69,18 +70,23 @@ def probabilities(numbers: GeneNumbers, caption: str) -> Figure:
             grade = grade_of(float(start + end) / 2)
             left.bar((start + end) / 2, count, (end - start) * 0.92, **_look(grade))
         left.set(title="Genes by probability", xlabel="probability that the gene is exactly right", ylabel="genes")
-        left.grid(axis="y")
+        _counted(left)
         # Steps of a large genome are finer than any screen.
         places = np.unique(np.linspace(0, len(scores) - 1, min(len(scores), 1000)).astype(int))
-        right.plot(places + 1, scores[places], color=INK, linewidth=1.2)
+        above = 0
         for grade in GRADES:
-            inside = places[[grade_of(float(score)) is grade for score in scores[places]]]
+            number = int((scores >= grade.least).sum())
+            inside = places[(places >= above) & (places < number)]
             if len(inside):
-                right.fill_between(inside + 1, scores[inside], step="mid", **_look(grade))
+                # A gene is as wide as its number: areas of grades touch.
+                x = np.concatenate([[above + 0.5], inside + 1, [number + 0.5]])
+                y = scores[[inside[0], *inside, inside[-1]]]
+                right.fill_between(x, y, step="mid", **_look(grade))
+            above = number
         right.set(
             title="Gene by gene, the surest first", xlabel="number of the gene", ylabel="probability", ylim=(0, 1.02)
         )
-        right.set_xlim(1, max(len(scores), 2))
+        right.set(xlim=(0.5, len(scores) + 0.5), ylim=(0, 1.02))
         right.grid(axis="y")
         add_legend(figure, [Patch(label=grade.name, **_look(grade)) for grade in GRADES], handlelength=1.6)
         alt = f"Probabilities of {len(scores):,} genes, mean {scores.mean():.2f}"
@@ -132,7 +138,7 @@ def _exons(axes: Any, exons: NDArray[np.int64], mean: float | None) -> None:
     axes.set_title("coding exons per gene")
     ticks = sorted({1, *range(5, len(counts) + 1, 5), *([] if len(counts) > 5 else range(1, len(counts) + 1))})
     axes.set_xticks(ticks, [f"{tick}+" if tick == MANY_EXONS else str(tick) for tick in ticks])
-    axes.grid(axis="y")
+    _counted(axes)
 
 
 def _histogram(axes: Any, title: str, values: NDArray[np.int64], mean: float | None) -> None:
@@ -143,6 +149,13 @@ def _histogram(axes: Any, title: str, values: NDArray[np.int64], mean: float | N
     axes.set(title=title, xscale="log", xlabel="bases")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+    _counted(axes)
+
+
+def _counted(axes: Any) -> None:
+    """Let an axis of counts have whole numbers and a grid."""
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.grid(axis="y")
 
 
@@ -155,22 +168,29 @@ def _means(axes: Any, here: float, there: float | None) -> None:
 def support(found: Support, caption: str) -> Figure:
     """Draw how many genes have all, some or none of their introns supported."""
     colours = (PALETTE[2], PALETTE[4], PALETTE[3], MUTED[1])
-    total = sum(found.genes.values())
     with styled():
         figure = canvas(1.5)
         axes = figure.subplots()
         counts = [found.genes[name] for name in CLASSES]
         bars = axes.barh(CLASSES[::-1], counts[::-1], 0.7, color=colours[::-1])
-        shown = [f"{count:,} ({100 * count / total:.0f}%)" for count in counts[::-1]]
-        axes.bar_label(bars, shown, padding=3, fontsize=8, color=INK)
+        axes.bar_label(bars, [_said(found, name) for name in CLASSES[::-1]], padding=3, fontsize=8, color=INK)
         axes.tick_params(axis="y", length=0)
-        axes.margins(x=0.15)
+        axes.margins(x=0.35)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlabel("genes")
         axes.grid(axis="x")
         alt = "Genes by the support of their introns: " + ", ".join(
             f"{name} {count}" for name, count in zip(CLASSES, counts, strict=True)
         )
         return to_svg(figure, "support", caption, alt)
+
+
+def _said(found: Support, name: str) -> str:
+    """Return the number of genes of a class, their share, and what the model says of them."""
+    text = f"{found.genes[name]:,} ({share(found.genes[name], sum(found.genes.values()))})"
+    summed, known = found.scores.get(name, (0.0, 0))
+    return f"{text}, mean probability {summed / known:.2f}" if known else text
 
 
 def drawn(name: str, genes: Sequence[Gene], caption: str) -> Figure:

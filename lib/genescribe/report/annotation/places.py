@@ -71,8 +71,9 @@ def _drawn(name: str, title: str, genes: Sequence[Gene], links: Mapping[str, str
         f"{title}, each over the whole width. Boxes are coding parts, coloured by the probability of that part; the "
         "point shows the direction. Right: probability of the gene and its length."
     )
-    columns = ["place", "strand", "coding\nexons", "coding\nbases", "probability", "least sure\nexon"]
+    columns = ["probability", "least sure\nexon", "coding\nexons", "coding\nbases"]
     columns += ["introns with\nevidence"] if supported else []
+    columns += ["strand", "place"]
     rows = [Row(gene.id, _cells(gene, links.get(gene.id, ""), supported)) for gene in genes]
     where = "Click a place to see it in the browser below." if links else "Places are 1-based, both ends included."
     return [charts.drawn(name, genes, caption), Table(where, "gene", columns, rows)]
@@ -82,17 +83,16 @@ def _cells(gene: Gene, place: str, supported: bool) -> list[Cell]:
     transcript = gene.transcripts[0]
     scores = [score for score in transcript.cds_scores or () if score is not None]
     cells = [
-        Cell(f"{gene.seqid}:{gene.start + 1:,}-{gene.end:,}", place=place),
-        Cell(gene.strand),
-        Cell(f"{len(transcript.cds):,}"),
-        Cell(f"{transcript.cds_length:,}"),
         Cell(_NONE if gene.score is None else f"{gene.score:.3f}"),
         Cell(f"{min(scores):.3f}" if scores else _NONE),
+        Cell(f"{len(transcript.cds):,}"),
+        Cell(f"{transcript.cds_length:,}"),
     ]
     if supported:
         have, introns = intron_support(transcript)
         cells.append(Cell(f"{have} of {introns}" if introns else _NONE))
-    return cells
+    where = f"{gene.seqid}:{gene.start + 1:,}-{gene.end:,}"
+    return [*cells, Cell("−" if gene.strand == "-" else gene.strand), Cell(where, place=place)]
 
 
 def _browser(browser: Browser) -> Section:

@@ -11,18 +11,28 @@ from genescribe.evidence.collect import given_files
 from genescribe.evidence.table import SOURCES, EvidenceTable
 from genescribe.figures.blocks import Block, Cell, Facts, Particulars, Row, Section, Table, Text
 from genescribe.genome.products import PROTEINS
+from genescribe.models import read_card
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.progress import reason_of
 from genescribe.report.annotation import charts
 from genescribe.report.annotation.cautions import cautions, share
 from genescribe.report.annotation.comparison import comparison
-from genescribe.report.annotation.evidence import CLASSES, Support, support_of
+from genescribe.report.annotation.evidence import Support, support_of
 from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers, count_bases, count_genes, masked_genes
 from genescribe.report.annotation.page import Annotation
 from genescribe.report.annotation.places import places
 
 LEAST = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 """Thresholds of probability that a table shows."""
+_KINDS = {
+    "intron": "introns",
+    "start": "start codons",
+    "stop": "stop codons",
+    "CDSpart": "parts of coding exons",
+    "exonpart": "parts of exons",
+    "nonexonpart": "stretches without exons",
+}
+_SOURCES = {"rna": "RNA-seq reads", "protein": "proteins", "manual": "hints"}
 _NO_SCORES = "The genes have no probabilities: they were not computed (--no-posteriors), or the model gives none."
 _UNCHANGED = ("workers", "device", "chunk")
 """Options that do not change the genes."""
@@ -68,7 +78,7 @@ def _summary(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers, wa
             ("coding exons per gene", f"{numbers.exons.mean():.2f}", f"{share(single, len(numbers))} have one")
         )
         facts.append(("coding bases per gene", f"{numbers.coding.mean():,.0f}", f"median {_median(numbers.coding)}"))
-        facts.append(("of the genome is coding", share(numbers.coding_bases, bases.total), f"of {_mb(bases.total)}"))
+        facts.append(("of the bases are coding", share(numbers.coding_bases, bases.total), f"of {_mb(bases.total)}"))
     blocks: list[Block] = [Facts([(number, name, remark) for name, number, remark in facts])]
     blocks += [Text(line, "warning") for line in warnings]
     if not warnings:
@@ -86,7 +96,7 @@ def _summary(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers, wa
 def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | None) -> Section:
     gap = share(bases.total - bases.known, bases.total)
     whole = sum(annotation.genome.lengths.values())
-    size = f"{bases.total:,} bases of {bases.sequences:,} sequences"
+    size = f"{bases.total:,} bases of {bases.sequences:,} sequence{'' if bases.sequences == 1 else 's'}"
     items = [
         ("genome", annotation.genome.path.name),
         ("annotated", size if whole == bases.total else f"{size}, of {whole:,} bases in the file"),
@@ -94,7 +104,7 @@ def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | Non
             "composition",
             f"{share(bases.gc, bases.known)} G or C, {gap} N, {share(bases.masked, bases.total)} soft-masked",
         ),
-        ("model", _model(annotation)),
+        *_model(annotation),
     ]
     if "species" in annotation.provenance:
         species = str(annotation.provenance["species"])
@@ -104,11 +114,12 @@ def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | Non
         items.append(("genetic codes", codes))
     if table is not None and annotation.evidence is not None:
         items.append(("evidence", _files(given_files(annotation.evidence)) or "as collected"))
-        items.append(("evidence, rows", ", ".join(f"{count:,} {kind}" for kind, count in table.counts().items())))
+        rows = [f"{count:,} {_KINDS[kind]}" for kind, count in table.counts().items()]
+        items.append(("evidence, read", ", ".join(rows) or "nothing"))
     if annotation.rejects:
         reasons = Counter(str(row["reason"]) for row in annotation.rejects)
-        rows = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-        items.append(("not written", "; ".join(f"{count:,} × {reason}" for reason, count in rows)))
+        ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+        items.append(("not written", "; ".join(f"{count:,} × {reason}" for reason, count in ordered)))
     items.append(("version", f"genescribe {__version__}"))
     digests = [(name, str(value)) for name, value in annotation.provenance.items() if name.endswith("sha256")]
     rows_of = [Row(name, [Cell(value)]) for name, value in digests]
@@ -118,13 +129,11 @@ def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | Non
     return Section("What was annotated, with what", blocks)
 
 
-def _model(annotation: Annotation) -> str:
-    from genescribe.models import read_card
-
+def _model(annotation: Annotation) -> list[tuple[str, str]]:
     card = read_card(str(annotation.model))
-    known = [f"for {card.species}"] if card.species != "not said" else []
-    known += [f"trained on {card.trained_on}"] if card.trained_on != "not said" else []
-    return ". ".join([f"{card.name}, {annotation.provenance.get('model', '')}".rstrip(", "), *known])
+    lines = [("model", f"{card.name}: {annotation.provenance.get('model', 'of no known family')}")]
+    lines += [("meant for", card.species)] if card.species != "not said" else []
+    return lines + ([("trained on", card.trained_on)] if card.trained_on != "not said" else [])
 
 
 def _options(config: PredictConfig) -> str:
@@ -171,38 +180,22 @@ def _probabilities(numbers: GeneNumbers) -> Section:
 
 def _support(found: Support, table: EvidenceTable) -> Section:
     total = sum(found.genes.values())
-    rows = []
-    for name in CLASSES:
-        summed, known = found.scores.get(name, (0.0, 0))
-        mean = f"{summed / known:.2f}" if known else "–"
-        rows.append(Row(name, [Cell(f"{found.genes[name]:,}"), Cell(share(found.genes[name], total)), Cell(mean)]))
-    sources = ", ".join(f"{count:,} from {SOURCES[number]}" for number, count in enumerate(table.introns()) if count)
-    text = [
-        f"Of {found.introns:,} introns of the genes, {found.supported:,} ({share(found.supported, found.introns)}) "
-        "are in the evidence."
-    ]
-    if sources:
-        text.append(f"The evidence has {sum(table.introns()):,} introns on the whole genome ({sources}).")
-    counts = table.counts()
-    if "CDSpart" in counts:
-        text.append(
-            f"{found.proteins:,} genes ({share(found.proteins, total)}) have at least half of their coding bases "
-            "aligned to one protein."
-        )
-    if "exonpart" in counts:
-        text.append(
-            f"Reads cover at least half of the coding bases of {found.covered:,} genes ({share(found.covered, total)})."
-        )
-    caption = "Genes by the support of their introns. One without support may be right: few reads show few genes."
-    figure = charts.support(found, caption)
-    columns = ["genes", "share", "mean probability"]
-    means = Table(
-        "The same in numbers; the mean probability is the model's, which has read the evidence too.",
-        "introns",
-        columns,
-        rows,
+    introns = [f"{count:,} from {_SOURCES[SOURCES[source]]}" for source, count in enumerate(table.introns()) if count]
+    supported = f"{found.supported:,} ({share(found.supported, found.introns)})"
+    text = [f"Of {found.introns:,} introns of the genes, {supported} are in the evidence."]
+    if introns:
+        text.append(f"The evidence has introns of the whole genome: {', '.join(introns)}.")
+    if "CDSpart" in table.counts():
+        aligned = f"{found.proteins:,} genes ({share(found.proteins, total)})"
+        text.append(f"Of {aligned}, at least half of the coding bases are aligned to one protein.")
+    if "exonpart" in table.counts():
+        covered = f"{found.covered:,} genes ({share(found.covered, total)})"
+        text.append(f"Reads cover at least half of the coding bases of {covered}.")
+    caption = (
+        "Genes by the support of their introns. One without support may be right: it may not have been expressed. The "
+        "probabilities are no second opinion, as the model has read the evidence too."
     )
-    return Section("Support by evidence", [Text(" ".join(text)), figure, means])
+    return Section("Support by evidence", [Text(" ".join(text)), charts.support(found, caption)])
 
 
 def _next(annotation: Annotation) -> Section:
