@@ -70,6 +70,7 @@ def probabilities(numbers: GeneNumbers, caption: str) -> Figure:
             grade = grade_of(float(start + end) / 2)
             left.bar((start + end) / 2, count, (end - start) * 0.92, **_look(grade))
         left.set(title="Genes by probability", xlabel="probability that the gene is exactly right", ylabel="genes")
+        left.set_xlim(0, 1)
         _counted(left)
         # Steps of a large genome are finer than any screen.
         places = np.unique(np.linspace(0, len(scores) - 1, min(len(scores), 1000)).astype(int))

@@ -40,8 +40,8 @@ def places(annotation: Annotation, evidence: EvidenceTable | None, largest: int 
     lengths = annotation.genome.lengths
     first = place_of(shown, names, lengths, max(shown.end - shown.start, 8_000))
     caption = (
-        "igv.js. Genes have the colour of their probability: blue 0.9 or more, light blue 0.5 to 0.9, orange below "
-        "0.5. Drag to move, type a place or a gene's ID to go there, click a gene for its attributes."
+        "Genes have the colour of their probability: blue 0.9 or more, light blue 0.5 to 0.9, orange below 0.5. Drag "
+        "to move, type a place or the ID of a gene to go there, click a gene for its attributes. The browser is igv.js."
     )
     browser = genome_browser(annotation.genes, annotation.genome, annotation.pieces, evidence, first, caption, largest)
     links = {} if browser is None else {g.id: place_of(g, names, lengths) for g in (*sure, *unsure)}
