@@ -14,7 +14,7 @@ from genescribe.report.annotation.page import write_annotation_report
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: apt-get install chromium")
 WIDTHS = [1400, 400]
 VIEW = "document.querySelector('#browser .view').shadowRoot"
-COLOURED = f"""[...{VIEW}.querySelectorAll('.igv-track canvas, canvas')].map(canvas => {{
+COLOURED = f"""[...{VIEW}.querySelectorAll('canvas')].filter(canvas => canvas.width && canvas.height).map(canvas => {{
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   let blue = 0, orange = 0, green = 0;
   for (let i = 0; i < data.length; i += 4) {{
