@@ -145,7 +145,7 @@ class Layout(TrainLayout):
         """Return the rows of a genome's table that are not learned here."""
         spec, baselines = self.config.genomes[genome], self.config.baselines
         rows = ["orf_rule"] if baselines.orf_rule else []
-        rows += ["augustus"] if baselines.augustus and spec.augustus and self._has("augustus") else []
+        rows += [] if self.augustus_absence(genome) else ["augustus"]
         rows += [RETRAINED] if baselines.augustus_retrained and (spec.splits.train or spec.folds) else []
         rows += spec.baselines.files
         rows += ["ceiling"] if baselines.ceiling and spec.simulate is not None else []
@@ -173,6 +173,20 @@ class Layout(TrainLayout):
                 remedy=f"correct `baselines.files.{name}` of the genome {genome}",
             )
         return str(path)
+
+    def augustus_absence(self, genome: str) -> str:
+        """Return why AUGUSTUS is no row of a genome's table; empty where it is one."""
+        if not self.config.baselines.augustus:
+            return "the configuration turns it off (baselines: augustus: false)"
+        if not self.config.genomes[genome].augustus:
+            return "the configuration names none of its species for this genome (genomes: NAME: augustus:)"
+        return "" if self._has("augustus") else "it is not installed, and no conda environment brings it (--sdm conda)"
+
+    def report_options(self) -> str:
+        """Return what the report cannot see in the results: why AUGUSTUS has no row for a genome."""
+        absences = {genome: self.augustus_absence(genome) for genome in self._tested()}
+        pairs = (f"{genome}={reason}" for genome, reason in absences.items() if reason)
+        return shlex.join(word for pair in pairs for word in ("--without-augustus", pair))
 
     def all_metrics(self) -> list[str]:
         """Return every metrics file: methods x annotations of each genome with a test split."""
