@@ -211,6 +211,25 @@ def test_the_layout_of_references_and_baselines() -> None:
     assert not any("augustus" in path for path in without.all_metrics())
 
 
+@pytest.mark.parametrize(
+    ("species", "wanted", "installed", "reason"),
+    [
+        ("yeast", True, True, ""),
+        ("yeast", True, False, "it is not installed"),
+        (None, True, True, "names none of its species"),
+        ("yeast", False, True, "turns it off"),
+    ],
+)
+def test_why_augustus_has_no_row_is_told(species: str | None, wanted: bool, installed: bool, reason: str) -> None:
+    data = changed("genomes.g.augustus", species)
+    data["baselines"] = {"augustus": wanted}
+    layout = Layout(WorkflowConfig.load(data), tools=frozenset({"augustus"} if installed else ()))
+    assert ("augustus" in layout.baselines("g")) == (not reason)
+    assert reason in layout.augustus_absence("g")
+    words = shlex.split(layout.report_options())
+    assert words == (["--without-augustus", f"g={layout.augustus_absence('g')}"] if reason else [])
+
+
 def in_folds() -> dict[str, Any]:
     data = changed("genomes.g.splits", {})
     data["genomes"]["g"]["folds"] = {"number": 3}
