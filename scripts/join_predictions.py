@@ -1,4 +1,4 @@
-"""Join the batches of a genome into one annotation: GFF3, FASTA files, rejected genes with reasons, and a report."""
+"""Join the batches of a genome into one annotation: GFF3, FASTA files, and the rejected genes with reasons."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def main() -> None:
     arguments.add_argument("--regions", type=NameList(), default=[], help="as given to predict.py")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     arguments.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
+    arguments.add_argument("--report", action="store_true", help="also write report.html into the folder")
     add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
@@ -35,8 +36,9 @@ def main() -> None:
     factory, pieces, warnings = with_organelles(factory, genome, pieces, args.genetic_code_of)
     joined = with_support(join_batches(args.parts, pieces, config), args.evidence, config)
     warnings = write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
-    written = Annotation.of(joined, genome, pieces, args.model, factory, config, warnings, args.evidence)
-    write_annotation_report(args.output / REPORT, written)
+    if args.report:
+        written = Annotation.of(joined, genome, pieces, args.model, factory, config, warnings, args.evidence)
+        write_annotation_report(args.output / REPORT, written)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 
 

@@ -145,6 +145,7 @@ def test_how_to_annotate_may_stand_on_the_command_line() -> None:
     layout = Layout(config)
     assert "--partial" in layout.annotate_read_options() and "--partial" in layout.annotate_join_options()
     assert "--min-posterior 0.5" in layout.annotate_join_options()
+    assert "--report" in layout.annotate_join_options() and "--report" not in layout.annotate_read_options()
 
 
 def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:

@@ -340,7 +340,7 @@ class Layout(TrainLayout):
 
     def annotate_join_options(self) -> str:
         """Return the options of the script that joins the batches of the user's genome."""
-        return self._annotate_options(*IRRELEVANT)
+        return f"{self._annotate_options(*IRRELEVANT)} --report"
 
     def _annotate_options(self, *without: str) -> str:
         section = self.config.annotate
