@@ -1,4 +1,4 @@
-"""The report of an annotation in a real Chromium: it fits narrow and wide windows, and its browser shows genes."""
+"""Pages in a real Chromium: they fit narrow and wide windows, and the browser of an annotation shows its genes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 from tests.report.annotated import annotation
 from tests.report.chromium import PROGRAM, Tab, chromium
 
+from genescribe.figures.blocks import Cell, Facts, Particulars, Row, Section, Table, Text
+from genescribe.figures.page import write_report
+from genescribe.figures.style import canvas, styled, to_svg
 from genescribe.report.annotation.page import write_annotation_report
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: apt-get install chromium")
@@ -40,9 +43,32 @@ def tab() -> Iterator[Tab]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a page on which everything is as wide as it may be."""
+    name, columns = "GCA_000001735.2_a_long_name_without_any_space" * 3, [f"column {i}" for i in range(30)]
+    with styled():
+        figure = to_svg(canvas(2.0), "figure", name, name)
+    blocks = [
+        *(Text(name, kind) for kind in ("plain", "note", "warning", "code")),
+        Facts([("1,234,567,890", name, name)] * 7),
+        Particulars([("a name", name)]),
+        *(
+            Table(name, "row", columns, [Row(name, [Cell("1,234,567")] * 30)], folded=folded)
+            for folded in (True, False)
+        ),
+        figure,
+    ]
+    path = tmp_path_factory.mktemp("wide") / "page.html"
+    write_report(path, [Section(name, blocks)], title=name, subtitle=name)
+    return path
+
+
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_wider_than_the_window(tab: Tab, page: Path, width: int) -> None:
-    tab.open(page, width)
+@pytest.mark.parametrize("name", ["page", "wide"])
+def test_nothing_is_wider_than_the_window(tab: Tab, request: pytest.FixtureRequest, name: str, width: int) -> None:
+    tab.open(request.getfixturevalue(name), width)
+    tab.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert tab.value("innerWidth") == width
     assert tab.value("document.documentElement.scrollWidth") <= width
     # What is wider than its column scrolls by itself.
