@@ -68,7 +68,7 @@ def surest(genes: Sequence[Gene]) -> tuple[list[Gene], list[Gene]]:
 
 def _drawn(name: str, title: str, genes: Sequence[Gene], links: Mapping[str, str], supported: bool) -> list[Block]:
     caption = (
-        f"{title}, each over the whole width. Boxes are coding parts, coloured by the probability of that part; the "
+        f"{title}, each over the whole width. Boxes are coding exons in the colour of their probability; the "
         "point shows the direction. Right: probability of the gene and its length."
     )
     columns = ["probability", "least sure\nexon", "coding\nexons", "coding\nbases"]
