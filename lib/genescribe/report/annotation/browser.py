@@ -81,7 +81,19 @@ def browser_names(seqids: Iterable[str]) -> dict[str, str]:
 
 
 def place_of(gene: Gene, names: Mapping[str, str], lengths: Mapping[str, int], around: int = _AROUND) -> str:
-    """Return what shows a gene and what is around it in the browser."""
+    """Return what shows a gene in the browser.
+
+    Parameters
+    ----------
+    gene
+        To be shown.
+    names
+        Of sequences in the browser: `browser_names`.
+    lengths
+        Bases of each sequence.
+    around
+        Bases to show on both sides of it.
+    """
     low, high = max(gene.start - around, 0), min(gene.end + around, lengths[gene.seqid])
     return f"{names[gene.seqid]}:{low + 1}-{high}"
 

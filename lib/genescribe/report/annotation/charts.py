@@ -195,7 +195,15 @@ def _said(found: Support, name: str) -> str:
 
 
 def drawn(name: str, genes: Sequence[Gene], caption: str) -> Figure:
-    """Draw genes one below the other, each over the whole width, their coding parts coloured by probability."""
+    """Draw genes one below the other, each over the whole width, their coding parts coloured by probability.
+
+    Parameters
+    ----------
+    name, caption
+        Of the figure.
+    genes
+        Each is drawn by its first transcript.
+    """
     with styled():
         figure = canvas(0.55 + _ROW * len(genes))
         axes = figure.subplots()

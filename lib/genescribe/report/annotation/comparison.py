@@ -21,7 +21,15 @@ _LENGTHS = ("number", "mean", "5%", "median", "95%", "longest")
 
 
 def comparison(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers) -> Section:
-    """Return the section of numbers and lengths."""
+    """Return the section of numbers and lengths.
+
+    Parameters
+    ----------
+    annotation
+        What is shown.
+    bases, numbers
+        Of the annotation.
+    """
     if not len(numbers):
         return Section("The genes in numbers", [Text("No gene was found.", "warning")])
     training = training_name(annotation)

@@ -131,7 +131,17 @@ def count_genes(genes: Sequence[Gene], pieces: Iterable[Piece]) -> GeneNumbers:
 
 
 def masked_genes(genes: Iterable[Gene], genome: Genome, least: float = 0.5) -> int:
-    """Return how many genes have at least a share `least` of their coding bases soft-masked: perhaps transposons'."""
+    """Return how many genes lie mostly in soft-masked bases: perhaps those of transposons.
+
+    Parameters
+    ----------
+    genes
+        Each is judged by its first transcript.
+    genome
+        On which they lie.
+    least
+        Share of its coding bases that must be masked.
+    """
     number = 0
     for gene in genes:
         transcript = gene.transcripts[0]

@@ -72,7 +72,19 @@ class Annotation:
         warnings: Sequence[str],
         evidence: Path | None,
     ) -> Self:
-        """Return what `genescribe.predict.output_files.write_annotation` wrote, and what the model says of itself."""
+        """Return an annotation from what made it.
+
+        Parameters
+        ----------
+        prediction, genome, pieces, factory, config
+            As `genescribe.predict.output_files.write_annotation` was given them.
+        model
+            Folder of the model.
+        warnings
+            Of that function.
+        evidence
+            Folder of the evidence; None where there was none.
+        """
         said, trained = factory.provenance(), factory.statistics()
         genes, rejects = prediction.genes, prediction.rejects
         return cls(genome, pieces, genes, rejects, model, said, trained, config, warnings, evidence)
