@@ -151,29 +151,6 @@ class Layout(TrainLayout):
         rows += ["ceiling"] if baselines.ceiling and spec.simulate is not None else []
         return rows
 
-    def given_names(self) -> str:
-        """Return a pattern of the names of annotations by other programs."""
-        names = {name for genome in self.config.genomes.values() for name in genome.baselines.files}
-        return "|".join(sorted(map(re.escape, names))) or "none^"
-
-    def given_file(self, name: str, genome: str) -> str:
-        """Return the annotation of a genome by another program.
-
-        Raises
-        ------
-        InputError
-            It is not there.
-        """
-        files = self.config.genomes[genome].baselines.files
-        path = resolve_path(files[name])
-        if not path.is_file():
-            raise InputError(
-                "not found here nor under $GENESCRIBE_DATA",
-                where=files[name],
-                remedy=f"correct `baselines.files.{name}` of the genome {genome}",
-            )
-        return str(path)
-
     def augustus_absence(self, genome: str) -> str:
         """Return why AUGUSTUS is no row of a genome's table; empty where it is one."""
         if not self.config.baselines.augustus:

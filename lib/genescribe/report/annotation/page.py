@@ -11,6 +11,7 @@ from typing import Any, Self
 from genescribe.evidence.table import EvidenceTable
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
+from genescribe.paths import stem_of
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import GenomePrediction
 from genescribe.predict.interface import PredictorFactory
@@ -43,8 +44,8 @@ class Annotation:
         As in the summary.
     evidence
         Folder of the evidence; None where there was none.
-    gff3, prefix
-        Name of the GFF3, and what the names of the other files begin with.
+    name, prefix
+        Name of the file of the genes, and what the names of the other files begin with.
     """
 
     genome: Genome
@@ -57,7 +58,7 @@ class Annotation:
     config: PredictConfig
     warnings: Sequence[str] = field(default_factory=tuple)
     evidence: Path | None = None
-    gff3: str = ANNOTATION
+    name: str = ANNOTATION
     prefix: str = ""
 
     @classmethod
@@ -89,9 +90,9 @@ class Annotation:
         genes, rejects = prediction.genes, prediction.rejects
         return cls(genome, pieces, genes, rejects, model, said, trained, config, warnings, evidence)
 
-    def named(self, gff3: Path) -> Self:
-        """Return this as files beside a GFF3 of any name."""
-        return replace(self, gff3=gff3.name, prefix=f"{gff3.stem}.")
+    def named(self, path: Path) -> Self:
+        """Return this as a file of any name, and files beside it."""
+        return replace(self, name=path.name, prefix=f"{stem_of(path)}.")
 
     def evidence_table(self) -> EvidenceTable | None:
         """Return the evidence; its rows stay on disk until they are read."""

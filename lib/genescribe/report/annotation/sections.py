@@ -215,7 +215,7 @@ def _next(annotation: Annotation) -> Section:
         ),
         Text(
             f"Functions of the genes come from other tools, such as InterProScan or eggNOG-mapper, on {proteins}. All "
-            f"genes are in {annotation.gff3}."
+            f"genes are in {annotation.name}."
         ),
     ]
     return Section("Next steps", blocks)
