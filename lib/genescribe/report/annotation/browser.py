@@ -40,7 +40,7 @@ class _Packer:
     """Compresses text into base64 until a budget of bytes, which several share, is used up."""
 
     def __init__(self, budget: int) -> None:
-        self.left = budget
+        self.left = float(budget)
 
     def pack(self, parts: Iterable[bytes], strategy: int = zlib.Z_DEFAULT_STRATEGY) -> str:
         """Return the gzipped parts in base64; equal parts give equal text."""

@@ -6,6 +6,8 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from genescribe import __version__
 from genescribe.evidence.collect import given_files
 from genescribe.evidence.table import SOURCES, EvidenceTable
@@ -68,18 +70,18 @@ def sections_of(annotation: Annotation) -> list[Section]:
 
 
 def _summary(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers, warnings: Sequence[str]) -> Section:
-    facts = [("genes", f"{len(numbers):,}", f"{1e6 * len(numbers) / bases.total:,.1f} per Mb")]
+    facts = [(f"{len(numbers):,}", "genes", f"{1e6 * len(numbers) / bases.total:,.1f} per Mb")]
     known, right = numbers.expected_right()
     if known:
-        facts.append(("expected to be exactly right", f"{right:,.0f}", f"{share(right, known)} of the genes"))
+        facts.append((f"{right:,.0f}", "expected to be exactly right", f"{share(right, known)} of the genes"))
     if len(numbers):
-        single = int((numbers.exons == 1).sum())
-        facts.append(
-            ("coding exons per gene", f"{numbers.exons.mean():.2f}", f"{share(single, len(numbers))} have one")
-        )
-        facts.append(("coding bases per gene", f"{numbers.coding.mean():,.0f}", f"median {_median(numbers.coding)}"))
-        facts.append(("of the bases are coding", share(numbers.coding_bases, bases.total), f"of {_mb(bases.total)}"))
-    blocks: list[Block] = [Facts([(number, name, remark) for name, number, remark in facts])]
+        single = share(int((numbers.exons == 1).sum()), len(numbers))
+        facts.append((f"{numbers.exons.mean():.2f}", "coding exons per gene", f"{single} have one"))
+        median = int(np.percentile(numbers.coding, 50, method="lower"))
+        facts.append((f"{numbers.coding.mean():,.0f}", "coding bases per gene", f"median {median:,}"))
+        coding = share(numbers.coding_bases, bases.total)
+        facts.append((coding, "of the bases are coding", f"of {_mb(bases.total)}"))
+    blocks: list[Block] = [Facts(facts)]
     blocks += [Text(line, "warning") for line in warnings]
     if not warnings:
         blocks.append(
@@ -219,11 +221,6 @@ def _next(annotation: Annotation) -> Section:
         ),
     ]
     return Section("Next steps", blocks)
-
-
-def _median(values: Sequence[int]) -> str:
-    ordered = sorted(values)
-    return f"{ordered[len(ordered) // 2]:,}"
 
 
 def _mb(bases: int) -> str:
