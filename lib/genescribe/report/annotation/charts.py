@@ -108,13 +108,13 @@ def lengths(numbers: GeneNumbers, trained: Mapping[str, float], training: str, c
     caption
         Of the figure.
     """
-    panels = (
+    candidates = (
         ("coding bases per gene", numbers.coding, trained.get("mean_cds_length")),
         ("genes, from start to end", numbers.spans, None),
         ("coding exons", numbers.exon_lengths, None),
         ("introns", numbers.intron_lengths, None),
     )
-    panels = tuple(panel for panel in panels if len(panel[1]))
+    panels = [panel for panel in candidates if len(panel[1])]
     with styled():
         figure = canvas(4.2)
         axes = figure.subplots(2, 3).ravel()
