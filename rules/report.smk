@@ -30,6 +30,7 @@ rule report_page:
         code=code("report.py"),
         results=lambda wildcards, output: Path(output.page).parent,
         title=CONFIG.title,
+        options=LAYOUT.report_options(),
     shell:
-        "python {params.script:q} --results {params.results:q} --title {params.title:q}"
+        "python {params.script:q} --results {params.results:q} --title {params.title:q} {params.options}"
         " --output {output.page:q} --figures {output.figures:q} 2> {log:q}"

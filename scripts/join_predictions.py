@@ -14,6 +14,7 @@ from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.output_files import ANNOTATION, join_batches, write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.support import with_support
+from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
 
 
 def main() -> None:
@@ -24,6 +25,7 @@ def main() -> None:
     arguments.add_argument("--regions", type=NameList(), default=[], help="as given to predict.py")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     arguments.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
+    arguments.add_argument("--report", action="store_true", help="also write report.html into the folder")
     add_argument(arguments)
     add_arguments(arguments)
     args = arguments.parse_args()
@@ -33,7 +35,10 @@ def main() -> None:
     factory = predictor_for(args.model, genome, pieces, replace(config, device="auto"), args.evidence)
     factory, pieces, warnings = with_organelles(factory, genome, pieces, args.genetic_code_of)
     joined = with_support(join_batches(args.parts, pieces, config), args.evidence, config)
-    write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
+    warnings = write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
+    if args.report:
+        written = Annotation.of(joined, genome, pieces, args.model, factory, config, warnings, args.evidence)
+        write_annotation_report(args.output / REPORT, written)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 
 

@@ -28,11 +28,28 @@ COMMAND = ["annotate", "../data/my.genome.fa", "--model", "yeast", "--workers", 
 
 def test_a_genome_is_all_that_must_be_given(folder: Path) -> None:
     console.main(COMMAND)
-    kinds = ("cds.fa", "exons.fa", "gff3", "introns.fa", "proteins.fa", "rejects.jsonl", "summary.json")
+    kinds = ("cds.fa", "exons.fa", "gff3", "introns.fa", "proteins.fa", "rejects.jsonl", "report.html", "summary.json")
     assert sorted(path.name for path in folder.iterdir()) == [f"my.genome.{kind}" for kind in kinds]
-    first = (folder / "my.genome.gff3").read_bytes()
+    names = ("my.genome.gff3", "my.genome.report.html")
+    first = [(folder / name).read_bytes() for name in names]
     console.main(COMMAND)  # its own result may be written again
-    assert (folder / "my.genome.gff3").read_bytes() == first
+    assert [(folder / name).read_bytes() for name in names] == first
+
+
+def test_a_report_that_cannot_be_written_costs_nothing_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    console.main(COMMAND)
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def fail(*_: object) -> None:
+        raise ValueError("a fault of the report")
+
+    monkeypatch.setattr("genescribe.report.annotation.sections.sections_of", fail)
+    console.main(COMMAND)
+    assert "no report was written (ValueError: a fault of the report)" in caplog.text
+    del first["my.genome.report.html"]  # it would be of other genes, if these had changed
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
 
 
 @pytest.mark.parametrize("name", ["my.genome.gff3", "my.genome.proteins.fa", "my.genome.summary.json"])

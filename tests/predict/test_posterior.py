@@ -93,6 +93,10 @@ def test_numbers_of_the_whole_warn_of_another_kind_of_genome() -> None:
     trained = {"genes_per_mb": 480.0, "mean_cds_length": 1_480.0, "mean_exons": 1.05}
     row = {"genes": 400, "bases": 1_000_000, "genes_per_mb": 400.0, "mean_cds_length": 1_300.0, "mean_exons": 1.2}
     assert warnings_of(row, trained) == []
+    (doubt,) = warnings_of({**row, "mean_posterior": 0.23}, trained)
+    assert "only 23% of its genes" in doubt
+    assert warnings_of({**row, "bases": 50_000, "mean_posterior": 0.23}, {}) == [doubt], "no other genome is needed"
+    assert warnings_of({**row, "genes": 3, "bases": 50_000, "mean_posterior": 0.23}, {}) == []
     assert len(warnings_of({**row, "genes_per_mb": 2_000.0, "mean_cds_length": 300.0}, trained)) == 2
     assert "coding bases per gene" in warnings_of({**row, "mean_cds_length": 300.0}, trained)[0]
     assert warnings_of({**row, "bases": 5_000, "genes_per_mb": 0.0}, trained) == []

@@ -100,6 +100,19 @@ def test_gains_over_the_linear_head_have_intervals(section: Section) -> None:
     assert row(table, "other minus line")
 
 
+def test_tolerances_stand_in_their_order(section: Section) -> None:
+    table = next(table for table in tables(section) if "tolerance" in table.caption)
+    first, *others = table.columns
+    numbers = [int(column.removeprefix("within ")) for column in others]
+    assert first == "exact"
+    assert numbers == sorted(numbers)
+    assert len(numbers) > 1
+    # A boundary that is found within few bases is found within more.
+    for found in table.rows:
+        shares = [float(cell.text) for cell in found.cells]
+        assert shares == sorted(shares)
+
+
 def test_figures_show_durations_transitions_confusion_and_loci(section: Section) -> None:
     figures = {block.name for block in section.blocks if isinstance(block, Figure)}
     assert {"durations-g", "transitions-g", "confusion-g", "labels-g-1", "labels-g-2", "labels-g-3"} == figures

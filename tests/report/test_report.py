@@ -18,7 +18,7 @@ from genescribe.errors import InputError
 from genescribe.evaluate.metrics import measure
 from genescribe.evaluate.perturb import perturb, random_genes
 from genescribe.figures.page import render
-from genescribe.figures.style import PALETTE, add_legend, canvas, styled, to_svg
+from genescribe.figures.style import PALETTE, RIGHT, WRONG, add_legend, canvas, styled, to_svg
 from genescribe.files import write_json
 from genescribe.genome.model import Gene, Transcript
 from genescribe.report import Cell, Figure, Row, Section, Table, Text, write_figures, write_report
@@ -161,8 +161,27 @@ class TestCollect:
 
     def test_a_missing_baseline_is_told(self, results: Path) -> None:
         assert "AUGUSTUS has no row" in render(collect(results), title="T")
+        said = render(collect(results, {"yeast": "it went for a walk"}), title="T")
+        assert said.count("AUGUSTUS has no row: it went for a walk.") == 2, "on both references of the genome"
         (results / "evaluate/orf_rule").rename(results / "evaluate/augustus")
         assert "AUGUSTUS has no row" not in render(collect(results), title="T")
+
+    def test_a_model_has_one_colour_on_the_page(self, results: Path) -> None:
+        # The first model of one genome is not that of another.
+        (results / "evaluate/linear/fly").mkdir()
+        (results / "evaluate/linear/yeast/metrics.json").rename(results / "evaluate/linear/fly/metrics.json")
+        write_log(results / "train" / "aside" / "log.csv")  # trained, not scored
+        figures = {
+            block.name: block.svg.lower()
+            for section in collect(results)
+            for block in section.blocks
+            if isinstance(block, Figure)
+        }
+        linear, semicrf = (PALETTE[number].lower() for number in (0, 1))
+        assert linear in figures["f1-fly"] and semicrf not in figures["f1-fly"]
+        assert semicrf in figures["f1-yeast"] and linear not in figures["f1-yeast"]
+        assert all(PALETTE[number].lower() in figures["training"] for number in range(3))
+        assert RIGHT not in PALETTE and WRONG not in PALETTE
 
     def test_training_alone_is_enough(self, tmp_path: Path) -> None:
         write_log(tmp_path / "train/a/log.csv")

@@ -122,6 +122,8 @@ def test_annotate_a_genome_of_ones_own(repository: Path, road: Path, tmp_path: P
     subprocess.run([*script, "-o", "own.gff3"], cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "own.gff3").read_bytes() == by_workflow
     assert (tmp_path / "own.proteins.fa").read_bytes() == (whole / "proteins.fa").read_bytes()
+    for page in (tmp_path / "own.report.html", whole / "report.html"):
+        assert "<h1>Annotation of my.fa</h1>" in page.read_text(encoding="utf-8")
     predicted = road / "results/tiny/predict/tiny/tiny/whole/annotation.gff3"
     seqids = {gene.seqid for gene in read_genes(predicted)}
     same = [gene for gene in read_genes(tmp_path / "own.gff3") if gene.seqid in seqids]

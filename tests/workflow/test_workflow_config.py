@@ -145,6 +145,7 @@ def test_how_to_annotate_may_stand_on_the_command_line() -> None:
     layout = Layout(config)
     assert "--partial" in layout.annotate_read_options() and "--partial" in layout.annotate_join_options()
     assert "--min-posterior 0.5" in layout.annotate_join_options()
+    assert "--report" in layout.annotate_join_options() and "--report" not in layout.annotate_read_options()
 
 
 def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:
@@ -209,6 +210,25 @@ def test_the_layout_of_references_and_baselines() -> None:
     assert many.species_options("g") == "--species '*_HUMAN=human' --species '*=fly'"
     without = Layout(WorkflowConfig.load(data), tools=frozenset())
     assert not any("augustus" in path for path in without.all_metrics())
+
+
+@pytest.mark.parametrize(
+    ("species", "wanted", "installed", "reason"),
+    [
+        ("yeast", True, True, ""),
+        ("yeast", True, False, "it is not installed"),
+        (None, True, True, "names none of its species"),
+        ("yeast", False, True, "turns it off"),
+    ],
+)
+def test_why_augustus_has_no_row_is_told(species: str | None, wanted: bool, installed: bool, reason: str) -> None:
+    data = changed("genomes.g.augustus", species)
+    data["baselines"] = {"augustus": wanted}
+    layout = Layout(WorkflowConfig.load(data), tools=frozenset({"augustus"} if installed else ()))
+    assert ("augustus" in layout.baselines("g")) == (not reason)
+    assert reason in layout.augustus_absence("g")
+    words = shlex.split(layout.report_options())
+    assert words == (["--without-augustus", f"g={layout.augustus_absence('g')}"] if reason else [])
 
 
 def in_folds() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Annotate a genome with a trained model.
 
 FASTA in; GFF3, GTF or BED12 out, with FASTA files of proteins, coding sequences, exons and introns, rejected genes with
-reasons (.rejects.jsonl), and a summary (.summary.json). If interrupted, run the same command to resume.
+reasons (.rejects.jsonl), a summary (.summary.json), and a report to read first (.report.html). If interrupted, run the
+same command to resume.
 
     genescribe annotate genome.fa
     genescribe annotate genome.fa --model yeast --min-posterior 0.5 -o genes.gff3
@@ -49,16 +50,17 @@ def main(args: argparse.Namespace) -> None:
     """Run the command."""
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
     from genescribe.families import predictor_for
-    from genescribe.genome.annotation.formats import INDEXES, AnnotationForm
+    from genescribe.genome.annotation.formats import AnnotationForm
     from genescribe.genome.fasta import Genome
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import config_of
     from genescribe.predict.organelles import with_organelles
-    from genescribe.predict.output_files import STEM, write_annotation
+    from genescribe.predict.output_files import write_annotation
     from genescribe.predict.progress import tell_model
     from genescribe.predict.stretches import pieces_of
     from genescribe.predict.support import with_support
     from genescribe.predict.work_folder import remove_work, work_folder
+    from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
 
     config, beside = config_of(args), _beside()
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)
@@ -74,24 +76,36 @@ def main(args: argparse.Namespace) -> None:
         tell_model(args.model, config.species, factory.provenance())
         prediction = with_support(predict_genome(factory, genome, pieces, config, work), evidence, config)
         folder = work / "whole"
-        write_annotation(folder, prediction, genome, pieces, factory, config, warnings, form)
-        for name in beside:
-            (folder / name).replace(target.with_name(f"{stem_of(target)}.{name}"))
-        written = folder / f"{STEM}{form.suffix}"
-        for index in INDEXES:
-            target.with_name(target.name + index).unlink(missing_ok=True)
-            if (made := written.with_name(written.name + index)).exists():
-                made.replace(target.with_name(target.name + index))
-        written.replace(target)
+        warnings = write_annotation(folder, prediction, genome, pieces, factory, config, warnings, form)
+        report = Annotation.of(prediction, genome, pieces, args.model, factory, config, warnings, evidence)
+        write_annotation_report(folder / REPORT, report.named(target))
+        _move(folder, target, form.suffix)
         remove_work(work)
     print(f"{len(prediction.genes)} genes: {target}; beside it .{', '.join(beside)}")
+
+
+def _move(folder: Path, target: Path, suffix: str) -> None:
+    """Move the files of a finished annotation to their places, the annotation itself last."""
+    from genescribe.genome.annotation.formats import INDEXES
+    from genescribe.predict.output_files import STEM
+
+    written = folder / f"{STEM}{suffix}"
+    moves = {folder / name: target.with_name(f"{stem_of(target)}.{name}") for name in _beside()}
+    moves |= {written.with_name(written.name + index): target.with_name(target.name + index) for index in INDEXES}
+    for made, place in moves.items():
+        if made.exists():
+            made.replace(place)
+        else:  # An index that is not needed, a report that failed: those of an earlier run would be of other genes.
+            place.unlink(missing_ok=True)
+    written.replace(target)
 
 
 def _beside() -> tuple[str, ...]:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
     from genescribe.predict.output_files import REJECTS, SUMMARY
+    from genescribe.report.annotation.page import REPORT
 
-    return PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY
+    return PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY, REPORT
 
 
 def _output() -> OutputFile:

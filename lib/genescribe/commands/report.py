@@ -24,6 +24,13 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--title", default="Genome annotation benchmark", help="heading of the page")
     parser.add_argument(
+        "--without-augustus",
+        action="append",
+        default=[],
+        metavar="GENOME=REASON",
+        help="why AUGUSTUS has no row for a genome; repeatable, given by the workflow",
+    )
+    parser.add_argument(
         "--figures", type=OutputFolder(), help="folder in which to also write each figure and its caption"
     )
     parser.add_argument("--output", type=OutputFile(), required=True, help="HTML file to write")
@@ -34,7 +41,8 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.report import write_figures, write_report
     from genescribe.report.collect import collect
 
-    sections = collect(args.results)
+    absent = dict(pair.partition("=")[::2] for pair in args.without_augustus)
+    sections = collect(args.results, absent)
     subtitle = f"Written by genescribe {__version__}. Figures and tables are made from the files in the results folder."
     write_report(args.output, sections, title=args.title, subtitle=subtitle)
     if args.figures:

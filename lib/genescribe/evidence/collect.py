@@ -10,9 +10,12 @@ from pathlib import Path
 from genescribe.errors import InputError
 from genescribe.evidence.table import Collector
 from genescribe.evidence.text import read_text
+from genescribe.files import read_json, write_json
 from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath
 
+GIVEN = "given.json"
+"""File of a folder of evidence: the names of the files that it was made of."""
 _log = logging.getLogger(__name__)
 _HELP = {
     "bam": "RNA-seq reads aligned to the genome, sorted and indexed; repeatable",
@@ -97,4 +100,13 @@ def evidence_of(files: EvidenceFiles, genome: Genome, folder: Path, workers: int
     table = collector.table()
     _log.info("evidence: %s", ", ".join(f"{number} {kind}" for kind, number in table.counts().items()) or "none")
     table.save(folder)
+    write_json(
+        folder / GIVEN, {field.name: [path.name for path in getattr(files, field.name)] for field in fields(files)}
+    )
     return folder
+
+
+def given_files(folder: Path) -> dict[str, list[str]]:
+    """Return the names of the files that a folder of evidence was made of, by what they are."""
+    path = folder / GIVEN
+    return dict(read_json(path)) if path.is_file() else {}

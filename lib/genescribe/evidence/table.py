@@ -94,6 +94,11 @@ class EvidenceTable:
         numbers = np.bincount(self.rows["kind"], minlength=len(KINDS)).tolist()
         return {name: number for name, number in zip(KINDS, numbers, strict=True) if number}
 
+    def introns(self) -> list[int]:
+        """Return the number of introns of each source."""
+        introns = self.rows["source"][self.rows["kind"] == INTRON]
+        return [int(number) for number in np.bincount(introns, minlength=len(SOURCES))]
+
     def depths(self) -> NDArray[np.float64]:
         """Return the mean support of an intron by source, (sources,); 1 where there is none."""
         introns = self.rows["kind"] == INTRON

@@ -16,7 +16,8 @@ class Text:
     text
         What it says.
     kind
-        "plain", or "note" for what the reader must know of the numbers beside it.
+        "plain"; "note" for what the reader must know of the numbers beside it; "warning" for what is perhaps wrong;
+        "code" for a command, its lines kept.
     """
 
     text: str
@@ -35,11 +36,14 @@ class Cell:
         Smaller, behind it: an interval.
     best
         Set in bold: the best of its column.
+    place
+        Where a click takes the `Browser` of the page; empty: the cell is no link.
     """
 
     text: str
     detail: str = ""
     best: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,83 @@ class Figure:
             raise ValueError(f"{self.name!r} is no name for a figure")
 
 
-Block = Text | Table | Figure
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The few numbers that a reader wants first: each large, with its name and a remark below.
+
+    Attributes
+    ----------
+    items
+        (number, name, remark); a remark may be empty.
+    """
+
+    items: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What something is, line by line.
+
+    Attributes
+    ----------
+    items
+        (name, text).
+    """
+
+    items: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track of a `Browser`.
+
+    Attributes
+    ----------
+    name
+        Shown beside it.
+    kind
+        "genes" (GFF3), coloured by their scores; "junctions" (BED), drawn as arcs; "features" (BED).
+    data
+        The compressed file, base64.
+    height
+        In pixels.
+    colour
+        Of what has no score.
+    """
+
+    name: str
+    kind: str
+    data: str
+    height: int
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A genome browser (igv.js) with everything that it shows; a page has one at most.
+
+    Attributes
+    ----------
+    genome
+        The sequences, gzipped FASTA, base64.
+    tracks
+        Below each other.
+    place
+        Shown first: ``name:start-end``, 1-based.
+    colours
+        (least score, colour) of genes, the highest first.
+    caption
+        What it shows.
+    """
+
+    genome: str
+    tracks: Sequence[Track]
+    place: str
+    colours: Sequence[tuple[float, str]]
+    caption: str
+
+
+Block = Text | Table | Figure | Facts | Particulars | Browser
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from genescribe import __version__
-from genescribe.figures.blocks import Figure, Section, Table, Text
+from genescribe.figures.blocks import Browser, Facts, Figure, Particulars, Section, Table, Text
 from genescribe.files import atomic_directory, write_text
 
 
@@ -50,15 +51,43 @@ def render(sections: Iterable[Section], *, title: str, subtitle: str = "") -> st
     environment.tests |= {
         "text_block": lambda block: isinstance(block, Text),
         "table_block": lambda block: isinstance(block, Table),
+        "facts_block": lambda block: isinstance(block, Facts),
+        "particulars_block": lambda block: isinstance(block, Particulars),
+        "browser_block": lambda block: isinstance(block, Browser),
     }
     folder = files("genescribe.figures")
     template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
     css = (folder / "page.css").read_text(encoding="utf-8")
     shown = [section for section in sections if section.blocks]
-    # The style sheet is the project's own text; escaped, its child selectors and quotes would not be CSS.
+    browsers = [block for section in shown for block in section.blocks if isinstance(block, Browser)]
+    # Style sheet and scripts are the project's own text; escaped, they would be neither.
+    safe = environment.filters["safe"]
     return template.render(
-        title=title, subtitle=subtitle, sections=shown, version=__version__, css=environment.filters["safe"](css)
+        title=title,
+        subtitle=subtitle,
+        sections=shown,
+        version=__version__,
+        css=safe(css),
+        scripts=[safe(text) for text in _scripts()] if browsers else [],
+        options=[safe(_options(browser)) for browser in browsers],
     )
+
+
+def _scripts() -> list[str]:
+    """Return igv.js, without the address of its source map, and what starts it."""
+    folder = files("genescribe.figures")
+    library = (folder / "igv" / "igv.min.js").read_text(encoding="utf-8")
+    return [library.partition("\n//# sourceMappingURL")[0], (folder / "browser.js").read_text(encoding="utf-8")]
+
+
+def _options(browser: Browser) -> str:
+    """Return what the script must know, as JSON that can stand in an HTML page."""
+    tracks = [
+        {"name": track.name, "kind": track.kind, "height": track.height, "colour": track.colour}
+        for track in browser.tracks
+    ]
+    text = json.dumps({"tracks": tracks, "place": browser.place, "colours": list(browser.colours)})
+    return text.replace("<", "\\u003c")
 
 
 def write_figures(directory: str | Path, sections: Iterable[Section]) -> None:

@@ -30,7 +30,8 @@ MUTED = ("#7f7f7f", "#a6a6a6", "#5f5f5f")
 """For baselines."""
 
 CEILING = "#B8A21B"
-RIGHT, WRONG = PALETTE[0], PALETTE[1]
+RIGHT, WRONG = "#117733", "#882255"
+"""Of Tol (2021); not in `PALETTE`, so that no colour of a model means right or wrong elsewhere on a page."""
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "||||")
 

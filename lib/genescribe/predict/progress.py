@@ -36,10 +36,11 @@ def tell_model(model: Path, asked: str, provenance: Mapping[str, Any]) -> None:
     usual = " (the default)" if model == model_folder(None) else ""
     _log.info("model %s%s: %s", model.name, usual, model)
     if "species" in provenance:
-        _log.info("species %s: %s", provenance["species"], _reason(asked, provenance["species"]))
+        _log.info("species %s: %s", provenance["species"], reason_of(asked, provenance["species"]))
 
 
-def _reason(asked: str, species: str) -> str:
+def reason_of(asked: str, species: str) -> str:
+    """Return why the parameters of a species are used, given what the user asked for."""
     if asked != "auto":
         return "as --species says"
     if species == "pooled":

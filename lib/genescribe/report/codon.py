@@ -159,7 +159,7 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
 
 def _sanity(found: Mapping[str, Mapping[str, float]]) -> Table:
     titles = {
-        "frame_shift_delta": "nats per codon lost out of frame",
+        "frame_shift_delta": "log-probability of a codon lost out of frame",
         "stop_rate": "probability of a stop where none stands",
         "stop_rate_at_end": "probability of a stop where one stands",
     }
@@ -237,8 +237,11 @@ def _curves(name: str, path: Path) -> list[Block]:
         for label, points in (("training", training), ("validation", validation))
         if points
     }
-    caption = "Nats a codon over optimiser steps; validation is unsmoothed, on genomes of its own."
-    return [lines(f"{_anchor(name)}-curves", {"": curves}, caption, x="optimiser step", y="nats")]
+    caption = (
+        "Loss over optimiser steps: minus the natural logarithm of the probability of the true codon, on average. "
+        "Validation is unsmoothed, on genomes of its own."
+    )
+    return [lines(f"{_anchor(name)}-curves", {"": curves}, caption, x="optimiser step", y="loss of a codon")]
 
 
 def _generation(path: Path) -> list[Block]:

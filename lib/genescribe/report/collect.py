@@ -47,13 +47,15 @@ HOW = (
 )
 
 
-def collect(results: str | Path) -> list[Section]:
+def collect(results: str | Path, without_augustus: Mapping[str, str] | None = None) -> list[Section]:
     """Return the sections that a results folder has something for.
 
     Parameters
     ----------
     results
         The folder; parts that are missing leave their section out.
+    without_augustus
+        Genome -> why AUGUSTUS has no row.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def collect(results: str | Path) -> list[Section]:
         Nothing was evaluated and nothing trained there.
     """
     results = Path(results)
-    metrics = _metrics(results)
+    metrics, absent = _metrics(results), without_augustus or {}
     logs = {path.parent.name: _rows(path, ",") for path in sorted(results.glob("train/*/log.csv"))}
     codon = [section for section in codon_sections(results) if section.blocks]
     if not metrics and not logs and not codon:
@@ -69,13 +71,16 @@ def collect(results: str | Path) -> list[Section]:
             "neither metrics nor training logs", where=results, remedy="run the target evaluate or train first"
         )
     sections = [Section("How to read the scores", [Text(paragraph) for paragraph in HOW] if metrics else [])]
-    sections += [_accuracy(annotation, found) for annotation, found in metrics.items()]
+    sections += [
+        _accuracy(annotation, found, absent.get(annotation.partition(".")[0], ""))
+        for annotation, found in metrics.items()
+    ]
     sections += [
         _pictures(results, annotation, found) for annotation, found in metrics.items() if "." not in annotation
     ]
-    sections += label_sections(results)
+    sections += label_sections(results, _numbers(metrics))
     sections += [_completeness(results, genome) for genome in metrics if "." not in genome]
-    sections += [_lengths(metrics), _training(logs), *codon, _times(results), _provenance(results)]
+    sections += [_lengths(metrics), _training(logs, _numbers(metrics)), *codon, _times(results), _provenance(results)]
     return [section for section in sections if section.blocks]
 
 
@@ -85,21 +90,37 @@ def _metrics(results: Path) -> dict[str, dict[Method, Any]]:
     for path in sorted(results.glob("evaluate/*/*/metrics.json")):
         found[path.parent.name][path.parent.parent.name] = read_json(path)
     given = {path.name for path in results.glob("baseline/*")} | TITLES.keys()
-    return {annotation: _by_method(by_name, given) for annotation, by_name in sorted(found.items())}
+    methods = _methods({name for by_name in found.values() for name in by_name}, given)
+    return {
+        annotation: {method: by_name[method.name] for method in methods if method.name in by_name}
+        for annotation, by_name in sorted(found.items())
+    }
 
 
-def _by_method(by_name: Mapping[str, Any], given: Collection[str]) -> dict[Method, Any]:
-    """Return the methods in the order of the tables; `given`: names of those that are not learned here."""
-    kinds = {name: "ceiling" if name == "ceiling" else "baseline" if name in given else "model" for name in by_name}
-    found: dict[Method, Any] = {}
+def _methods(names: Collection[str], given: Collection[str]) -> list[Method]:
+    """Return models, then baselines, then the ceiling, each with one colour on the whole page.
+
+    `given`: names of those that are not learned here.
+    """
+    kinds = {name: "ceiling" if name == "ceiling" else "baseline" if name in given else "model" for name in names}
+    found: list[Method] = []
     for kind in ("model", "baseline", "ceiling"):
-        names = [name for name in sorted(by_name) if kinds[name] == kind]
-        for number, name in enumerate(names):
-            found[Method(name, TITLES.get(name, name), kind, number)] = by_name[name]
+        ordered = [name for name in sorted(names) if kinds[name] == kind]
+        found += [Method(name, TITLES.get(name, name), kind, number) for number, name in enumerate(ordered)]
     return found
 
 
-def _accuracy(annotation: str, metrics: Mapping[Method, Any]) -> Section:
+def _numbers(metrics: Mapping[str, Mapping[Method, Any]]) -> dict[str, int]:
+    """Return model -> its number on the page; a run with several seeds has that of its first one."""
+    models = sorted({(m.number, m.name) for found in metrics.values() for m in found if m.kind == "model"})
+    numbers: dict[str, int] = {}
+    for number, name in models:
+        numbers[name] = number
+        numbers.setdefault(name.partition("-seed")[0], number)
+    return numbers
+
+
+def _accuracy(annotation: str, metrics: Mapping[Method, Any], without_augustus: str) -> Section:
     gene = next(iter(metrics.values()))["cds"]["gene"]
     place = _place(metrics)
     summary = f"F1 on {place} ({gene['reference']:,} genes), in percent; below, the 95% bootstrap interval."
@@ -112,7 +133,8 @@ def _accuracy(annotation: str, metrics: Mapping[Method, Any]) -> Section:
         tables.accuracy_details(metrics, "exon", "All levels on whole exons of coding transcripts"),
     ]
     if not any(method.name == "augustus" for method in metrics):
-        blocks.append(Text("AUGUSTUS has no row: it is not installed, or no species is named for this genome.", "note"))
+        reason = without_augustus or "these results do not hold its annotation"
+        blocks.append(Text(f"AUGUSTUS has no row: {reason}.", "note"))
     crossing = next(iter(metrics.values()))["left_out"]["reference"]
     if crossing:
         note = f"Reference genes that cross an edge of the test regions, and are not scored: {crossing:,}."
@@ -197,18 +219,24 @@ def _lengths(metrics: Mapping[str, Mapping[Method, Any]]) -> Section:
         lengths = {method: one["lengths"] for method, one in found.items()}
         caption = f"Lengths on {_title(annotation)}: share of each bin, the reference as an area, predictions as lines."
         blocks.append(charts.length_histograms(f"lengths-{_anchor(annotation)}", lengths, caption))
-        distances = f"Distance from the reference's lengths on {_title(annotation)}: Wasserstein-1 in bases, KL in nats"
+        distances = (
+            f"Distance from the reference's lengths on {_title(annotation)}: by how many bases lengths would have to "
+            "change on average (Wasserstein-1), and below the KL divergence, 0 where both are distributed alike"
+        )
         blocks.append(tables.length_distances(found, distances))
     return Section("Lengths of exons and introns", blocks)
 
 
-def _training(logs: Mapping[str, Sequence[Mapping[str, str]]]) -> Section:
+def _training(logs: Mapping[str, Sequence[Mapping[str, str]]], numbers: Mapping[str, int] | None = None) -> Section:
     if not logs:
         return Section("Training")
     known = {name for rows in logs.values() for row in rows for name, value in row.items() if value}
     metric = next(((name, title) for name, title in SHOWN_METRICS.items() if name in known), None)
     caption = "Loss over optimiser steps, and a score on the validation windows; the best weights on it are kept."
-    models = [(Method(name, name, "model", number), rows) for number, (name, rows) in enumerate(logs.items())]
+    known_numbers = dict(numbers or {})
+    for name in logs:
+        known_numbers.setdefault(name, len(known_numbers))
+    models = [(Method(name, name, "model", known_numbers[name]), rows) for name, rows in logs.items()]
     blocks: list[Block] = []
     for start in range(0, len(models), CURVES):
         name = f"training-{start // CURVES + 1}" if start else "training"

@@ -23,8 +23,8 @@ COLUMNS = {
     "segment_f1": "segments,\nF1, %",
     "exon_f1": "exons,\nF1, %",
     "intron_f1": "introns,\nF1, %",
-    "duration_kl": "lengths,\nKL, nats",
-    "duration_distance": "lengths,\nrelative W1",
+    "duration_kl": "lengths,\nKL divergence",
+    "duration_distance": "lengths,\nrelative shift",
 }
 LOWER_IS_BETTER = frozenset({"duration_kl", "duration_distance"})
 REPLICATES = 1000
@@ -32,8 +32,9 @@ HOW = (
     "Labels of whole test strands, each decoded at once: every base counts once, and no window's edge cuts a segment. "
     "Neighbouring bases of one label are one segment for every head alike. A segment is right when start, end and "
     "label are exact; a boundary has one partner at most, by the largest matching (typed: between the same labels). "
-    "Lengths of predicted segments are compared with the true ones: KL over half-doublings with half a count added to "
-    "each, and the Wasserstein-1 distance divided by the mean true length, both averaged over labels. The floor is "
+    "Lengths of predicted segments are compared with the true ones, 0 where they are alike: by the KL divergence over "
+    "half-doublings with half a count added to each, and by the shift, the Wasserstein-1 distance (how many bases "
+    "lengths would have to change on average) divided by the mean true length; both averaged over labels. The floor is "
     "what two samples of the true lengths differ by. Several seeds are pooled; brackets are 95% bootstrap intervals "
     "over genes, differences from the same draws."
 )
@@ -61,23 +62,23 @@ class Head:
     folder: Path
 
 
-def label_sections(results: Path) -> list[Section]:
-    """Return a section for each genome with scores of labels."""
+def label_sections(results: Path, numbers: Mapping[str, int] | None = None) -> list[Section]:
+    """Return a section for each genome with scores of labels; `numbers`: of runs that have one on the page."""
     found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(results.glob("labels/*/*/labels.json")):
         run = re.sub(r"-seed\d+$", "", path.parents[1].name)
         found[path.parent.name][run].append(path.parent)
-    return [_section(genome, runs) for genome, runs in sorted(found.items())]
+    return [_section(genome, runs, numbers or {}) for genome, runs in sorted(found.items())]
 
 
-def read_heads(runs: Mapping[str, Sequence[Path]]) -> list[Head]:
+def read_heads(runs: Mapping[str, Sequence[Path]], numbers: Mapping[str, int] | None = None) -> list[Head]:
     """Return the heads of a genome: pytorch-crf, then linear, then semi-Markov, runs of one head by name."""
     order = {"pytorch-crf": 0, "linear": 1, "semicrf": 2}
     scores = {run: [read_json(folder / "labels.json") for folder in folders] for run, folders in runs.items()}
     names = sorted(runs, key=lambda run: (order[scores[run][0]["model"]["head"]], run))
     return [
         Head(
-            Method(run, run, "model", number),
+            Method(run, run, "model", (numbers or {}).get(run, number)),
             scores[run],
             pool(LabelCounts.load(folder / "counts.npz") for folder in runs[run]),
             runs[run][0],
@@ -86,8 +87,8 @@ def read_heads(runs: Mapping[str, Sequence[Path]]) -> list[Head]:
     ]
 
 
-def _section(genome: str, runs: Mapping[str, Sequence[Path]]) -> Section:
-    heads = read_heads(runs)
+def _section(genome: str, runs: Mapping[str, Sequence[Path]], numbers: Mapping[str, int]) -> Section:
+    heads = read_heads(runs, numbers)
     names = heads[0].results[0]["labels"]
     summaries = {
         head.method: head.results[0] if len(head.results) == 1 else summarise(head.counts, names, replicates=REPLICATES)
@@ -170,7 +171,7 @@ def _gains(heads: Sequence[Head], names: Sequence[str], genome: str) -> Table | 
 
 def _by_label(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str, Any]], names: Sequence[str]) -> Table:
     columns = ["true\nsegments", "bases,\nF1, %", "segments,\nF1, %", "mean length,\npredicted (true)"]
-    columns += ["KL, nats\n(floor)", "W1, bases\n(floor)"]
+    columns += ["KL divergence\n(floor)", "shift, bases\n(floor)"]
     rows: list[Row] = []
     for name in names:
         for place, head in enumerate(heads):
@@ -197,7 +198,7 @@ def _length_cells(one: Mapping[str, Any]) -> list[Cell]:
 
 
 def _by_tolerance(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str, Any]]) -> Table:
-    tolerances = list(summaries[heads[0].method]["boundary"])
+    tolerances = sorted(summaries[heads[0].method]["boundary"], key=int)  # JSON has them as text
     rows = [
         Row(
             f"{head.method.title}, {title}",

@@ -30,6 +30,8 @@ _LETTER = 0.0105
 
 Structure = tuple[str, str, tuple[Interval, ...]]
 Lane = list[tuple[Gene, Transcript]]
+Look = Mapping[str, Any]
+"""How a part is filled."""
 
 
 class Locus(NamedTuple):
@@ -121,7 +123,9 @@ def draw_locus(
                 for gene, transcript in lane:
                     exact = (gene.seqid, gene.strand, transcript.cds) in truth
                     right, total = right + (number > 0 and exact), total + (number > 0)
-                    _draw(axes, gene, transcript, y, locus, look_of(number == 0, exact))
+                    draw_transcript(
+                        axes, transcript, gene.strand, y, locus.end - locus.start, look_of(number == 0, exact)
+                    )
                 y += 1
             y += 0.5
             if number + 1 < len(tracks):
@@ -201,22 +205,46 @@ def _names(axes: Any, lanes: Sequence[Lane], locus: Locus) -> None:
             free = place + int((len(gene.id) + 1) * _LETTER * width)
 
 
-def _draw(axes: Any, gene: Gene, transcript: Transcript, y: float, locus: Locus, look: Mapping[str, Any]) -> None:
-    width = locus.end - locus.start
+def draw_transcript(
+    axes: Any,
+    transcript: Transcript,
+    strand: str,
+    y: float,
+    width: float,
+    look: Look,
+    coding: Sequence[Look] | None = None,
+) -> None:
+    """Draw one transcript: coding parts high and the last one pointed, the rest of exons low, introns as lines.
+
+    Parameters
+    ----------
+    axes
+        Of matplotlib; x are bases.
+    transcript, strand
+        What is drawn.
+    y
+        Where.
+    width
+        Of the whole picture, in bases: chevrons and points keep their size on paper.
+    look
+        Filling, for `matplotlib.patches.Patch`.
+    coding
+        Fillings of the coding parts, where each has its own.
+    """
     line = {"color": look["facecolor"], "alpha": look.get("alpha", 1.0)}
     for left, right in pairwise(transcript.exons):
-        _intron(axes, (left[1], right[0]), y, gene.strand, width, line)
+        _intron(axes, (left[1], right[0]), y, strand, width, line)
     for start, end in _untranslated(transcript):
         axes.add_patch(Rectangle((start, y - UTR_HEIGHT / 2), end - start, UTR_HEIGHT, **look))
-    last = len(transcript.cds) - 1 if gene.strand == "+" else 0
+    last = len(transcript.cds) - 1 if strand == "+" else 0
     for number, (start, end) in enumerate(transcript.cds):
         tip = min(end - start, width / 90) if number == last else 0
         low, high = y - CDS_HEIGHT / 2, y + CDS_HEIGHT / 2
-        if gene.strand == "+":
+        if strand == "+":
             corners = [(start, low), (end - tip, low), (end, y), (end - tip, high), (start, high)]
         else:
             corners = [(end, low), (start + tip, low), (start, y), (start + tip, high), (end, high)]
-        axes.add_patch(Polygon(corners, closed=True, **look))
+        axes.add_patch(Polygon(corners, closed=True, **(coding[number] if coding else look)))
 
 
 def _untranslated(transcript: Transcript) -> list[Interval]:
@@ -228,7 +256,7 @@ def _untranslated(transcript: Transcript) -> list[Interval]:
     return before + [(max(start, last), end) for start, end in transcript.exons if end > last]
 
 
-def _intron(axes: Any, span: Interval, y: float, strand: str, width: int, line: Mapping[str, Any]) -> None:
+def _intron(axes: Any, span: Interval, y: float, strand: str, width: float, line: Look) -> None:
     start, end = span
     axes.plot([start, end], [y, y], linewidth=0.9, solid_capstyle="butt", **line)
     step = width / _CHEVRONS

@@ -6,6 +6,7 @@ The part of the layout that knows nothing of models.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,29 @@ class GenomeLayout:
     def genome(self, annotation: str) -> GenomeConfig:
         """Return the genome of `GENOME` or of `GENOME.REFERENCE`."""
         return self.config.genomes[genome_name(annotation)]
+
+    def given_names(self) -> str:
+        """Return a pattern of the names of annotations by other programs."""
+        names = {name for genome in self.config.genomes.values() for name in genome.baselines.files}
+        return "|".join(sorted(map(re.escape, names))) or "none^"
+
+    def given_file(self, name: str, genome: str) -> str:
+        """Return the annotation of a genome by another program.
+
+        Raises
+        ------
+        InputError
+            It is not there.
+        """
+        files = self.config.genomes[genome].baselines.files
+        path = resolve_path(files[name])
+        if not path.is_file():
+            raise InputError(
+                "not found here nor under $GENESCRIBE_DATA",
+                where=files[name],
+                remedy=f"correct `baselines.files.{name}` of the genome {genome}",
+            )
+        return str(path)
 
     def genome_fasta(self, annotation: str) -> str:
         """Return the plain FASTA of a genome."""

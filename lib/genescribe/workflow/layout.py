@@ -145,34 +145,25 @@ class Layout(TrainLayout):
         """Return the rows of a genome's table that are not learned here."""
         spec, baselines = self.config.genomes[genome], self.config.baselines
         rows = ["orf_rule"] if baselines.orf_rule else []
-        rows += ["augustus"] if baselines.augustus and spec.augustus and self._has("augustus") else []
+        rows += [] if self.augustus_absence(genome) else ["augustus"]
         rows += [RETRAINED] if baselines.augustus_retrained and (spec.splits.train or spec.folds) else []
         rows += spec.baselines.files
         rows += ["ceiling"] if baselines.ceiling and spec.simulate is not None else []
         return rows
 
-    def given_names(self) -> str:
-        """Return a pattern of the names of annotations by other programs."""
-        names = {name for genome in self.config.genomes.values() for name in genome.baselines.files}
-        return "|".join(sorted(map(re.escape, names))) or "none^"
+    def augustus_absence(self, genome: str) -> str:
+        """Return why AUGUSTUS is no row of a genome's table; empty where it is one."""
+        if not self.config.baselines.augustus:
+            return "the configuration turns it off (baselines: augustus: false)"
+        if not self.config.genomes[genome].augustus:
+            return "the configuration names none of its species for this genome (genomes: NAME: augustus:)"
+        return "" if self._has("augustus") else "it is not installed, and no conda environment brings it (--sdm conda)"
 
-    def given_file(self, name: str, genome: str) -> str:
-        """Return the annotation of a genome by another program.
-
-        Raises
-        ------
-        InputError
-            It is not there.
-        """
-        files = self.config.genomes[genome].baselines.files
-        path = resolve_path(files[name])
-        if not path.is_file():
-            raise InputError(
-                "not found here nor under $GENESCRIBE_DATA",
-                where=files[name],
-                remedy=f"correct `baselines.files.{name}` of the genome {genome}",
-            )
-        return str(path)
+    def report_options(self) -> str:
+        """Return what the report cannot see in the results: why AUGUSTUS has no row for a genome."""
+        absences = {genome: self.augustus_absence(genome) for genome in self._tested()}
+        pairs = (f"{genome}={reason}" for genome, reason in absences.items() if reason)
+        return shlex.join(word for pair in pairs for word in ("--without-augustus", pair))
 
     def all_metrics(self) -> list[str]:
         """Return every metrics file: methods x annotations of each genome with a test split."""
@@ -326,7 +317,7 @@ class Layout(TrainLayout):
 
     def annotate_join_options(self) -> str:
         """Return the options of the script that joins the batches of the user's genome."""
-        return self._annotate_options(*IRRELEVANT)
+        return f"{self._annotate_options(*IRRELEVANT)} --report"
 
     def _annotate_options(self, *without: str) -> str:
         section = self.config.annotate
