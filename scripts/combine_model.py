@@ -1,14 +1,16 @@
 """Add signal networks to a gene finder: one folder that annotates, with gains fitted on validation windows.
 
-A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, a folder of
-replicates of one, or a gene finder with networks, whose networks are taken. The windows must be new to the model and to
-the networks, and all of their genes annotated. A model that scripts/import_augustus.py wrote needs none: gains that are
-usual beside such models are then set.
+A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, its name once
+`genescribe models fetch` brought it, a folder of replicates, or a gene finder with networks, whose networks are taken.
+The windows must be new to the model and to the networks, and all of their genes annotated. A model that
+scripts/import_augustus.py or scripts/estimate_model.py wrote needs none: gains that are usual beside such models are
+then set.
 """
 
 from __future__ import annotations
 
 from genescribe.cli import parser, run
+from genescribe.models import ModelPath, NetworkPath
 from genescribe.paths import InputPath, OutputFolder
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.sites.combine import combine
@@ -16,10 +18,10 @@ from genescribe.segment.sites.combine import combine
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=InputPath(), required=True, help="folder of a segment model, scheme gene")
+    arguments.add_argument("--model", type=ModelPath(), required=True, help="folder of a segment model, scheme gene")
     arguments.add_argument("--species", default=POOLED, help="whose parameters of it, where it has several genomes'")
     arguments.add_argument(
-        "--sites", type=InputPath(), action="append", required=True, help="a signal network; repeatable"
+        "--sites", type=NetworkPath(), action="append", required=True, help="a signal network; repeatable"
     )
     arguments.add_argument(
         "--data",
