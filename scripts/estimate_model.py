@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from genescribe.augustus.estimate import Source, estimate_model
 from genescribe.bake.config import BakeJob
-from genescribe.cli import JsonText, integer, json_options, parser, run
+from genescribe.cli import JsonText, integer, json_options, number, parser, run
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import without_ends
@@ -38,6 +38,11 @@ def main() -> None:
     arguments.add_argument(
         "--parameters", type=JsonText(), default="{}", help="JSON object: lines of AUGUSTUS's parameter file"
     )
+    arguments.add_argument(
+        "--between",
+        type=number(1),
+        help="mean bases between genes; default: in the genomes of which all genes are annotated",
+    )
     arguments.add_argument("--min-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
     arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, metavar="MODEL")
     args = arguments.parse_args()
@@ -53,7 +58,8 @@ def main() -> None:
         regions = without_ends(regions, genome.lengths, job.mask_ends)
         sources.append(Source(job.genome, Catalogue(catalogue), genome, regions, job.genome in args.partial))
     parameters = {name: str(value) for name, value in json_options(args.parameters).items()}
-    report = estimate_model(sources, args.output, TrainingOptions(min_cds=args.min_cds, parameters=parameters))
+    options = TrainingOptions(min_cds=args.min_cds, parameters=parameters)
+    report = estimate_model(sources, args.output, options, args.between)
     print(f"{args.output}: {report['genes']} genes of {len(sources)} genomes")
 
 

@@ -25,7 +25,7 @@ WEIGHTS_PATTERN = "*.pt"
 
 
 class NetworkPath(InputPath):
-    """Type of an option that names a signal network: a file, a folder, a model, or published weights that were fetched."""
+    """Type of an option for a signal network: a file, a folder, a model, or the name of weights that were fetched."""
 
     def __call__(self, text: str) -> Path:
         """Return the path."""

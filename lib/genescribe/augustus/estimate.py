@@ -59,7 +59,9 @@ class Source:
     partial: bool = False
 
 
-def estimate_model(sources: Sequence[Source], target: str | Path, options: TrainingOptions) -> dict[str, Any]:
+def estimate_model(
+    sources: Sequence[Source], target: str | Path, options: TrainingOptions, between: float | None = None
+) -> dict[str, Any]:
     """Write a model that is estimated from the genes of some genomes; return the report, which lies beside it.
 
     Parameters
@@ -70,6 +72,8 @@ def estimate_model(sources: Sequence[Source], target: str | Path, options: Train
         Folder to write, in place of what stood there.
     options
         Of `etraining`.
+    between
+        Mean length between genes; None: of the genomes that are not partial.
 
     Raises
     ------
@@ -84,7 +88,7 @@ def estimate_model(sources: Sequence[Source], target: str | Path, options: Train
         dropped += why
     if not any(chosen for _, chosen in parts):
         raise InputError("no gene that is fit to train on", where="training regions", remedy="give others")
-    leave = between_genes(source for source, _ in parts if not source.partial)
+    leave = 1 / between if between else between_genes(source for source, _ in parts if not source.partial)
     with TemporaryDirectory(prefix="estimate.") as name:
         trained = Path(name) / "trained"
         report = estimate([(chosen, source.genome) for source, chosen in parts], dropped, trained, options)
