@@ -9,7 +9,7 @@ then set.
 
 from __future__ import annotations
 
-from genescribe.cli import parser, run
+from genescribe.cli import JsonText, json_options, parser, run
 from genescribe.models import ModelPath, NetworkPath
 from genescribe.paths import InputPath, OutputFolder
 from genescribe.segment.network.species import POOLED
@@ -30,13 +30,20 @@ def main() -> None:
         default=[],
         help="folders that bake wrote; validation is used. Beside an imported model none are needed",
     )
+    arguments.add_argument(
+        "--gains",
+        type=JsonText(),
+        help='beside an imported model, gains to set instead, JSON: {"donor": [gain, offset, factor of the own score]}; '
+        "--data then tells the temperature alone",
+    )
     arguments.add_argument("--windows", type=int, default=120, help="most windows of it, spread over all")
     arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
-    fit = combine(args.model, args.species, args.sites, args.data, args.output, args.windows)
+    gains = json_options(args.gains) if args.gains else None
+    fit = combine(args.model, args.species, args.sites, args.data, args.output, args.windows, gains)
     if fit is None:
-        print(f"{args.output}: usual gains")
+        print(f"{args.output}: gains as set")
     else:
         print(f"{args.output}: {fit.before:,.0f} -> {fit.after:,.0f} nats on {fit.windows} windows")
 

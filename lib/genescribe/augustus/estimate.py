@@ -29,6 +29,7 @@ from genescribe.files import atomic_directory, write_json
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Interval
+from genescribe.segment.network.model import STATISTICS
 
 ESTIMATE = "estimate.json"
 """Beside the model: what it was estimated from."""
@@ -101,7 +102,20 @@ def estimate_model(
         with atomic_directory(target) as folder:
             model.save(folder)
             write_json(folder / ESTIMATE, report)
+            write_json(folder / STATISTICS, statistics([one for _, some in parts for one in some], leave))
     return report
+
+
+def statistics(chosen: Sequence[Chosen], leave: float) -> dict[str, float]:
+    """Return what the genes are like, which `genescribe annotate` compares its own with."""
+    lengths = [one.transcript.cds_length for one in chosen]
+    spans = [one.transcript.cds[-1][1] - one.transcript.cds[0][0] for one in chosen]
+    exons = [len(one.transcript.cds) for one in chosen]
+    return {
+        "genes_per_mb": round(1e6 / (1 / leave + float(np.mean(spans))), 3),
+        "mean_cds_length": round(float(np.mean(lengths)), 3),
+        "mean_exons": round(float(np.mean(exons)), 3),
+    }
 
 
 def between_genes(sources: Iterable[Source]) -> float:

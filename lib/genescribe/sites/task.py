@@ -192,10 +192,10 @@ def mutated(batch: SiteBatch, share: float) -> Tensor:
     (B, context + W) int64
     """
     margin = (batch.codes.shape[1] - batch.targets.shape[1]) // 2
-    near = nn.functional.max_pool1d((batch.targets > 0).float(), 2 * KEPT + 1, stride=1, padding=KEPT) > 0
+    sites = nn.functional.pad((batch.targets > 0).float(), (margin, margin))
+    near = nn.functional.max_pool1d(sites, 2 * KEPT + 1, stride=1, padding=KEPT) > 0
     drawn = (torch.rand(batch.codes.shape, device=batch.codes.device) < share) & ((batch.codes & (SOFTMASK - 1)) < N)
-    drawn &= ~nn.functional.pad(near, (margin, margin))
-    return torch.where(drawn, torch.randint_like(batch.codes, N), batch.codes)
+    return torch.where(drawn & ~near, torch.randint_like(batch.codes, N), batch.codes)
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
