@@ -33,7 +33,7 @@ def main() -> None:
     arguments.add_argument(
         "--gains",
         type=JsonText(),
-        help='beside an imported model, gains to set instead, JSON: {"donor": [gain, offset, factor of the own score]}; '
+        help='beside an imported model, gains to set instead, JSON: {"donor": [gain, offset, factor of own score]}; '
         "--data then tells the temperature alone",
     )
     arguments.add_argument("--windows", type=int, default=120, help="most windows of it, spread over all")
