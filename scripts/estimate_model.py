@@ -44,7 +44,9 @@ def main() -> None:
         help="mean bases between genes; default: in the genomes of which all genes are annotated",
     )
     arguments.add_argument("--min-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
-    arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, metavar="MODEL")
+    arguments.add_argument(
+        "-o", "--output", type=OutputFolder(), required=True, metavar="MODEL", help="folder to write"
+    )
     args = arguments.parse_args()
 
     if not len(args.fasta) == len(args.catalogue) == len(args.options):
