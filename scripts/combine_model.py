@@ -1,14 +1,16 @@
 """Add signal networks to a gene finder: one folder that annotates, with gains fitted on validation windows.
 
-A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, a folder of
-replicates of one, or a gene finder with networks, whose networks are taken. The windows must be new to the model and to
-the networks, and all of their genes annotated. A model that scripts/import_augustus.py wrote needs none: gains that are
-usual beside such models are then set.
+A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, its name once
+`genescribe models fetch` brought it, a folder of replicates, or a gene finder with networks, whose networks are taken.
+The windows must be new to the model and to the networks, and all of their genes annotated. A model that
+scripts/import_augustus.py or scripts/estimate_model.py wrote needs none: gains that are usual beside such models are
+then set.
 """
 
 from __future__ import annotations
 
-from genescribe.cli import parser, run
+from genescribe.cli import JsonText, json_options, parser, run
+from genescribe.models import ModelPath, NetworkPath
 from genescribe.paths import InputPath, OutputFolder
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.sites.combine import combine
@@ -16,10 +18,10 @@ from genescribe.segment.sites.combine import combine
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=InputPath(), required=True, help="folder of a segment model, scheme gene")
+    arguments.add_argument("--model", type=ModelPath(), required=True, help="folder of a segment model, scheme gene")
     arguments.add_argument("--species", default=POOLED, help="whose parameters of it, where it has several genomes'")
     arguments.add_argument(
-        "--sites", type=InputPath(), action="append", required=True, help="a signal network; repeatable"
+        "--sites", type=NetworkPath(), action="append", required=True, help="a signal network; repeatable"
     )
     arguments.add_argument(
         "--data",
@@ -28,13 +30,20 @@ def main() -> None:
         default=[],
         help="folders that bake wrote; validation is used. Beside an imported model none are needed",
     )
+    arguments.add_argument(
+        "--gains",
+        type=JsonText(),
+        help='beside an imported model, gains to set instead, JSON: {"donor": [gain, offset, factor of own score]}; '
+        "--data then tells the temperature alone",
+    )
     arguments.add_argument("--windows", type=int, default=120, help="most windows of it, spread over all")
     arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 
-    fit = combine(args.model, args.species, args.sites, args.data, args.output, args.windows)
+    gains = json_options(args.gains) if args.gains else None
+    fit = combine(args.model, args.species, args.sites, args.data, args.output, args.windows, gains)
     if fit is None:
-        print(f"{args.output}: usual gains")
+        print(f"{args.output}: gains as set")
     else:
         print(f"{args.output}: {fit.before:,.0f} -> {fit.after:,.0f} nats on {fit.windows} windows")
 

@@ -14,11 +14,23 @@ from genescribe.shipped import shipped
 
 VARIABLE = "GENESCRIBE_MODELS"
 """Environment variable: folders of further models, separated as those of $PATH; they go before the shipped ones."""
+CACHE_VARIABLE = "XDG_CACHE_HOME"
 DEFAULT = "all_genomes"
 """The model that annotates where none is named."""
 HELP = "folder of a model, or a name that `genescribe models list` shows"
 CARD = "README.md"
 _CONFIG = "config.json"
+WEIGHTS_PATTERN = "*.pt"
+"""Published weights in a folder of their own."""
+
+
+class NetworkPath(InputPath):
+    """Type of an option for a signal network: a file, a folder, a model, or the name of weights that were fetched."""
+
+    def __call__(self, text: str) -> Path:
+        """Return the path."""
+        path = as_path(text)
+        return path if path.exists() else fetched(text) or model_folder(path)
 
 
 class ModelPath(InputPath):
@@ -41,6 +53,8 @@ class Card:
         Whose genes it finds.
     trained_on
         Genomes and annotations.
+    not_to_test_on
+        Genomes on which its figures would flatter it.
     licence
         SPDX identifier.
     text
@@ -51,18 +65,35 @@ class Card:
     folder: Path
     species: str
     trained_on: str
+    not_to_test_on: str
     licence: str
     text: str
 
 
+def cache_folder() -> Path:
+    """Return the user's folder of models that were fetched or imported; it need not be there."""
+    base = os.environ.get(CACHE_VARIABLE)
+    return (Path(base) if base else Path("~/.cache").expanduser()) / "genescribe" / "models"
+
+
+def folders() -> list[Path]:
+    """Return the folders that hold models, what goes first first: those of `VARIABLE`, the cache, the shipped ones."""
+    own = [Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    return [*own, cache_folder(), shipped("models")]
+
+
 def available() -> dict[str, Path]:
     """Return name -> folder of all models that can be named, in alphabetical order."""
-    own = [Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     found: dict[str, Path] = {}
-    for parent in (*own, shipped("models")):
+    for parent in folders():
         for config in parent.glob(f"*/{_CONFIG}"):
             found.setdefault(config.parent.name, config.parent)
     return dict(sorted(found.items()))
+
+
+def fetched(name: str) -> Path | None:
+    """Return the folder of published weights that were fetched, by their name; None if they were not."""
+    return next((parent / name for parent in folders() if any((parent / name).glob(WEIGHTS_PATTERN))), None)
 
 
 def model_folder(model: str | Path | None) -> Path:
@@ -89,6 +120,8 @@ def read_card(name: str) -> Card:
     """
     folder = model_folder(name)
     if not (folder / _CONFIG).is_file():
+        folder = fetched(name) or folder
+    if not (folder / _CONFIG).is_file() and not any(folder.glob(WEIGHTS_PATTERN)):
         known = ", ".join(available()) or "none"
         raise InputError("no such model", where=name, remedy=f"give the folder of a model, or a name; known: {known}")
     path = folder / CARD
@@ -96,7 +129,17 @@ def read_card(name: str) -> Card:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         _, head, body = text.split("---\n", 2) if text.startswith("---\n") else ("", "", text)
         values = yaml.safe_load(head) or {}
-        fields = {key: str(values.get(key, "not said")) for key in ("species", "trained_on", "license")}
+        fields = {
+            key: str(values.get(key, "not said")) for key in ("species", "trained_on", "not_to_test_on", "license")
+        }
     except (ValueError, AttributeError, yaml.YAMLError):
         raise InputError("its head is not YAML between two lines ---", where=path, remedy="correct it") from None
-    return Card(folder.name, folder, fields["species"], fields["trained_on"], fields["license"], body.strip())
+    return Card(
+        folder.name,
+        folder,
+        fields["species"],
+        fields["trained_on"],
+        fields["not_to_test_on"],
+        fields["license"],
+        body.strip(),
+    )

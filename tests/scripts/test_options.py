@@ -23,7 +23,7 @@ TEXTS = {
     "title", "source", "label", "gm_key", "hints_source", "utr_source", "revision", "remote_shell", "hosts",
     "nccl_ifname", "node_rank", "command", "dna", "protein", "device", "backend", "species", "option", "sha256", "md5",
     "md5sums", "exclude", "skip", "locus_tag", "whole", "val_species", "test_species", "train_chroms", "val_chroms",
-    "test_chroms", "without_augustus", "heads", "--backend", "--device", "kind", "method",
+    "test_chroms", "without_augustus", "heads", "--backend", "--device", "kind", "method", "partial", "prefix",
 }  # fmt: skip
 """Options that are text and name no file of this machine."""
 

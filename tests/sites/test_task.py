@@ -18,9 +18,9 @@ from genescribe.genome.alphabet import unmasked
 from genescribe.nn.site_config import SITE_CLASSES, SiteNetworkConfig
 from genescribe.sites.config import SiteModelConfig
 from genescribe.sites.model_folder import load_sites, read_config
-from genescribe.sites.samples import SitePieces
+from genescribe.sites.samples import SitePieces, collate_sites
 from genescribe.sites.targets import site_targets
-from genescribe.sites.task import SiteTask
+from genescribe.sites.task import SiteTask, mutated
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 
@@ -101,10 +101,28 @@ def test_it_learns_the_toy_genome(shards: Path, tmp_path: Path) -> None:
     assert metrics["nll"] < 0.05  # The shares of the classes alone give 0.12.
 
 
-def test_a_run_that_is_cut_goes_on_to_the_same_weights(
-    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(SiteTask(CONFIG, [shards]), RUN, tmp_path / "whole")
+def test_some_bases_are_replaced_but_none_beside_a_site(shards: Path) -> None:
+    pieces = SitePieces(ShardDataset([shards], "train"), CONFIG)
+    batch = collate_sites([pieces[number] for number in range(len(pieces))])
+    torch.manual_seed(1)
+    codes = mutated(batch, 0.4)
+    changed = codes != batch.codes
+    assert changed.float().mean().item() == pytest.approx(0.4 * 3 / 4, abs=0.03)
+    assert codes.max() < 4 or torch.equal(codes == 4, batch.codes == 4), "N stays N"
+    for row, at in (batch.targets > 0).nonzero().tolist():
+        assert not changed[row, at + 40 - 3 : at + 40 + 4].any()
+    assert torch.equal(mutated(batch, 0.0), batch.codes)
+
+
+def test_runs_from_before_that_option_resume(shards: Path) -> None:
+    assert "mutated" not in SiteTask(CONFIG, [shards]).fingerprint()["model"]
+    assert SiteTask(replace(CONFIG, mutated=0.1), [shards]).fingerprint()["model"]["mutated"] == 0.1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_a_run_that_is_cut_goes_on_to_the_same_weights(shards: Path, tmp_path: Path, share: float) -> None:
+    options = replace(CONFIG, mutated=share)
+    train(SiteTask(options, [shards]), RUN, tmp_path / "whole")
 
     class CutError(Exception):
         """The process dies."""
@@ -118,9 +136,9 @@ def test_a_run_that_is_cut_goes_on_to_the_same_weights(
 
     config = replace(RUN, checkpoint_steps=5)
     with pytest.raises(CutError):
-        train(Dying(CONFIG, [shards]), config, tmp_path / "cut")
+        train(Dying(options, [shards]), config, tmp_path / "cut")
     assert not (tmp_path / "cut" / "model").exists()
-    train(SiteTask(CONFIG, [shards]), config, tmp_path / "cut")
+    train(SiteTask(options, [shards]), config, tmp_path / "cut")
     whole, cut = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 

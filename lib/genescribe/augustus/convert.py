@@ -23,6 +23,7 @@ from torch import Tensor
 
 from genescribe.augustus.chances import (
     LOWEST,
+    Transitions,
     intron_lengths,
     logs,
     long_tail,
@@ -64,8 +65,16 @@ _SPLICED_OUT = range(INTRON0, UTR3)
 _GC = 4 * 2 + 1
 
 
-def convert(species: Species) -> SegmentModel:
-    """Return the model of a parameter set, in evaluation mode."""
+def convert(species: Species, transitions: Transitions | None = None) -> SegmentModel:
+    """Return the model of a parameter set, in evaluation mode.
+
+    Parameters
+    ----------
+    species
+        The set.
+    transitions
+        How genes are built; None: as `transitions_of` says.
+    """
     config = config_of(species)
     model = SegmentModel(config)
     evidence = model.evidence
@@ -74,7 +83,7 @@ def convert(species: Species) -> SegmentModel:
         for number in range(len(species.gc)):
             _fill_class(evidence, species, number)
         _fill_words(evidence, species)
-        _fill_crf(model.crf, species)
+        _fill_crf(model.crf, species, transitions or transitions_of(species))
     return model.eval()
 
 
@@ -276,12 +285,11 @@ def _fill_words(evidence: TabulatedEvidence, species: Species) -> None:
         _set(getattr(evidence, f"{name}_word"), values)
 
 
-def _fill_crf(crf: SemiCRF, species: Species) -> None:
+def _fill_crf(crf: SemiCRF, species: Species, table: Transitions) -> None:
     """Set durations, tails, transitions, and what a strand begins and ends with."""
     for values in (crf.transition, crf.start, crf.final, crf.durations.score):
         values.fill_(0.0)
-    _fill_lengths(crf, species)
-    table = transitions_of(species)
+    _fill_lengths(crf, species, table.stay)
     scores = np.full((len(NAMES), len(NAMES)), LOWEST)
     scores[STOP, INTERGENIC] = 0.0
     scores[INTERGENIC, SINGLE : SINGLE + 3] = table.single
@@ -309,12 +317,12 @@ def _length_scores(species: Species, kind: int) -> FloatArray:
     return logs(3 * species.lengths[kind], LOWEST)
 
 
-def _fill_lengths(crf: SemiCRF, species: Species) -> None:
+def _fill_lengths(crf: SemiCRF, species: Species, stay: float) -> None:
     rows = crf.durations.rows
     table = np.zeros((rows, len(NAMES)))
     tails = np.full(len(NAMES), -1.0)
     # Between genes: the shortest is one base, each further base costs what staying costs.
-    tails[INTERGENIC] = transitions_of(species).stay
+    tails[INTERGENIC] = stay
     for kind, exon in enumerate(EXONS):
         scores = _length_scores(species, kind)
         tail = long_tail(species.lengths[kind], float(species.beyond[kind]))

@@ -117,7 +117,13 @@ def card(species: Species) -> str:
     """Return the model's card, Markdown."""
     multiple, single = species.genes
     introns = "has no introns" if species.introns is None else f"was trained on {multiple} genes with introns"
-    return f"""# {species.name}, imported from AUGUSTUS
+    return f"""---
+license: Artistic-1.0
+species: {species.name}, as AUGUSTUS names it
+trained_on: by AUGUSTUS's authors on genes of that genome
+not_to_test_on: that genome
+---
+# {species.name}, imported from AUGUSTUS
 
 The parameter set `{species.name}` of AUGUSTUS (M. Stanke and others, https://github.com/Gaius-Augustus/Augustus), made
 into a model of genescribe: content by codon position, introns, splice sites, start motif, lengths and transitions are

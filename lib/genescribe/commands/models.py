@@ -1,9 +1,12 @@
-"""List the trained models that have a name, or show the card of one.
+"""List trained models, show the card of one, fetch published weights, import a parameter set of AUGUSTUS.
 
-Models come with the program; more can be added in folders listed in $GENESCRIBE_MODELS.
+Models come with the program. What is fetched or imported goes to ~/.cache/genescribe/models ($XDG_CACHE_HOME); more can
+be added in folders listed in $GENESCRIBE_MODELS, on machines without a network too. Whatever is listed can be named.
 
     genescribe models list
     genescribe models show yeast
+    genescribe models fetch openspliceai-mane-400
+    genescribe models import-augustus fly
 """
 
 from __future__ import annotations
@@ -11,29 +14,88 @@ from __future__ import annotations
 import argparse
 
 from genescribe.cli import Parser
-from genescribe.models import DEFAULT, available, read_card
+from genescribe.models import DEFAULT, Card, available, cache_folder, fetched, read_card
+from genescribe.paths import InputPath, OutputFolder
+from genescribe.registry import Published, fetch, published
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show")
-    actions.add_parser("list", help="name, species, training data and licence of each", description="List the models.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|fetch|import-augustus")
+    listing = actions.add_parser("list", help="what there is, and what can be fetched", description="List the models.")
     show = actions.add_parser("show", help="the card of one", description="Show the card of a model.")
     show.add_argument("name", help="a name from the list, or the folder of a model")
+    fetching = actions.add_parser(
+        "fetch", help="download published weights", description="Download published weights and verify their digest."
+    )
+    fetching.add_argument("name", help="a name from the list")
+    for one in (listing, show, fetching):
+        one.add_argument(
+            "--registry", type=InputPath(), help="list of published weights (default: the one of the program)"
+        )
+    importing = actions.add_parser(
+        "import-augustus",
+        help="make a model of a parameter set of AUGUSTUS",
+        description="Make a model of a parameter set of AUGUSTUS, to annotate with. Their licence: Artistic 1.0.",
+    )
+    importing.add_argument("species", metavar="SPECIES|FOLDER", help="as AUGUSTUS names it (fly), or its folder")
+    importing.add_argument(
+        "-o", "--output", type=OutputFolder(), metavar="MODEL", help="folder to write (default: in the cache)"
+    )
 
 
 def main(args: argparse.Namespace) -> None:
     """Run the command."""
-    names = list(available()) if args.action == "list" else [args.name]
-    for name in names:
-        card = read_card(name)
-        print(f"{card.name}{' (the default)' if card.name == DEFAULT and card.folder == available()[DEFAULT] else ''}")
-        for what, value in (
-            ("species", card.species),
-            ("trained on", card.trained_on),
-            ("licence", card.licence),
-            ("folder", card.folder),
-        ):
-            print(f"  {what:<12}{value}")
-        if args.action == "show" and card.text:
+    if args.action == "import-augustus":
+        from genescribe.augustus.install import import_species, species_folder
+
+        folder = species_folder(args.species)
+        output = args.output or cache_folder() / folder.name
+        output.parent.mkdir(parents=True, exist_ok=True)
+        line = import_species(folder, output)
+        print(f"{output}: {line}")
+    elif args.action == "fetch":
+        print(fetch(args.name, args.registry))
+    elif args.action == "list":
+        for name in available():
+            _print_card(read_card(name))
+        for one in published(args.registry).values():
+            _print_published(one)
+    elif args.name in (known := published(args.registry)) and fetched(args.name) is None:
+        _print_published(known[args.name])
+    else:
+        card = read_card(args.name)
+        _print_card(card)
+        if card.text:
             print(f"\n{card.text}")
+
+
+def _print_card(card: Card) -> None:
+    usual = card.name == DEFAULT and card.folder == available()[DEFAULT]
+    print(f"{card.name}{' (the default)' if usual else ''}")
+    _print(
+        species=card.species,
+        trained_on=card.trained_on,
+        not_to_test_on=card.not_to_test_on,
+        licence=card.licence,
+        folder=str(card.folder),
+    )
+
+
+def _print_published(one: Published) -> None:
+    folder = fetched(one.name)
+    print(f"{one.name} (published weights of a signal network)")
+    _print(
+        species=one.species,
+        trained_on=one.trained_on,
+        not_to_test_on=one.not_to_test_on,
+        licence=one.licence,
+        url=one.url,
+        sha256=one.sha256,
+        folder=f"not here; genescribe models fetch {one.name}" if folder is None else str(folder),
+    )
+
+
+def _print(**values: str) -> None:
+    for what, value in values.items():
+        print(f"  {what.replace('_', ' '):<16}{value}")

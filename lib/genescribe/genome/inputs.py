@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import logging
 import os
+import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -86,6 +87,12 @@ def fetch_annotation(source: str, target: str | Path, *, sha256: str | None = No
         temporary.open("wb") as out,
     ):
         out.writelines(read_text(path, shown=shown))
+
+
+def fetch_file(source: str, target: str | Path, *, sha256: str) -> None:
+    """Write a file as it is at the source; parameters and errors as `fetch_fasta`."""
+    with _local(source, sha256, None) as (path, _), atomic_path(target) as temporary:
+        shutil.copyfile(path, temporary)
 
 
 def published_md5(md5sums: str, source: str) -> str:

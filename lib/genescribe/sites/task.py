@@ -18,6 +18,7 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.data.runs import IGNORE
 from genescribe.errors import InputError
 from genescribe.files import read_json
+from genescribe.genome.alphabet import SOFTMASK, N
 from genescribe.labels.gene import GeneScheme
 from genescribe.labels.schemes import SCHEMES
 from genescribe.nn.site_config import NONE
@@ -27,6 +28,8 @@ from genescribe.sites.model_folder import FAMILY, save_sites
 from genescribe.sites.samples import SiteBatch, SitePieces, collate_sites
 from genescribe.train.task import Counts, Loss, Task
 
+KEPT = 3
+"""Bases on both sides of a site that are never replaced: those that all such sites share."""
 BINS, LOWEST, STEP = 600, -20.0, 0.05
 """Validation sorts bases by their log odds into so many bins, from the lowest on, in nats."""
 
@@ -73,7 +76,10 @@ class SiteTask(Task):
     def fingerprint(self) -> Mapping[str, Any]:
         """Return the model's options and digests of the shards."""
         data = {"train": self._windows.digest(), "samples": len(self.training)}
-        return {"model": to_mapping(self.config), "data": data}
+        options = to_mapping(self.config)
+        if not self.config.mutated:
+            del options["mutated"]  # Older runs did not know it, and resume.
+        return {"model": options, "data": data}
 
     def build(self) -> nn.Module:
         """Return a network with fresh weights whose first scores are the classes' shares of the bases."""
@@ -105,7 +111,8 @@ class SiteTask(Task):
 
     def loss(self, model: nn.Module, batch: SiteBatch) -> Loss:
         """Return the cross-entropy, summed over the bases whose class is known."""
-        return Loss(_cross_entropy(model(batch.codes), batch.targets), (batch.targets != IGNORE).sum())
+        codes = mutated(batch, self.config.mutated) if self.config.mutated else batch.codes
+        return Loss(_cross_entropy(model(codes), batch.targets), (batch.targets != IGNORE).sum())
 
     def validate(self, model: nn.Module, batch: SiteBatch) -> Counts:
         """Return the sums of one batch: cross-entropy, and bases of each class and of none by their log odds."""
@@ -168,6 +175,27 @@ def top_share(counts: Tensor) -> float:
     before = (sites + others).cumsum(0) - (sites + others)
     taken = ((wanted - before) / (sites + others).clamp(min=1)).clamp(0, 1)
     return float((taken * sites).sum()) / wanted
+
+
+def mutated(batch: SiteBatch, share: float) -> Tensor:
+    """Return the bases of a batch with some replaced by random ones, none of them within `KEPT` bases of a site.
+
+    Parameters
+    ----------
+    batch
+        B pieces.
+    share
+        Of the bases that are drawn anew, a quarter of them as they were.
+
+    Returns
+    -------
+    (B, context + W) int64
+    """
+    margin = (batch.codes.shape[1] - batch.targets.shape[1]) // 2
+    sites = nn.functional.pad((batch.targets > 0).float(), (margin, margin))
+    near = nn.functional.max_pool1d(sites, 2 * KEPT + 1, stride=1, padding=KEPT) > 0
+    drawn = (torch.rand(batch.codes.shape, device=batch.codes.device) < share) & ((batch.codes & (SOFTMASK - 1)) < N)
+    return torch.where(drawn & ~near, torch.randint_like(batch.codes, N), batch.codes)
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

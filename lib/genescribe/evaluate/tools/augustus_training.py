@@ -13,7 +13,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,11 +62,14 @@ class TrainingOptions:
         more than one in a hundred of the training genes is shorter.
     jobs
         Processes of the optimisation.
+    parameters
+        Further lines of the species' parameter file, such as `/Constant/decomp_num_steps`: classes of GC content.
     """
 
     rounds: int = 0
     min_cds: int | None = None
     jobs: int = 1
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def train_augustus(
@@ -102,17 +105,48 @@ def train_augustus(
         )
     if len(chosen) < ADVISED:
         _log.warning("%d genes to train AUGUSTUS on; its authors advise %d", len(chosen), ADVISED)
-    flank = flank_length([one.transcript for one in chosen])
-    minimum = minimum_coding([one.transcript.cds_length for one in chosen], options.min_cds)
+    return estimate([(chosen, genome)], dropped, target, options)
+
+
+def estimate(
+    parts: Sequence[tuple[Sequence[Chosen], Genome]],
+    dropped: Mapping[str, int],
+    target: str | Path,
+    options: TrainingOptions,
+) -> dict[str, Any]:
+    """Run `etraining` on genes of one or several genomes; return the report, which the folder `target` holds too.
+
+    Parameters
+    ----------
+    parts
+        Genes that are fit to train on, and the genome that they are of.
+    dropped
+        Reasons why others are not, for the report.
+    target, options
+        As for `train_augustus`.
+
+    Raises
+    ------
+    InputError
+        AUGUSTUS is missing or fails.
+    """
+    transcripts = [one.transcript for chosen, _ in parts for one in chosen]
+    flank = flank_length(transcripts)
+    minimum = minimum_coding([one.cds_length for one in transcripts], options.min_cds)
     with temporary_folder() as scratch:
         config = scratch / "config"
         config.mkdir()
         link_config(installed_config(), config)
         genbank = scratch / "genes.gb"
-        genbank.write_text("".join(genbank_records(chosen, genome, flank)), encoding="ascii")
+        with genbank.open("w", encoding="ascii") as file:
+            number = 1
+            for chosen, genome in parts:
+                file.writelines(genbank_records(chosen, genome, flank, number))
+                number += len(chosen)
         call(["perl", _script("new_species.pl"), f"--species={RETRAINED}", "--silent"], config, "new_species.pl")
         parameters = config / "species" / RETRAINED / f"{RETRAINED}_parameters.cfg"
         set_parameters(parameters, {"/Constant/min_coding_len": str(minimum), "/augustus/verbosity": "1"})
+        set_parameters(parameters, options.parameters)
         train = ["etraining", f"--species={RETRAINED}", "--UTR=off", str(genbank)]
         said = call(train, config, "etraining")
         set_parameters(parameters, stop_frequencies(said))
@@ -120,7 +154,7 @@ def train_augustus(
             _optimise(genbank, config, options)
             said = call(train, config, "etraining")
         report = {
-            "genes": len(chosen),
+            "genes": len(transcripts),
             "dropped": dict(sorted(dropped.items())),
             "flank": flank,
             "min_cds": minimum,
@@ -196,7 +230,7 @@ def minimum_coding(lengths: Sequence[int], wanted: int | None, generic: int = 20
     return wanted if wanted is not None else min(generic, sorted(lengths)[len(lengths) // 100])
 
 
-def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int) -> Iterator[str]:
+def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int, first: int = 1) -> Iterator[str]:
     """Yield a GenBank record for each gene, as `gff2gbSmallDNA.pl` writes them: one CDS, flanks, lower-case bases.
 
     Parameters
@@ -207,10 +241,12 @@ def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int) -> Ite
         Their sequences.
     flank
         Bases on each side of a gene.
+    first
+        Number of the first record.
     """
-    for number, one in enumerate(chosen, 1):
-        first, last = one.transcript.cds[0][0], one.transcript.cds[-1][1]
-        start, end = max(one.left, first - flank), min(one.right, last + flank)
+    for number, one in enumerate(chosen, first):
+        start = max(one.left, one.transcript.cds[0][0] - flank)
+        end = min(one.right, one.transcript.cds[-1][1] + flank)
         place = ",".join(f"{a - start + 1}..{b - start}" for a, b in one.transcript.cds)
         place = f"join({place})" if len(one.transcript.cds) > 1 else place
         place = f"complement({place})" if one.gene.strand == "-" else place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +36,7 @@ def combine(
     data: Sequence[str | Path],
     output: str | Path,
     windows: int = 120,
+    gains: Mapping[str, Sequence[float]] | None = None,
 ) -> GainFit | None:
     """Write a model of one set of parameters with signal networks.
 
@@ -55,11 +56,14 @@ def combine(
         Folder to write, in place of what stood there.
     windows
         Most windows of that: `fitting_windows`.
+    gains
+        Beside an imported model: gains to set (`set_gains`) in place of fitted ones. The data then tells only the
+        temperature of the model's probabilities.
 
     Returns
     -------
     GainFit or None
-        None where there was no data.
+        None where nothing was fitted.
 
     Raises
     ------
@@ -73,11 +77,13 @@ def combine(
         raise InputError(
             "no windows to fit gains on", where="--data", remedy="give folders that bake wrote, with a validation part"
         )
+    if gains and whole.config.tables is None:
+        raise InputError("the model was trained, not imported", where="--gains", remedy="have its gains fitted: --data")
     fit, batches = None, fitting_windows(ShardDataset(data, "validation"), windows) if data else []
-    if data:
+    if data and gains is None:
         fit = fit_gains(whole, batches)
     else:
-        set_gains(whole)
+        set_gains(whole, gains)
     with atomic_directory(output) as folder:
         whole.save(folder)
         if data:
@@ -181,7 +187,7 @@ def _card_of(model: Path) -> str:
 
 def _fitted(fit: dict[str, Any] | None) -> list[str]:
     if fit is None:
-        return ["Gains are the usual ones beside an imported model: no windows were read."]
+        return ["Gains were set, not fitted."]
     return [
         f"Gains are from {fit['windows']} windows of {fit['bases']:,} bases: negative log likelihood",
         f"{fit['nats_before']:,.0f} nats without the networks, {fit['nats_after']:,.0f} with them.",

@@ -28,7 +28,7 @@ from genescribe.segment.network.model import SegmentModel
 
 GAIN, OFFSET, KEPT = 1.0, 4.0, 0.5
 """Where the fit begins, and what its values are shrunk to: of networks, and of the model's own signals."""
-IMPORTED = {
+IMPORTED: Mapping[str, tuple[float, ...]] = {
     "start": (0.2, 1.0, 1.0),
     "donor": (0.4, 1.5, 0.75),
     "acceptor": (0.4, 1.5, 0.75),
@@ -95,14 +95,40 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
     return whole.eval()
 
 
-def set_gains(model: SegmentModel) -> None:
-    """Give a model that `combined` made of an imported one the usual values, in place, without a fit."""
-    _Gains(model, CONTENT[0]).write(model)
+def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None = None) -> None:
+    """Give a model that `combined` made of an imported one the usual values, or chosen ones, in place, without a fit.
+
+    Parameters
+    ----------
+    model
+        Its content keeps its factor.
+    chosen
+        By signal: gain and offset of the networks, and the factor of the model's own score; None: the usual ones.
+
+    Raises
+    ------
+    InputError
+        A signal that does not exist, or not three numbers.
+    """
+    values = {name: tuple(triple) for name, triple in (chosen or {}).items()}
+    for name, triple in values.items():
+        if name not in SIGNALS or len(triple) != len(IMPORTED["start"]):
+            raise InputError(
+                f"{name}: {list(triple)}",
+                where="--gains",
+                remedy=f"give gain, offset and the factor of the own score of some of {', '.join(SIGNALS)}",
+            )
+    usual = _usual_of(model) | values
+    assert model.sites is not None
+    for number, name in enumerate(SIGNALS):
+        model.sites.gain.data[:, number] = usual[name][0] * model.sites.scored[:, number]
+        model.sites.offset.data[:, number] = usual[name][1] * model.sites.scored[:, number]
+    _Gains(model, CONTENT[0], usual).write(model)
 
 
-def _usual_of(model: SegmentModel) -> Mapping[str, tuple[float, float, float]]:
+def _usual_of(model: SegmentModel) -> dict[str, tuple[float, ...]]:
     """Return gain, offset and factor of the own signal that are usual for each signal."""
-    return dict.fromkeys(SIGNALS, (GAIN, OFFSET, KEPT)) if model.config.tables is None else IMPORTED
+    return dict.fromkeys(SIGNALS, (GAIN, OFFSET, KEPT)) if model.config.tables is None else dict(IMPORTED)
 
 
 _GAINS = ("sites.gain", "sites.offset")
@@ -166,8 +192,11 @@ class _Gains(nn.Module):
 
     scored: Tensor
 
-    def __init__(self, model: SegmentModel, content: Sequence[float]) -> None:
+    def __init__(
+        self, model: SegmentModel, content: Sequence[float], usual: Mapping[str, tuple[float, ...]] | None = None
+    ) -> None:
         super().__init__()
+        usual = usual or _usual_of(model)
         assert model.sites is not None
         self.scored = model.sites.scored
         self._coding = torch.ones(model.expansion.channels, dtype=torch.bool)
@@ -175,7 +204,7 @@ class _Gains(nn.Module):
         self._usual = {
             "gain": model.sites.gain.detach().clone(),
             "offset": model.sites.offset.detach().clone(),
-            "kept": torch.where(self.scored.any(0), torch.tensor([_usual_of(model)[name][2] for name in SIGNALS]), 1.0),
+            "kept": torch.where(self.scored.any(0), torch.tensor([usual[name][2] for name in SIGNALS]), 1.0),
             "content": torch.tensor(content),
         }
         # Content of an imported model is a log probability, estimated from its species' genes: it needs no factor.

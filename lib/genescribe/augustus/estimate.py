@@ -1,0 +1,188 @@
+"""A model in the form of AUGUSTUS's parameter sets, estimated from genes of any number of genomes.
+
+AUGUSTUS's `etraining` counts content, splice sites, starts and lengths; how genes are built (their share without
+introns, what follows an intron, how much lies between genes), which it leaves as its authors set it once for all
+species, is counted here. The model is the data's: of AUGUSTUS's own parameter sets nothing goes into it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from genescribe.augustus.chances import LOWEST, Transitions
+from genescribe.augustus.convert import convert
+from genescribe.augustus.species import read_species
+from genescribe.errors import InputError
+from genescribe.evaluate.regions import Stretch
+from genescribe.evaluate.tools.augustus import RETRAINED
+from genescribe.evaluate.tools.augustus_training import Chosen, TrainingOptions, estimate, training_genes
+from genescribe.files import atomic_directory, write_json
+from genescribe.genome.catalogue.database import Catalogue
+from genescribe.genome.fasta import Genome
+from genescribe.genome.model import Interval
+from genescribe.segment.network.model import STATISTICS
+
+ESTIMATE = "estimate.json"
+"""Beside the model: what it was estimated from."""
+_PRIOR = 3.0
+"""Genes, internal exons or introns that count as spread evenly over the phases."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Genes of one genome.
+
+    Attributes
+    ----------
+    name
+        Of the genome, for the report.
+    catalogue, genome
+        Genes and sequences.
+    regions
+        Genes that lie whole inside one of them count; no base outside is read.
+    partial
+        Genes are missing in the annotation: nothing is learned of how much lies between genes.
+    """
+
+    name: str
+    catalogue: Catalogue
+    genome: Genome
+    regions: Sequence[Stretch]
+    partial: bool = False
+
+
+def estimate_model(
+    sources: Sequence[Source], target: str | Path, options: TrainingOptions, between: float | None = None
+) -> dict[str, Any]:
+    """Write a model that is estimated from the genes of some genomes; return the report, which lies beside it.
+
+    Parameters
+    ----------
+    sources
+        Genomes. Like proteins of one genome count once, orthologues in several genomes once each.
+    target
+        Folder to write, in place of what stood there.
+    options
+        Of `etraining`.
+    between
+        Mean length between genes; None: of the genomes that are not partial.
+
+    Raises
+    ------
+    InputError
+        AUGUSTUS is missing or fails, there are no genes, or every annotation is partial.
+    """
+    parts: list[tuple[Source, list[Chosen]]] = []
+    dropped: Counter[str] = Counter()
+    for source in sources:
+        chosen, why = training_genes(source.catalogue, source.genome, source.regions)
+        parts.append((source, chosen))
+        dropped += why
+    if not any(chosen for _, chosen in parts):
+        raise InputError("no gene that is fit to train on", where="training regions", remedy="give others")
+    leave = 1 / between if between else between_genes(source for source, _ in parts if not source.partial)
+    with TemporaryDirectory(prefix="estimate.") as name:
+        trained = Path(name) / "trained"
+        report = estimate([(chosen, source.genome) for source, chosen in parts], dropped, trained, options)
+        model = convert(read_species(trained / RETRAINED), structure([one for _, some in parts for one in some], leave))
+        report |= {
+            "genomes": {source.name: len(chosen) for source, chosen in parts},
+            "between_genes": round(1 / leave),
+            "parameters": dict(options.parameters),
+        }
+        with atomic_directory(target) as folder:
+            model.save(folder)
+            write_json(folder / ESTIMATE, report)
+            write_json(folder / STATISTICS, statistics([one for _, some in parts for one in some], leave))
+    return report
+
+
+def statistics(chosen: Sequence[Chosen], leave: float) -> dict[str, float]:
+    """Return what the genes are like, which `genescribe annotate` compares its own with."""
+    lengths = [one.transcript.cds_length for one in chosen]
+    spans = [one.transcript.cds[-1][1] - one.transcript.cds[0][0] for one in chosen]
+    exons = [len(one.transcript.cds) for one in chosen]
+    return {
+        "genes_per_mb": round(1e6 / (1 / leave + float(np.mean(spans))), 3),
+        "mean_cds_length": round(float(np.mean(lengths)), 3),
+        "mean_exons": round(float(np.mean(exons)), 3),
+    }
+
+
+def between_genes(sources: Iterable[Source]) -> float:
+    """Return the chance of a base between genes to be the last before one of either strand.
+
+    Raises
+    ------
+    InputError
+        There are no sources.
+    """
+    genes, bases = 0, 0
+    for source in sources:
+        spans: dict[str, list[Interval]] = {}
+        for gene in source.catalogue.genes():
+            coding = [t.cds for t in gene.transcripts if t.cds]
+            if coding:
+                spans.setdefault(gene.seqid, []).append(
+                    (min(cds[0][0] for cds in coding), max(cds[-1][1] for cds in coding))
+                )
+        for seqid, start, stop in source.regions:
+            end = source.genome.lengths[seqid] if stop is None else stop
+            at = start
+            for first, last in sorted(spans.get(seqid, [])):
+                if start <= first and last <= end:
+                    genes += 1
+                    bases += max(0, first - at)
+                    at = max(at, last)
+            bases += end - at
+    if not genes or not bases:
+        raise InputError(
+            "no genome whose genes are all annotated", where="training regions", remedy="give one that is not partial"
+        )
+    return genes / bases
+
+
+def structure(chosen: Sequence[Chosen], leave: float) -> Transitions:
+    """Return the scores of how genes are built, counted, with `_PRIOR` beside.
+
+    Parameters
+    ----------
+    chosen
+        The genes.
+    leave
+        What `between_genes` returned; half of the genes are on each strand.
+    """
+    single, first, inner, last = 0, np.zeros(3), np.zeros((3, 3)), np.zeros(3)
+    for one in chosen:
+        cds = one.transcript.cds if one.gene.strand == "+" else one.transcript.cds[::-1]
+        phases = (np.cumsum([b - a for a, b in cds])[:-1] % 3).tolist()
+        if not phases:
+            single += 1
+            continue
+        first[phases[0]] += 1
+        last[phases[-1]] += 1
+        for before, behind in pairwise(phases):
+            inner[before, behind] += 1
+    begin = math.log(leave / 2)
+    spread = _PRIOR / 3
+    initial = first + spread
+    leaving = inner.sum(0) + spread
+    more, enough = inner.sum(1) + spread, last + spread
+    return Transitions(
+        stay=math.log(1 - leave),
+        single=begin + (math.log(single / len(chosen)) if single else LOWEST),
+        initial=begin + np.log(initial / initial.sum()) + math.log(max(1, len(chosen) - single) / len(chosen)),
+        # An exon's length says which phase follows: of three one fits, as with the lengths themselves.
+        leave=np.log(leaving / leaving.sum()),
+        enter=np.log(more / (more + enough)),
+        terminal=np.log(enough / (more + enough)),
+    )

@@ -1,0 +1,183 @@
+"""Give coding sequences to genes whose annotation has UTRs but no CDS, from introns that RNA-seq showed.
+
+Between the UTRs of a transcript lie its coding exons, apart from each other by introns. A gene gets the longest coding
+sequence of its transcripts that begins with a start codon, ends with a stop codon and has none within; all others stay
+without one, so that bake masks them. Introns may be in the coordinates of a nearby release of the genome: each stretch
+of them is moved by the shift, of --shift bases at most, under which most have the ends of introns.
+
+Written for C. elegans WS220, on which the nematode part of models/insects_nematodes was trained.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from genescribe.cli import integer, parser, run
+from genescribe.genome.alphabet import decode, unmasked
+from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.annotation.text import read_lines
+from genescribe.genome.fasta import Genome
+from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.model import Gene, Interval, Transcript
+from genescribe.genome.products import coding_codes, is_complete
+from genescribe.paths import InputPath, OutputFile
+
+TOGETHER, MARGIN = 40, 10
+"""Introns that are moved together, and neighbours on both sides that help to find the shift."""
+AGREE, SURE = 0.7, 0.93
+"""Share of introns with right ends under a shift that is used, and under one beyond which no better is sought."""
+FEWEST, OF_MEDIAN = 3, 0.1
+"""Reads of an intron that counts: so many, and this share of the median of its transcript."""
+LONGEST_SINGLE = 1500
+"""Longest coding sequence without introns: longer ones may have introns that no read showed."""
+
+
+class Intron(NamedTuple):
+    """An intron and the reads across it."""
+
+    start: int
+    end: int
+    strand: str
+    reads: int
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
+    arguments.add_argument("--annotation", type=InputPath(), required=True, help="GFF3 with rows gene, mRNA and UTRs")
+    arguments.add_argument("--introns", type=InputPath(), required=True, help="GFF of introns; column 6: reads")
+    arguments.add_argument("--prefix", default="", help="before the names of the sequences in the annotation and FASTA")
+    arguments.add_argument(
+        "--without", type=InputPath(), help="file with names of genes to leave without CDS, one a line"
+    )
+    arguments.add_argument("--shift", type=integer(0), default=130, help="most bases to move introns by")
+    arguments.add_argument("-o", "--output", type=OutputFile(), required=True, help="GFF3 to write")
+    args = arguments.parse_args()
+    genome = Genome.open(args.fasta)
+    introns = {
+        seqid: moved(decode(unmasked(genome.codes(seqid))), found, args.shift)
+        for seqid, found in read_introns(args.introns, args.prefix).items()
+        if seqid in genome.lengths
+    }
+    without = set(args.without.read_text(encoding="utf-8").split()) if args.without else set()
+    genes = [
+        coding(
+            gene, utrs, introns.get(gene.seqid, []), genome, closed=bool({gene.id, gene.attributes["Name"]} & without)
+        )
+        for gene, utrs in read_utrs(args.annotation)
+    ]
+    write_gff3(args.output, genes, genome.lengths)
+    print(f"{args.output}: {sum(any(t.cds for t in g.transcripts) for g in genes)} of {len(genes)} genes have a CDS")
+
+
+def read_introns(path: Path, prefix: str) -> dict[str, list[Intron]]:
+    """Return the introns of each sequence that more than one read showed, ascending."""
+    found: dict[str, list[Intron]] = defaultdict(list)
+    for line in read_lines(path):
+        cells = line.rstrip("\n").split("\t")
+        if len(cells) == 9 and int(float(cells[5])) > 1:
+            found[prefix + cells[0]].append(Intron(int(cells[3]) - 1, int(cells[4]), cells[6], int(float(cells[5]))))
+    return {seqid: sorted(introns) for seqid, introns in found.items()}
+
+
+def moved(sequence: str, introns: Sequence[Intron], most: int) -> list[Intron]:
+    """Return introns where their ends are those of introns; stretches that fit nowhere are left out."""
+    found: list[Intron] = []
+    usual = 0
+    for first in range(0, len(introns), TOGETHER):
+        group = introns[max(0, first - MARGIN) : first + TOGETHER + MARGIN]
+        best, share = usual, _share(sequence, group, usual)
+        for shift in range(-most, most + 1) if share <= SURE else ():
+            if (other := _share(sequence, group, shift)) > share:
+                best, share = shift, other
+        if share > AGREE:
+            usual = best
+            here = (
+                one._replace(start=one.start + best, end=one.end + best) for one in introns[first : first + TOGETHER]
+            )
+            found += [one for one in here if _fits(sequence, one, 0)]
+    return sorted(found)
+
+
+def _share(sequence: str, introns: Sequence[Intron], shift: int) -> float:
+    return sum(_fits(sequence, one, shift) for one in introns) / len(introns)
+
+
+def _fits(sequence: str, one: Intron, shift: int) -> bool:
+    start, end = one.start + shift, one.end + shift
+    if start < 0 or end > len(sequence):
+        return False
+    ends = sequence[start : start + 2], sequence[end - 2 : end]
+    return ends in ((("GT", "AG"), ("GC", "AG")) if one.strand == "+" else (("CT", "AC"), ("CT", "GC")))
+
+
+def read_utrs(path: Path) -> Iterator[tuple[Gene, Mapping[str, tuple[list[Interval], list[Interval]]]]]:
+    """Yield each gene that has transcripts, these without CDS, and the UTRs of each transcript, those 5' first."""
+    genes: dict[str, list[str]] = {}
+    transcripts: dict[str, dict[str, Interval]] = defaultdict(dict)
+    utrs: dict[str, tuple[list[Interval], list[Interval]]] = defaultdict(lambda: ([], []))
+    for line in read_lines(path):
+        cells = line.rstrip("\n").split("\t")
+        if len(cells) != 9:
+            continue
+        values = dict(pair.split("=", 1) for pair in cells[8].split(";") if "=" in pair)
+        span = int(cells[3]) - 1, int(cells[4])
+        if cells[2] == "gene":
+            genes[values["ID"]] = [cells[0], cells[6], values.get("Name", "")]
+        elif cells[2] == "mRNA" and "ID" in values:
+            transcripts[values.get("Parent", "")][values["ID"]] = span
+        elif cells[2] in ("five_prime_UTR", "three_prime_UTR") and "Parent" in values:
+            utrs[values["Parent"]][cells[2] == "three_prime_UTR"].append(span)
+    for name, (seqid, strand, other) in genes.items():
+        if name in transcripts:
+            made = tuple(Transcript(one, (span,)) for one, span in sorted(transcripts[name].items()))
+            yield Gene(name, seqid, strand, made, attributes={"Name": other}), utrs
+
+
+def coding(
+    gene: Gene,
+    utrs: Mapping[str, tuple[list[Interval], list[Interval]]],
+    introns: Sequence[Intron],
+    genome: Genome,
+    *,
+    closed: bool,
+) -> Gene:
+    """Return a gene with one transcript: its longest coding sequence, or its span where none was found."""
+    found: list[Transcript] = []
+    for transcript in gene.transcripts:
+        five, three = utrs.get(transcript.id, ([], []))
+        if closed or not five or not three:
+            continue
+        low, high = (five, three) if gene.strand == "+" else (three, five)
+        parts = _exons(max(b for _, b in low), min(a for a, _ in high), introns, gene.strand)
+        if parts and (len(parts) > 1 or parts[0][1] - parts[0][0] <= LONGEST_SINGLE):
+            one = Transcript(transcript.id, parts, parts)
+            if is_complete(coding_codes(genome, gene, one), one, GeneticCode.from_table(1)):
+                found.append(one)
+    span = ((gene.start, gene.end),)
+    best = max(found, key=lambda one: one.cds_length, default=Transcript(f"{gene.id}.span", span))
+    return Gene(gene.id, gene.seqid, gene.strand, (best,), attributes=gene.attributes)
+
+
+def _exons(start: int, end: int, introns: Sequence[Intron], strand: str) -> tuple[Interval, ...]:
+    """Return the exons between two UTRs: what the introns of most reads leave, of which no two overlap."""
+    first = bisect_left(introns, start, key=lambda one: one.start)
+    last = bisect_left(introns, end, key=lambda one: one.start)
+    inside = [one for one in introns[first:last] if one.strand == strand and one.end <= end]
+    reads = sorted(one.reads for one in inside)
+    least = max(FEWEST, OF_MEDIAN * reads[len(reads) // 2]) if reads else 0
+    kept: list[Intron] = []
+    for one in sorted(inside, key=lambda one: -one.reads):
+        if one.reads >= least and all(one.end < other.start or other.end < one.start for other in kept):
+            kept.append(one)
+    borders = [start, *(at for one in sorted(kept) for at in one[:2]), end]
+    parts = tuple(zip(borders[::2], borders[1::2], strict=True))
+    return parts if all(a < b for a, b in parts) else ()
+
+
+if __name__ == "__main__":
+    run(main)

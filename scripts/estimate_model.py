@@ -1,0 +1,69 @@
+"""Estimate a model in the form of AUGUSTUS's parameter sets from the genes of one or several genomes.
+
+Needs AUGUSTUS's `etraining`. --fasta, --catalogue and --options are given once for each genome, in the same order.
+Writes a model without a network, for scripts/combine_model.py, and estimate.json: how many genes, and why others were
+left out.
+"""
+
+from __future__ import annotations
+
+from genescribe.augustus.estimate import Source, estimate_model
+from genescribe.bake.config import BakeJob
+from genescribe.cli import JsonText, integer, json_options, number, parser, run
+from genescribe.config import from_mapping
+from genescribe.errors import InputError
+from genescribe.evaluate.regions import without_ends
+from genescribe.evaluate.tools.augustus_training import TrainingOptions
+from genescribe.genome.catalogue.database import Catalogue
+from genescribe.genome.fasta import Genome
+from genescribe.paths import InputPath, OutputFolder
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--fasta", type=InputPath(), action="append", required=True, help="a genome")
+    arguments.add_argument(
+        "--catalogue", type=InputPath(), action="append", required=True, help="catalogue of its annotation"
+    )
+    arguments.add_argument(
+        "--options",
+        type=JsonText(),
+        action="append",
+        required=True,
+        help="JSON object as for bake.py: genome, splits, skip, mask_ends",
+    )
+    arguments.add_argument(
+        "--partial", action="append", default=[], metavar="GENOME", help="genome of which genes are not annotated"
+    )
+    arguments.add_argument(
+        "--parameters", type=JsonText(), default="{}", help="JSON object: lines of AUGUSTUS's parameter file"
+    )
+    arguments.add_argument(
+        "--between",
+        type=number(1),
+        help="mean bases between genes; default: in the genomes of which all genes are annotated",
+    )
+    arguments.add_argument("--min-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
+    arguments.add_argument(
+        "-o", "--output", type=OutputFolder(), required=True, metavar="MODEL", help="folder to write"
+    )
+    args = arguments.parse_args()
+
+    if not len(args.fasta) == len(args.catalogue) == len(args.options):
+        raise InputError("not as many of each", where="--fasta, --catalogue, --options", remedy="give three a genome")
+    sources = []
+    for fasta, catalogue, options in zip(args.fasta, args.catalogue, args.options, strict=True):
+        job = from_mapping(BakeJob, json_options(options), where="--options")
+        genome = Genome.open(fasta)
+        parts = job.splits.regions({seqid: size for seqid, size in genome.lengths.items() if seqid not in job.skip})
+        regions = [(seqid, part.start, part.end) for seqid in parts for part in parts[seqid] if part.split == "train"]
+        regions = without_ends(regions, genome.lengths, job.mask_ends)
+        sources.append(Source(job.genome, Catalogue(catalogue), genome, regions, job.genome in args.partial))
+    parameters = {name: str(value) for name, value in json_options(args.parameters).items()}
+    options = TrainingOptions(min_cds=args.min_cds, parameters=parameters)
+    report = estimate_model(sources, args.output, options, args.between)
+    print(f"{args.output}: {report['genes']} genes of {len(sources)} genomes")
+
+
+if __name__ == "__main__":
+    run(main)
