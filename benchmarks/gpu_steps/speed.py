@@ -131,8 +131,9 @@ def steps(context: Context, tell: Callable[[Row], None]) -> None:
     # Interpreted kernels would train for minutes.
     for backend in ("blocked",) if context.rehearsal else ("blocked", "triton"):
         config = from_mapping(kind.model_config, {**recipe["model"], "backend": backend}, where=RECIPE, key="model")
-        options = {**recipe["train"], "max_steps": context.sizes.steps, "validate_epochs": 1e6, "log_every": 1}
-        options["device"] = str(context.device)
+        options = {key: value for key, value in recipe["train"].items() if key != "epochs"}
+        options |= {"max_steps": context.sizes.steps, "validate_epochs": 1e6, "log_every": 1}
+        options |= {"device": str(context.device)}
         task = kind.build_task(config, [context.bundle / "shards"])
         folder = context.folder / f"steps_{backend}"
         shutil.rmtree(folder, ignore_errors=True)

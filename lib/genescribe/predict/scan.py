@@ -35,6 +35,9 @@ from genescribe.predict.work_folder import StoredRows, StrandKey, Work, save_sco
 
 BOTH = "."
 """Instead of a sign: both strands, finished together."""
+UNIT = 1 << 17
+"""Bases of short strands that are one job: handing over a job and bringing its result to the disk costs as much as
+reading some thousand bases."""
 LONGEST_PATH = 70
 """Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""
 
@@ -105,10 +108,12 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
         for earlier in work.done.values():
             shown.found(earlier)
         for job, predictions in _results(pool, plan, 2 * config.workers):
-            for strand, prediction in zip(_single(job.strand), predictions, strict=False):
+            if predictions:
+                singles = [one for strand in job.strands for one in _single(strand)]
+                work.add(dict(zip(singles, predictions, strict=True)), plan.chunks(job.strands[0]))
+            for prediction in predictions:
                 shown.found(prediction)
-                work.add(strand, prediction, plan.chunks(job.strand))
-            shown.read(job.end - job.start if job.kind != "finish" else 0)
+            shown.read(job.bases if job.kind != "finish" else 0)
 
 
 def _single(strand: StrandKey) -> list[StrandKey]:
@@ -117,13 +122,21 @@ def _single(strand: StrandKey) -> list[StrandKey]:
 
 
 class _Job(NamedTuple):
-    """A task of a worker: read a chunk to disk, go over a strand whose chunks are there, or both at once in memory."""
+    """A task of a worker: read a chunk to disk, go over a strand whose chunks are there, or both at once in memory.
+
+    Short strands are read by the dozen: `strands`. Of others it is one, of which ``[start, end)`` is read.
+    """
 
     kind: Literal["read", "finish", "whole"]
-    strand: StrandKey
+    strands: tuple[StrandKey, ...]
     start: int
     end: int
     chunk: int
+
+    @property
+    def bases(self) -> int:
+        """Bases that are read, of one strand each."""
+        return self.end - self.start if self.kind == "read" else sum(end - start for _, start, end, _ in self.strands)
 
 
 class _Plan:
@@ -132,10 +145,11 @@ class _Plan:
     def __init__(self, strands: Sequence[StrandKey], chunk: int, work: Work) -> None:
         self._chunk, self._missing = chunk, dict[StrandKey, int]()
         self._finish, self._read = deque[_Job](), deque[_Job]()
+        short: list[StrandKey] = []
         for strand in strands:
             length = strand[2] - strand[1]
             if length <= chunk:
-                self._read.append(_Job("whole", strand, 0, length, chunk))
+                short.append(strand)
                 continue
             left = [
                 start
@@ -143,10 +157,11 @@ class _Plan:
                 if not all(work.scores(one, start).exists() for one in _single(strand))
             ]
             self._missing[strand] = len(left)
-            self._read += [_Job("read", strand, start, min(start + chunk, length), chunk) for start in left]
+            self._read += [_Job("read", (strand,), start, min(start + chunk, length), chunk) for start in left]
             if not left:
                 self._finish.append(self._finishing(strand))
-        self.bases = sum(job.end - job.start for job in self._read)
+        self._read += [_Job("whole", unit, 0, 0, chunk) for unit in _units(short)]
+        self.bases = sum(job.bases for job in self._read)
 
     def chunks(self, strand: StrandKey) -> range:
         """Return where the chunks of a strand begin."""
@@ -162,12 +177,28 @@ class _Plan:
     def done(self, job: _Job) -> None:
         """Note that a job is done."""
         if job.kind == "read":
-            self._missing[job.strand] -= 1
-            if not self._missing[job.strand]:
-                self._finish.append(self._finishing(job.strand))
+            (strand,) = job.strands
+            self._missing[strand] -= 1
+            if not self._missing[strand]:
+                self._finish.append(self._finishing(strand))
 
     def _finishing(self, strand: StrandKey) -> _Job:
-        return _Job("finish", strand, 0, strand[2] - strand[1], self._chunk)
+        return _Job("finish", (strand,), 0, strand[2] - strand[1], self._chunk)
+
+
+def _units(strands: Sequence[StrandKey]) -> Iterator[tuple[StrandKey, ...]]:
+    """Yield strands in order, as many at a time as hold `UNIT` bases."""
+    unit: list[StrandKey] = []
+    bases = 0
+    for strand in strands:
+        length = strand[2] - strand[1]
+        if unit and bases + length > UNIT:
+            yield tuple(unit)
+            unit, bases = [], 0
+        unit.append(strand)
+        bases += length
+    if unit:
+        yield tuple(unit)
 
 
 def _results(pool: Executor, plan: _Plan, most: int) -> Iterator[tuple[_Job, list[StrandPrediction]]]:
@@ -197,17 +228,21 @@ class _Worker:
 
     def __call__(self, job: _Job) -> list[StrandPrediction]:
         """Return what was found on the strands of a job; nothing where chunks were but read."""
-        strands = _single(job.strand)
+        if job.kind == "whole":
+            return [found for strand in job.strands for found in self._whole(_single(strand))]
+        strands = _single(job.strands[0])
         codes = [GenomeStrand(self._genome, *strand) for strand in strands]
         if job.kind == "finish":
             starts = range(0, len(codes[0]), job.chunk)
             return self._finished(codes, [self._stored(strand, starts, job.chunk) for strand in strands])
-        rows = [self._predictor.read(one, job.start, job.end) for one in codes]
-        if job.kind == "whole":
-            return self._finished(codes, rows)
-        for strand, read in zip(strands, rows, strict=True):
-            save_scores(scores_path(self._folder, strand, job.start), read)
+        for strand, one in zip(strands, codes, strict=True):
+            rows = self._predictor.read(one, job.start, job.end)
+            save_scores(scores_path(self._folder, strand, job.start), rows)
         return []
+
+    def _whole(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
+        codes = [GenomeStrand(self._genome, *strand) for strand in strands]
+        return self._finished(codes, [self._predictor.read(one, 0, len(one)) for one in codes])
 
     def _stored(self, strand: StrandKey, starts: range, chunk: int) -> StoredRows:
         return StoredRows([scores_path(self._folder, strand, start) for start in starts], chunk)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from genescribe.crf.stream import RunStream
 from genescribe.data.runs import Runs
 from genescribe.genome.alphabet import GAP, Codes, gaps
 from genescribe.genome.genetic_code import GeneticCode
@@ -57,6 +58,7 @@ class SegmentPredictor:
         self.code = GeneticCode.from_table(model.config.genetic_code)
         self.device = next(model.parameters()).device
         self._grain = grain_of(model.config)
+        self._streams: dict[bool, RunStream] = {}
         between = (Kind.INTERGENIC, Kind.INTRON)
         self._exonic = torch.tensor([kind not in between for kind in model.scheme.kinds])
 
@@ -131,7 +133,7 @@ class SegmentPredictor:
                 found.rejects.append(Reject(transcript.start, transcript.end, fault))
         odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
         alone = valid
-        if config.posteriors:
+        if config.posteriors and valid:
             valid = self._with_posteriors(valid, path, codes, rows, config, supported)
         if supported is None or config.isoforms == "none":
             found.transcripts += map(PredictedTranscript, valid, odds)
@@ -189,8 +191,7 @@ class SegmentPredictor:
         supported
             Evidence on the strand; None: there is none.
         """
-        edges = self._edges(config)
-        stream = self.model.crf.stream(0, *edges) if supported is None else supported.stream(*edges)
+        stream = self._stream(config) if supported is None else supported.stream(*self._edges(config))
         for start in range(0, len(codes), STRETCH):
             scores = self._scores(codes, rows, start, min(start + STRETCH, len(codes)))
             content, begin, end = (None if x is None else x[0] for x in (scores.content, scores.begin, scores.end))
@@ -221,6 +222,12 @@ class SegmentPredictor:
             return plus, self._scores(codes[1], rows[1], length - end, length - start)
 
         return both.decode(scores, STRETCH, crf.single.cpu(), self.model.config.backend)
+
+    def _stream(self, config: PredictConfig) -> RunStream:
+        """Return the decoder of a strand. The model is laid out once: of short sequences there may be thousands."""
+        if config.partial not in self._streams:
+            self._streams[config.partial] = self.model.crf.stream(0, *self._edges(config))
+        return self._streams[config.partial].another()
 
     def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""
