@@ -151,7 +151,7 @@ def loci(context: Context, tell: Callable[[Row], None]) -> None:
     """Time loci that are written, by how many are written together."""
     annotator = Annotator(load_model(context.bundle / "generate").to(context.device))
     dataset = ShardDataset([context.bundle / "loci"], "train")
-    most = 2 if context.rehearsal else LOCI
+    most = 1 if context.rehearsal else LOCI
     order = np.argsort(dataset.lengths, kind="stable")[:most]
     codes = [dataset[int(i)].codes for i in order]
     windows = [LocusWindow(str(i), "s", 0, len(x), "+", 0, x) for i, x in enumerate(codes)]

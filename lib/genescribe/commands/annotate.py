@@ -51,10 +51,11 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.families import predictor_for
     from genescribe.genome.annotation.formats import INDEXES, AnnotationForm
     from genescribe.genome.fasta import Genome
+    from genescribe.predict.file_names import STEM
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import config_of
     from genescribe.predict.organelles import with_organelles
-    from genescribe.predict.output_files import STEM, write_annotation
+    from genescribe.predict.output_files import write_annotation
     from genescribe.predict.progress import tell_model
     from genescribe.predict.stretches import pieces_of
     from genescribe.predict.support import with_support
@@ -89,7 +90,7 @@ def main(args: argparse.Namespace) -> None:
 
 def _beside() -> tuple[str, ...]:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
-    from genescribe.predict.output_files import REJECTS, SUMMARY
+    from genescribe.predict.file_names import REJECTS, SUMMARY
 
     return PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY
 
