@@ -111,6 +111,15 @@ def places(found: GenomePrediction) -> list[tuple[str, str, int, str]]:
     return [(gene.id, gene.seqid, gene.start, gene.strand) for gene in found.genes]
 
 
+def test_what_is_too_long_to_be_read_as_one_is_refused() -> None:
+    lengths = {"a": 100, "lungfish": 2**31}
+    with pytest.raises(InputError, match=r"lungfish has 2,147,483,648 bases to be read as one; give --regions"):
+        pieces_of(lengths, [], 0, where="g.fa")
+    assert (
+        len(pieces_of(lengths, ["lungfish:1-1000000000", "lungfish:1000040001-2147483648"], 20_000, where="g.fa")) == 2
+    )
+
+
 def test_genes_of_both_strands_and_rejects(fasta: Path) -> None:
     found = predict(fasta)
     assert places(found) == [("b_g000001", "b", 100, "+"), ("b_g000002", "b", 192, "-"), ("a_g000001", "a", 0, "+")]

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genescribe.bake.splits import read_regions
+from genescribe.errors import InputError
 from genescribe.genome.batches import batch_of
 from genescribe.genome.intervals import union
 from genescribe.genome.model import Interval
+
+LONGEST = 2**31 - 1
+"""Bases of a stretch: ends of segments are kept in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def pieces_of(lengths: Mapping[str, int], regions: Sequence[str], flank: int, *,
     Raises
     ------
     InputError
-        A region of a sequence that the genome does not have, or past its end.
+        A region of a sequence that the genome does not have, or past its end; a stretch of more than `LONGEST` bases.
 
     Examples
     --------
@@ -64,7 +68,8 @@ def pieces_of(lengths: Mapping[str, int], regions: Sequence[str], flank: int, *,
     ['I:251-450', 'I:551-750']
     """
     if not regions:
-        return [Piece(seqid, 0, length, ((0, length),)) for seqid, length in lengths.items() if length]
+        pieces = [Piece(seqid, 0, length, ((0, length),)) for seqid, length in lengths.items() if length]
+        return _checked(pieces, where)
     wanted: dict[str, list[Interval]] = {}
     for region in read_regions(regions, lengths, where=str(where)):
         assert region.end is not None
@@ -74,6 +79,17 @@ def pieces_of(lengths: Mapping[str, int], regions: Sequence[str], flank: int, *,
         inside = union(wanted.get(seqid, []))
         for start, end in union((max(0, a - flank), min(length, b + flank)) for a, b in inside):
             pieces.append(Piece(seqid, start, end, tuple(part for part in inside if start <= part[0] < end)))
+    return _checked(pieces, where)
+
+
+def _checked(pieces: list[Piece], where: str | Path) -> list[Piece]:
+    for piece in pieces:
+        if piece.end - piece.start > LONGEST:
+            raise InputError(
+                f"{piece.seqid} has {piece.end - piece.start:,} bases to be read as one",
+                where=where,
+                remedy=f"give --regions of at most {LONGEST:,} bases, flanks included",
+            )
     return pieces
 
 
