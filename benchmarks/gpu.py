@@ -108,7 +108,8 @@ class Results:
             "| step | what | figure | as it must be | note |",
             "| --- | --- | ---: | --- | --- |",
         ]
-        for name, state in self.states.items():
+        for name in filter(self.states.__contains__, STEPS):
+            state = self.states[name]
             for row in read_rows(rows_path(self.folder, name)):
                 lines.append(f"| {name} | {row['what']} | {_figure(row)} | {_verdict(row['passed'])} | {row['note']} |")
             if state != DONE:
