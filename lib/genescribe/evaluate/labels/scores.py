@@ -107,7 +107,8 @@ def headlines(counts: LabelCounts, names: Sequence[str]) -> NDArray[np.float64]:
     * duration_kl: KL(predicted || true) of the lengths, in nats, mean over the labels with at least `FEWEST` segments;
     * duration_distance: Wasserstein-1 distance divided by the mean true length, mean over the same labels.
     """
-    return drawn_headlines(counts, names, np.ones((1, len(counts.bases))))[0]
+    values: NDArray[np.float64] = drawn_headlines(counts, names, np.ones((1, len(counts.bases))))[0]
+    return values
 
 
 def bootstrap(
