@@ -36,8 +36,6 @@ LIMIT = 64 << 20
 ENCODER, SIGNALS = "all_genomes", "vertebrates"
 """The largest shipped model, whose recipe is trained, and one with a signal network of 400 bases."""
 RECIPE, CATALOGUE = "recipe.json", "catalogue.duckdb"
-SEQUENCES = 10
-"""Of the simulated genome; some of them are trained on."""
 PYTHON = "312"
 """Of the GPU's machine, for wheels."""
 
@@ -63,7 +61,7 @@ def prepare(folder: Path, sizes: Sizes, genome: Path | None, lacks: Sequence[str
     """
     with atomic_directory(folder) as made:
         simulated, truth = made / "simulated.fa", made / "simulated.gff3"
-        words = ["--parameters", "arabidopsis_thaliana", "--n-sequences", str(SEQUENCES)]
+        words = ["--parameters", "arabidopsis_thaliana", "--n-sequences", str(sizes.sequences)]
         words += ["--total-bases", str(sizes.genome), "--output-fasta", str(simulated), "--output-gff3", str(truth)]
         console.main(["simulate", *words])
         _stretches(made, genome or simulated, sizes)

@@ -42,7 +42,13 @@ def whole(context: Context, tell: Callable[[Row], None]) -> None:
     tell(Row(f"annotation of {bases:,} bases, {SIGNALS}", seconds, "s", note=f"{bases / seconds / 1e6:.3g} Mb/s"))
     minutes = seconds * HUMAN / bases / 60
     tell(
-        Row("the same of 3 Gb", minutes, "min", minutes <= GOALS[400], f"in proportion to bases; goal {GOALS[400]:.0f}")
+        Row(
+            "the same of 3 Gb",
+            minutes,
+            "min",
+            context.reached(minutes, GOALS[400]),
+            f"in proportion to bases; goal {GOALS[400]:.0f}",
+        )
     )
 
 

@@ -21,6 +21,8 @@ class Sizes:
     ----------
     stretch, genome
         Bases of the stretch whose genes are compared, and of the genome that is timed.
+    sequences
+        Of the simulated genome, of which two are trained on and one validates.
     generate_steps
         Steps for which the model that writes genes is trained before.
     chains : (B, T, K, C)
@@ -43,6 +45,7 @@ class Sizes:
 
     stretch: int
     genome: int
+    sequences: int
     generate_steps: int
     chains: tuple[int, int, int, int]
     compared: tuple[tuple[int, int, int, int], ...]
@@ -57,6 +60,7 @@ class Sizes:
 REAL = Sizes(
     stretch=1_000_000,
     genome=20_000_000,
+    sequences=20,
     generate_steps=300,
     chains=(32, 10_000, 500, 11),
     compared=((4, 600, 100, 11), (2, 2_000, 500, 11), (2, 300, 60, 47)),
@@ -70,6 +74,7 @@ REAL = Sizes(
 TOY = Sizes(
     stretch=20_000,
     genome=60_000,
+    sequences=10,
     generate_steps=2,
     chains=(1, 17, 4, 2),
     compared=((1, 33, 6, 3),),
@@ -109,6 +114,10 @@ class Context:
     @property
     def rehearsal(self) -> bool:
         return self.sizes == TOY
+
+    def reached(self, minutes: float, goal: float) -> bool | None:
+        """Return whether a time is within a goal; a rehearsal is not asked."""
+        return None if self.rehearsal else minutes <= goal
 
     def figures(self, step: str) -> dict[str, float]:
         """Return the figures of an earlier step by what they are of."""
