@@ -41,15 +41,15 @@ def whole(context: Context, tell: Callable[[Row], None]) -> None:
     seconds, bases = time.perf_counter() - began, context.sizes.genome
     tell(Row(f"annotation of {bases:,} bases, {SIGNALS}", seconds, "s", note=f"{bases / seconds / 1e6:.3g} Mb/s"))
     minutes = seconds * HUMAN / bases / 60
-    tell(
-        Row(
-            "the same of 3 Gb",
-            minutes,
-            "min",
-            context.reached(minutes, GOALS[400]),
-            f"in proportion to bases; goal {GOALS[400]:.0f}",
+    note = f"in proportion to bases, goal {GOALS[400]:.0f}"
+    tell(Row("the same of 3 Gb", minutes, "min", context.reached(minutes, GOALS[400]), note))
+    rates = context.figures("speed: networks")
+    if all(NETWORK.format(size, "float32") in rates for size in GOALS):
+        short, long = (2 * HUMAN / 1e6 / rates[NETWORK.format(size, "float32")] / 60 for size in GOALS)
+        longer, note = minutes - short + long, f"the other network's time for this one's, goal {GOALS[10_000]:.0f}"
+        tell(
+            Row("the same with a network of 10,000 bases", longer, "min", context.reached(longer, GOALS[10_000]), note)
         )
-    )
 
 
 def _compared(context: Context, tell: Callable[[Row], None], model: str) -> None:

@@ -100,14 +100,8 @@ def _signal_network(context: Context, tell: Callable[[Row], None], size: int) ->
         tell(Row(NETWORK.format(size, precision), bases / seconds / 1e6, "Mb/s", note=note))
         if precision == "float32":
             minutes = 2 * HUMAN * seconds / bases / 60
-            tell(
-                Row(
-                    f"the same on both strands of 3 Gb, {size} bases",
-                    minutes,
-                    "min",
-                    context.reached(minutes, GOALS[size]),
-                )
-            )
+            reached = context.reached(minutes, GOALS[size])
+            tell(Row(f"the same on both strands of 3 Gb, {size} bases", minutes, "min", reached))
 
 
 def _encoder(context: Context, tell: Callable[[Row], None], batch: int) -> None:

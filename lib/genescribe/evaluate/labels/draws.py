@@ -62,7 +62,13 @@ def drawn_headlines(counts: LabelCounts, names: Sequence[str], weights: Array) -
 
 
 def f1(right: Any, true: Any, predicted: Any) -> Array:
-    """Return F1 of counts; NaN where there is nothing."""
+    """Return F1 of counts; NaN where there is nothing.
+
+    Parameters
+    ----------
+    right, true, predicted
+        Numbers, or arrays of one shape.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(2 * right / (np.asarray(true) + predicted), dtype=np.float64)
 
