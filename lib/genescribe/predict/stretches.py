@@ -88,7 +88,7 @@ def _checked(pieces: list[Piece], where: str | Path) -> list[Piece]:
             raise InputError(
                 f"{piece.seqid} has {piece.end - piece.start:,} bases to be read as one",
                 where=where,
-                remedy=f"give --regions of at most {LONGEST:,} bases, flanks included",
+                remedy=f"give --regions of at most {LONGEST:,} bases with their flanks, more than two flanks apart",
             )
     return pieces
 
