@@ -5,6 +5,8 @@
 #   make test-slurm the workflow through a Slurm brought up on this machine (root; munge, slurmctld, slurmd)
 #   make test-kills the tiny workflow and annotation killed KILLS=100 times each, and the same bytes afterwards
 #   make test-tools every rule that runs an outside tool (busco, hmmer, augustus, gffread, genometools)
+#   make gpu        check and measure everything on a GPU in 8 minutes (docs/gpu.md); DEVICE=cpu rehearses it
+#   make gpu-bundle the files that make gpu needs on a machine without a network: GENOME=genome.fa LACKS="packages"
 #   make dist       the package as a wheel and as sources, in dist/
 #   make docs       the documentation as a site, results/site/index.html
 #   make profiles   make profiles/slurm known to Snakemake: snakemake --profile slurm
@@ -18,12 +20,16 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
 KILLS ?= 100
+DEVICE ?= auto
+MINUTES ?= 8
+GENOME ?=
+LACKS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test test-all test-slurm test-tools test-kills profiles lint dist docs format schema lock clean
+.PHONY: setup run test test-all test-slurm test-tools test-kills gpu gpu-bundle profiles lint dist docs format schema lock clean
 
 setup: $(STAMP)
 
@@ -57,6 +63,17 @@ test-tools: setup
 
 test-kills: setup
 	python -m pytest -s -n 0 -m kills tests/workflow --kills $(KILLS) $(PYTEST_ARGS)
+
+# Not of `setup`: the GPU's machine may have no network, and a PyTorch of its own.
+GPU = PYTHONPATH=lib $(PYTHON) benchmarks/gpu.py
+
+gpu:
+	$(GPU) --device $(DEVICE) --minutes $(MINUTES) $(if $(filter cpu,$(DEVICE)),--bundle results/gpu_rehearsal)
+
+gpu-bundle: setup
+	rm -rf results/gpu_bundle
+	$(BIN)/python benchmarks/gpu.py --prepare $(if $(GENOME),--genome $(GENOME)) $(if $(LACKS),--lacks $(LACKS))
+	tar --create --file results/gpu_bundle.tar --directory results gpu_bundle
 
 PROFILES = $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/snakemake
 

@@ -32,7 +32,8 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample
 from genescribe.data.strands import stretches
 from genescribe.evaluate.labels.counts import LabelCounts, add_up, count_labels, pool
-from genescribe.evaluate.labels.scores import HEADLINES, compare, summarise
+from genescribe.evaluate.labels.draws import HEADLINES
+from genescribe.evaluate.labels.scores import compare, summarise
 from genescribe.files import atomic_path, read_json, write_json
 from genescribe.gencode_benchmark.preprocess import preprocess
 from genescribe.genome.alphabet import Codes, reverse_complement

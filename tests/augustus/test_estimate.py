@@ -92,6 +92,6 @@ def test_genes_of_two_genomes_make_a_model_that_finds_genes(
     assert sum(report["genomes"].values()) == report["genes"]
     region = ("chr2", 0, 60_000)
     factory = load_predictor(tmp_path / "m")
-    pieces = pieces_of(genome.lengths, ["chr2:1-60000"], 0, where="g.fa")
+    pieces = pieces_of(genome, ["chr2:1-60000"], 0, where="g.fa")
     found = predict_genome(factory, genome, pieces, PredictConfig(workers=1, posteriors=False), tmp_path / "work")
     assert compare(genes, found.genes, regions=[region])["base"]["f1"] > 0.8

@@ -13,7 +13,8 @@ from genescribe.data.runs import IGNORE, Runs, labels_from_runs, runs_from_label
 from genescribe.evaluate.labels.agreement import binned_kl, confusion, wasserstein
 from genescribe.evaluate.labels.boundaries import TOLERANCES
 from genescribe.evaluate.labels.counts import LabelCounts, add_up, count_labels, pool, whole_segments
-from genescribe.evaluate.labels.scores import FEWEST, HEADLINES, bootstrap, compare, durations, headlines, summarise
+from genescribe.evaluate.labels.draws import FEWEST, HEADLINES, drawn_headlines
+from genescribe.evaluate.labels.scores import bootstrap, compare, durations, headlines, summarise
 
 C = 3
 NAMES = ("between", "exon", "intron")
@@ -115,10 +116,44 @@ def test_more_errors_are_worse_and_the_paired_interval_sees_it() -> None:
     )
 
 
-def test_what_is_drawn_once_each_is_what_was_counted() -> None:
+def slow_distances(counts: LabelCounts, weights: np.ndarray) -> list[float]:
+    """Return mean KL and relative Wasserstein distance of one draw, its segments written out one by one."""
+    kls, shifts = [], []
+    for label in range(C):
+        sides = [side[side[:, 1] == label] for side in (counts.predicted_lengths, counts.true_lengths)]
+        if len(sides[1]) < FEWEST:
+            continue
+        guessed, true = (np.repeat(side[:, 2], weights[side[:, 0]]) for side in sides)
+        if not len(true):
+            continue
+        low, high = (int(np.floor(2 * np.log2(edge))) for edge in (true.min(), true.max()))
+        flat = 2 ** ((np.arange(low, high + 1) + 0.5) / 2)
+        kls.append(binned_kl(guessed if len(guessed) else flat, true))
+        shifts.append(wasserstein(guessed if len(guessed) else [0], true) / true.mean())
+    return [np.mean(kls), np.mean(shifts)] if kls else [np.nan, np.nan]
+
+
+@pytest.mark.parametrize("never", [False, True])
+def test_draws_are_scored_together_as_each_by_itself(never: bool) -> None:
+    truth, predicted = genes(2, 0.3)
+    predicted = runs((int(truth[-1, 0]) // 2, 0), (int(truth[-1, 0]), 1)) if never else predicted
+    counts = count_labels(truth, predicted, C)
+    weights = np.random.default_rng(0).integers(0, 3, size=(7, len(counts.bases)))
+    # A draw of one unit has hardly any lengths, and another none at all.
+    weights[0], weights[1] = 0, 0
+    weights[0, 3] = 5
+    found = drawn_headlines(counts, NAMES, weights.astype(np.float64))
+    slow = [slow_distances(counts, row) for row in weights]
+    np.testing.assert_allclose(found[:, 7:], slow, rtol=1e-12, atol=1e-15)
+    for row, values in zip(weights, found, strict=True):
+        units = np.repeat(np.arange(len(row)), row)
+        parts = [part[units].sum(axis=0, keepdims=True) for part in (counts.bases, counts.segments, counts.boundaries)]
+        drawn = LabelCounts(*parts, counts.true_lengths[:0], counts.predicted_lengths[:0])
+        np.testing.assert_array_equal(headlines(drawn, NAMES)[:7], values[:7])
+
+
+def test_all_see_the_same_draws() -> None:
     counts = count_labels(*genes(2, 0.3), C)
-    once = headlines(counts, NAMES, np.ones(len(counts.bases)))
-    np.testing.assert_array_equal(once, headlines(counts, NAMES))
     draws = bootstrap([counts, counts], NAMES, 5, seed=3)
     np.testing.assert_array_equal(draws[0], draws[1])
     assert len({tuple(row) for row in draws[0].tolist()}) == 5

@@ -17,7 +17,7 @@ from genescribe.bake.splits import Splits
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.runs import labels_from_runs
 from genescribe.errors import InputError
-from genescribe.evaluate.labels.scores import HEADLINES
+from genescribe.evaluate.labels.draws import HEADLINES
 from genescribe.gencode_benchmark.compare import shard_folders
 from genescribe.gencode_benchmark.preprocess import preprocess, segment_stats
 from genescribe.genome.annotation.gff3 import write_gff3

@@ -13,6 +13,7 @@ from torch import Tensor
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.nn.config import EncoderConfig
+from genescribe.predict.interface import Halves
 from genescribe.predict.stretches import Piece
 from genescribe.segment.composition.tables import Evidence
 from genescribe.segment.config import SegmentModelConfig
@@ -85,3 +86,22 @@ class NoisyFactory:
 
     def statistics(self) -> dict[str, float]:
         return {}
+
+
+class DividedFactory(NoisyFactory):
+    """The same, read by one process, as by a GPU, while others go over the strands."""
+
+    def halves(self) -> Halves:
+        """Return both halves: either refuses what the other is for."""
+        return Halves(_Half("finish"), _Half("read"), readers=1)
+
+
+class _Half(NoisyFactory):
+    def __init__(self, refused: str) -> None:
+        super().__init__()
+        self._refused = refused
+
+    def __call__(self, worker: int = 0) -> SegmentPredictor:
+        predictor = super().__call__(worker)
+        setattr(predictor, self._refused, None)
+        return predictor

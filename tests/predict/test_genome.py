@@ -18,6 +18,7 @@ from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Transcript
 from genescribe.genome.strand import Reject, StrandCodes
+from genescribe.predict import stretches
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import GenomePrediction, assemble, predict_genome
 from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandPredictor, StrandRows
@@ -109,6 +110,14 @@ def predict(fasta: Path, *regions: str, **options: Any) -> GenomePrediction:
 
 def places(found: GenomePrediction) -> list[tuple[str, str, int, str]]:
     return [(gene.id, gene.seqid, gene.start, gene.strand) for gene in found.genes]
+
+
+def test_what_is_too_long_to_be_read_as_one_is_refused(fasta: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    length = Genome.open(fasta).lengths["b"]
+    monkeypatch.setattr(stretches, "LONGEST", length - 1)
+    with pytest.raises(InputError, match=rf"b has {length} bases to be read as one; give --regions of at most"):
+        pieces(fasta)
+    assert len(pieces(fasta, "b:1-60", f"b:160-{length}", flank=20)) == 2
 
 
 def test_genes_of_both_strands_and_rejects(fasta: Path) -> None:

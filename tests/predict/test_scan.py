@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.predict.noisy_model import CONFIG, NoisyFactory, noisy_model
+from tests.predict.noisy_model import CONFIG, DividedFactory, NoisyFactory, noisy_model
 
 from genescribe.genome.alphabet import decode, reverse_complement
 from genescribe.genome.annotation.gff3 import read_genes
@@ -23,14 +23,21 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import pieces_of
+from genescribe.predict.work_folder import Work
 from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 
 GRAIN = grain_of(CONFIG)
 RUN = PredictConfig(workers=1, chunk=GRAIN)
 
 
-def annotate(fasta: Path, target: Path, config: PredictConfig = RUN, work: Path | None = None) -> bytes:
-    genome, factory = Genome.open(fasta), NoisyFactory()
+def annotate(
+    fasta: Path,
+    target: Path,
+    config: PredictConfig = RUN,
+    work: Path | None = None,
+    factory: NoisyFactory | None = None,
+) -> bytes:
+    genome, factory = Genome.open(fasta), factory or NoisyFactory()
     pieces = pieces_of(genome, [], config.flank, where=fasta)
     found = predict_genome(factory, fasta, pieces, config, work)
     write_annotation(target, found, genome, pieces, factory, config)
@@ -64,6 +71,33 @@ def test_chunk_borders_in_introns_and_exons_change_nothing(simulated: Path, tmp_
     assert_borders_cut(tmp_path / "whole" / "annotation.gff3", Genome.open(simulated).lengths, GRAIN)
     for factor in (1, 2, 3):
         assert annotate(simulated, tmp_path / str(factor), replace(RUN, chunk=factor * GRAIN)) == whole
+
+
+def test_a_process_that_reads_and_others_that_finish_give_the_same_bytes(simulated: Path, tmp_path: Path) -> None:
+    plain, work = annotate(simulated, tmp_path / "plain"), tmp_path / "work"
+    assert annotate(simulated, tmp_path / "divided", RUN, work, DividedFactory()) == plain
+    assert not list((work / "scores").iterdir())
+
+
+def test_short_sequences_are_kept_by_the_dozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    records = [(f"s{i}", random.integers(0, 4, 400 + i).astype(np.uint8)) for i in range(50)]
+    write_fasta(tmp_path / "many.fa", records)
+    kept: list[int] = []
+    add = Work.add
+
+    def counted(self: Work, found, chunks) -> None:  # type: ignore[no-untyped-def]
+        kept.append(len(found))
+        add(self, found, chunks)
+
+    monkeypatch.setattr(Work, "add", counted)
+    whole = replace(RUN, partial=True, chunk=10**6)
+    together = annotate(tmp_path / "many.fa", tmp_path / "together", whole)
+    assert kept == [100]
+    # Each by itself: what a sequence's genes are does not depend on its company.
+    monkeypatch.setattr(scan, "UNIT", 1)
+    assert annotate(tmp_path / "many.fa", tmp_path / "apart", whole) == together
+    assert kept[1:] == [1] * 100
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def annotation(folder: Path, number: int = 40, evidence: bool = False, **given: 
     codes[1, -500:] = 4  # N
     write_fasta(folder / "my.fa", list(zip(SEQIDS.values(), codes, strict=True)))
     genome = Genome.open(folder / "my.fa")
-    pieces = pieces_of(genome.lengths, [], 0, where=genome.path)
+    pieces = pieces_of(genome, [], 0, where=genome.path)
     config = PredictConfig()
     table = _evidence(folder / "evidence", genes, genome) if evidence else None
     genes = with_support(GenomePrediction(genes, []), table, config).genes

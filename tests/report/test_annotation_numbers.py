@@ -31,7 +31,7 @@ GENES = [
 def test_genes_are_counted(tmp_path: Path) -> None:
     write_fasta(tmp_path / "g.fa", [("a", "A" * 200), ("b", "C" * 50), ("c", "G" * 50)])
     genome = Genome.open(tmp_path / "g.fa")
-    numbers = count_genes(GENES, pieces_of(genome.lengths, [], 0, where="g.fa"))
+    numbers = count_genes(GENES, pieces_of(genome, [], 0, where="g.fa"))
     assert len(numbers) == 3
     assert numbers.spans.tolist() == [80, 30, 30]
     assert numbers.coding.tolist() == [60, 30, 30]
@@ -47,12 +47,12 @@ def test_genes_are_counted(tmp_path: Path) -> None:
 def test_bases_are_counted_in_the_regions_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_fasta(tmp_path / "g.fa", [("a", "ACGTNNacgtn" * 10), ("b", "G" * 40)])
     genome = Genome.open(tmp_path / "g.fa")
-    whole = pieces_of(genome.lengths, [], 0, where="g.fa")
+    whole = pieces_of(genome, [], 0, where="g.fa")
     expected = BaseCounts(2, 150, 120, 80, 50)
     assert count_bases(genome, whole) == expected
     monkeypatch.setattr("genescribe.report.annotation.numbers.BLOCK", 7)
     assert count_bases(genome, whole) == expected, "the blocks change nothing"
-    part = pieces_of(genome.lengths, ["a:1-11"], 30, where="g.fa")
+    part = pieces_of(genome, ["a:1-11"], 30, where="g.fa")
     assert count_bases(genome, part) == BaseCounts(1, 11, 8, 4, 5)
 
 
@@ -99,7 +99,7 @@ def test_what_is_doubtful_is_said(
     tmp_path: Path, bases: tuple[int, ...], genes: int, in_repeats: int, least: float, words: list[str]
 ) -> None:
     write_fasta(tmp_path / "g.fa", [(f"s{number}", "A" * 100) for number in range(bases[0])])
-    pieces = pieces_of(Genome.open(tmp_path / "g.fa").lengths, [], 0, where="g.fa")
+    pieces = pieces_of(Genome.open(tmp_path / "g.fa"), [], 0, where="g.fa")
     numbers = count_genes([gene(f"g{n}", (0, 30), score=1.0, seqid="s0") for n in range(genes)], pieces)
     lines = cautions(BaseCounts(*bases), numbers, in_repeats, least)
     assert len(lines) == len(words)

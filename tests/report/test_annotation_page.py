@@ -110,7 +110,7 @@ def test_a_part_of_a_sequence_keeps_its_place_in_the_browser(tmp_path: Path) -> 
     from genescribe.predict.stretches import pieces_of
 
     made = annotation(tmp_path)
-    pieces = pieces_of(made.genome.lengths, ["chr1:20001-30000"], 1_000, where="my.fa")
+    pieces = pieces_of(made.genome, ["chr1:20001-30000"], 1_000, where="my.fa")
     genes = [gene for gene in made.genes if gene.seqid == "chr1" and 20_000 < gene.start < 25_000]
     write_annotation_report(tmp_path / "report.html", replace(made, pieces=pieces, genes=genes))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -22,8 +22,9 @@ from genescribe.files import read_json, write_json
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.file_names import SUMMARY
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.output_files import SUMMARY, write_annotation
+from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel

@@ -87,7 +87,7 @@ def main(args: argparse.Namespace) -> None:
 def _move(folder: Path, target: Path, suffix: str) -> None:
     """Move the files of a finished annotation to their places, the annotation itself last."""
     from genescribe.genome.annotation.formats import INDEXES
-    from genescribe.predict.output_files import STEM
+    from genescribe.predict.file_names import STEM
 
     written = folder / f"{STEM}{suffix}"
     moves = {folder / name: target.with_name(f"{stem_of(target)}.{name}") for name in _beside()}
@@ -102,7 +102,7 @@ def _move(folder: Path, target: Path, suffix: str) -> None:
 
 def _beside() -> tuple[str, ...]:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
-    from genescribe.predict.output_files import REJECTS, SUMMARY
+    from genescribe.predict.file_names import REJECTS, SUMMARY
     from genescribe.report.annotation.page import REPORT
 
     return PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY, REPORT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -46,6 +48,12 @@ class RunStream:
             phase_offset=phase_offset,
             backend=name if name in ("native", "reference") else "auto",
         )
+
+    def another(self) -> RunStream:
+        """Return the stream of another chain of the same model."""
+        stream = copy(self)
+        stream._stream = self._stream.another()
+        return stream
 
     def push(self, emissions: ArrayLike, begin: ArrayLike | None = None, end: ArrayLike | None = None) -> None:
         """Add the next n bases: their emissions, (n, C), and where the model has them begin and end, (n, C).

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.evaluate.labels.agreement import binned_kl, wasserstein
+from genescribe.evaluate.labels.agreement import BINS_PER_DOUBLING, binned_kl, wasserstein
 from genescribe.evaluate.structures import merge
 from genescribe.genome.model import Gene, Interval, Transcript, gaps
 
 FEATURES = ("single_exon", "first_exon", "internal_exon", "last_exon", "intron", "utr5", "utr3", "intergenic")
 """Exons and introns of the coding sequence; UTR parts; stretches of a sequence without a gene on either strand."""
 
-BINS_PER_DOUBLING = 2
 
 Lengths = dict[str, NDArray[np.int64]]
 
@@ -58,7 +57,7 @@ def compare_lengths(reference: Sequence[Gene], predicted: Sequence[Gene]) -> dic
         if len(real) or len(guessed):
             result[name] = {
                 "wasserstein": wasserstein(real, guessed),
-                "kl": binned_kl(guessed, real, BINS_PER_DOUBLING),
+                "kl": binned_kl(guessed, real),
                 "reference": _described(real),
                 "predicted": _described(guessed),
             }

@@ -10,7 +10,8 @@ from typing import Any
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
 from genescribe.evaluate.labels.counts import LabelCounts, pool
-from genescribe.evaluate.labels.scores import HEADLINES, compare, summarise
+from genescribe.evaluate.labels.draws import HEADLINES
+from genescribe.evaluate.labels.scores import compare, summarise
 from genescribe.families import family
 from genescribe.files import read_json
 from genescribe.gencode_benchmark.label_report import COUNTS, SCORES, score_labels

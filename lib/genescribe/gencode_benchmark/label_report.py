@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from genescribe import __version__
 from genescribe.bake.stats import sum_stats
 from genescribe.errors import InputError
+from genescribe.evaluate.labels.agreement import BINS_PER_DOUBLING
 from genescribe.evaluate.labels.counts import LabelCounts, add_up, count_labels
 from genescribe.evaluate.labels.scores import summarise
 from genescribe.files import atomic_directory, read_json, sha256, write_json
@@ -21,7 +22,6 @@ from genescribe.segment.network.model import SegmentModel
 from genescribe.train.model_files import WEIGHTS
 
 SCORES, COUNTS, LABELS = "labels.json", "counts.npz", "runs.npz"
-BINS_PER_DOUBLING = 2
 LONGEST = 1 << 17
 """Bases up to which learned durations are added up."""
 

@@ -22,8 +22,8 @@ from genescribe.nn.site_config import GROUP, UNITS, SiteNetworkConfig
 
 SLOPE = 0.1
 """Of the leaky ReLU below zero."""
-TILE = 16_384
-"""Bases that are scored at a time: few enough that they stay in the processor's caches."""
+TILE, TILE_ON_GPU = 16_384, 1 << 18
+"""Bases that are scored at a time: few enough that they stay in a processor's caches, enough to keep a GPU busy."""
 
 
 class ResidualUnit(nn.Module):
@@ -160,8 +160,9 @@ class SiteEnsemble(nn.Module):
         return torch.cat(tiles, dim=1)
 
     def _tiles(self, codes: Tensor) -> Iterator[Tensor]:
-        for start in range(0, codes.shape[1] - self.config.context, TILE):
-            yield codes[:, start : start + TILE + self.config.context]
+        tile = TILE_ON_GPU if codes.is_cuda else TILE
+        for start in range(0, codes.shape[1] - self.config.context, tile):
+            yield codes[:, start : start + tile + self.config.context]
 
     def _tile(self, codes: Tensor) -> Tensor:
         each = [cast(SiteNetwork, network)(codes).log_softmax(-1) for network in self.networks]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,3 +158,25 @@ class PredictorFactory(Protocol):
 def finishes_together(factory: PredictorFactory) -> bool:
     """Return whether a factory gives predictors of the kind `PairPredictor`: its attribute `together` is then true."""
     return bool(getattr(factory, "together", False))
+
+
+class Halves(NamedTuple):
+    """A model that reads on GPUs and goes over strands on the CPU at the same time.
+
+    Attributes
+    ----------
+    reader, finisher
+        Factories of predictors of which only `read`, or only `finish`, is called.
+    readers
+        Processes that read: one a GPU.
+    """
+
+    reader: PredictorFactory
+    finisher: PredictorFactory
+    readers: int
+
+
+def halves_of(factory: PredictorFactory) -> Halves | None:
+    """Return the halves of a factory that has a method `halves`; None: the same processes do both."""
+    halves: Callable[[], Halves | None] | None = getattr(factory, "halves", None)
+    return None if halves is None else halves()

@@ -18,7 +18,15 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.organelles import choose_codes, organelles_of, parse_codes
 from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.interface import PredictorFactory, Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.interface import (
+    Halves,
+    PredictorFactory,
+    Rows,
+    StrandPrediction,
+    StrandPredictor,
+    StrandRows,
+    halves_of,
+)
 from genescribe.predict.stretches import Piece
 
 _log = logging.getLogger(__name__)
@@ -93,6 +101,14 @@ class RecodedFactory:
     def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model; once more for each code, when a strand asks for it."""
         return _Recoded(self.factory, self.codes, worker)
+
+    def halves(self) -> Halves | None:
+        """Return the halves of the model, each with the codes."""
+        halves = halves_of(self.factory)
+        if halves is None:
+            return None
+        reader, finisher = (type(self)(half, self.codes) for half in (halves.reader, halves.finisher))
+        return Halves(reader, finisher, halves.readers)
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
         """Return this with the parameters of a species; see `PredictorFactory.for_genome`."""

@@ -16,14 +16,13 @@ from genescribe.genome.annotation.formats import PLAIN_GFF3, AnnotationForm
 from genescribe.genome.fasta import Genome
 from genescribe.genome.products import write_parts, write_products
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.file_names import REJECTS, STEM, SUMMARY
 from genescribe.predict.genome import GenomePrediction, assemble
 from genescribe.predict.interface import CALIBRATED, EVIDENCE, PredictorFactory, StrandPrediction
 from genescribe.predict.stretches import Piece
 from genescribe.predict.summary import summarise, warnings_of
 from genescribe.predict.work_folder import STRANDS, StrandKey, read_strands, write_strands
 
-STEM = "annotation"
-ANNOTATION, REJECTS, SUMMARY = f"{STEM}.gff3", "rejects.jsonl", "summary.json"
 RULES = ("partial", "min_posterior", "min_cds", "opposite_strands", "max_overlap")
 """Options that decide which genes are written; the header of the GFF3 names them."""
 WITH_EVIDENCE = ("isoforms", "require_evidence")

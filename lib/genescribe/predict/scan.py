@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, cast
@@ -28,6 +28,7 @@ from genescribe.predict.interface import (
     StrandPrediction,
     StrandRows,
     finishes_together,
+    halves_of,
 )
 from genescribe.predict.memory import keep_memory
 from genescribe.predict.progress import progress
@@ -36,6 +37,9 @@ from genescribe.predict.work_folder import StoredRows, StrandKey, Work, save_sco
 
 BOTH = "."
 """Instead of a sign: both strands, finished together."""
+UNIT = 1 << 17
+"""Bases of short strands that are one job: handing over a job and bringing its result to the disk costs as much as
+reading some thousand bases."""
 LONGEST_PATH = 70
 """Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""
 
@@ -75,8 +79,9 @@ def chunk_of(factory: PredictorFactory, config: PredictConfig) -> int:
 def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], config: PredictConfig, work: Work) -> None:
     """Read both strands of the pieces; what is found is kept in `work`, and what it holds already is not read again.
 
-    A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. The
-    result is the same whatever the chunks, the workers and the kills in between.
+    A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. Where
+    a GPU reads, one process a GPU reads all strands, and others go over them on the CPU meanwhile. The result is the
+    same whatever the chunks, the workers and the kills in between.
 
     Parameters
     ----------
@@ -97,19 +102,27 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     open_strands = sorted(
         (s for s in strands if not all(one in work.done for one in _single(s))), key=lambda s: s[1] - s[2]
     )
-    plan = _Plan(open_strands, chunk_of(factory, config), work)
+    halves = halves_of(factory)
+    plan = _Plan(open_strands, chunk_of(factory, config), work, apart=halves is not None)
     total = sum(end - start for _, start, end, _ in strands)
-    with (
-        progress(total, total - plan.bases) as shown,
-        _executor(factory, genome, config, work, min(config.workers, len(plan))) as pool,
-    ):
+    with progress(total, total - plan.bases) as shown, ExitStack() as stack:
         for earlier in work.done.values():
             shown.found(earlier)
-        for job, predictions in _results(pool, plan, 2 * config.workers):
-            for strand, prediction in zip(_single(job.strand), predictions, strict=False):
+        given = (genome, config, work)
+        if halves is None or not len(plan):
+            workers = min(config.workers, len(plan))
+            pools = [_Pool(stack.enter_context(_executor(factory, *given, workers)), _KINDS, 2 * config.workers)]
+        else:
+            reading = stack.enter_context(_processes(halves.reader, *given, halves.readers))
+            finishing = stack.enter_context(_processes(halves.finisher, *given, config.workers))
+            pools = [_Pool(finishing, ("finish",), 2 * config.workers), _Pool(reading, ("read",), 2 * halves.readers)]
+        for job, predictions in _results(pools, plan):
+            if predictions:
+                singles = [one for strand in job.strands for one in _single(strand)]
+                work.add(dict(zip(singles, predictions, strict=True)), plan.chunks(job.strands[0]))
+            for prediction in predictions:
                 shown.found(prediction)
-                work.add(strand, prediction, plan.chunks(job.strand))
-            shown.read(job.end - job.start if job.kind != "finish" else 0)
+            shown.read(job.bases if job.kind != "finish" else 0)
 
 
 def _single(strand: StrandKey) -> list[StrandKey]:
@@ -118,36 +131,64 @@ def _single(strand: StrandKey) -> list[StrandKey]:
 
 
 class _Job(NamedTuple):
-    """A task of a worker: read a chunk to disk, go over a strand whose chunks are there, or both at once in memory."""
+    """A task of a worker: read a chunk to disk, go over a strand whose chunks are there, or both at once in memory.
+
+    Short strands are read by the dozen: `strands`. Of each, the bases of ``[start, end)`` that it has are read.
+    """
 
     kind: Literal["read", "finish", "whole"]
-    strand: StrandKey
+    strands: tuple[StrandKey, ...]
     start: int
     end: int
     chunk: int
 
+    @property
+    def bases(self) -> int:
+        """Bases that are read, of one strand each."""
+        whole = self.kind != "read" or len(self.strands) > 1
+        lengths = [end - start for _, start, end, _ in self.strands]
+        return sum(lengths) if whole else min(self.end, lengths[0]) - self.start
+
 
 class _Plan:
-    """Which jobs are left, and in which order: what can be finished goes before what can be begun, to free the disk."""
+    """Which jobs are left, and in which order: what can be finished goes before what can be begun, to free the disk.
 
-    def __init__(self, strands: Sequence[StrandKey], chunk: int, work: Work) -> None:
-        self._chunk, self._missing = chunk, dict[StrandKey, int]()
+    Parameters
+    ----------
+    strands
+        Those that are not done.
+    chunk
+        Bases of a chunk.
+    work
+        Knows which chunks are read.
+    apart
+        Other processes read than go over strands: also a strand of one chunk is two jobs.
+    """
+
+    def __init__(self, strands: Sequence[StrandKey], chunk: int, work: Work, *, apart: bool = False) -> None:
+        self._chunk, self._missing = chunk, dict[tuple[StrandKey, ...], int]()
         self._finish, self._read = deque[_Job](), deque[_Job]()
+        short = []
         for strand in strands:
             length = strand[2] - strand[1]
             if length <= chunk:
-                self._read.append(_Job("whole", strand, 0, length, chunk))
+                short.append(strand)
                 continue
-            left = [
-                start
-                for start in self.chunks(strand)
-                if not all(work.scores(one, start).exists() for one in _single(strand))
-            ]
-            self._missing[strand] = len(left)
-            self._read += [_Job("read", strand, start, min(start + chunk, length), chunk) for start in left]
-            if not left:
-                self._finish.append(self._finishing(strand))
-        self.bases = sum(job.end - job.start for job in self._read)
+            missing = [start for start in self.chunks(strand) if not _is_read(work, strand, start)]
+            self._add((strand,), [(start, min(start + chunk, length)) for start in missing])
+        for unit in _units(short):
+            if not apart:
+                self._read.append(_Job("whole", unit, 0, 0, chunk))
+            else:
+                self._add(unit, [] if all(_is_read(work, strand, 0) for strand in unit) else [(0, chunk)])
+        self.bases = sum(job.bases for job in self._read)
+
+    def _add(self, unit: tuple[StrandKey, ...], chunks: Sequence[tuple[int, int]]) -> None:
+        """Add the strands of a unit, of which some chunks are to be read yet."""
+        self._missing[unit] = len(chunks)
+        self._read += [_Job("read", unit, start, end, self._chunk) for start, end in chunks]
+        if not chunks:
+            self._finish.append(self._finishing(unit))
 
     def chunks(self, strand: StrandKey) -> range:
         """Return where the chunks of a strand begin."""
@@ -156,30 +197,69 @@ class _Plan:
     def __len__(self) -> int:
         return len(self._finish) + len(self._read)
 
-    def next(self) -> _Job:
-        """Take a job."""
-        return (self._finish or self._read).popleft()
+    def next(self, kinds: Sequence[str], enough: int) -> _Job | None:
+        """Take a job of some kinds; None where there is none, or where `enough` strands wait to be gone over."""
+        if "finish" in kinds and self._finish:
+            return self._finish.popleft()
+        if "read" in kinds and self._read and len(self._finish) < enough:
+            return self._read.popleft()
+        return None
 
     def done(self, job: _Job) -> None:
         """Note that a job is done."""
         if job.kind == "read":
-            self._missing[job.strand] -= 1
-            if not self._missing[job.strand]:
-                self._finish.append(self._finishing(job.strand))
+            self._missing[job.strands] -= 1
+            if not self._missing[job.strands]:
+                self._finish.append(self._finishing(job.strands))
 
-    def _finishing(self, strand: StrandKey) -> _Job:
-        return _Job("finish", strand, 0, strand[2] - strand[1], self._chunk)
+    def _finishing(self, unit: tuple[StrandKey, ...]) -> _Job:
+        return _Job("finish", unit, 0, max(end - start for _, start, end, _ in unit), self._chunk)
 
 
-def _results(pool: Executor, plan: _Plan, most: int) -> Iterator[tuple[_Job, list[StrandPrediction]]]:
-    running: dict[Future[list[StrandPrediction]], _Job] = {}
-    while plan or running:
-        while plan and len(running) < most:
-            job = plan.next()
-            running[_submitted(pool, job)] = job
+def _is_read(work: Work, strand: StrandKey, start: int) -> bool:
+    return all(work.scores(one, start).exists() for one in _single(strand))
+
+
+def _units(strands: Sequence[StrandKey]) -> Iterator[tuple[StrandKey, ...]]:
+    """Yield strands in order, as many at a time as hold `UNIT` bases."""
+    unit: list[StrandKey] = []
+    bases = 0
+    for strand in strands:
+        length = strand[2] - strand[1]
+        if unit and bases + length > UNIT:
+            yield tuple(unit)
+            unit, bases = [], 0
+        unit.append(strand)
+        bases += length
+    if unit:
+        yield tuple(unit)
+
+
+_KINDS = ("finish", "read", "whole")
+
+
+class _Pool(NamedTuple):
+    """Processes, the kinds of jobs that they do, and how many of these are handed out at a time."""
+
+    executor: Executor
+    kinds: Sequence[str]
+    most: int
+
+
+def _results(pools: Sequence[_Pool], plan: _Plan) -> Iterator[tuple[_Job, list[StrandPrediction]]]:
+    running: dict[Future[list[StrandPrediction]], tuple[_Job, _Pool]] = {}
+    # Scores of whole strands lie on the disk: no more of them than keep the processes busy that go over them.
+    enough = sum(pool.most for pool in pools if "finish" in pool.kinds)
+    while len(plan) or running:
+        for pool in pools:
+            while sum(of is pool for _, of in running.values()) < pool.most:
+                job = plan.next(pool.kinds, enough)
+                if job is None:
+                    break
+                running[_submitted(pool.executor, job)] = job, pool
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            job = running.pop(future)
+            job, _ = running.pop(future)
             plan.done(job)
             yield job, future.result()
 
@@ -207,16 +287,20 @@ class _Worker:
 
     def __call__(self, job: _Job) -> list[StrandPrediction]:
         """Return what was found on the strands of a job; nothing where chunks were but read."""
-        strands = _single(job.strand)
-        codes = [GenomeStrand(self._genome, *strand) for strand in strands]
+        return [found for strand in job.strands for found in self._do(job, strand)]
+
+    def _do(self, job: _Job, strand: StrandKey) -> list[StrandPrediction]:
+        strands = _single(strand)
+        codes = [GenomeStrand(self._genome, *one) for one in strands]
+        length = len(codes[0])
         if job.kind == "finish":
-            starts = range(0, len(codes[0]), job.chunk)
-            return self._finished(codes, [self._stored(strand, starts, job.chunk) for strand in strands])
-        rows = [self._predictor.read(one, job.start, job.end) for one in codes]
+            starts = range(0, length, job.chunk)
+            return self._finished(codes, [self._stored(one, starts, job.chunk) for one in strands])
         if job.kind == "whole":
-            return self._finished(codes, rows)
-        for strand, read in zip(strands, rows, strict=True):
-            save_scores(scores_path(self._folder, strand, job.start), read)
+            return self._finished(codes, [self._predictor.read(one, 0, length) for one in codes])
+        for one, of in zip(strands, codes, strict=True):
+            rows = self._predictor.read(of, job.start, min(job.end, length))
+            save_scores(scores_path(self._folder, one, job.start), rows)
         return []
 
     def _stored(self, strand: StrandKey, starts: range, chunk: int) -> StoredRows:
@@ -279,28 +363,35 @@ def start_method(module: str) -> BaseContext:
 def _executor(
     factory: PredictorFactory, genome: Genome, config: PredictConfig, work: Work, workers: int
 ) -> Iterator[Executor]:
-    # Not forked from here, since a torch that has computed may hang in a fork; an executor, since it notices a worker
-    # that is killed.
-    context = start_method(type(factory).__module__)
-    given = (factory, genome, config, work.folder)
+    """Give processes; for a single one, or none, this process itself."""
     if workers > 1:
-        counter = context.Value("i", 0)
-        with ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_initialise, initargs=(*given, counter)
-        ) as pool:
-            try:
-                yield pool
-            finally:
-                # Nobody waits for what they are at. Left to end by themselves they may not: one that is killed while it
-                # waits for work takes the lock of the queue with it, and the others wait for that lock for ever.
-                for process in multiprocessing.active_children():
-                    process.terminate()
+        with _processes(factory, genome, config, work, workers) as pool:
+            yield pool
         return
     global _worker
     threads = torch.get_num_threads()
     try:
-        _worker = _Worker(*given, 0) if workers else None
+        _worker = _Worker(factory, genome, config, work.folder, 0) if workers else None
         yield _Here()
     finally:
         _worker = None
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _processes(
+    factory: PredictorFactory, genome: Genome, config: PredictConfig, work: Work, workers: int
+) -> Iterator[Executor]:
+    # Not forked from here, since a torch that has computed may hang in a fork; an executor, since it notices a worker
+    # that is killed.
+    context = start_method(type(factory).__module__)
+    counter = context.Value("i", 0)
+    given = (factory, genome, config, work.folder, counter)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise, initargs=given) as pool:
+        try:
+            yield pool
+        finally:
+            # Nobody waits for what they are at. Left to end by themselves they may not: one that is killed while it
+            # waits for work takes the lock of the queue with it, and the others wait for that lock for ever.
+            for process in multiprocessing.active_children():
+                process.terminate()

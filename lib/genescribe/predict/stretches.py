@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genescribe.bake.splits import read_regions
+from genescribe.errors import InputError
 from genescribe.genome.alphabet import LONG_GAP, gaps
 from genescribe.genome.batches import batch_of
 from genescribe.genome.fasta import Genome
 from genescribe.genome.intervals import union
 from genescribe.genome.model import Interval
 from genescribe.genome.strand import GenomeStrand
+
+LONGEST = 2**31 - 1
+"""Bases of a stretch: ends of segments are kept in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def pieces_of(genome: Genome, regions: Sequence[str], flank: int, *, where: str 
     Raises
     ------
     InputError
-        A region of a sequence that the genome does not have, or past its end.
+        A region of a sequence that the genome does not have, or past its end; a stretch of more than `LONGEST` bases.
     """
     wanted: dict[str, list[Interval]] = {}
     for region in read_regions(regions, genome.lengths, where=str(where)):
@@ -73,6 +77,17 @@ def pieces_of(genome: Genome, regions: Sequence[str], flank: int, *, where: str 
         inside = union(wanted.get(seqid, [])) if regions else [(0, length)]
         for start, end in union((max(0, a - flank), min(length, b + flank)) for a, b in inside):
             pieces += _between_gaps(genome, Piece(seqid, start, end, tuple(inside)))
+    return _checked(pieces, where)
+
+
+def _checked(pieces: list[Piece], where: str | Path) -> list[Piece]:
+    for piece in pieces:
+        if piece.end - piece.start > LONGEST:
+            raise InputError(
+                f"{piece.seqid} has {piece.end - piece.start:,} bases to be read as one",
+                where=where,
+                remedy=f"give --regions of at most {LONGEST:,} bases with their flanks, more than two flanks apart",
+            )
     return pieces
 
 

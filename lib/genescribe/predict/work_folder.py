@@ -103,25 +103,24 @@ class Work:
         """Return the path of the scores of a chunk."""
         return scores_path(self.folder, strand, start)
 
-    def add(self, strand: StrandKey, prediction: StrandPrediction, chunks: Sequence[int]) -> None:
-        """Keep what was found on a strand, and drop the scores of its chunks.
+    def add(self, found: Mapping[StrandKey, StrandPrediction], chunks: Sequence[int]) -> None:
+        """Keep what was found on strands, and drop the scores of their chunks.
 
         Parameters
         ----------
-        strand
-            Piece and strand.
-        prediction
-            What was found on it.
+        found
+            By piece and strand.
         chunks
-            First bases of the chunks that it was read in.
+            First bases of the chunks that each was read in.
         """
-        self.done[strand] = prediction
+        self.done |= found
         with (self.folder / STRANDS).open("a", encoding="utf-8") as lines:
-            lines.write(_line(strand, prediction))
+            lines.writelines(_line(strand, prediction) for strand, prediction in found.items())
             lines.flush()
             os.fsync(lines.fileno())
-        for start in chunks:
-            self.scores(strand, start).unlink(missing_ok=True)
+        for strand in found:
+            for start in chunks:
+                self.scores(strand, start).unlink(missing_ok=True)
 
 
 def remove_work(folder: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genescribe.evaluate.labels.counts import LabelCounts, pool
-from genescribe.evaluate.labels.scores import FEWEST, compare, summarise
+from genescribe.evaluate.labels.draws import FEWEST
+from genescribe.evaluate.labels.scores import compare, summarise
 from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.files import read_json
 from genescribe.report import label_charts
@@ -149,15 +150,9 @@ def _gains(heads: Sequence[Head], names: Sequence[str], genome: str) -> Table | 
     linear = next((head for head in heads if head.results[0]["model"]["head"] == "linear"), None)
     if linear is None or len(heads) < 2:
         return None
+    gains = _all_gains(linear, [head for head in heads if head is not linear], names)
     rows = []
-    for head in heads:
-        if head is linear:
-            continue
-        both = {"other": head.counts, "linear": linear.counts}
-        if len(head.results) != len(linear.results):
-            first = LabelCounts.load(linear.folder / "counts.npz")
-            both = {"other": LabelCounts.load(head.folder / "counts.npz"), "linear": first}
-        found = compare(both, names, baseline="linear", replicates=REPLICATES)["other"]
+    for head, found in gains:
         cells = []
         for name in COLUMNS:
             one = found[name]
@@ -167,6 +162,20 @@ def _gains(heads: Sequence[Head], names: Sequence[str], genome: str) -> Table | 
         rows.append(Row(f"{head.method.title} minus {linear.method.title}", cells))
     caption = f"Differences on {genome}, with intervals from the same draws of genes: one that holds 0 shows no effect."
     return Table(caption, "difference", list(COLUMNS.values()), rows)
+
+
+def _all_gains(linear: Head, others: Sequence[Head], names: Sequence[str]) -> Iterator[tuple[Head, dict[str, Any]]]:
+    """Yield each head with its differences from the linear one; those of as many seeds are drawn in one go."""
+    alike = [head for head in others if len(head.results) == len(linear.results)]
+    together = {str(number): head.counts for number, head in enumerate(alike)} | {"linear": linear.counts}
+    found = compare(together, names, baseline="linear", replicates=REPLICATES)
+    first = LabelCounts.load(linear.folder / "counts.npz")
+    for head in others:
+        if head in alike:
+            yield head, found[str(alike.index(head))]
+            continue
+        both = {"other": LabelCounts.load(head.folder / "counts.npz"), "linear": first}
+        yield head, compare(both, names, baseline="linear", replicates=REPLICATES)["other"]
 
 
 def _by_label(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str, Any]], names: Sequence[str]) -> Table:

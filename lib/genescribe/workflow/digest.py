@@ -41,19 +41,22 @@ def code_digest(script: Path) -> str:
 
 
 def _imports(path: Path) -> list[Path]:
-    files: list[Path] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names: list[str] = []
+    return [file for name in _names(path.read_text(encoding="utf-8")) for file in _files(name)]
+
+
+@cache
+def _names(source: str) -> tuple[str, ...]:
+    """Return the modules that a source imports or names; most scripts reach the same ones."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE}."):
             # Registries name modules that are imported only when they are used.
-            names = [node.value]
-        for name in names:
-            files.extend(_files(name))
-    return files
+            names.append(node.value)
+    return tuple(names)
 
 
 @cache

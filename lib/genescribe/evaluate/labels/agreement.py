@@ -17,6 +17,11 @@ from genescribe.evaluate.accuracy import harmonic_mean
 Confusion = NDArray[np.int64]
 """(classes, classes): bases of true class (row) and predicted class (column)."""
 
+BINS_PER_DOUBLING = 2
+"""Bins of lengths for each factor of two."""
+PSEUDOCOUNT = 0.5
+"""Added to every bin: Jeffreys' prior."""
+
 
 def confusion(truth: Runs, predicted: Runs, classes: int) -> Confusion:
     """Count bases by true and predicted class; bases whose true label is `IGNORE` are left out.
@@ -196,12 +201,10 @@ def wasserstein(first: ArrayLike, second: ArrayLike) -> float | None:
     return float(np.sum(np.abs(shares[0] - shares[1]) * np.diff(values)))
 
 
-def binned_kl(
-    first: ArrayLike, second: ArrayLike, bins_per_doubling: int = 2, pseudocount: float = 0.5
-) -> float | None:
+def binned_kl(first: ArrayLike, second: ArrayLike) -> float | None:
     """Return the Kullback-Leibler divergence KL(first || second) of two samples of lengths, in nats.
 
-    Both are counted in logarithmic bins, `pseudocount` added to every bin from the shortest to the longest length
+    Both are counted in logarithmic bins, `PSEUDOCOUNT` added to every bin from the shortest to the longest length
     of either, so that the estimate stays finite and small for two samples of one distribution. (With bins of one
     base and a tiny constant in place of the pseudocount it measures the sizes of the samples instead.)
 
@@ -209,17 +212,13 @@ def binned_kl(
     ----------
     first, second
         Lengths of at least 1.
-    bins_per_doubling
-        Bins for each factor of two.
-    pseudocount
-        Jeffreys' prior by default.
     """
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if not len(one) or not len(other):
         return None
-    bins = [np.floor(np.log2(sample) * bins_per_doubling).astype(np.int64) for sample in (one, other)]
+    bins = [np.floor(np.log2(sample) * BINS_PER_DOUBLING).astype(np.int64) for sample in (one, other)]
     low, high = min(b.min() for b in bins), max(b.max() for b in bins)
-    counts = [np.bincount(b - low, minlength=high - low + 1) + pseudocount for b in bins]
+    counts = [np.bincount(b - low, minlength=high - low + 1) + PSEUDOCOUNT for b in bins]
     shares = [c / c.sum() for c in counts]
     return float(np.sum(shares[0] * np.log(shares[0] / shares[1])))
 

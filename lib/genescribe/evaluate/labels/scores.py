@@ -11,22 +11,9 @@ from numpy.typing import NDArray
 from genescribe.evaluate.labels.agreement import binned_kl, position_f1, segment_f1, wasserstein
 from genescribe.evaluate.labels.boundaries import TOLERANCES
 from genescribe.evaluate.labels.counts import LabelCounts, check_same_truth
+from genescribe.evaluate.labels.draws import HEADLINES, drawn_headlines, f1
 
-FEWEST = 20
-"""True segments that a label must have for its lengths to be compared."""
 FLOOR_DRAWS = 20
-HEADLINES = (
-    "position_f1",
-    "boundary_f1",
-    "boundary_f1_10",
-    "typed_boundary_f1",
-    "segment_f1",
-    "exon_f1",
-    "intron_f1",
-    "duration_kl",
-    "duration_distance",
-)
-"""What is compared between heads; see `headlines`."""
 
 
 def summarise(counts: LabelCounts, names: Sequence[str], *, replicates: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -111,9 +98,7 @@ def compare(
     }
 
 
-def headlines(
-    counts: LabelCounts, names: Sequence[str], weights: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def headlines(counts: LabelCounts, names: Sequence[str]) -> NDArray[np.float64]:
     """Return the values of `HEADLINES`, NaN where there is nothing to score.
 
     * position_f1: over bases, mean over the labels of the truth;
@@ -121,24 +106,9 @@ def headlines(
     * segment_f1: whole segments of all labels together; exon_f1, intron_f1: of the labels so named;
     * duration_kl: KL(predicted || true) of the lengths, in nats, mean over the labels with at least `FEWEST` segments;
     * duration_distance: Wasserstein-1 distance divided by the mean true length, mean over the same labels.
-
-    Parameters
-    ----------
-    counts, names
-        As in `summarise`.
-    weights : (U,) or None
-        How often each unit was drawn.
     """
-    share = np.ones(len(counts.bases)) if weights is None else weights
-    bases, found = (np.tensordot(share, part, axes=1) for part in (counts.bases, counts.segments))
-    edges = np.tensordot(share, counts.boundaries, axes=1)
-    position = _f1(np.diag(bases), bases.sum(axis=1), bases.sum(axis=0))[bases.sum(axis=1) > 0]
-    groups = [np.array([word in name.lower() for name in names]) for word in ("", "exon", "intron")]
-    whole = [_f1(*found[group].sum(axis=0)[[2, 0, 1]]) for group in groups]
-    kinds = [(0, 0), (0, TOLERANCES.index(10)), (1, 0)]
-    borders = [_f1(*edges[kind, place][[2, 0, 1]]) for kind, place in kinds]
-    distances = _distances(counts, len(names), share)
-    return np.array([position.mean() if len(position) else np.nan, *borders, *whole, *distances])
+    values: NDArray[np.float64] = drawn_headlines(counts, names, np.ones((1, len(counts.bases))))[0]
+    return values
 
 
 def bootstrap(
@@ -159,12 +129,9 @@ def bootstrap(
     """
     units = len(counts[0].bases)
     generator = np.random.default_rng(seed)
-    drawn: list[list[NDArray[np.float64]]] = [[] for _ in counts]
-    for _ in range(replicates):
-        weights = np.bincount(generator.integers(0, units, size=units), minlength=units).astype(np.float64)
-        for values, part in zip(drawn, counts, strict=True):
-            values.append(headlines(part, names, weights))
-    return [np.stack(values) for values in drawn]
+    draws = [np.bincount(generator.integers(0, units, size=units), minlength=units) for _ in range(replicates)]
+    weights = np.stack(draws).astype(np.float64)
+    return [drawn_headlines(part, names, weights) for part in counts]
 
 
 def durations(counts: LabelCounts, names: Sequence[str], *, seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -214,38 +181,6 @@ def interval(values: NDArray[np.float64], confidence: float = 0.95) -> list[floa
     return [float(v) for v in np.quantile(known, [tail, 1 - tail])] if len(known) else None
 
 
-def _distances(counts: LabelCounts, labels: int, weights: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the mean KL and the mean relative Wasserstein distance over labels with enough true segments.
-
-    A label that is never predicted counts as if all its lengths were 0, and as the flat histogram in the KL.
-    """
-    kls, shifts = [], []
-    for label in range(labels):
-        sides = [side[side[:, 1] == label] for side in (counts.predicted_lengths, counts.true_lengths)]
-        if len(sides[1]) < FEWEST:
-            continue
-        # A draw of units is a draw of their segments, each as often as its unit.
-        guessed, true = (np.repeat(side[:, 2], weights[side[:, 0]].astype(np.int64)) for side in sides)
-        if not len(true):
-            continue
-        kl = binned_kl(guessed if len(guessed) else _flat(true), true)
-        shift = wasserstein(guessed if len(guessed) else [0], true)
-        assert kl is not None and shift is not None
-        kls.append(kl)
-        shifts.append(shift / float(true.mean()))
-    return _mean(kls), _mean(shifts)
-
-
-def _flat(lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a length in the middle of each logarithmic bin between the shortest and the longest."""
-    low, high = (int(np.floor(np.log2(edge) * 2)) for edge in (lengths.min(), lengths.max()))
-    return np.exp2((np.arange(low, high + 1) + 0.5) / 2)
-
-
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else np.nan
-
-
 def _by_tolerance(counts: NDArray[np.int64]) -> dict[str, dict[str, float | int | None]]:
     result = {}
     for tolerance, (true, predicted, matched) in zip(TOLERANCES, counts.tolist(), strict=True):
@@ -255,14 +190,9 @@ def _by_tolerance(counts: NDArray[np.int64]) -> dict[str, dict[str, float | int 
             "matched": matched,
             "sensitivity": matched / true if true else None,
             "precision": matched / predicted if predicted else None,
-            "f1": _plain(float(_f1(matched, true, predicted))),
+            "f1": _plain(float(f1(matched, true, predicted))),
         }
     return result
-
-
-def _f1(right: Any, true: Any, predicted: Any) -> NDArray[np.float64]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(2 * right / (np.asarray(true) + predicted), dtype=np.float64)
 
 
 def _described(lengths: NDArray[np.int64]) -> dict[str, float | int | None]:

@@ -55,14 +55,14 @@ def spliced(
     >>> decode(spliced(encode("AACCgt"), np.array([4, 0]), np.array([6, 2]), np.array([True, True])))
     'ACTT'
     """
-    lengths = ends - starts
-    before = np.cumsum(lengths) - lengths
-    inside = np.arange(lengths.sum()) - np.repeat(before, lengths)
-    backwards = np.repeat(reverse, lengths)
-    bases = unmasked(
-        codes[np.where(backwards, np.repeat(ends - 1, lengths) - inside, np.repeat(starts, lengths) + inside)]
-    )
-    return np.where(backwards & (bases != N), np.uint8(3) - bases, bases)
+    if not len(starts):
+        return np.empty(0, dtype=np.uint8)
+    rows = zip(starts.tolist(), ends.tolist(), reverse.tolist(), strict=True)
+    bases = unmasked(np.concatenate([codes[start:end][:: -1 if turned else 1] for start, end, turned in rows]))
+    turned = np.repeat(reverse, ends - starts)
+    turned &= bases != N
+    np.subtract(3, bases, out=bases, where=turned)
+    return bases
 
 
 def coding_ends(

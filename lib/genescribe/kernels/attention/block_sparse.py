@@ -4,7 +4,7 @@
 - `triton`: forward and backward as GPU kernels (`triton_block_sparse`); in Triton's interpreter on the CPU for tests.
 - `flex`: `torch.nn.attention.flex_attention` on the same layout; on the CPU it has no backward.
 
-``auto`` is `triton` on a GPU and `reference` elsewhere.
+``auto`` is `reference`, and `triton` on a GPU once it was measured there (`genescribe.kernels.measured`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from genescribe.errors import InputError
 from genescribe.kernels.attention.block_layout import BlockLayout, SparseConfig, block_layout
+from genescribe.kernels.measured import TRITON_MEASURED
 
 BACKENDS = ("reference", "triton", "flex")
 
@@ -70,7 +71,7 @@ def choose_backend(device: torch.device, backend: str = "auto") -> str:
     """Return the backend's name; see `attend`."""
     installed = importlib.util.find_spec("triton") is not None
     if backend == "auto":
-        return "triton" if device.type == "cuda" and installed else "reference"
+        return "triton" if TRITON_MEASURED and device.type == "cuda" and installed else "reference"
     if backend not in BACKENDS:
         raise InputError(f"unknown backend {backend!r}", where="backend", remedy=f"known: {', '.join(BACKENDS)}")
     if backend == "triton":

@@ -25,6 +25,7 @@ from types import ModuleType
 from torch import Tensor
 
 from genescribe.errors import InputError
+from genescribe.kernels.measured import TRITON_MEASURED
 from genescribe.kernels.semicrf import gradients as counts
 from genescribe.kernels.semicrf.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
@@ -39,9 +40,9 @@ BACKENDS = {
 ALIASES = {"exact": "reference", "streaming": "auto"}
 """Names of the Gencode segmentation benchmark."""
 
-PREFERENCE = {"cuda": ("blocked", "triton", "reference"), "cpu": ("native", "blocked", "reference")}
-"""Which backends `auto` asks, in order, on each kind of device. The Triton kernels have run in the interpreter only:
-until they are measured on a GPU, one asks for them by name."""
+_ON_GPU = ("triton", "blocked", "reference") if TRITON_MEASURED else ("blocked", "reference")
+PREFERENCE = {"cuda": _ON_GPU, "cpu": ("native", "blocked", "reference")}
+"""Which backends `auto` asks, in order, on each kind of device."""
 
 _told: set[tuple[str, int, int, str]] = set()
 

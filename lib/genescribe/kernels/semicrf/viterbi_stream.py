@@ -7,7 +7,10 @@ undecided end, not the chain. The blocked backend keeps the scores and one messa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -99,9 +102,19 @@ class ViterbiStream:
         )
         model = model.detach().to(device=torch.device("cpu")).checked()
         self._labels = len(tail)
-        self._engine = _engine(model, backend)
+        self._begun = _engine(model, backend)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._engine = self._begun()
         self._boundaries: tuple[bool, bool] | None = None
         self.score = -np.inf
+
+    def another(self) -> ViterbiStream:
+        """Return the stream of another chain of the same model, for less than one made anew."""
+        stream = copy(self)
+        stream._begin()
+        return stream
 
     def push(self, content: ArrayLike, begin: ArrayLike | None = None, end: ArrayLike | None = None) -> None:
         """Add the scores of the next n bases, (n, C) each; `begin` and `end` in every push or in none.
@@ -142,17 +155,19 @@ class ViterbiStream:
         return rows
 
 
-def _engine(model: Potentials, backend: str) -> Engine:
+def _engine(model: Potentials, backend: str) -> Callable[[], Engine]:
+    """Return what begins a chain."""
     if backend == "auto":
         backend = "blocked" if library() is None else "native"
     if backend == "native":
         if library() is None:
             raise InputError("no native kernel: it was not built", where="backend", remedy="give auto")
-        return _Native(model)
+        assert model.phase_offset is not None
+        return partial(_Native, Held(model), int(model.phase_offset[0]))
     if backend == "blocked":
-        return _Blocked(model)
+        return partial(_Blocked, model)
     if backend == "reference":
-        return _Reference(model)
+        return partial(_Reference, model)
     raise InputError(
         f"unknown backend {backend!r}", where="backend", remedy="give one of auto, native, blocked, reference"
     )
@@ -161,9 +176,8 @@ def _engine(model: Potentials, backend: str) -> Engine:
 class _Native:
     """The native kernel, which wants float64."""
 
-    def __init__(self, model: Potentials) -> None:
-        assert model.phase_offset is not None
-        self._chain = NativeChain(Held(model), int(model.phase_offset[0]))
+    def __init__(self, model: Held, phase: int) -> None:
+        self._chain = NativeChain(model, phase)
 
     def push(self, content: Rows, begin: Rows | None, end: Rows | None) -> None:
         for low in range(0, len(content), PART):

@@ -13,9 +13,9 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
 from genescribe.paths import stem_of
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.file_names import ANNOTATION
 from genescribe.predict.genome import GenomePrediction
 from genescribe.predict.interface import PredictorFactory
-from genescribe.predict.output_files import ANNOTATION
 from genescribe.predict.stretches import Piece
 
 REPORT = "report.html"

@@ -17,7 +17,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.strand import StrandCodes
 from genescribe.labels.gene import GeneScheme
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.interface import CALIBRATED, Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.interface import CALIBRATED, Halves, Rows, StrandPrediction, StrandPredictor, StrandRows
 from genescribe.predict.stretches import Piece
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel, read_config
 from genescribe.segment.network.species import AUTO, EACH, POOLED, stretches, word_counts
@@ -59,7 +59,8 @@ class SegmentPredictorFactory:
         self.evidence = evidence
         self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
         self._code = code
-        self.device, self.grain = named_device(device), grain_of(self.config)
+        self.device = named_device(device)
+        self.grain = grain_of(self.config, self.device)
         self.together = self.config.both_strands
         known = self.config.species.names if self.config.species else []
         self.species = POOLED if species == AUTO or (species == EACH and not known) else species
@@ -80,6 +81,13 @@ class SegmentPredictorFactory:
         if self.species == EACH:
             return EachPredictor(model, self.temperature, support)
         return SegmentPredictor(model.specialised(self.species), self.temperature, support)
+
+    def halves(self) -> Halves | None:
+        """Return this reading on each GPU, and the same on the CPU to go over strands; None where there is no GPU."""
+        if not self.device.startswith("cuda"):
+            return None
+        finisher = SegmentPredictorFactory(self.folder, "cpu", self.species, self._code, self.evidence)
+        return Halves(self, finisher, torch.cuda.device_count() if self.device == "cuda" else 1)
 
     def with_evidence(self, folder: Path) -> SegmentPredictorFactory:
         """Return this with the evidence of a folder."""

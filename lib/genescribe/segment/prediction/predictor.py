@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from genescribe.crf.stream import RunStream
 from genescribe.data.runs import Runs
 from genescribe.genome.alphabet import GAP, Codes, gaps
 from genescribe.genome.genetic_code import GeneticCode
@@ -31,8 +32,9 @@ from genescribe.segment.prediction.posterior import chain_posteriors, chains_of,
 from genescribe.segment.support.isoforms import further_paths, with_coding
 from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 
-TILES_AT_ONCE = 4
-"""Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for."""
+TILES_AT_ONCE, TILES_ON_GPU = 4, 64
+"""Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for. A GPU
+steps through a recurrent network in the same time for many tiles as for one; 64 take it some gigabytes."""
 STRETCH = 1 << 14
 """Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
 DIGITS = 4
@@ -56,7 +58,8 @@ class SegmentPredictor:
         self.model, self.temperature, self._support = model.eval(), temperature, support
         self.code = GeneticCode.from_table(model.config.genetic_code)
         self.device = next(model.parameters()).device
-        self._grain = grain_of(model.config)
+        self._grain = grain_of(model.config, self.device.type)
+        self._streams: dict[bool, RunStream] = {}
         between = (Kind.INTERGENIC, Kind.INTRON)
         self._exonic = torch.tensor([kind not in between for kind in model.scheme.kinds])
 
@@ -79,18 +82,25 @@ class SegmentPredictor:
         start, end
             Bases to read, 0-based and half-open; `start` is a multiple of the grain.
         """
-        tile, halo, parts = self.model.config.tile, self.model.config.halo, []
+        tile, halo = self.model.config.tile, self.model.config.halo
+        on_gpu, rows = self.device.type == "cuda", torch.empty(0)
         for first in range(start, end, self._grain):
             low, last = max(0, first - halo), min(first + self._grain, len(codes))
             tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
             found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles)
-            columns = [x[0] for x in (found.content, found.signals) if x is not None]
-            parts.append(torch.cat(columns, dim=-1).float().cpu().numpy())
-        return np.concatenate(parts)[: end - start]
+            columns = torch.cat([x[0] for x in (found.content, found.signals) if x is not None], dim=-1).float()
+            if first == start:
+                rows = torch.empty(end - start, columns.shape[1], pin_memory=on_gpu)
+            # From pinned memory the next group need not wait for the copy of this one.
+            rows[first - start : last - start].copy_(columns[: end - first], non_blocking=True)
+        if on_gpu:
+            torch.cuda.synchronize(self.device)
+        return rows.numpy()
 
     def _bases(self, codes: Codes) -> torch.Tensor:
         """Return codes as a batch of one, (1, n)."""
-        return torch.from_numpy(np.ascontiguousarray(codes)).to(self.device, torch.int64).unsqueeze(0)
+        # Bytes travel, and become whole numbers there.
+        return torch.from_numpy(np.ascontiguousarray(codes)).to(self.device).long().unsqueeze(0)
 
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
@@ -137,7 +147,7 @@ class SegmentPredictor:
                 found.rejects.append(Reject(transcript.start, transcript.end, fault))
         odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
         alone = valid
-        if config.posteriors:
+        if config.posteriors and valid:
             valid = self._with_posteriors(valid, path, codes, rows, config, supported)
         if supported is None or config.isoforms == "none":
             found.transcripts += map(PredictedTranscript, valid, odds)
@@ -195,8 +205,7 @@ class SegmentPredictor:
         supported
             Evidence on the strand; None: there is none.
         """
-        edges = self._edges(config)
-        stream = self.model.crf.stream(0, *edges) if supported is None else supported.stream(*edges)
+        stream = self._stream(config) if supported is None else supported.stream(*self._edges(config))
         for start in range(0, len(codes), STRETCH):
             scores = self._scores(codes, rows, start, min(start + STRETCH, len(codes)))
             scores = scores if supported is None else supported.scores(scores, start, supported.lanes.used)
@@ -240,6 +249,12 @@ class SegmentPredictor:
         if evidence:
             return evidence[0].plain(plus, codes[0]), evidence[1].plain(minus, codes[1])
         return plus, minus
+
+    def _stream(self, config: PredictConfig) -> RunStream:
+        """Return the decoder of a strand. The model is laid out once: of short sequences there may be thousands."""
+        if config.partial not in self._streams:
+            self._streams[config.partial] = self.model.crf.stream(0, *self._edges(config))
+        return self._streams[config.partial].another()
 
     def _edges(self, config: PredictConfig) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return with which labels a strand may begin and end, (C,) bool; None: as the model allows."""
@@ -361,7 +376,7 @@ class RowsOnDemand:
 
     def __init__(self, predictor: SegmentPredictor, codes: StrandCodes) -> None:
         self._predictor, self._codes = predictor, codes
-        self._grain = grain_of(predictor.model.config)
+        self._grain = grain_of(predictor.model.config, predictor.device.type)
         self._kept: dict[int, Rows] = {}
 
     def __getitem__(self, key: slice, /) -> Rows:
@@ -374,9 +389,9 @@ class RowsOnDemand:
         return self._predictor.read(self._codes, start, min(start + self._grain, len(self._codes)))
 
 
-def grain_of(config: SegmentModelConfig) -> int:
-    """Return the bases of a whole group of tiles."""
-    return TILES_AT_ONCE * config.tile
+def grain_of(config: SegmentModelConfig, device: str = "cpu") -> int:
+    """Return the bases of a whole group of tiles on a kind of device."""
+    return (TILES_ON_GPU if device.startswith("cuda") else TILES_AT_ONCE) * config.tile
 
 
 def _spans(transcript: Transcript, coding: bool) -> list[Interval]:

@@ -162,3 +162,71 @@ def carry_rest(  # type: ignore[no-untyped-def]
     age = tl.load(ages + j[:, None] * C + c[None, :], here[None, :], 0.0)
     mean = tl.exp(kept - safe) * (mean + SIZE) + tl.sum(tl.exp(source - safe[None, :]) * age, 0)
     return rest, mean
+
+
+@jit()
+def arriving(  # type: ignore[no-untyped-def]
+    rest,
+    weights,
+    scale,
+    far_weights,
+    far_scale,
+    entry_out,
+    enter,
+    base_out,
+    rows,
+    alive,
+    inject,
+    onward,
+    tail,
+    arrived,
+    oldest,
+    block,
+    far,
+    N,
+    chain,
+    C,
+    SIZE: tl.constexpr,
+    SOURCES: tl.constexpr,
+    LABELS: tl.constexpr,
+    LOW: tl.constexpr,
+    FAR_SURE: tl.constexpr,
+):
+    """Return the log-sums at the ends of a block of all segments that begin before it, less `arrived`."""
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    here = c < C
+    none = float("-inf")
+    begin = block * SIZE
+    tile = (begin + j)[:, None] * (N.to(tl.int64) * C) + chain[None, :]
+    ends, unsure = far_sum(
+        weights,
+        scale,
+        far_weights,
+        far_scale,
+        arrived,
+        alive,
+        oldest,
+        block,
+        far,
+        N,
+        chain,
+        C,
+        SIZE,
+        SOURCES,
+        LABELS,
+        LOW,
+        FAR_SURE,
+    )
+    if unsure:
+        ends = far_log_sum(
+            entry_out, enter, base_out, rows, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS
+        )
+    if onward is not None:
+        slope = tl.load(tail + c, here, none)
+        ends = log_add(ends, rest[None, :] + (j + 1)[:, None] * slope[None, :])
+    if alive is not None:
+        ends = tl.where(tl.load(alive + tile, here[None, :], 0) > begin, none, ends)
+    if inject is not None:
+        ends = log_add(ends, tl.load(inject + tile, here[None, :], none) - arrived[None, :])
+    return ends

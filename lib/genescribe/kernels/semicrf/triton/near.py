@@ -141,3 +141,98 @@ def exp_within(x, limit: tl.constexpr):  # type: ignore[no-untyped-def]
 def log_of(x):  # type: ignore[no-untyped-def]
     """Return log(x), -inf for 0 without taking its logarithm."""
     return tl.where(x > 0.0, tl.log(tl.where(x > 0.0, x, 1.0)), float("-inf"))
+
+
+@jit()
+def near_sum(  # type: ignore[no-untyped-def]
+    last,
+    ends,
+    enter,
+    leave,
+    alive,
+    steps,
+    rows,
+    steps_exp,
+    rows_exp,
+    entry_out,
+    leave_out,
+    begin,
+    base_step,
+    chain,
+    step_at,
+    period,
+    phases,
+    mild,
+    C,
+    SIZE: tl.constexpr,
+    LABELS: tl.constexpr,
+    LOW: tl.constexpr,
+    NEAR_SURE: tl.constexpr,
+):
+    """Step through the bases of a block and store its scores; return those of its last base, and W of all, less `base`.
+
+    In the exponential domain where all digits are sure to stay, else in the log domain.
+    """
+    c = tl.arange(0, LABELS)
+    j = tl.arange(0, SIZE)
+    here = c < C
+    none = float("-inf")
+    tile = (begin + j)[:, None] * base_step + chain[None, :]
+    # 0 where near_log has stored entry and leave already.
+    sources = tl.zeros([SIZE, LABELS], tl.float64)
+    # The exponential domain first, one multiplication per pair; it says itself where its digits cannot be trusted, and
+    # then the block is done again in the log domain.
+    steady = mild > 0
+    if steady:
+        entries, leaves, steady = near_exp(
+            last,
+            ends,
+            enter,
+            leave,
+            alive,
+            steps_exp,
+            rows_exp,
+            begin,
+            base_step,
+            chain,
+            step_at,
+            period,
+            phases,
+            C,
+            SIZE,
+            LABELS,
+            LOW,
+            NEAR_SURE,
+        )
+        if steady:
+            entries = log_of(entries)
+            leaves = log_of(leaves)
+            tl.store(entry_out + tile, entries, here[None, :])
+            tl.store(leave_out + tile, leaves, here[None, :])
+            last = row_of(leaves, j, SIZE - 1)
+            sources = entries + tl.load(enter + tile, here[None, :], none)
+            if alive is not None:
+                dead = tl.load(alive + (begin + SIZE - 1) * base_step + chain, here, 0)
+                sources = tl.where((begin + j)[:, None] < dead[None, :], none, sources)
+    if steady == 0:
+        last, sources = near_log(
+            last,
+            ends,
+            enter,
+            leave,
+            alive,
+            steps,
+            rows,
+            entry_out,
+            leave_out,
+            begin,
+            base_step,
+            chain,
+            step_at,
+            period,
+            phases,
+            C,
+            SIZE,
+            LABELS,
+        )
+    return last, sources

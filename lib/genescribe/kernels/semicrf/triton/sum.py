@@ -23,10 +23,10 @@ from genescribe.kernels.semicrf.blocked.layout import Durations, Layout
 from genescribe.kernels.semicrf.blocked.sum import Scores
 from genescribe.kernels.semicrf.triton import far as triton_far
 from genescribe.kernels.semicrf.triton import near as triton_near
-from genescribe.kernels.semicrf.triton.far import carry_rest, far_log_sum, far_sum
+from genescribe.kernels.semicrf.triton.far import arriving, carry_rest
 from genescribe.kernels.semicrf.triton.layout import LOW, SIZE, FarTable
-from genescribe.kernels.semicrf.triton.near import log_of, near_exp, near_log
-from genescribe.kernels.triton_launch import Launch, Tiles, jit, log_add, row_of
+from genescribe.kernels.semicrf.triton.near import near_sum
+from genescribe.kernels.triton_launch import Launch, Tiles, jit
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,13 +163,21 @@ def recurrence(  # type: ignore[no-untyped-def]
         oldest = tl.zeros([LABELS], tl.int64)  # sources before this boundary do not reach the block
         if alive is not None:
             oldest = tl.load(alive + (begin - 1) * base_step + chain, here & (block > 0), 0)
-        ends, unsure = far_sum(
+        ends = arriving(
+            rest,
             weights,
             scale,
             far_weights,
             far_scale,
-            arrived,
+            entry_out,
+            enter,
+            base_out,
+            rows,
             alive,
+            inject,
+            onward,
+            tail,
+            arrived,
             oldest,
             block,
             far,
@@ -182,17 +190,6 @@ def recurrence(  # type: ignore[no-untyped-def]
             LOW,
             FAR_SURE,
         )
-        if unsure:
-            ends = far_log_sum(
-                entry_out, enter, base_out, rows, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS
-            )
-        if onward is not None:
-            slope = tl.load(tail + c, here, none)
-            ends = log_add(ends, rest[None, :] + (j + 1)[:, None] * slope[None, :])
-        if alive is not None:
-            ends = tl.where(tl.load(alive + tile, here[None, :], 0) > begin, none, ends)
-        if inject is not None:
-            ends = log_add(ends, tl.load(inject + tile, here[None, :], none) - arrived[None, :])
         # The block's scores are kept near 0 by a whole number, which float64 holds exactly.
         top = tl.maximum(tl.max(tl.max(ends + tl.load(leave + tile, here[None, :], none), 1), 0), tl.max(last, 0))
         shift = tl.where(top > none, tl.floor(top + 0.5), 0.0)
@@ -205,63 +202,31 @@ def recurrence(  # type: ignore[no-untyped-def]
         tl.store(arrived_out + at_block, arrived, here)
         tl.store(rest_out + at_block, rest, here)
         tl.store(mean_out + at_block, mean, here)
-        # W of the block's bases, less `base`; 0 where near_log has stored entry and leave already.
-        sources = tl.zeros([SIZE, LABELS], tl.float64)
-        # The exponential domain first, one multiplication per pair; it says itself where its digits cannot be
-        # trusted, and then the block is done again in the log domain.
-        steady = mild > 0
-        if steady:
-            entries, leaves, steady = near_exp(
-                last,
-                ends,
-                enter,
-                leave,
-                alive,
-                steps_exp,
-                rows_exp,
-                begin,
-                base_step,
-                chain,
-                step_at,
-                period,
-                phases,
-                C,
-                SIZE,
-                LABELS,
-                LOW,
-                NEAR_SURE,
-            )
-            if steady:
-                entries = log_of(entries)
-                leaves = log_of(leaves)
-                tl.store(entry_out + tile, entries, here[None, :])
-                tl.store(leave_out + tile, leaves, here[None, :])
-                last = row_of(leaves, j, SIZE - 1)
-                sources = entries + tl.load(enter + tile, here[None, :], none)
-                if alive is not None:
-                    dead = tl.load(alive + (begin + SIZE - 1) * base_step + chain, here, 0)
-                    sources = tl.where((begin + j)[:, None] < dead[None, :], none, sources)
-        if steady == 0:
-            last, sources = near_log(
-                last,
-                ends,
-                enter,
-                leave,
-                alive,
-                steps,
-                rows,
-                entry_out,
-                leave_out,
-                begin,
-                base_step,
-                chain,
-                step_at,
-                period,
-                phases,
-                C,
-                SIZE,
-                LABELS,
-            )
+        last, sources = near_sum(
+            last,
+            ends,
+            enter,
+            leave,
+            alive,
+            steps,
+            rows,
+            steps_exp,
+            rows_exp,
+            entry_out,
+            leave_out,
+            begin,
+            base_step,
+            chain,
+            step_at,
+            period,
+            phases,
+            mild,
+            C,
+            SIZE,
+            LABELS,
+            LOW,
+            NEAR_SURE,
+        )
         # For later blocks: exp(W) under a whole-number scale of its own, so that they need no exponential per pair.
         top = tl.ceil(tl.max(sources, 0))
         safe = tl.where(top > none, top, 0.0)

@@ -15,11 +15,9 @@ from torch import Tensor
 
 from genescribe.kernels.semicrf.blocked.layout import Durations, Layout
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.triton.best import NOWHERE, carry_best, far_best, near_best
 from genescribe.kernels.semicrf.triton.layout import SIZE, FarTable, lay_out_chains
-from genescribe.kernels.triton_launch import Launch, Tiles, jit, row_of
-
-NOWHERE = tl.constexpr(2**31 - 1)
-"""No start: the pointer of a score that is -inf."""
+from genescribe.kernels.triton_launch import Launch, Tiles, jit
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +221,7 @@ def best_scores(  # type: ignore[no-untyped-def]
     base_step = N.to(tl.int64) * C
     chain = tl.program_id(0).to(tl.int64) * C + c
     source_label = tl.program_id(0).to(tl.int64) // shared * C * C + c[:, None] * C + c[None, :]
-    both = here[:, None] & here[None, :]
+    phases = (N // shared) * C * C
     last = tl.load(first + chain, here, none)
     rest = tl.full([LABELS], none, tl.float64)
     rest_begun = tl.full([LABELS], NOWHERE, tl.int32)
@@ -259,92 +257,51 @@ def best_scores(  # type: ignore[no-untyped-def]
         base = arrived + shift
         tl.store(offset_out + block * N + tl.program_id(0), offset)
         tl.store(base_out + at_block, base, here)
-        sources = tl.full([SIZE, LABELS], none, tl.float64)
-        for i in tl.range(0, SIZE):
-            at = (begin + i) * base_step + chain
-            step = tl.load(steps + ((begin + i) % period) * (N // shared) * C * C + source_label, both, none)
-            score = last[:, None] + step
-            entered = tl.max(score, 0)
-            # Of equals the lowest label: the path does not depend on the order of threads.
-            came_from = tl.min(tl.where(score == entered[None, :], c[:, None], LABELS), 0)
-            entered = tl.where(begin + i > 0, entered, last)
-            tl.store(entry_out + at, entered, here)
-            tl.store(came_from_out + at, came_from, here)
-            source = entered + tl.load(enter + at, here, none)
-            sources = tl.where(j[:, None] == i, source[None, :], sources)
-            if alive is not None:
-                sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], none, sources)
-            near = tl.load(rows + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], none)
-            near += sources
-            inside = tl.max(near, 0)
-            # Likewise the longest of equal segments: the one that begins first.
-            inside_begun = tl.min(tl.where(near == inside[None, :], (begin + j)[:, None], NOWHERE), 0)
-            outside = row_of(ends, j, i)
-            outside_begun = tl.min(tl.where(j[:, None] == i, begun, NOWHERE), 0)
-            tl.store(begun_out + at, tl.where(inside > outside, inside_begun, outside_begun), here)
-            last = tl.maximum(inside, outside) + tl.load(leave + at, here, none)
-            tl.store(leave_out + at, last, here)
+        last = near_best(
+            last,
+            ends,
+            begun,
+            enter,
+            leave,
+            alive,
+            steps,
+            rows,
+            entry_out,
+            leave_out,
+            begun_out,
+            came_from_out,
+            begin,
+            base_step,
+            chain,
+            source_label,
+            period,
+            phases,
+            C,
+            SIZE,
+            LABELS,
+        )
         # What other threads of the program have stored is read from here on.
         tl.debug_barrier()
         if onward is not None and block + 1 < blocks:
             following = offset - tl.load(level + at_block + base_step, here, 0.0)
             rest += arrived - following + SIZE * slope
-            joining = block - far
-            position = joining * SIZE + j
-            real = (here & (joining >= 0))[None, :]
-            at_source = position[:, None] * base_step + chain[None, :]
-            whole = tl.load(base_out + joining * base_step + chain, here & (joining >= 0), 0.0) - following
-            source_tile = tl.load(entry_out + at_source, real, none) + tl.load(enter + at_source, real, none)
-            source_tile += whole[None, :] + tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
-            if alive is not None:
-                dead = tl.load(alive + (begin + SIZE - 1) * base_step + chain, here, 0)
-                source_tile = tl.where(position[:, None] < dead[None, :], none, source_tile)
-                rest = tl.where(dead > joining * SIZE, none, rest)
-            best = tl.max(source_tile, 0)
-            best_begun = tl.min(tl.where(source_tile == best[None, :], position[:, None], NOWHERE), 0)
-            rest_begun = tl.where(best > rest, best_begun, rest_begun)
-            rest = tl.maximum(best, rest)
-
-
-@jit()
-def far_best(  # type: ignore[no-untyped-def]
-    entry,
-    enter,
-    base,
-    rows,
-    arrived,
-    oldest,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    SOURCES: tl.constexpr,
-    LABELS: tl.constexpr,
-):
-    """Return the best over earlier blocks' sources at the ends of a block, less `arrived`, and where it begins."""
-    c = tl.arange(0, LABELS)
-    j = tl.arange(0, SIZE)
-    i = tl.arange(0, SOURCES)
-    here = c < C
-    none = float("-inf")
-    base_step = N.to(tl.int64) * C
-    ends = tl.full([SIZE, LABELS], none, tl.float64)
-    begun = tl.full([SIZE, LABELS], NOWHERE, tl.int32)
-    for place in tl.range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
-        position = (place + i)[:, None]
-        at = position * base_step + chain[None, :]
-        whole = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
-        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + whole[None, :]
-        source = tl.where(position >= oldest[None, :], source, none)
-        row = block * SIZE - place - i[:, None, None] + j[None, :, None]
-        score = source[:, None, :] + tl.load(rows + row * C + c[None, None, :], here[None, None, :], none)
-        best = tl.max(score, 0)
-        best_begun = tl.min(tl.where(score == best[None, :, :], position[:, :, None], NOWHERE), 0)
-        begun = tl.where(best > ends, best_begun, begun)
-        ends = tl.maximum(ends, best)
-    return ends, begun
+            rest, rest_begun = carry_best(
+                rest,
+                rest_begun,
+                entry_out,
+                enter,
+                base_out,
+                following,
+                alive,
+                onward,
+                block,
+                far,
+                base_step,
+                chain,
+                C,
+                SIZE,
+                LABELS,
+            )
 
 
 @jit("longest", "N", "C")

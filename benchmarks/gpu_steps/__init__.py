@@ -1,0 +1,1 @@
+"""The steps of benchmarks/gpu.py, and the files that they read."""

@@ -1,0 +1,152 @@
+"""Scores of labels for many draws of the units at once: what bootstrap intervals of `scores` are made of.
+
+A draw is how often each unit was taken, and all counts of a draw are sums over units. Lengths are put in order once; a
+draw's distribution of lengths is then a running sum of the units' weights in this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genescribe.evaluate.labels.agreement import BINS_PER_DOUBLING, PSEUDOCOUNT
+from genescribe.evaluate.labels.boundaries import TOLERANCES
+from genescribe.evaluate.labels.counts import LabelCounts
+
+FEWEST = 20
+"""True segments that a label must have for its lengths to be compared."""
+HEADLINES = (
+    "position_f1",
+    "boundary_f1",
+    "boundary_f1_10",
+    "typed_boundary_f1",
+    "segment_f1",
+    "exon_f1",
+    "intron_f1",
+    "duration_kl",
+    "duration_distance",
+)
+"""What is compared between heads; see `genescribe.evaluate.labels.scores.headlines`."""
+_BLOCK = 1 << 22
+"""Weights of segments that are held at a time."""
+
+Array = NDArray[np.float64]
+
+
+def drawn_headlines(counts: LabelCounts, names: Sequence[str], weights: Array) -> Array:
+    """Return the values of `HEADLINES` of each draw, (R, headlines), NaN where there is nothing to score.
+
+    Parameters
+    ----------
+    counts, names
+        As in `genescribe.evaluate.labels.scores.summarise`.
+    weights : (R, U)
+        How often each draw took each unit.
+    """
+    bases, found, edges = (
+        (weights @ part.reshape(len(part), -1).astype(np.float64)).reshape(len(weights), *part.shape[1:])
+        for part in (counts.bases, counts.segments, counts.boundaries)
+    )
+    position = f1(np.diagonal(bases, axis1=1, axis2=2), bases.sum(axis=2), bases.sum(axis=1))
+    groups = [np.array([word in name.lower() for name in names]) for word in ("", "exon", "intron")]
+    whole = [_f1_of(found[:, group].sum(axis=1)) for group in groups]
+    kinds = [(0, 0), (0, TOLERANCES.index(10)), (1, 0)]
+    borders = [_f1_of(edges[:, kind, place]) for kind, place in kinds]
+    rows = max(1, _BLOCK // max(1, len(counts.true_lengths), len(counts.predicted_lengths)))
+    parts = [_distances(counts, len(names), weights[low : low + rows]) for low in range(0, len(weights), rows)]
+    mean = _mean_where(position, bases.sum(axis=2) > 0)
+    return np.column_stack([mean, *borders, *whole, np.concatenate(parts)])
+
+
+def f1(right: Any, true: Any, predicted: Any) -> Array:
+    """Return F1 of counts; NaN where there is nothing.
+
+    Parameters
+    ----------
+    right, true, predicted
+        Numbers, or arrays of one shape.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(2 * right / (np.asarray(true) + predicted), dtype=np.float64)
+
+
+def _f1_of(counts: Array) -> Array:
+    """Return F1 of (R, 3) true, predicted and matched."""
+    return f1(counts[:, 2], counts[:, 0], counts[:, 1])
+
+
+def _mean_where(values: Array, there: NDArray[np.bool_]) -> Array:
+    """Return the mean of each row where `there`; NaN where nowhere."""
+    with np.errstate(invalid="ignore"):
+        mean: Array = np.where(there, values, 0.0).sum(axis=1) / there.sum(axis=1)
+    return mean
+
+
+def _distances(counts: LabelCounts, labels: int, weights: Array) -> Array:
+    """Return the mean KL and the mean relative Wasserstein distance over labels with enough true segments, (R, 2).
+
+    A label that a draw never predicts counts as if all its lengths were 0, and as the flat histogram in the KL.
+    """
+    nothing = np.zeros((2, len(weights), 0))
+    found = np.stack(list(_by_label(counts, labels, weights)), axis=2) if labels else nothing
+    there = ~np.isnan(found[0])
+    return np.column_stack([_mean_where(part, there) for part in found])
+
+
+def _by_label(counts: LabelCounts, labels: int, weights: Array) -> Iterator[Array]:
+    """Yield KL and relative distance of each label, (2, R); NaN for a draw without a true segment."""
+    for label in range(labels):
+        sides = [side[side[:, 1] == label] for side in (counts.predicted_lengths, counts.true_lengths)]
+        if len(sides[1]) < FEWEST:
+            yield np.full((2, len(weights)), np.nan)
+            continue
+        values = np.unique(np.concatenate([side[:, 2] for side in sides]))
+        # How many segments of each draw are no longer than each length, (R, values).
+        guessed, true = (_running(side, values, weights) for side in sides)
+        yield np.stack([_kl(guessed, true, values), _relative_distance(guessed, true, values)])
+
+
+def _running(side: NDArray[np.int64], values: NDArray[np.int64], weights: Array) -> Array:
+    order = np.argsort(side[:, 2], kind="stable")
+    running = np.zeros((len(weights), len(side) + 1))
+    np.cumsum(weights[:, side[order, 0]], axis=1, out=running[:, 1:])
+    return running[:, np.searchsorted(side[order, 2], values, side="right")]
+
+
+def _relative_distance(guessed: Array, true: Array, values: NDArray[np.int64]) -> Array:
+    """Return the Wasserstein-1 distance over the mean true length, (R,); see `agreement.wasserstein`."""
+    counts = np.diff(true, axis=1, prepend=0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = counts @ values / true[:, -1]
+        area = np.abs(guessed / guessed[:, -1:] - true / true[:, -1:])[:, :-1] @ np.diff(values)
+        relative: Array = area / mean
+    return np.where(true[:, -1] == 0, np.nan, np.where(guessed[:, -1] == 0, 1.0, relative))
+
+
+def _kl(guessed: Array, true: Array, values: NDArray[np.int64]) -> Array:
+    """Return KL(guessed || true) in logarithmic bins, (R,); see `agreement.binned_kl`."""
+    bins = np.floor(np.log2(values.astype(np.float64)) * BINS_PER_DOUBLING).astype(np.int64)
+    last = np.searchsorted(bins, np.arange(bins[0], bins[-1] + 1), side="right")
+    sides = []
+    for running in (guessed, true):
+        padded = np.concatenate([np.zeros((len(running), 1)), running], axis=1)
+        sides.append(np.diff(padded[:, last], axis=1, prepend=0.0))
+    inside = _between(sides[1] > 0)
+    never = guessed[:, -1] == 0
+    sides[0] = np.where(never[:, None], inside, sides[0])
+    inside = _between((sides[0] > 0) | (sides[1] > 0))
+    shares = [np.where(inside, side + PSEUDOCOUNT, 0.0) for side in sides]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        one, other = (share / share.sum(axis=1, keepdims=True) for share in shares)
+        divergence: Array = np.where(inside, one * np.log(one / other), 0.0).sum(axis=1)
+    return np.where(true[:, -1] == 0, np.nan, divergence)
+
+
+def _between(there: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return True from the first to the last True of each row."""
+    forwards = np.logical_or.accumulate(there, axis=1)
+    backwards: NDArray[np.bool_] = np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
+    return forwards & backwards
