@@ -122,6 +122,8 @@ LONG = {
     "kernels/semicrf/triton/viterbi.py:best_scores": "a Triton kernel: one program, its arguments a line each",
 }
 """Functions that may be longer, and why."""
+BY_NAME = {"commands"}
+"""Folders that hold a module per command, found by name: as many as there are commands."""
 
 
 def lengths_of_functions(file: Path) -> dict[str, int]:
@@ -151,7 +153,9 @@ def test_folders_modules_and_functions_stay_small(repository: Path) -> None:
     assert long.keys() == LONG.keys(), "take parts out of the others, and names of short ones off the list"
     for folder in {file.parent for file in files if library in file.parents}:
         modules = [file for file in folder.glob("*.py") if file.stem != "__init__"]
-        assert len(modules) <= MODULES, f"{folder.name}: {len(modules)} modules; make a package of some"
+        assert len(modules) <= MODULES or folder.name in BY_NAME, (
+            f"{folder.name}: {len(modules)} modules; make a package of some"
+        )
 
 
 # -- docstrings ------------------------------------------------------------------------------------------------------
