@@ -90,7 +90,7 @@ def fetch_annotation(source: str, target: str | Path, *, sha256: str | None = No
 
 
 def fetch_file(source: str, target: str | Path, *, sha256: str) -> None:
-    """Write a file as it is at the source; parameters and errors as `fetch_fasta`."""
+    """Write a file as it is at the source; for parameters and errors see `fetch_fasta`."""
     with _local(source, sha256, None) as (path, _), atomic_path(target) as temporary:
         shutil.copyfile(path, temporary)
 

@@ -104,10 +104,7 @@ class SegmentPredictor:
 
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        """Return the genes of a strand: the best path from end to end, checked, with probabilities.
-
-        For the arguments see `StrandPredictor.finish`.
-        """
+        """Return the genes of the best path, checked, with probabilities; see `StrandPredictor.finish`."""
         supported = None if self._support is None else self._support.on(codes, self.model) or None
         return self._genes(self.decode(codes, rows, config, supported), codes, rows, config, supported)
 
@@ -115,10 +112,7 @@ class SegmentPredictor:
     def finish_both(
         self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
     ) -> list[StrandPrediction]:
-        """Return the genes of the plus and the minus strand of a stretch, decoded as one path.
-
-        For the arguments see `PairPredictor.finish_both`.
-        """
+        """Return the genes of both strands, decoded as one path; see `PairPredictor.finish_both`."""
         evidence = [] if self._support is None else [self._support.on(strand, self.model) for strand in codes]
         evidence = evidence if any(evidence) else []
         paths = self.decode_both(codes, rows, config, evidence)

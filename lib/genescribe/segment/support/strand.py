@@ -178,13 +178,33 @@ class SupportedStrand:
         return max(needed, default=-1) + 1
 
     def scores(self, scores: Scores, low: int, lanes: int) -> Scores:
-        """Return the scores of bases from `low` on with those of the labels of some lanes, as a batch of one."""
+        """Return the scores of bases from `low` on with those of the labels of some lanes, as a batch of one.
+
+        Parameters
+        ----------
+        scores
+            Scores of the plain labels, a batch of one strand.
+        low
+            First base, on the strand.
+        lanes
+            Number of lanes that the bases need.
+        """
         assert scores.content is not None and scores.begin is not None and scores.end is not None
         found = self.rows(scores.content[0], scores.begin[0], scores.end[0], low, lanes)
         return scores._replace(**dict(zip(("content", "begin", "end"), (x[None] for x in found), strict=True)))
 
     def rows(self, content: Tensor, begin: Tensor, end: Tensor, low: int, lanes: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels."""
+        """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels.
+
+        Parameters
+        ----------
+        content, begin, end : (n, plain labels)
+            Scores of the plain labels.
+        low
+            First base, on the strand.
+        lanes
+            Number of lanes that the bases need.
+        """
         wide = [
             x.new_full((len(x), PLAIN + lanes * len(GROUPS)), -torch.inf, dtype=torch.float64)
             for x in (content, begin, end)
