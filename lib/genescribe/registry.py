@@ -9,7 +9,6 @@ from urllib.parse import urlparse
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json, write_text
-from genescribe.genome.inputs import fetch_file
 from genescribe.models import CARD, cache_folder, fetched
 from genescribe.shipped import shipped
 
@@ -76,6 +75,8 @@ def fetch(name: str, registry: Path | None = None) -> Path:
     known = published(registry)
     if name not in known:
         raise InputError("no such weights", where=name, remedy=f"known: {', '.join(known)}")
+    from genescribe.genome.inputs import fetch_file  # It imports NumPy, which a list of names does without.
+
     if (folder := fetched(name)) is not None:
         return folder
     one, target = known[name], cache_folder() / name
