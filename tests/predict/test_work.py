@@ -119,8 +119,11 @@ def test_no_copy_of_a_genome_with_uneven_lines_stays(plain: Path, tmp_path: Path
 def test_a_killed_worker_is_one_line(plain: Path, tmp_path: Path) -> None:
     process = start(plain, tmp_path, plain)
     reached(process, tmp_path)
+    # It hands out no more work meanwhile, so that some is left when the worker is gone.
+    process.send_signal(signal.SIGSTOP)
     readers = [p for p in psutil.Process(process.pid).children(recursive=True) if not p.children() and reads(p, plain)]
     readers[0].kill()
+    process.send_signal(signal.SIGCONT)
     (line,) = [line for line in finish(process, 2).splitlines() if not line[:2].isdecimal()]
     assert line.startswith("genescribe: error: a worker process was killed, probably by the system for want of memory;")
 
