@@ -219,7 +219,12 @@ class SegmentPredictor:
     ) -> tuple[Segmentation, Segmentation]:
         """Return the best segmentations of the plus and the minus strand of a stretch in which no genes overlap.
 
-        For the arguments see `PairPredictor.finish_both`.
+        For the other arguments see `PairPredictor.finish_both`.
+
+        Parameters
+        ----------
+        evidence
+            Of the two strands; none where neither has any.
         """
         scheme, crf, length = self.model.scheme, self.model.crf, len(codes[0])
         nothing = torch.zeros(1, 1, len(scheme.names), device=self.device)

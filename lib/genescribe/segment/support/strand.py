@@ -104,11 +104,25 @@ class SupportedStrand:
         return RunStream(self.model(p, self.lanes.used), self.single(self.lanes.used), 0, self._crf.config.backend)
 
     def model(self, p: Potentials, lanes: int) -> Potentials:
-        """Return what does not depend on the bases, with the labels of some lanes; of content nothing is read."""
+        """Return what does not depend on the bases, with the labels of some lanes.
+
+        Parameters
+        ----------
+        p
+            Scores of the plain labels; of content nothing is read.
+        lanes
+            How many lanes have labels.
+        """
         return self._with_lanes(p, p.content.new_zeros(1, 1, PLAIN + lanes * len(GROUPS)), None, None, lanes)
 
     def single(self, lanes: int) -> Tensor:
-        """Return which labels are single bases, (labels,) bool."""
+        """Return which labels are single bases, (labels,) bool.
+
+        Parameters
+        ----------
+        lanes
+            How many lanes have labels.
+        """
         return torch.cat([self._crf.single.cpu(), torch.zeros(lanes * len(GROUPS), dtype=torch.bool)])
 
     def __bool__(self) -> bool:
@@ -178,16 +192,16 @@ class SupportedStrand:
         return max(needed, default=-1) + 1
 
     def scores(self, scores: Scores, low: int, lanes: int) -> Scores:
-        """Return the scores of bases from `low` on with those of the labels of some lanes, as a batch of one.
+        """Return the scores of bases with those of the labels of some lanes.
 
         Parameters
         ----------
         scores
-            Scores of the plain labels, a batch of one strand.
+            Of the plain labels, as a batch of one.
         low
             First base, on the strand.
         lanes
-            Number of lanes that the bases need.
+            How many lanes have labels: as many as there are, or more.
         """
         assert scores.content is not None and scores.begin is not None and scores.end is not None
         found = self.rows(scores.content[0], scores.begin[0], scores.end[0], low, lanes)
@@ -203,7 +217,7 @@ class SupportedStrand:
         low
             First base, on the strand.
         lanes
-            Number of lanes that the bases need.
+            How many lanes have labels.
         """
         wide = [
             x.new_full((len(x), PLAIN + lanes * len(GROUPS)), -torch.inf, dtype=torch.float64)
