@@ -180,7 +180,7 @@ def test_evidence_of_both_strands_is_used(tmp_path: Path) -> None:
     collector.table().save(evidence)
     Collector({"a": length}).table().save(nothing)
     factory = SegmentPredictorFactory(folder, "cpu")
-    pieces = pieces_of({"a": length}, [], 0, where=fasta)
+    pieces = pieces_of(Genome.open(fasta), [], 0, where=fasta)
     runs = {}
     for name, table, chunk in (
         ("none", None, 10_000),
