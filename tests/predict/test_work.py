@@ -174,7 +174,9 @@ def test_temporary_files_without_space_are_told(small_disk: Path, tmp_path: Path
 
 def test_a_worker_killed_as_it_starts_is_the_same_line(plain: Path, tmp_path: Path) -> None:
     """It has not read what it is to do: with many sequences, more than a pipe takes at once."""
-    write_fasta(tmp_path / "g.fa", [(f"contig_{i}", np.zeros(30, dtype=np.uint8)) for i in range(2000)])
+    # The long one is work for several processes.
+    sizes = {"one": 12 * CONFIG.tile, **{f"contig_{i}": 30 for i in range(2000)}}
+    write_fasta(tmp_path / "g.fa", [(name, np.zeros(size, dtype=np.uint8)) for name, size in sizes.items()])
     process = start(plain, tmp_path, tmp_path / "g.fa")
     while not (born := workers_of(process)):
         assert process.poll() is None, process.communicate()[1]
