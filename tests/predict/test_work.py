@@ -74,7 +74,7 @@ def whole(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, by
     folder = tmp_path_factory.mktemp("whole")
     finish(start(plain, folder, plain))
     found = results(folder)
-    assert len(found) == 7 and all(found.values())
+    assert len(found) == 8 and all(found.values())
     return found
 
 
