@@ -106,6 +106,11 @@ def test_the_browser_has_the_genome_the_genes_and_the_evidence(tmp_path: Path) -
     assert "\tP1\t" in packed(page, "browser-track-2")
 
 
+def test_a_genome_of_nothing_but_gaps_has_a_page(tmp_path: Path) -> None:
+    made = annotation(tmp_path)
+    assert write_annotation_report(tmp_path / "report.html", replace(made, pieces=[], genes=[]))
+
+
 def test_a_part_of_a_sequence_keeps_its_place_in_the_browser(tmp_path: Path) -> None:
     from genescribe.predict.stretches import pieces_of
 

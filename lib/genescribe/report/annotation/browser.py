@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from genescribe.evidence.table import CDSPART, INTRON, STRANDS, EvidenceTable
 from genescribe.figures.blocks import Browser, Track
 from genescribe.figures.style import MUTED, PALETTE
+from genescribe.files import temporary_folder
 from genescribe.genome.alphabet import decode, unmasked
 from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.fasta import Genome
@@ -153,8 +152,8 @@ def _fasta(genome: Genome, pieces: Iterable[Piece], names: Mapping[str, str]) ->
 
 def _gff3(genes: Iterable[Gene], lengths: Mapping[str, int], names: Mapping[str, str]) -> Iterator[bytes]:
     renamed = (replace(gene, seqid=names[gene.seqid]) for gene in genes)
-    with tempfile.TemporaryDirectory(prefix="genescribe-") as folder:
-        path = Path(folder) / "genes.gff3"
+    with temporary_folder() as folder:
+        path = folder / "genes.gff3"
         write_gff3(path, renamed, {name: lengths[seqid] for seqid, name in names.items()})
         with path.open("rb") as rows:
             while block := rows.read(1 << 20):

@@ -70,7 +70,7 @@ def sections_of(annotation: Annotation) -> list[Section]:
 
 
 def _summary(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers, warnings: Sequence[str]) -> Section:
-    facts = [(f"{len(numbers):,}", "genes", f"{1e6 * len(numbers) / bases.total:,.1f} per Mb")]
+    facts = [(f"{len(numbers):,}", "genes", f"{1e6 * len(numbers) / max(bases.total, 1):,.1f} per Mb")]
     known, right = numbers.expected_right()
     if known:
         facts.append((f"{right:,.0f}", "expected to be exactly right", f"{share(right, known)} of the genes"))
