@@ -12,6 +12,7 @@ from genescribe.commands import console
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
 from genescribe.models import DEFAULT, ModelPath, available, model_folder, read_card
+from genescribe.segment.network.model import read_config
 from genescribe.shipped import shipped
 
 
@@ -33,6 +34,8 @@ def test_every_shipped_model_can_be_named_and_has_a_card() -> None:
             f"# {name}"
         )
         assert (folder / "model.safetensors").is_file()
+        assert card.better.keys() <= set(read_config(folder).species.names if card.better else ())
+        assert set(card.better.values()) <= available().keys()
 
 
 def test_a_folder_with_a_model_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def test_it_finds_genes_of_its_own_kind(name: str, data_dir: Path, tmp_path: Pat
     folder = data_dir / "eukaryotes" / genome
     fasta, found, scores = str(folder / "genome.fa.gz"), str(tmp_path / "a.gff3"), tmp_path / "scores.json"
     console.main(["annotate", fasta, "--model", name, "--regions", regions, "--workers", "1", "-o", found])
-    words = ["--reference", str(folder / annotation), "--predicted", found, "--fasta", fasta, "--regions", regions]
+    words = [str(folder / annotation), found, "--fasta", fasta, "--regions", regions]
     console.main(["evaluate", *words, "--bootstrap", "0", "--output", str(scores)])
     coding = read_json(scores)["cds"]
     assert coding["base"]["f1"] > least and coding["gene"]["tp"] > 0, coding

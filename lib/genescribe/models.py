@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -59,6 +59,8 @@ class Card:
         SPDX identifier.
     text
         The whole card, as Markdown.
+    better
+        Of a model of several genomes: the name of the model that finds genes like a genome's better.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Card:
     not_to_test_on: str
     licence: str
     text: str
+    better: dict[str, str] = field(default_factory=dict)
 
 
 def cache_folder() -> Path:
@@ -129,6 +132,7 @@ def read_card(name: str) -> Card:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         _, head, body = text.split("---\n", 2) if text.startswith("---\n") else ("", "", text)
         values = yaml.safe_load(head) or {}
+        better = {str(species): str(model) for species, model in (values.get("better") or {}).items()}
         fields = {
             key: str(values.get(key, "not said")) for key in ("species", "trained_on", "not_to_test_on", "license")
         }
@@ -142,4 +146,5 @@ def read_card(name: str) -> Card:
         fields["not_to_test_on"],
         fields["license"],
         body.strip(),
+        better,
     )

@@ -14,7 +14,9 @@ from tests.augustus.toy_species import CLASSES, NAME, write_species
 from genescribe.augustus.convert import convert
 from genescribe.augustus.install import CARD, CONFIG_VARIABLE, import_species, species_folder, species_root
 from genescribe.augustus.species import read_species
+from genescribe.commands import console
 from genescribe.errors import InputError
+from genescribe.models import available, read_card
 from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.support.features import default_weights, named_weights, weights_of
 
@@ -121,6 +123,17 @@ def test_species_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert species_folder(NAME) == folder == species_folder(str(folder))
     with pytest.raises(InputError, match=r"no species 'toyy'.*did you mean toy"):
         species_folder("toyy")
+
+
+def test_the_command_imports_into_the_cache_and_the_model_has_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    console.main(["models", "import-augustus", str(write_species(tmp_path))])
+    assert "300 genes" in capsys.readouterr().out
+    assert available()[NAME] == tmp_path / "cache" / "genescribe" / "models" / NAME
+    card = read_card(NAME)
+    assert card.licence == "Artistic-1.0" and "not said" not in (card.species, card.trained_on, card.not_to_test_on)
 
 
 def test_import_writes_a_whole_folder(tmp_path: Path) -> None:

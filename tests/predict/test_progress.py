@@ -36,20 +36,29 @@ def test_a_log_has_lines_with_bases_and_genes(
 
 
 @pytest.mark.parametrize(
-    ("asked", "species", "why"),
+    ("asked", "species", "why", "advice"),
     [
-        ("auto", "yeast", "words of six bases are most like"),
-        ("auto", "pooled", "no single training genome explains"),
-        ("yeast", "yeast", "as --species says"),
+        ("auto", "yeast", "words of six bases are most like", ""),
+        ("auto", "pooled", "no single training genome explains", "no training genome is like this one, expect little"),
+        ("yeast", "yeast", "as --species says", ""),
+        ("pooled", "pooled", "as --species says", ""),
+        (
+            "auto",
+            "human",
+            "words of six bases are most like",
+            "if this genome is like human, --model vertebrates finds",
+        ),
+        ("drosophila", "drosophila", "as --species says", "--model insects finds more"),
     ],
 )
 def test_the_model_and_the_species_are_named_with_the_reason(
-    asked: str, species: str, why: str, caplog: pytest.LogCaptureFixture
+    asked: str, species: str, why: str, advice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     tell_model(model_folder(None), asked, {"species": species})
     tell_model(model_folder("yeast"), "auto", {})
-    first, second, third = (record.getMessage() for record in caplog.records)
+    first, second, *warned, third = (record.getMessage() for record in caplog.records)
+    assert len(warned) == bool(advice) and all(advice in line for line in warned)
     assert first.startswith("model all_genomes (the default): ")
     assert second.startswith(f"species {species}: ") and why in second
     assert third.startswith("model yeast: ")

@@ -230,6 +230,33 @@ def test_beside_an_imported_model_usual_gains_need_no_data(tmp_path: Path) -> No
         combine(trained, POOLED, sites, [], tmp_path / "other")
 
 
+@torch.no_grad()
+def test_gains_can_be_set_and_data_then_tells_the_temperature_alone(tmp_path: Path) -> None:
+    alone = imported(tmp_path)
+    (tmp_path / "sites").mkdir()
+    save_sites(cast(SiteNetwork, ensemble().networks[0]), SiteModelConfig(NETWORK), tmp_path / "sites")
+    shards = bake_toy(tmp_path / "shards", scheme="gene")
+    parts, chosen = (tmp_path / "imported", POOLED, [tmp_path / "sites"]), {"donor": [1.3, 5.0, 0.1]}
+    assert combine(*parts, [shards], tmp_path / "set", 4, chosen) is None
+    model = SegmentModel.load(tmp_path / "set")
+    assert model.sites is not None and (tmp_path / "set" / CALIBRATION).is_file()
+    for column, name in enumerate(SIGNALS):
+        gain, offset, kept = chosen.get(name, IMPORTED[name])
+        assert float(model.sites.gain[0, column]) == pytest.approx(gain)
+        assert float(model.sites.offset[0, column]) == pytest.approx(offset)
+        assert float(model.signal_gain[column]) == pytest.approx(kept)
+    assert torch.equal(model.content_gain, alone.content_gain)
+    for wrong in ({"branch": [1, 1, 1]}, {"donor": [1, 1]}):
+        with pytest.raises(InputError, match="give gain, offset and the factor"):
+            combine(*parts, [], tmp_path / "wrong", gains=wrong)
+    trained = tmp_path / "trained"
+    trained.mkdir()
+    SegmentModel(replace(EVIDENCE, genetic_code=1)).save(trained)
+    with pytest.raises(InputError, match="trained, not imported"):
+        combine(trained, *parts[1:], [shards], tmp_path / "wrong", gains=chosen)
+    assert not (tmp_path / "wrong").exists()
+
+
 def test_windows_that_an_imported_model_forbids_are_left_out(tmp_path: Path) -> None:
     whole = combined(imported(tmp_path), [ensemble()])
     shards = bake_toy(tmp_path / "shards", scheme="gene")

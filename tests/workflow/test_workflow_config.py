@@ -41,6 +41,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 EXAMPLES = ("codon", "yeast", "celegans_small", "all_genomes", "g3po", "gencode", "gencode_cpu", "prefix_simulated")
 EXAMPLES += ("flagship", "generate_celegans", "generate_isoforms")
+EXAMPLES += ("sites_insects_nematodes", "sites_plants", "sites_vertebrates")
 BAD = {
     "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
     "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
@@ -79,6 +80,7 @@ BAD = {
     "run of no genome": ("runs.r.genomes", ["h"], r"`runs\.r\.genomes` names 'h', which is not defined; known: g"),
     "run of no bake": ("runs.r.bake", "b", r"`runs\.r\.bake` names 'b'"),
     "family": ("runs.r.family", "seg", r"`runs\.r\.family` names 'seg'.*known: .*segment"),
+    "signal network that is scored": ("runs.r.family", "sites", r"signal networks have `scored: false`"),
     "family without a predictor": (
         "runs.r.family",
         "codon",

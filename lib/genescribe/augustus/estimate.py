@@ -20,6 +20,7 @@ import numpy as np
 
 from genescribe.augustus.chances import LOWEST, Transitions
 from genescribe.augustus.convert import convert
+from genescribe.augustus.install import evidence_weights
 from genescribe.augustus.species import read_species
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import Stretch
@@ -30,6 +31,8 @@ from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Interval
 from genescribe.segment.network.model import STATISTICS
+from genescribe.segment.support.features import WEIGHTS as SUPPORT
+from genescribe.segment.support.features import named_weights
 
 ESTIMATE = "estimate.json"
 """Beside the model: what it was estimated from."""
@@ -102,6 +105,7 @@ def estimate_model(
         with atomic_directory(target) as folder:
             model.save(folder)
             write_json(folder / ESTIMATE, report)
+            write_json(folder / SUPPORT, named_weights(evidence_weights()))
             write_json(folder / STATISTICS, statistics([one for _, some in parts for one in some], leave))
     return report
 

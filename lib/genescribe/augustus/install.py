@@ -77,13 +77,13 @@ def import_species(folder: Path, output: Path) -> str:
     model = convert(species)
     with _whole_folder(output) as part:
         model.save(part)
-        write_json(part / SUPPORT, named_weights(_weights()))
+        write_json(part / SUPPORT, named_weights(evidence_weights()))
         (part / CARD).write_text(card(species), encoding="utf-8")
     return _line(species)
 
 
-def _weights() -> NDArray[np.float64]:
-    """Return what evidence is worth to an imported model."""
+def evidence_weights() -> NDArray[np.float64]:
+    """Return what evidence is worth to a model in the form of AUGUSTUS's parameter sets."""
     weights = default_weights()
     weights[[slot for name, slot in SLOTS.items() if "rna" in name]] *= READS
     return weights

@@ -12,12 +12,14 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from genescribe.models import model_folder
+from genescribe.models import model_folder, read_card
 from genescribe.predict.interface import StrandPrediction
 
 LOG_FORMAT = "{n_fmt} of {total_fmt} bases of both strands{postfix}; {elapsed} gone, {remaining} left"
 LOGGED_EVERY = 30.0
 """Seconds between two lines of a log; a terminal has a bar."""
+POOLED = "pooled"
+"""Parameters of all training genomes together."""
 _log = logging.getLogger("annotate")
 
 
@@ -37,13 +39,19 @@ def tell_model(model: Path, asked: str, provenance: Mapping[str, Any]) -> None:
     _log.info("model %s%s: %s", model.name, usual, model)
     if "species" in provenance:
         _log.info("species %s: %s", provenance["species"], reason_of(asked, provenance["species"]))
+        if asked == "auto" and provenance["species"] == POOLED:
+            _log.warning(
+                "no training genome is like this one, expect little: genescribe models list shows other models"
+            )
+        elif better := read_card(str(model)).better.get(provenance["species"]):
+            _log.warning("if this genome is like %s, --model %s finds more of its genes", provenance["species"], better)
 
 
 def reason_of(asked: str, species: str) -> str:
     """Return why the parameters of a species are used, given what the user asked for."""
     if asked != "auto":
         return "as --species says"
-    if species == "pooled":
+    if species == POOLED:
         return "no single training genome explains the sequence better than all together"
     return "of the training genomes, its words of six bases are most like the sequence's; --species NAME takes another"
 

@@ -173,8 +173,9 @@ def schema() -> dict[str, Any]:
     result = json_schema(WorkflowConfig)
     properties = result["properties"]
     run = properties["runs"]["additionalProperties"]
-    annotating = {name: family for name, family in sorted(known_families().items()) if family.predictor}
-    run["properties"]["family"]["enum"] = [*annotating]
+    # Codon language models have a section of their own.
+    families = {name: family for name, family in sorted(known_families().items()) if name != "codon"}
+    run["properties"]["family"]["enum"] = [*families]
     run["allOf"] = [
         {
             "if": {"properties": {"family": {"const": name}}},
@@ -185,7 +186,7 @@ def schema() -> dict[str, Any]:
                 }
             },
         }
-        for name, family in annotating.items()
+        for name, family in families.items()
     ]
     for section, keys in (("annotate", ANNOTATE_SHORTHAND), ("predict", PREDICT_SHORTHAND)):
         for key in keys:
@@ -223,11 +224,12 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
                     where=where,
                     remedy=f"known: {', '.join(sorted(known)) or 'none'}",
                 )
-    if known_families()[run.family].predictor is None:
+    if run.family == "codon" or (run.scored and known_families()[run.family].predictor is None):
         raise InputError(
             f"`{key}.family` is {run.family!r}, whose models annotate no genomes",
             where=where,
-            remedy="give another family; codon language models have a section of their own, `codon`",
+            remedy="give another family; signal networks have `scored: false`, codon language models have a "
+            "section of their own, `codon`",
         )
     if not run.seeds or len(set(run.seeds)) != len(run.seeds):
         raise InputError(f"`{key}.seeds` is empty or repeats a seed", where=where, remedy="give different seeds")
