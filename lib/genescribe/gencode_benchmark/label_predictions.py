@@ -17,7 +17,8 @@ from genescribe.files import read_json
 from genescribe.genome.alphabet import Codes
 from genescribe.predict.config import PredictConfig
 from genescribe.segment.network.model import SegmentModel
-from genescribe.segment.prediction.predictor import RowsOnDemand, SegmentPredictor
+from genescribe.segment.prediction.predictor import SegmentPredictor
+from genescribe.segment.prediction.rows_on_demand import RowsOnDemand
 
 
 def predict_labels(

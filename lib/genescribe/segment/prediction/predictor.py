@@ -370,24 +370,6 @@ class SegmentPredictor:
         ]
 
 
-class RowsOnDemand:
-    """Scores of the network for a strand, computed on demand and not kept: for a single pass."""
-
-    def __init__(self, predictor: SegmentPredictor, codes: StrandCodes) -> None:
-        self._predictor, self._codes = predictor, codes
-        self._grain = grain_of(predictor.model.config, predictor.device.type)
-        self._kept: dict[int, Rows] = {}
-
-    def __getitem__(self, key: slice, /) -> Rows:
-        groups = range(key.start // self._grain * self._grain, key.stop, self._grain)
-        self._kept = {start: self._kept[start] if start in self._kept else self._read(start) for start in groups}
-        whole = np.concatenate(list(self._kept.values()))
-        return whole[key.start - groups[0] : key.stop - groups[0]]
-
-    def _read(self, start: int) -> Rows:
-        return self._predictor.read(self._codes, start, min(start + self._grain, len(self._codes)))
-
-
 def grain_of(config: SegmentModelConfig, device: str = "cpu") -> int:
     """Return the bases of a whole group of tiles on a kind of device."""
     return (TILES_ON_GPU if device.startswith("cuda") else TILES_AT_ONCE) * config.tile
