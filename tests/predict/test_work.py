@@ -121,7 +121,7 @@ def test_no_copy_of_a_genome_with_uneven_lines_stays(plain: Path, tmp_path: Path
 def test_a_killed_worker_is_one_line(plain: Path, tmp_path: Path) -> None:
     process = start(plain, tmp_path, plain)
     reached(process, tmp_path)
-    readers = [p for p in psutil.Process(process.pid).children(recursive=True) if not p.children() and reads(p, plain)]
+    readers = [worker for worker in workers_of(process) if reads(worker, plain)]
     readers[0].kill()
     (line,) = [line for line in finish(process, 2).splitlines() if not line[:2].isdecimal()]
     assert line.startswith("genescribe: error: a worker process was killed, probably by the system for want of memory;")
@@ -193,7 +193,7 @@ def test_workers_that_outlive_a_killed_process_are_waited_for(
 ) -> None:
     process = start(plain, tmp_path, plain)
     reached(process, tmp_path)
-    readers = [p for p in psutil.Process(process.pid).children(recursive=True) if not p.children() and reads(p, plain)]
+    readers = [worker for worker in workers_of(process) if reads(worker, plain)]
     for reader in readers:
         reader.suspend()
     process.kill()
@@ -227,8 +227,10 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def reads(process: psutil.Process, fasta: Path) -> bool:
-    """Whether a process has mapped the genome."""
-    return any(part.path == str(fasta) for part in process.memory_maps())
+    """Whether a process has mapped the genome; one that has ended has not."""
+    with suppress(psutil.Error):
+        return any(part.path == str(fasta) for part in process.memory_maps())
+    return False
 
 
 def test_a_second_run_with_the_same_output_is_turned_away(plain: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
