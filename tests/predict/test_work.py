@@ -123,7 +123,7 @@ def test_a_killed_worker_is_one_line(plain: Path, tmp_path: Path) -> None:
     reached(process, tmp_path)
     # It hands out no more work meanwhile, so that some is left when the worker is gone.
     process.send_signal(signal.SIGSTOP)
-    readers = [p for p in psutil.Process(process.pid).children(recursive=True) if not p.children() and reads(p, plain)]
+    readers = [worker for worker in workers_of(process) if reads(worker, plain)]
     readers[0].kill()
     process.send_signal(signal.SIGCONT)
     (line,) = [line for line in finish(process, 2).splitlines() if not line[:2].isdecimal()]
@@ -196,7 +196,7 @@ def test_workers_that_outlive_a_killed_process_are_waited_for(
 ) -> None:
     process = start(plain, tmp_path, plain)
     reached(process, tmp_path)
-    readers = [p for p in psutil.Process(process.pid).children(recursive=True) if not p.children() and reads(p, plain)]
+    readers = [worker for worker in workers_of(process) if reads(worker, plain)]
     for reader in readers:
         reader.suspend()
     process.kill()
@@ -230,8 +230,10 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def reads(process: psutil.Process, fasta: Path) -> bool:
-    """Whether a process has mapped the genome."""
-    return any(part.path == str(fasta) for part in process.memory_maps())
+    """Whether a process has mapped the genome; one that has ended has not."""
+    with suppress(psutil.Error):
+        return any(part.path == str(fasta) for part in process.memory_maps())
+    return False
 
 
 def test_a_second_run_with_the_same_output_is_turned_away(plain: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
