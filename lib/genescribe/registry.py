@@ -72,6 +72,9 @@ def fetch(name: str, registry: Path | None = None) -> Path:
     InputError
         There is no such name, they cannot be downloaded, or are not what the registry's digest says.
     """
+    # Listing needs no numerical library.
+    from genescribe.genome.inputs import fetch_file
+
     known = published(registry)
     if name not in known:
         raise InputError("no such weights", where=name, remedy=f"known: {', '.join(known)}")
