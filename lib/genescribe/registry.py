@@ -67,6 +67,13 @@ def published(registry: Path | None = None) -> dict[str, Published]:
 def fetch(name: str, registry: Path | None = None) -> Path:
     """Bring published weights into the cache, unless they are there already; return their folder.
 
+    Parameters
+    ----------
+    name
+        In the registry.
+    registry
+        As for `published`.
+
     Raises
     ------
     InputError
