@@ -67,11 +67,21 @@ def published(registry: Path | None = None) -> dict[str, Published]:
 def fetch(name: str, registry: Path | None = None) -> Path:
     """Bring published weights into the cache, unless they are there already; return their folder.
 
+    Parameters
+    ----------
+    name
+        In the registry.
+    registry
+        As for `published`.
+
     Raises
     ------
     InputError
         There is no such name, they cannot be downloaded, or are not what the registry's digest says.
     """
+    # Listing needs no numerical library.
+    from genescribe.genome.inputs import fetch_file
+
     known = published(registry)
     if name not in known:
         raise InputError("no such weights", where=name, remedy=f"known: {', '.join(known)}")

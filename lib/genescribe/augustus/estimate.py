@@ -111,7 +111,15 @@ def estimate_model(
 
 
 def statistics(chosen: Sequence[Chosen], leave: float) -> dict[str, float]:
-    """Return what the genes are like, which `genescribe annotate` compares its own with."""
+    """Return what the genes are like, which `genescribe annotate` compares its own with.
+
+    Parameters
+    ----------
+    chosen
+        The genes.
+    leave
+        What `between_genes` returned.
+    """
     lengths = [one.transcript.cds_length for one in chosen]
     spans = [one.transcript.cds[-1][1] - one.transcript.cds[0][0] for one in chosen]
     exons = [len(one.transcript.cds) for one in chosen]
@@ -124,6 +132,11 @@ def statistics(chosen: Sequence[Chosen], leave: float) -> dict[str, float]:
 
 def between_genes(sources: Iterable[Source]) -> float:
     """Return the chance of a base between genes to be the last before one of either strand.
+
+    Parameters
+    ----------
+    sources
+        Genomes whose genes are all annotated.
 
     Raises
     ------
