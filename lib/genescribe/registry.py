@@ -85,7 +85,6 @@ def fetch(name: str, registry: Path | None = None) -> Path:
     known = published(registry)
     if name not in known:
         raise InputError("no such weights", where=name, remedy=f"known: {', '.join(known)}")
-    from genescribe.genome.inputs import fetch_file  # It imports NumPy, which a list of names does without.
 
     if (folder := fetched(name)) is not None:
         return folder
