@@ -149,7 +149,7 @@ def test_script(repository: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "in.gff", tmp_path / "out.gff3"
     source.write_text(GENE + CDS)
     script = [sys.executable, str(repository / "scripts" / "sort_annotation.py")]
-    subprocess.run([*script, source, target, "--merge-loci", "--locus-tag", "a,b"], check=True, capture_output=True)
+    subprocess.run([*script, source, target, "--merge-loci", "--group-by", "a,b"], check=True, capture_output=True)
     assert target.exists() and (tmp_path / "out.gff3.repairs.tsv").exists()
     source.write_text("nonsense\n")
     run = subprocess.run([*script, source, tmp_path / "new.gff3"], capture_output=True, text=True, check=False)
