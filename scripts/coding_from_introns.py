@@ -5,7 +5,7 @@ sequence of its transcripts that begins with a start codon, ends with a stop cod
 without one, so that bake masks them. Introns may be in the coordinates of a nearby release of the genome: each stretch
 of them is moved by the shift, of --shift bases at most, under which most have the ends of introns.
 
-Written for C. elegans WS220, on which the nematode part of models/insects_nematodes was trained.
+Written for C. elegans WS220, on which models/nematodes was trained.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every command in the README and the documentation exists and knows the options that it is shown with."""
+"""Commands, options, files and modules that the README and the documentation name exist; they name every model."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from genescribe.commands import console
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^\s*(?:python )?(genescribe|scripts/\w+\.py)\s+(.*)$")
+FILE = re.compile(r"`((?:[a-z_]+/)+[\w.]+\.(?:py|md|yaml|smk|sh|json))`")
+OF_OTHERS = {"codon.md", "coming_from_genet5.md", "coming_from_transgenic.md"}
+"""Pages that name files of other programs as well."""
 OPTION = re.compile(r"(?<![\w-])--[a-zA-Z][\w-]*")
 
 
@@ -71,3 +74,33 @@ def test_the_commands_of_a_page_know_their_options(page: Path) -> None:
 def test_commands_are_found() -> None:
     found = {program for page in PAGES for program, _ in commands(page)}
     assert {"genescribe annotate", "genescribe evaluate", "scripts/ceiling.py"} <= found
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in OF_OTHERS], ids=lambda page: page.name)
+def test_the_files_that_a_page_names_exist(page: Path) -> None:
+    """Relative to the repository or, as the pages on the code have it, to the library."""
+    named = FILE.findall(page.read_text(encoding="utf-8"))
+    folders = (REPOSITORY, REPOSITORY / "lib" / "genescribe")
+    produced = ("results/", "model/")
+    assert not {
+        name
+        for name in named
+        if not name.startswith(produced) and name == name.lower() and not any((f / name).exists() for f in folders)
+    }
+
+
+def test_modules_of_the_architecture_exist() -> None:
+    table = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [re.split(r" (?<!\\)\| ", line.strip("| ")) for line in table.split("\n") if line.startswith("| `")]
+    modules = [name for row in rows if len(row) == 3 for name in re.findall(r"`([a-z][\w.]+)`", row[1])]
+    library = REPOSITORY / "lib" / "genescribe"
+    assert len(modules) > 30
+    paths = {name: library / name.replace(".", "/") for name in modules}
+    assert not {name for name, path in paths.items() if not path.is_dir() and not path.with_suffix(".py").is_file()}
+
+
+def test_every_shipped_model_is_in_the_overviews() -> None:
+    for card in REPOSITORY.glob("models/*/README.md"):
+        link = f"models/{card.parent.name}/README.md"
+        assert f"(../{link})" in (REPOSITORY / "docs" / "models.md").read_text(encoding="utf-8"), link
+        assert f"({link})" in (REPOSITORY / "README.md").read_text(encoding="utf-8"), link
