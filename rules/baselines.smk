@@ -97,7 +97,8 @@ use rule augustus as augustus_retrained with:
     benchmark:
         f"{BENCHMARKS}/augustus_retrained/{{genome}}.tsv"
     params:
-        parameters=lambda wildcards, input: f"--trained {quote(input.trained)}",
+        parameters=lambda wildcards: "--trained "
+        + quote(f"{RESULTS}/baseline/augustus_training/{wildcards.genome}"),
 
 
 rule ceiling:

@@ -76,7 +76,7 @@ use rule train_model as grpo_model with:
     params:
         script=script("grpo.py"),
         code=code("grpo.py"),
-        start=lambda wildcards, input: f" --model {quote(input.start)}",
+        start=lambda wildcards: f" --model {quote(LAYOUT.start_folder(wildcards.model))}",
 
 
 rule eval_f1_loci:

@@ -28,9 +28,8 @@ rule report_page:
     params:
         script=script("report.py"),
         code=code("report.py"),
-        results=lambda wildcards, output: Path(output.page).parent,
         title=CONFIG.title,
         options=LAYOUT.report_options(),
     shell:
-        "python {params.script:q} --results {params.results:q} --title {params.title:q} {params.options}"
+        'python {params.script:q} --results "$(dirname {output.page:q})" --title {params.title:q} {params.options}'
         " --output {output.page:q} --figures {output.figures:q} 2> {log:q}"

@@ -10,7 +10,7 @@ import pytest
 from genescribe.genome.model import Transcript
 from genescribe.models import model_folder
 from genescribe.predict import progress as module
-from genescribe.predict.interface import PredictedTranscript, StrandPrediction
+from genescribe.predict.interface import CHOICE, DOUBT, SCORES, PredictedTranscript, StrandPrediction
 from genescribe.predict.progress import progress, tell_model
 
 
@@ -36,29 +36,29 @@ def test_a_log_has_lines_with_bases_and_genes(
 
 
 @pytest.mark.parametrize(
-    ("asked", "species", "why", "advice"),
+    ("species", "why", "advice"),
     [
-        ("auto", "yeast", "words of six bases are most like", ""),
-        ("auto", "pooled", "no single training genome explains", "no training genome is like this one, expect little"),
-        ("yeast", "yeast", "as --species says", ""),
-        ("pooled", "pooled", "as --species says", ""),
-        (
-            "auto",
-            "human",
-            "words of six bases are most like",
-            "if this genome is like human, --model vertebrates finds",
-        ),
-        ("drosophila", "drosophila", "as --species says", "--model insects finds more"),
+        ("yeast", "its words and genes", []),
+        ("pooled", "nothing like it", ["nothing like it: pooled, expect little"]),
+        ("yeast", "", []),
+        ("human", "its words and genes", ["if this genome is like human, --model vertebrates finds"]),
+        ("drosophila", "", ["--model insects finds more"]),
+        ("drosophila", "its words and genes", ["chosen from 3 bases", "--model insects finds more"]),
     ],
 )
 def test_the_model_and_the_species_are_named_with_the_reason(
-    asked: str, species: str, why: str, advice: str, caplog: pytest.LogCaptureFixture
+    species: str, why: str, advice: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    tell_model(model_folder(None), asked, {"species": species})
-    tell_model(model_folder("yeast"), "auto", {})
-    first, second, *warned, third = (record.getMessage() for record in caplog.records)
-    assert len(warned) == bool(advice) and all(advice in line for line in warned)
-    assert first.startswith("model all_genomes (the default): ")
-    assert second.startswith(f"species {species}: ") and why in second
-    assert third.startswith("model yeast: ")
+    chosen = {CHOICE: why, SCORES: {"yeast": {"words": -1.3, "genes": 0.02}}} if why else {}
+    doubt = {DOUBT: advice[0]} if why and len(advice) + (species == "pooled") > 1 else {}
+    tell_model(model_folder(None), {"species": species, **chosen, **doubt})
+    tell_model(model_folder("yeast"), {})
+    first, second, *others, third = caplog.records
+    scores = [record.getMessage() for record in others if record.levelno == logging.INFO]
+    warned = [record.getMessage() for record in others if record.levelno == logging.WARNING]
+    assert scores == ["parameters of yeast: words -1.3000, genes 0.0200 nats per base"] * bool(why)
+    assert len(warned) == len(advice) and all(part in line for part, line in zip(advice, warned, strict=True))
+    assert first.getMessage().startswith("model all_genomes (the default): ")
+    assert second.getMessage() == f"species {species}: {why or 'as --species says'}"
+    assert third.getMessage().startswith("model yeast: ")

@@ -22,7 +22,12 @@ from genescribe.report.annotation.page import Annotation
 
 SEQIDS = {"s0": "chr1", "s1": "2L:1-3000"}
 """Names as genomes have them; the second has a colon."""
-PROVENANCE = {"model": "segment (gene, semicrf)", "species": "drosophila", "model-weights-sha256": "a" * 64}
+PROVENANCE = {
+    "model": "segment (gene, semicrf)",
+    "species": "drosophila",
+    "species-choice": "its words and genes are most like the sequence's",
+    "model-weights-sha256": "a" * 64,
+}
 TRAINED = {"genes_per_mb": 107.66, "mean_cds_length": 1791.6, "mean_exons": 3.67}
 
 

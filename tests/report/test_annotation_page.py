@@ -68,7 +68,7 @@ def test_the_page_says_what_was_done_with_what(tmp_path: Path) -> None:
     for words in (
         "Annotation of my.fa",
         "all_genomes: segment (gene, semicrf)",
-        "drosophila: of the training genomes",
+        "drosophila: its words and genes are most like",
         "--partial --min-posterior 0.1",
         "genes 40 ",
         f"expected to be exactly right {right:.0f} ",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,16 +20,20 @@ from genescribe.crf.statistics import RunStatistics
 from genescribe.data.batching import Batch, collate
 from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
-from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.alphabet import Codes, N, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.models import model_folder
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.file_names import SUMMARY
 from genescribe.predict.genome import predict_genome
+from genescribe.predict.interface import CHOICE, DOUBT, SCORES
 from genescribe.predict.output_files import write_annotation
+from genescribe.predict.scan import job_of
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import AUTO, EACH, POOLED, STRETCH, stretches, with_pool, word_counts
+from genescribe.segment.prediction.choice import FARTHEST, Score, choose, decide, gene_score
 from genescribe.segment.prediction.factory import EachPredictor, SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.training.task import SegmentTask
@@ -265,12 +270,95 @@ def test_the_genome_is_chosen_from_the_regions_that_are_annotated(trained: Path,
     for regions, expected in ((("p", "q"), "plain"), (("r",), "rich"), (("p:1-300",), POOLED)):
         (factory,) = factories(trained, fasta, AUTO, *regions)
         assert factory.species == expected and factory.provenance()["species"] == expected
+        assert factory.recoded(2).provenance() == factory.provenance()
+        assert DOUBT in factory.provenance()  # So few bases leave a doubt.
     (factory,) = factories(trained, fasta, "rich", "p")
     assert factory.species == "rich" and factory.statistics() == read_json(trained / STATISTICS)[SPECIES]["rich"]
     (factory,) = factories(trained, fasta, POOLED, "p")
     assert SPECIES not in factory.statistics() and factory.statistics()["genes_per_mb"] > 0
     with pytest.raises(InputError, match="it has plain, rich"):
         list(factories(trained, fasta, "fly", "p"))
+
+
+def test_a_strange_sequence_is_far_from_every_genome(model: SegmentModel) -> None:
+    assert model.species is not None
+    for name in AT:
+        near = model.species.distance(word_counts(sequence(name)))
+        assert min(near, key=lambda other: near[other]) == name and near[name] <= FARTHEST
+    strange = np.random.default_rng(2).choice(4, 20_000, p=[0.48, 0.02, 0.02, 0.48]).astype(np.uint8)
+    assert min(model.species.distance(word_counts(strange)).values()) > FARTHEST
+    chosen = choose(model, word_counts(strange), [strange])
+    assert chosen.species == POOLED and "nothing like it" in chosen.reason and "expect little" in chosen.warning
+    assert chosen.scores.keys() == {*AT, POOLED}
+
+
+def test_a_choice_is_the_same_whatever_the_strand_and_the_threads(model: SegmentModel) -> None:
+    codes = sequence("rich")
+    threads = torch.get_num_threads()
+    found = choose(model, word_counts(codes), [codes])
+    try:
+        torch.set_num_threads(2)
+        assert choose(model, word_counts(codes), [codes]) == found and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    turned = reverse_complement(codes)
+    assert choose(model, word_counts(turned), [turned]) == found
+    assert found.species == "rich" and found.scores["rich"].total > found.scores[POOLED].total
+
+
+def test_genes_score_more_than_the_same_bases_in_disorder(model: SegmentModel) -> None:
+    predictor = SegmentPredictor(model.specialised("rich"))
+    codes = sequence("rich")
+    assert gene_score(predictor, [codes]) > 2 * gene_score(predictor, [np.random.default_rng(1).permutation(codes)]) > 0
+    assert gene_score(predictor, [codes, codes[:900]]) == gene_score(predictor, [codes])
+    # Hardly any in a gap, of which all that is not an exon may be part: the sum, since no base is known.
+    assert 0 <= gene_score(predictor, [np.full(3_000, N, dtype=np.uint8)]) < 1
+
+
+NEAR = Score(-1.30, 0.02, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("near", "pooled", "expected"),
+    [
+        (NEAR, Score(-1.31, 0.01, 0.05), "a"),
+        (NEAR, Score(-1.30, 0.0195, 0.05), POOLED),  # better by less than the margin
+        (NEAR, Score(-1.31, 0.028, 0.05), POOLED),  # its genes are better read with all together
+        (NEAR._replace(distance=0.2), Score(-1.40, 0.01, 0.05), POOLED),  # far from all
+    ],
+)
+def test_words_and_genes_decide(near: Score, pooled: Score, expected: str) -> None:
+    scores = {"b": NEAR._replace(words=-1.35), "a": near, POOLED: pooled}
+    scores["b"] = scores["b"]._replace(distance=near.distance)
+    chosen = decide(scores, 100_000)
+    assert chosen.species == expected and bool(chosen.warning) == (expected == POOLED)
+    totals = [score.total for score in chosen.scores.values()]
+    assert totals == sorted(totals, reverse=True)
+    assert bool(decide(scores, 5_000).warning)
+
+
+GENOMES = {
+    "Arabidopsis.thaliana_1pct": "arabidopsis",
+    "Caenorhabditis.elegans_smallgenes": "celegans",
+    "Drosophila.melanogaster_2L_3Mb": "drosophila",
+    "Homo.sapiens_chr1_chunks": "human",
+    "Leishmania.major_chr1": "leishmania",
+    "Plasmodium.falciparum_chr1-8": POOLED,
+    "Populus.trichocarpa_Chr01_8Mb": "populus",
+    "Saccharomyces.cerevisiae": "yeast",
+    "Schizosaccharomyces.pombe_I_II": "pombe",
+    "Trypanosoma.brucei_chr1": "trypanosoma",
+}
+
+
+@pytest.mark.parametrize("name", GENOMES)
+def test_real_genomes_have_their_own_parameters_and_strangers_none(data_dir: Path, name: str, tmp_path: Path) -> None:
+    genome = Genome.open(data_dir / "eukaryotes" / name / "genome.fa.gz", scratch=tmp_path)
+    pieces = pieces_of(genome, [], 0, where=genome.path)
+    factory = SegmentPredictorFactory(model_folder("all_genomes"), "cpu").for_genome(genome, pieces, AUTO)
+    told = factory.provenance()
+    assert told["species"] == GENOMES[name] and {GENOMES[name], POOLED} <= told[SCORES].keys()
+    assert ("nothing like it" in told[CHOICE]) == (GENOMES[name] == POOLED) == (DOUBT in told)
 
 
 def test_each_sequence_has_its_own_genome_on_both_strands(trained: Path, fasta: Path) -> None:
@@ -296,7 +384,16 @@ def test_chunks_change_no_gene(trained: Path, fasta: Path, tmp_path: Path, speci
         assert predict_genome(factory, fasta, pieces, replace(config, chunk=chunk)) == whole
     write_annotation(tmp_path / "out", whole, genome, pieces, factory, config)
     assert read_json(tmp_path / "out" / SUMMARY)["species"] == factory.species
-    assert f"species: {factory.species}" in (tmp_path / "out" / "annotation.gff3").read_text()
+    header = (tmp_path / "out" / "annotation.gff3").read_text()
+    assert f"species: {factory.species}" in header
+    told, known = read_json(tmp_path / "out" / SUMMARY), factory.provenance()
+    assert SCORES not in known or f"species-scores: {json.dumps(known[SCORES])}" in header
+    assert told.get("species_scores") == known.get(SCORES) and told.get("species_choice") == known.get(CHOICE)
+    assert (SCORES in known) == (species == AUTO)
+    # A run that is resumed knows by these values that it is the same.
+    (again,) = factories(trained, fasta, species)
+    assert json.loads(json.dumps(job_of(factory, fasta, pieces, config))) == job_of(again, fasta, pieces, config)
+    assert [known[DOUBT]] == told["warnings"][:1] if DOUBT in known else species != AUTO
 
 
 def test_a_model_of_one_set_of_parameters_knows_no_species(trained: Path, tmp_path: Path) -> None:

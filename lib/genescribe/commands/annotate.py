@@ -73,7 +73,7 @@ def main(args: argparse.Namespace) -> None:
         factory, pieces, warnings = with_organelles(
             predictor_for(args.model, genome, pieces, config, evidence), genome, pieces, args.genetic_code_of
         )
-        tell_model(args.model, config.species, factory.provenance())
+        tell_model(args.model, factory.provenance())
         prediction = with_support(predict_genome(factory, genome, pieces, config, work), evidence, config)
         folder = work / "whole"
         warnings = write_annotation(folder, prediction, genome, pieces, factory, config, warnings, form)

@@ -17,7 +17,7 @@ class PredictConfig:
     species: str = option(
         "auto",
         doc="parameters to use, if the model has those of several genomes: a name, `pooled`, `auto` (the "
-        "genome with the most similar 6-mers) or `each` (the same, chosen per sequence)",
+        "genome whose 6-mers and genes suit the sequence best) or `each` (per sequence, by 6-mers alone)",
     )
     chunk: int = option(1_000_000, doc="bases that a process reads at a time; does not change the result", minimum=1)
     partial: bool = option(False, doc="also write genes that are cut off by the end of a sequence")

@@ -21,6 +21,8 @@ EVIDENCE = "evidence-sha256"
 """Key of what a prediction rests on (`PredictorFactory.provenance`) where there is evidence."""
 CALIBRATED = "calibrated"
 """Key of it that is `false` where a model should have a fitted temperature for its probabilities, and has none."""
+CHOICE, SCORES, DOUBT = "species-choice", "species-scores", "species-doubt"
+"""Keys of it where the species was chosen by the sequence: why, what speaks for each candidate, and a warning."""
 Rows = NDArray[np.float32]
 """What a model says of bases, (n, anything)."""
 

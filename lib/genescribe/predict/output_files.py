@@ -18,7 +18,7 @@ from genescribe.genome.products import write_parts, write_products
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.file_names import REJECTS, STEM, SUMMARY
 from genescribe.predict.genome import GenomePrediction, assemble
-from genescribe.predict.interface import CALIBRATED, EVIDENCE, PredictorFactory, StrandPrediction
+from genescribe.predict.interface import CALIBRATED, CHOICE, DOUBT, EVIDENCE, SCORES, PredictorFactory, StrandPrediction
 from genescribe.predict.stretches import Piece
 from genescribe.predict.summary import summarise, warnings_of
 from genescribe.predict.work_folder import STRANDS, StrandKey, read_strands, write_strands
@@ -73,7 +73,8 @@ def write_annotation(
     found = [*unsure, *warnings_of(summary, factory.statistics())]
     for line in found:
         _log.warning(line)
-    warnings = [*noted, *found]
+    # A doubtful species was told when the run began.
+    warnings = [*noted, *([provenance[DOUBT]] if DOUBT in provenance else []), *found]
     with atomic_directory(target) as folder:
         form.write(
             folder / f"{STEM}{form.suffix}",
@@ -84,7 +85,7 @@ def write_annotation(
         )
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
         (folder / REJECTS).write_text(lines, encoding="utf-8")
-        told = {key: value for key, value in provenance.items() if key == "species"}
+        told = {key.replace("-", "_"): provenance[key] for key in ("species", CHOICE, SCORES) if key in provenance}
         told |= {CALIBRATED: False} if unsure else {}
         write_json(folder / SUMMARY, {**summary, **told, "warnings": warnings})
         write_products(prediction.genes, genome, factory.genetic_code, folder)
@@ -96,7 +97,8 @@ def _header(provenance: Mapping[str, Any], config: PredictConfig) -> list[str]:
     options = asdict(config)
     names = RULES + (WITH_EVIDENCE if EVIDENCE in provenance else ())
     rules = " ".join(f"{name}={options[name]}" for name in names)
-    return [f"genescribe {__version__}", *(f"{key}: {value}" for key, value in provenance.items()), f"rules: {rules}"]
+    lines = [f"{key}: {json.dumps(value) if key == SCORES else value}" for key, value in provenance.items()]
+    return [f"genescribe {__version__}", *lines, f"rules: {rules}"]
 
 
 def write_batch(target: str | Path, pieces: Sequence[Piece], found: Mapping[StrandKey, StrandPrediction]) -> None:

@@ -13,47 +13,39 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from genescribe.models import model_folder, read_card
-from genescribe.predict.interface import StrandPrediction
+from genescribe.predict.interface import CHOICE, DOUBT, SCORES, StrandPrediction
 
 LOG_FORMAT = "{n_fmt} of {total_fmt} bases of both strands{postfix}; {elapsed} gone, {remaining} left"
 LOGGED_EVERY = 30.0
 """Seconds between two lines of a log; a terminal has a bar."""
-POOLED = "pooled"
-"""Parameters of all training genomes together."""
 _log = logging.getLogger("annotate")
 
 
-def tell_model(model: Path, asked: str, provenance: Mapping[str, Any]) -> None:
+def tell_model(model: Path, provenance: Mapping[str, Any]) -> None:
     """Log the model, the species whose parameters are used, and why these.
 
     Parameters
     ----------
     model
         Its folder.
-    asked
-        Species that the user asked for: `genescribe.predict.config.PredictConfig.species`.
     provenance
         Of the predictor: `genescribe.predict.interface.PredictorFactory.provenance`.
     """
     usual = " (the default)" if model == model_folder(None) else ""
     _log.info("model %s%s: %s", model.name, usual, model)
     if "species" in provenance:
-        _log.info("species %s: %s", provenance["species"], reason_of(asked, provenance["species"]))
-        if asked == "auto" and provenance["species"] == POOLED:
-            _log.warning(
-                "no training genome is like this one, expect little: genescribe models list shows other models"
-            )
-        elif better := read_card(str(model)).better.get(provenance["species"]):
+        _log.info("species %s: %s", provenance["species"], reason_of(provenance))
+        for name, score in provenance.get(SCORES, {}).items():
+            _log.info("parameters of %s: %s nats per base", name, ", ".join(f"{k} {v:.4f}" for k, v in score.items()))
+        if doubt := provenance.get(DOUBT):
+            _log.warning(doubt)
+        if better := read_card(str(model)).better.get(provenance["species"]):
             _log.warning("if this genome is like %s, --model %s finds more of its genes", provenance["species"], better)
 
 
-def reason_of(asked: str, species: str) -> str:
-    """Return why the parameters of a species are used, given what the user asked for."""
-    if asked != "auto":
-        return "as --species says"
-    if species == POOLED:
-        return "no single training genome explains the sequence better than all together"
-    return "of the training genomes, its words of six bases are most like the sequence's; --species NAME takes another"
+def reason_of(provenance: Mapping[str, Any]) -> str:
+    """Return why the parameters of a species are used, given a predictor's provenance."""
+    return str(provenance.get(CHOICE, "as --species says"))
 
 
 class Progress:

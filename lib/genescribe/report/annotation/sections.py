@@ -110,7 +110,7 @@ def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | Non
     ]
     if "species" in annotation.provenance:
         species = str(annotation.provenance["species"])
-        items.append(("species parameters", f"{species}: {reason_of(annotation.config.species, species)}"))
+        items.append(("species parameters", f"{species}: {reason_of(annotation.provenance)}"))
     items.append(("options", _options(annotation.config)))
     if codes := str(annotation.provenance.get("genetic-codes", "")):
         items.append(("genetic codes", codes))

@@ -24,7 +24,7 @@ from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, N, reverse_complement, unmasked
 
 AUTO, EACH = "auto", "each"
-"""Instead of a name: the genome whose words are most like the sequences', of all together or of each by itself."""
+"""Instead of a name: the genome that suits the sequences, all together or each by itself."""
 SAMPLE, STRETCH = 1 << 20, 1 << 14
 """Bases of a genome, or of a strand, whose words are counted, and of the stretches in which they are read."""
 FEWEST = 1000
@@ -39,6 +39,10 @@ TABLES = "evidence."
 """Beginning of the names of buffers of which a genome has its own."""
 WORD = 6
 """Bases of the words by which sequences are told apart."""
+_SHORT_WORD = 3
+"""Bases of the words by which they are told to be far: some thousand bases show how frequent each is."""
+_STEPS = 200
+"""Bases after which a sequence has forgotten how it began."""
 
 
 class SpeciesBank(nn.Module):
@@ -139,6 +143,26 @@ class SpeciesBank(nn.Module):
         nats = self.composition.double().cpu().numpy() @ (counts / max(1, counts.sum()))
         return dict(zip((*self.names, POOLED), nats.tolist(), strict=True))
 
+    def distance(self, counts: NDArray[np.int64]) -> dict[str, float]:
+        """Return how far the sequences are from each entry, the pooled one last.
+
+        This is the Kullback-Leibler divergence of the words of three bases from those of a sequence that is drawn from
+        the entry's words of six, in nats, less what counts of so few bases add by chance. Unlike `likeness` it says
+        whether even the nearest is far.
+
+        Parameters
+        ----------
+        counts : (4^6,)
+            How often each word stands in the sequences: `word_counts`.
+        """
+        shares = _beginnings(counts / max(1, counts.sum()))
+        found = shares > 0
+        here, there = shares[found], _beginnings(_stationary(self.composition.double().exp().cpu().numpy()))[:, found]
+        # What n words of one strand differ by from their own law: (kinds - 1) / 2n; counts are of both strands.
+        chance = (4**_SHORT_WORD - 1) / max(1, counts.sum())
+        nats = np.maximum(0.0, np.log(here / there) @ here - chance)
+        return dict(zip((*self.names, POOLED), nats.tolist(), strict=True))
+
     def nearest(self, counts: NDArray[np.int64]) -> str:
         """Return the entry that explains words best; the pooled one where there are too few to tell."""
         if counts.sum() < 2 * FEWEST:
@@ -147,8 +171,17 @@ class SpeciesBank(nn.Module):
         return max(likeness, key=lambda name: likeness[name])
 
 
-def stretches(length: int, most: int = SAMPLE) -> list[tuple[int, int]]:
+def stretches(length: int, most: int = SAMPLE, size: int = STRETCH) -> list[tuple[int, int]]:
     """Return where to read at most `most` of some bases: all, or stretches in even steps, alike from both ends.
+
+    Parameters
+    ----------
+    length
+        Bases that there are.
+    most
+        Bases to read.
+    size
+        Bases of a stretch, at most half of `most`.
 
     Examples
     --------
@@ -159,9 +192,9 @@ def stretches(length: int, most: int = SAMPLE) -> list[tuple[int, int]]:
     """
     if length <= most:
         return [(0, length)]
-    half = max(1, most // STRETCH // 2)
-    left = [i * (length // 2 - STRETCH) // max(1, half - 1) for i in range(half)]
-    return [(i, i + STRETCH) for i in left] + [(length - i - STRETCH, length - i) for i in reversed(left)]
+    half = max(1, most // size // 2)
+    left = [i * (length // 2 - size) // max(1, half - 1) for i in range(half)]
+    return [(i, i + size) for i in left] + [(length - i - size, length - i) for i in reversed(left)]
 
 
 def word_counts(codes: Codes) -> NDArray[np.int64]:
@@ -201,6 +234,23 @@ def with_pool(own: RunStatistics, pool: RunStatistics, share: float) -> RunStati
         first=own.first + share * pool.first,
         bases=own.bases + share * pool.bases,
     )
+
+
+def _stationary(chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of each word of six bases in long sequences, (n, 4^6), given P(base | five), (n, 4^6)."""
+    chances = chances.reshape(len(chances), -1, 4)
+    chances = chances / chances.sum(axis=2, keepdims=True)
+    before = np.full(chances.shape[:2], 1.0 / chances.shape[1])
+    for _ in range(_STEPS):
+        before = (before[..., None] * chances).reshape(len(chances), 4, -1).sum(axis=1)
+    shares: NDArray[np.float64] = (before[..., None] * chances).reshape(len(chances), -1)
+    return shares
+
+
+def _beginnings(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shares of the words of three bases with which longer words begin."""
+    beginnings: NDArray[np.float64] = shares.reshape(*shares.shape[:-1], 4**_SHORT_WORD, -1).sum(axis=-1)
+    return beginnings
 
 
 def _flat(name: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
+from genescribe.genome.alphabet import Codes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.strand import StrandCodes
@@ -20,7 +20,8 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import CALIBRATED, Halves, Rows, StrandPrediction, StrandPredictor, StrandRows
 from genescribe.predict.stretches import Piece
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel, read_config
-from genescribe.segment.network.species import AUTO, EACH, POOLED, stretches, word_counts
+from genescribe.segment.network.species import AUTO, EACH, POOLED, SAMPLE, STRETCH, stretches, word_counts
+from genescribe.segment.prediction.choice import SCORED, SCORED_STRETCH, Choice, choose
 from genescribe.segment.prediction.predictor import DIGITS, SegmentPredictor, grain_of
 from genescribe.segment.support.strand import GenomeSupport, provenance_of
 from genescribe.segment.training.temperature import is_calibrated, temperature_of
@@ -46,6 +47,8 @@ class SegmentPredictorFactory:
         NCBI table that is read by instead of the model's.
     evidence
         Folder of evidence of the genome.
+    choice
+        Why these are the species' parameters that are used, where `AUTO` was asked for.
     """
 
     def __init__(
@@ -55,8 +58,9 @@ class SegmentPredictorFactory:
         species: str = AUTO,
         code: int | None = None,
         evidence: Path | None = None,
+        choice: Choice | None = None,
     ) -> None:
-        self.evidence = evidence
+        self.evidence, self.choice = evidence, choice
         self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
         self._code = code
         self.device = named_device(device)
@@ -86,7 +90,7 @@ class SegmentPredictorFactory:
         """Return this reading on each GPU, and the same on the CPU to go over strands; None where there is no GPU."""
         if not self.device.startswith("cuda"):
             return None
-        finisher = SegmentPredictorFactory(self.folder, "cpu", self.species, self._code, self.evidence)
+        finisher = SegmentPredictorFactory(self.folder, "cpu", self.species, self._code, self.evidence, self.choice)
         return Halves(self, finisher, torch.cuda.device_count() if self.device == "cuda" else 1)
 
     def with_evidence(self, folder: Path) -> SegmentPredictorFactory:
@@ -97,12 +101,12 @@ class SegmentPredictorFactory:
                 where=self.folder,
                 remedy="leave evidence out, or give a model with the labels 'gene'",
             )
-        return SegmentPredictorFactory(self.folder, self.device, self.species, self._code, folder)
+        return SegmentPredictorFactory(self.folder, self.device, self.species, self._code, folder, self.choice)
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
-        """Return this with the parameters that were asked for; `AUTO`: those of the genome that these pieces are like.
+        """Return this with the parameters that were asked for; `AUTO`: those that suit these pieces.
 
-        The choice follows from the model and the pieces alone.
+        The choice follows from the model and the pieces alone: see `genescribe.segment.prediction.choice`.
 
         For the arguments see `PredictorFactory.for_genome`.
 
@@ -111,15 +115,17 @@ class SegmentPredictorFactory:
         InputError
             The model has none of that name.
         """
+        choice = None
         if species == AUTO and self.config.species is not None:
-            bank = SegmentModel.load(self.folder).species
-            assert bank is not None
-            species = bank.nearest(_words_of(genome, pieces))
-        return SegmentPredictorFactory(self.folder, self.device, species, self._code, self.evidence)
+            counts = sum((word_counts(codes) for codes in _sample(genome, pieces, SAMPLE, STRETCH)), _NO_WORDS)
+            scored = list(_sample(genome, pieces, SCORED, SCORED_STRETCH))
+            choice = choose(SegmentModel.load(self.folder, self._code), counts, scored)
+            species = choice.species
+        return SegmentPredictorFactory(self.folder, self.device, species, self._code, self.evidence, choice)
 
     def recoded(self, code: int) -> SegmentPredictorFactory:
         """Return this reading with another genetic code."""
-        return SegmentPredictorFactory(self.folder, self.device, self.species, code, self.evidence)
+        return SegmentPredictorFactory(self.folder, self.device, self.species, code, self.evidence, self.choice)
 
     def genetic_code(self, seqid: str = "") -> GeneticCode:
         """Return the model's genetic code."""
@@ -135,6 +141,7 @@ class SegmentPredictorFactory:
             "model-temperature": round(self.temperature, DIGITS),
             **({} if is_calibrated(self.folder) else {CALIBRATED: "false"}),
             **({} if self.config.species is None else {"species": self.species}),
+            **({} if self.choice is None else self.choice.provenance()),
             **({} if self.evidence is None else provenance_of(self.evidence, self.folder)),
         }
 
@@ -182,15 +189,12 @@ class EachPredictor:
         return self._predictors[name]
 
 
-def _words_of(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
-    """Return the words of a sample of the regions of pieces."""
+def _sample(genome: Genome, pieces: Sequence[Piece], most: int, size: int) -> Iterator[Codes]:
+    """Yield the parts of the regions of pieces that a sample of `most` bases in stretches of `size` holds."""
     regions = [(piece.seqid, start, end) for piece in pieces for start, end in piece.regions]
     ends = np.cumsum([end - start for _, start, end in regions])
-    counts = _NO_WORDS
-    for low, high in stretches(int(ends[-1]) if len(ends) else 0):
-        for (seqid, start, _), last, size in zip(regions, ends, np.diff(ends, prepend=0), strict=True):
-            first = int(last - size)
+    for low, high in stretches(int(ends[-1]) if len(ends) else 0, most, size):
+        for (seqid, start, _), last, length in zip(regions, ends, np.diff(ends, prepend=0), strict=True):
+            first = int(last - length)
             if first < high and low < last:
-                inside = start + max(low - first, 0), start + min(high - first, int(size))
-                counts = counts + word_counts(genome.codes(seqid, *inside))
-    return counts
+                yield genome.codes(seqid, start + max(low - first, 0), start + min(high - first, int(length)))

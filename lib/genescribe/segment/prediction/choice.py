@@ -1,0 +1,196 @@
+"""The choice of a genome's parameters by its words and by how well genes score under them.
+
+A model with parameters of several genomes may explain the words of a new one by those of a stranger that happens to be
+as rich in A and T. So a sample of the sequence is read with the parameters of the likeliest genomes, and with those of
+all together. What counts is the log-likelihood per base: that of the words, plus the log odds of all ways to read the
+sample with genes against the one without any. Introns score as the space between genes does in these odds: parameters
+of a genome that hardly has introns owe theirs to other genomes, and would be praised for words of theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genescribe.genome.alphabet import Codes, N, reverse_complement, unmasked
+from genescribe.kernels.semicrf.dispatch import log_partition
+from genescribe.predict.interface import CHOICE, DOUBT, SCORES
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.network.species import FEWEST, POOLED
+from genescribe.segment.prediction.predictor import DIGITS, SegmentPredictor
+
+SCORED, SCORED_STRETCH = 6 << 15, 1 << 15
+"""Bases in which genes are scored, and of the stretches in which they are read."""
+CANDIDATES = 3
+"""Genomes whose genes are scored, beside the pooled parameters: those whose words are most like the sequence's."""
+FARTHEST = 0.08
+"""Nats by which the words of three bases may differ from a genome's. Training genomes read anew differ by up to 0.003,
+mammals and human by up to 0.03, trypanosomatids and T. brucei by up to 0.07, Plasmodium and its nearest by 0.19."""
+MARGIN = 0.001
+"""Nats per base by which a genome must explain a sequence better than all together do."""
+SLACK = 0.001
+"""Nats per base by which genes may score worse than with the pooled parameters: where there are none, all score 0."""
+FEW = 20_000
+"""Bases below which a choice is told to be uncertain."""
+
+
+class Score(NamedTuple):
+    """What speaks for the parameters of a genome.
+
+    Attributes
+    ----------
+    words
+        Log-likelihood of the words of six bases, nats per base.
+    genes
+        Log odds of genes against none, nats per base.
+    distance
+        Kullback-Leibler divergence of the words of three bases from the genome's, nats.
+    """
+
+    words: float
+    genes: float
+    distance: float
+
+    @property
+    def total(self) -> float:
+        """Log-likelihood of the words and genes, nats per base."""
+        return self.words + self.genes
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Whose parameters are used, and why.
+
+    Attributes
+    ----------
+    species
+        Name of a genome, or `POOLED`.
+    reason
+        Why it was chosen, a clause for people.
+    scores
+        Of the candidates by name, the best first.
+    warning
+        What makes it doubtful; empty: nothing.
+    """
+
+    species: str
+    reason: str
+    scores: Mapping[str, Score]
+    warning: str = ""
+
+    def provenance(self) -> dict[str, Any]:
+        """Return reason, scores and warning as JSON values, by the names of `genescribe.predict.interface`."""
+        scores = {name: {**score._asdict(), "total": round(score.total, DIGITS)} for name, score in self.scores.items()}
+        return {CHOICE: self.reason, SCORES: scores, **({DOUBT: self.warning} if self.warning else {})}
+
+
+def choose(model: SegmentModel, counts: NDArray[np.int64], sample: Sequence[Codes]) -> Choice:
+    """Return whose parameters suit a genome; the same on every run, whatever the machine's threads.
+
+    Parameters
+    ----------
+    model
+        With parameters of several genomes, on the CPU.
+    counts : (4^6,)
+        Words of a sample of the genome: `genescribe.segment.network.species.word_counts`.
+    sample
+        Base codes of the stretches in which genes are scored.
+    """
+    bank = model.species
+    assert bank is not None
+    bases = int(counts.sum()) // 2
+    if bases < FEWEST:
+        return _pooled(f"{bases:,} bases are too few to tell", {})
+    words, distance = bank.likeness(counts), bank.distance(counts)
+    nearest = sorted(bank.names, key=lambda name: -words[name])[:CANDIDATES]
+    with _one_thread():
+        genes = {name: gene_score(SegmentPredictor(model.specialised(name)), sample) for name in (*nearest, POOLED)}
+    rounded = {
+        name: Score(*(round(x, DIGITS) for x in (words[name], value, distance[name]))) for name, value in genes.items()
+    }
+    return decide(rounded, bases)
+
+
+def decide(scores: Mapping[str, Score], bases: int) -> Choice:
+    """Return the choice that follows from the scores of candidates, the pooled parameters among them.
+
+    Parameters
+    ----------
+    scores
+        By name.
+    bases
+        How many were read.
+
+    Examples
+    --------
+    >>> pooled = Score(-1.36, 0.01, 0.02)
+    >>> decide({"fly": Score(-1.35, 0.02, 0.01), "pooled": pooled}, 90_000).species
+    'fly'
+    >>> decide({"poplar": Score(-1.18, 0.001, 0.2), "pooled": pooled}, 90_000).reason
+    'nothing like it: pooled, expect little'
+    """
+    pooled = scores[POOLED]
+    ordered = dict(sorted(scores.items(), key=lambda item: -item[1].total))
+    like = [name for name, score in ordered.items() if name != POOLED and score.distance <= FARTHEST]
+    if not like:
+        return _pooled("nothing like it", ordered)
+    for name in like:
+        score = ordered[name]
+        if score.total > pooled.total + MARGIN and score.genes >= pooled.genes - SLACK:
+            doubt = f"the species was chosen from {bases:,} bases only: give --species NAME if you know a relative"
+            return Choice(
+                name, "its words and genes are most like the sequence's", ordered, doubt if bases < FEW else ""
+            )
+    return _pooled("no training genome explains its words and genes better than all together", ordered)
+
+
+def _pooled(why: str, scores: Mapping[str, Score]) -> Choice:
+    reason = f"{why}: pooled, expect little"
+    return Choice(POOLED, reason, scores, f"{reason}; genescribe models list shows other models")
+
+
+@torch.no_grad()
+def gene_score(predictor: SegmentPredictor, sample: Sequence[Codes]) -> float:
+    """Return the log odds of genes against none on both strands of some stretches, nats per base.
+
+    Parameters
+    ----------
+    predictor
+        With the parameters of a genome.
+    sample
+        Base codes of the stretches; those of less than `FEWEST` bases are left out.
+    """
+    stretches = [codes for codes in sample if len(codes) >= FEWEST]
+    known = sum(int((unmasked(codes) < N).sum()) for codes in stretches)
+    odds = [_log_odds(predictor, strand) for codes in stretches for strand in (codes, reverse_complement(codes))]
+    return math.fsum(odds) / max(1, known)
+
+
+def _log_odds(predictor: SegmentPredictor, codes: Codes) -> float:
+    """Return log Z of a strand less the log score of all ways to read it without a gene."""
+    model, background = predictor.model, predictor.model.scheme.background
+    rows = predictor.read(codes, 0, len(codes)).copy()
+    between = int(model.expansion.routes[0, background])
+    rows[:, model.expansion.noncoding.numpy()] = rows[:, [between]]
+    p = predictor.potentials(codes, rows, 0, len(codes))
+    others = torch.arange(p.content.shape[-1]) != background
+    without = replace(p, content=p.content.masked_fill(others, -torch.inf))
+    return float(log_partition(p)) - float(log_partition(without))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread: sums are added in the same order on every machine, and no digit depends on it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
