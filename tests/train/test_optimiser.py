@@ -11,7 +11,6 @@ import torch
 from tests.train.toy_task import ToyTask
 
 from genescribe.errors import InputError
-from genescribe.files import read_json
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 from genescribe.train.optimiser import build_optimiser
@@ -86,11 +85,3 @@ def test_plateau_lowers_the_rate_and_stops_at_the_last_one() -> None:
     assert learning_rate(config, 20, 40) == 0.02
     assert learning_rate(config, 20, 40, 0.5) == 0.01
     assert learning_rate(config, 39, 40, 0.001) == pytest.approx(0.002)
-
-
-def test_options_at_their_defaults_do_not_change_the_fingerprint_of_older_runs(tmp_path: Path) -> None:
-    train(ToyTask(), CONFIG, tmp_path / "old")
-    train(ToyTask(), replace(CONFIG, optimizer="muon"), tmp_path / "new")
-    fingerprints = [read_json(tmp_path / n / "model" / "provenance.json")["fingerprint"] for n in ("old", "new")]
-    assert "optimizer" not in fingerprints[0]["train"]
-    assert fingerprints[1]["train"]["optimizer"] == "muon"

@@ -27,6 +27,7 @@ def configuration(folder: Path, genomes: int) -> dict[str, object]:
     splits = [{"train": ["*"]} if i % 2 else {"test": ["*"]} for i in range(genomes)]
     return {
         "genomes": {name: {**files, "splits": split} for name, split in zip(names, splits, strict=True)},
+        "bakes": {"gene": {"scheme": "gene"}},
         "runs": {"all": {"genomes": names, "bake": "gene", "model": {"scheme": "gene", "head": "semicrf"}}},
         "select": ["all"],
     }
