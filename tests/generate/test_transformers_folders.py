@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +250,17 @@ def test_a_name_on_the_hub_is_fetched_without_code(monkeypatch: pytest.MonkeyPat
     assert isinstance(load_published("someone/transgenic"), TransgenicModel)
     assert asked[0] == ["config.json"]
     assert not any(pattern.endswith((".py", "*")) for pattern in asked[1])
+
+
+def test_a_hub_that_does_not_answer() -> None:
+    """In a process of its own: another import of the hub's library would hide what this one lacks."""
+    code = "from genescribe.generate.network.hub import hub_answers; print(hub_answers())"
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"HF_ENDPOINT": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"

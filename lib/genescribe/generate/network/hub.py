@@ -16,7 +16,7 @@ def hub_answers() -> bool:
     """Return whether the hub can be reached: without an answer its own library would try again for a minute."""
     if urllib.request.getproxies():
         return True
-    address = urlsplit(need("huggingface_hub").constants.ENDPOINT)
+    address = urlsplit(need("huggingface_hub.constants").ENDPOINT)
     try:
         socket.create_connection((address.hostname, address.port or 443), timeout=5).close()
     except OSError:
