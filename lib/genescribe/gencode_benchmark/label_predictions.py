@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from genescribe.bake.stats import sum_stats
@@ -17,7 +16,7 @@ from genescribe.files import read_json
 from genescribe.genome.alphabet import Codes
 from genescribe.predict.config import PredictConfig
 from genescribe.segment.network.model import SegmentModel
-from genescribe.segment.prediction.predictor import SegmentPredictor
+from genescribe.segment.prediction.predictor import SegmentPredictor, runs_of
 from genescribe.segment.prediction.rows_on_demand import RowsOnDemand
 
 
@@ -60,4 +59,4 @@ def predict_labels(
 def decode_labels(predictor: SegmentPredictor, codes: Codes) -> Runs:
     """Return the best labels of a strand, in memory that does not grow with what the network puts out."""
     path = predictor.decode(codes, RowsOnDemand(predictor, codes), PredictConfig(partial=True))
-    return np.stack([path.ends.numpy(), path.labels.numpy()], axis=1).astype(np.int32)
+    return runs_of(path)

@@ -130,7 +130,7 @@ class SegmentPredictor:
         config: PredictConfig,
         supported: SupportedStrand | None,
     ) -> StrandPrediction:
-        decoded = self.model.scheme.decode(_runs(path), partial=config.partial)
+        decoded = self.model.scheme.decode(runs_of(path), partial=config.partial)
         found = StrandPrediction(rejects=list(decoded.rejects))
         valid = []
         for transcript in decoded.transcripts:
@@ -170,7 +170,7 @@ class SegmentPredictor:
             ends = [*([low] if low else []), *(part.ends + low).tolist(), len(codes)]
             labels = [*([INTERGENIC] if low else []), *part.labels.tolist(), INTERGENIC]
             path = supported.plain(Segmentation(torch.tensor(ends), torch.tensor(labels)), codes)
-            for decoded in self.model.scheme.decode(_runs(path), partial=False).transcripts:
+            for decoded in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
                 other = with_coding(transcript, decoded.cds)
                 known = [transcript.cds, *(t.cds for t in found)]
                 if other.cds in known or validate_gene(other, codes, self.code) is not None:
@@ -379,5 +379,6 @@ def _spans(transcript: Transcript, coding: bool) -> list[Interval]:
     return [coding_span(transcript), *(() if coding else transcript.exons), *transcript.cds]
 
 
-def _runs(path: Segmentation) -> Runs:
+def runs_of(path: Segmentation) -> Runs:
+    """Return a decoded path as runs of labels."""
     return np.stack([path.ends.numpy(), path.labels.numpy()], axis=1).astype(np.int32)
