@@ -38,7 +38,7 @@ def main() -> None:
     joined = with_support(join_batches(args.parts, pieces, config), args.evidence, config)
     warnings = write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
     if args.report:
-        written = Annotation.of(joined, genome, pieces, args.model, factory, config, warnings, args.evidence)
+        written = Annotation.of(joined, genome, pieces, factory, config, warnings, args.evidence)
         write_annotation_report(args.output / REPORT, written)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 

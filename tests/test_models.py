@@ -12,7 +12,6 @@ from genescribe.commands import console
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
 from genescribe.models import DEFAULT, ModelPath, available, model_folder, read_card
-from genescribe.segment.network.model import read_config
 from genescribe.shipped import shipped
 
 
@@ -33,9 +32,7 @@ def test_every_shipped_model_can_be_named_and_has_a_card() -> None:
         assert "not said" not in (card.species, card.trained_on, card.not_to_test_on) and card.text.startswith(
             f"# {name}"
         )
-        assert (folder / "model.safetensors").is_file()
-        assert card.better.keys() <= set(read_config(folder).species.names if card.better else ())
-        assert set(card.better.values()) <= available().keys()
+        assert (folder / "model.safetensors").is_file() or name == DEFAULT
 
 
 def test_a_folder_with_a_model_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +54,7 @@ def test_models_of_ones_own_are_found_by_name(tmp_path: Path, monkeypatch: pytes
 
 
 def test_an_unknown_model_is_told_with_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"yeats: no such model; .*known: all_genomes, .*yeast"):
+    with pytest.raises(InputError, match=r"yeats: no such model; .*known: all_genomes, auto, .*yeast"):
         read_card("yeats")
     with pytest.raises(InputError, match=r"no model in this folder; give the folder of one, or a name: .*all_genomes"):
         load_predictor(tmp_path)

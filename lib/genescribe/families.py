@@ -99,6 +99,9 @@ def known_families() -> Mapping[str, Family]:
     return _FAMILIES | {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
 
 
+_CHOOSERS = {"auto": "genescribe.segment.prediction.auto.AutoPredictorFactory"}
+"""Family of a folder without weights -> the class that hands over to the model that suits a genome."""
+
 _BAKERS = {
     "labels": "genescribe.bake.baker.Baker",
     "sentences": "genescribe.generate.loci.bake.SentenceBaker",
@@ -135,7 +138,7 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
         raise InputError("no model in this folder", where=model, remedy=remedy) from None
     except (ValueError, KeyError, TypeError):
         raise InputError("not the configuration of a model", where=path, remedy="train the model again") from None
-    predictor = family(name, where=str(path)).predictor
+    predictor = _CHOOSERS.get(name) or family(name, where=str(path)).predictor
     if predictor is None:
         raise InputError(
             f"a model of the family {name!r} annotates no genomes", where=model, remedy="give another model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -15,8 +15,8 @@ from genescribe.shipped import shipped
 VARIABLE = "GENESCRIBE_MODELS"
 """Environment variable: folders of further models, separated as those of $PATH; they go before the shipped ones."""
 CACHE_VARIABLE = "XDG_CACHE_HOME"
-DEFAULT = "all_genomes"
-"""The model that annotates where none is named."""
+DEFAULT = "auto"
+"""What annotates where no model is named: the model of the package that suits the sequence."""
 HELP = "folder of a model, or a name that `genescribe models list` shows"
 CARD = "README.md"
 _CONFIG = "config.json"
@@ -59,8 +59,6 @@ class Card:
         SPDX identifier.
     text
         The whole card, as Markdown.
-    better
-        Of a model of several genomes: the name of the model that finds genes like a genome's better.
     """
 
     name: str
@@ -70,7 +68,6 @@ class Card:
     not_to_test_on: str
     licence: str
     text: str
-    better: dict[str, str] = field(default_factory=dict)
 
 
 def cache_folder() -> Path:
@@ -132,7 +129,6 @@ def read_card(name: str) -> Card:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         _, head, body = text.split("---\n", 2) if text.startswith("---\n") else ("", "", text)
         values = yaml.safe_load(head) or {}
-        better = {str(species): str(model) for species, model in (values.get("better") or {}).items()}
         fields = {
             key: str(values.get(key, "not said")) for key in ("species", "trained_on", "not_to_test_on", "license")
         }
@@ -146,5 +142,4 @@ def read_card(name: str) -> Card:
         fields["not_to_test_on"],
         fields["license"],
         body.strip(),
-        better,
     )

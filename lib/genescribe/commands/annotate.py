@@ -73,11 +73,11 @@ def main(args: argparse.Namespace) -> None:
         factory, pieces, warnings = with_organelles(
             predictor_for(args.model, genome, pieces, config, evidence), genome, pieces, args.genetic_code_of
         )
-        tell_model(args.model, factory.provenance())
+        tell_model(factory.folder, factory.provenance())
         prediction = with_support(predict_genome(factory, genome, pieces, config, work), evidence, config)
         folder = work / "whole"
         warnings = write_annotation(folder, prediction, genome, pieces, factory, config, warnings, form)
-        report = Annotation.of(prediction, genome, pieces, args.model, factory, config, warnings, evidence)
+        report = Annotation.of(prediction, genome, pieces, factory, config, warnings, evidence)
         write_annotation_report(folder / REPORT, report.named(target))
         _move(folder, target, form.suffix)
         remove_work(work)

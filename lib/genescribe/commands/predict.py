@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> None:
         factory, pieces, _ = with_organelles(
             predictor_for(args.model, genome, pieces, config, args.evidence), genome, pieces, args.genetic_code_of
         )
-        tell_model(args.model, factory.provenance())
+        tell_model(factory.folder, factory.provenance())
         chosen = batch_of_pieces(pieces, args.batch, args.batches)
         work = Work(folder, job_of(factory, args.fasta, chosen, config))
         scan(factory, genome, chosen, config, work)

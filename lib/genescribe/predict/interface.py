@@ -117,6 +117,10 @@ class PredictorFactory(Protocol):
         Chunks begin at multiples of so many bases: what is said of a base is then the same in all chunks.
     """
 
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the model."""
+
     grain: int
 
     def __call__(self, worker: int = 0) -> StrandPredictor:

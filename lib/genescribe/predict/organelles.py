@@ -96,7 +96,7 @@ class RecodedFactory:
     """
 
     def __init__(self, factory: PredictorFactory, codes: Mapping[str, int]) -> None:
-        self.factory, self.codes, self.grain = factory, dict(codes), factory.grain
+        self.factory, self.codes, self.grain, self.folder = factory, dict(codes), factory.grain, factory.folder
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model; once more for each code, when a strand asks for it."""

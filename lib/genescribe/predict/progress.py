@@ -12,7 +12,6 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from genescribe.models import model_folder, read_card
 from genescribe.predict.interface import CHOICE, DOUBT, SCORES, StrandPrediction
 
 LOG_FORMAT = "{n_fmt} of {total_fmt} bases of both strands{postfix}; {elapsed} gone, {remaining} left"
@@ -31,16 +30,13 @@ def tell_model(model: Path, provenance: Mapping[str, Any]) -> None:
     provenance
         Of the predictor: `genescribe.predict.interface.PredictorFactory.provenance`.
     """
-    usual = " (the default)" if model == model_folder(None) else ""
-    _log.info("model %s%s: %s", model.name, usual, model)
+    _log.info("model %s: %s", model.name, model)
     if "species" in provenance:
         _log.info("species %s: %s", provenance["species"], reason_of(provenance))
         for name, score in provenance.get(SCORES, {}).items():
             _log.info("parameters of %s: %s nats per base", name, ", ".join(f"{k} {v:.4f}" for k, v in score.items()))
         if doubt := provenance.get(DOUBT):
             _log.warning(doubt)
-        if better := read_card(str(model)).better.get(provenance["species"]):
-            _log.warning("if this genome is like %s, --model %s finds more of its genes", provenance["species"], better)
 
 
 def reason_of(provenance: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ class AnnotateConfig:
     """Options of `snakemake annotate`."""
 
     genome: str | None = option(None, doc="FASTA to annotate")
-    model: str | None = option(None, doc="folder of a model, or the name of one; default: the one of all genomes")
+    model: str | None = option(None, doc="folder of a model, or its name; default: the one that suits the genome")
     regions: list[str] = option(default_factory=list, doc="seqid or seqid:start-end; empty: everything")
     batches: int | None = option(
         None, doc="number of jobs; default: one per 100 megabytes of the genome", minimum=1, maximum=MAX_BATCHES

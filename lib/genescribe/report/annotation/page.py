@@ -67,7 +67,6 @@ class Annotation:
         prediction: GenomePrediction,
         genome: Genome,
         pieces: Sequence[Piece],
-        model: Path,
         factory: PredictorFactory,
         config: PredictConfig,
         warnings: Sequence[str],
@@ -79,8 +78,6 @@ class Annotation:
         ----------
         prediction, genome, pieces, factory, config
             As `genescribe.predict.output_files.write_annotation` was given them.
-        model
-            Folder of the model.
         warnings
             Of that function.
         evidence
@@ -88,7 +85,7 @@ class Annotation:
         """
         said, trained = factory.provenance(), factory.statistics()
         genes, rejects = prediction.genes, prediction.rejects
-        return cls(genome, pieces, genes, rejects, model, said, trained, config, warnings, evidence)
+        return cls(genome, pieces, genes, rejects, factory.folder, said, trained, config, warnings, evidence)
 
     def named(self, path: Path) -> Self:
         """Return this as a file of any name, and files beside it."""

@@ -86,9 +86,10 @@ class Choice:
     warning: str = ""
 
     def provenance(self) -> dict[str, Any]:
-        """Return reason, scores and warning as JSON values, by the names of `genescribe.predict.interface`."""
+        """Return species, reason, scores and warning as JSON values, by the names of `genescribe.predict.interface`."""
         scores = {name: {**score._asdict(), "total": round(score.total, DIGITS)} for name, score in self.scores.items()}
-        return {CHOICE: self.reason, SCORES: scores, **({DOUBT: self.warning} if self.warning else {})}
+        doubt = {DOUBT: self.warning} if self.warning else {}
+        return {"species": self.species, CHOICE: self.reason, SCORES: scores, **doubt}
 
 
 def choose(model: SegmentModel, counts: NDArray[np.int64], sample: Sequence[Codes]) -> Choice:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ class SegmentPredictorFactory:
     evidence
         Folder of evidence of the genome.
     choice
-        Why these are the species' parameters that are used, where `AUTO` was asked for.
+        Why this model, and the parameters of this species, are used, where `AUTO` was asked for.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class SegmentPredictorFactory:
         finisher = SegmentPredictorFactory(self.folder, "cpu", self.species, self._code, self.evidence, self.choice)
         return Halves(self, finisher, torch.cuda.device_count() if self.device == "cuda" else 1)
 
-    def with_evidence(self, folder: Path) -> SegmentPredictorFactory:
+    def with_evidence(self, folder: Path) -> Self:
         """Return this with the evidence of a folder."""
         if self.config.scheme != GeneScheme.name or self.config.head == "pytorch-crf":
             raise InputError(
@@ -101,7 +102,9 @@ class SegmentPredictorFactory:
                 where=self.folder,
                 remedy="leave evidence out, or give a model with the labels 'gene'",
             )
-        return SegmentPredictorFactory(self.folder, self.device, self.species, self._code, folder, self.choice)
+        alike = copy.copy(self)
+        alike.evidence = folder
+        return alike
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
         """Return this with the parameters that were asked for; `AUTO`: those that suit these pieces.

@@ -1,0 +1,66 @@
+"""The default model: it hands over to the model of the package that suits the genome, and says why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from genescribe.errors import InputError
+from genescribe.families import load_predictor, predictor_for
+from genescribe.genome.fasta import Genome
+from genescribe.models import available, model_folder
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.interface import CHOICE, SCORES
+from genescribe.predict.stretches import pieces_of
+from genescribe.segment.network.model import read_config
+from genescribe.segment.prediction.auto import AutoPredictorFactory
+
+GENOMES = {
+    "Drosophila.melanogaster_2L_3Mb": "insects",
+    "Homo.sapiens_chr1_chunks": "vertebrates",
+    "Plasmodium.falciparum_chr1-8": "all_genomes",
+    "Populus.trichocarpa_Chr01_8Mb": "plants",
+    "Saccharomyces.cerevisiae": "all_genomes",
+}
+
+
+def test_it_chooses_between_models_that_ship_by_species_that_the_chooser_knows() -> None:
+    said = json.loads((model_folder("auto") / "config.json").read_text())
+    assert said["models"].keys() <= set(read_config(model_folder(said["chooser"])).species.names)
+    assert set(said["models"].values()) <= available().keys() - {"auto", said["chooser"]}
+
+
+@pytest.mark.parametrize("name", GENOMES)
+def test_real_genomes_get_the_model_of_their_kind(data_dir: Path, name: str, tmp_path: Path) -> None:
+    genome = Genome.open(data_dir / "eukaryotes" / name / "genome.fa.gz", scratch=tmp_path)
+    factory = predictor_for(
+        model_folder(None), genome, pieces_of(genome, [], 0, where=genome.path), PredictConfig(device="cpu")
+    )
+    said = factory.provenance()
+    assert factory.folder.name == GENOMES[name] and said[CHOICE] and said[SCORES]
+    assert (
+        said["model-config-sha256"] == load_predictor(model_folder(GENOMES[name])).provenance()["model-config-sha256"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("species", "model"), [("human", "vertebrates"), ("yeast", "all_genomes"), ("pooled", "all_genomes")]
+)
+def test_a_species_that_is_named_replaces_the_choice(species: str, model: str, tmp_path: Path) -> None:
+    fasta = tmp_path / "a.fa"
+    fasta.write_text(">a\n" + "ACGT" * 100 + "\n")
+    genome = Genome.open(fasta)
+    pieces, config = pieces_of(genome, [], 0, where=fasta), PredictConfig(device="cpu", species=species)
+    factory = predictor_for(model_folder(None), genome, pieces, config)
+    assert factory.folder.name == model and CHOICE not in factory.provenance()
+    chooser = AutoPredictorFactory(model_folder(None), "cpu").with_evidence(tmp_path)
+    assert chooser.for_genome(genome, pieces, species).evidence == tmp_path
+
+
+@pytest.mark.parametrize("text", ['{"family": "auto"}', '{"family": "auto", "chooser": "yeast", "models": []}'])
+def test_a_folder_that_names_no_models_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match="names no model to choose with"):
+        AutoPredictorFactory(tmp_path)
