@@ -1,0 +1,170 @@
+"""G3PO: the models of the package and AUGUSTUS's nearest stock species on 630 genes of 124 species, by group.
+
+    snakemake baselines --cores 2 --configfile examples/g3po.yaml
+    python benchmarks/g3po.py --data G3PO --augustus results/g3po/baseline/augustus/g3po/whole/genes.gff3 --work WORK
+
+The records of a species are annotated with the model of its clade, and with the one that `--model auto` chooses. The
+clade is that of AUGUSTUS's nearest stock species in examples/g3po.yaml. Only predictions that overlap the one labelled
+gene of a record are scored. Writes benchmarks/results/g3po.json; docs/accuracy.md has the table.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genescribe.cli import parser, run
+from genescribe.evaluate.metrics import measure
+from genescribe.families import predictor_for
+from genescribe.files import read_json, write_json
+from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.genome.model import Gene
+from genescribe.models import model_folder
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import predict_genome
+from genescribe.predict.stretches import pieces_of
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
+
+ROOT = Path(__file__).resolve().parents[1]
+CLADES: Mapping[str, Sequence[str]] = {
+    "vertebrates": (
+        *("human", "chicken", "zebrafish", "Xenopus_tropicalis", "ciona", "strongylocentrotus_purpuratus"),
+        *("schistosoma2", "Argopecten_irradians", "nematostella_vectensis", "Trichoplax_adhaerens"),
+    ),
+    "insects": (
+        *("fly", "aedes", "culex", "Anopheles_gambiae", "tribolium2012", "camponotus_floridanus", "nasonia"),
+        *("Pediculus_humanus", "pea_aphid", "rhodnius", "parasteatoda"),
+    ),
+    "nematodes": ("caenorhabditis", "brugia"),
+    "pombe": ("rhizopus_oryzae",),
+    "yeast": ("encephalitozoon_cuniculi_GB",),
+}
+"""Model -> AUGUSTUS's species near which it is used. Animals without a relative in training: that of vertebrates."""
+OTHERS = "all_genomes"
+GROUPS = {
+    "animals": ("Metazoa",),
+    "fungi": ("Fungi",),
+    "oomycetes": ("Oomycetes",),
+    "kinetoplastids": ("Kinetoplastida",),
+}
+"""Groups of docs/accuracy.md, by column rank2 of the species table; all others are one more."""
+LEVELS = ("base", "exon", "gene")
+AUGUSTUS = "augustus"
+
+
+def nearest(record: str, rules: Mapping[str, str]) -> str:
+    """Return AUGUSTUS's species for a record: that of the first pattern that fits."""
+    return next(species for pattern, species in rules.items() if fnmatchcase(record, pattern))
+
+
+def clade_of(species: str) -> str:
+    """Return the model of the package that is used where AUGUSTUS's species is the nearest."""
+    return next((model for model, near in CLADES.items() if species in near), OTHERS)
+
+
+def annotate(genome: Genome, records: Sequence[str], model: str, species: str, work: Path) -> tuple[str, list[Gene]]:
+    """Return the model that annotates some records of one species, and the genes; what `work` holds is not made again.
+
+    Parameters
+    ----------
+    genome
+        All records.
+    records
+        Those of a species.
+    model, species
+        As of `genescribe annotate`.
+    work
+        Folder of a FASTA file and, for each model, a GFF3 file.
+    """
+    fasta = work / "genome.fa"
+    if not fasta.is_file():
+        work.mkdir(parents=True, exist_ok=True)
+        write_fasta(fasta, ((record, genome.codes(record, 0, genome.lengths[record])) for record in records))
+    config = PredictConfig(workers=1, species=species, posteriors=False)
+    chosen = work / f"{model}.{species}.json"
+    if not chosen.is_file():
+        part = Genome.open(fasta)
+        pieces = pieces_of(part, [], config.flank, where=fasta)
+        factory = predictor_for(model_folder(model), part, pieces, config)
+        assert isinstance(factory, SegmentPredictorFactory)
+        target = work / f"{factory.folder.name}.{factory.species}.gff3"
+        if not target.is_file():
+            write_gff3(target, predict_genome(factory, fasta, pieces, config).genes, part.lengths)
+        write_json(chosen, {"model": factory.folder.name, "species": factory.species})
+    said = read_json(chosen)
+    return said["model"], read_genes(work / f"{said['model']}.{said['species']}.gff3")
+
+
+def compare(
+    reference: Sequence[Gene], found: Mapping[str, Sequence[Gene]], groups: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the scores of each method, and the paired differences of the first two to the last, by group and of all.
+
+    Parameters
+    ----------
+    reference
+        The labelled genes.
+    found
+        Method -> genes.
+    groups
+        Record -> group.
+    """
+    result: dict[str, Any] = {}
+    for group in (*sorted(set(groups.values())), "all"):
+        truth = [gene for gene in reference if group in ("all", groups[gene.seqid])]
+        part = {name: [gene for gene in genes if group in ("all", groups[gene.seqid])] for name, genes in found.items()}
+        result[group] = {"genes": len(truth)}
+        for name, genes in part.items():
+            rivals = {AUGUSTUS: part[AUGUSTUS]} if name != AUGUSTUS and AUGUSTUS in part else {}
+            scores = measure(truth, genes, others=rivals, labelled_only=True)
+            result[group][name] = {level: scores["cds"][level] for level in LEVELS}
+            if rivals:
+                result[group][name]["paired"] = {level: scores["paired"][AUGUSTUS][level]["f1"] for level in LEVELS}
+    return result
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--data", type=Path, required=True, help="folder of G3PO: genome, annotation, species.tsv")
+    arguments.add_argument("--augustus", type=Path, help="GFF3 of AUGUSTUS; default: it is left out")
+    arguments.add_argument("--work", type=Path, required=True, help="folder of annotations, which are not made again")
+    arguments.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/g3po.json", help="file to write")
+    args = arguments.parse_args()
+
+    genome = Genome.open(args.data / "genome.fa.gz")
+    example = yaml.safe_load((ROOT / "examples/g3po.yaml").read_text(encoding="utf-8"))
+    rules = example["genomes"]["g3po"]["augustus"]
+    with (args.data / "species.tsv").open(encoding="utf-8", newline="") as handle:
+        table = {row["record"]: row for row in csv.DictReader(handle, delimiter="\t")}
+    lots: dict[str, list[str]] = defaultdict(list)
+    for record in genome.lengths:
+        lots[table[record]["species"]].append(record)
+    found: dict[str, list[Gene]] = {"clade": [], "auto": []}
+    models: dict[str, dict[str, str]] = {}
+    for name, records in sorted(lots.items()):
+        clade = clade_of(nearest(records[0], rules))
+        asked = {"clade": (clade, "each" if clade == OTHERS else "auto"), "auto": ("auto", "auto")}
+        models[name] = {}
+        for method, (model, species) in asked.items():
+            models[name][method], genes = annotate(genome, records, model, species, args.work / name.replace(" ", "_"))
+            found[method] += genes
+        print(name, len(records), models[name], flush=True)
+    if args.augustus:
+        found[AUGUSTUS] = read_genes(args.augustus)
+    groups = {record: GROUPS.get(row["rank2"], "others") for record, row in table.items()}
+    result = compare(read_genes(args.data / "annotation.gff3.gz"), found, groups)
+    write_json(args.output, {"models": models, "groups": result})
+    for group, row in result.items():
+        shown = {name: [round(100 * row[name][level]["f1"], 1) for level in LEVELS] for name in found}
+        print(group, row["genes"], shown, flush=True)
+
+
+if __name__ == "__main__":
+    run(main)
