@@ -103,6 +103,19 @@ def test_other_options_are_another_run(repository: Path, data: Path) -> None:
     assert set(runs) == set((data / "models").iterdir())
 
 
+def test_every_option_of_the_manual_is_taken(repository: Path, data: Path, tmp_path: Path) -> None:
+    words = "--model semicrf --encoder mamba --max-duration 20 --hidden-dim 8 --num-layers 1 --epochs 1 --batch-size 4"
+    words += " --lr 1e-3 --weight-decay 1e-5 --crf-reg 0.1 --emission-clamp 5 --backend streaming --no-triton"
+    words += " --log-every 1 --device cpu --d-state 4 --d-conv 4 --expand 2"
+    where = ["--data-dir", data, "--output", tmp_path / "run", "--options", FILE]
+    done = command(repository, "train", *where, *words.split())
+    assert done.returncode == 0, done.stderr
+    model = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["model"]
+    encoder = model["encoder"]
+    assert [encoder[key] for key in ("kind", "hidden_dim", "d_state", "d_conv", "expand")] == ["mamba", 8, 4, 4, 2]
+    assert (model["head"], model["max_duration"]) == ("semicrf", 20)
+
+
 def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
