@@ -64,7 +64,8 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.predict.support import with_support
     from genescribe.predict.work_folder import remove_work, work_folder
     from genescribe.report.annotation.completeness import measure_completeness
-    from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
+    from genescribe.report.annotation.finished import Annotation
+    from genescribe.report.annotation.page import REPORT, write_annotation_report
 
     config, beside = config_of(args), _beside()
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)
@@ -88,8 +89,8 @@ def main(args: argparse.Namespace) -> None:
         write_annotation_report(folder / REPORT, report.named(target))
         _move(folder, target, form.suffix)
         remove_work(work)
-    others = ",".join(name for name in beside if name != REPORT)
-    print(f"{len(prediction.genes)} genes: {target}; read {stem_of(target)}.{REPORT} first; also {stem_of(target)}.{{{others}}}")
+    stem, others = stem_of(target), ",".join(name for name in beside if name != REPORT)
+    print(f"{len(prediction.genes)} genes: {target}; read {stem}.{REPORT} first; also {stem}.{{{others}}}")
 
 
 def _move(folder: Path, target: Path, suffix: str) -> None:

@@ -10,8 +10,8 @@ from genescribe.files import read_json
 from genescribe.genome.gene_lengths import LENGTHS, summary_of
 from genescribe.report.annotation import charts
 from genescribe.report.annotation.cautions import share
+from genescribe.report.annotation.finished import Annotation
 from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers
-from genescribe.report.annotation.page import Annotation
 from genescribe.segment.network.model import SPECIES, STATISTICS
 
 _NONE = "–"

@@ -22,8 +22,8 @@ from genescribe.report.annotation.cautions import cautions, share
 from genescribe.report.annotation.comparison import comparison
 from genescribe.report.annotation.completeness import FAILED
 from genescribe.report.annotation.evidence import Support, support_of
+from genescribe.report.annotation.finished import Annotation
 from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers, count_bases, count_genes, masked_genes
-from genescribe.report.annotation.page import Annotation
 from genescribe.report.annotation.places import places
 from genescribe.report.tables import completeness
 
