@@ -33,10 +33,11 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import AUTO, EACH, POOLED, STRETCH, stretches, with_pool, word_counts
-from genescribe.segment.prediction.choice import FARTHEST, Score, choose, decide, gene_score
+from genescribe.segment.prediction.choice import FARTHEST, STRANGER, Score, choose, decide, gene_score
 from genescribe.segment.prediction.factory import EachPredictor, SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.training.task import SegmentTask
+from genescribe.segment.training.temperature import temperature_of
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 from genescribe.train.model_files import CONFIG
@@ -420,3 +421,15 @@ def test_the_models_that_come_with_the_project_load(name: str) -> None:
     assert isinstance(predictor, SegmentPredictor) and predictor.model.species is None
     known = factory.config.species.names if factory.config.species else []
     assert ("yeast" in known) == (name == "all_genomes")
+
+
+def test_a_stranger_is_read_with_less_confidence(trained: Path, fasta: Path) -> None:
+    own, pooled = SegmentPredictorFactory(trained, "cpu", "rich"), SegmentPredictorFactory(trained, "cpu", POOLED)
+    assert pooled.temperature == pytest.approx(STRANGER * own.temperature) and own.temperature == temperature_of(
+        trained
+    )
+    each = SegmentPredictorFactory(trained, "cpu", EACH)()
+    assert isinstance(each, EachPredictor)
+    few = sequence("rich")[:100]
+    assert each.predictor(few).temperature == pytest.approx(pooled.temperature)
+    assert each.predictor(sequence("rich")).temperature == pytest.approx(own.temperature)
