@@ -32,10 +32,11 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import AUTO, EACH, POOLED, with_pool, word_counts
-from genescribe.segment.prediction.choice import FARTHEST, choose, gene_score
+from genescribe.segment.prediction.choice import FARTHEST, STRANGER, choose, gene_score
 from genescribe.segment.prediction.factory import EachPredictor, SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.training.task import SegmentTask
+from genescribe.segment.training.temperature import temperature_of
 from genescribe.train.config import TrainConfig
 from genescribe.train.engine import train
 from genescribe.train.model_files import CONFIG
@@ -355,3 +356,14 @@ def test_validation_may_read_some_windows_only(shards: list[Path]) -> None:
     every = [few.validation[i].key for i in range(len(few.validation))]
     assert len(every) > 3 and len(keys) == 3
     assert {keys.index(every[0]), keys.index(every[-1])} <= {0, 1, 2}
+
+
+def test_a_stranger_is_read_with_less_confidence(trained: Path, fasta: Path) -> None:
+    own, pooled = SegmentPredictorFactory(trained, "cpu", "rich"), SegmentPredictorFactory(trained, "cpu", POOLED)
+    assert own.temperature == temperature_of(trained)
+    assert pooled.temperature == pytest.approx(STRANGER * own.temperature)
+    each = SegmentPredictorFactory(trained, "cpu", EACH)()
+    assert isinstance(each, EachPredictor)
+    few = sequence("rich")[:100]
+    assert each.predictor(few).temperature == pytest.approx(pooled.temperature)
+    assert each.predictor(sequence("rich")).temperature == pytest.approx(own.temperature)

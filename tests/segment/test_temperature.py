@@ -58,14 +58,14 @@ def test_it_is_found_again(task: SegmentTask, monkeypatch: pytest.MonkeyPatch) -
     samples = [replace(task.validation[0], codes=random.integers(0, 4, 2_000).astype(np.uint8)) for _ in range(40)]
     runs = np.array([[2_000, 0]], dtype=np.int32)
     batches = [collate([replace(sample, runs=runs)]) for sample in samples]
-    found = [temperature._Genes(model, batch) for batch in batches]
+    found = [temperature.WindowGenes(model, batch) for batch in batches]
     assert sum(len(genes.right) for genes in found) >= temperature.FEWEST
     fitted = []
     for truth in (1.0, 4.0):
         for genes in found:
             genes.right = random.random(len(genes.right)) < genes.probabilities(truth)
         left = iter(found)
-        monkeypatch.setattr(temperature, "_Genes", lambda model, batch, left=left: next(left))
+        monkeypatch.setattr(temperature, "WindowGenes", lambda model, batch, left=left: next(left))
         fitted.append(fit_temperature(model, batches)[0])
     assert fitted[0] < 2 < fitted[1]
 
@@ -81,13 +81,13 @@ def test_few_genes_tell_nothing(task: SegmentTask) -> None:
 @torch.no_grad()
 def test_a_gene_is_right_when_the_labels_hold_each_of_its_segments(task: SegmentTask) -> None:
     model, batches = noisy_model(), validation(task)
-    genes = [temperature._Genes(model, batch) for batch in batches]
+    genes = [temperature.WindowGenes(model, batch) for batch in batches]
     assert any(len(found.right) for found in genes) and not any(bool(found.right.any()) for found in genes)
     for batch, found in zip(batches, genes, strict=True):
         assert np.all((found.probabilities(1.0) >= 0) & (found.probabilities(1.0) <= 1))
         path = found._path
         truth = replace(batch, runs=[torch.stack([path.ends, path.labels], dim=1)])
-        assert temperature._Genes(model, truth).right.all()
+        assert temperature.WindowGenes(model, truth).right.all()
 
 
 def test_probabilities_are_less_sure_and_genes_the_same() -> None:

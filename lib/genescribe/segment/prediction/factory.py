@@ -22,7 +22,7 @@ from genescribe.predict.interface import CALIBRATED, Halves, Rows, StrandPredict
 from genescribe.predict.stretches import Piece
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel, read_config
 from genescribe.segment.network.species import AUTO, EACH, POOLED, SAMPLE, STRETCH, stretches, word_counts
-from genescribe.segment.prediction.choice import SCORED, SCORED_STRETCH, Choice, choose
+from genescribe.segment.prediction.choice import SCORED, SCORED_STRETCH, STRANGER, Choice, choose
 from genescribe.segment.prediction.predictor import DIGITS, SegmentPredictor, grain_of
 from genescribe.segment.support.strand import GenomeSupport, provenance_of
 from genescribe.segment.training.temperature import is_calibrated, temperature_of
@@ -62,13 +62,14 @@ class SegmentPredictorFactory:
         choice: Choice | None = None,
     ) -> None:
         self.evidence, self.choice = evidence, choice
-        self.folder, self.config, self.temperature = folder, read_config(folder), temperature_of(folder)
+        self.folder, self.config = folder, read_config(folder)
         self._code = code
         self.device = named_device(device)
         self.grain = grain_of(self.config, self.device)
         self.both_strands = self.config.both_strands
         known = self.config.species.names if self.config.species else []
         self.species = POOLED if species == AUTO or (species == EACH and not known) else species
+        self.temperature = temperature_of(folder) * (STRANGER if known and self.species == POOLED else 1.0)
         if self.species not in (POOLED, EACH, *known):
             raise InputError(
                 f"no species {species!r} in this model",
@@ -188,7 +189,8 @@ class EachPredictor:
         counts = sum((word_counts(codes[start:end]) for start, end in stretches(len(codes))), _NO_WORDS)
         name = self._bank.nearest(counts)
         if name not in self._predictors:
-            self._predictors[name] = SegmentPredictor(self._model.specialised(name), self._temperature, self._support)
+            temperature = self._temperature * (STRANGER if name == POOLED else 1.0)
+            self._predictors[name] = SegmentPredictor(self._model.specialised(name), temperature, self._support)
         return self._predictors[name]
 
 

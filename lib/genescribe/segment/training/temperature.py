@@ -53,7 +53,7 @@ def fit_temperature(model: SegmentModel, batches: Iterable[Batch]) -> tuple[floa
         name = model.entry_of(batch.metas[0].genome)
         if name not in models:
             models[name] = model.specialised(name)
-        found.append(_Genes(models[name], batch))
+        found.append(WindowGenes(models[name], batch))
     right = np.concatenate([genes.right for genes in found]) if found else np.zeros(0, dtype=bool)
     if len(right) < FEWEST:
         return 1.0, len(right)
@@ -61,7 +61,7 @@ def fit_temperature(model: SegmentModel, batches: Iterable[Batch]) -> tuple[floa
     return vertex(np.log(GRID), np.array(losses)), len(right)
 
 
-class _Genes:
+class WindowGenes:
     """The genes that the best path of a window holds, and which of them its labels hold as well."""
 
     def __init__(self, model: SegmentModel, batch: Batch) -> None:
