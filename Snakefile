@@ -1,12 +1,15 @@
 # genescribe: learn to annotate genomes, and annotate them. Targets: all (default), bake, train, finetune, prep_grpo,
-# grpo, annotate, evaluate, eval_f1, baselines, benchmark. Configuration: config.yaml, overlaid with --configfile;
+# grpo, annotate, evaluate, eval_f1, baselines, benchmark. Configuration: --configfile, or the example in config.yaml;
 # docs/architecture.md has the map.
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+# The example is for those who name no genomes and runs of their own: with these, Snakemake would merge it key by key.
+if not {"genomes", "bakes", "runs", "inits", "codon"} & config.keys():
+
+    configfile: f"{workflow.basedir}/config.yaml"
 
 
 report: "rules/report/workflow.rst"

@@ -8,13 +8,14 @@ from genescribe.cli import parser, run
 from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.models import DEFAULT, ModelPath
-from genescribe.paths import InputPath, NameList, OutputFolder
+from genescribe.paths import InputPath, InputText, NameList, OutputFolder
 from genescribe.predict.file_names import ANNOTATION
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.output_files import join_batches, write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.support import with_support
+from genescribe.report.annotation.completeness import HELP, measure_completeness
 from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
 
 
@@ -27,8 +28,10 @@ def main() -> None:
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     arguments.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
     arguments.add_argument("--report", action="store_true", help="also write report.html into the folder")
+    arguments.add_argument("--busco", metavar="LINEAGE", type=InputText(), help=HELP)
     add_argument(arguments)
     add_arguments(arguments)
+    arguments.only(["busco"], lambda args: args.report, "--report")
     args = arguments.parse_args()
 
     config, genome = config_of(args), Genome.open(args.fasta)
@@ -38,7 +41,8 @@ def main() -> None:
     joined = with_support(join_batches(args.parts, pieces, config), args.evidence, config)
     warnings = write_annotation(args.output, joined, genome, pieces, factory, config, warnings)
     if args.report:
-        written = Annotation.of(joined, genome, pieces, factory, config, warnings, args.evidence)
+        counts = measure_completeness(args.output, args.busco, config.workers) if args.busco else None
+        written = Annotation.of(joined, genome, pieces, factory, config, warnings, args.evidence, counts)
         write_annotation_report(args.output / REPORT, written)
     print(f"{len(joined.genes)} genes: {args.output / ANNOTATION}")
 

@@ -22,6 +22,7 @@ from genescribe.genome.model import Gene, Transcript
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.stretches import pieces_of
+from genescribe.segment.network.model import STATISTICS
 from genescribe.simulate import simulate
 from genescribe.simulate.parameters import load_parameters
 
@@ -90,6 +91,10 @@ def test_genes_of_two_genomes_make_a_model_that_finds_genes(
     report = estimate_model(sources, tmp_path / "m", TrainingOptions())
     assert report == read_json(tmp_path / "m" / ESTIMATE) and report["genomes"].keys() == {"one", "two"}
     assert sum(report["genomes"].values()) == report["genes"]
+    known = read_json(tmp_path / "m" / STATISTICS)
+    numbers = {name: row["lengths"]["coding"]["number"] for name, row in known["species"].items()}
+    assert numbers == report["genomes"] and known["lengths"]["coding"]["number"] == report["genes"]
+    assert known["mean_exons"] == pytest.approx(known["lengths"]["exon"]["number"] / report["genes"], abs=1e-3)
     region = ("chr2", 0, 60_000)
     factory = load_predictor(tmp_path / "m")
     pieces = pieces_of(genome, ["chr2:1-60000"], 0, where="g.fa")

@@ -9,7 +9,9 @@ import pytest
 
 from genescribe.commands import console
 from genescribe.errors import InputError
+from genescribe.files import read_json
 from genescribe.genome.fasta import write_fasta
+from genescribe.report.annotation.completeness import FAILED, measure_completeness
 
 
 @pytest.fixture
@@ -50,6 +52,53 @@ def test_a_report_that_cannot_be_written_costs_nothing_else(
     assert "no report was written (ValueError: a fault of the report)" in caplog.text
     del first["my.genome.report.html"]  # it would be of other genes, if these had changed
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def lineage_of(folder: Path) -> Path:
+    """Return a folder that looks like a lineage of BUSCO."""
+    (folder / "x_odb10").mkdir()
+    (folder / "x_odb10" / "dataset.cfg").write_text("name=x_odb10\nnumber_of_BUSCOs=5\n")
+    return folder / "x_odb10"
+
+
+def busco(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
+    """Put a program of that name on the path, or nothing."""
+    (folder / "bin").mkdir()
+    if text is not None:
+        (folder / "bin" / "busco").write_text(f"#!/bin/sh\n{text}\n")
+        (folder / "bin" / "busco").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder / "bin"))
+
+
+def test_completeness_without_busco_or_lineage_is_refused_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lineage = lineage_of(folder.parent)
+    busco(folder.parent, monkeypatch, None)
+    for given, message in (("/no/x_odb10", "no BUSCO lineage"), (str(lineage), "busco is not on PATH")):
+        with pytest.raises(InputError, match=message):
+            console.main([*COMMAND, "--busco", given])
+    assert not list(folder.iterdir())
+
+
+def test_a_busco_that_fails_costs_nothing_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    busco(folder.parent, monkeypatch, "echo '2026 ERROR:\tno profiles here'; exit 1")
+    (folder / "proteins.longest.fa").write_text(">g.t1\nMK\n")
+    (folder / "summary.json").write_text("{}")
+    found = measure_completeness(folder, str(lineage_of(folder.parent)), 1)
+    assert found == {FAILED: "BUSCO failed: no profiles here"} and (folder / "summary.json").read_text() == "{}"
+    assert "completeness was not measured" in caplog.text and "the annotation is complete" in caplog.text
+
+
+def test_completeness_of_no_gene_needs_no_busco(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lineage = lineage_of(folder.parent)
+    busco(folder.parent, monkeypatch, "exit 1")
+    write_fasta(Path("../data/my.genome.fa"), [("a", np.zeros(3_000, dtype=np.uint8))])
+    console.main([*COMMAND, "--busco", str(lineage)])
+    counts = read_json(folder / "my.genome.summary.json")["busco"]
+    assert (counts["complete"], counts["missing"], counts["total"]) == (0, 5, 5)
 
 
 @pytest.mark.parametrize("name", ["my.genome.gff3", "my.genome.proteins.fa", "my.genome.summary.json"])

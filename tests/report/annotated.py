@@ -29,6 +29,17 @@ PROVENANCE = {
     "model-weights-sha256": "a" * 64,
 }
 TRAINED = {"genes_per_mb": 107.66, "mean_cds_length": 1791.6, "mean_exons": 3.67}
+INTRONS = {"number": 500, "mean": 911.5, "p5": 52, "median": 71, "p95": 4_321, "longest": 9_876}
+BUSCO: dict[str, Any] = {
+    "complete": 200,
+    "single": 190,
+    "duplicated": 10,
+    "fragmented": 30,
+    "missing": 18,
+    "total": 248,
+    "lineage": {"name": "x_odb10", "creation_date": "2024-01-08"},
+    "versions": {"busco": "5.4.4"},
+}
 
 
 def scored(genes: Sequence[Gene]) -> list[Gene]:
@@ -71,7 +82,12 @@ def annotation(folder: Path, number: int = 40, evidence: bool = False, **given: 
     table = _evidence(folder / "evidence", genes, genome) if evidence else None
     genes = with_support(GenomePrediction(genes, []), table, config).genes
     rejects = [{"reason": "overlaps a better gene"}, {"reason": "short coding sequence"}] * 2
-    known = {"model": model_folder("all_genomes"), "provenance": PROVENANCE, "trained": TRAINED, "config": config}
+    known = {
+        "model": model_folder("all_genomes"),
+        "provenance": PROVENANCE,
+        "trained": TRAINED | {"lengths": {"intron": INTRONS}},
+        "config": config,
+    }
     return Annotation(
         **{"genome": genome, "pieces": pieces, "genes": genes, "rejects": rejects, "evidence": table} | known | given
     )

@@ -12,12 +12,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.report.annotated import annotation
+from tests.report.annotated import BUSCO, annotation
 
 from genescribe.figures.blocks import Browser, Figure, Section, Text
 from genescribe.predict.config import PredictConfig
+from genescribe.report.annotation.completeness import FAILED
 from genescribe.report.annotation.page import write_annotation_report
 from genescribe.report.annotation.places import places
 from genescribe.report.annotation.sections import sections_of
@@ -77,11 +79,42 @@ def test_the_page_says_what_was_done_with_what(tmp_path: Path) -> None:
         "training genome drosophila 107.7 3.67 1,792 19.3%",
         "2 × overlaps a better gene; 2 × short coding sequence",
         "2L:1-3000",
+        "in training genome drosophila 500 912 52 71 4,321 9,876",
         "busco -i my.proteins.fa",
         "The least sure genes",
         "a" * 64,
     ):
         assert words in text, words
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("my.gff3", "--min-posterior 0.8 -o my.sure.gff3"),
+        ("my.gtf", "--min-posterior 0.8 -o my.sure.gtf"),
+        ("a.b.bed.gz", "--min-posterior 0.8 -o a.b.sure.bed.gz"),
+        (None, "--config min_posterior=0.8"),
+    ],
+)
+def test_next_steps_name_files_of_the_form_that_was_written(tmp_path: Path, name: str | None, command: str) -> None:
+    made = annotation(tmp_path)
+    made = made.named(tmp_path / name) if name else made
+    write_annotation_report(tmp_path / "report.html", made)
+    text = read(tmp_path / "report.html")
+    assert f" {command} " in text and f"All genes are in {name or 'annotation.gff3'}." in text
+    assert f"from {made.prefix}proteins.fa" in text
+
+
+def test_completeness_is_shown_or_how_to_measure_it(tmp_path: Path) -> None:
+    def said(counts: dict[str, Any] | None, named: bool = True) -> str:
+        made = annotation(tmp_path, completeness=counts)
+        write_annotation_report(tmp_path / "report.html", made.named(tmp_path / "my.gff3") if named else made)
+        return read(tmp_path / "report.html")
+
+    assert "this annotation 80.6 200 76.6 190 4.0 10 12.1 30 7.3 18" in said(BUSCO)
+    assert "Not measured. Install BUSCO (apt install busco) and annotate again with --busco LINEAGE" in said(None)
+    assert "with --config busco=LINEAGE" in said(None, named=False)
+    assert "Not measured: BUSCO failed (no such lineage)." in said({FAILED: "no such lineage"})
 
 
 def test_the_browser_has_the_genome_the_genes_and_the_evidence(tmp_path: Path) -> None:

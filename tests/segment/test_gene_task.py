@@ -128,6 +128,10 @@ def test_a_model_remembers_what_its_genes_were_like() -> None:
     }
     expected = {"genes_per_mb": 2_000.0, "mean_cds_length": 45.0, "mean_exons": 1.5}
     assert gene_statistics(split, scheme) == expected
+    lengths = {"exon": [[15, 2], [30, 1]], "intron": [[25, 1]], "coding": [[30, 1], [60, 1]], "gene": []}
+    found = gene_statistics(split | {"lengths": lengths}, scheme)
+    exons = {"number": 3, "mean": 20.0, "p5": 15, "median": 15, "p95": 15, "longest": 30}
+    assert found["lengths"]["exon"] == exons and "gene" not in found["lengths"]
 
 
 def test_a_halo_too_short_is_refused() -> None:

@@ -127,6 +127,29 @@ def test_every_method_has_its_completeness_and_the_genome_too(
     assert "output: results/tiny/busco/genome/tiny/busco.json" in said
 
 
+@needs("busco", "hmmbuild")
+@pytest.mark.parametrize("way", ["command", "workflow"])
+def test_completeness_stands_on_the_page_of_an_annotation(
+    repository: Path, folder: Path, tmp_path: Path, options: list[str], way: str
+) -> None:
+    genome, lineage = folder / "results/tiny/input/tiny/genome.fa", folder / "tiny_odb10"
+    given = ["--regions", "chr4"]
+    if way == "command":
+        command = [sys.executable, "-m", "genescribe", "annotate", str(genome), "--species", "arabidopsis", *given]
+        subprocess.run(
+            [*command, "--busco", str(lineage), "-o", "a.gff3"], cwd=tmp_path, check=True, capture_output=True
+        )
+        summary, page = tmp_path / "a.summary.json", tmp_path / "a.report.html"
+    else:
+        config = [f"genome={genome}", "regions=chr4", "species=arabidopsis", f"busco={lineage}"]
+        snakemake(repository, tmp_path, "annotate", "--config", *config)
+        (page,) = tmp_path.glob("results/annotate/*/*/whole/report.html")
+        summary = page.with_name("summary.json")
+    counts = read_json(summary)["busco"]
+    assert counts["complete"] > 0 and counts["total"] == PRESENT + ABSENT
+    assert f"{PRESENT + ABSENT} genes, dataset of 2024-01-08" in page.read_text()
+
+
 @needs("busco")
 def test_the_reference_proteins_of_yeast_are_complete(data_dir: Path, tmp_path: Path) -> None:
     """The lineage's profiles were made with these proteins among others: all of its 248 groups are there."""

@@ -114,6 +114,34 @@ def test_targets_resolve_from_any_folder(repository: Path, tmp_path: Path, targe
 
 
 @pytest.mark.workflow
+def test_names_of_the_example_take_nothing_from_it(repository: Path, tmp_path: Path) -> None:
+    """A configuration whose genomes, bakes and runs have the names of config.yaml's is planned as under other names."""
+    example = yaml.safe_load((repository / "config.yaml").read_text())
+    names = {section: sorted(example[section]) for section in ("genomes", "bakes", "runs")}
+    others = {name: f"mine{number}" for number, name in enumerate(name for group in names.values() for name in group)}
+
+    def planned(called: dict[str, str]) -> list[str]:
+        genome = {"simulate": {"parameters": "arabidopsis_thaliana", "bases": 90000, "sequences": 3}}
+        genome["splits"] = {"train": ["chr1"], "validation": ["chr2"], "test": ["chr3"]}
+        bakes = {called[name]: {"window": 3000} for name in names["bakes"]}
+        runs = {called[name]: {"genomes": [called[g] for g in names["genomes"]]} for name in names["runs"]}
+        runs = {name: run | {"bake": called[names["bakes"][0]]} for name, run in runs.items()}
+        data = {"genomes": {called[name]: genome for name in names["genomes"]}, "bakes": bakes, "runs": runs}
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(data))
+        done = snakemake(
+            repository, tmp_path, "train", "--dry-run", "--printshellcmds", "--configfile", str(tmp_path / "mine.yaml")
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        commands = re.findall(r"^Shell command: (.*)$", done.stdout + done.stderr, re.MULTILINE)
+        back = {new: old for old, new in called.items()}
+        found = re.compile("|".join(map(re.escape, sorted(back, key=len, reverse=True))))
+        return sorted(found.sub(lambda match: back[match[0]], command) for command in commands)
+
+    own = planned({name: name for name in others})
+    assert len(own) > 8 and own == planned(others)
+
+
+@pytest.mark.workflow
 def test_annotate_reads_its_own_section_only(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "my.fa").write_text(">a\nACGT\n")
     (tmp_path / "m").mkdir()

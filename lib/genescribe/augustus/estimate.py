@@ -29,8 +29,9 @@ from genescribe.evaluate.tools.augustus_training import Chosen, TrainingOptions,
 from genescribe.files import atomic_directory, write_json
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
+from genescribe.genome.gene_lengths import LENGTHS, LengthCounts
 from genescribe.genome.model import Interval
-from genescribe.segment.network.model import STATISTICS
+from genescribe.segment.network.model import SPECIES, STATISTICS
 from genescribe.segment.support.features import WEIGHTS as SUPPORT
 from genescribe.segment.support.features import named_weights
 
@@ -106,11 +107,14 @@ def estimate_model(
             model.save(folder)
             write_json(folder / ESTIMATE, report)
             write_json(folder / SUPPORT, named_weights(evidence_weights()))
-            write_json(folder / STATISTICS, statistics([one for _, some in parts for one in some], leave))
+            known = statistics([one for _, some in parts for one in some], leave)
+            if len(parts) > 1:
+                known[SPECIES] = {source.name: statistics(some, None) for source, some in parts if some}
+            write_json(folder / STATISTICS, known)
     return report
 
 
-def statistics(chosen: Sequence[Chosen], leave: float) -> dict[str, float]:
+def statistics(chosen: Sequence[Chosen], leave: float | None) -> dict[str, Any]:
     """Return what the genes are like, which `genescribe annotate` compares its own with.
 
     Parameters
@@ -118,16 +122,16 @@ def statistics(chosen: Sequence[Chosen], leave: float) -> dict[str, float]:
     chosen
         The genes.
     leave
-        What `between_genes` returned.
+        What `between_genes` returned; None where it is not known.
     """
-    lengths = [one.transcript.cds_length for one in chosen]
-    spans = [one.transcript.cds[-1][1] - one.transcript.cds[0][0] for one in chosen]
-    exons = [len(one.transcript.cds) for one in chosen]
-    return {
-        "genes_per_mb": round(1e6 / (1 / leave + float(np.mean(spans))), 3),
-        "mean_cds_length": round(float(np.mean(lengths)), 3),
-        "mean_exons": round(float(np.mean(exons)), 3),
-    }
+    counts = LengthCounts()
+    for one in chosen:
+        counts.add(one.transcript)
+    lengths = counts.summary()
+    density = {} if leave is None else {"genes_per_mb": round(1e6 / (1 / leave + lengths["gene"]["mean"]), 3)}
+    exons = sum(len(one.transcript.cds) for one in chosen) / len(chosen)
+    means = {"mean_cds_length": lengths["coding"]["mean"], "mean_exons": round(exons, 3)}
+    return {**density, **means, LENGTHS: lengths}
 
 
 def between_genes(sources: Iterable[Source]) -> float:

@@ -163,7 +163,9 @@ class Baker:
                 name = entry["splits"][0] if len(entry["splits"]) == 1 else "in two splits"
                 self.stats.genes[name] += 1
                 if len(entry["splits"]) == 1:
-                    coding = coding_codes(strand.encoded.placed[gene.id], strand.codes)
+                    transcript = strand.encoded.placed[gene.id]
+                    self.stats.splits[name].lengths.add(transcript)
+                    coding = coding_codes(transcript, strand.codes)
                     self.sketches[gene.id] = sketch(self.code.translate(coding))
             elif entry["reason"] is None:
                 usable = entry["seqid"] in self.regions

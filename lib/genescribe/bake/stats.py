@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genescribe.data.runs import IGNORE, Runs, cut
 from genescribe.data.shards import SPLITS
 from genescribe.errors import InputError
+from genescribe.genome.gene_lengths import LengthCounts
 
 
 @dataclass
@@ -39,6 +40,8 @@ class SplitStats:
         Segments with an end out of sight: cut by the region, by the sequence's end, or beside masked bases.
     transitions : (C, C) int64
         ``[source, destination]`` of neighbouring segments.
+    lengths
+        Of the genes that have labels, and of their parts.
     """
 
     labels: int
@@ -49,6 +52,7 @@ class SplitStats:
     durations: list[Counter[int]] = field(init=False)
     censored: NDArray[np.int64] = field(init=False)
     transitions: NDArray[np.int64] = field(init=False)
+    lengths: LengthCounts = field(init=False, default_factory=LengthCounts)
 
     def __post_init__(self) -> None:
         self.bases = np.zeros(self.labels, dtype=np.int64)
@@ -104,6 +108,7 @@ class SplitStats:
             },
             "censored": dict(zip(names, self.censored.tolist(), strict=True)),
             "transitions": self.transitions.tolist(),
+            "lengths": self.lengths.to_json(),
         }
 
     def add_json(self, value: dict[str, Any], names: Sequence[str]) -> None:
@@ -112,6 +117,7 @@ class SplitStats:
         self.dropped.update(value["dropped"])
         self.ignored += value["ignored"]
         self.transitions += np.array(value["transitions"], dtype=np.int64)
+        self.lengths.add_json(value.get("lengths", {}))  # Shards of earlier versions have none.
         for label, name in enumerate(names):
             self.bases[label] += value["bases"][name]
             self.censored[label] += value["censored"][name]

@@ -16,7 +16,7 @@ from pathlib import Path
 from genescribe.cli import Parser
 from genescribe.errors import InputError
 from genescribe.models import DEFAULT, HELP, ModelPath
-from genescribe.paths import InputPath, NameList, OutputFile, Source, refuse_overwriting, stem_of
+from genescribe.paths import InputPath, InputText, NameList, OutputFile, Source, refuse_overwriting, stem_of
 
 
 def add_arguments(parser: Parser) -> None:
@@ -24,6 +24,7 @@ def add_arguments(parser: Parser) -> None:
     from genescribe.evidence.collect import add_evidence_arguments
     from genescribe.genome.annotation.formats import FORMS
     from genescribe.predict import options, organelles
+    from genescribe.report.annotation.completeness import HELP as BUSCO_HELP
 
     files = parser.add_argument_group("input and output")
     files.add_argument("fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
@@ -40,6 +41,7 @@ def add_arguments(parser: Parser) -> None:
     files.add_argument(
         "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
     )
+    files.add_argument("--busco", metavar="LINEAGE", type=InputText(), help=BUSCO_HELP)
     organelles.add_argument(files)
     add_evidence_arguments(parser)
     options.add_arguments(parser)
@@ -48,6 +50,7 @@ def add_arguments(parser: Parser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Run the command."""
+    from genescribe.evaluate.tools.busco import check_busco
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
     from genescribe.families import predictor_for
     from genescribe.genome.annotation.formats import AnnotationForm
@@ -60,12 +63,15 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.predict.stretches import pieces_of
     from genescribe.predict.support import with_support
     from genescribe.predict.work_folder import remove_work, work_folder
+    from genescribe.report.annotation.completeness import measure_completeness
     from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
 
     config, beside = config_of(args), _beside()
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)
     target = args.output or _usual_output(args.fasta, args.model, form.suffix)
     evidence_files = EvidenceFiles.of(args)
+    if args.busco:
+        check_busco(args.busco)
     with work_folder(target.with_name(f"{target.name}.work"), shown=target) as work:
         genome = Genome.open(args.fasta, scratch=work)
         pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
@@ -77,7 +83,8 @@ def main(args: argparse.Namespace) -> None:
         prediction = with_support(predict_genome(factory, genome, pieces, config, work), evidence, config)
         folder = work / "whole"
         warnings = write_annotation(folder, prediction, genome, pieces, factory, config, warnings, form)
-        report = Annotation.of(prediction, genome, pieces, factory, config, warnings, evidence)
+        counts = measure_completeness(folder, args.busco, config.workers) if args.busco else None
+        report = Annotation.of(prediction, genome, pieces, factory, config, warnings, evidence, counts)
         write_annotation_report(folder / REPORT, report.named(target))
         _move(folder, target, form.suffix)
         remove_work(work)

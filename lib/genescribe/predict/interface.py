@@ -157,8 +157,8 @@ class PredictorFactory(Protocol):
     def provenance(self) -> dict[str, Any]:
         """Return what stands in the header of its GFF3: which model, which digest."""
 
-    def statistics(self) -> dict[str, float]:
-        """Return what the genes of the training genomes were like, as `genescribe.predict.summary` names it."""
+    def statistics(self) -> dict[str, Any]:
+        """Return what genes of the training genomes were like (`genescribe.predict.summary`), and their lengths."""
 
 
 def finishes_together(factory: PredictorFactory) -> bool:

@@ -131,7 +131,7 @@ class RecodedFactory:
         named = " ".join(f"{seqid}={code}" for seqid, code in self.codes.items())
         return {**self.factory.provenance(), "genetic-codes": named}
 
-    def statistics(self) -> dict[str, float]:
+    def statistics(self) -> dict[str, Any]:
         """Return what the genes of the training genomes were like."""
         return self.factory.statistics()
 

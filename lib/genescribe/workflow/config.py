@@ -24,7 +24,7 @@ from genescribe.workflow.run_config import InitRunConfig, RunConfig
 SPLIT_NAMES = ("train", "validation", "test")
 EVIDENCE = ("bam", "junctions", "hints", "proteins", "reads", "long_reads")
 """Lists of files in the section `annotate`."""
-ANNOTATE_SHORTHAND = ("genome", "model", "regions", *EVIDENCE)
+ANNOTATE_SHORTHAND = ("genome", "model", "regions", "busco", *EVIDENCE)
 PREDICT_SHORTHAND = ("partial", "min_posterior", "species", "isoforms", "require_evidence")
 
 
@@ -40,6 +40,9 @@ class AnnotateConfig:
     )
     genetic_code_of: dict[str, int] = option(
         default_factory=dict, doc="NCBI genetic codes of mitochondria and plastids, by the name of the sequence"
+    )
+    busco: str | None = option(
+        None, doc="completeness by BUSCO, on the page: folder of a lineage, or the name of one to download"
     )
     bam: list[str] = option(default_factory=list, doc="RNA-seq reads aligned to the genome, sorted and indexed")
     junctions: list[str] = option(default_factory=list, doc="introns of reads: SJ.out.tab of STAR, or BED")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genescribe.errors import InputError
+from genescribe.evaluate.tools.busco import lineage_folder
 from genescribe.genome.batches import MAX_BATCHES
 from genescribe.genome.inputs import resolve_path
 from genescribe.models import available, model_folder
@@ -232,10 +233,13 @@ class Layout(TrainLayout):
         """Return the options of the BUSCO script that a genome decides."""
         spec = self.config.genomes[genome]
         assert spec.busco is not None
-        found = resolve_path(spec.busco.lineage)
+        return shlex.join(["--lineage", self._lineage(spec.busco.lineage), "--genetic-code", str(spec.genetic_code)])
+
+    @staticmethod
+    def _lineage(given: str) -> str:
+        found = resolve_path(given)
         # BUSCO tells a folder from a name by its slash.
-        lineage = str(found.resolve()) if found.is_dir() else spec.busco.lineage
-        return shlex.join(["--lineage", lineage, "--genetic-code", str(spec.genetic_code)])
+        return str(found.resolve()) if found.is_dir() else given
 
     def _tested(self) -> list[str]:
         """Return the genomes of the selected runs that have a test split; folds of one are that one."""
@@ -258,6 +262,8 @@ class Layout(TrainLayout):
                 raise InputError("no such file or folder", where=path, remedy=f"correct {key}= in --config")
         for name in EVIDENCE:
             self.evidence_files(name)
+        if self.config.annotate.busco:
+            lineage_folder(self._lineage(self.config.annotate.busco))
         return [f"{self._annotate_folder()}/whole"]
 
     def annotate_model(self) -> Path:
@@ -317,7 +323,9 @@ class Layout(TrainLayout):
 
     def annotate_join_options(self) -> str:
         """Return the options of the script that joins the batches of the user's genome."""
-        return f"{self._annotate_options(*IRRELEVANT)} --report"
+        busco = self.config.annotate.busco
+        words = ["--report", *(["--busco", self._lineage(busco)] if busco else [])]
+        return f"{self._annotate_options(*IRRELEVANT)} {shlex.join(words)}"
 
     def _annotate_options(self, *without: str) -> str:
         section = self.config.annotate

@@ -7,6 +7,7 @@ Manni et al. 2021, Molecular Biology and Evolution 38:4647. The program is run a
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -109,6 +110,19 @@ def lineage_folder(lineage: str) -> Path | None:
             remedy="give its folder, or a lineage's name",
         )
     return folder
+
+
+def check_busco(lineage: str) -> None:
+    """Refuse what cannot run, before the work that comes before it.
+
+    Raises
+    ------
+    InputError
+        BUSCO is not installed; no lineage is where one should be.
+    """
+    lineage_folder(lineage)
+    if shutil.which(PROGRAM) is None:
+        raise InputError("busco is not on PATH", where="BUSCO", remedy="install it (apt install busco)")
 
 
 def read_result(folder: Path) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class GeneratePredictorFactory:
             **({} if self.evidence is None else {EVIDENCE: EvidenceTable.load(self.evidence).digest()}),
         }
 
-    def statistics(self) -> dict[str, float]:
+    def statistics(self) -> dict[str, Any]:
         """Return what the genes of the proposing model's training genomes were like."""
         return self.proposer.statistics()
 

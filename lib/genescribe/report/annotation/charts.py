@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from genescribe.figures.blocks import Figure
 from genescribe.figures.style import INK, MUTED, PALETTE, PAPER, add_legend, canvas, styled, to_svg
+from genescribe.genome.gene_lengths import LENGTHS
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.report.annotation.cautions import share
 from genescribe.report.annotation.evidence import CLASSES, Support
@@ -94,7 +95,7 @@ def probabilities(numbers: GeneNumbers, caption: str) -> Figure:
         return to_svg(figure, "probabilities", caption, alt)
 
 
-def lengths(numbers: GeneNumbers, trained: Mapping[str, float], training: str, caption: str) -> Figure:
+def lengths(numbers: GeneNumbers, trained: Mapping[str, Any], training: str, caption: str) -> Figure:
     """Draw exons per gene and lengths, with the mean of the training genomes where it is known.
 
     Parameters
@@ -108,11 +109,12 @@ def lengths(numbers: GeneNumbers, trained: Mapping[str, float], training: str, c
     caption
         Of the figure.
     """
+    known = {part: found["mean"] for part, found in trained.get(LENGTHS, {}).items()}
     candidates = (
         ("coding bases per gene", numbers.coding, trained.get("mean_cds_length")),
-        ("genes, from start to end", numbers.spans, None),
-        ("coding exons", numbers.exon_lengths, None),
-        ("introns", numbers.intron_lengths, None),
+        ("genes, start to stop codon", numbers.spans, known.get("gene")),
+        ("coding exons", numbers.exon_lengths, known.get("exon")),
+        ("introns", numbers.intron_lengths, known.get("intron")),
     )
     panels = [panel for panel in candidates if len(panel[1])]
     with styled():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.files import read_json
+from genescribe.genome.gene_lengths import LENGTHS, summary_of
 from genescribe.report.annotation import charts
 from genescribe.report.annotation.cautions import share
 from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers
@@ -17,7 +16,9 @@ from genescribe.segment.network.model import SPECIES, STATISTICS
 
 _NONE = "–"
 _COLUMNS = ("genes per Mb", "coding exons\nper gene", "coding bases\nper gene", "coding share,\neither strand")
-_LENGTHS = ("number", "mean", "5%", "median", "95%", "longest")
+_LENGTHS = {"number": "number", "mean": "mean", "p5": "5%", "median": "median", "p95": "95%", "longest": "longest"}
+_MEDIANS = {"gene": "gene, start\nto stop", "exon": "coding exon", "intron": "intron"}
+"""Part -> heading of its median in the table of all training genomes."""
 
 
 def comparison(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers) -> Section:
@@ -36,34 +37,30 @@ def comparison(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers) 
     rows = [Row("this annotation", _here(bases, numbers))]
     if annotation.trained:
         rows.append(Row(training, _there(annotation.trained)))
-    caption = "The genes beside those of the training genomes, each gene by its first transcript."
+    caption = "The genes beside those of the training genomes, each gene by one transcript."
     if not annotation.trained:
         caption += " The model does not say what its training genomes were like."
     blocks: list[Block] = [Table(caption, "", _COLUMNS, rows)]
-    relatives = [Row(name, _there(found)) for name, found in sorted(_species(annotation).items())]
+    relatives = [Row(name, [*_there(found), *_medians(found)]) for name, found in sorted(_genomes(annotation).items())]
     if relatives:
-        title = "All training genomes of the model"
-        blocks.append(Table(title, "genome", _COLUMNS, relatives, folded=True))
+        title = "All training genomes of the model; lengths are medians, in bases."
+        columns = (*_COLUMNS, *_MEDIANS.values())
+        blocks.append(Table(title, "genome", columns, relatives, folded=True))
     figure = "How many coding exons genes have and how long their parts are; logarithmic axes but for the exons."
     blocks.append(charts.lengths(numbers, annotation.trained, training, figure))
-    parts = {
-        "genes, from start to end": numbers.spans,
-        "coding bases of a gene": numbers.coding,
-        "coding exons": numbers.exon_lengths,
-        "introns": numbers.intron_lengths,
-    }
-    found = [Row(name, _lengths(values)) for name, values in parts.items() if len(values)]
-    blocks.append(Table("Lengths in bases; 5% and 95% are percentiles.", "", _LENGTHS, found))
+    blocks.append(
+        Table("Lengths in bases; 5% and 95% are percentiles.", "", [*_LENGTHS.values()], _rows(annotation, numbers))
+    )
     return Section("The genes in numbers", blocks)
 
 
 def training_name(annotation: Annotation) -> str:
     """Return what to call the genomes that the annotation is held against."""
     species = annotation.provenance.get("species")
-    return f"training genome {species}" if species in _species(annotation) else "the training genomes"
+    return f"training genome {species}" if species in _genomes(annotation) else "the training genomes"
 
 
-def _species(annotation: Annotation) -> Mapping[str, Mapping[str, float]]:
+def _genomes(annotation: Annotation) -> Mapping[str, Mapping[str, Any]]:
     path = annotation.model / STATISTICS
     return dict(read_json(path).get(SPECIES, {})) if path.is_file() else {}
 
@@ -77,7 +74,7 @@ def _here(bases: BaseCounts, numbers: GeneNumbers) -> Sequence[Cell]:
     ]
 
 
-def _there(found: Mapping[str, float]) -> Sequence[Cell]:
+def _there(found: Mapping[str, Any]) -> Sequence[Cell]:
     density, length = found.get("genes_per_mb"), found.get("mean_cds_length")
     return [
         Cell(_NONE if density is None else f"{density:,.1f}"),
@@ -87,7 +84,24 @@ def _there(found: Mapping[str, float]) -> Sequence[Cell]:
     ]
 
 
-def _lengths(values: NDArray[np.int64]) -> Sequence[Cell]:
-    low, middle, high = np.percentile(values, (5, 50, 95), method="lower")
-    shown = (len(values), values.mean(), low, middle, high, values.max())
-    return [Cell(f"{value:,.0f}") for value in shown]
+def _medians(found: Mapping[str, Any]) -> Sequence[Cell]:
+    known = found.get(LENGTHS, {})
+    return [Cell(f"{known[part]['median']:,.0f}" if part in known else _NONE) for part in _MEDIANS]
+
+
+def _rows(annotation: Annotation, numbers: GeneNumbers) -> Sequence[Row]:
+    """Return a row for each part of the genes, and below it one for the same of the training genomes."""
+    parts = {
+        "gene": ("genes, start to stop codon", numbers.spans),
+        "coding": ("coding bases of a gene", numbers.coding),
+        "exon": ("coding exons", numbers.exon_lengths),
+        "intron": ("introns", numbers.intron_lengths),
+    }
+    rows: list[Row] = []
+    for part, (name, values) in parts.items():
+        there = annotation.trained.get(LENGTHS, {}).get(part)
+        found = {name: summary_of(values) if len(values) else None, f"in {training_name(annotation)}": there}
+        known = {title: lengths for title, lengths in found.items() if lengths}
+        for number, (title, lengths) in enumerate(known.items()):
+            rows.append(Row(title, [Cell(f"{lengths[key]:,.0f}") for key in _LENGTHS], not number and bool(rows)))
+    return rows

@@ -61,7 +61,7 @@ class GeneNumbers:
     Attributes
     ----------
     spans, coding, exons : (genes,) int64
-        Bases from the first exon to the last; coding bases; coding exons.
+        Bases from start to stop codon, introns included; coding bases; coding exons.
     exon_lengths, intron_lengths : (n,) int64
         Of coding exons, and of the introns between them.
     scores : (genes,) float64
@@ -117,7 +117,7 @@ def count_genes(genes: Sequence[Gene], pieces: Iterable[Piece]) -> GeneNumbers:
         coding[gene.seqid].extend(part for transcript in gene.transcripts for part in transcript.cds)
     seqids = {piece.seqid for piece in pieces}
     return GeneNumbers(
-        spans=_integers(gene.end - gene.start for gene in genes),
+        spans=_integers(t.cds[-1][1] - t.cds[0][0] if t.cds else t.end - t.start for t in first),
         coding=_integers(transcript.cds_length for transcript in first),
         exons=_integers(len(transcript.cds) for transcript in first),
         exon_lengths=_integers(end - start for transcript in first for start, end in transcript.cds),

@@ -44,8 +44,11 @@ class Annotation:
         As in the summary.
     evidence
         Folder of the evidence; None where there was none.
-    name, prefix
-        Name of the file of the genes, and what the names of the other files begin with.
+    name, prefix, suffix
+        Name of the file of the genes, what the names of the other files begin with (empty where they have a folder of
+        their own), and what the first ends with.
+    completeness
+        What `genescribe.report.annotation.completeness.measure_completeness` returned; None where it was not asked for.
     """
 
     genome: Genome
@@ -54,12 +57,14 @@ class Annotation:
     rejects: Sequence[Mapping[str, Any]]
     model: Path
     provenance: Mapping[str, Any]
-    trained: Mapping[str, float]
+    trained: Mapping[str, Any]
     config: PredictConfig
     warnings: Sequence[str] = field(default_factory=tuple)
     evidence: Path | None = None
     name: str = ANNOTATION
     prefix: str = ""
+    suffix: str = ".gff3"
+    completeness: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -71,6 +76,7 @@ class Annotation:
         config: PredictConfig,
         warnings: Sequence[str],
         evidence: Path | None,
+        completeness: Mapping[str, Any] | None = None,
     ) -> Self:
         """Return an annotation from what made it.
 
@@ -82,14 +88,18 @@ class Annotation:
             Of that function.
         evidence
             Folder of the evidence; None where there was none.
+        completeness
+            BUSCO's counts; None where it was not asked for.
         """
         said, trained = factory.provenance(), factory.statistics()
         genes, rejects = prediction.genes, prediction.rejects
-        return cls(genome, pieces, genes, rejects, factory.folder, said, trained, config, warnings, evidence)
+        known = cls(genome, pieces, genes, rejects, factory.folder, said, trained, config, warnings, evidence)
+        return replace(known, completeness=completeness)
 
     def named(self, path: Path) -> Self:
         """Return this as a file of any name, and files beside it."""
-        return replace(self, name=path.name, prefix=f"{stem_of(path)}.")
+        stem = stem_of(path)
+        return replace(self, name=path.name, prefix=f"{stem}.", suffix=path.name.removeprefix(stem))
 
     def evidence_table(self) -> EvidenceTable | None:
         """Return the evidence; its rows stay on disk until they are read."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,12 @@ from genescribe.predict.progress import reason_of
 from genescribe.report.annotation import charts
 from genescribe.report.annotation.cautions import cautions, share
 from genescribe.report.annotation.comparison import comparison
+from genescribe.report.annotation.completeness import FAILED
 from genescribe.report.annotation.evidence import Support, support_of
 from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers, count_bases, count_genes, masked_genes
 from genescribe.report.annotation.page import Annotation
 from genescribe.report.annotation.places import places
+from genescribe.report.tables import completeness
 
 LEAST = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 """Thresholds of probability that a table shows."""
@@ -64,6 +67,7 @@ def sections_of(annotation: Annotation) -> list[Section]:
         comparison(annotation, bases, numbers),
         _probabilities(numbers),
         *([] if found is None or table is None or not numbers else [_support(found, table)]),
+        _completeness(annotation.completeness, annotation.prefix),
         *places(annotation, table),
         _next(annotation),
     ]
@@ -200,24 +204,43 @@ def _support(found: Support, table: EvidenceTable) -> Section:
     return Section("Support by evidence", [Text(" ".join(text)), charts.support(found, caption)])
 
 
-def _next(annotation: Annotation) -> Section:
-    prefix = annotation.prefix
-    proteins = f"{prefix}{PROTEINS}"
+def _completeness(counts: Mapping[str, Any] | None, prefix: str) -> Section:
+    if counts is None or FAILED in counts:
+        why = "" if counts is None else f": BUSCO failed ({counts[FAILED]})"
+        option = "--busco LINEAGE" if prefix else "--config busco=LINEAGE"
+        text = (
+            f"Not measured{why}. Install BUSCO (apt install busco) and annotate again with {option}, for example "
+            "fungi_odb10 (busco --list-datasets names all), or run it on the proteins:"
+        )
+        command = Text(f"busco -i {prefix}{PROTEINS} -m proteins -l LINEAGE -o busco", "code")
+        return Section("Completeness", [Text(text), command])
+    lineage = counts["lineage"]
+    name, version = lineage.get("name", "the lineage"), counts["versions"].get("busco", "")
+    caption = (
+        f"Genes that nearly all species of {name} have once, looked for in one protein per gene (BUSCO {version}, "
+        f"{counts['total']:,} genes, dataset of {lineage.get('creation_date', 'unknown date')})."
+    )
     blocks: list[Block] = [
-        Text("Completeness. Not measured here; where BUSCO is installed, with the lineage of the species:"),
-        Text(f"busco -i {proteins} -m proteins -l LINEAGE -o busco", "code"),
+        completeness({"this annotation": counts}, caption),
         Text(
-            "The share of complete BUSCOs of the proteins should come close to that of the genome itself (-m "
-            "genome). A gap between both means that genes were missed or broken."
+            "Many missing or fragmented ones mean that genes were missed or broken, or that the assembly lacks them: "
+            "BUSCO on the genome itself (-m genome) tells which. Many duplicated ones are usual in polyploids; "
+            "elsewhere they point to haplotypes that were assembled twice."
         ),
-        Text("Genes with a higher probability only: fewer, and more of them right."),
+    ]
+    return Section("Completeness", blocks)
+
+
+def _next(annotation: Annotation) -> Section:
+    prefix, suffix = annotation.prefix, annotation.suffix
+    # The files of a command lie beside each other under one name; a job of the workflow has a folder for them.
+    more = f"--min-posterior 0.8 -o {prefix}sure{suffix}" if prefix else "--config min_posterior=0.8"
+    blocks: list[Block] = [
+        Text("Fewer genes, more of them right: the same command again, with"),
+        Text(more, "code"),
         Text(
-            f"genescribe annotate {annotation.genome.path.name} --min-posterior 0.8 -o {prefix}sure.gff3",
-            "code",
-        ),
-        Text(
-            f"Functions of the genes come from other tools, such as InterProScan or eggNOG-mapper, on {proteins}. All "
-            f"genes are in {annotation.name}."
+            "The functions of the genes are told by other programs, such as InterProScan or eggNOG-mapper, from "
+            f"{prefix}{PROTEINS}. All genes are in {annotation.name}."
         ),
     ]
     return Section("Next steps", blocks)

@@ -148,7 +148,7 @@ class SegmentPredictorFactory:
             **({} if self.evidence is None else provenance_of(self.evidence, self.folder)),
         }
 
-    def statistics(self) -> dict[str, float]:
+    def statistics(self) -> dict[str, Any]:
         """Return what the genes of the training genomes were like, or of the one whose parameters are used.
 
         Empty where the model does not say.

@@ -128,8 +128,7 @@ def fitting_windows(known: ShardDataset, most: int) -> list[tuple[Batch, float]]
 def _statistics(model: Path, species: str) -> dict[str, Any]:
     path = model / STATISTICS
     known = dict(read_json(path)) if path.is_file() else {}
-    single = known.pop(SPECIES, {})
-    return dict(single.get(species, known))
+    return dict(known.get(SPECIES, {}).get(species, known))
 
 
 def _origin(

@@ -16,6 +16,7 @@ from genescribe.crf.statistics import RunStatistics
 from genescribe.data.shards import MANIFEST
 from genescribe.errors import InputError
 from genescribe.files import read_json
+from genescribe.genome.gene_lengths import LENGTHS, LengthCounts
 from genescribe.labels.gene_rules import GeneRules
 from genescribe.labels.grammar import CODON, Kind
 from genescribe.labels.schemes import LabelScheme
@@ -59,8 +60,8 @@ def channel_counts(scheme: LabelScheme, bases: Mapping[str, int]) -> list[float]
     return [float(count) for count in counts]
 
 
-def gene_statistics(split: Mapping[str, Any], scheme: LabelScheme) -> dict[str, float]:
-    """Return genes per Mb, and mean coding bases and exons per gene, from one split of `stats.json`.
+def gene_statistics(split: Mapping[str, Any], scheme: LabelScheme) -> dict[str, Any]:
+    """Return genes per Mb, mean coding bases and exons per gene, and lengths, from one split of `stats.json`.
 
     Windows hold both strands of a genome, and a gene has one stop codon.
     """
@@ -75,7 +76,10 @@ def gene_statistics(split: Mapping[str, Any], scheme: LabelScheme) -> dict[str, 
     row = {"genes_per_mb": genes / mb if mb else 0.0}
     if genes:
         row |= {"mean_cds_length": bases(*CODING) / genes, "mean_exons": exons / genes}
-    return {name: round(value, 3) for name, value in row.items()}
+    counts = LengthCounts()
+    counts.add_json(split.get("lengths", {}))
+    lengths = counts.summary()
+    return {name: round(value, 3) for name, value in row.items()} | ({LENGTHS: lengths} if lengths else {})
 
 
 def class_weights(bases: Iterable[float], balance: float) -> Tensor:
