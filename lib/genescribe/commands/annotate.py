@@ -88,7 +88,8 @@ def main(args: argparse.Namespace) -> None:
         write_annotation_report(folder / REPORT, report.named(target))
         _move(folder, target, form.suffix)
         remove_work(work)
-    print(f"{len(prediction.genes)} genes: {target}; beside it .{', '.join(beside)}")
+    others = ",".join(name for name in beside if name != REPORT)
+    print(f"{len(prediction.genes)} genes: {target}; read {stem_of(target)}.{REPORT} first; also {stem_of(target)}.{{{others}}}")
 
 
 def _move(folder: Path, target: Path, suffix: str) -> None:

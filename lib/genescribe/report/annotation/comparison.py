@@ -76,6 +76,8 @@ def _here(bases: BaseCounts, numbers: GeneNumbers) -> Sequence[Cell]:
 
 def _there(found: Mapping[str, Any]) -> Sequence[Cell]:
     density, length = found.get("genes_per_mb"), found.get("mean_cds_length")
+    # Both are of the same genes; windows hold some of them in part, lengths only whole ones.
+    length = found.get(LENGTHS, {}).get("coding", {}).get("mean", length)
     return [
         Cell(_NONE if density is None else f"{density:,.1f}"),
         Cell(f"{found['mean_exons']:.2f}" if "mean_exons" in found else _NONE),
@@ -100,7 +102,7 @@ def _rows(annotation: Annotation, numbers: GeneNumbers) -> Sequence[Row]:
     rows: list[Row] = []
     for part, (name, values) in parts.items():
         there = annotation.trained.get(LENGTHS, {}).get(part)
-        found = {name: summary_of(values) if len(values) else None, f"in {training_name(annotation)}": there}
+        found = {name: summary_of(values) if len(values) else None, f"{name}, {training_name(annotation)}": there}
         known = {title: lengths for title, lengths in found.items() if lengths}
         for number, (title, lengths) in enumerate(known.items()):
             rows.append(Row(title, [Cell(f"{lengths[key]:,.0f}") for key in _LENGTHS], not number and bool(rows)))

@@ -131,7 +131,7 @@ def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | Non
     rows_of = [Row(name, [Cell(value)]) for name, value in digests]
     blocks: list[Block] = [Particulars(items)]
     if rows_of:
-        blocks.append(Table("Digests, as in the header of the GFF3", "of", ["SHA-256"], rows_of, folded=True))
+        blocks.append(Table("Digests of what the genes were predicted with", "of", ["SHA-256"], rows_of, folded=True))
     return Section("What was annotated, with what", blocks)
 
 
