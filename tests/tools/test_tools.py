@@ -133,15 +133,13 @@ def test_completeness_stands_on_the_page_of_an_annotation(
     repository: Path, folder: Path, tmp_path: Path, options: list[str], way: str
 ) -> None:
     genome, lineage = folder / "results/tiny/input/tiny/genome.fa", folder / "tiny_odb10"
-    given = ["--regions", "chr4"]
     if way == "command":
-        command = [sys.executable, "-m", "genescribe", "annotate", str(genome), "--species", "arabidopsis", *given]
-        subprocess.run(
-            [*command, "--busco", str(lineage), "-o", "a.gff3"], cwd=tmp_path, check=True, capture_output=True
-        )
+        command = [sys.executable, "-m", "genescribe", "annotate", str(genome), "--regions", "chr4"]
+        command += ["--model", "all_genomes", "--species", "arabidopsis", "--busco", str(lineage), "-o", "a.gff3"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
         summary, page = tmp_path / "a.summary.json", tmp_path / "a.report.html"
     else:
-        config = [f"genome={genome}", "regions=chr4", "species=arabidopsis", f"busco={lineage}"]
+        config = [f"genome={genome}", "regions=chr4", "model=all_genomes", "species=arabidopsis", f"busco={lineage}"]
         snakemake(repository, tmp_path, "annotate", "--config", *config)
         (page,) = tmp_path.glob("results/annotate/*/*/whole/report.html")
         summary = page.with_name("summary.json")

@@ -74,6 +74,7 @@ BAD = {
         {"same_as": "g", "references": {"o": {"annotation": "x"}}},
         r"`genomes\.h` has `references` and `same_as`",
     ),
+    "labels of two schemes": ("runs.r.model", {"scheme": "gene"}, r"is 'gene', and that of the bake 'default' is"),
     "folds and splits": ("genomes.g.folds", {"number": 3}, r"`genomes\.g` has both `folds` and `splits`"),
     "one fold": ("genomes.g.folds", {"number": 1}, r"`genomes\.g\.folds\.number` is 1; give at least 2"),
     "test takes the rest": ("genomes.g.splits.test", ["*"], r"name the test sequences"),
@@ -275,6 +276,8 @@ def test_labels_of_gencode_models_are_scored_on_what_they_were_trained_on() -> N
     assert layout.label_scores() == [f"results/labels/{model}/g" for model in ("r", "s-seed1", "s-seed2")]
     assert layout.label_shards("s-seed2", "g") == layout.baked("default", "g")
     data["bakes"] = {"default": {"scheme": "gene"}}
+    for run in data["runs"].values():
+        run["model"] = {"scheme": "gene"}
     assert Layout(WorkflowConfig.load(data), tools=frozenset()).label_scores() == []
 
 

@@ -18,6 +18,8 @@ from genescribe.errors import InputError
 from genescribe.models import DEFAULT, HELP, ModelPath
 from genescribe.paths import InputPath, InputText, NameList, OutputFile, Source, refuse_overwriting, stem_of
 
+_OTHER = "give another name with --output"
+
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
@@ -89,7 +91,7 @@ def main(args: argparse.Namespace) -> None:
         write_annotation_report(folder / REPORT, report.named(target))
         _move(folder, target, form.suffix)
         remove_work(work)
-    stem, others = stem_of(target), ",".join(name for name in beside if name != REPORT)
+    others, stem = ",".join(name for name in beside if name != REPORT), stem_of(target)
     print(f"{len(prediction.genes)} genes: {target}; read {stem}.{REPORT} first; also {stem}.{{{others}}}")
 
 
@@ -141,9 +143,9 @@ def _usual_output(fasta: Path, model: Path, suffix: str) -> Path:
     refuse_overwriting([Source(fasta), Source(model)], [written])
     if target.exists():
         head = target.read_bytes()[:200]
-        others = [] if f"\n#{SOURCE} ".encode() in b"\n" + head else [target]
-    else:
-        others = [path for path in written.written() if path.is_file()]
-    if others:
-        raise InputError("stands there already, and not by this program", where=others[0], remedy="give --output")
+        if f"\n#{SOURCE} ".encode() not in b"\n" + head:
+            raise InputError("exists already, and was not written by this program", where=target, remedy=_OTHER)
+    for path in written.written():
+        if not target.exists() and path.is_file():
+            raise InputError(f"exists already, and not beside {target.name}", where=path, remedy=_OTHER)
     return target

@@ -1,7 +1,7 @@
 """Bake one batch of a genome's sequences into windows with labels.
 
-Writes WebDataset shards (DIR/train-00000.tar, ...), DIR/stats.json, DIR/index.json (the outcome for each gene) and
-DIR/bake.json (parameters and digests).
+Writes WebDataset shards (FOLDER/train-00000.tar, ...), FOLDER/stats.json, FOLDER/index.json (the outcome for each
+gene) and FOLDER/bake.json (parameters and digests).
 
     genescribe bake --fasta genome.fa --catalogue genome.duckdb --output baked
 """

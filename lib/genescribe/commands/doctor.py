@@ -27,9 +27,11 @@ PACKAGES = {
 PROGRAMS = {
     "agat": (("agat_convert_sp_gxf2gxf.pl",), "another sorter of annotations: genescribe sort --sorter agat"),
     "augustus": (("augustus",), "a baseline in the benchmark"),
-    "busco": (("busco",), "completeness of an annotation in the benchmark"),
+    "busco": (("busco",), "completeness of an annotation: genescribe annotate --busco, and the benchmark"),
     "hmmer": (("hmmsearch",), "used by BUSCO"),
-    "miniprot": (("miniprot",), "aligns proteins of other species to a genome"),
+    "miniprot": (("miniprot",), "aligns proteins of relatives: genescribe annotate --proteins relatives.fa"),
+    "hisat2": (("hisat2",), "maps short RNA reads: genescribe run annotate --config reads=..."),
+    "minimap2": (("minimap2",), "maps long RNA reads: genescribe run annotate --config long_reads=..."),
     "samtools": (("samtools",), "indexes genomes and alignments of RNA reads"),
     "gffread": (("gffread",), "checks annotations in the tests"),
     "genometools": (("gt",), "checks annotations in the tests"),

@@ -1,6 +1,6 @@
 """Read one batch of a genome's sequences with a trained model.
 
-Writes DIR/strands.jsonl. The batches of a genome are joined into one annotation by scripts/join_predictions.py.
+Writes FOLDER/strands.jsonl. The batches of a genome are joined into one annotation by scripts/join_predictions.py.
 
     genescribe predict --fasta genome.fa --batch 0 --batches 4 --work work --output part0
 """

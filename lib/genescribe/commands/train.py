@@ -1,6 +1,6 @@
 """Train a model on baked windows, alone or under torchrun; an interrupted run resumes.
 
-Writes DIR/model (config.json, model.safetensors, provenance.json), DIR/log.csv and DIR/tensorboard.
+Writes FOLDER/model (config.json, model.safetensors, provenance.json), FOLDER/log.csv and FOLDER/tensorboard.
 
     genescribe train --data baked --config run.yaml --output run
 """

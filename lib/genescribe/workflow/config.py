@@ -242,10 +242,18 @@ def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) ->
             remedy="leave those out: the folder says what the model is",
         )
     family = known_families()[run.family]
-    from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
+    model = from_mapping(family.model_config, run.model, where=where, key=f"{key}.model")
     usual = family.train_config(**(TRAIN_DEFAULTS if run.grpo else {}), start=run.start)
     from_mapping(family.train_config, run.train, where=where, key=f"{key}.train", base=usual)
     _check_start(config, run, key, where)
+    bake, scheme = config.bakes[run.bake], getattr(model, "scheme", None)
+    labelled = scheme is not None and bake.target == "labels" and run.start is None and run.trained is None
+    if labelled and scheme != bake.scheme:
+        raise InputError(
+            f"`{key}.model.scheme` is {scheme!r}, and that of the bake {run.bake!r} is {bake.scheme!r}",
+            where=where,
+            remedy="give both the same",
+        )
 
 
 def _check_start(config: WorkflowConfig, run: RunConfig, key: str, where: str) -> None:

@@ -12,7 +12,7 @@ from genescribe.files import read_json, write_json
 from genescribe.genome.products import LONGEST_PROTEINS
 from genescribe.predict.file_names import SUMMARY
 
-HELP = "also measure completeness with BUSCO: folder of a lineage, or the name of one to download, as fungi_odb10"
+HELP = "also measure completeness with BUSCO: folder of a lineage, or the name of one to download (fungi_odb10)"
 FAILED = "failed"
 """Key of the reason, in place of the counts."""
 _log = logging.getLogger("annotate")
@@ -33,11 +33,12 @@ def measure_completeness(folder: Path, lineage: str, threads: int) -> dict[str, 
     proteins = folder / LONGEST_PROTEINS
     try:
         _log.info("BUSCO: looking for the genes of %s", Path(lineage).name)
-        empty = not proteins.stat().st_size
-        counts = nothing_found(lineage, "proteins") if empty else run_busco(proteins, lineage, "proteins", threads)
+        number = proteins.read_bytes().count(b">")
+        counts = run_busco(proteins, lineage, "proteins", threads) if number else nothing_found(lineage, "proteins")
     except InputError as error:
         _log.warning("completeness was not measured: %s; the annotation is complete", error)
         return {FAILED: error.what}
+    counts["proteins"] = number
     total, complete = counts["total"], counts["complete"]
     _log.info("BUSCO: %d of %d genes of %s are complete", complete, total, counts["lineage"].get("name", lineage))
     write_json(folder / SUMMARY, read_json(folder / SUMMARY) | {"busco": counts})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -67,7 +66,7 @@ def sections_of(annotation: Annotation) -> list[Section]:
         comparison(annotation, bases, numbers),
         _probabilities(numbers),
         *([] if found is None or table is None or not numbers else [_support(found, table)]),
-        _completeness(annotation.completeness, annotation.prefix),
+        _completeness(annotation, bases),
         *places(annotation, table),
         _next(annotation),
     ]
@@ -204,7 +203,8 @@ def _support(found: Support, table: EvidenceTable) -> Section:
     return Section("Support by evidence", [Text(" ".join(text)), charts.support(found, caption)])
 
 
-def _completeness(counts: Mapping[str, Any] | None, prefix: str) -> Section:
+def _completeness(annotation: Annotation, bases: BaseCounts) -> Section:
+    counts, prefix = annotation.completeness, annotation.prefix
     if counts is None or FAILED in counts:
         why = "" if counts is None else f": BUSCO failed ({counts[FAILED]})"
         option = "--busco LINEAGE" if prefix else "--config busco=LINEAGE"
@@ -228,6 +228,8 @@ def _completeness(counts: Mapping[str, Any] | None, prefix: str) -> Section:
             "elsewhere they point to haplotypes that were assembled twice."
         ),
     ]
+    if bases.total < sum(annotation.genome.lengths.values()):
+        blocks.append(Text("Only a part of the genome was annotated: genes elsewhere count as missing.", "note"))
     return Section("Completeness", blocks)
 
 
