@@ -130,3 +130,13 @@ def test_a_stored_model_reads_another_code(repository: Path) -> None:
     tga = 6 * 6 * 3 + 6 * 2
     assert bool(plain.expansion.stop[tga]) and not bool(predictor.model.expansion.stop[tga])
     assert torch.equal(plain.head.weight, predictor.model.head.weight)
+
+
+def test_strands_that_are_finished_together_are_so_beside_an_organelle(fasta: Path, repository: Path) -> None:
+    # This model reads both strands as one path, in which genes exclude each other.
+    plain = SegmentPredictorFactory(repository / "models" / "insects", "cpu")
+    factory = RecodedFactory(plain, {"MT": 2})
+    assert plain.together and factory.together
+    genome, config = Genome.open(fasta), PredictConfig(workers=1, partial=True, posteriors=False)
+    pieces = pieces_of(genome, ["chr1"], 0, where=fasta)
+    assert predict_genome(factory, fasta, pieces, config) == predict_genome(plain, fasta, pieces, config)

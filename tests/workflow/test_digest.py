@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,28 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "script.py").write_text("from genescribe.part.used import x\nLATER = 'genescribe.named'\n")
     monkeypatch.setattr(digest, "LIBRARY", tmp_path)
     return tmp_path
+
+
+def test_every_import_of_the_library_is_seen() -> None:
+    # Patterns read what a parser would, which takes much longer: every job reads the Snakefile.
+    seen = 0
+    for path in sorted((digest.LIBRARY / digest.PACKAGE).rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        imported = {file for name in imports(source) for file in digest._files(name)}
+        assert imported <= set(digest._imports(path)), path
+        seen += len(imported)
+    assert seen > 1000
+
+
+def imports(source: str) -> list[str]:
+    """Return the modules that a source imports, by Python's own parser."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def fresh(library: Path) -> str:

@@ -84,6 +84,8 @@ def gaps(codes: StrandCodes, shortest: int = GAP) -> list[tuple[int, int]]:
     # Block by block, since a chromosome's worth of temporary arrays is much memory.
     for start in range(0, len(codes), _BLOCK):
         unknown = unmasked(codes[start : start + _BLOCK]) == N
+        if not inside and not unknown.any():
+            continue
         edges += (np.flatnonzero(np.diff(unknown, prepend=inside)) + start).tolist()
         inside = unknown[-1]
     edges += [len(codes)] if inside else []

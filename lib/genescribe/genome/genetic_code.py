@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from Bio.Data.CodonTable import unambiguous_dna_by_id
@@ -97,25 +98,7 @@ class GeneticCode:
         >>> sorted(GeneticCode.from_table(1).stops)
         ['TAA', 'TAG', 'TGA']
         """
-        if number not in unambiguous_dna_by_id:
-            known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
-            raise InputError(f"no NCBI table {number}", where="genetic code", remedy=f"give one of {known}")
-        table = unambiguous_dna_by_id[number]
-        starts, stops = frozenset(table.start_codons), frozenset(table.stop_codons)
-        amino_acids = np.full(AMBIGUOUS + 1, ord("X"), dtype=np.uint8)
-        # A stop that may also be read through, as in table 27, is in the forward table too: its amino acid counts.
-        for codon in stops | table.forward_table.keys():
-            amino_acids[codon_numbers(encode(codon))] = ord(table.forward_table.get(codon, "*"))
-        amino_acids.flags.writeable = False
-        return cls(
-            number,
-            starts,
-            stops,
-            amino_acids=amino_acids,
-            is_start=codon_set(starts),
-            is_stop=codon_set(stops),
-            always_stop=amino_acids == ord("*"),
-        )
+        return _table(number)
 
     def translate(self, codes: NDArray[np.uint8], *, complete: bool = False) -> str:
         """Return the protein of a coding sequence, read from its first base.
@@ -146,3 +129,28 @@ class GeneticCode:
             if self.is_stop[numbers[-1]]:
                 protein[-1] = ord("*")
         return protein.tobytes().decode("ascii")
+
+
+@cache
+def _table(number: int) -> GeneticCode:
+    """Return NCBI table `number`; one object for all, since genes ask for it one by one."""
+    if number not in unambiguous_dna_by_id:
+        known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
+        raise InputError(f"no NCBI table {number}", where="genetic code", remedy=f"give one of {known}")
+    table = unambiguous_dna_by_id[number]
+    starts, stops = frozenset(table.start_codons), frozenset(table.stop_codons)
+    amino_acids = np.full(AMBIGUOUS + 1, ord("X"), dtype=np.uint8)
+    # A stop that may also be read through, as in table 27, is in the forward table too: its amino acid counts.
+    for codon in stops | table.forward_table.keys():
+        amino_acids[codon_numbers(encode(codon))] = ord(table.forward_table.get(codon, "*"))
+    always_stop = amino_acids == ord("*")
+    amino_acids.flags.writeable = always_stop.flags.writeable = False
+    return GeneticCode(
+        number,
+        starts,
+        stops,
+        amino_acids=amino_acids,
+        is_start=codon_set(starts),
+        is_stop=codon_set(stops),
+        always_stop=always_stop,
+    )

@@ -32,6 +32,12 @@ class GenomeStrand:
 
     def __init__(self, genome: Genome, seqid: str, start: int, end: int, strand: str) -> None:
         self._genome, self.seqid, self._start, self._end, self._strand = genome, seqid, start, end, strand
+        self._held: Codes | None = None
+
+    def held(self) -> GenomeStrand:
+        """Return this with all bases in memory: for short strands, of which slices are asked for many times."""
+        self._held = self[:]
+        return self
 
     @property
     def place(self) -> tuple[str, int, int, str]:
@@ -44,6 +50,8 @@ class GenomeStrand:
     def __getitem__(self, key: slice, /) -> Codes:
         low, high, _ = key.indices(len(self))
         high = max(low, high)
+        if self._held is not None:
+            return self._held[low:high]
         if self._strand == "+":
             return self._genome.codes(self.seqid, self._start + low, self._start + high)
         return reverse_complement(self._genome.codes(self.seqid, self._end - high, self._end - low))

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-VERSION = 7
+VERSION = 8
 """Of the C interface: a library built from other sources is not used."""
 
 NAME = "_native"
@@ -27,7 +27,7 @@ ISA = b""
 
 INTEGER: tuple[str, ...] = (
     *("semicrf_expectation", "stream_edges", "stream_push", "stream_finish"),
-    *("lanes", "local_layer", "lstm_layers", "log_posteriors", "tracks", "evidence", "gene_expansion"),
+    *("lanes", "linear_map", "local_layer", "lstm_layers", "log_posteriors", "tracks", "evidence", "gene_expansion"),
 )
 """Functions of the library that return whole numbers."""
 _log = logging.getLogger(__name__)

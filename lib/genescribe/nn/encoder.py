@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from genescribe.kernels.cpu import local_features, lstm
+from genescribe.kernels.cpu.linear_map import linear
 from genescribe.kernels.cpu.local_features import layer
 from genescribe.nn.config import CONTEXTS, EncoderConfig
 
@@ -76,6 +78,19 @@ class Encoder(nn.Module):
         steps = self.context(self.dropout(steps), self.held(lengths))
         return self.leave(local, steps, lengths)[:, : tracks.shape[1]], steps
 
+    def is_batch_invariant(self) -> bool:
+        """Return whether the bits of a sequence's features do not depend on what else is in its batch.
+
+        They do not where native code works out every row by itself; elsewhere the last ones may.
+        """
+        if self.config.kind != "bilstm":
+            return False
+        weight, pairs = self.join.weight, zip(self.context.forwards, self.context.backwards, strict=True)
+        layers = (*self.local.convolutions, self.join)
+        return all(local_features.takes(weight, layer) for layer in layers) and all(
+            lstm.takes(weight, pair) for pair in pairs
+        )
+
     def tiled(self, tracks: Tensor, tiles: Sequence[tuple[int, int]], halo: int) -> Tensor:
         """Return the features of the bases of neighbouring tiles of one sequence, (1, n, D).
 
@@ -115,7 +130,7 @@ class Encoder(nn.Module):
         steps = -(-T // self.config.fold)
         tracks = nn.functional.pad(tracks, (0, 0, 0, steps * self.config.fold - T))
         local = self.local(tracks, padding_mask(lengths, tracks.shape[1]))
-        return local, self.fold_norm(self.fold(local.reshape(B, steps, -1)))
+        return local, self.fold_norm(linear(local.reshape(B, steps, -1), self.fold))
 
     def leave(self, local: Tensor, steps: Tensor, lengths: Tensor) -> Tensor:
         """Return the features of every base from what `enter` gave and the context of its steps.
@@ -129,7 +144,7 @@ class Encoder(nn.Module):
         lengths : (B,) int64
             Bases of each sequence.
         """
-        context = self.unfold(self.dropout(steps)).reshape(len(local), -1, self.width)
+        context = linear(self.dropout(steps), self.unfold).reshape(len(local), -1, self.width)
         return self.joined(local, context, padding_mask(lengths, local.shape[1]))
 
     def joined(self, local: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:

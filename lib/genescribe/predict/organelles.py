@@ -10,7 +10,7 @@ import argparse
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from genescribe.errors import InputError
 from genescribe.genome.fasta import Genome
@@ -20,12 +20,15 @@ from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import (
     Halves,
+    PairPredictor,
     PredictorFactory,
     Rows,
     StrandPrediction,
     StrandPredictor,
     StrandRows,
+    finishes_together,
     halves_of,
+    read_all_by,
 )
 from genescribe.predict.stretches import Piece
 
@@ -97,6 +100,7 @@ class RecodedFactory:
 
     def __init__(self, factory: PredictorFactory, codes: Mapping[str, int]) -> None:
         self.factory, self.codes, self.grain, self.folder = factory, dict(codes), factory.grain, factory.folder
+        self.together = finishes_together(factory)
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model; once more for each code, when a strand asks for it."""
@@ -146,8 +150,16 @@ class _Recoded:
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
         return self._of(codes).read(codes, start, end)
 
+    def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
+        return read_all_by(self._of, strands)
+
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         return self._of(codes).finish(codes, rows, config)
+
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        return cast(PairPredictor, self._of(codes[0])).finish_both(codes, rows, config)
 
     def _of(self, strand: StrandCodes) -> StrandPredictor:
         code = self._codes.get(strand.seqid) if isinstance(strand, GenomeStrand) else None

@@ -29,6 +29,7 @@ from genescribe.predict.interface import (
     StrandRows,
     finishes_both_strands,
     halves_of,
+    read_all,
 )
 from genescribe.predict.memory import keep_memory
 from genescribe.predict.progress import progress
@@ -287,7 +288,15 @@ class _Worker:
 
     def __call__(self, job: _Job) -> list[StrandPrediction]:
         """Return what was found on the strands of a job; nothing where chunks were but read."""
+        if job.kind == "whole":
+            return self._whole(job.strands)
         return [found for strand in job.strands for found in self._do(job, strand)]
+
+    def _whole(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
+        """Return what is found on short strands, all read at once."""
+        groups = [[GenomeStrand(self._genome, *one).held() for one in _single(strand)] for strand in strands]
+        rows = iter(read_all(self._predictor, [codes for group in groups for codes in group]))
+        return [found for group in groups for found in self._finished(group, [next(rows) for _ in group])]
 
     def _do(self, job: _Job, strand: StrandKey) -> list[StrandPrediction]:
         strands = _single(strand)
@@ -296,8 +305,6 @@ class _Worker:
         if job.kind == "finish":
             starts = range(0, length, job.chunk)
             return self._finished(codes, [self._stored(one, starts, job.chunk) for one in strands])
-        if job.kind == "whole":
-            return self._finished(codes, [self._predictor.read(one, 0, length) for one in codes])
         for one, of in zip(strands, codes, strict=True):
             rows = self._predictor.read(of, job.start, min(job.end, length))
             save_scores(scores_path(self._folder, one, job.start), rows)

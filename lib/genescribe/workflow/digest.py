@@ -7,13 +7,17 @@ and only those.
 
 from __future__ import annotations
 
-import ast
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 PACKAGE = "genescribe"
 LIBRARY = Path(__file__).resolve().parents[2]
+_IMPORT = re.compile(r"^[ \t]*import[ \t]+(.+)$", re.MULTILINE)
+_FROM = re.compile(rf"^[ \t]*from[ \t]+({PACKAGE}[\w.]*)[ \t]+import[ \t]+(\([^()]*\)|.+)", re.MULTILINE)
+_QUOTED = re.compile(rf"""(["'])({PACKAGE}\.[\w.]+)\1""")
+_WORD, _COMMENT = re.compile(r"[\w.]+"), re.compile("#.*")
 _DATA_SUFFIXES = {".json", ".html", ".css", ".cpp", ".h", ".yaml", ".j2"}
 
 
@@ -47,16 +51,12 @@ def _imports(path: Path) -> list[Path]:
 @cache
 def _names(source: str) -> tuple[str, ...]:
     """Return the modules that a source imports or names; most scripts reach the same ones."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE}."):
-            # Registries name modules that are imported only when they are used.
-            names.append(node.value)
-    return tuple(names)
+    # By pattern: parsing hundreds of modules would take most of the time in which the Snakefile is read, by every job.
+    names = [name for line in _IMPORT.findall(source) for name in _WORD.findall(line)]
+    for module, imported in _FROM.findall(source):
+        names += [module, *(f"{module}.{name}" for name in _WORD.findall(_COMMENT.sub("", imported)))]
+    # Registries name modules that are imported only when they are used.
+    return (*names, *(name for _, name in _QUOTED.findall(source)))
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,13 @@ class GenomeLayout:
         """Return the files that a genome's splits name, or the folder of its folds' lists."""
         name = genome_name(annotation)
         texts = [text for texts in self._splits(name).values() for text in texts if text.startswith(LIST)]
-        folders = {folds_folder(self.config.results, other) for other in self.config.genomes}
         paths = [Path(text.removeprefix(LIST)) for text in texts]
-        return list(dict.fromkeys(str(p.parent) if str(p.parent) in folders else str(p) for p in paths))
+        return list(dict.fromkeys(str(p.parent if str(p.parent) in self._folds_folders else p) for p in paths))
+
+    @cached_property
+    def _folds_folders(self) -> frozenset[str]:
+        """Folders of the folds' lists of all genomes; every job asks, and there may be hundreds of genomes."""
+        return frozenset(folds_folder(self.config.results, name) for name in self.config.genomes)
 
     def fold_options(self, name: str) -> str:
         """Return the options of the script that assigns sequences to folds."""

@@ -226,7 +226,7 @@ def gene_scores(
 
 
 def _bytes(x: Tensor) -> Tensor:
-    return x.to(torch.uint8).contiguous()
+    return x.contiguous().view(torch.uint8) if x.dtype == torch.bool else x.to(torch.uint8).contiguous()
 
 
 def _whole(values: Sequence[int]) -> ctypes.Array[ctypes.c_int64]:

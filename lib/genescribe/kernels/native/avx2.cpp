@@ -17,7 +17,7 @@ const genescribe::Kernels genescribe::kernels_avx2 = {
     genescribe::avx2::prepare,      genescribe::avx2::release,      genescribe::avx2::expectation,
     genescribe::avx2::prepare_best, genescribe::avx2::release_best, genescribe::avx2::best_part,
     genescribe::avx2::local_layer,   genescribe::avx2::lstm_layer,   genescribe::avx2::log_posteriors,
-    genescribe::avx2::extent,        genescribe::avx2::LANES,
+    genescribe::avx2::extent,        genescribe::avx2::linear_map,    genescribe::avx2::LANES,
 };
 #ifdef __clang__
 #pragma clang attribute pop

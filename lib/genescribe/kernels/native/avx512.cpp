@@ -17,7 +17,7 @@ const genescribe::Kernels genescribe::kernels_avx512 = {
     genescribe::avx512::prepare,      genescribe::avx512::release,      genescribe::avx512::expectation,
     genescribe::avx512::prepare_best, genescribe::avx512::release_best, genescribe::avx512::best_part,
     genescribe::avx512::local_layer,   genescribe::avx512::lstm_layer,   genescribe::avx512::log_posteriors,
-    genescribe::avx512::extent,        genescribe::avx512::LANES,
+    genescribe::avx512::extent,        genescribe::avx512::linear_map,    genescribe::avx512::LANES,
 };
 #ifdef __clang__
 #pragma clang attribute pop

@@ -9,5 +9,5 @@ const genescribe::Kernels genescribe::kernels_baseline = {
     genescribe::baseline::prepare,      genescribe::baseline::release,      genescribe::baseline::expectation,
     genescribe::baseline::prepare_best, genescribe::baseline::release_best, genescribe::baseline::best_part,
     genescribe::baseline::local_layer,   genescribe::baseline::lstm_layer,   genescribe::baseline::log_posteriors,
-    genescribe::baseline::extent,        genescribe::baseline::LANES,
+    genescribe::baseline::extent,        genescribe::baseline::linear_map,    genescribe::baseline::LANES,
 };

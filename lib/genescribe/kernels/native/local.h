@@ -46,3 +46,12 @@ inline void local_layer(const LocalLayer &x) {
         for (int64_t r = 0; r < count; r++) normalise(x, row + r, sums + r * x.outputs);
     }
 }
+
+// Rows times a matrix, plus a bias; block by block, so that rows stay in the first caches while the weights pass by.
+inline void linear_map(const LinearMap &x) {
+    const int64_t I = x.inputs, W = x.outputs;
+    for (int64_t row = 0; row < x.rows; row += BLOCK) {
+        const int64_t count = x.rows - row < BLOCK ? x.rows - row : BLOCK;
+        multiply({x.input + row * I, I, I, x.weights, W, x.bias, 0, x.output + row * W}, count);
+    }
+}

@@ -61,7 +61,7 @@ using namespace genescribe;
 extern "C" {
 
 // Version of this interface: what loads the library compares it with its own.
-API int64_t genescribe_semicrf_version() { return 7; }
+API int64_t genescribe_semicrf_version() { return 8; }
 
 // Name of the instruction set that `isa` (empty: the best one) gives on this machine.
 API const char *genescribe_semicrf_isa(const char *isa) {
@@ -99,6 +99,11 @@ API int64_t genescribe_lanes(const char *isa) { return kernels(isa).lanes; }
 // 0, or 1: out of memory.
 API int64_t genescribe_local_layer(const LocalLayer *layer, const char *isa) {
     return in_threads(1, 1, [&](int64_t) { kernels(isa).local_layer(*layer); });
+}
+
+API int64_t genescribe_linear_map(const LinearMap *call, const char *isa) {
+    kernels(isa).linear_map(*call);
+    return 0;
 }
 
 // 0, or 1: out of memory.

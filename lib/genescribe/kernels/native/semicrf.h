@@ -66,6 +66,15 @@ struct LstmLayer {
     float *output;                       // (batch, steps, hidden) at `stride`; steps past a length are not touched
 };
 
+// Rows times a matrix, plus a bias.
+struct LinearMap {
+    int64_t rows, inputs, outputs;
+    const float *input;    // (rows, inputs)
+    const float *weights;  // (inputs, outputs)
+    const float *bias;     // (outputs)
+    float *output;         // (rows, outputs)
+};
+
 // Log posteriors of channels from logits, with a share `floor` > 0 of doubt: see rows.h.
 struct LogPosteriors {
     int64_t rows, channels;
@@ -144,6 +153,7 @@ struct Kernels {
     void (*lstm_layer)(const LstmLayer &);
     void (*log_posteriors)(const LogPosteriors &);
     Extent (*extent)(const double *, int64_t);
+    void (*linear_map)(const LinearMap &);
     int lanes;  // of floats: `outputs` and `hidden` must be multiples
 };
 

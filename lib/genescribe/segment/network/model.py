@@ -14,6 +14,7 @@ from genescribe.config import from_mapping
 from genescribe.errors import InputError
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.cpu.channel_scores import log_posterior
+from genescribe.kernels.cpu.linear_map import linear
 from genescribe.labels.gene import GeneScheme
 from genescribe.nn.encoder import Encoder
 from genescribe.segment.composition.kinds import evidence_of
@@ -210,6 +211,10 @@ class SegmentModel(nn.Module):
         features = None if self.encoder is None else self.features(codes, lengths, evidence)
         return self._channel_scores(features, evidence, sites)
 
+    def is_batch_invariant(self) -> bool:
+        """Return whether the bits of a sequence's scores do not depend on what else is in its batch."""
+        return self.sites is None and (self.encoder is None or self.encoder.is_batch_invariant())
+
     def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]]) -> ChannelScores:
         """Return the scores of the bases of neighbouring tiles of one sequence, (1, n, ...), before `expansion`.
 
@@ -252,7 +257,7 @@ class SegmentModel(nn.Module):
             assert evidence is not None
             content = self.content_gain * evidence.content
             return ChannelScores(content, _added(self._with_evidence(None, evidence.signals), sites), content)
-        outputs = self.head(features).float()
+        outputs = linear(features, self.head).float()
         # One tensor per part: kernels want their rows packed.
         logits = self._clamped(outputs[..., : self.expansion.channels].contiguous())
         content = logits

@@ -18,7 +18,15 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.strand import StrandCodes
 from genescribe.labels.gene import GeneScheme
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.interface import CALIBRATED, Halves, Rows, StrandPrediction, StrandPredictor, StrandRows
+from genescribe.predict.interface import (
+    CALIBRATED,
+    Halves,
+    Rows,
+    StrandPrediction,
+    StrandPredictor,
+    StrandRows,
+    read_all_by,
+)
 from genescribe.predict.stretches import Piece
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel, read_config
 from genescribe.segment.network.species import AUTO, EACH, POOLED, SAMPLE, STRETCH, stretches, word_counts
@@ -180,9 +188,19 @@ class EachPredictor:
         """Return what the model says of the bases ``[start, end)``; see `StrandPredictor.read`."""
         return self.predictor(codes).read(codes, start, end)
 
+    def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
+        """Return what the model says of all bases of some strands; see `genescribe.predict.interface.read_all`."""
+        return read_all_by(self.predictor, strands)
+
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes of a strand of which all bases were read; see `StrandPredictor.finish`."""
         return self.predictor(codes).finish(codes, rows, config)
+
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        """Return the genes of both strands of a stretch; see `PairPredictor.finish_both`."""
+        return self.predictor(codes[0]).finish_both(codes, rows, config)
 
     def predictor(self, codes: StrandCodes) -> SegmentPredictor:
         """Return the predictor for a strand, the same for the other strand of its stretch of sequence."""

@@ -15,7 +15,7 @@ import torch
 
 from genescribe.crf.stream import RunStream
 from genescribe.data.runs import Runs
-from genescribe.genome.alphabet import GAP, Codes, gaps
+from genescribe.genome.alphabet import GAP, Codes, N, gaps
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject, StrandCodes
@@ -35,6 +35,8 @@ from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 TILES_AT_ONCE, TILES_ON_GPU = 4, 64
 """Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for. A GPU
 steps through a recurrent network in the same time for many tiles as for one; 64 take it some gigabytes."""
+SHORT_AT_ONCE = 1 << 15
+"""Bases of short strands in a call of the encoder: enough that calls cost little, few enough for the caches."""
 STRETCH = 1 << 14
 """Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
 DIGITS = 4
@@ -96,6 +98,32 @@ class SegmentPredictor:
         if on_gpu:
             torch.cuda.synchronize(self.device)
         return rows.numpy()
+
+    @torch.no_grad()
+    def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
+        """Return what `read` returns of all bases of each strand, to the bit; see `StrandPredictor.read_all`."""
+        found: list[Rows] = [np.empty((0, 0), dtype=np.float32)] * len(strands)
+        together = self.model.is_batch_invariant()
+        short = [i for i, codes in enumerate(strands) if together and len(codes) <= self.model.config.tile]
+        for i in set(range(len(strands))).difference(short):
+            found[i] = self.read(strands[i], 0, len(strands[i]))
+        short.sort(key=lambda i: -len(strands[i]))
+        while short:
+            count = max(1, SHORT_AT_ONCE // max(1, len(strands[short[0]])))
+            some, short = short[:count], short[count:]
+            for i, rows in zip(some, self._read_batch([strands[i] for i in some]), strict=True):
+                found[i] = rows
+        return found
+
+    def _read_batch(self, strands: Sequence[StrandCodes]) -> list[Rows]:
+        """Return the scores of whole strands of at most a tile, the longest first, side by side in one call."""
+        codes = torch.full((len(strands), len(strands[0])), N, dtype=torch.uint8)
+        for row, strand in zip(codes.numpy(), strands, strict=True):
+            row[: len(strand)] = strand[:]
+        lengths = torch.tensor([len(strand) for strand in strands])
+        scores = self.model.channel_scores(codes.to(self.device).long(), lengths.to(self.device))
+        columns = torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float().cpu()
+        return [rows[:length].numpy() for rows, length in zip(columns, lengths.tolist(), strict=True)]
 
     def _bases(self, codes: Codes) -> torch.Tensor:
         """Return codes as a batch of one, (1, n)."""
@@ -284,10 +312,10 @@ class SegmentPredictor:
         inside = slice(start - low, end - low)
         spread, begin, last = (None if x is None else x[:, inside].cpu() for x in parts)
         assert spread is not None
-        unknown = torch.zeros(end - start, dtype=torch.bool)
-        for left, right in gaps(around):
-            unknown[max(0, left + first - start) : max(0, right + first - start)] = True
-        if bool(unknown.any()):
+        if between := gaps(around):
+            unknown = torch.zeros(end - start, dtype=torch.bool)
+            for left, right in between:
+                unknown[max(0, left + first - start) : max(0, right + first - start)] = True
             spread = spread.masked_fill(unknown.view(1, -1, 1) & self._exonic, -torch.inf)
         return Scores(spread, begin, last, content[:, inside])
 
