@@ -15,26 +15,28 @@ from genescribe.errors import InputError
 from genescribe.files import write_json, write_text
 from genescribe.kernels import aot
 
-COLUMNS = ("kernel", "case", "target", "warps", "registers", "spill_stores", "spill_loads", "stack", "shared")
+COLUMNS = ("kernel", "case", "target", "warps", "registers", "spill_stores", "spill_loads", "stack", "shared", "matrix")
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--targets", type=int, nargs="+", default=list(aot.TARGETS), help="compute capabilities")
+    arguments.add_argument("--candidates", action="store_true", help="also sizes that a GPU has yet to choose from")
     arguments.add_argument("--write", type=Path, help="folder for triton_aot.json and triton_aot.md")
     args = arguments.parse_args()
     try:
         import triton
     except ImportError as error:
         raise InputError("triton is not installed", where="Python", remedy="pip install triton") from error
-    usages = aot.compile_all(tuple(args.targets))
+    usages = aot.compile_all(tuple(args.targets), candidates=args.candidates)
     versions = {"triton": triton.__version__, "ptxas": _ptxas(triton.knobs.nvidia.ptxas.path)}
     table = markdown(usages)
     print(table)
     if args.write:
         write_json(args.write / "triton_aot.json", {"versions": versions, "kernels": [asdict(u) for u in usages]})
         title = "# Triton kernels compiled ahead of time\n\nBytes and registers as ptxas reports them; spills and stack"
-        title += f" per thread, shared memory per program. triton {versions['triton']}, ptxas {versions['ptxas']}."
+        title += " per thread, shared memory per program; matrix: instructions of tensor cores (DMMA in double"
+        title += f" precision, HMMA of a warp, HGMMA of four). triton {versions['triton']}, ptxas {versions['ptxas']}."
         note = "Compiled, not run: no GPU was at hand, and the speed on one is not measured.\n"
         write_text(args.write / "triton_aot.md", f"{title}\n\n{table}\n{note}")
 

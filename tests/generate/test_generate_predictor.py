@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ from tests.generate.toy_loci import random_model, toy_genome
 
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
+from genescribe.generate.annotation import predictor as module
 from genescribe.generate.annotation.annotate import Annotator
-from genescribe.generate.annotation.predictor import GeneratePredictor, joined
+from genescribe.generate.annotation.predictor import GeneratePredictor, ProposerFactory, joined
 from genescribe.generate.model import load_model
 from genescribe.genome.alphabet import N, reverse_complement
 from genescribe.genome.annotation.gff3 import read_genes
@@ -22,12 +23,20 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import touched
 from genescribe.genome.model import Gene, mirror
-from genescribe.genome.strand import StrandCodes
+from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.labels.decode import GAP_REASON
 from genescribe.nn.config import EncoderConfig
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
+from genescribe.predict.interface import (
+    Halves,
+    PredictedTranscript,
+    PredictorFactory,
+    Rows,
+    StrandPrediction,
+    StrandPredictor,
+    StrandRows,
+)
 from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import Piece, pieces_of
 from genescribe.segment.config import SegmentModelConfig
@@ -102,6 +111,48 @@ def test_proposed_loci_become_genes_or_rejects(tmp_path: Path) -> None:
     for gene in found.genes:
         start, end = spans[gene.seqid, gene.strand]
         assert start - 30 <= gene.start < gene.end <= end + 30
+
+
+class ReadAndWritten(Factory):
+    """Proposals in other processes than what is read and written, as with a GPU."""
+
+    def halves(self) -> Halves:
+        proposer = cast(PredictorFactory, OnlyProposes(self.predictor))
+        return Halves(cast(PredictorFactory, self), cast(PredictorFactory, ProposerFactory(proposer)), 1, writes=True)
+
+
+class OnlyProposes(Factory):
+    """Gives the proposer alone."""
+
+    def __call__(self, worker: int = 0) -> StrandPredictor:  # type: ignore[override]
+        return self.predictor.proposer
+
+
+def test_loci_of_many_strands_are_written_together_and_alone_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fasta, annotation, _ = toy_genome(tmp_path, {"t": 8})
+    genome, truth = Genome.open(fasta), read_genes(annotation)
+    predictor = GeneratePredictor(Annotator(load_model(random_model(tmp_path / "model"))), Oracle(genome, truth))
+    options = PredictConfig(workers=1, min_cds=6)
+    pieces = pieces_of(genome, [], 0, where=fasta)
+
+    def annotated(name: str, factory: Factory) -> bytes:
+        found = predict_genome(factory, fasta, pieces, options)  # type: ignore[arg-type]
+        assert found.genes
+        write_annotation(tmp_path / name, found, genome, pieces, factory, options)  # type: ignore[arg-type]
+        return (tmp_path / name / "annotation.gff3").read_bytes()
+
+    alone = annotated("alone", Factory(predictor))
+    assert annotated("divided", ReadAndWritten(predictor)) == alone
+    monkeypatch.setattr(module, "LOCI_AT_ONCE", 1)
+    assert annotated("singly", Factory(predictor)) == alone
+    # All strands at once, as the loci of a job.
+    strands = [GenomeStrand(genome, seqid, 0, n, sign) for seqid, n in genome.lengths.items() for sign in "+-"]
+    proposed = [predictor.proposer.finish(codes, np.zeros((0, 1), np.float32), options) for codes in strands]
+    assert predictor.write(strands, proposed) == [
+        predictor.write([codes], [found])[0] for codes, found in zip(strands, proposed, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")

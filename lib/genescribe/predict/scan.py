@@ -23,6 +23,8 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import (
+    BatchWriter,
+    Halves,
     PairPredictor,
     PredictorFactory,
     StrandPrediction,
@@ -40,7 +42,7 @@ BOTH = "."
 """Instead of a sign: both strands, finished together."""
 UNIT = 1 << 17
 """Bases of short strands that are one job: handing over a job and bringing its result to the disk costs as much as
-reading some thousand bases."""
+reading some thousand bases. For a GPU they are as many as it reads at a time: the grain."""
 LONGEST_PATH = 70
 """Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""
 
@@ -99,12 +101,8 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     """
     signs = BOTH if finishes_together(factory) else "+-"
     strands = [(piece.seqid, piece.start, piece.end, sign) for piece in pieces for sign in signs]
-    # Longest first fills the workers evenly; results are kept by name, so the order does not show.
-    open_strands = sorted(
-        (s for s in strands if not all(one in work.done for one in _single(s))), key=lambda s: s[1] - s[2]
-    )
     halves = halves_of(factory)
-    plan = _Plan(open_strands, chunk_of(factory, config), work, apart=halves is not None)
+    plan = _Plan(strands, chunk_of(factory, config), work, halves, factory.grain)
     total = sum(end - start for _, start, end, _ in strands)
     with progress(total, total - plan.bases) as shown, ExitStack() as stack:
         for earlier in work.done.values():
@@ -116,14 +114,17 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
         else:
             reading = stack.enter_context(_processes(halves.reader, *given, halves.readers))
             finishing = stack.enter_context(_processes(halves.finisher, *given, config.workers))
-            pools = [_Pool(finishing, ("finish",), 2 * config.workers), _Pool(reading, ("read",), 2 * halves.readers)]
+            pools = [
+                _Pool(finishing, ("finish",), 2 * config.workers),
+                _Pool(reading, ("write", "read"), 2 * halves.readers),
+            ]
         for job, predictions in _results(pools, plan):
             if predictions:
                 singles = [one for strand in job.strands for one in _single(strand)]
                 work.add(dict(zip(singles, predictions, strict=True)), plan.chunks(job.strands[0]))
             for prediction in predictions:
                 shown.found(prediction)
-            shown.read(job.bases if job.kind != "finish" else 0)
+            shown.read(job.bases if job.kind in ("read", "whole") else 0)
 
 
 def _single(strand: StrandKey) -> list[StrandKey]:
@@ -134,14 +135,16 @@ def _single(strand: StrandKey) -> list[StrandKey]:
 class _Job(NamedTuple):
     """A task of a worker: read a chunk to disk, go over a strand whose chunks are there, or both at once in memory.
 
-    Short strands are read by the dozen: `strands`. Of each, the bases of ``[start, end)`` that it has are read.
+    Short strands are read by the dozen: `strands`. Of each, the bases of ``[start, end)`` that it has are read. Where
+    going over strands gives proposals (`Halves.writes`), genes are made of them by a third job.
     """
 
-    kind: Literal["read", "finish", "whole"]
+    kind: Literal["read", "finish", "write", "whole"]
     strands: tuple[StrandKey, ...]
     start: int
     end: int
     chunk: int
+    proposed: tuple[StrandPrediction, ...] = ()
 
     @property
     def bases(self) -> int:
@@ -157,27 +160,38 @@ class _Plan:
     Parameters
     ----------
     strands
-        Those that are not done.
+        All that there are.
     chunk
         Bases of a chunk.
     work
-        Knows which chunks are read.
-    apart
-        Other processes read than go over strands: also a strand of one chunk is two jobs.
+        Knows which strands are done, and which chunks are read.
+    halves
+        Where other processes read than go over strands: also a strand of one chunk is two jobs, or three.
+    grain
+        Bases that are read at a time.
     """
 
-    def __init__(self, strands: Sequence[StrandKey], chunk: int, work: Work, *, apart: bool = False) -> None:
+    def __init__(
+        self, strands: Sequence[StrandKey], chunk: int, work: Work, halves: Halves | None = None, grain: int = 0
+    ) -> None:
         self._chunk, self._missing = chunk, dict[tuple[StrandKey, ...], int]()
-        self._finish, self._read = deque[_Job](), deque[_Job]()
+        self._finish, self._read, self._write = deque[_Job](), deque[_Job](), deque[_Job]()
+        self._writes, apart = halves is not None and halves.writes, halves is not None
         short = []
-        for strand in strands:
+        # Longest first fills the workers evenly; results are kept by name, so the order does not show.
+        for strand in sorted(strands, key=lambda s: s[1] - s[2]):
             length = strand[2] - strand[1]
             if length <= chunk:
                 short.append(strand)
                 continue
+            if _is_done(work, strand):
+                continue
             missing = [start for start in self.chunks(strand) if not _is_read(work, strand, start)]
             self._add((strand,), [(start, min(start + chunk, length)) for start in missing])
-        for unit in _units(short):
+        # Of all strands, also those that are done: which loci are written together does not depend on kills.
+        for unit in _units(short, max(UNIT, grain) if apart else UNIT):
+            if all(_is_done(work, strand) for strand in unit):
+                continue
             if not apart:
                 self._read.append(_Job("whole", unit, 0, 0, chunk))
             else:
@@ -196,38 +210,48 @@ class _Plan:
         return range(0, strand[2] - strand[1], self._chunk)
 
     def __len__(self) -> int:
-        return len(self._finish) + len(self._read)
+        return len(self._finish) + len(self._write) + len(self._read)
 
     def next(self, kinds: Sequence[str], enough: int) -> _Job | None:
         """Take a job of some kinds; None where there is none, or where `enough` strands wait to be gone over."""
         if "finish" in kinds and self._finish:
             return self._finish.popleft()
+        if "write" in kinds and self._write:
+            return self._write.popleft()
         if "read" in kinds and self._read and len(self._finish) < enough:
             return self._read.popleft()
         return None
 
-    def done(self, job: _Job) -> None:
-        """Note that a job is done."""
+    def done(self, job: _Job, found: list[StrandPrediction]) -> list[StrandPrediction]:
+        """Note that a job is done; return what was found, but not what is to be gone on from."""
         if job.kind == "read":
             self._missing[job.strands] -= 1
             if not self._missing[job.strands]:
                 self._finish.append(self._finishing(job.strands))
+        if job.kind == "finish" and self._writes:
+            self._write.append(job._replace(kind="write", proposed=tuple(found)))
+            return []
+        return found
 
     def _finishing(self, unit: tuple[StrandKey, ...]) -> _Job:
         return _Job("finish", unit, 0, max(end - start for _, start, end, _ in unit), self._chunk)
+
+
+def _is_done(work: Work, strand: StrandKey) -> bool:
+    return all(one in work.done for one in _single(strand))
 
 
 def _is_read(work: Work, strand: StrandKey, start: int) -> bool:
     return all(work.scores(one, start).exists() for one in _single(strand))
 
 
-def _units(strands: Sequence[StrandKey]) -> Iterator[tuple[StrandKey, ...]]:
-    """Yield strands in order, as many at a time as hold `UNIT` bases."""
+def _units(strands: Sequence[StrandKey], most: int) -> Iterator[tuple[StrandKey, ...]]:
+    """Yield strands in order, as many at a time as hold `most` bases."""
     unit: list[StrandKey] = []
     bases = 0
     for strand in strands:
         length = strand[2] - strand[1]
-        if unit and bases + length > UNIT:
+        if unit and bases + length > most:
             yield tuple(unit)
             unit, bases = [], 0
         unit.append(strand)
@@ -261,8 +285,7 @@ def _results(pools: Sequence[_Pool], plan: _Plan) -> Iterator[tuple[_Job, list[S
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             job, _ = running.pop(future)
-            plan.done(job)
-            yield job, future.result()
+            yield job, plan.done(job, future.result())
 
 
 def _submitted(pool: Executor, job: _Job) -> Future[list[StrandPrediction]]:
@@ -283,13 +306,23 @@ class _Worker:
         # One thread a process: results do not depend on how many processes share the machine.
         torch.set_num_threads(1)
         keep_memory()
-        self._predictor, self._genome = factory(number), genome
+        self._predictor, self._genome, self._grain = factory(number), genome, factory.grain
         self._config, self._folder = config, folder
 
     def __call__(self, job: _Job) -> list[StrandPrediction]:
         """Return what was found on the strands of a job; nothing where chunks were but read."""
         if job.kind == "whole":
             return self._whole(job.strands)
+        if job.kind == "write":
+            singles = [GenomeStrand(self._genome, *one) for strand in job.strands for one in _single(strand)]
+            return cast(BatchWriter, self._predictor).write(singles, job.proposed)
+        keys = [one for strand in job.strands for one in _single(strand)]
+        # How a strand is read follows from its length alone, and so do the bits of its scores.
+        if job.kind == "read" and all(end - start <= self._grain for _, start, end, _ in keys):
+            rows = read_all(self._predictor, [GenomeStrand(self._genome, *one) for one in keys])
+            for one, found in zip(keys, rows, strict=True):
+                save_scores(scores_path(self._folder, one, 0), found)
+            return []
         return [found for strand in job.strands for found in self._do(job, strand)]
 
     def _whole(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:

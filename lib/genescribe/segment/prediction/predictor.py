@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from genescribe.crf.stream import RunStream
+from genescribe.data.batching import to_device
 from genescribe.data.runs import Runs
 from genescribe.genome.alphabet import GAP, Codes, N, gaps
 from genescribe.genome.genetic_code import GeneticCode
@@ -101,7 +102,12 @@ class SegmentPredictor:
 
     @torch.no_grad()
     def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return what `read` returns of all bases of each strand, to the bit; see `StrandPredictor.read_all`."""
+        """Return what `read` returns of all bases of each strand, to the bit; see `StrandPredictor.read_all`.
+
+        On a GPU strands of at most the grain are read by `read_batches` alone.
+        """
+        if self.device.type == "cuda":
+            return self.read_batches(strands)
         found: list[Rows] = [np.empty((0, 0), dtype=np.float32)] * len(strands)
         together = self.model.is_batch_invariant()
         short = [i for i, codes in enumerate(strands) if together and len(codes) <= self.model.config.tile]
@@ -125,10 +131,38 @@ class SegmentPredictor:
         columns = torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float().cpu()
         return [rows[:length].numpy() for rows, length in zip(columns, lengths.tolist(), strict=True)]
 
+    @torch.no_grad()
+    def read_batches(self, strands: Sequence[StrandCodes]) -> list[Rows]:
+        """Return what is said of whole strands of at most the grain, read side by side.
+
+        A batch is as wide as strands of such a length ask for, and has as many rows as a group of tiles has room for,
+        whether there are so many strands or not: what is said of a strand does not depend on the others.
+        """
+        on_gpu, by_width = self.device.type == "cuda", dict[int, list[int]]()
+        for number, codes in enumerate(strands):
+            by_width.setdefault(_width(len(codes), self.model.config.tile), []).append(number)
+        found: dict[int, torch.Tensor] = {}
+        for width, numbers in by_width.items():
+            most = max(1, self._grain // width)
+            for first in range(0, len(numbers), most):
+                members = numbers[first : first + most]
+                bases = np.full((most, width), N, dtype=np.uint8)
+                lengths = np.ones(most, dtype=np.int64)
+                for row, number in enumerate(members):
+                    lengths[row] = len(strands[number])
+                    bases[row, : lengths[row]] = strands[number][0 : len(strands[number])]
+                scores = self.model.strand_scores(to_device(bases, self.device).long(), to_device(lengths, self.device))
+                columns = torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float()
+                held = torch.empty(columns.shape, pin_memory=on_gpu).copy_(columns, non_blocking=True)
+                found |= {number: held[row, : lengths[row]] for row, number in enumerate(members)}
+        if on_gpu:
+            torch.cuda.synchronize(self.device)
+        return [found[number].numpy() for number in range(len(strands))]
+
     def _bases(self, codes: Codes) -> torch.Tensor:
         """Return codes as a batch of one, (1, n)."""
         # Bytes travel, and become whole numbers there.
-        return torch.from_numpy(np.ascontiguousarray(codes)).to(self.device).long().unsqueeze(0)
+        return to_device(np.ascontiguousarray(codes), self.device).long().unsqueeze(0)
 
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
@@ -401,6 +435,19 @@ class SegmentPredictor:
 def grain_of(config: SegmentModelConfig, device: str = "cpu") -> int:
     """Return the bases of a whole group of tiles on a kind of device."""
     return (TILES_ON_GPU if device.startswith("cuda") else TILES_AT_ONCE) * config.tile
+
+
+def _width(length: int, tile: int) -> int:
+    """Return the bases of a batch's rows for a strand: at most a quarter more, and few widths for all lengths.
+
+    Examples
+    --------
+    >>> [_width(length, 900) for length in (1, 100, 1_000, 1_030, 3_000)]
+    [16, 112, 1024, 1280, 3600]
+    """
+    step = 1 << max((length - 1).bit_length() - 3, 4)
+    width = -(-length // step) * step
+    return width if width <= 2 * tile else -(-length // tile) * tile
 
 
 def _spans(transcript: Transcript, coding: bool) -> list[Interval]:
