@@ -21,14 +21,13 @@ COLUMNS = ("kernel", "case", "target", "warps", "registers", "spill_stores", "sp
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--targets", type=int, nargs="+", default=list(aot.TARGETS), help="compute capabilities")
-    arguments.add_argument("--candidates", action="store_true", help="also sizes that a GPU has yet to choose from")
     arguments.add_argument("--write", type=Path, help="folder for triton_aot.json and triton_aot.md")
     args = arguments.parse_args()
     try:
         import triton
     except ImportError as error:
         raise InputError("triton is not installed", where="Python", remedy="pip install triton") from error
-    usages = aot.compile_all(tuple(args.targets), candidates=args.candidates)
+    usages = aot.compile_all(tuple(args.targets))
     versions = {"triton": triton.__version__, "ptxas": _ptxas(triton.knobs.nvidia.ptxas.path)}
     table = markdown(usages)
     print(table)

@@ -76,15 +76,8 @@ class Usage:
     matrix: str
 
 
-def compile_all(targets: tuple[int, ...] = TARGETS, *, candidates: bool = False) -> list[Usage]:
-    """Compile every kernel for every target.
-
-    Parameters
-    ----------
-    targets
-        Compute capabilities.
-    candidates
-        The recurrence of log Z with all sizes that `Tiles.candidates` names, and not only with two.
+def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
+    """Compile every kernel for every target; the recurrence of log Z also with far sums on tensor cores.
 
     Raises
     ------
@@ -101,8 +94,8 @@ def compile_all(targets: tuple[int, ...] = TARGETS, *, candidates: bool = False)
     found = []
     cases = {case: launches(example(**options)) for case, options in CASES.items()}
     for case, options in CASES.items():
-        sizes = Tiles.candidates(options["C"]) if candidates else [Tiles.of(options["C"], group=GROUP)]
-        cases |= {f"{case}, {tiles}": recurrences(example(**options), tiles) for tiles in sizes}
+        tiles = Tiles.of(options["C"], group=GROUP)
+        cases[f"{case}, {tiles}"] = recurrences(example(**options), tiles)
     cases |= {case: attention_launches(**options) for case, options in ATTENTION.items()}
     for case, made in cases.items():
         for launch in made:
