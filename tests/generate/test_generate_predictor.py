@@ -15,7 +15,7 @@ from tests.generate.toy_loci import random_model, toy_genome
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
 from genescribe.generate.annotation.annotate import Annotator
-from genescribe.generate.annotation.predictor import GeneratePredictor, ProposerFactory, joined
+from genescribe.generate.annotation.predictor import GeneratePredictor, joined
 from genescribe.generate.model import load_model
 from genescribe.genome.alphabet import N, reverse_complement
 from genescribe.genome.annotation.gff3 import read_genes
@@ -117,8 +117,8 @@ class ReadAndWritten(Factory):
     """Proposals in other processes than what is read and written, as with a GPU."""
 
     def halves(self) -> Halves:
-        proposer = cast(PredictorFactory, OnlyProposes(self.predictor))
-        return Halves(cast(PredictorFactory, self), cast(PredictorFactory, ProposerFactory(proposer)), 1, writes=True)
+        reader, finisher = (cast(PredictorFactory, one) for one in (self, OnlyProposes(self.predictor)))
+        return Halves(reader, finisher, 1, writes=True)
 
 
 class OnlyProposes(Factory):

@@ -26,6 +26,7 @@ from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.work_folder import Work
 from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.prediction.batches import read_batches
 from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 
 GRAIN = grain_of(CONFIG)
@@ -90,11 +91,11 @@ def test_strands_that_are_read_batches_do_not_depend_on_each_other() -> None:
         torch.manual_seed(0)
         model = SegmentModel(CONFIG)
     predictor = SegmentPredictor(model)
-    together = predictor.read_batches(strands)
-    backwards = predictor.read_batches(strands[::-1])[::-1]
+    together = read_batches(model.eval(), strands, GRAIN)
+    backwards = read_batches(model, strands[::-1], GRAIN)[::-1]
     assert [len(rows) for rows in together] == lengths
     for strand, rows, again in zip(strands, together, backwards, strict=True):
-        (alone,) = predictor.read_batches([strand])
+        (alone,) = read_batches(model, [strand], GRAIN)
         np.testing.assert_array_equal(rows, alone)
         np.testing.assert_array_equal(rows, again)
         np.testing.assert_allclose(rows, predictor.read(strand, 0, len(strand)), atol=1e-4)

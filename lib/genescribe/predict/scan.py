@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, cast
@@ -36,15 +37,12 @@ from genescribe.predict.interface import (
 from genescribe.predict.memory import keep_memory
 from genescribe.predict.progress import progress
 from genescribe.predict.stretches import Piece
-from genescribe.predict.work_folder import StoredRows, StrandKey, Work, save_scores, scores_path
+from genescribe.predict.work_folder import BOTH, StoredRows, StrandKey, Work, save_scores, scores_path, singles, units
 
-BOTH = "."
-"""Instead of a sign: both strands, finished together."""
 UNIT = 1 << 17
 """Bases of short strands that are one job: handing over a job and bringing its result to the disk costs as much as
 reading some thousand bases. For a GPU they are as many as it reads at a time: the grain."""
-LONGEST_PATH = 70
-"""Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""
+LONGEST_PATH = 70  # still leaves room for the name of a socket: Linux allows 107 characters in all
 
 
 def job_of(
@@ -110,26 +108,22 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
         given = (genome, config, work)
         if halves is None or not len(plan):
             workers = min(config.workers, len(plan))
-            pools = [_Pool(stack.enter_context(_executor(factory, *given, workers)), _KINDS, 2 * config.workers)]
+            executor = stack.enter_context(_executor(factory, *given, workers))
+            pools = [_Pool(executor, ("finish", "read", "whole"), 2 * config.workers)]
         else:
             reading = stack.enter_context(_processes(halves.reader, *given, halves.readers))
-            finishing = stack.enter_context(_processes(halves.finisher, *given, config.workers))
-            pools = [
-                _Pool(finishing, ("finish",), 2 * config.workers),
-                _Pool(reading, ("write", "read"), 2 * halves.readers),
-            ]
+            # Proposals need no probabilities.
+            options = replace(config, posteriors=config.posteriors and not halves.writes)
+            finishing = stack.enter_context(_processes(halves.finisher, genome, options, work, config.workers))
+            going_on = _Pool(reading, ("write", "read"), 2 * halves.readers)
+            pools = [_Pool(finishing, ("finish",), 2 * config.workers), going_on]
         for job, predictions in _results(pools, plan):
             if predictions:
-                singles = [one for strand in job.strands for one in _single(strand)]
-                work.add(dict(zip(singles, predictions, strict=True)), plan.chunks(job.strands[0]))
+                keys = [one for strand in job.strands for one in singles(strand)]
+                work.add(dict(zip(keys, predictions, strict=True)), plan.chunks(job.strands[0]))
             for prediction in predictions:
                 shown.found(prediction)
             shown.read(job.bases if job.kind in ("read", "whole") else 0)
-
-
-def _single(strand: StrandKey) -> list[StrandKey]:
-    """Return the strands of a key: itself, or both."""
-    return [(*strand[:3], sign) for sign in ("+-" if strand[3] == BOTH else strand[3])]
 
 
 class _Job(NamedTuple):
@@ -184,18 +178,18 @@ class _Plan:
             if length <= chunk:
                 short.append(strand)
                 continue
-            if _is_done(work, strand):
+            if work.is_done(strand):
                 continue
-            missing = [start for start in self.chunks(strand) if not _is_read(work, strand, start)]
+            missing = [start for start in self.chunks(strand) if not work.is_read(strand, start)]
             self._add((strand,), [(start, min(start + chunk, length)) for start in missing])
         # Of all strands, also those that are done: which loci are written together does not depend on kills.
-        for unit in _units(short, max(UNIT, grain) if apart else UNIT):
-            if all(_is_done(work, strand) for strand in unit):
+        for unit in units(short, max(UNIT, grain) if apart else UNIT):
+            if all(work.is_done(strand) for strand in unit):
                 continue
             if not apart:
                 self._read.append(_Job("whole", unit, 0, 0, chunk))
             else:
-                self._add(unit, [] if all(_is_read(work, strand, 0) for strand in unit) else [(0, chunk)])
+                self._add(unit, [] if all(work.is_read(strand, 0) for strand in unit) else [(0, chunk)])
         self.bases = sum(job.bases for job in self._read)
 
     def _add(self, unit: tuple[StrandKey, ...], chunks: Sequence[tuple[int, int]]) -> None:
@@ -235,32 +229,6 @@ class _Plan:
 
     def _finishing(self, unit: tuple[StrandKey, ...]) -> _Job:
         return _Job("finish", unit, 0, max(end - start for _, start, end, _ in unit), self._chunk)
-
-
-def _is_done(work: Work, strand: StrandKey) -> bool:
-    return all(one in work.done for one in _single(strand))
-
-
-def _is_read(work: Work, strand: StrandKey, start: int) -> bool:
-    return all(work.scores(one, start).exists() for one in _single(strand))
-
-
-def _units(strands: Sequence[StrandKey], most: int) -> Iterator[tuple[StrandKey, ...]]:
-    """Yield strands in order, as many at a time as hold `most` bases."""
-    unit: list[StrandKey] = []
-    bases = 0
-    for strand in strands:
-        length = strand[2] - strand[1]
-        if unit and bases + length > most:
-            yield tuple(unit)
-            unit, bases = [], 0
-        unit.append(strand)
-        bases += length
-    if unit:
-        yield tuple(unit)
-
-
-_KINDS = ("finish", "read", "whole")
 
 
 class _Pool(NamedTuple):
@@ -313,38 +281,33 @@ class _Worker:
         """Return what was found on the strands of a job; nothing where chunks were but read."""
         if job.kind == "whole":
             return self._whole(job.strands)
+        if job.kind == "finish":
+            return [found for strand in job.strands for found in self._finish(strand, job.chunk)]
+        keys = [one for strand in job.strands for one in singles(strand)]
+        strands = [GenomeStrand(self._genome, *one) for one in keys]
         if job.kind == "write":
-            singles = [GenomeStrand(self._genome, *one) for strand in job.strands for one in _single(strand)]
-            return cast(BatchWriter, self._predictor).write(singles, job.proposed)
-        keys = [one for strand in job.strands for one in _single(strand)]
+            return cast(BatchWriter, self._predictor).write(strands, job.proposed)
         # How a strand is read follows from its length alone, and so do the bits of its scores.
-        if job.kind == "read" and all(end - start <= self._grain for _, start, end, _ in keys):
-            rows = read_all(self._predictor, [GenomeStrand(self._genome, *one) for one in keys])
-            for one, found in zip(keys, rows, strict=True):
-                save_scores(scores_path(self._folder, one, 0), found)
-            return []
-        return [found for strand in job.strands for found in self._do(job, strand)]
+        if all(len(one) <= self._grain for one in strands):
+            rows = iter(read_all(self._predictor, strands))
+        else:
+            rows = (self._predictor.read(one, job.start, min(job.end, len(one))) for one in strands)
+        for one, found in zip(keys, rows, strict=True):
+            save_scores(scores_path(self._folder, one, job.start), found)
+        return []
 
     def _whole(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
         """Return what is found on short strands, all read at once."""
-        groups = [[GenomeStrand(self._genome, *one).held() for one in _single(strand)] for strand in strands]
+        groups = [[GenomeStrand(self._genome, *one).held() for one in singles(strand)] for strand in strands]
         rows = iter(read_all(self._predictor, [codes for group in groups for codes in group]))
         return [found for group in groups for found in self._finished(group, [next(rows) for _ in group])]
 
-    def _do(self, job: _Job, strand: StrandKey) -> list[StrandPrediction]:
-        strands = _single(strand)
-        codes = [GenomeStrand(self._genome, *one) for one in strands]
-        length = len(codes[0])
-        if job.kind == "finish":
-            starts = range(0, length, job.chunk)
-            return self._finished(codes, [self._stored(one, starts, job.chunk) for one in strands])
-        for one, of in zip(strands, codes, strict=True):
-            rows = self._predictor.read(of, job.start, min(job.end, length))
-            save_scores(scores_path(self._folder, one, job.start), rows)
-        return []
-
-    def _stored(self, strand: StrandKey, starts: range, chunk: int) -> StoredRows:
-        return StoredRows([scores_path(self._folder, strand, start) for start in starts], chunk)
+    def _finish(self, strand: StrandKey, chunk: int) -> list[StrandPrediction]:
+        """Return what is found on a strand, or both, whose chunks are read."""
+        keys = singles(strand)
+        starts = range(0, strand[2] - strand[1], chunk)
+        rows = [StoredRows([scores_path(self._folder, one, start) for start in starts], chunk) for one in keys]
+        return self._finished([GenomeStrand(self._genome, *one) for one in keys], rows)
 
     def _finished(self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows]) -> list[StrandPrediction]:
         if len(codes) == 1:

@@ -29,7 +29,6 @@ from genescribe.predict.interface import (
     EVIDENCE,
     Halves,
     PredictedTranscript,
-    PredictorFactory,
     Rows,
     StrandPrediction,
     StrandPredictor,
@@ -80,7 +79,7 @@ class GeneratePredictorFactory:
     def halves(self) -> Halves | None:
         """Return this reading and writing on each GPU, and the proposing model on the CPU to go over strands."""
         halves = self.proposer.halves()
-        return None if halves is None else Halves(self, ProposerFactory(halves.finisher), halves.readers, writes=True)
+        return None if halves is None else Halves(self, halves.finisher, halves.readers, writes=True)
 
     def with_evidence(self, folder: Path) -> GeneratePredictorFactory:
         """Return this with the introns of a folder of evidence; the model that proposes loci reads none."""
@@ -126,44 +125,6 @@ class GeneratePredictorFactory:
         return self.proposer.statistics()
 
 
-class ProposerFactory:
-    """A model that proposes loci: its genes, without probabilities.
-
-    Parameters
-    ----------
-    factory
-        The model.
-    """
-
-    def __init__(self, factory: PredictorFactory) -> None:
-        self.factory, self.grain = factory, factory.grain
-
-    def __call__(self, worker: int = 0) -> Proposer:
-        """Load the model."""
-        return Proposer(self.factory(worker))
-
-    def recoded(self, code: int) -> ProposerFactory:
-        """Return this reading with another genetic code."""
-        return ProposerFactory(self.factory.recoded(code))
-
-
-class Proposer:
-    """Loci of a strand.
-
-    Parameters
-    ----------
-    predictor
-        Whose genes they are.
-    """
-
-    def __init__(self, predictor: StrandPredictor) -> None:
-        self._predictor = predictor
-
-    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        """Return the genes of a strand; for the arguments see `StrandPredictor.finish`."""
-        return self._predictor.finish(codes, rows, replace(config, posteriors=False))
-
-
 class GeneratePredictor:
     """Genes of a strand, all isoforms."""
 
@@ -195,7 +156,7 @@ class GeneratePredictor:
 
         For the arguments see `StrandPredictor.finish`.
         """
-        return self.write([codes], [Proposer(self.proposer).finish(codes, rows, config)])[0]
+        return self.write([codes], [self.proposer.finish(codes, rows, replace(config, posteriors=False))])[0]
 
     @torch.no_grad()
     def write(self, strands: Sequence[StrandCodes], proposed: Sequence[StrandPrediction]) -> list[StrandPrediction]:

@@ -16,7 +16,7 @@ import torch
 from genescribe.crf.stream import RunStream
 from genescribe.data.batching import to_device
 from genescribe.data.runs import Runs
-from genescribe.genome.alphabet import GAP, Codes, N, gaps
+from genescribe.genome.alphabet import GAP, Codes, gaps
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject, StrandCodes
@@ -28,6 +28,7 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import Scores, SegmentModel
+from genescribe.segment.prediction.batches import columns_of, read_batches, read_short
 from genescribe.segment.prediction.both_strands import BothStrands
 from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.support.isoforms import further_paths, with_coding
@@ -36,8 +37,6 @@ from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 TILES_AT_ONCE, TILES_ON_GPU = 4, 64
 """Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for. A GPU
 steps through a recurrent network in the same time for many tiles as for one; 64 take it some gigabytes."""
-SHORT_AT_ONCE = 1 << 15
-"""Bases of short strands in a call of the encoder: enough that calls cost little, few enough for the caches."""
 STRETCH = 1 << 14
 """Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
 DIGITS = 4
@@ -91,7 +90,7 @@ class SegmentPredictor:
             low, last = max(0, first - halo), min(first + self._grain, len(codes))
             tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
             found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles)
-            columns = torch.cat([x[0] for x in (found.content, found.signals) if x is not None], dim=-1).float()
+            columns = columns_of(found)[0]
             if first == start:
                 rows = torch.empty(end - start, columns.shape[1], pin_memory=on_gpu)
             # From pinned memory the next group need not wait for the copy of this one.
@@ -104,60 +103,11 @@ class SegmentPredictor:
     def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
         """Return what `read` returns of all bases of each strand, to the bit; see `StrandPredictor.read_all`.
 
-        On a GPU strands of at most the grain are read by `read_batches` alone.
+        On a GPU strands of at most the grain are read in this way alone, in batches of its own.
         """
         if self.device.type == "cuda":
-            return self.read_batches(strands)
-        found: list[Rows] = [np.empty((0, 0), dtype=np.float32)] * len(strands)
-        together = self.model.is_batch_invariant()
-        short = [i for i, codes in enumerate(strands) if together and len(codes) <= self.model.config.tile]
-        for i in set(range(len(strands))).difference(short):
-            found[i] = self.read(strands[i], 0, len(strands[i]))
-        short.sort(key=lambda i: -len(strands[i]))
-        while short:
-            count = max(1, SHORT_AT_ONCE // max(1, len(strands[short[0]])))
-            some, short = short[:count], short[count:]
-            for i, rows in zip(some, self._read_batch([strands[i] for i in some]), strict=True):
-                found[i] = rows
-        return found
-
-    def _read_batch(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return the scores of whole strands of at most a tile, the longest first, side by side in one call."""
-        codes = torch.full((len(strands), len(strands[0])), N, dtype=torch.uint8)
-        for row, strand in zip(codes.numpy(), strands, strict=True):
-            row[: len(strand)] = strand[:]
-        lengths = torch.tensor([len(strand) for strand in strands])
-        scores = self.model.channel_scores(codes.to(self.device).long(), lengths.to(self.device))
-        columns = torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float().cpu()
-        return [rows[:length].numpy() for rows, length in zip(columns, lengths.tolist(), strict=True)]
-
-    @torch.no_grad()
-    def read_batches(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return what is said of whole strands of at most the grain, read side by side.
-
-        A batch is as wide as strands of such a length ask for, and has as many rows as a group of tiles has room for,
-        whether there are so many strands or not: what is said of a strand does not depend on the others.
-        """
-        on_gpu, by_width = self.device.type == "cuda", dict[int, list[int]]()
-        for number, codes in enumerate(strands):
-            by_width.setdefault(_width(len(codes), self.model.config.tile), []).append(number)
-        found: dict[int, torch.Tensor] = {}
-        for width, numbers in by_width.items():
-            most = max(1, self._grain // width)
-            for first in range(0, len(numbers), most):
-                members = numbers[first : first + most]
-                bases = np.full((most, width), N, dtype=np.uint8)
-                lengths = np.ones(most, dtype=np.int64)
-                for row, number in enumerate(members):
-                    lengths[row] = len(strands[number])
-                    bases[row, : lengths[row]] = strands[number][0 : len(strands[number])]
-                scores = self.model.strand_scores(to_device(bases, self.device).long(), to_device(lengths, self.device))
-                columns = torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float()
-                held = torch.empty(columns.shape, pin_memory=on_gpu).copy_(columns, non_blocking=True)
-                found |= {number: held[row, : lengths[row]] for row, number in enumerate(members)}
-        if on_gpu:
-            torch.cuda.synchronize(self.device)
-        return [found[number].numpy() for number in range(len(strands))]
+            return read_batches(self.model, strands, self._grain)
+        return read_short(self.model, strands, self.read)
 
     def _bases(self, codes: Codes) -> torch.Tensor:
         """Return codes as a batch of one, (1, n)."""
@@ -435,19 +385,6 @@ class SegmentPredictor:
 def grain_of(config: SegmentModelConfig, device: str = "cpu") -> int:
     """Return the bases of a whole group of tiles on a kind of device."""
     return (TILES_ON_GPU if device.startswith("cuda") else TILES_AT_ONCE) * config.tile
-
-
-def _width(length: int, tile: int) -> int:
-    """Return the bases of a batch's rows for a strand: at most a quarter more, and few widths for all lengths.
-
-    Examples
-    --------
-    >>> [_width(length, 900) for length in (1, 100, 1_000, 1_030, 3_000)]
-    [16, 112, 1024, 1280, 3600]
-    """
-    step = 1 << max((length - 1).bit_length() - 3, 4)
-    width = -(-length // step) * step
-    return width if width <= 2 * tile else -(-length // tile) * tile
 
 
 def _spans(transcript: Transcript, coding: bool) -> list[Interval]:
