@@ -38,7 +38,7 @@ STEPS: dict[str, tuple[str, float]] = {
     "correct: scan": ("correctness.scan", 30),
     "correct: segment": ("prediction.segment", 60),
     "correct: generate": ("prediction.generate", 60),
-    "speed: CRF": ("speed.crf", 60),
+    "speed: CRF": ("speed.crf", 80),
     "speed: networks": ("speed.networks", 45),
     "speed: genome": ("prediction.whole", 120),
     "speed: training": ("speed.steps", 60),
