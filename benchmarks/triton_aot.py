@@ -15,7 +15,7 @@ from genescribe.errors import InputError
 from genescribe.files import write_json, write_text
 from genescribe.kernels import aot
 
-COLUMNS = ("kernel", "case", "target", "warps", "registers", "spill_stores", "spill_loads", "stack", "shared")
+COLUMNS = ("kernel", "case", "target", "warps", "registers", "spill_stores", "spill_loads", "stack", "shared", "matrix")
 
 
 def main() -> None:
@@ -34,7 +34,8 @@ def main() -> None:
     if args.write:
         write_json(args.write / "triton_aot.json", {"versions": versions, "kernels": [asdict(u) for u in usages]})
         title = "# Triton kernels compiled ahead of time\n\nBytes and registers as ptxas reports them; spills and stack"
-        title += f" per thread, shared memory per program. triton {versions['triton']}, ptxas {versions['ptxas']}."
+        title += " per thread, shared memory per program; matrix: instructions of tensor cores (DMMA in double"
+        title += f" precision, HMMA of a warp, HGMMA of four). triton {versions['triton']}, ptxas {versions['ptxas']}."
         note = "Compiled, not run: no GPU was at hand, and the speed on one is not measured.\n"
         write_text(args.write / "triton_aot.md", f"{title}\n\n{table}\n{note}")
 

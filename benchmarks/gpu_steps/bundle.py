@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import os
 import shutil
@@ -24,15 +25,18 @@ from pathlib import Path
 
 from genescribe.commands import console
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, read_json, write_json
+from genescribe.files import atomic_directory, atomic_path, read_json, write_json
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.kernels import native_library
 from genescribe.models import model_folder
 from gpu_steps.step import TOY, Sizes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LIMIT = 64 << 20
-"""Most bytes of a bundle."""
+LIMIT = 40 << 20
+"""Most bytes of a bundle: with the repository, 64 MiB."""
+LACKS = {name: name for name in ("duckdb", "gffutils", "pyfaidx", "argh", "argcomplete", "simplejson")}
+LACKS["biopython"] = "Bio"
+"""Packages that the steps import and a machine with PyTorch alone lacks, and the module of each."""
 ENCODER, SIGNALS = "all_genomes", "vertebrates"
 """The largest shipped model, whose recipe is trained, and one with a signal network of 400 bases."""
 RECIPE, CATALOGUE = "recipe.json", "catalogue.duckdb"
@@ -40,7 +44,7 @@ PYTHON = "312"
 """Of the GPU's machine, for wheels."""
 
 
-def prepare(folder: Path, sizes: Sizes, genome: Path | None, lacks: Sequence[str]) -> None:
+def prepare(folder: Path, sizes: Sizes, genome: Path | None, *, wheels: bool) -> None:
     """Write the files, whole or not at all.
 
     Parameters
@@ -51,8 +55,8 @@ def prepare(folder: Path, sizes: Sizes, genome: Path | None, lacks: Sequence[str
         How much of everything.
     genome
         FASTA that stretches are taken from; None: simulated.
-    lacks
-        Requirements that are carried as wheels, with nothing of what they require.
+    wheels
+        With packages for a machine that has PyTorch alone.
 
     Raises
     ------
@@ -72,15 +76,17 @@ def prepare(folder: Path, sizes: Sizes, genome: Path | None, lacks: Sequence[str
             annotate(made / "stretch.fa", model, made / "expected" / f"{Path(model).name}.gff3", "cpu", workers=1)
         for path in native_library.libraries(Path(native_library.__file__).parent):
             shutil.copy(path, made)
-        if lacks:
+        if wheels:
             words = ["download", "--quiet", "--no-deps", "--only-binary=:all:", f"--python-version={PYTHON}"]
             words += [f"--platform=manylinux_2_{n}_x86_64" for n in (17, 27, 28)] + ["--platform=manylinux2014_x86_64"]
-            _run([sys.executable, "-m", "pip", *words, "--dest", str(made / "wheels"), *lacks])
-        for path in (simulated, truth, made / CATALOGUE, *made.glob("*.fai")):
+            words += ["--constraint", str(REPOSITORY / "requirements.lock"), "--dest", str(made / "wheels")]
+            _run([sys.executable, "-m", "pip", *words, *LACKS])
+        beside = [path for path in (made / "expected").iterdir() if path.suffix != ".gff3"]
+        for path in (simulated, truth, made / CATALOGUE, *made.glob("*.fai"), *beside):
             path.unlink()
         size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
         if size > LIMIT:
-            raise InputError(f"{size:,} bytes", where=folder, remedy=f"at most {LIMIT:,} travel: carry fewer wheels")
+            raise InputError(f"{size:,} bytes", where=folder, remedy=f"at most {LIMIT:,} travel: give a smaller genome")
 
 
 def install(bundle: Path) -> None:
@@ -88,17 +94,21 @@ def install(bundle: Path) -> None:
     here = Path(native_library.__file__).parent
     for path in bundle.glob("*.so"):
         if not (here / path.name).exists():
-            shutil.copy(path, here)
-    wheels = sorted((bundle / "wheels").glob("*.whl"))
+            with atomic_path(here / path.name) as copied:
+                shutil.copy(path, copied)
+    lacking = [name for name, module in LACKS.items() if importlib.util.find_spec(module) is None]
+    wheels = sorted(path for name in lacking for path in (bundle / "wheels").glob(f"{name}-*.whl"))
     target = bundle / "site"
     if wheels and not target.exists():
-        words = ["--quiet", "--no-index", "--no-deps", "--target", str(target), *map(str, wheels)]
-        _run([sys.executable, "-m", "pip", "install", *words])
+        with atomic_directory(target) as made:
+            words = ["--quiet", "--no-index", "--no-deps", "--target", str(made), *map(str, wheels)]
+            _run([sys.executable, "-m", "pip", "install", *words])
 
 
 def environment(bundle: Path, rehearsal: bool) -> dict[str, str]:
     """Return the environment of what is started: this library, carried packages, kernels interpreted on the CPU."""
-    places = [str(REPOSITORY / "lib"), str(bundle / "site"), os.environ.get("PYTHONPATH", "")]
+    places = [str(REPOSITORY / "lib"), str(REPOSITORY / "benchmarks"), str(bundle / "site")]
+    places.append(os.environ.get("PYTHONPATH", ""))
     given = {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     return {**os.environ, **given, **({"TRITON_INTERPRET": "1"} if rehearsal else {})}
 

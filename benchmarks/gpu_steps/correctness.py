@@ -45,6 +45,7 @@ def crf(context: Context, tell: Callable[[Row], None]) -> None:
                     tell(_row(f"{backend}, {dtype}, gradient, {name}", error, 100 * limit))
                 _best_path(p, backend, context, name, tell)
             _messages(p, context, name, tell)
+            _products(p, context, name, tell)
 
 
 def attention(context: Context, tell: Callable[[Row], None]) -> None:
@@ -129,6 +130,24 @@ def _messages(p: Potentials, context: Context, name: str, tell: Callable[[Row], 
             same = torch.equal(mine.isfinite(), real)
             errors.append(float((mine - theirs)[real].abs().max()) if same else float("inf"))
         tell(Row(f"{backend}, messages, {name}", max(errors), "nats", passed=max(errors) <= 1e-6, note="limit 1e-06"))
+
+
+def _products(p: Potentials, context: Context, name: str, tell: Callable[[Row], None]) -> None:
+    """Compare the recurrence whose far sums are products of matrices with the one that adds them up."""
+    # Imported once triton knows whether it interprets.
+    from genescribe.kernels.semicrf.triton.layout import lay_out_chains
+    from genescribe.kernels.semicrf.triton.sum import sum_chains
+    from genescribe.kernels.triton_launch import GROUP, Tiles
+
+    layout, durations = lay_out_chains(p.to(device=context.device), both=True)
+    tiles = Tiles.of(layout.level.shape[2], group=GROUP)
+    wanted, found = (sum_chains(layout, durations, one).scores for one in (None, tiles))
+    errors = []
+    for part in ("entry", "leave"):
+        mine, theirs = getattr(found, part), getattr(wanted, part)
+        real = theirs.isfinite()
+        errors.append(float((mine - theirs)[real].abs().max()) if torch.equal(mine.isfinite(), real) else float("inf"))
+    tell(Row(f"triton, {tiles}, scores, {name}", max(errors), "nats", passed=max(errors) <= 1e-9, note="limit 1e-09"))
 
 
 def _attended(

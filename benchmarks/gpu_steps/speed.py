@@ -48,6 +48,7 @@ def crf(context: Context, tell: Callable[[Row], None]) -> None:
             seconds = best_seconds(function, context)
             note = bound(context, seconds, operations * steps, moved * share, "float64")
             tell(Row(f"CRF {task}, {backend}, {name}", seconds, "s", note=f"{note}; {peak_memory(context.device)}"))
+    _tiles(context, p, name, tell)
     if importlib.util.find_spec("flash_semicrf") is None:
         tell(Row("flash-semicrf", None, "s", note="not installed"))
         return
@@ -58,6 +59,24 @@ def crf(context: Context, tell: Callable[[Row], None]) -> None:
     forward = flash_semicrf.semi_crf_streaming_forward
     seconds = best_seconds(lambda: forward(sums, transition, duration, p.lengths, K).sum().backward(), context)
     tell(Row(f"CRF forward + backward, flash-semicrf, {name}", seconds, "s", note=peak_memory(context.device)))
+
+
+def _tiles(context: Context, p: Potentials, name: str, tell: Callable[[Row], None]) -> None:
+    """Time the recurrence of log Z with each of the sizes that its kernel may have, and say which is fastest."""
+    from genescribe.kernels.semicrf.triton.layout import lay_out_chains
+    from genescribe.kernels.semicrf.triton.sum import sum_chains
+    from genescribe.kernels.triton_launch import Tiles
+
+    layout, durations = lay_out_chains(p.detach(), both=True)
+    default, *others = Tiles.candidates(p.content.shape[2])
+    found = {}
+    # Interpreted kernels would take minutes.
+    for tiles in [default, others[-1]] if context.rehearsal else [default, *others]:
+        seconds = best_seconds(lambda t=tiles: sum_chains(layout, durations, t), context)  # type: ignore[misc]
+        tell(Row(f"recurrence of log Z, {tiles}, {name}", seconds, "s", note="as it is used" * (tiles == default)))
+        found[str(tiles)] = seconds
+    best = min(found, key=found.__getitem__)
+    tell(Row("the fastest of these", found[best], "s", note=f"{best}: {found[str(default)] / found[best]:.2f} times"))
 
 
 def _chains(B: int, T: int, K: int, C: int, device: torch.device) -> Potentials:

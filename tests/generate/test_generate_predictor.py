@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -25,7 +27,15 @@ from genescribe.labels.decode import GAP_REASON
 from genescribe.nn.config import EncoderConfig
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
-from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
+from genescribe.predict.interface import (
+    Halves,
+    PredictedTranscript,
+    PredictorFactory,
+    Rows,
+    StrandPrediction,
+    StrandPredictor,
+    StrandRows,
+)
 from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SegmentModelConfig
@@ -82,6 +92,47 @@ def test_proposed_loci_become_genes_or_rejects(tmp_path: Path) -> None:
     for gene in found.genes:
         start, end = spans[gene.seqid, gene.strand]
         assert start - 30 <= gene.start < gene.end <= end + 30
+
+
+class ReadAndWritten(Factory):
+    """Proposals in other processes than what is read and written, as with a GPU."""
+
+    def halves(self) -> Halves:
+        reader, finisher = (cast(PredictorFactory, one) for one in (self, OnlyProposes(self.predictor)))
+        return Halves(reader, finisher, 1, writes=True)
+
+
+class OnlyProposes(Factory):
+    """Gives the proposer alone."""
+
+    def __call__(self, worker: int = 0) -> StrandPredictor:  # type: ignore[override]
+        return self.predictor.proposer
+
+
+def test_loci_of_many_strands_are_written_together_and_alone_alike(tmp_path: Path) -> None:
+    fasta, annotation, _ = toy_genome(tmp_path, {"t": 8})
+    genome, truth = Genome.open(fasta), read_genes(annotation)
+    predictor = GeneratePredictor(Annotator(load_model(random_model(tmp_path / "model"))), Oracle(genome, truth))
+    options = PredictConfig(workers=1, min_cds=6)
+    pieces = pieces_of(genome, [], 0, where=fasta)
+
+    def annotated(name: str, factory: Factory, config: PredictConfig = options) -> list[Gene]:
+        found = predict_genome(factory, fasta, pieces, config)  # type: ignore[arg-type]
+        write_annotation(tmp_path / name, found, genome, pieces, factory, config)  # type: ignore[arg-type]
+        return read_genes(tmp_path / name / "annotation.gff3")
+
+    # One strand's loci at a time, and those of all strands of a job: the digits of a probability may differ in the end.
+    alone, together = annotated("alone", Factory(predictor)), annotated("together", ReadAndWritten(predictor))
+    assert len(alone) > 2
+    for one, other in zip(alone, together, strict=True):
+        assert (one.id, one.seqid, one.strand) == (other.id, other.seqid, other.strand)
+        assert [(t.exons, t.cds) for t in one.transcripts] == [(t.exons, t.cds) for t in other.transcripts]
+        scores = [[t.score for t in gene.transcripts] for gene in (one, other)]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+    # Which are written together follows from the genome: no byte depends on chunks and workers.
+    annotated("again", ReadAndWritten(predictor), replace(options, workers=2, chunk=10**6))
+    first, second = ((tmp_path / name / "annotation.gff3").read_bytes() for name in ("together", "again"))
+    assert first == second
 
 
 @pytest.fixture(scope="module")

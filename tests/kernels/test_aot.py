@@ -43,6 +43,11 @@ def test_every_kernel_compiles_and_fits_the_registers(repository: Path, tmp_path
     assert set(by_target) == {(kernel, target) for kernel in KERNELS | ATTENTION for target in (80, 90)}
     for usage in found:
         assert 0 < usage["registers"] <= 255
+        products = usage["kernel"] == "recurrence" and usage["case"].endswith("tensor cores")
+        # Tensor cores in double precision for far sums; in bf16 for attention, whose blocks of 64 fill Hopper's own.
+        assert ("DMMA" in usage["matrix"]) == products, usage
+        if usage["case"].startswith("attention, blocks of 64"):
+            assert ("HGMMA" if usage["target"] == 90 else "HMMA") in usage["matrix"], usage
         if usage["kernel"] in ATTENTION:
             # Triton asks for more than 48 KiB itself; of 163 on an A100 two blocks of 64 find room, and one of 128.
             assert usage["shared"] <= (64 if "128" not in usage["case"] else 100) * 1024, usage

@@ -21,8 +21,11 @@ from genescribe.kernels.semicrf.triton import far as triton_far
 from genescribe.kernels.semicrf.triton import near as triton_near
 from genescribe.kernels.semicrf.triton import sum as triton_sum
 from genescribe.kernels.semicrf.triton.layout import lay_out_chains
+from genescribe.kernels.triton_launch import GROUP, Tiles
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+ROWS = GROUP if torch.cuda.is_available() else 2
+"""Blocks of a group: on the CPU two, so that a short chain has several groups; tensor cores want whole tiles."""
 
 MODELS = {
     "linear chain": {"B": 2, "T": 18, "K": 1, "C": 3, "tail": False},
@@ -75,17 +78,30 @@ def test_the_best_path_is_that_of_the_reference(model: Potentials) -> None:
     check_best_path(backend, model)
 
 
+@pytest.mark.parametrize("name", ["steep", "no tail, several blocks"])
+def test_far_sums_may_be_products_of_matrices(name: str) -> None:
+    model = random_potentials(**MODELS[name])
+    layout, durations = lay_out_chains(on_device(model), both=True)
+    tiles = Tiles.of(layout.level.shape[2], group=ROWS)
+    wanted, found = (triton_sum.sum_chains(layout, durations, one).scores for one in (None, tiles))
+    for part in ("entry", "leave"):
+        torch.testing.assert_close(getattr(found, part), getattr(wanted, part), rtol=1e-12, atol=1e-10)
+
+
 @pytest.mark.parametrize("nats", [1.0, 5.0, 10.0, 20.0])
 def test_labels_of_hard_durations_do_not_underflow(nats: float) -> None:
     check_gradients(backend, hard_labels(nats, T=66))
 
 
-def test_a_doubtful_far_sum_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("group", [0, ROWS])
+def test_a_doubtful_far_sum_is_taken_again(monkeypatch: pytest.MonkeyPatch, group: int) -> None:
     # The first label loses 50 nats a base, and its durations regain them: sources of one block differ by more than the
     # factors of a far sum may, and those that are lifted are the ones that count.
     p = random_potentials(1, 64, 60, 2, tail=False)
     regained = torch.arange(60, dtype=torch.float64).unsqueeze(1) * torch.tensor([50.0, 0.0])
     p = replace(p, duration=p.duration + regained, content=p.content - torch.tensor([50.0, 0.0]))
+    if group:
+        monkeypatch.setattr(triton_sum, "Tiles", SimpleNamespace(of=lambda C: Tiles.of(C, group=group)))
     check_gradients(backend, p)
     monkeypatch.setattr(triton_far, "SURE", 0.0)
     with pytest.raises(AssertionError):

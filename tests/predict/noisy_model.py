@@ -45,6 +45,9 @@ class NoisyModel(SegmentModel):
         """Return the same of the tiles: a few bases of halo are enough."""
         return self.features(codes, torch.tensor([codes.shape[1]]), evidence)[:, tiles[0][0] : tiles[-1][1]]
 
+    def strand_features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None) -> Tensor:
+        return self.features(codes, lengths, evidence)
+
 
 def noisy_model(gain: float = 10.0, head: Literal["semicrf", "linear"] = "semicrf") -> NoisyModel:
     """Return the model; the same weights whenever."""

@@ -15,8 +15,10 @@ from genescribe.files import read_json
 from genescribe.genome.alphabet import decode
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.strand import GenomeStrand
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
+from genescribe.predict.interface import read_all
 from genescribe.predict.organelles import RecodedFactory, with_organelles
 from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import pieces_of
@@ -84,6 +86,29 @@ def test_each_sequence_is_read_with_its_code(fasta: Path, tmp_path: Path) -> Non
     ]
     proteins = (tmp_path / "out" / "proteins.fa").read_text()
     assert "*" not in "".join(line for line in proteins.splitlines() if not line.startswith(">"))
+
+
+class Marked(Factory):
+    """Adds its code to what is read."""
+
+    def __call__(self, worker: int = 0) -> SegmentPredictor:
+        predictor = super().__call__(worker)
+        plain = predictor.read_all
+        predictor.read_all = lambda strands: [rows + self.code for rows in plain(strands)]  # type: ignore[method-assign]
+        return predictor
+
+    def recoded(self, code: int) -> Marked:
+        return Marked(code)
+
+
+def test_strands_of_several_codes_are_read_together(fasta: Path) -> None:
+    genome = Genome.open(fasta)
+    predictor = RecodedFactory(Marked(), {"MT": 2, "x9": 11})()
+    strands = [GenomeStrand(genome, seqid, 0, 300, sign) for sign in "+-" for seqid in ("MT", "chr1", "x9")]
+    found = read_all(predictor, strands)
+    plain = Factory()().read_all(strands)
+    added = [float((rows - other).mean().round()) for rows, other in zip(found, plain, strict=True)]
+    assert added == [2, 1, 11, 2, 1, 11]
 
 
 def test_a_mitochondrion_without_a_code_is_left_out_and_warned_of(

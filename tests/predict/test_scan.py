@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.predict.noisy_model import CONFIG, DividedFactory, NoisyFactory, noisy_model
 
 from genescribe.genome.alphabet import decode, reverse_complement
@@ -24,6 +25,8 @@ from genescribe.predict.genome import predict_genome
 from genescribe.predict.output_files import write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.work_folder import Work
+from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.prediction.batches import read_batches
 from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 
 GRAIN = grain_of(CONFIG)
@@ -77,6 +80,25 @@ def test_a_process_that_reads_and_others_that_finish_give_the_same_bytes(simulat
     plain, work = annotate(simulated, tmp_path / "plain"), tmp_path / "work"
     assert annotate(simulated, tmp_path / "divided", RUN, work, DividedFactory()) == plain
     assert not list((work / "scores").iterdir())
+
+
+def test_strands_that_are_read_batches_do_not_depend_on_each_other() -> None:
+    """In batches of one and of many, in any order: the same bytes; and what `read` says of each, but for rounding."""
+    random = np.random.default_rng(6)
+    lengths = [7, GRAIN, 1, 90, 101, 92, 2 * CONFIG.tile + 1, 250, CONFIG.tile, GRAIN - 1]
+    strands = [random.integers(0, 5, n).astype(np.uint8) for n in lengths]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = SegmentModel(CONFIG)
+    predictor = SegmentPredictor(model)
+    together = read_batches(model.eval(), strands, GRAIN)
+    backwards = read_batches(model, strands[::-1], GRAIN)[::-1]
+    assert [len(rows) for rows in together] == lengths
+    for strand, rows, again in zip(strands, together, backwards, strict=True):
+        (alone,) = read_batches(model, [strand], GRAIN)
+        np.testing.assert_array_equal(rows, alone)
+        np.testing.assert_array_equal(rows, again)
+        np.testing.assert_allclose(rows, predictor.read(strand, 0, len(strand)), atol=1e-4)
 
 
 def test_short_sequences_are_kept_by_the_dozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ from genescribe.genome.alphabet import SOFTMASK, Codes, N
 from genescribe.kernels import native_library
 from genescribe.predict.interface import read_all
 from genescribe.segment.network.model import SegmentModel
+from genescribe.segment.prediction.batches import SHORT_AT_ONCE
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
-from genescribe.segment.prediction.predictor import SHORT_AT_ONCE, SegmentPredictor
+from genescribe.segment.prediction.predictor import SegmentPredictor
 
 # Of one base, of less than a step, of steps that are whole or not, with and without company in a call.
 LENGTHS = (1, 2, 8, 9, 10, 95, 96, 97, 500, 999, 1000, 1001, 1500, 4001, SHORT_AT_ONCE + 7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,22 @@ from genescribe.errors import InputError
 from genescribe.genome.alphabet import N
 
 T = TypeVar("T")
+
+
+def to_device(array: NDArray[Any], device: torch.device | str) -> Tensor:
+    """Return an array on a device; to a GPU it goes from pinned memory, and nobody waits for it.
+
+    Parameters
+    ----------
+    array
+        Of numbers; on the CPU the tensor shares its memory.
+    device
+        Where to.
+    """
+    tensor = torch.from_numpy(array)
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.config import from_mapping
+from genescribe.data.batching import to_device
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.digit_model import DigitModel
 from genescribe.generate.forms.losses import StepLosses
@@ -21,6 +22,7 @@ from genescribe.generate.text.free_text import FreeText
 from genescribe.generate.text.grammar import Grammar
 from genescribe.generate.text.sentence import GeneSentence
 from genescribe.generate.text.window_signals import Mask, Signals
+from genescribe.genome.alphabet import N
 from genescribe.segment.network.model import SegmentModel
 from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
 
@@ -187,8 +189,8 @@ def read_config(directory: str | Path) -> GenerateModelConfig:
 
 def pad_codes(windows: Sequence[np.ndarray], device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Return windows of base codes as (B, T) int64, N past the end, and their lengths."""
-    lengths = [len(window) for window in windows]
-    codes = np.full((len(windows), max(lengths)), 4, dtype=np.int64)
+    lengths = np.array([len(window) for window in windows], dtype=np.int64)
+    codes = np.full((len(windows), lengths.max()), N, dtype=np.uint8)
     for row, window in zip(codes, windows, strict=True):
         row[: len(window)] = window
-    return torch.from_numpy(codes).to(device), torch.tensor(lengths, device=device)
+    return to_device(codes, device).long(), to_device(lengths, device)

@@ -30,6 +30,8 @@ CASES: dict[str, dict[str, Any]] = {
 }
 """Inputs whose launches are compiled: options are tails, forbidden bases, censored edges, period 3."""
 
+MATRIX = ("DMMA", "HMMA", "HGMMA")
+"""Instructions of tensor cores: in double precision, of a warp, and of four warps (Hopper)."""
 
 ATTENTION: dict[str, dict[str, Any]] = {
     "attention, blocks of 16, slopes": {"block": 16, "width": 32, "dtype": torch.float32, "slopes": True},
@@ -58,6 +60,8 @@ class Usage:
         Bytes of a thread.
     shared : int
         Bytes of a program.
+    matrix : str
+        Instructions of tensor cores in the program, by name (`MATRIX`).
     """
 
     kernel: str
@@ -69,10 +73,11 @@ class Usage:
     spill_loads: int
     stack: int
     shared: int
+    matrix: str
 
 
 def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
-    """Compile every kernel for every target.
+    """Compile every kernel for every target; the recurrence of log Z also with far sums on tensor cores.
 
     Raises
     ------
@@ -81,15 +86,20 @@ def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
     """
     import triton
 
+    from genescribe.kernels.triton_launch import GROUP, Tiles
+
     if triton.knobs.runtime.interpret:
         raise InputError("triton interprets its kernels", where="TRITON_INTERPRET", remedy="unset it to compile them")
     seen = set()
     found = []
     cases = {case: launches(example(**options)) for case, options in CASES.items()}
+    for case, options in CASES.items():
+        tiles = Tiles.of(options["C"], group=GROUP)
+        cases[f"{case}, {tiles}"] = recurrences(example(**options), tiles)
     cases |= {case: attention_launches(**options) for case, options in ATTENTION.items()}
     for case, made in cases.items():
         for launch in made:
-            key = (launch.kernel.__name__, str(signature(launch)), str(constants(launch)))
+            key = (launch.kernel.__name__, str(signature(launch)), str(constants(launch)), launch.warps)
             if key not in seen:
                 seen.add(key)
                 found += [_compile(launch, case, target) for target in targets]
@@ -143,6 +153,23 @@ def launches(p: Potentials) -> Iterator[Any]:
     best = triton_viterbi.BestScores.empty(layout)
     yield triton_viterbi.best_launch(layout, FarTable.of(durations, layout.blocks), best)
     yield triton_viterbi.walk_launch(best, p.lengths, p.lengths, p.lengths)[0]
+
+
+def recurrences(p: Potentials, tiles: Any) -> Iterator[Any]:
+    """Yield the `Launch` of the recurrence of log Z with these sizes.
+
+    Parameters
+    ----------
+    p
+        An input.
+    tiles : Tiles
+        See `genescribe.kernels.triton_launch`.
+    """
+    from genescribe.kernels.semicrf.triton import sum as triton_sum
+    from genescribe.kernels.semicrf.triton.layout import lay_out_chains
+
+    layout, durations = lay_out_chains(p, both=True)
+    yield triton_sum.launch(layout, triton_sum.Run.empty(layout, durations), tiles)
 
 
 def attention_launches(
@@ -229,8 +256,8 @@ def _compile(launch: Any, case: str, target: int) -> Usage:
     )
 
 
-def _assemble(ptx: str) -> dict[str, int]:
-    """Return what ptxas says of a program."""
+def _assemble(ptx: str) -> dict[str, Any]:
+    """Return what ptxas says of a program, and its instructions of tensor cores."""
     import triton
 
     architecture = re.search(r"^\.target (\w+)", ptx, re.MULTILINE)
@@ -241,6 +268,8 @@ def _assemble(ptx: str) -> dict[str, int]:
         command = [triton.knobs.nvidia.ptxas.path, "-v", "--regAllocOptLevel=2", f"--gpu-name={architecture[1]}"]
         command += [str(source), "-o", str(source.with_suffix(".cubin"))]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+        shown = [triton.knobs.nvidia.nvdisasm.path, "--print-code", str(source.with_suffix(".cubin"))]
+        code = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
     patterns = {
         "registers": r"Used (\d+) registers",
         "stack": r"(\d+) bytes stack frame",
@@ -248,4 +277,7 @@ def _assemble(ptx: str) -> dict[str, int]:
         "spill_loads": r"(\d+) bytes spill loads",
     }
     matches = {name: re.search(pattern, told) for name, pattern in patterns.items()}
-    return {name: int(match[1]) for name, match in matches.items() if match is not None}
+    counts = {name: len(re.findall(rf"\b{name}\.", code)) for name in MATRIX}
+    return {name: int(match[1]) for name, match in matches.items() if match is not None} | {
+        "matrix": ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    }

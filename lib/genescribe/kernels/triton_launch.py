@@ -16,24 +16,54 @@ from torch import Tensor
 
 from genescribe.kernels.semicrf.triton.layout import SIZE
 
-TILE = 2048
-"""Elements of a tile of sources x ends x labels: 16 float64 a thread of four warps."""
+TILE = 512
+"""Elements a warp of a tile of sources x ends x labels: 16 float64 a thread."""
+GROUP = 16
+"""Blocks whose sums over earlier blocks are taken at a time, as products of matrices: rows of a tensor core's tile."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Tiles:
-    """Compile-time sizes for C labels: the power of two that holds them, sources a tile, and warps a program."""
+    """Compile-time sizes of a kernel.
+
+    Attributes
+    ----------
+    labels
+        The power of two that holds all labels.
+    sources
+        Sources of a tile.
+    warps
+        Warps of a program.
+    group
+        `GROUP`: sums over earlier blocks as products of matrices, in double precision on the tensor cores of an A100
+        or H100; 0: as sums of products. Only the recurrence of log Z knows it.
+    """
 
     labels: int
     sources: int
     warps: int
+    group: int = 0
 
     @classmethod
-    def of(cls, C: int) -> Tiles:
-        """Choose them; the one place where they are chosen."""
+    def of(cls, C: int, warps: int | None = None, group: int = 0) -> Tiles:
+        """Choose the sizes for C labels; the one place where they are chosen."""
         labels = max(2, triton.next_power_of_2(C))
-        sources = min(SIZE, max(1, TILE // (SIZE * labels)))
-        return cls(labels, sources, 4 if labels <= 32 else 8)
+        # As many as it takes to fit all into registers, says the compiler; what is fastest is not measured yet.
+        warps = warps or 8
+        return cls(labels, min(SIZE, max(1, TILE * min(warps, 4) // (SIZE * labels))), warps, group)
+
+    @classmethod
+    def candidates(cls, C: int) -> list[Tiles]:
+        """Return sizes worth measuring, those of `of` first.
+
+        One warp needs no barrier between one base and the next, more have more registers.
+        """
+        default = cls.of(C)
+        others = [cls.of(C, warps, group) for group in (0, GROUP) for warps in (1, 2, 4, 8)]
+        return [default, *(tiles for tiles in others if tiles != default)]
+
+    def __str__(self) -> str:
+        return f"{self.warps} warps" + (", tensor cores" if self.group else "")
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,6 +120,33 @@ class Encoder(nn.Module):
         part = local[:, first : first + joined.shape[1] * fold]
         return self.leave(part, joined, torch.tensor([bases], device=part.device))[:, :bases]
 
+    def tiled_rows(self, tracks: Tensor, lengths: Tensor, tile: int, halo: int) -> Tensor:
+        """Return the features of whole sequences, (B, T, D), whose context is read tile by tile as by `tiled`.
+
+        Parameters
+        ----------
+        tracks : (B, T, F) float
+            Zero past a sequence's end.
+        lengths : (B,) int64
+            Bases of each sequence, 1..T.
+        tile, halo
+            Bases of a tile, and on both sides of it, that its context reads; multiples of the fold.
+        """
+        local, steps = self.enter(tracks, lengths)
+        B, S, _ = steps.shape
+        size, beside = tile // self.config.fold, halo // self.config.fold
+        first = torch.arange(0, S, size, device=steps.device)
+        low = (first - beside).clamp(min=0)
+        last = (first + size + beside).clamp(max=S)
+        held = torch.minimum(self.held(lengths)[:, None], last) - low
+        places = (low[:, None] + torch.arange(int((last - low).max()), device=steps.device)).clamp(max=S - 1)
+        # A tile past a sequence's end is read too, so that no shape depends on the lengths.
+        batch = steps[:, places].flatten(0, 1)
+        context = self.context(self.dropout(batch), held.clamp(min=1).flatten()).unflatten(0, (B, len(first)))
+        step = torch.arange(S, device=steps.device)
+        joined = context[:, step // size, step - low[step // size]]
+        return self.leave(local, joined, lengths)[:, : tracks.shape[1]]
+
     def held(self, lengths: Tensor) -> Tensor:
         """Return how many steps sequences of these lengths have."""
         return -(-lengths // self.config.fold)

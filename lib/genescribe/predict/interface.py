@@ -144,6 +144,21 @@ def read_all_by(predictor_of: Callable[[StrandCodes], StrandPredictor], strands:
     return [found[index] for index in range(len(strands))]
 
 
+class BatchWriter(Protocol):
+    """A predictor that makes genes of proposals, of several strands at a time."""
+
+    def write(self, strands: Sequence[StrandCodes], proposed: Sequence[StrandPrediction]) -> list[StrandPrediction]:
+        """Return the genes of each strand.
+
+        Parameters
+        ----------
+        strands
+            Base codes of whole strands, each 5' to 3'.
+        proposed
+            Proposals on each of them.
+        """
+
+
 class PredictorFactory(Protocol):
     """A model's folder: it travels to the workers, each of which loads the model once. Must be picklable.
 
@@ -208,14 +223,17 @@ class Halves(NamedTuple):
     Attributes
     ----------
     reader, finisher
-        Factories of predictors of which only `read`, or only `finish`, is called.
+        Factories of predictors of which only `read` (and `write`), or only `finish`, is called.
     readers
         Processes that read: one a GPU.
+    writes
+        What the finisher returns are proposals: a reader, a `BatchWriter`, makes genes of them.
     """
 
     reader: PredictorFactory
     finisher: PredictorFactory
     readers: int
+    writes: bool = False
 
 
 def halves_of(factory: PredictorFactory) -> Halves | None:

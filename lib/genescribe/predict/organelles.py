@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -19,6 +20,7 @@ from genescribe.genome.organelles import choose_codes, organelles_of, parse_code
 from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import (
+    BatchWriter,
     Halves,
     PairPredictor,
     PredictorFactory,
@@ -112,7 +114,7 @@ class RecodedFactory:
         if halves is None:
             return None
         reader, finisher = (type(self)(half, self.codes) for half in (halves.reader, halves.finisher))
-        return Halves(reader, finisher, halves.readers)
+        return halves._replace(reader=reader, finisher=finisher)
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
         """Return this with the parameters of a species; see `PredictorFactory.for_genome`."""
@@ -160,6 +162,13 @@ class _Recoded:
         self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
     ) -> list[StrandPrediction]:
         return cast(PairPredictor, self._of(codes[0])).finish_both(codes, rows, config)
+
+    def write(self, strands: Sequence[StrandCodes], proposed: Sequence[StrandPrediction]) -> list[StrandPrediction]:
+        found = list[StrandPrediction]()
+        for predictor, alike in groupby(zip(strands, proposed, strict=True), lambda pair: self._of(pair[0])):
+            given, part = zip(*alike, strict=True)
+            found += cast(BatchWriter, predictor).write(given, part)
+        return found
 
     def _of(self, strand: StrandCodes) -> StrandPredictor:
         code = self._codes.get(strand.seqid) if isinstance(strand, GenomeStrand) else None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, cast
@@ -23,6 +24,8 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.strand import GenomeStrand, StrandCodes
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import (
+    BatchWriter,
+    Halves,
     PairPredictor,
     PredictorFactory,
     StrandPrediction,
@@ -34,15 +37,12 @@ from genescribe.predict.interface import (
 from genescribe.predict.memory import keep_memory
 from genescribe.predict.progress import progress
 from genescribe.predict.stretches import Piece
-from genescribe.predict.work_folder import StoredRows, StrandKey, Work, save_scores, scores_path
+from genescribe.predict.work_folder import BOTH, StoredRows, StrandKey, Work, save_scores, scores_path, singles, units
 
-BOTH = "."
-"""Instead of a sign: both strands, finished together."""
 UNIT = 1 << 17
 """Bases of short strands that are one job: handing over a job and bringing its result to the disk costs as much as
-reading some thousand bases."""
-LONGEST_PATH = 70
-"""Characters of a path at which there is still room for the socket's name: Linux allows 107 in all."""
+reading some thousand bases. For a GPU they are as many as it reads at a time: the grain."""
+LONGEST_PATH = 70  # still leaves room for the name of a socket: Linux allows 107 characters in all
 
 
 def job_of(
@@ -99,12 +99,8 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     """
     signs = BOTH if finishes_both_strands(factory) else "+-"
     strands = [(piece.seqid, piece.start, piece.end, sign) for piece in pieces for sign in signs]
-    # Longest first fills the workers evenly; results are kept by name, so the order does not show.
-    open_strands = sorted(
-        (s for s in strands if not all(one in work.done for one in _single(s))), key=lambda s: s[1] - s[2]
-    )
     halves = halves_of(factory)
-    plan = _Plan(open_strands, chunk_of(factory, config), work, apart=halves is not None)
+    plan = _Plan(strands, chunk_of(factory, config), work, halves, factory.grain)
     total = sum(end - start for _, start, end, _ in strands)
     with progress(total, total - plan.bases) as shown, ExitStack() as stack:
         for earlier in work.done.values():
@@ -112,36 +108,37 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
         given = (genome, config, work)
         if halves is None or not len(plan):
             workers = min(config.workers, len(plan))
-            pools = [_Pool(stack.enter_context(_executor(factory, *given, workers)), _KINDS, 2 * config.workers)]
+            executor = stack.enter_context(_executor(factory, *given, workers))
+            pools = [_Pool(executor, ("finish", "read", "whole"), 2 * config.workers)]
         else:
             reading = stack.enter_context(_processes(halves.reader, *given, halves.readers))
-            finishing = stack.enter_context(_processes(halves.finisher, *given, config.workers))
-            pools = [_Pool(finishing, ("finish",), 2 * config.workers), _Pool(reading, ("read",), 2 * halves.readers)]
+            # Proposals need no probabilities.
+            options = replace(config, posteriors=config.posteriors and not halves.writes)
+            finishing = stack.enter_context(_processes(halves.finisher, genome, options, work, config.workers))
+            going_on = _Pool(reading, ("write", "read"), 2 * halves.readers)
+            pools = [_Pool(finishing, ("finish",), 2 * config.workers), going_on]
         for job, predictions in _results(pools, plan):
             if predictions:
-                singles = [one for strand in job.strands for one in _single(strand)]
-                work.add(dict(zip(singles, predictions, strict=True)), plan.chunks(job.strands[0]))
+                keys = [one for strand in job.strands for one in singles(strand)]
+                work.add(dict(zip(keys, predictions, strict=True)), plan.chunks(job.strands[0]))
             for prediction in predictions:
                 shown.count_genes(prediction)
-            shown.count_bases(job.bases if job.kind != "finish" else 0)
-
-
-def _single(strand: StrandKey) -> list[StrandKey]:
-    """Return the strands of a key: itself, or both."""
-    return [(*strand[:3], sign) for sign in ("+-" if strand[3] == BOTH else strand[3])]
+            shown.count_bases(job.bases if job.kind in ("read", "whole") else 0)
 
 
 class _Job(NamedTuple):
     """A task of a worker: read a chunk to disk, go over a strand whose chunks are there, or both at once in memory.
 
-    Short strands are read by the dozen: `strands`. Of each, the bases of ``[start, end)`` that it has are read.
+    Short strands are read by the dozen: `strands`. Of each, the bases of ``[start, end)`` that it has are read. Where
+    going over strands gives proposals (`Halves.writes`), genes are made of them by a third job.
     """
 
-    kind: Literal["read", "finish", "whole"]
+    kind: Literal["read", "finish", "write", "whole"]
     strands: tuple[StrandKey, ...]
     start: int
     end: int
     chunk: int
+    proposed: tuple[StrandPrediction, ...] = ()
 
     @property
     def bases(self) -> int:
@@ -157,31 +154,42 @@ class _Plan:
     Parameters
     ----------
     strands
-        Those that are not done.
+        All that there are.
     chunk
         Bases of a chunk.
     work
-        Knows which chunks are read.
-    apart
-        Other processes read than go over strands: also a strand of one chunk is two jobs.
+        Knows which strands are done, and which chunks are read.
+    halves
+        Where other processes read than go over strands: also a strand of one chunk is two jobs, or three.
+    grain
+        Bases that are read at a time.
     """
 
-    def __init__(self, strands: Sequence[StrandKey], chunk: int, work: Work, *, apart: bool = False) -> None:
+    def __init__(
+        self, strands: Sequence[StrandKey], chunk: int, work: Work, halves: Halves | None = None, grain: int = 0
+    ) -> None:
         self._chunk, self._missing = chunk, dict[tuple[StrandKey, ...], int]()
-        self._finish, self._read = deque[_Job](), deque[_Job]()
+        self._finish, self._read, self._write = deque[_Job](), deque[_Job](), deque[_Job]()
+        self._writes, apart = halves is not None and halves.writes, halves is not None
         short = []
-        for strand in strands:
+        # Longest first fills the workers evenly; results are kept by name, so the order does not show.
+        for strand in sorted(strands, key=lambda s: s[1] - s[2]):
             length = strand[2] - strand[1]
             if length <= chunk:
                 short.append(strand)
                 continue
-            missing = [start for start in self.chunks(strand) if not _is_read(work, strand, start)]
+            if work.is_done(strand):
+                continue
+            missing = [start for start in self.chunks(strand) if not work.is_read(strand, start)]
             self._add((strand,), [(start, min(start + chunk, length)) for start in missing])
-        for unit in _units(short):
+        # Of all strands, also those that are done: which loci are written together does not depend on kills.
+        for unit in units(short, max(UNIT, grain) if apart else UNIT):
+            if all(work.is_done(strand) for strand in unit):
+                continue
             if not apart:
                 self._read.append(_Job("whole", unit, 0, 0, chunk))
             else:
-                self._add(unit, [] if all(_is_read(work, strand, 0) for strand in unit) else [(0, chunk)])
+                self._add(unit, [] if all(work.is_read(strand, 0) for strand in unit) else [(0, chunk)])
         self.bases = sum(job.bases for job in self._read)
 
     def _add(self, unit: tuple[StrandKey, ...], chunks: Sequence[tuple[int, int]]) -> None:
@@ -196,47 +204,31 @@ class _Plan:
         return range(0, strand[2] - strand[1], self._chunk)
 
     def __len__(self) -> int:
-        return len(self._finish) + len(self._read)
+        return len(self._finish) + len(self._write) + len(self._read)
 
     def next(self, kinds: Sequence[str], enough: int) -> _Job | None:
         """Take a job of some kinds; None where there is none, or where `enough` strands wait to be gone over."""
         if "finish" in kinds and self._finish:
             return self._finish.popleft()
+        if "write" in kinds and self._write:
+            return self._write.popleft()
         if "read" in kinds and self._read and len(self._finish) < enough:
             return self._read.popleft()
         return None
 
-    def done(self, job: _Job) -> None:
-        """Note that a job is done."""
+    def done(self, job: _Job, found: list[StrandPrediction]) -> list[StrandPrediction]:
+        """Note that a job is done; return what was found, but not what is to be gone on from."""
         if job.kind == "read":
             self._missing[job.strands] -= 1
             if not self._missing[job.strands]:
                 self._finish.append(self._finishing(job.strands))
+        if job.kind == "finish" and self._writes:
+            self._write.append(job._replace(kind="write", proposed=tuple(found)))
+            return []
+        return found
 
     def _finishing(self, unit: tuple[StrandKey, ...]) -> _Job:
         return _Job("finish", unit, 0, max(end - start for _, start, end, _ in unit), self._chunk)
-
-
-def _is_read(work: Work, strand: StrandKey, start: int) -> bool:
-    return all(work.scores(one, start).exists() for one in _single(strand))
-
-
-def _units(strands: Sequence[StrandKey]) -> Iterator[tuple[StrandKey, ...]]:
-    """Yield strands in order, as many at a time as hold `UNIT` bases."""
-    unit: list[StrandKey] = []
-    bases = 0
-    for strand in strands:
-        length = strand[2] - strand[1]
-        if unit and bases + length > UNIT:
-            yield tuple(unit)
-            unit, bases = [], 0
-        unit.append(strand)
-        bases += length
-    if unit:
-        yield tuple(unit)
-
-
-_KINDS = ("finish", "read", "whole")
 
 
 class _Pool(NamedTuple):
@@ -261,8 +253,7 @@ def _results(pools: Sequence[_Pool], plan: _Plan) -> Iterator[tuple[_Job, list[S
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             job, _ = running.pop(future)
-            plan.done(job)
-            yield job, future.result()
+            yield job, plan.done(job, future.result())
 
 
 def _submitted(pool: Executor, job: _Job) -> Future[list[StrandPrediction]]:
@@ -283,35 +274,40 @@ class _Worker:
         # One thread a process: results do not depend on how many processes share the machine.
         torch.set_num_threads(1)
         keep_memory()
-        self._predictor, self._genome = factory(number), genome
+        self._predictor, self._genome, self._grain = factory(number), genome, factory.grain
         self._config, self._folder = config, folder
 
     def __call__(self, job: _Job) -> list[StrandPrediction]:
         """Return what was found on the strands of a job; nothing where chunks were but read."""
         if job.kind == "whole":
             return self._whole(job.strands)
-        return [found for strand in job.strands for found in self._do(job, strand)]
+        if job.kind == "finish":
+            return [found for strand in job.strands for found in self._finish(strand, job.chunk)]
+        keys = [one for strand in job.strands for one in singles(strand)]
+        strands = [GenomeStrand(self._genome, *one) for one in keys]
+        if job.kind == "write":
+            return cast(BatchWriter, self._predictor).write(strands, job.proposed)
+        # How a strand is read follows from its length alone, and so do the bits of its scores.
+        if all(len(one) <= self._grain for one in strands):
+            rows = iter(read_all(self._predictor, strands))
+        else:
+            rows = (self._predictor.read(one, job.start, min(job.end, len(one))) for one in strands)
+        for one, found in zip(keys, rows, strict=True):
+            save_scores(scores_path(self._folder, one, job.start), found)
+        return []
 
     def _whole(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
         """Return what is found on short strands, all read at once."""
-        groups = [[GenomeStrand(self._genome, *one).held() for one in _single(strand)] for strand in strands]
+        groups = [[GenomeStrand(self._genome, *one).held() for one in singles(strand)] for strand in strands]
         rows = iter(read_all(self._predictor, [codes for group in groups for codes in group]))
         return [found for group in groups for found in self._finished(group, [next(rows) for _ in group])]
 
-    def _do(self, job: _Job, strand: StrandKey) -> list[StrandPrediction]:
-        strands = _single(strand)
-        codes = [GenomeStrand(self._genome, *one) for one in strands]
-        length = len(codes[0])
-        if job.kind == "finish":
-            starts = range(0, length, job.chunk)
-            return self._finished(codes, [self._stored(one, starts, job.chunk) for one in strands])
-        for one, of in zip(strands, codes, strict=True):
-            rows = self._predictor.read(of, job.start, min(job.end, length))
-            save_scores(scores_path(self._folder, one, job.start), rows)
-        return []
-
-    def _stored(self, strand: StrandKey, starts: range, chunk: int) -> StoredRows:
-        return StoredRows([scores_path(self._folder, strand, start) for start in starts], chunk)
+    def _finish(self, strand: StrandKey, chunk: int) -> list[StrandPrediction]:
+        """Return what is found on a strand, or both, whose chunks are read."""
+        keys = singles(strand)
+        starts = range(0, strand[2] - strand[1], chunk)
+        rows = [StoredRows([scores_path(self._folder, one, start) for start in starts], chunk) for one in keys]
+        return self._finished([GenomeStrand(self._genome, *one) for one in keys], rows)
 
     def _finished(self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows]) -> list[StrandPrediction]:
         if len(codes) == 1:

@@ -32,6 +32,28 @@ _log = logging.getLogger(__name__)
 
 StrandKey = tuple[str, int, int, str]
 """Sequence, start, end, strand."""
+BOTH = "."
+"""Instead of a sign: both strands, finished together."""
+
+
+def singles(strand: StrandKey) -> list[StrandKey]:
+    """Return the strands of a key: itself, or both."""
+    return [(*strand[:3], sign) for sign in ("+-" if strand[3] == BOTH else strand[3])]
+
+
+def units(strands: Sequence[StrandKey], most: int) -> Iterator[tuple[StrandKey, ...]]:
+    """Yield strands in order, as many at a time as hold `most` bases."""
+    unit: list[StrandKey] = []
+    bases = 0
+    for strand in strands:
+        length = strand[2] - strand[1]
+        if unit and bases + length > most:
+            yield tuple(unit)
+            unit, bases = [], 0
+        unit.append(strand)
+        bases += length
+    if unit:
+        yield tuple(unit)
 
 
 @contextmanager
@@ -98,6 +120,14 @@ class Work:
             return bool(read_json(self.folder / JOB) == json.loads(json.dumps(job)))
         except (FileNotFoundError, ValueError):
             return False
+
+    def is_done(self, strand: StrandKey) -> bool:
+        """Return whether a strand's genes, or both's, are here."""
+        return all(one in self.done for one in singles(strand))
+
+    def is_read(self, strand: StrandKey, start: int) -> bool:
+        """Return whether the scores of a chunk that begins there are here."""
+        return all(self.scores(one, start).exists() for one in singles(strand))
 
     def scores(self, strand: StrandKey, start: int) -> Path:
         """Return the path of the scores of a chunk."""

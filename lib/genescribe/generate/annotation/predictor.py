@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from genescribe.data.batching import pack
@@ -26,17 +27,20 @@ from genescribe.genome.strand import GenomeStrand, Reject, StrandCodes
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import (
     EVIDENCE,
+    Halves,
     PredictedTranscript,
     Rows,
     StrandPrediction,
     StrandPredictor,
     StrandRows,
+    read_all,
 )
 from genescribe.predict.stretches import Piece
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.train.model_files import CONFIG, WEIGHTS
 
-LOCI_AT_ONCE = 16
+LOCI_AT_ONCE, LOCI_ON_GPU = 16, 64
+"""Loci that are written together."""
 
 
 class GeneratePredictorFactory:
@@ -65,12 +69,17 @@ class GeneratePredictorFactory:
 
     def __call__(self, worker: int = 0) -> GeneratePredictor:
         """Load both models."""
-        model = load_model(self.folder).to(self.device)
+        model = load_model(self.folder).to(self.proposer.device_of(worker))
         if self._code is not None:
             sentences = cast(SentenceModel, model)
             sentences.config = replace(sentences.config, genetic_code=self._code)
         junctions = Junctions(None if self.evidence is None else EvidenceTable.load(self.evidence))
         return GeneratePredictor(Annotator(model), self.proposer(worker), junctions)
+
+    def halves(self) -> Halves | None:
+        """Return this reading and writing on each GPU, and the proposing model on the CPU to go over strands."""
+        halves = self.proposer.halves()
+        return None if halves is None else Halves(self, halves.finisher, halves.readers, writes=True)
 
     def with_evidence(self, folder: Path) -> GeneratePredictorFactory:
         """Return this with the introns of a folder of evidence; the model that proposes loci reads none."""
@@ -138,13 +147,38 @@ class GeneratePredictor:
         """Return what the proposing model says of the bases ``[start, end)``; see `StrandPredictor.read`."""
         return self.proposer.read(codes, start, end)
 
-    @torch.no_grad()
+    def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
+        """Return what the proposing model says of short strands; see `genescribe.predict.interface.read_all`."""
+        return read_all(self.proposer, strands)
+
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
         """Return the genes on `codes`; a locus of which nothing could be written is among the rejects.
 
         For the arguments see `StrandPredictor.finish`.
         """
-        proposed = self.proposer.finish(codes, rows, replace(config, posteriors=False))
+        return self.write([codes], [self.proposer.finish(codes, rows, replace(config, posteriors=False))])[0]
+
+    @torch.no_grad()
+    def write(self, strands: Sequence[StrandCodes], proposed: Sequence[StrandPrediction]) -> list[StrandPrediction]:
+        """Return the genes on each strand: loci of all of them are written together.
+
+        For the arguments see `genescribe.predict.interface.BatchWriter`.
+        """
+        by_strand = [self._loci(codes, found) for codes, found in zip(strands, proposed, strict=True)]
+        loci = [locus for found in by_strand for locus in found]
+        results: dict[int, LocusResult] = {}
+        lengths = np.array([len(locus.codes) for locus in loci], dtype=np.int64)
+        most = LOCI_ON_GPU if self.annotator.device.type == "cuda" else LOCI_AT_ONCE
+        for batch in pack(lengths, size=most):
+            results |= zip(batch, self.annotator([loci[i] for i in batch]), strict=True)
+        ordered = (results[number] for number in range(len(loci)))
+        return [
+            _genes(found.rejects, mine, [next(ordered) for _ in mine])
+            for found, mine in zip(proposed, by_strand, strict=True)
+        ]
+
+    def _loci(self, codes: StrandCodes, proposed: StrandPrediction) -> list[LocusWindow]:
+        """Return where a strand's genes were proposed, with bases around."""
         spans = joined([(p.transcript.start, p.transcript.end) for p in proposed.transcripts])
         flank, size = self.annotator.config.flank, len(codes)
         loci = []
@@ -152,24 +186,22 @@ class GeneratePredictor:
             low, high = max(0, start - flank), min(size, end + flank)
             hints = self._hints(codes, low, high)
             loci.append(LocusWindow(str(number), "", start, end, "+", low, codes[low:high], hints=hints))
-        found = StrandPrediction(rejects=list(proposed.rejects))
-        results: dict[int, LocusResult] = {}
-        lengths = torch.tensor([len(locus.codes) for locus in loci], dtype=torch.int64).numpy()
-        for batch in pack(lengths, size=LOCI_AT_ONCE):
-            for number, result in zip(batch, self.annotator([loci[i] for i in batch]), strict=True):
-                results[number] = result
-        count = 0
-        for number, locus in enumerate(loci):
-            result = results[number]
-            if result.gene is None:
-                found.rejects.append(Reject(locus.start, locus.end, f"locus: {result.reason}"))
-                continue
-            for gene in genes_apart(result.gene):
-                for transcript in gene.transcripts:
-                    odds = cast(float, transcript.score)
-                    found.transcripts.append(PredictedTranscript(transcript, odds, gene=count))
-                count += 1
-        return found
+        return loci
+
+
+def _genes(rejects: Sequence[Reject], loci: Sequence[LocusWindow], results: Sequence[LocusResult]) -> StrandPrediction:
+    """Return what became of the loci of a strand."""
+    found, count = StrandPrediction(rejects=list(rejects)), 0
+    for locus, result in zip(loci, results, strict=True):
+        if result.gene is None:
+            found.rejects.append(Reject(locus.start, locus.end, f"locus: {result.reason}"))
+            continue
+        for gene in genes_apart(result.gene):
+            for transcript in gene.transcripts:
+                odds = cast(float, transcript.score)
+                found.transcripts.append(PredictedTranscript(transcript, odds, gene=count))
+            count += 1
+    return found
 
 
 def joined(spans: list[Interval]) -> list[Interval]:

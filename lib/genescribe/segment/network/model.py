@@ -234,6 +234,37 @@ class SegmentModel(nn.Module):
         sites = None if self.sites is None else self.sites(self.sites.tiled(codes, inside))
         return self._channel_scores(features, evidence, sites)
 
+    def strand_scores(self, codes: Tensor, lengths: Tensor) -> ChannelScores:
+        """Return the scores of whole strands side by side, (B, T, ...), in tiles on the grid that `tiled_scores` reads.
+
+        Parameters
+        ----------
+        codes : (B, T) integer
+            Base codes; anything past a length.
+        lengths : (B,) int64
+            Bases of each strand.
+        """
+        evidence = None if self.evidence is None else self.evidence(codes, lengths)
+        sites = None if self.sites is None else self.sites(self.sites.log_odds(codes, lengths))
+        features = None if self.encoder is None else self.strand_features(codes, lengths, evidence)
+        return self._channel_scores(features, evidence, sites)
+
+    def strand_features(self, codes: Tensor, lengths: Tensor, evidence: Evidence | None) -> Tensor:
+        """Return the encoder's output on whole strands, (B, T, D); see `strand_scores`.
+
+        Parameters
+        ----------
+        codes : (B, T) integer
+            Base codes; anything past a length.
+        lengths : (B,) int64
+            Bases of each strand.
+        evidence
+            What counting says of the same bases; None: it is worked out here.
+        """
+        assert self.encoder is not None
+        tracks = self._tracks(codes, lengths, evidence)
+        return self.encoder.tiled_rows(tracks, lengths, self.config.tile, self.config.halo)
+
     def tiled_features(self, codes: Tensor, tiles: Sequence[tuple[int, int]], evidence: Evidence | None) -> Tensor:
         """Return the encoder's output on neighbouring tiles, (1, n, D); see `tiled_scores`.
 

@@ -86,15 +86,16 @@ class SegmentPredictorFactory:
             )
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
-        """Load the model; workers share out the GPUs that there are."""
-        device = self.device
-        if device == "cuda":
-            device = f"cuda:{worker % torch.cuda.device_count()}"
-        model = SegmentModel.load(self.folder, self._code).to(device)
+        """Load the model."""
+        model = SegmentModel.load(self.folder, self._code).to(self.device_of(worker))
         support = None if self.evidence is None else GenomeSupport.load(self.evidence, self.folder)
         if self.species == EACH:
             return EachPredictor(model, self.temperature, support)
         return SegmentPredictor(model.specialised(self.species), self.temperature, support)
+
+    def device_of(self, worker: int) -> str:
+        """Return the device of a worker; workers share out the GPUs that there are."""
+        return f"cuda:{worker % torch.cuda.device_count()}" if self.device == "cuda" else self.device
 
     def halves(self) -> Halves | None:
         """Return this reading on each GPU, and the same on the CPU to go over strands; None where there is no GPU."""

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from genescribe.crf.stream import RunStream
+from genescribe.data.batching import to_device
 from genescribe.data.runs import Runs
-from genescribe.genome.alphabet import GAP, Codes, N, gaps
+from genescribe.genome.alphabet import GAP, Codes, gaps
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject, StrandCodes
@@ -27,6 +28,7 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import Scores, SegmentModel
+from genescribe.segment.prediction.batches import columns_of, read_batches, read_short
 from genescribe.segment.prediction.both_strands import BothStrands
 from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.support.isoforms import further_paths, with_coding
@@ -35,8 +37,6 @@ from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 TILES_AT_ONCE, TILES_ON_GPU = 4, 64
 """Tiles in every call of the encoder but a strand's last: equal shapes give equal bits, whatever is asked for. A GPU
 steps through a recurrent network in the same time for many tiles as for one; 64 take it some gigabytes."""
-SHORT_AT_ONCE = 1 << 15
-"""Bases of short strands in a call of the encoder: enough that calls cost little, few enough for the caches."""
 STRETCH = 1 << 14
 """Bases whose scores are spread over the labels at a time: few enough that they stay in the processor's caches."""
 DIGITS = 4
@@ -90,7 +90,7 @@ class SegmentPredictor:
             low, last = max(0, first - halo), min(first + self._grain, len(codes))
             tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
             found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles)
-            columns = torch.cat([x[0] for x in (found.content, found.signals) if x is not None], dim=-1).float()
+            columns = columns_of(found)[0]
             if first == start:
                 rows = torch.empty(end - start, columns.shape[1], pin_memory=on_gpu)
             # From pinned memory the next group need not wait for the copy of this one.
@@ -101,34 +101,18 @@ class SegmentPredictor:
 
     @torch.no_grad()
     def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return what `read` returns of all bases of each strand, to the bit; see `StrandPredictor.read_all`."""
-        found: list[Rows] = [np.empty((0, 0), dtype=np.float32)] * len(strands)
-        together = self.model.is_batch_invariant()
-        short = [i for i, codes in enumerate(strands) if together and len(codes) <= self.model.config.tile]
-        for i in set(range(len(strands))).difference(short):
-            found[i] = self.read(strands[i], 0, len(strands[i]))
-        short.sort(key=lambda i: -len(strands[i]))
-        while short:
-            count = max(1, SHORT_AT_ONCE // max(1, len(strands[short[0]])))
-            some, short = short[:count], short[count:]
-            for i, rows in zip(some, self._read_batch([strands[i] for i in some]), strict=True):
-                found[i] = rows
-        return found
+        """Return what `read` returns of all bases of each strand, to the bit; see `StrandPredictor.read_all`.
 
-    def _read_batch(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return the scores of whole strands of at most a tile, the longest first, side by side in one call."""
-        codes = torch.full((len(strands), len(strands[0])), N, dtype=torch.uint8)
-        for row, strand in zip(codes.numpy(), strands, strict=True):
-            row[: len(strand)] = strand[:]
-        lengths = torch.tensor([len(strand) for strand in strands])
-        scores = self.model.channel_scores(codes.to(self.device).long(), lengths.to(self.device))
-        columns = torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float().cpu()
-        return [rows[:length].numpy() for rows, length in zip(columns, lengths.tolist(), strict=True)]
+        On a GPU strands of at most the grain are read in this way alone, in batches of its own.
+        """
+        if self.device.type == "cuda":
+            return read_batches(self.model, strands, self._grain)
+        return read_short(self.model, strands, self.read)
 
     def _bases(self, codes: Codes) -> torch.Tensor:
         """Return codes as a batch of one, (1, n)."""
         # Bytes travel, and become whole numbers there.
-        return torch.from_numpy(np.ascontiguousarray(codes)).to(self.device).long().unsqueeze(0)
+        return to_device(np.ascontiguousarray(codes), self.device).long().unsqueeze(0)
 
     @torch.no_grad()
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:

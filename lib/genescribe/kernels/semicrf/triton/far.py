@@ -28,8 +28,8 @@ def far_sum(  # type: ignore[no-untyped-def]
     arrived,
     alive,
     oldest,
+    least,
     block,
-    far,
     N,
     chain,
     C,
@@ -39,13 +39,15 @@ def far_sum(  # type: ignore[no-untyped-def]
     LOW: tl.constexpr,
     SURE: tl.constexpr,
 ):
-    """Return the log-sums over earlier blocks' sources at the ends of a block, less `arrived`, and if to sum again."""
+    """Return the log-sums over the sources of blocks from `least` on at the ends of a later one, less `arrived`.
+
+    And whether to sum again.
+    """
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     i = tl.arange(0, SOURCES)
     here = c < C
     base_step = N.to(tl.int64) * C
-    least = tl.maximum(block - far, 0)
     # Two passes: the first finds one scale per label for all blocks that reach this one, the second adds up under it.
     # A running maximum would rescale the tile of sums at every block.
     top = tl.full([LABELS], NO_SCALE, tl.float64)
@@ -169,6 +171,7 @@ def arriving(  # type: ignore[no-untyped-def]
     rest,
     weights,
     scale,
+    outer,
     far_weights,
     far_scale,
     entry_out,
@@ -189,6 +192,7 @@ def arriving(  # type: ignore[no-untyped-def]
     SIZE: tl.constexpr,
     SOURCES: tl.constexpr,
     LABELS: tl.constexpr,
+    GROUP: tl.constexpr,
     LOW: tl.constexpr,
     FAR_SURE: tl.constexpr,
 ):
@@ -199,6 +203,9 @@ def arriving(  # type: ignore[no-untyped-def]
     none = float("-inf")
     begin = block * SIZE
     tile = (begin + j)[:, None] * (N.to(tl.int64) * C) + chain[None, :]
+    least = tl.maximum(block - far, 0)
+    if outer is not None:
+        least = tl.maximum(least, block // GROUP * GROUP)
     ends, unsure = far_sum(
         weights,
         scale,
@@ -207,8 +214,8 @@ def arriving(  # type: ignore[no-untyped-def]
         arrived,
         alive,
         oldest,
+        least,
         block,
-        far,
         N,
         chain,
         C,
@@ -218,6 +225,10 @@ def arriving(  # type: ignore[no-untyped-def]
         LOW,
         FAR_SURE,
     )
+    if outer is not None:
+        before = tl.load(outer + tile, here[None, :], none)
+        unsure = unsure | (tl.max(tl.max(before, 1), 0) == float("inf"))
+        ends = log_add(ends, tl.where(before < float("inf"), before - arrived[None, :], none))
     if unsure:
         ends = far_log_sum(
             entry_out, enter, base_out, rows, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS

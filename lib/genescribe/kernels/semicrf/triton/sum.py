@@ -4,9 +4,10 @@ The equations and the layout are those of `blocked_layout`; the mirrored chains,
 chains like others. For a block of `SIZE` bases:
 
 * far: the entries of up to `far` earlier blocks reach the ends of this one in the exponential domain, all ends at
-  once, ``sum_s exp(W_s - scale) exp(D(t - s) - scale)``; a multiplication a pair (`triton_far`);
+  once, ``sum_s exp(W_s - scale) exp(D(t - s) - scale)``; a multiplication a pair (`far`), or products of matrices for
+  `GROUP` blocks at a time (`products`);
 * older entries, where durations follow the tail, are one number per label;
-* near: base after base, in the exponential domain where that is safe (`triton_near`).
+* near: base after base, in the exponential domain where that is safe (`near`).
 
 Nothing is reduced across programs and there are no atomics, so the bits are the same in every run.
 """
@@ -26,6 +27,7 @@ from genescribe.kernels.semicrf.triton import near as triton_near
 from genescribe.kernels.semicrf.triton.far import arriving, carry_rest
 from genescribe.kernels.semicrf.triton.layout import LOW, SIZE, FarTable
 from genescribe.kernels.semicrf.triton.near import near_sum
+from genescribe.kernels.semicrf.triton.products import far_products
 from genescribe.kernels.triton_launch import Launch, Tiles, jit
 
 
@@ -43,17 +45,17 @@ class Run:
         return cls(FarTable.of(durations, layout.blocks), Scores.empty(layout), torch.zeros_like(layout.level))
 
 
-def sum_chains(layout: Layout, durations: Durations) -> Run:
-    """Return the scores of every boundary of a layout in blocks of `SIZE` bases."""
+def sum_chains(layout: Layout, durations: Durations, tiles: Tiles | None = None) -> Run:
+    """Return the scores of every boundary of a layout in blocks of `SIZE` bases; `tiles`: None as `Tiles.of` says."""
     run = Run.empty(layout, durations)
-    launch(layout, run).run()
+    launch(layout, run, tiles).run()
     return run
 
 
-def launch(layout: Layout, run: Run) -> Launch:
+def launch(layout: Layout, run: Run, tiles: Tiles | None = None) -> Launch:
     """Return the launch that fills `run`."""
     _, _, N, C = layout.enter.shape
-    tiles, table, scores = Tiles.of(C), run.table, run.scores
+    tiles, table, scores = tiles or Tiles.of(C), run.table, run.scores
     steps, near = torch.stack(layout.steps), table.rows[:SIZE]
     arguments = {
         "enter": layout.enter,
@@ -80,6 +82,7 @@ def launch(layout: Layout, run: Run) -> Launch:
         "mean_out": run.mean,
         "weights": torch.empty_like(layout.enter),
         "scale": torch.empty_like(layout.level),
+        "outer": torch.empty_like(layout.enter) if tiles.group else None,
         "blocks": layout.blocks,
         "far": table.far,
         "N": N,
@@ -90,6 +93,7 @@ def launch(layout: Layout, run: Run) -> Launch:
         "SIZE": SIZE,
         "SOURCES": tiles.sources,
         "LABELS": tiles.labels,
+        "GROUP": tiles.group,
         "LOW": LOW,
         "FAR_SURE": triton_far.SURE,
         "NEAR_SURE": triton_near.SURE,
@@ -128,6 +132,7 @@ def recurrence(  # type: ignore[no-untyped-def]
     mean_out,
     weights,
     scale,
+    outer,
     blocks,
     far,
     N,
@@ -138,11 +143,15 @@ def recurrence(  # type: ignore[no-untyped-def]
     SIZE: tl.constexpr,
     SOURCES: tl.constexpr,
     LABELS: tl.constexpr,
+    GROUP: tl.constexpr,
     LOW: tl.constexpr,
     FAR_SURE: tl.constexpr,
     NEAR_SURE: tl.constexpr,
 ):
-    """Fill the scores of one chain: `Layout` and `FarTable` in, `Scores` out; `weights` and `scale` keep exp(W)."""
+    """Fill the scores of one chain: `Layout` and `FarTable` in, `Scores` out.
+
+    `weights` and `scale` keep exp(W); `outer`, where there is one, what a group of blocks gets from earlier groups.
+    """
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C
@@ -163,10 +172,31 @@ def recurrence(  # type: ignore[no-untyped-def]
         oldest = tl.zeros([LABELS], tl.int64)  # sources before this boundary do not reach the block
         if alive is not None:
             oldest = tl.load(alive + (begin - 1) * base_step + chain, here & (block > 0), 0)
+        if outer is not None:  # noqa: SIM102 (decided when it is compiled, the inner one when it runs)
+            if block % GROUP == 0:
+                far_products(
+                    weights,
+                    scale,
+                    far_weights,
+                    far_scale,
+                    alive,
+                    outer,
+                    block,
+                    blocks,
+                    far,
+                    N,
+                    C,
+                    SIZE,
+                    GROUP,
+                    LOW,
+                    FAR_SURE,
+                )
+                tl.debug_barrier()
         ends = arriving(
             rest,
             weights,
             scale,
+            outer,
             far_weights,
             far_scale,
             entry_out,
@@ -187,6 +217,7 @@ def recurrence(  # type: ignore[no-untyped-def]
             SIZE,
             SOURCES,
             LABELS,
+            GROUP,
             LOW,
             FAR_SURE,
         )

@@ -1,0 +1,118 @@
+"""Whole strands read side by side: a few short ones on the CPU, as many as a batch has room for on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genescribe.data.batching import to_device
+from genescribe.genome.alphabet import N
+from genescribe.genome.strand import StrandCodes
+from genescribe.predict.interface import Rows
+from genescribe.segment.network.model import ChannelScores, SegmentModel
+
+SHORT_AT_ONCE = 1 << 15
+"""Bases of short strands in a call on the CPU: enough that calls cost little, few enough for the caches."""
+
+
+def columns_of(scores: ChannelScores) -> Tensor:
+    """Return the scores of channels and signals side by side, (B, T, anything) float32."""
+    return torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float()
+
+
+def read_short(
+    model: SegmentModel, strands: Sequence[StrandCodes], read: Callable[[StrandCodes, int, int], Rows]
+) -> list[Rows]:
+    """Return what `read` returns of all bases of each strand, to the bit; short ones are read side by side.
+
+    Parameters
+    ----------
+    model
+        On the CPU.
+    strands
+        Base codes of whole strands, 5' to 3'.
+    read
+        `StrandPredictor.read`, for those that are read by themselves.
+    """
+    found: list[Rows] = [np.empty((0, 0), dtype=np.float32)] * len(strands)
+    together = model.is_batch_invariant()
+    short = [i for i, codes in enumerate(strands) if together and len(codes) <= model.config.tile]
+    for i in set(range(len(strands))).difference(short):
+        found[i] = read(strands[i], 0, len(strands[i]))
+    short.sort(key=lambda i: -len(strands[i]))
+    while short:
+        count = max(1, SHORT_AT_ONCE // max(1, len(strands[short[0]])))
+        some, short = short[:count], short[count:]
+        for i, rows in zip(some, _read_batch(model, [strands[i] for i in some]), strict=True):
+            found[i] = rows
+    return found
+
+
+def _read_batch(model: SegmentModel, strands: Sequence[StrandCodes]) -> list[Rows]:
+    """Return the scores of whole strands of at most a tile, the longest first, in one call on the CPU."""
+    codes = np.full((len(strands), len(strands[0])), N, dtype=np.uint8)
+    for row, strand in zip(codes, strands, strict=True):
+        row[: len(strand)] = strand[:]
+    lengths = torch.tensor([len(strand) for strand in strands])
+    columns = columns_of(model.channel_scores(torch.from_numpy(codes).long(), lengths))
+    return [rows[:length].numpy() for rows, length in zip(columns, lengths.tolist(), strict=True)]
+
+
+@torch.no_grad()
+def read_batches(model: SegmentModel, strands: Sequence[StrandCodes], grain: int) -> list[Rows]:
+    """Return the scores of whole strands, in batches of a size for a GPU.
+
+    A batch is as wide as strands of such a length ask for, and has as many rows as fit into the grain, whether there
+    are so many strands or not: what is said of a strand does not depend on the others.
+
+    Parameters
+    ----------
+    model
+        On its device.
+    strands
+        Base codes of strands of at most the grain, 5' to 3'.
+    grain
+        Bases of a batch.
+    """
+    device, by_width = next(model.parameters()).device, dict[int, list[int]]()
+    for number, codes in enumerate(strands):
+        by_width.setdefault(width_of(len(codes), model.config.tile), []).append(number)
+    found: dict[int, Tensor] = {}
+    for width, numbers in by_width.items():
+        most = max(1, grain // width)
+        for first in range(0, len(numbers), most):
+            members = numbers[first : first + most]
+            bases, lengths = np.full((most, width), N, dtype=np.uint8), np.ones(most, dtype=np.int64)
+            for row, number in enumerate(members):
+                lengths[row] = len(strands[number])
+                bases[row, : lengths[row]] = strands[number][0 : len(strands[number])]
+            columns = columns_of(model.strand_scores(to_device(bases, device).long(), to_device(lengths, device)))
+            # To pinned memory: the next batch need not wait for the copy of this one.
+            held = torch.empty(columns.shape, pin_memory=device.type == "cuda").copy_(columns, non_blocking=True)
+            found |= {number: held[row, : lengths[row]] for row, number in enumerate(members)}
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return [found[number].numpy() for number in range(len(strands))]
+
+
+def width_of(length: int, tile: int) -> int:
+    """Return the bases of a row for a strand: few widths for all lengths, and little room to spare.
+
+    Parameters
+    ----------
+    length
+        Bases of the strand.
+    tile
+        Bases of a tile: what is longer than two takes whole tiles.
+
+    Examples
+    --------
+    >>> [width_of(length, 900) for length in (1, 100, 1_000, 1_030, 3_000)]
+    [16, 112, 1024, 1280, 3600]
+    """
+    step = 1 << max((length - 1).bit_length() - 3, 4)
+    width = -(-length // step) * step
+    return width if width <= 2 * tile else -(-length // tile) * tile
