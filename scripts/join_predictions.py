@@ -9,13 +9,13 @@ from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.models import DEFAULT, ModelPath
 from genescribe.paths import InputPath, NameList, OutputFolder
-from genescribe.predict.file_names import ANNOTATION
+from genescribe.predict.file_names import ANNOTATION, REPORT
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.output_files import join_batches, write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.support import with_support
-from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
+from genescribe.report.annotation.page import Annotation, write_annotation_report
 
 
 def main() -> None:

@@ -52,6 +52,7 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.families import predictor_for
     from genescribe.genome.annotation.formats import AnnotationForm
     from genescribe.genome.fasta import Genome
+    from genescribe.predict.file_names import REPORT
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import config_of
     from genescribe.predict.organelles import with_organelles
@@ -60,7 +61,7 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.predict.stretches import pieces_of
     from genescribe.predict.support import with_support
     from genescribe.predict.work_folder import remove_work, work_folder
-    from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
+    from genescribe.report.annotation.page import Annotation, write_annotation_report
 
     config, beside = config_of(args), _beside()
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)
@@ -102,8 +103,7 @@ def _move(folder: Path, target: Path, suffix: str) -> None:
 
 def _beside() -> tuple[str, ...]:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
-    from genescribe.predict.file_names import REJECTS, SUMMARY
-    from genescribe.report.annotation.page import REPORT
+    from genescribe.predict.file_names import REJECTS, REPORT, SUMMARY
 
     return PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY, REPORT
 

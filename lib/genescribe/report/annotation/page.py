@@ -18,7 +18,6 @@ from genescribe.predict.genome import GenomePrediction
 from genescribe.predict.interface import PredictorFactory
 from genescribe.predict.stretches import Piece
 
-REPORT = "report.html"
 _log = logging.getLogger(__name__)
 
 
