@@ -33,6 +33,7 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import AUTO, EACH, POOLED, STRETCH, stretches, with_pool, word_counts
+from genescribe.segment.prediction import choice
 from genescribe.segment.prediction.choice import FARTHEST, Score, choose, decide, gene_score
 from genescribe.segment.prediction.factory import EachPredictor, SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
@@ -313,6 +314,20 @@ def test_genes_score_more_than_the_same_bases_in_disorder(model: SegmentModel) -
     assert gene_score(predictor, [codes, codes[:900]]) == gene_score(predictor, [codes])
     # Hardly any in a gap, of which all that is not an exon may be part: the sum, since no base is known.
     assert 0 <= gene_score(predictor, [np.full(3_000, N, dtype=np.uint8)]) < 1
+
+
+@pytest.mark.parametrize(("lead", "reads"), [(-1.0, 2), (1e9, 6)])
+def test_a_third_of_a_sample_is_enough_for_a_clear_choice(
+    model: SegmentModel, monkeypatch: pytest.MonkeyPatch, lead: float, reads: int
+) -> None:
+    codes, read = sequence("rich"), list[int]()
+    sample = np.array_split(np.tile(codes, 6), 6)
+    monkeypatch.setattr(choice, "LEAST", 1)
+    monkeypatch.setattr(choice, "CLEAR", lead)
+    monkeypatch.setattr(choice, "_log_odds", lambda predictor, part: read.append(len(part)) or float(len(part)))
+    found = choose(model, word_counts(codes), sample)
+    assert len(read) == 2 * reads * len(found.scores)
+    assert found.scores[POOLED].genes == pytest.approx(2, rel=1e-6)  # Of both strands, over the bases that were read.
 
 
 NEAR = Score(-1.30, 0.02, 0.01)
