@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from Bio.Data.CodonTable import unambiguous_dna_by_id
@@ -93,25 +94,7 @@ class GeneticCode:
         >>> sorted(GeneticCode.from_table(1).stops)
         ['TAA', 'TAG', 'TGA']
         """
-        if number not in unambiguous_dna_by_id:
-            known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
-            raise InputError(f"no NCBI table {number}", where="genetic code", remedy=f"give one of {known}")
-        table = unambiguous_dna_by_id[number]
-        starts, stops = frozenset(table.start_codons), frozenset(table.stop_codons)
-        amino_acids = np.full(AMBIGUOUS + 1, ord("X"), dtype=np.uint8)
-        # A stop that may also be read through, as in table 27, is in the forward table too: its amino acid counts.
-        for codon in stops | table.forward_table.keys():
-            amino_acids[codon_numbers(encode(codon))] = ord(table.forward_table.get(codon, "*"))
-        amino_acids.flags.writeable = False
-        return cls(
-            number,
-            starts,
-            stops,
-            amino_acids=amino_acids,
-            is_start=codon_set(starts),
-            is_stop=codon_set(stops),
-            always_stop=amino_acids == ord("*"),
-        )
+        return _of_table(number)
 
     def translate(self, codes: NDArray[np.uint8], *, complete: bool = False) -> str:
         """Return the protein of a coding sequence, read from its first base.
@@ -142,3 +125,20 @@ class GeneticCode:
             if self.is_stop[numbers[-1]]:
                 protein[-1] = ord("*")
         return protein.tobytes().decode("ascii")
+
+
+@cache
+def _of_table(number: int) -> GeneticCode:
+    if number not in unambiguous_dna_by_id:
+        known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
+        raise InputError(f"no NCBI table {number}", where="genetic code", remedy=f"give one of {known}")
+    table = unambiguous_dna_by_id[number]
+    starts, stops = frozenset(table.start_codons), frozenset(table.stop_codons)
+    amino_acids = np.full(AMBIGUOUS + 1, ord("X"), dtype=np.uint8)
+    # A stop that may also be read through, as in table 27, is in the forward table too: its amino acid counts.
+    for codon in stops | table.forward_table.keys():
+        amino_acids[codon_numbers(encode(codon))] = ord(table.forward_table.get(codon, "*"))
+    lookups = (amino_acids, codon_set(starts), codon_set(stops), amino_acids == ord("*"))
+    for lookup in lookups:
+        lookup.flags.writeable = False
+    return GeneticCode(number, starts, stops, *lookups)
