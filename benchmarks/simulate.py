@@ -18,7 +18,8 @@ from genescribe.evaluate.accuracy import compare
 from genescribe.evaluate.baselines import orf_rule
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
-from genescribe.simulate import SimulationParameters, ceiling, load_parameters, simulate, write_simulation
+from genescribe.simulate import SimulationParameters, load_parameters, simulate, write_simulation
+from genescribe.simulate.ceiling import ceiling
 from genescribe.simulate.parameters import Durations, Lengths
 
 CASES: tuple[tuple[str, Durations, float], ...] = (

@@ -9,7 +9,8 @@ from genescribe.cli import number, parser, run
 from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.fasta import Genome
 from genescribe.paths import InputPath, InputText, NameList, OutputFile
-from genescribe.simulate import ceiling, load_parameters, parameter_sets
+from genescribe.simulate import load_parameters, parameter_sets
+from genescribe.simulate.ceiling import ceiling
 from genescribe.simulate.parameters import Durations
 
 

@@ -9,7 +9,7 @@ from genescribe.families import predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.models import DEFAULT, ModelPath
 from genescribe.paths import InputPath, InputText, NameList, OutputFolder
-from genescribe.predict.file_names import ANNOTATION
+from genescribe.predict.file_names import ANNOTATION, REPORT
 from genescribe.predict.options import add_arguments, config_of
 from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.output_files import join_batches, write_annotation
@@ -17,7 +17,7 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.predict.support import with_support
 from genescribe.report.annotation.completeness import HELP, measure_completeness
 from genescribe.report.annotation.finished import Annotation
-from genescribe.report.annotation.page import REPORT, write_annotation_report
+from genescribe.report.annotation.page import write_annotation_report
 
 
 def main() -> None:

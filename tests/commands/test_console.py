@@ -14,7 +14,8 @@ from genescribe.commands import console
 from genescribe.errors import InputError
 from genescribe.paths import PathType
 
-SLOW = {"torch", "numpy", "duckdb", "snakemake", "matplotlib", "Bio", "scipy"}
+HEAVY = {"torch", "matplotlib", "scipy", "snakemake", "sklearn"}
+SLOW = HEAVY | {"numpy", "duckdb", "Bio"}
 
 
 def examples(name: str) -> list[list[str]]:
@@ -45,6 +46,15 @@ def test_what_needs_no_model_loads_none(words: list[str]) -> None:
     code += "console.main(sys.argv[1:])"
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n" and done.stdout
+
+
+def test_help_waits_for_no_heavy_library() -> None:
+    code = "import sys, contextlib; from genescribe.commands import console\n"
+    code += "for name in console.NAMES:\n    with contextlib.suppress(SystemExit):\n"
+    code += "        console.main([name, '--help'])\n"
+    code += f"    print(name, sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [f"{name} []" for name in console.NAMES]
 
 
 @pytest.mark.parametrize("name", console.NAMES)

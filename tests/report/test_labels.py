@@ -16,7 +16,7 @@ from genescribe.figures.blocks import Figure, Row, Section, Table
 from genescribe.files import write_json
 from genescribe.report import labels
 from genescribe.report.label_loci import choose
-from genescribe.report.labels import COLUMNS, label_sections, read_heads
+from genescribe.report.labels import COLUMNS, label_runs, label_section, read_heads
 
 NAMES = ("intergenic", "exon", "intron", "5UTR", "start_codon")
 
@@ -61,8 +61,8 @@ def section(tmp_path_factory: pytest.TempPathFactory) -> Section:
     write_scores(results / "labels" / "other" / "g", "pytorch-crf", 3, 0.2)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(labels, "REPLICATES", 40)
-        (found,) = label_sections(results)
-    return found
+        ((genome, runs),) = label_runs(results).items()
+        return label_section(genome, runs)
 
 
 def tables(section: Section) -> list[Table]:
@@ -138,4 +138,4 @@ def test_loci_do_not_overlap_and_follow_their_rules() -> None:
 
 
 def test_without_scores_there_is_no_section(tmp_path: Path) -> None:
-    assert label_sections(tmp_path) == []
+    assert label_runs(tmp_path) == {}

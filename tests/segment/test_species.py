@@ -32,6 +32,7 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
 from genescribe.segment.network.species import AUTO, EACH, POOLED, with_pool, word_counts
+from genescribe.segment.prediction import choice
 from genescribe.segment.prediction.choice import FARTHEST, STRANGER, choose, gene_score
 from genescribe.segment.prediction.factory import EachPredictor, SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
@@ -356,6 +357,20 @@ def test_validation_may_read_some_windows_only(shards: list[Path]) -> None:
     every = [few.validation[i].key for i in range(len(few.validation))]
     assert len(every) > 3 and len(keys) == 3
     assert {keys.index(every[0]), keys.index(every[-1])} <= {0, 1, 2}
+
+
+@pytest.mark.parametrize(("lead", "reads"), [(-1.0, 2), (1e9, 6)])
+def test_a_third_of_a_sample_is_enough_for_a_clear_choice(
+    model: SegmentModel, monkeypatch: pytest.MonkeyPatch, lead: float, reads: int
+) -> None:
+    codes, read = sequence("rich"), list[int]()
+    sample = np.array_split(np.tile(codes, 6), 6)
+    monkeypatch.setattr(choice, "LEAST", 1)
+    monkeypatch.setattr(choice, "CLEAR", lead)
+    monkeypatch.setattr(choice, "_log_odds", lambda predictor, part: read.append(len(part)) or float(len(part)))
+    found = choose(model, word_counts(codes), sample)
+    assert len(read) == 2 * reads * len(found.scores)
+    assert found.scores[POOLED].genes == pytest.approx(2, rel=1e-6)  # Of both strands, over the bases that were read.
 
 
 def test_a_stranger_is_read_with_less_confidence(trained: Path, fasta: Path) -> None:

@@ -16,14 +16,13 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, cds_phases
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.simulate import (
-    ceiling,
     load_parameters,
-    log_likelihood,
     parameter_sets,
     save_parameters,
     simulate,
     write_simulation,
 )
+from genescribe.simulate.ceiling import ceiling, log_likelihood
 from genescribe.simulate.states import potentials
 
 Simulated = tuple[dict[str, Codes], list[Gene], list[Gene]]

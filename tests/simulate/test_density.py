@@ -12,7 +12,8 @@ from tests.simulate.naive_simulator import log_density
 from genescribe.crf.score import Segments, forbidden_by, score
 from genescribe.genome.alphabet import reverse_complement
 from genescribe.genome.model import mirror
-from genescribe.simulate import SimulationParameters, load_parameters, log_likelihood, parameter_sets, simulate
+from genescribe.simulate import SimulationParameters, load_parameters, parameter_sets, simulate
+from genescribe.simulate.ceiling import log_likelihood
 from genescribe.simulate.lengths import LengthModel
 from genescribe.simulate.parameters import LEAST, Durations, Lengths
 from genescribe.simulate.paths import genes_of, path_of

@@ -57,6 +57,7 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.families import predictor_for
     from genescribe.genome.annotation.formats import AnnotationForm
     from genescribe.genome.fasta import Genome
+    from genescribe.predict.file_names import REPORT
     from genescribe.predict.genome import predict_genome
     from genescribe.predict.options import config_of
     from genescribe.predict.organelles import with_organelles
@@ -67,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.predict.work_folder import remove_work, work_folder
     from genescribe.report.annotation.completeness import measure_completeness
     from genescribe.report.annotation.finished import Annotation
-    from genescribe.report.annotation.page import REPORT, write_annotation_report
+    from genescribe.report.annotation.page import write_annotation_report
 
     config, beside = config_of(args), _beside()
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)
@@ -113,8 +114,7 @@ def _move(folder: Path, target: Path, suffix: str) -> None:
 
 def _beside() -> tuple[str, ...]:
     from genescribe.genome.products import CODING, EXONS, INTRONS, PROTEINS
-    from genescribe.predict.file_names import REJECTS, SUMMARY
-    from genescribe.report.annotation.page import REPORT
+    from genescribe.predict.file_names import REJECTS, REPORT, SUMMARY
 
     return PROTEINS, CODING, EXONS, INTRONS, REJECTS, SUMMARY, REPORT
 

@@ -118,7 +118,6 @@ def add_legend(figure: Canvas, handles: Sequence[Artist] | None = None, *, handl
             handlelength=handlelength,
             columnspacing=1.2,
         )
-        figure.draw_without_rendering()
         if legend.get_window_extent().x1 <= figure.bbox.x1 or columns == 1:
             return
         legend.remove()
@@ -135,6 +134,11 @@ def to_svg(figure: Canvas, name: str, caption: str, alt: str) -> Figure:
         Of the block.
     """
     text = io.StringIO()
+    # Laid out here once: `savefig` would draw everything for that a second time.
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    figure.set_layout_engine("none")
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return Figure(name, clean_svg(text.getvalue(), name, alt), caption, alt)

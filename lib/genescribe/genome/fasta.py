@@ -28,7 +28,8 @@ LINE_WIDTH = 60
 COPY = "genescribe-"
 """How the names of folders with a plain copy begin."""
 LONGEST_HEADER = 1 << 10
-_RETURN = 13
+_BETWEEN_LINES = bytes(range(14))
+"""Bytes that are no letter: ends of lines."""
 
 
 class Genome:
@@ -139,7 +140,7 @@ class Genome:
                 remedy="use the genome that the coordinates belong to",
             )
         raw = self._bytes[entry.byte(start) : entry.byte(end)]
-        return encode(raw[raw > _RETURN].tobytes())
+        return encode(raw.tobytes(), _BETWEEN_LINES)
 
     def description(self, seqid: str) -> str:
         """Return what stands behind a sequence's name in its header; empty where that is longer than any should be."""

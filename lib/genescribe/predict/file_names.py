@@ -2,3 +2,4 @@
 
 STEM = "annotation"
 ANNOTATION, REJECTS, SUMMARY = f"{STEM}.gff3", "rejects.jsonl", "summary.json"
+REPORT = "report.html"

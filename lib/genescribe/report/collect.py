@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from genescribe.bake.splits import Region
 from genescribe.errors import InputError
@@ -19,7 +22,7 @@ from genescribe.genome.model import Gene
 from genescribe.report import charts, tables
 from genescribe.report.charts import Method
 from genescribe.report.codon import codon_sections
-from genescribe.report.labels import label_sections
+from genescribe.report.labels import label_runs, label_section
 from genescribe.report.loci import choose_loci, draw_locus
 
 TITLES = {
@@ -70,17 +73,18 @@ def collect(results: str | Path, without_augustus: Mapping[str, str] | None = No
         raise InputError(
             "neither metrics nor training logs", where=results, remedy="run the target evaluate or train first"
         )
-    sections = [Section("How to read the scores", [Text(paragraph) for paragraph in HOW] if metrics else [])]
-    sections += [
-        _accuracy(annotation, found, absent.get(annotation.partition(".")[0], ""))
-        for annotation, found in metrics.items()
+    numbers, own = _numbers(metrics), [annotation for annotation in metrics if "." not in annotation]
+    jobs: list[Callable[[], Section]] = [
+        partial(Section, "How to read the scores", [Text(paragraph) for paragraph in HOW] if metrics else []),
+        *(partial(_accuracy, name, found, absent.get(name.partition(".")[0], "")) for name, found in metrics.items()),
+        *(partial(_pictures, results, annotation, metrics[annotation]) for annotation in own),
+        *(partial(label_section, genome, runs, numbers) for genome, runs in label_runs(results).items()),
+        *(partial(_completeness, results, genome) for genome in own),
+        partial(_lengths, metrics),
+        partial(_training, logs, numbers),
     ]
-    sections += [
-        _pictures(results, annotation, found) for annotation, found in metrics.items() if "." not in annotation
-    ]
-    sections += label_sections(results, _numbers(metrics))
-    sections += [_completeness(results, genome) for genome in metrics if "." not in genome]
-    sections += [_lengths(metrics), _training(logs, _numbers(metrics)), *codon, _times(results), _provenance(results)]
+    sections = [job() for job in tqdm(jobs, desc="report", unit="section", disable=None, delay=2)]
+    sections += [*codon, _times(results), _provenance(results)]
     return [section for section in sections if section.blocks]
 
 

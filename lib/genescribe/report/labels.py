@@ -63,13 +63,13 @@ class Head:
     folder: Path
 
 
-def label_sections(results: Path, numbers: Mapping[str, int] | None = None) -> list[Section]:
-    """Return a section for each genome with scores of labels; `numbers`: of runs that have one on the page."""
+def label_runs(results: Path) -> dict[str, dict[str, list[Path]]]:
+    """Return the folders of scores of labels: genome -> run -> one for each seed."""
     found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(results.glob("labels/*/*/labels.json")):
         run = re.sub(r"-seed\d+$", "", path.parents[1].name)
         found[path.parent.name][run].append(path.parent)
-    return [_section(genome, runs, numbers or {}) for genome, runs in sorted(found.items())]
+    return {genome: dict(runs) for genome, runs in sorted(found.items())}
 
 
 def read_heads(runs: Mapping[str, Sequence[Path]], numbers: Mapping[str, int] | None = None) -> list[Head]:
@@ -88,7 +88,16 @@ def read_heads(runs: Mapping[str, Sequence[Path]], numbers: Mapping[str, int] | 
     ]
 
 
-def _section(genome: str, runs: Mapping[str, Sequence[Path]], numbers: Mapping[str, int]) -> Section:
+def label_section(genome: str, runs: Mapping[str, Sequence[Path]], numbers: Mapping[str, int] | None = None) -> Section:
+    """Return the section of a genome.
+
+    Parameters
+    ----------
+    genome, runs
+        As `label_runs` has them.
+    numbers
+        Of runs that have one on the page.
+    """
     heads = read_heads(runs, numbers)
     names = heads[0].results[0]["labels"]
     summaries = {

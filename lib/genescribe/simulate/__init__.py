@@ -1,6 +1,8 @@
-"""A simulated genome with its true annotation, parameters fitted to real genomes, and its optimal decoder."""
+"""A simulated genome with its true annotation, and parameters fitted to real genomes.
 
-from genescribe.simulate.ceiling import ceiling, log_likelihood
+Its optimal decoder, `genescribe.simulate.ceiling`, needs PyTorch, and is not imported here.
+"""
+
 from genescribe.simulate.fit import fit
 from genescribe.simulate.generate import simulate, write_simulation
 from genescribe.simulate.models import AssumedUtrs
@@ -14,10 +16,8 @@ from genescribe.simulate.parameters import (
 __all__ = [
     "AssumedUtrs",
     "SimulationParameters",
-    "ceiling",
     "fit",
     "load_parameters",
-    "log_likelihood",
     "parameter_sets",
     "save_parameters",
     "simulate",

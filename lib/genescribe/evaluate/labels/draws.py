@@ -1,16 +1,17 @@
 """Scores of labels for many draws of the units at once: what bootstrap intervals of `scores` are made of.
 
-A draw is how often each unit was taken, and all counts of a draw are sums over units. Lengths are put in order once; a
-draw's distribution of lengths is then a running sum of the units' weights in this order.
+A draw is how often each unit was taken, and all counts of a draw are sums over units: products with the sparse table of
+how many segments of each length each unit has. A draw's distribution of lengths is a running sum of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from genescribe.evaluate.labels.agreement import BINS_PER_DOUBLING, PSEUDOCOUNT
 from genescribe.evaluate.labels.boundaries import TOLERANCES
@@ -30,8 +31,8 @@ HEADLINES = (
     "duration_distance",
 )
 """What is compared between heads; see `genescribe.evaluate.labels.scores.headlines`."""
-_BLOCK = 1 << 22
-"""Weights of segments that are held at a time."""
+_BLOCK = 1 << 19
+"""Numbers of segments that are held at a time, a length and draw each: they stay in the processor's cache."""
 
 Array = NDArray[np.float64]
 
@@ -55,10 +56,8 @@ def drawn_headlines(counts: LabelCounts, names: Sequence[str], weights: Array) -
     whole = [_f1_of(found[:, group].sum(axis=1)) for group in groups]
     kinds = [(0, 0), (0, TOLERANCES.index(10)), (1, 0)]
     borders = [_f1_of(edges[:, kind, place]) for kind, place in kinds]
-    rows = max(1, _BLOCK // max(1, len(counts.true_lengths), len(counts.predicted_lengths)))
-    parts = [_distances(counts, len(names), weights[low : low + rows]) for low in range(0, len(weights), rows)]
     mean = _mean_where(position, bases.sum(axis=2) > 0)
-    return np.column_stack([mean, *borders, *whole, np.concatenate(parts)])
+    return np.column_stack([mean, *borders, *whole, _distances(counts, len(names), weights)])
 
 
 def f1(right: Any, true: Any, predicted: Any) -> Array:
@@ -91,62 +90,61 @@ def _distances(counts: LabelCounts, labels: int, weights: Array) -> Array:
     A label that a draw never predicts counts as if all its lengths were 0, and as the flat histogram in the KL.
     """
     nothing = np.zeros((2, len(weights), 0))
-    found = np.stack(list(_by_label(counts, labels, weights)), axis=2) if labels else nothing
+    found = np.stack([_of_label(counts, label, weights) for label in range(labels)], axis=2) if labels else nothing
     there = ~np.isnan(found[0])
     return np.column_stack([_mean_where(part, there) for part in found])
 
 
-def _by_label(counts: LabelCounts, labels: int, weights: Array) -> Iterator[Array]:
-    """Yield KL and relative distance of each label, (2, R); NaN for a draw without a true segment."""
-    for label in range(labels):
-        sides = [side[side[:, 1] == label] for side in (counts.predicted_lengths, counts.true_lengths)]
-        if len(sides[1]) < FEWEST:
-            yield np.full((2, len(weights)), np.nan)
-            continue
-        values = np.unique(np.concatenate([side[:, 2] for side in sides]))
-        # How many segments of each draw are no longer than each length, (R, values).
-        guessed, true = (_running(side, values, weights) for side in sides)
-        yield np.stack([_kl(guessed, true, values), _relative_distance(guessed, true, values)])
+def _of_label(counts: LabelCounts, label: int, weights: Array) -> Array:
+    """Return KL and relative distance of a label, (2, R); NaN for a draw without a true segment."""
+    sides = [side[side[:, 1] == label] for side in (counts.predicted_lengths, counts.true_lengths)]
+    if len(sides[1]) < FEWEST:
+        return np.full((2, len(weights)), np.nan)
+    values = np.unique(np.concatenate([side[:, 2] for side in sides]))
+    tables = [_table(side, values, weights.shape[1]) for side in sides]
+    rows, found = max(1, _BLOCK // len(values)), []
+    for low in range(0, len(weights), rows):
+        # How many segments of each draw are no longer than each length, (values, R): draws lie side by side in memory.
+        guessed, true = (np.cumsum(table @ weights[low : low + rows].T, axis=0) for table in tables)
+        found.append(np.stack([_kl(guessed, true, values), _relative_distance(guessed, true, values)]))
+    return np.concatenate(found, axis=1)
 
 
-def _running(side: NDArray[np.int64], values: NDArray[np.int64], weights: Array) -> Array:
-    order = np.argsort(side[:, 2], kind="stable")
-    running = np.zeros((len(weights), len(side) + 1))
-    np.cumsum(weights[:, side[order, 0]], axis=1, out=running[:, 1:])
-    return running[:, np.searchsorted(side[order, 2], values, side="right")]
+def _table(side: NDArray[np.int64], values: NDArray[np.int64], units: int) -> csr_array:
+    """Return how many segments of each length each unit has, (values, units)."""
+    places = np.searchsorted(values, side[:, 2]), side[:, 0]
+    return csr_array((np.ones(len(side)), places), shape=(len(values), units))
 
 
 def _relative_distance(guessed: Array, true: Array, values: NDArray[np.int64]) -> Array:
     """Return the Wasserstein-1 distance over the mean true length, (R,); see `agreement.wasserstein`."""
-    counts = np.diff(true, axis=1, prepend=0.0)
+    steps = np.diff(values).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = counts @ values / true[:, -1]
-        area = np.abs(guessed / guessed[:, -1:] - true / true[:, -1:])[:, :-1] @ np.diff(values)
-        relative: Array = area / mean
-    return np.where(true[:, -1] == 0, np.nan, np.where(guessed[:, -1] == 0, 1.0, relative))
+        shares = [side / side[-1] for side in (guessed, true)]
+        # The mean is the last length less what the others fall short of it.
+        mean = values[-1] - steps @ shares[1][:-1]
+        relative: Array = (steps @ np.abs(shares[0] - shares[1])[:-1]) / mean
+    return np.where(true[-1] == 0, np.nan, np.where(guessed[-1] == 0, 1.0, relative))
 
 
 def _kl(guessed: Array, true: Array, values: NDArray[np.int64]) -> Array:
     """Return KL(guessed || true) in logarithmic bins, (R,); see `agreement.binned_kl`."""
     bins = np.floor(np.log2(values.astype(np.float64)) * BINS_PER_DOUBLING).astype(np.int64)
-    last = np.searchsorted(bins, np.arange(bins[0], bins[-1] + 1), side="right")
-    sides = []
-    for running in (guessed, true):
-        padded = np.concatenate([np.zeros((len(running), 1)), running], axis=1)
-        sides.append(np.diff(padded[:, last], axis=1, prepend=0.0))
+    last = np.searchsorted(bins, np.arange(bins[0], bins[-1] + 1), side="right") - 1
+    sides = [np.diff(running[last], axis=0, prepend=0.0) for running in (guessed, true)]
     inside = _between(sides[1] > 0)
-    never = guessed[:, -1] == 0
-    sides[0] = np.where(never[:, None], inside, sides[0])
+    never = guessed[-1] == 0
+    sides[0] = np.where(never, inside, sides[0])
     inside = _between((sides[0] > 0) | (sides[1] > 0))
     shares = [np.where(inside, side + PSEUDOCOUNT, 0.0) for side in sides]
     with np.errstate(invalid="ignore", divide="ignore"):
-        one, other = (share / share.sum(axis=1, keepdims=True) for share in shares)
-        divergence: Array = np.where(inside, one * np.log(one / other), 0.0).sum(axis=1)
-    return np.where(true[:, -1] == 0, np.nan, divergence)
+        one, other = (share / share.sum(axis=0) for share in shares)
+        divergence: Array = np.where(inside, one * np.log(one / other), 0.0).sum(axis=0)
+    return np.where(true[-1] == 0, np.nan, divergence)
 
 
 def _between(there: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return True from the first to the last True of each row."""
-    forwards = np.logical_or.accumulate(there, axis=1)
-    backwards: NDArray[np.bool_] = np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
+    """Return True from the first to the last True of each column."""
+    forwards = np.logical_or.accumulate(there, axis=0)
+    backwards: NDArray[np.bool_] = np.logical_or.accumulate(there[::-1], axis=0)[::-1]
     return forwards & backwards

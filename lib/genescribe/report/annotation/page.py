@@ -7,7 +7,6 @@ from pathlib import Path
 
 from genescribe.report.annotation.finished import Annotation
 
-REPORT = "report.html"
 _log = logging.getLogger(__name__)
 
 
