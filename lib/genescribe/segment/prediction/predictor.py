@@ -232,9 +232,10 @@ class SegmentPredictor:
         p = p.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
         single = crf.single.cpu()
         lanes = max((strand.lanes.used for strand in evidence), default=0)
+        groups = None
         if evidence:
-            p, single = evidence[0].model(p, lanes), evidence[0].single(lanes)
-        both = BothStrands(p, scheme.background, length)
+            p, single, groups = evidence[0].model(p, lanes), evidence[0].single(lanes), evidence[0].groups(lanes)
+        both = BothStrands(p, scheme.background, length, groups)
 
         def scores(start: int, end: int) -> tuple[Scores, Scores]:
             plus = self._scores(codes[0], rows[0], start, end)

@@ -125,6 +125,18 @@ class SupportedStrand:
         """
         return torch.cat([self._crf.single.cpu(), torch.zeros(lanes * len(GROUPS), dtype=torch.bool)])
 
+    @staticmethod
+    def groups(lanes: int) -> list[tuple[int, int]]:
+        """Return first and end of the plain labels and of those of each lane.
+
+        Parameters
+        ----------
+        lanes
+            How many lanes have labels.
+        """
+        first = range(PLAIN, PLAIN + lanes * len(GROUPS), len(GROUPS))
+        return [(0, PLAIN), *((at, at + len(GROUPS)) for at in first)]
+
     def __bool__(self) -> bool:
         return len(self.evidence) > 0
 
