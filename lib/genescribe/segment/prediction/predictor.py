@@ -29,7 +29,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import Scores, SegmentModel
 from genescribe.segment.prediction.both_strands import BothStrands
 from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
-from genescribe.segment.support.isoforms import further_paths, with_coding
+from genescribe.segment.support.isoforms import further_paths, same_frame, with_coding
 from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 
 TILES_AT_ONCE, TILES_ON_GPU = 4, 64
@@ -147,7 +147,9 @@ class SegmentPredictor:
             found.transcripts += map(PredictedTranscript, valid, odds)
             return found
         for number, (transcript, worth) in enumerate(zip(valid, odds, strict=True)):
-            others = self._isoforms(alone[number], codes, rows, config, supported)
+            before = alone[number - 1].end if number else 0
+            after = alone[number + 1].start if number + 1 < len(alone) else len(codes)
+            others = self._isoforms(alone[number], (before, after), codes, rows, config, supported)
             gene = number if others else None
             found.transcripts += [PredictedTranscript(t, worth, gene) for t in (transcript, *others)]
         return found
@@ -155,23 +157,30 @@ class SegmentPredictor:
     def _isoforms(
         self,
         transcript: Transcript,
+        bounds: Interval,
         codes: StrandCodes,
         rows: StrandRows,
         config: PredictConfig,
         supported: SupportedStrand,
     ) -> list[Transcript]:
-        """Return the further transcripts of a gene that supported introns ask for, with probabilities."""
+        """Return the further transcripts of a gene that supported introns ask for, with probabilities.
+
+        `bounds`: the end of the gene before it and the start of the one behind it.
+        """
 
         def potentials(low: int, high: int) -> Potentials:
             return supported.grown(self.potentials(codes, rows, low, high), low)
 
-        low, found = transcript.cds[0][0], list[Transcript]()
-        for part in further_paths(transcript, supported, potentials):
+        found = list[Transcript]()
+        for low, part, intron in further_paths(transcript, bounds, supported, potentials):
             ends = [*([low] if low else []), *(part.ends + low).tolist(), len(codes)]
             labels = [*([INTERGENIC] if low else []), *part.labels.tolist(), INTERGENIC]
             path = supported.plain(Segmentation(torch.tensor(ends), torch.tensor(labels)), codes)
-            for decoded in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
-                other = with_coding(transcript, decoded.cds)
+            for other in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
+                if intron not in other.cds_introns or not same_frame(other, transcript):
+                    continue
+                if coding_span(other) == coding_span(transcript):
+                    other = with_coding(transcript, other.cds)
                 known = [transcript.cds, *(t.cds for t in found)]
                 if other.cds in known or validate_gene(other, codes, self.code) is not None:
                     continue

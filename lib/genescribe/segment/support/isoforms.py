@@ -1,7 +1,8 @@
 """Further transcripts of a gene that supported introns ask for and its best path does not have.
 
-Of each such intron the best path within the gene's coding span that has it, from the same start codon to the same stop
-codon, is found exactly. It is kept where its log odds against the gene's best path are not too low.
+Of each such intron that has an end within the gene's coding span, the best path that holds it is found exactly, with
+whatever start and stop codon: alternative first and last exons have others than the gene's best path. It is kept where
+its log odds against the best path are not too low, and where it reads a base of the gene in the same frame.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
-from genescribe.labels.gene_labels import INTERGENIC, INTERNAL, SINGLE, STOP, UTR3, UTR3_INTRON, UTR5, UTR5_INTRON
+from genescribe.labels.gene_labels import INTERGENIC, INTRONS
 from genescribe.labels.grammar import CODON
 from genescribe.segment.support.strand import GROUPS, PLAIN, SupportedStrand
 
@@ -26,43 +27,69 @@ ODDS = 0.01
 MOST = 4
 """Transcripts of a gene, beside its best path."""
 LONGEST = 100_000
-"""Bases of the coding span of a gene whose other transcripts are looked for."""
-_OUTSIDE = (INTERGENIC, UTR5, UTR5_INTRON, UTR3, UTR3_INTRON)
+"""Bases of the window of a gene whose other transcripts are looked for."""
+FLANK = 2_000
+"""Bases beside the gene and the intron in which a further transcript may begin and end."""
 
 
 def further_paths(
-    transcript: Transcript, supported: SupportedStrand, potentials: Callable[[int, int], Potentials]
-) -> Iterator[Segmentation]:
-    """Yield the paths of further transcripts over the coding span of a gene, counted from its first base.
+    transcript: Transcript,
+    bounds: Interval,
+    supported: SupportedStrand,
+    potentials: Callable[[int, int], Potentials],
+) -> Iterator[tuple[int, Segmentation, Interval]]:
+    """Yield the paths that hold a further transcript, its intron that the gene does not have, and where a path begins.
 
     Parameters
     ----------
     transcript
         The gene's best path; partial genes have no further ones.
+    bounds
+        First base and end of what lies between the genes beside it.
     supported
         Evidence of the strand.
     potentials
         Scores of a window with evidence.
     """
-    low, high = transcript.cds[0][0], transcript.cds[-1][1]
-    wanted = _wanted(transcript, supported, low, high)
-    if not wanted or transcript.partial5 or transcript.partial3 or high - low > LONGEST:
+    if transcript.partial5 or transcript.partial3:
         return
-    p = _inside(potentials(low, high))
-    (best,), _ = viterbi(p)
     seen: set[Interval] = set()
-    for start, end, lane in wanted:
-        if (start, end) in seen or len(seen) >= MOST:
+    windows: dict[Interval, tuple[Potentials, float]] = {}
+    for start, end, lane in _wanted(transcript, supported, bounds):
+        low = max(bounds[0], min(transcript.start, start) - FLANK)
+        high = min(bounds[1], max(transcript.end, end) + FLANK)
+        if (start, end) in seen or len(seen) >= MOST or high - low > LONGEST:
             continue
+        if (low, high) not in windows:
+            p = _between_genes(potentials(low, high))
+            windows[low, high] = p, float(viterbi(p)[0][0])
+        p, best = windows[low, high]
         (score,), (path,) = viterbi(_through(p, start - low, end - low, lane))
-        if float(score) < float(best) + float(np.log(ODDS)):
+        if float(score) < best + float(np.log(ODDS)):
             continue
         seen |= {
             (int(a) + low, int(b) + low)
             for a, b, label in zip(path.starts, path.ends, path.labels, strict=True)
             if label >= PLAIN
         }
-        yield path
+        yield low, path, (start, end)
+
+
+def same_frame(a: Transcript, b: Transcript) -> bool:
+    """Return whether two transcripts of a strand read a base of their coding sequences in the same frame."""
+    return any(
+        low_a < high_b and low_b < high_a and frame_a == frame_b
+        for low_a, high_a, frame_a in _frames(a)
+        for low_b, high_b, frame_b in _frames(b)
+    )
+
+
+def _frames(transcript: Transcript) -> Iterator[tuple[int, int, int]]:
+    """Yield first base, end and frame of the coding parts."""
+    read = 0
+    for start, end in transcript.cds:
+        yield start, end, (start - read) % CODON
+        read += end - start
 
 
 def with_coding(transcript: Transcript, cds: tuple[Interval, ...]) -> Transcript:
@@ -79,14 +106,16 @@ def with_coding(transcript: Transcript, cds: tuple[Interval, ...]) -> Transcript
     return replace(transcript, exons=tuple(exons), cds=cds, exon_scores=None, cds_scores=None, score=None)
 
 
-def _wanted(transcript: Transcript, supported: SupportedStrand, low: int, high: int) -> list[tuple[int, int, int]]:
+def _wanted(transcript: Transcript, supported: SupportedStrand, bounds: Interval) -> list[tuple[int, int, int]]:
     """Return start, end and lane of the introns that the transcript does not have, best supported first."""
     evidence, present = supported.evidence, set(transcript.introns)
-    a, b = np.searchsorted(evidence.starts, (low + CODON, high))
+    low, high = transcript.cds[0][0], transcript.cds[-1][1]
     chosen = [
         i
-        for i in range(int(a), int(b))
-        if evidence.ends[i] <= high - CODON
+        for i in np.flatnonzero((evidence.starts < high) & (evidence.ends > low)).tolist()
+        if (evidence.starts[i] > low or evidence.ends[i] < high)
+        and bounds[0] < evidence.starts[i]
+        and evidence.ends[i] < bounds[1]
         and supported.lanes.lane[i] >= 0
         and evidence.support[i] >= SUPPORT
         and evidence.share[i] >= SHARE
@@ -96,28 +125,23 @@ def _wanted(transcript: Transcript, supported: SupportedStrand, low: int, high: 
     return [(int(evidence.starts[i]), int(evidence.ends[i]), int(supported.lanes.lane[i])) for i in chosen]
 
 
-def _inside(p: Potentials) -> Potentials:
-    """Return the scores of one gene over all of a window: from the start codon to the stop codon."""
-    content = p.content.clone()
-    content[:, :, list(_OUTSIDE)] = -torch.inf
-    content[:, :-CODON, STOP] = -torch.inf
-    utr = [PLAIN + i for i in range(content.shape[2] - PLAIN) if GROUPS[i % len(GROUPS)][0] in _OUTSIDE]
-    content[:, :, utr] = -torch.inf
-    first, last = torch.zeros(2, content.shape[2], dtype=torch.bool)
-    first[SINGLE:INTERNAL] = True
-    last[STOP] = True
-    # At the window's first base these labels' scores of beginning a strand do not count.
-    start = torch.where(first, 0.0, -torch.inf).to(p.start)
-    return replace(p, content=content, start=start).restricted(None, last)
+def _between_genes(p: Potentials) -> Potentials:
+    """Return the scores of a window whose edges lie between genes."""
+    edge = torch.zeros(p.content.shape[2], dtype=torch.bool)
+    edge[INTERGENIC] = True
+    # At the window's first base the score of beginning a strand does not count.
+    start = torch.where(edge, 0.0, -torch.inf).to(p.start)
+    return replace(p, start=start).restricted(None, edge)
 
 
 def _through(p: Potentials, start: int, end: int, lane: int) -> Potentials:
-    """Return the scores of the paths that have the intron ``[start, end)`` of a lane."""
+    """Return the scores of the paths that have the intron ``[start, end)`` of a lane, between coding exons."""
     content = p.content.clone()
     columns = PLAIN + lane * len(GROUPS)
     kept = content[:, :, columns : columns + len(GROUPS)].clone()
     # Neither before nor behind it may the lane go on: of a bundle, this intron alone is left.
     kept[:, [start - 1, end]] = -torch.inf
+    kept[:, :, len(INTRONS) :] = -torch.inf
     content[:, start:end] = -torch.inf
     content[:, :, columns : columns + len(GROUPS)] = kept
     return replace(p, content=content)
