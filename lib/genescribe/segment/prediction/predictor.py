@@ -29,7 +29,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import Scores, SegmentModel
 from genescribe.segment.prediction.both_strands import BothStrands
 from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
-from genescribe.segment.support.isoforms import further_paths, same_frame, with_coding
+from genescribe.segment.support.isoforms import further_paths, with_coding
 from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 
 TILES_AT_ONCE, TILES_ON_GPU = 4, 64
@@ -148,8 +148,7 @@ class SegmentPredictor:
             return found
         for number, (transcript, worth) in enumerate(zip(valid, odds, strict=True)):
             before = alone[number - 1].end if number else 0
-            after = alone[number + 1].start if number + 1 < len(alone) else len(codes)
-            others = self._isoforms(alone[number], (before, after), codes, rows, config, supported)
+            others = self._isoforms(alone[number], before, codes, rows, config, supported)
             gene = number if others else None
             found.transcripts += [PredictedTranscript(t, worth, gene) for t in (transcript, *others)]
         return found
@@ -157,7 +156,7 @@ class SegmentPredictor:
     def _isoforms(
         self,
         transcript: Transcript,
-        bounds: Interval,
+        before: int,
         codes: StrandCodes,
         rows: StrandRows,
         config: PredictConfig,
@@ -165,19 +164,19 @@ class SegmentPredictor:
     ) -> list[Transcript]:
         """Return the further transcripts of a gene that supported introns ask for, with probabilities.
 
-        `bounds`: the end of the gene before it and the start of the one behind it.
+        `before`: the end of the gene before it.
         """
 
         def potentials(low: int, high: int) -> Potentials:
             return supported.grown(self.potentials(codes, rows, low, high), low)
 
         found = list[Transcript]()
-        for low, part, intron in further_paths(transcript, bounds, supported, potentials):
+        for low, part, intron in further_paths(transcript, before, supported, potentials, self.temperature):
             ends = [*([low] if low else []), *(part.ends + low).tolist(), len(codes)]
             labels = [*([INTERGENIC] if low else []), *part.labels.tolist(), INTERGENIC]
             path = supported.plain(Segmentation(torch.tensor(ends), torch.tensor(labels)), codes)
             for other in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
-                if intron not in other.cds_introns or not same_frame(other, transcript):
+                if intron not in other.cds_introns:
                     continue
                 if coding_span(other) == coding_span(transcript):
                     other = with_coding(transcript, other.cds)

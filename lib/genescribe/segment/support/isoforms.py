@@ -1,8 +1,9 @@
 """Further transcripts of a gene that supported introns ask for and its best path does not have.
 
-Of each such intron that has an end within the gene's coding span, the best path that holds it is found exactly, with
-whatever start and stop codon: alternative first and last exons have others than the gene's best path. It is kept where
-its log odds against the best path are not too low, and where it reads a base of the gene in the same frame.
+Of each such intron the best path to the gene's stop codon that has it is found exactly: from the same start codon where
+the intron lies within the gene's coding span, from any where it leads to the gene from before (another first exon). It
+is kept where its log odds against the best path are not too low. Other stop codons are not looked for: introns behind
+a gene's stop codon are those of its 3' UTR or of a neighbour more often than not.
 """
 
 from __future__ import annotations
@@ -16,56 +17,71 @@ import torch
 from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
-from genescribe.labels.gene_labels import INTERGENIC, INTRONS
+from genescribe.labels.gene_labels import (
+    INTERGENIC,
+    INTERNAL,
+    INTRONS,
+    SINGLE,
+    STOP,
+    UTR3,
+    UTR3_INTRON,
+    UTR5,
+    UTR5_INTRON,
+)
 from genescribe.labels.grammar import CODON
 from genescribe.segment.support.strand import GROUPS, PLAIN, SupportedStrand
 
 SUPPORT, SHARE = 3.0, 0.1
 """Reads or proteins that an intron needs, and their share of those of the strongest that it excludes."""
-ODDS = 0.01
-"""How probable a transcript must be, as a share of the gene's best path."""
+ODDS = 0.08
+"""How probable a transcript must be, as a share of the best path, at the model's temperature."""
 MOST = 4
 """Transcripts of a gene, beside its best path."""
 LONGEST = 100_000
 """Bases of the window of a gene whose other transcripts are looked for."""
 FLANK = 2_000
-"""Bases beside the gene and the intron in which a further transcript may begin and end."""
+"""Bases before an intron that leads to the gene in which a transcript may begin."""
+_OUTSIDE = (INTERGENIC, UTR5, UTR5_INTRON, UTR3, UTR3_INTRON)
 
 
 def further_paths(
     transcript: Transcript,
-    bounds: Interval,
+    before: int,
     supported: SupportedStrand,
     potentials: Callable[[int, int], Potentials],
+    temperature: float,
 ) -> Iterator[tuple[int, Segmentation, Interval]]:
-    """Yield the paths that hold a further transcript, its intron that the gene does not have, and where a path begins.
+    """Yield where a path of a further transcript begins, the path up to the stop codon, and the intron it is for.
 
     Parameters
     ----------
     transcript
         The gene's best path; partial genes have no further ones.
-    bounds
-        First base and end of what lies between the genes beside it.
+    before
+        End of the gene before it.
     supported
         Evidence of the strand.
     potentials
         Scores of a window with evidence.
+    temperature
+        What log odds are divided by.
     """
     if transcript.partial5 or transcript.partial3:
         return
+    first, high = transcript.cds[0][0], transcript.cds[-1][1]
     seen: set[Interval] = set()
-    windows: dict[Interval, tuple[Potentials, float]] = {}
-    for start, end, lane in _wanted(transcript, supported, bounds):
-        low = max(bounds[0], min(transcript.start, start) - FLANK)
-        high = min(bounds[1], max(transcript.end, end) + FLANK)
+    windows: dict[int, tuple[Potentials, float]] = {}
+    for start, end, lane in _wanted(transcript, before, supported):
+        low = first if start >= first + CODON else max(before, start - FLANK)
         if (start, end) in seen or len(seen) >= MOST or high - low > LONGEST:
             continue
-        if (low, high) not in windows:
-            p = _between_genes(potentials(low, high))
-            windows[low, high] = p, float(viterbi(p)[0][0])
-        p, best = windows[low, high]
+        if low not in windows:
+            p = _to_the_stop(potentials(low, high), inside=low == first)
+            windows[low] = p, float(viterbi(p)[0][0])
+        p, best = windows[low]
         (score,), (path,) = viterbi(_through(p, start - low, end - low, lane))
-        if float(score) < best + float(np.log(ODDS)):
+        # Where this strand alone would have it so, the other strand has spoken against it.
+        if not best + float(np.log(ODDS)) * temperature <= float(score) < best:
             continue
         seen |= {
             (int(a) + low, int(b) + low)
@@ -73,23 +89,6 @@ def further_paths(
             if label >= PLAIN
         }
         yield low, path, (start, end)
-
-
-def same_frame(a: Transcript, b: Transcript) -> bool:
-    """Return whether two transcripts of a strand read a base of their coding sequences in the same frame."""
-    return any(
-        low_a < high_b and low_b < high_a and frame_a == frame_b
-        for low_a, high_a, frame_a in _frames(a)
-        for low_b, high_b, frame_b in _frames(b)
-    )
-
-
-def _frames(transcript: Transcript) -> Iterator[tuple[int, int, int]]:
-    """Yield first base, end and frame of the coding parts."""
-    read = 0
-    for start, end in transcript.cds:
-        yield start, end, (start - read) % CODON
-        read += end - start
 
 
 def with_coding(transcript: Transcript, cds: tuple[Interval, ...]) -> Transcript:
@@ -106,16 +105,14 @@ def with_coding(transcript: Transcript, cds: tuple[Interval, ...]) -> Transcript
     return replace(transcript, exons=tuple(exons), cds=cds, exon_scores=None, cds_scores=None, score=None)
 
 
-def _wanted(transcript: Transcript, supported: SupportedStrand, bounds: Interval) -> list[tuple[int, int, int]]:
+def _wanted(transcript: Transcript, before: int, supported: SupportedStrand) -> list[tuple[int, int, int]]:
     """Return start, end and lane of the introns that the transcript does not have, best supported first."""
     evidence, present = supported.evidence, set(transcript.introns)
     low, high = transcript.cds[0][0], transcript.cds[-1][1]
     chosen = [
         i
-        for i in np.flatnonzero((evidence.starts < high) & (evidence.ends > low)).tolist()
-        if (evidence.starts[i] > low or evidence.ends[i] < high)
-        and bounds[0] < evidence.starts[i]
-        and evidence.ends[i] < bounds[1]
+        for i in np.flatnonzero((evidence.starts > before) & (evidence.ends > low)).tolist()
+        if evidence.ends[i] <= high - CODON
         and supported.lanes.lane[i] >= 0
         and evidence.support[i] >= SUPPORT
         and evidence.share[i] >= SHARE
@@ -125,13 +122,20 @@ def _wanted(transcript: Transcript, supported: SupportedStrand, bounds: Interval
     return [(int(evidence.starts[i]), int(evidence.ends[i]), int(supported.lanes.lane[i])) for i in chosen]
 
 
-def _between_genes(p: Potentials) -> Potentials:
-    """Return the scores of a window whose edges lie between genes."""
-    edge = torch.zeros(p.content.shape[2], dtype=torch.bool)
-    edge[INTERGENIC] = True
-    # At the window's first base the score of beginning a strand does not count.
-    start = torch.where(edge, 0.0, -torch.inf).to(p.start)
-    return replace(p, start=start).restricted(None, edge)
+def _to_the_stop(p: Potentials, *, inside: bool) -> Potentials:
+    """Return the scores of a window that a gene's stop codon ends; `inside`: its start codon begins it."""
+    content = p.content.clone()
+    first, last = torch.zeros(2, content.shape[2], dtype=torch.bool)
+    last[STOP] = True
+    if inside:
+        content[:, :, list(_OUTSIDE)] = -torch.inf
+        content[:, :-CODON, STOP] = -torch.inf
+        first[SINGLE:INTERNAL] = True
+    else:
+        first[INTERGENIC] = True
+    # At the window's first base the labels' scores of beginning a strand do not count.
+    start = torch.where(first, 0.0, -torch.inf).to(p.start)
+    return replace(p, content=content, start=start).restricted(None, last)
 
 
 def _through(p: Potentials, start: int, end: int, lane: int) -> Potentials:
