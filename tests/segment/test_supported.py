@@ -291,7 +291,7 @@ def test_both_strands_as_one_path_have_paired_introns(seed: int) -> None:
         grown.append(strands[-1][0].grown(p, 0))
     lanes = max(strand.lanes.used for strand, _ in strands)
     length = len(strands[0][1])
-    both = BothStrands(strands[0][0].model(plain[0], lanes), 0, length)
+    both = BothStrands(strands[0][0].model(plain[0], lanes), 0, length, SupportedStrand.groups(lanes))
 
     def scores(start: int, end: int) -> tuple[Scores, Scores]:
         parts = [slice(start, end), slice(length - end, length - start)]

@@ -10,7 +10,7 @@ end, and count phases from the other end. Content is that of a label less that b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,38 +37,47 @@ class BothStrands:
         Label between genes, which the strands share.
     length
         Bases of the sequence.
+    groups
+        First and end of labels that stand together; both strands' labels of a group come before those of the next. Of
+        the last labels the native kernels step over those that are forbidden throughout a block of bases.
     """
 
-    def __init__(self, p: Potentials, background: int, length: int) -> None:
-        self._background, self._length = background, length
-        self._kept = _reachable(p, background)
-        self._slices = _slices(self._kept)
+    def __init__(
+        self, p: Potentials, background: int, length: int, groups: Sequence[tuple[int, int]] | None = None
+    ) -> None:
+        self._background, self._length, self._count = background, length, p.transition.shape[-1]
+        kept = _reachable(p, background)
+        # Labels of both strands, those of the minus strand counted on; the label between genes is that of the plus.
+        index = [background]
+        for first, end in groups or [(0, self._count)]:
+            inside = [label for label in kept if first <= label < end]
+            index += [*inside, *(self._count + label for label in inside)]
+        self._index = torch.tensor(index)
+        self._runs = _slices(index, self._count)
         self.potentials = self._mirrored(p)
 
     @property
     def labels(self) -> int:
         """Number of labels of both strands together."""
-        return 1 + 2 * len(self._kept)
+        return len(self._index)
 
     def _mirrored(self, p: Potentials) -> Potentials:
-        kept, b, n = torch.tensor(self._kept), self._background, len(self._kept)
-        transition = p.transition.new_full((p.period, self.labels, self.labels), -torch.inf)
-        plus, minus = slice(1, 1 + n), slice(1 + n, 1 + 2 * n)
+        b, n = self._background, self._count
+        plus, minus = slice(0, n), slice(n, 2 * n)
+        transition = p.transition.new_full((p.period, 2 * n, 2 * n), -torch.inf)
         for phase in range(p.period):
             # A boundary lies as far from the one end as its mirror image from the other.
-            sides = ((plus, p.transition[phase]), (minus, p.transition[(self._length - phase) % p.period].T))
-            for side, table in sides:
-                transition[phase, side, side] = table[kept][:, kept]
-                transition[phase, 0, side], transition[phase, side, 0] = table[b, kept], table[kept, b]
-            transition[phase, 0, 0] = p.transition[phase, b, b]
+            mirrored = p.transition[(self._length - phase) % p.period].T
+            transition[phase, plus, plus], transition[phase, minus, minus] = p.transition[phase], mirrored
+            transition[phase, b, minus], transition[phase, minus, b] = mirrored[b], mirrored[:, b]
 
         def doubled(values: Tensor, other: Tensor) -> Tensor:
-            return torch.cat([values[..., b : b + 1], values[..., kept], other[..., kept]], dim=-1)
+            return torch.cat([values, other], dim=-1)[..., self._index]
 
         return replace(
             p,
             content=p.content.new_zeros(1, 1, self.labels),
-            transition=transition,
+            transition=transition[:, self._index][:, :, self._index],
             duration=doubled(p.duration, p.duration),
             tail=doubled(p.tail, p.tail),
             start=doubled(p.start, p.final),
@@ -78,8 +87,7 @@ class BothStrands:
 
     def single(self, single: Tensor) -> Tensor:
         """Return which labels are single bases, given those of one strand, (labels,) bool."""
-        kept = single[torch.tensor(self._kept)]
-        return torch.cat([single[self._background : self._background + 1], kept, kept])
+        return torch.cat([single, single])[self._index]
 
     def scores(self, plus: Scores, minus: Scores) -> tuple[Rows, Rows, Rows]:
         """Return content, begin and end of a stretch of the plus strand, (n, labels) each.
@@ -124,15 +132,20 @@ class BothStrands:
         return self.split(stream.finish())
 
     def _columns(self, plus: Rows, minus: Rows) -> Rows:
-        between = plus[:, self._background : self._background + 1]
-        parts = [between, *(plus[:, part] for part in self._slices), *(minus[::-1, part] for part in self._slices)]
-        return np.concatenate(parts, axis=1)
+        columns = np.empty((len(plus), self.labels), dtype=plus.dtype)
+        backwards, to = minus[::-1], 0
+        for run in self._runs:
+            source, first = (plus, run.start) if run.start < self._count else (backwards, run.start - self._count)
+            size = run.stop - run.start
+            columns[:, to : to + size] = source[:, first : first + size]
+            to += size
+        return columns
 
     def split(self, path: Segmentation) -> tuple[Segmentation, Segmentation]:
         """Return the path of each strand, 5' to 3': what is of the other strand lies between genes."""
-        n, b = len(self._kept), self._background
-        plus, minus = torch.full((2, self.labels), b)
-        plus[1 : 1 + n] = minus[1 + n :] = torch.tensor(self._kept)
+        n, b = self._count, self._background
+        plus = torch.where(self._index < n, self._index, b)
+        minus = torch.where(self._index < n, b, self._index - n)
         backwards = self._length - path.starts.flip(0)
         return self._joined(path.ends, plus[path.labels]), self._joined(backwards, minus[path.labels].flip(0))
 
@@ -152,11 +165,11 @@ def _reachable(p: Potentials, background: int) -> list[int]:
     return [label for label in reached.nonzero().flatten().tolist() if label != background]
 
 
-def _slices(labels: list[int]) -> list[slice]:
-    """Return ascending labels as slices of neighbours."""
+def _slices(labels: list[int], count: int) -> list[slice]:
+    """Return labels as slices of neighbours, all of which are below `count` or none."""
     found: list[slice] = []
     for label in labels:
-        if found and found[-1].stop == label:
+        if found and found[-1].stop == label != count:
             found[-1] = slice(found[-1].start, label + 1)
         else:
             found.append(slice(label, label + 1))

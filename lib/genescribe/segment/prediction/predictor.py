@@ -159,7 +159,8 @@ class SegmentPredictor:
             found.transcripts += map(PredictedTranscript, valid, odds)
             return found
         for number, (transcript, worth) in enumerate(zip(valid, odds, strict=True)):
-            others = self._isoforms(alone[number], codes, rows, config, supported)
+            before = alone[number - 1].end if number else 0
+            others = self._isoforms(alone[number], before, codes, rows, config, supported)
             gene = number if others else None
             found.transcripts += [PredictedTranscript(t, worth, gene) for t in (transcript, *others)]
         return found
@@ -167,23 +168,30 @@ class SegmentPredictor:
     def _isoforms(
         self,
         transcript: Transcript,
+        before: int,
         codes: StrandCodes,
         rows: StrandRows,
         config: PredictConfig,
         supported: SupportedStrand,
     ) -> list[Transcript]:
-        """Return the further transcripts of a gene that supported introns ask for, with probabilities."""
+        """Return the further transcripts of a gene that supported introns ask for, with probabilities.
+
+        `before`: the end of the gene before it.
+        """
 
         def potentials(low: int, high: int) -> Potentials:
             return supported.grown(self.potentials(codes, rows, low, high), low)
 
-        low, found = transcript.cds[0][0], list[Transcript]()
-        for part in further_paths(transcript, supported, potentials):
+        found = list[Transcript]()
+        for low, part, intron in further_paths(transcript, before, supported, potentials, self.temperature):
             ends = [*([low] if low else []), *(part.ends + low).tolist(), len(codes)]
             labels = [*([INTERGENIC] if low else []), *part.labels.tolist(), INTERGENIC]
             path = supported.plain(Segmentation(torch.tensor(ends), torch.tensor(labels)), codes)
-            for decoded in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
-                other = with_coding(transcript, decoded.cds)
+            for other in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
+                if intron not in other.cds_introns:
+                    continue
+                if coding_span(other) == coding_span(transcript):
+                    other = with_coding(transcript, other.cds)
                 known = [transcript.cds, *(t.cds for t in found)]
                 if other.cds in known or validate_gene(other, codes, self.code) is not None:
                     continue
@@ -244,9 +252,10 @@ class SegmentPredictor:
         p = p.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
         single = crf.single.cpu()
         lanes = max((strand.lanes.used for strand in evidence), default=0)
+        groups = None
         if evidence:
-            p, single = evidence[0].model(p, lanes), evidence[0].single(lanes)
-        both = BothStrands(p, scheme.background, length)
+            p, single, groups = evidence[0].model(p, lanes), evidence[0].single(lanes), evidence[0].groups(lanes)
+        both = BothStrands(p, scheme.background, length, groups)
 
         def scores(start: int, end: int) -> tuple[Scores, Scores]:
             plus = self._scores(codes[0], rows[0], start, end)

@@ -28,6 +28,7 @@ from genescribe.genome.strand import GenomeStrand
 from genescribe.kernels.semicrf.dispatch import log_partition
 from genescribe.kernels.semicrf.potentials import Potentials
 from genescribe.labels.gene import GeneScheme
+from genescribe.labels.gene_labels import NAMES, UTR5
 from genescribe.labels.grammar import representative
 from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
@@ -42,6 +43,9 @@ FALSE = 0.5
 """False introns that a window gets, in the mean, each of one read or a few."""
 ALONE = 0.6
 """How often a window with evidence of several sources gets that of one of them."""
+IMPLAUSIBLE = 50.0
+"""Windows whose labels are less likely than exp(-this) are left out: the model cannot read such a gene, or the gene is
+wrong, and one of them would count as much as all others."""
 _log = logging.getLogger(__name__)
 
 
@@ -142,6 +146,8 @@ def _window(
     codes = strand[0:length]
     moved = [_moved(gene, start) for gene in genes if start <= gene.start and gene.end <= end]
     moved = [gene if sign == "+" else mirror(gene, length) for gene in moved]
+    if NAMES[UTR5] in model.config.closed:
+        moved = [_coding_alone(gene) for gene in moved]
     code = GeneticCode.from_table(model.config.genetic_code)
     faults = {
         gene.id: reason
@@ -173,6 +179,11 @@ def _moved(gene: Gene, offset: int) -> Gene:
         return tuple((a - offset, b - offset) for a, b in parts)
 
     return replace(gene, transcripts=tuple(replace(t, exons=by(t.exons), cds=by(t.cds)) for t in gene.transcripts))
+
+
+def _coding_alone(gene: Gene) -> Gene:
+    """Return the gene without UTRs, as a model reads it that has no labels for them."""
+    return replace(gene, transcripts=tuple(replace(t, exons=t.cds) if t.cds else t for t in gene.transcripts))
 
 
 def drawn(window: FitWindow, rng: np.random.Generator) -> tuple[Rows, NDArray[np.float64]]:
@@ -300,7 +311,8 @@ def fit_support(
     passes, batch, rate
         Of Adam, over the windows; the rate falls to a tenth.
     shrink
-        A normal prior: half the sum of the squares of the weights, times this, is added to the loss of all windows.
+        A normal prior: half the sum of the squares of the log odds, times this, is added to the loss of all windows.
+        Log odds are weights divided by the temperature.
     seed
         Of the order of windows and of the evidence that each gets.
     initial
@@ -314,20 +326,24 @@ def fit_support(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, rate / 10)
     bar = tqdm(total=steps, desc="evidence", disable=None)
     for _ in range(passes):
-        total, order = 0.0, rng.permutation(len(windows))
+        total, left_out, order = 0.0, 0, rng.permutation(len(windows))
         for start in range(0, len(order), batch):
             optimiser.zero_grad()
-            prior = 0.5 * shrink * batch / len(windows) * weights.square().sum()
-            torch.autograd.backward(prior)
+            log_odds = weights / windows[0].temperature
+            torch.autograd.backward(0.5 * shrink * batch / len(windows) * log_odds.square().sum())
             for index in order[start : start + batch].tolist():
                 window = windows[index]
                 loss = window_loss(window, *drawn(window, rng), weights)
-                if loss is not None and bool(torch.isfinite(loss)):
-                    torch.autograd.backward(loss)
-                    total += float(loss.detach())
+                if loss is None:
+                    continue
+                if not float(loss.detach()) < IMPLAUSIBLE:
+                    left_out += 1
+                    continue
+                torch.autograd.backward(loss)
+                total += float(loss.detach())
             optimiser.step()
             schedule.step()
             bar.update()
-        _log.info("%.4f nats per window", total / max(len(windows), 1))
+        _log.info("%.4f nats per window; %d too unlikely", total / max(len(windows), 1), left_out)
     bar.close()
     return weights.detach().numpy()

@@ -1,7 +1,9 @@
 """Further transcripts of a gene that supported introns ask for and its best path does not have.
 
-Of each such intron the best path within the gene's coding span that has it, from the same start codon to the same stop
-codon, is found exactly. It is kept where its log odds against the gene's best path are not too low.
+Of each such intron the best path to the gene's stop codon that has it is found exactly: from the same start codon where
+the intron lies within the gene's coding span, from any where it leads to the gene from before (another first exon). It
+is kept where its log odds against the best path are not too low. Other stop codons are not looked for: introns behind
+a gene's stop codon are those of its 3' UTR or of a neighbour more often than not.
 """
 
 from __future__ import annotations
@@ -15,54 +17,78 @@ import torch
 from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
-from genescribe.labels.gene_labels import INTERGENIC, INTERNAL, SINGLE, STOP, UTR3, UTR3_INTRON, UTR5, UTR5_INTRON
+from genescribe.labels.gene_labels import (
+    INTERGENIC,
+    INTERNAL,
+    INTRONS,
+    SINGLE,
+    STOP,
+    UTR3,
+    UTR3_INTRON,
+    UTR5,
+    UTR5_INTRON,
+)
 from genescribe.labels.grammar import CODON
 from genescribe.segment.support.strand import GROUPS, PLAIN, SupportedStrand
 
 SUPPORT, SHARE = 3.0, 0.1
 """Reads or proteins that an intron needs, and their share of those of the strongest that it excludes."""
-ODDS = 0.01
-"""How probable a transcript must be, as a share of the gene's best path."""
+ODDS = 0.08
+"""How probable a transcript must be, as a share of the best path, at the model's temperature."""
 MOST = 4
 """Transcripts of a gene, beside its best path."""
 LONGEST = 100_000
-"""Bases of the coding span of a gene whose other transcripts are looked for."""
+"""Bases of the window of a gene whose other transcripts are looked for."""
+FLANK = 2_000
+"""Bases before an intron that leads to the gene in which a transcript may begin."""
 _OUTSIDE = (INTERGENIC, UTR5, UTR5_INTRON, UTR3, UTR3_INTRON)
 
 
 def further_paths(
-    transcript: Transcript, supported: SupportedStrand, potentials: Callable[[int, int], Potentials]
-) -> Iterator[Segmentation]:
-    """Yield the paths of further transcripts over the coding span of a gene, counted from its first base.
+    transcript: Transcript,
+    before: int,
+    supported: SupportedStrand,
+    potentials: Callable[[int, int], Potentials],
+    temperature: float,
+) -> Iterator[tuple[int, Segmentation, Interval]]:
+    """Yield where a path of a further transcript begins, the path up to the stop codon, and the intron it is for.
 
     Parameters
     ----------
     transcript
         The gene's best path; partial genes have no further ones.
+    before
+        End of the gene before it.
     supported
         Evidence of the strand.
     potentials
         Scores of a window with evidence.
+    temperature
+        What log odds are divided by.
     """
-    low, high = transcript.cds[0][0], transcript.cds[-1][1]
-    wanted = _wanted(transcript, supported, low, high)
-    if not wanted or transcript.partial5 or transcript.partial3 or high - low > LONGEST:
+    if transcript.partial5 or transcript.partial3:
         return
-    p = _inside(potentials(low, high))
-    (best,), _ = viterbi(p)
+    first, high = transcript.cds[0][0], transcript.cds[-1][1]
     seen: set[Interval] = set()
-    for start, end, lane in wanted:
-        if (start, end) in seen or len(seen) >= MOST:
+    windows: dict[int, tuple[Potentials, float]] = {}
+    for start, end, lane in _wanted(transcript, before, supported):
+        low = first if start >= first + CODON else max(before, start - FLANK)
+        if (start, end) in seen or len(seen) >= MOST or high - low > LONGEST:
             continue
+        if low not in windows:
+            p = _to_the_stop(potentials(low, high), inside=low == first)
+            windows[low] = p, float(viterbi(p)[0][0])
+        p, best = windows[low]
         (score,), (path,) = viterbi(_through(p, start - low, end - low, lane))
-        if float(score) < float(best) + float(np.log(ODDS)):
+        # Where this strand alone would have it so, the other strand has spoken against it.
+        if not best + float(np.log(ODDS)) * temperature <= float(score) < best:
             continue
         seen |= {
             (int(a) + low, int(b) + low)
             for a, b, label in zip(path.starts, path.ends, path.labels, strict=True)
             if label >= PLAIN
         }
-        yield path
+        yield low, path, (start, end)
 
 
 def with_coding(transcript: Transcript, cds: tuple[Interval, ...]) -> Transcript:
@@ -79,13 +105,13 @@ def with_coding(transcript: Transcript, cds: tuple[Interval, ...]) -> Transcript
     return replace(transcript, exons=tuple(exons), cds=cds, exon_scores=None, cds_scores=None, score=None)
 
 
-def _wanted(transcript: Transcript, supported: SupportedStrand, low: int, high: int) -> list[tuple[int, int, int]]:
+def _wanted(transcript: Transcript, before: int, supported: SupportedStrand) -> list[tuple[int, int, int]]:
     """Return start, end and lane of the introns that the transcript does not have, best supported first."""
     evidence, present = supported.evidence, set(transcript.introns)
-    a, b = np.searchsorted(evidence.starts, (low + CODON, high))
+    low, high = transcript.cds[0][0], transcript.cds[-1][1]
     chosen = [
         i
-        for i in range(int(a), int(b))
+        for i in np.flatnonzero((evidence.starts > before) & (evidence.ends > low)).tolist()
         if evidence.ends[i] <= high - CODON
         and supported.lanes.lane[i] >= 0
         and evidence.support[i] >= SUPPORT
@@ -96,28 +122,30 @@ def _wanted(transcript: Transcript, supported: SupportedStrand, low: int, high: 
     return [(int(evidence.starts[i]), int(evidence.ends[i]), int(supported.lanes.lane[i])) for i in chosen]
 
 
-def _inside(p: Potentials) -> Potentials:
-    """Return the scores of one gene over all of a window: from the start codon to the stop codon."""
+def _to_the_stop(p: Potentials, *, inside: bool) -> Potentials:
+    """Return the scores of a window that a gene's stop codon ends; `inside`: its start codon begins it."""
     content = p.content.clone()
-    content[:, :, list(_OUTSIDE)] = -torch.inf
-    content[:, :-CODON, STOP] = -torch.inf
-    utr = [PLAIN + i for i in range(content.shape[2] - PLAIN) if GROUPS[i % len(GROUPS)][0] in _OUTSIDE]
-    content[:, :, utr] = -torch.inf
     first, last = torch.zeros(2, content.shape[2], dtype=torch.bool)
-    first[SINGLE:INTERNAL] = True
     last[STOP] = True
-    # At the window's first base these labels' scores of beginning a strand do not count.
+    if inside:
+        content[:, :, list(_OUTSIDE)] = -torch.inf
+        content[:, :-CODON, STOP] = -torch.inf
+        first[SINGLE:INTERNAL] = True
+    else:
+        first[INTERGENIC] = True
+    # At the window's first base the labels' scores of beginning a strand do not count.
     start = torch.where(first, 0.0, -torch.inf).to(p.start)
     return replace(p, content=content, start=start).restricted(None, last)
 
 
 def _through(p: Potentials, start: int, end: int, lane: int) -> Potentials:
-    """Return the scores of the paths that have the intron ``[start, end)`` of a lane."""
+    """Return the scores of the paths that have the intron ``[start, end)`` of a lane, between coding exons."""
     content = p.content.clone()
     columns = PLAIN + lane * len(GROUPS)
     kept = content[:, :, columns : columns + len(GROUPS)].clone()
     # Neither before nor behind it may the lane go on: of a bundle, this intron alone is left.
     kept[:, [start - 1, end]] = -torch.inf
+    kept[:, :, len(INTRONS) :] = -torch.inf
     content[:, start:end] = -torch.inf
     content[:, :, columns : columns + len(GROUPS)] = kept
     return replace(p, content=content)

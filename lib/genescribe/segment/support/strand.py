@@ -125,6 +125,18 @@ class SupportedStrand:
         """
         return torch.cat([self._crf.single.cpu(), torch.zeros(lanes * len(GROUPS), dtype=torch.bool)])
 
+    @staticmethod
+    def groups(lanes: int) -> list[tuple[int, int]]:
+        """Return first and end of the plain labels and of those of each lane.
+
+        Parameters
+        ----------
+        lanes
+            How many lanes have labels.
+        """
+        first = range(PLAIN, PLAIN + lanes * len(GROUPS), len(GROUPS))
+        return [(0, PLAIN), *((at, at + len(GROUPS)) for at in first)]
+
     def __bool__(self) -> bool:
         return len(self.evidence) > 0
 
@@ -219,12 +231,11 @@ class SupportedStrand:
         lanes
             How many lanes have labels.
         """
-        wide = [
-            x.new_full((len(x), PLAIN + lanes * len(GROUPS)), -torch.inf, dtype=torch.float64)
-            for x in (content, begin, end)
-        ]
+        shape = len(content), PLAIN + lanes * len(GROUPS)
+        wide = [content.new_empty(shape, dtype=torch.float64) for _ in range(3)]
         for target, source in zip(wide, (content, begin, end), strict=True):
             target[:, :PLAIN] = source
+            target[:, PLAIN:] = -torch.inf
         content, begin, end = wide
         self._fill_lanes(content, begin, end, low, lanes)
         self._add_bases(content, low)
