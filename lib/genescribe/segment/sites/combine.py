@@ -71,7 +71,7 @@ def combine(
         No data for a trained model; see also `SegmentModel.load`, `load_sites` and `fit_gains`.
     """
     output = Path(output)
-    networks = [(Path(path), ensemble) for path in sites for ensemble in _networks(Path(path))]
+    networks = [(Path(path), ensemble) for path in sites for ensemble in networks_of(Path(path))]
     whole = combined(SegmentModel.load(model).specialised(species), [ensemble for _, ensemble in networks])
     if not data and whole.config.tables is None:
         raise InputError(
@@ -99,8 +99,14 @@ def combine(
     return fit
 
 
-def _networks(path: Path) -> list[SiteEnsemble]:
-    """Return the networks of a file or folder; of a segment model, those that it was combined with."""
+def networks_of(path: Path) -> list[SiteEnsemble]:
+    """Return the networks of a file or folder; of a segment model, those that it was combined with.
+
+    Raises
+    ------
+    InputError
+        A segment model without networks; see also `load_sites`.
+    """
     known = read_json(path / CONFIG) if (path / CONFIG).is_file() else None
     if not (isinstance(known, dict) and known.get("family") == FAMILY):
         return [load_sites(path)]
