@@ -3,9 +3,9 @@
     python benchmarks/windows.py --model MODEL --fasta FASTA --annotation GFF --region SEQID:START-END \
         --against segment=FILE --augustus SPECIES --output benchmarks/results/windows_pombe
 
-Windows of the model's length lie at every half of it along both strands; neither strand nor place of a gene is given. Of
-what a window says, the genes are kept whose middle is in its central half. Scores are of coding sequences, in the whole
-stretch, with 95% bootstrap intervals. The rule that calls every long open reading frame a gene stands beside them.
+Windows of the model's length lie at every half of it along both strands; neither strand nor place of a gene is given.
+Of what a window says, the genes are kept whose middle is in its central half. Scores are of coding sequences, in the
+whole stretch, with 95% bootstrap intervals. The rule that every long open reading frame is a gene stands beside them.
 """
 
 from __future__ import annotations
