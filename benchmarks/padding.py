@@ -37,7 +37,7 @@ def main() -> None:
     arguments.add_argument("--run", required=True)
     arguments.add_argument("--data", type=Path, nargs="+", required=True)
     arguments.add_argument("--batch", type=int, nargs="+", default=[8, 32])
-    arguments.add_argument("--room", type=int, default=4096, help="bases of a packed row")
+    arguments.add_argument("--capacity", type=int, default=4096, help="bases of a packed row")
     arguments.add_argument("--loci", type=int, default=96, help="loci that each way is timed on")
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
@@ -47,14 +47,14 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for batch in args.batch:
         rows += measured(config, args, batch)
-    report = {"version": __version__, "torch": torch.__version__, "room": args.room, "rows": rows}
+    report = {"version": __version__, "torch": torch.__version__, "capacity": args.capacity, "rows": rows}
     write_json(args.output, report)
 
 
 def measured(config: GenerateModelConfig, args: argparse.Namespace, batch: int) -> list[dict[str, Any]]:
     ways = {}
     for name, (buckets, packed) in WAYS.items():
-        task = GenerateTask(replace(config, prefix=replace(config.prefix, pack=args.room * packed)), args.data)
+        task = GenerateTask(replace(config, prefix=replace(config.prefix, pack=args.capacity * packed)), args.data)
         torch.manual_seed(0)
         steps = list(islice(task.batches(Cursor(1, 0, batch, batch, buckets=buckets)), 160))
         ways[name] = task, task.build().train(), steps
@@ -71,7 +71,9 @@ def measured(config: GenerateModelConfig, args: argparse.Namespace, batch: int) 
             model.zero_grad()
     rows = []
     for name, (task, _, steps) in ways.items():
-        filled, held = map(sum, zip(*(padded(task, step, args.room * WAYS[name][1]) for step in steps), strict=True))
+        filled, held = map(
+            sum, zip(*(padded(task, step, args.capacity * WAYS[name][1]) for step in steps), strict=True)
+        )
         row = {"batch": batch, "way": name, "padding": round(1 - filled / held, 3)}
         row |= {"kb_a_second": round(bases[name] / 1000 / seconds[name], 1)}
         rows.append(row)
@@ -83,13 +85,13 @@ def lengths_of(task: GenerateTask, step: list[Sample]) -> list[int]:
     return [len(task._locus(sample, shift=0).codes) for sample in step]
 
 
-def padded(task: GenerateTask, step: list[Sample], room: int) -> tuple[int, int]:
+def padded(task: GenerateTask, step: list[Sample], capacity: int) -> tuple[int, int]:
     """Return the bases of a step, and the places in its rows."""
     lengths = lengths_of(task, step)
-    if not room:
+    if not capacity:
         return sum(lengths), len(lengths) * max(lengths)
     fold, reach = task.config.encoder.fold, task.config.encoder.conv_kernel // 2
-    return sum(lengths), Layout.of(torch.tensor(lengths), max(lengths), fold, reach, room).bases.numel()
+    return sum(lengths), Layout.of(torch.tensor(lengths), max(lengths), fold, reach, capacity).bases.numel()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from genescribe.predict.organelles import add_argument, with_organelles
 from genescribe.predict.output_files import join_batches, write_annotation
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.support import with_support
-from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
+from genescribe.report.annotation.finished import Annotation
+from genescribe.report.annotation.page import REPORT, write_annotation_report
 
 
 def main() -> None:

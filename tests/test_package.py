@@ -150,6 +150,8 @@ def test_folders_modules_and_functions_stay_small(repository: Path) -> None:
         assert file.read_text(encoding="utf-8").count("\n") <= LINES, f"{name}: split it along its seams"
         long |= {f"{name}:{f}": n for f, n in lengths_of_functions(file).items() if n > FUNCTION}
     assert long.keys() == LONG.keys(), "take parts out of the others, and names of short ones off the list"
+    for file in (repository / "tests").rglob("*.py"):
+        assert file.read_text(encoding="utf-8").count("\n") <= LINES, f"{file}: split it by what it tests"
     for folder in {file.parent for file in files if library in file.parents}:
         modules = [file for file in folder.glob("*.py") if file.stem != "__init__"]
         assert len(modules) <= MODULES or folder.name in BY_NAME, (

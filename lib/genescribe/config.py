@@ -56,6 +56,25 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def option_of(cls: type[Any], name: str, default: Any = _MISSING) -> Any:
+    """Return a dataclass field with the documentation, bounds and default of an option of another class.
+
+    Parameters
+    ----------
+    cls
+        Configuration class that has the option.
+    name
+        Name of the option there.
+    default
+        Default in its place; left out: the same.
+    """
+    fields: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
+    field = fields[name]
+    if field.default_factory is not _MISSING:
+        return dataclasses.field(default_factory=field.default_factory, metadata=field.metadata)
+    return dataclasses.field(default=field.default if default is _MISSING else default, metadata=field.metadata)
+
+
 def parse_options(source: str | Path, where: str) -> Any:
     """Return what YAML or JSON text says, or that of a file.
 

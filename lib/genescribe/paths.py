@@ -31,7 +31,7 @@ class Target:
     folder
         It is a folder.
     replaced
-        Of a folder: what stood there before is removed.
+        Of a folder: existing content is removed.
     beside
         Further names: of a file, beside it, with {name} and {stem}; of a folder that is not replaced, those inside it
         that are.
@@ -156,7 +156,7 @@ class OutputFile(PathType):
 
 
 class OutputFolder(PathType):
-    """A folder that is written as a whole, in place of what stood there."""
+    """A folder that is written as a whole, replacing what exists."""
 
     def targets(self, value: Any) -> list[Target]:
         """Return the folder."""

@@ -88,25 +88,25 @@ def fetch(name: str, registry: Path | None = None) -> Path:
 
     if (folder := fetched(name)) is not None:
         return folder
-    one, target = known[name], cache_folder() / name
+    weights, target = known[name], cache_folder() / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_directory(target) as part:
-        fetch_file(one.url, part / PurePosixPath(urlparse(one.url).path).name, sha256=one.sha256)
-        write_text(part / CARD, _card(one))
+        fetch_file(weights.url, part / PurePosixPath(urlparse(weights.url).path).name, sha256=weights.sha256)
+        write_text(part / CARD, _card(weights))
     return target
 
 
-def _card(one: Published) -> str:
+def _card(weights: Published) -> str:
     return f"""---
-license: {one.licence}
-species: {one.species}
-trained_on: "{one.trained_on}"
-not_to_test_on: "{one.not_to_test_on}"
+license: {weights.licence}
+species: {weights.species}
+trained_on: "{weights.trained_on}"
+not_to_test_on: "{weights.not_to_test_on}"
 ---
-# {one.name}
+# {weights.name}
 
-Published weights of a signal network, unchanged: {one.url}
-(SHA-256 {one.sha256}). The licence holds for every model that is made with them.
+Published weights of a signal network, unchanged: {weights.url}
+(SHA-256 {weights.sha256}). The licence holds for every model that is made with them.
 
-    python scripts/combine_model.py --model MODEL --sites {one.name} -o MY_MODEL
+    python scripts/combine_model.py --model MODEL --sites {weights.name} -o MY_MODEL
 """

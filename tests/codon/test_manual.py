@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import runpy
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import pytest
 import yaml
 from tests.codon.conftest import SPLITS
 from tests.codon.genomes import random_cds, write_genome
+from tests.run_script import run_script
 
 from genescribe.codon.run import CodonRunConfig, load_run
 from genescribe.codon.sequences.prepare import prepare
@@ -32,17 +30,6 @@ RUN: dict[str, Any] = {
 }
 
 
-def command(repository: Path, line: str) -> None:
-    """Run a script as a user types it, in this process."""
-    name, *words = shlex.split(line)
-    before = sys.argv
-    sys.argv = [name, *words]
-    try:
-        runpy.run_path(str(repository / "scripts" / name), run_name="__main__")
-    finally:
-        sys.argv = before
-
-
 @pytest.fixture(scope="module")
 def run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run that the commands of data and training have made."""
@@ -50,11 +37,11 @@ def run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     usage = np.random.default_rng(0).gamma(0.3, size=64)
     for seed, name in enumerate(SPLITS):
         write_genome(folder / f"{name}.gbff", 30, seed=seed, usage=usage, codons=90)
-        command(repository, f"codon_extract.py {folder}/{name}.gbff --min-len 30 --output {folder}/extract/{name}")
+        run_script(repository, f"codon_extract.py {folder}/{name}.gbff --min-len 30 --output {folder}/extract/{name}")
     (folder / "run.yaml").write_text(yaml.safe_dump(RUN))
     extracted = " ".join(f"{folder}/extract/{name}" for name in SPLITS)
-    command(repository, f"codon_prepare.py {extracted} --config {folder}/run.yaml --output {folder}/data --force")
-    command(repository, f"codon_train.py --data {folder}/data --config {folder}/run.yaml --output {folder}")
+    run_script(repository, f"codon_prepare.py {extracted} --config {folder}/run.yaml --output {folder}/data --force")
+    run_script(repository, f"codon_train.py --data {folder}/data --config {folder}/run.yaml --output {folder}")
     return folder
 
 
@@ -65,29 +52,29 @@ def test_preparing_and_training(run: Path, repository: Path) -> None:
     # A finished run is left as it is.
     weights = run / "train" / "model" / "model.safetensors"
     before = weights.stat().st_mtime_ns
-    command(repository, f"codon_train.py --data {run}/data --config {run}/run.yaml --output {run} --resume")
+    run_script(repository, f"codon_train.py --data {run}/data --config {run}/run.yaml --output {run} --resume")
     assert weights.stat().st_mtime_ns == before
 
 
 def test_evaluation_generation_and_interpretation(run: Path, repository: Path, tmp_path: Path) -> None:
     of = f"--model {run}/train/model --data {run}/data"
-    command(repository, f"codon_evaluate.py {of} --bootstrap 5 --output {tmp_path}/scores")
+    run_script(repository, f"codon_evaluate.py {of} --bootstrap 5 --output {tmp_path}/scores")
     assert read_json(tmp_path / "scores" / "metrics.json")["sanity"]["model"].keys() == {
         "frame_shift_delta",
         "stop_rate",
         "stop_rate_at_end",
     }
-    command(repository, f"codon_generate.py {of} --prefix 5,10 --samples 2 --output {tmp_path}/scores/gen_prefix")
+    run_script(repository, f"codon_generate.py {of} --prefix 5,10 --samples 2 --output {tmp_path}/scores/gen_prefix")
     assert {path.name for path in (tmp_path / "scores" / "gen_prefix").iterdir()} == {"samples.csv", "summary.csv"}
-    command(repository, f"codon_interpret.py {of} --genes 12 --maps 1 --top 20 --output {tmp_path}/interpret")
+    run_script(repository, f"codon_interpret.py {of} --genes 12 --maps 1 --top 20 --output {tmp_path}/interpret")
     assert sorted(path.name[0] for path in (tmp_path / "interpret").iterdir()) == list("1234567")
 
 
 def test_questions(run: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for mode, wanted in (("next", r"[ACGT]{3}\t\S\t"), ("generate", r"ATGAAA[ACGT]*"), ("score", r"# 2 codons")):
-        command(repository, f"query_model.py {run}/train/model --mode {mode} --dna ATGAAA")
+        run_script(repository, f"query_model.py {run}/train/model --mode {mode} --dna ATGAAA")
         assert re.search(wanted, capsys.readouterr().out)
-    command(repository, f"codon_mutations.py {run}/train/model --dna ATGAAATAA --output {tmp_path}/map.tsv")
+    run_script(repository, f"codon_mutations.py {run}/train/model --dna ATGAAATAA --output {tmp_path}/map.tsv")
     assert len((tmp_path / "map.tsv").read_text().splitlines()) == 1 + 3 * 63
 
 
@@ -107,14 +94,14 @@ def labelled(path: Path, seed: int, *, origin: str = "") -> Path:
 def test_classifiers_on_embeddings(run: Path, repository: Path, tmp_path: Path) -> None:
     for seed, name in enumerate(("train", "test", "new")):
         source = labelled(tmp_path / f"{name}.csv", seed)
-        command(
+        run_script(
             repository, f"extract_embeddings.py --model {run}/train/model --csv {source} --out {tmp_path}/{name}.npz"
         )
     options = {name: f"{tmp_path}/{name.partition('_')[0]}.npz" for name in ("train_embeddings", "test_embeddings")}
     classifier = {**options, "kind": "probe_logreg", "bootstrap": 5, "out_dir": f"{tmp_path}/e1"}
     (tmp_path / "probe.yaml").write_text(yaml.safe_dump(classifier))
-    command(repository, f"train_classifier.py --config {tmp_path}/probe.yaml")
-    command(
+    run_script(repository, f"train_classifier.py --config {tmp_path}/probe.yaml")
+    run_script(
         repository,
         f"eval_classifier.py --kind probe --model {tmp_path}/e1/model.joblib --embeddings {tmp_path}/new.npz"
         f" --labels {tmp_path}/new.csv --out {tmp_path}/eval",
@@ -133,8 +120,8 @@ def test_classifiers_on_words_under_every_protocol(
     sides = {name: f"{tmp_path}/{name}.csv" for name in ("train", "test")}
     classifier = {**sides, "kind": "kmer_logreg", "protocol": protocol, "bootstrap": 5, "out_dir": f"{tmp_path}/e2"}
     (tmp_path / "kmer.yaml").write_text(yaml.safe_dump(classifier))
-    command(repository, f"train_classifier.py --config {tmp_path}/kmer.yaml")
-    command(repository, f"eval_classifier.py --model {tmp_path}/e2/model.joblib --seqs {new} --out {tmp_path}/eval")
+    run_script(repository, f"train_classifier.py --config {tmp_path}/kmer.yaml")
+    run_script(repository, f"eval_classifier.py --model {tmp_path}/e2/model.joblib --seqs {new} --out {tmp_path}/eval")
     assert read_json(tmp_path / "eval" / "metrics.json")["sequences"]["test"] == 30
 
 
@@ -155,7 +142,7 @@ def test_a_b_switches(section: str, key: str, value: Any, run: Path, repository:
         data = tmp_path / "data"
         config: CodonRunConfig = load_run(tmp_path / "run.yaml")
         prepare({name: run / "extract" / name for name in SPLITS}, config.data, data, block_size=96)
-    command(repository, f"codon_train.py --data {data} --config {tmp_path}/run.yaml --output {tmp_path}")
+    run_script(repository, f"codon_train.py --data {data} --config {tmp_path}/run.yaml --output {tmp_path}")
     best = read_json(tmp_path / "train" / "model" / "provenance.json")["best"]["log_likelihood"]
     assert -4.3 < best < -3
 
@@ -163,7 +150,7 @@ def test_a_b_switches(section: str, key: str, value: Any, run: Path, repository:
 def test_training_begins_with_another_run(run: Path, repository: Path, tmp_path: Path) -> None:
     changed = {**RUN, "train": {**RUN["train"], "start": f"{run}/train/model", "epochs": 0}}
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(changed))
-    command(repository, f"codon_train.py --data {run}/data --config {tmp_path}/run.yaml --output {tmp_path}")
+    run_script(repository, f"codon_train.py --data {run}/data --config {tmp_path}/run.yaml --output {tmp_path}")
     name = "train/model/model.safetensors"
     assert (tmp_path / name).read_bytes() == (run / name).read_bytes()
 

@@ -13,8 +13,8 @@ from tests.kernels.random_potentials import random_potentials
 
 from genescribe.crf.censored import censored, duration_table, survival_tables
 from genescribe.errors import InputError
+from genescribe.kernels.semicrf.dispatch import log_partition
 from genescribe.kernels.semicrf.potentials import Potentials
-from genescribe.kernels.semicrf.reference import log_partition
 
 FAR = 4000
 

@@ -1,4 +1,4 @@
-"""The head as people use it: train, decode, ask; linear CRF through the same door."""
+"""The head as people use it: train, decode, ask; the linear CRF by the same class."""
 
 from __future__ import annotations
 

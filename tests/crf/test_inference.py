@@ -25,8 +25,7 @@ from genescribe.crf.kbest import k_best
 from genescribe.crf.runs import merge_single_bases
 from genescribe.crf.score import Segments
 from genescribe.errors import InputError
-from genescribe.kernels.semicrf.gradients import FIELDS
-from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import FIELDS, Potentials, Segmentation
 from genescribe.kernels.semicrf.reference import viterbi
 
 EXAMPLES = settings(max_examples=40, deadline=None)

@@ -82,7 +82,7 @@ def test_likelihood_is_never_above_one(given_problem: tuple[Potentials, Segments
 def test_all_known_is_the_score_of_the_path() -> None:
     p = random_potentials(3, 25, 6, 3, boundaries=True, left=True, right=True, seed=1)
     runs = Segments.of([Segmentation(torch.tensor([n]), torch.tensor([1])) for n in p.lengths.tolist()])
-    from genescribe.kernels.semicrf.reference import log_partition
+    from genescribe.kernels.semicrf.dispatch import log_partition
 
     torch.testing.assert_close(log_partition(agreeing(p, runs)), score(p, runs))
 

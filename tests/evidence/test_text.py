@@ -145,8 +145,10 @@ def test_bad_rows_are_named_in_one_line(text: str, message: str, tmp_path: Path)
         table_of(path)
     assert "\n" not in str(error.value) and "h.gff" in str(error.value)
     path.write_bytes(b"BAM\x01\xff\xfe")
-    with pytest.raises(InputError, match="not text"):
+    with pytest.raises(InputError, match="no text file"):
         table_of(path)
+    with pytest.raises(InputError, match="a BAM file, not text; give it to --bam"):
+        table_of(path.rename(tmp_path / "h.bam"))
 
 
 _ROWS = st.tuples(

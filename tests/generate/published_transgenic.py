@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from genescribe.generate.text.tokenizer import BOS, EOS, NUMBER
+
 WIDTH, INNER, FILTER, LONGEST = 8, 12, 6, 6144
 LAYERS, HEADS, FEED, PLACES, TOKENS = 2, 2, 20, 300, 272
 HYENA_CONFIG: dict[str, Any] = {
@@ -134,3 +136,14 @@ def write_transgenic(folder: Path, *, safe: bool = True) -> dict[str, Tensor]:
         torch.save(weights, folder / "pytorch_model.bin")
     (folder / "config.json").write_text(json.dumps(CONFIG))
     return weights
+
+
+def tokens_of(text: str) -> list[int]:
+    """Return the tokens of a text as the published tokeniser has them, before ``<s>`` and after ``</s>``."""
+    words: list[str] = []
+    for feature in text.partition(">")[0].split(";"):
+        start, name, end, strand, phase = feature.split("|")
+        words += [*start, name, *end, strand, phase, ";"]
+    chains = [chain.split("|") for chain in text.partition(">")[2].split(";")]
+    words += [">", *chains[0], *(word for chain in chains[1:] for word in [";", *chain])]
+    return [BOS, *(NUMBER[word] for word in words), EOS]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pytest
 import torch
 from tests.generate.toy_loci import random_model, toy_genome
+from tests.predict.plain_factory import PlainFactory
 
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
@@ -19,7 +18,6 @@ from genescribe.generate.model import load_model
 from genescribe.genome.alphabet import N, reverse_complement
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
-from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import touched
 from genescribe.genome.model import Gene, mirror
 from genescribe.genome.strand import StrandCodes
@@ -29,7 +27,7 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
 from genescribe.predict.output_files import write_annotation
-from genescribe.predict.stretches import Piece, pieces_of
+from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import SegmentModel
 
@@ -54,32 +52,14 @@ class Oracle:
         return StrandPrediction([PredictedTranscript(t, 1.0) for t in found])
 
 
-class Factory:
+class Factory(PlainFactory):
     """Gives the predictor as it is."""
-
-    grain = 1
 
     def __init__(self, predictor: GeneratePredictor) -> None:
         self.predictor = predictor
 
     def __call__(self, worker: int = 0) -> GeneratePredictor:
         return self.predictor
-
-    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
-        del genome, pieces, species
-        return self
-
-    def recoded(self, code: int) -> Self:
-        raise AssertionError(code)
-
-    def genetic_code(self, seqid: str = "") -> GeneticCode:
-        return GeneticCode.from_table(1)
-
-    def provenance(self) -> dict[str, object]:
-        return {}
-
-    def statistics(self) -> dict[str, float]:
-        return {}
 
 
 def test_proposed_loci_become_genes_or_rejects(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def config_of(form: str = "pointer", **prefix: object) -> GenerateModelConfig:
 
 
 def test_a_layout_goes_there_and_back() -> None:
-    layout = Layout.of(LENGTHS, WIDTH, FOLD, reach=4, room=150)
+    layout = Layout.of(LENGTHS, WIDTH, FOLD, reach=4, capacity=150)
     x = torch.randn(len(LENGTHS), WIDTH, 3)
     x *= (torch.arange(WIDTH) < LENGTHS[:, None]).unsqueeze(-1)
     rows = layout.pack(x)

@@ -122,7 +122,7 @@ def test_the_compiled_step_is_two_graphs_and_changes_nothing(
 ) -> None:
     """One graph for any number of rows, steps and bases, one for a single row: more would compile at every step."""
     torch._dynamo.reset()
-    monkeypatch.setattr(decoder_module, "ROOM", 8)
+    monkeypatch.setattr(decoder_module, "GROWTH", 8)
     model = load_model(random_model(tmp_path / "model", form))
     _, loci = task_and_loci(form, baked)
     windows = [
@@ -138,7 +138,7 @@ def test_the_compiled_step_is_two_graphs_and_changes_nothing(
         graphs.append(graph)
         return graph.forward
 
-    rooms = set()
+    capacities = set()
     decoder = model.decoder
     assert isinstance(decoder, Decoder)
     decoder.compile_step(backend)
@@ -146,13 +146,13 @@ def test_the_compiled_step_is_two_graphs_and_changes_nothing(
     assert step is not None
 
     def watched(*parts: Any) -> torch.Tensor:
-        rooms.add(parts[3].keys[0].shape[2])
+        capacities.add(parts[3].keys[0].shape[2])
         return step(*parts)
 
     decoder._compiled = watched
     found = [[r for batch in (windows, windows[3:]) for r in Annotator(model, s)(batch)] for s in searches]
     assert [[r.raw for r in results] for results in found] == [[r.raw for r in results] for results in plain]
-    assert len(rooms) > 2
+    assert len(capacities) > 2
     assert len(graphs) == 2
 
 

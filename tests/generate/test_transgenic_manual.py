@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
-import shlex
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 from tests.generate.published_transgenic import write_transgenic
 from tests.generate.toy_loci import random_model, toy_genome
+from tests.run_script import run_script
 from tests.scripts import programs
 
 from genescribe.commands import console
 from genescribe.genome.annotation.gff3 import read_genes
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "coming_from_transgenic.md"
-
-
-def command(repository: Path, line: str) -> None:
-    """Run a script as a user types it, in this process."""
-    name, *words = shlex.split(line)
-    before = sys.argv
-    sys.argv = [name, *words]
-    try:
-        runpy.run_path(str(repository / "scripts" / name), run_name="__main__")
-    except SystemExit as ended:
-        if ended.code:
-            raise
-    finally:
-        sys.argv = before
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(repository: Path, folder: Path, words: str, output: Path, model: str = "ours") -> list[str]:
     """Annotate; return the loci that became genes or rejects."""
     line = f"run_genome_annotation.py {folder}/genome.fa {folder}/genes.gff3 -o {output} -m {folder}/{model} {words}"
-    command(repository, line)
+    run_script(repository, line)
     rejects = [json.loads(text) for text in Path(f"{output}.rejects.txt").read_text().splitlines()]
     return sorted([gene.attributes["GM"] for gene in read_genes(output)] + [row["gm_id"] for row in rejects])
 
@@ -92,7 +76,7 @@ def test_the_example_of_rejects_runs(
     loci = [f"t{number}\t0\t2\tg{number}\t0\t-" for number in range(4)]
     (tmp_path / "loci.bed").write_text("\n".join(loci) + "\n")
     line = f"run_genome_annotation.py {folder}/genome.fa {tmp_path}/loci.bed -o {tmp_path}/out.gff3 -m {folder}/ours"
-    command(repository, f"{line} --num_workers 0 --constraint grammar")
+    run_script(repository, f"{line} --num_workers 0 --constraint grammar")
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -108,21 +92,21 @@ def test_given_transcripts_are_completed(repository: Path, folder: Path, tmp_pat
         assert run(repository, folder, words, tmp_path / f"{model}.gff3", model) == LOCI
     merged = tmp_path / "merged.gff3"
     line = f"run_genome_annotation.py {folder}/genome.fa {folder}/genes.gff3 -o {merged} -m {folder}/ours"
-    command(repository, f"{line} --prompt --merge-into {folder}/genes.gff3 --num_workers 0")
+    run_script(repository, f"{line} --prompt --merge-into {folder}/genes.gff3 --num_workers 0")
     assert [gene.id for gene in read_genes(merged)] == LOCI
 
 
 def test_the_data_of_the_isoform_model(repository: Path, folder: Path, tmp_path: Path) -> None:
     console.main(["sort", f"{folder}/genes.gff3", f"{tmp_path}/sorted.gff3"])
-    command(repository, f"gff2gsf.py {tmp_path}/sorted.gff3 -o {tmp_path}/out.gsf")
-    command(repository, f"gff2gsf.py {tmp_path}/sorted.gff3 -o {tmp_path}/absolute.gsf --absolute")
+    run_script(repository, f"gff2gsf.py {tmp_path}/sorted.gff3 -o {tmp_path}/out.gsf")
+    run_script(repository, f"gff2gsf.py {tmp_path}/sorted.gff3 -o {tmp_path}/absolute.gsf --absolute")
     assert len((tmp_path / "out.gsf").read_text().splitlines()) == 4
     assert (tmp_path / "out.gsf").read_text() != (tmp_path / "absolute.gsf").read_text()
     for species in ("first", "second"):
         line = (
             f"gene_list.py {folder}/genome.fa {tmp_path}/sorted.gff3 --db {tmp_path}/genes.duckdb --species {species}"
         )
-        command(repository, line)
+        run_script(repository, line)
     with duckdb.connect(str(tmp_path / "genes.duckdb"), read_only=True) as connection:
         assert connection.execute("SELECT count(*), count(gff) FROM geneList").fetchone() == (8, 8)
 

@@ -51,3 +51,8 @@ def gene_sets(draw: st.DrawFn, names: st.SearchStrategy[str] = _NAME) -> list[Ge
         genes.append(Gene(gene_name, seqid, strand, ordered, score, biotype, extra))
     order = list(SEQUENCES)
     return sorted(genes, key=lambda gene: (order.index(gene.seqid), gene.start, gene.end, gene.id))
+
+
+def structure(gene: Gene) -> object:
+    """Return what a reader must give back of a gene, whatever else it keeps."""
+    return gene.id, gene.seqid, gene.strand, [(t.id, t.exons, t.cds, t.phase) for t in gene.transcripts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.genome.gene_strategies import SEQUENCES, gene_sets
+from tests.genome.gene_strategies import SEQUENCES, gene_sets, structure
 
 from genescribe.genome.alphabet import N, decode, encode, reverse_complement
-from genescribe.genome.annotation.gff3 import read_genes, write_gff3
+from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.annotation.rows import REMEDIES
 from genescribe.genome.catalogue.codons import coding_ends, runs, spliced
 from genescribe.genome.catalogue.database import Catalogue, build_catalogue
@@ -188,16 +187,12 @@ def test_the_catalogue_holds_what_is_read(tmp_path: Path, genes: list[Gene], see
     with catalogue_of(tmp_path, sequences, genes) as catalogue:
         assert catalogue.sequences() == {name: len(text) for name, text in sequences.items()}
         found = catalogue.genes()
-        assert [_structure(gene) for gene in found] == [_structure(gene) for gene in genes]
+        assert [structure(gene) for gene in found] == [structure(gene) for gene in genes]
         assert catalogue.rejected() == []
         for name in sequences:
             assert catalogue.genes([name]) == [gene for gene in found if gene.seqid == name]
         assert catalogue.genes([]) == []
         assert catalogue.stats()["counts"]["genes"] == len(genes)
-
-
-def _structure(gene: Gene) -> object:
-    return gene.id, gene.seqid, gene.strand, [(t.id, t.exons, t.cds, t.phase) for t in gene.transcripts]
 
 
 @given(st.text(alphabet="ACGTN", min_size=30, max_size=60), st.data())
@@ -339,69 +334,6 @@ def test_stats_count_what_is_there(tmp_path: Path) -> None:
     assert set(stats["flags"]) == set(FLAGS)
     assert table.startswith("yeast\n=====\n")
     assert re.search(r"coding genes +1\n", table) and re.search(r"GT-AG +1\n", table)
-
-
-REAL = {
-    "Arabidopsis.thaliana_1pct": "annotation.gff3.gz",
-    "Caenorhabditis.elegans_smallgenes": "annotation.gff3.gz",
-    "Drosophila.melanogaster_2L_3Mb": "annotation.gtf.gz",
-    "Homo.sapiens_chr1_chunks": "annotation.gtf.gz",
-    "Leishmania.major_chr1": "annotation.gff3.gz",
-    "Populus.trichocarpa_Chr01_8Mb": "annotation.gff3.gz",
-    "Schizosaccharomyces.pombe_minigenome": "annotation.gff3.gz",
-    "Trypanosoma.brucei_chr1": "annotation.gff3.gz",
-}
-
-
-def genes_in_text(path: Path) -> set[str]:
-    """Return the gene names of an annotation by the plainest reading: rows of genes, or gene_id in GTF."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        columns = [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
-    if ".gtf" in path.name:
-        return {match[1] for row in columns if (match := re.search(r'gene_id "([^"]+)"', row[8]))}
-    rows = [row[8] for row in columns if re.fullmatch(r"\w*gene", row[2]) and "Parent=" not in row[8]]
-    return {re.split("[=;]", row)[1] for row in rows}
-
-
-def assert_nothing_is_lost(folder: Path, source: Path) -> Catalogue:
-    build_catalogue(source.parent / "genome.fa.gz", source, folder / "catalogue.duckdb")
-    catalogue = Catalogue(folder / "catalogue.duckdb")
-    genes = catalogue.genes()
-    kept = [gene.id for gene in genes]
-    rejected = {row.gene for row in catalogue.rejected() if row.transcript is None and row.gene}
-    assert len(kept) == len(set(kept))
-    assert not set(kept) & rejected
-    assert genes_in_text(source) == set(kept) | rejected
-    # The reader sees the same genes, without what only the genome can tell.
-    read = {gene.id: _structure(gene) for gene in read_genes(source, [])}
-    assert read == {gene.id: _structure(gene) for gene in genes}
-    return catalogue
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_every_gene_of_a_real_genome_is_kept_or_rejected(data_dir: Path, tmp_path: Path, name: str) -> None:
-    source = data_dir / "eukaryotes" / name / REAL[name]
-    with assert_nothing_is_lost(tmp_path, source) as catalogue:
-        stats = catalogue.stats()
-        assert stats["counts"]["rejected_genes"] == 0
-        coding = stats["counts"]["coding_transcripts"]
-        # What a finished annotation is: reading frames that start, stop and do not break.
-        for flag in ("broken_frame", "phase_mismatch", "internal_stop", "no_start", "no_stop"):
-            assert stats["flags"][flag] <= 0.03 * coding
-        introns = stats["splice_sites"]
-        assert introns["GT-AG"] >= 0.97 * (sum(introns.values()) - introns["short"]) or name.startswith("Tryp")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("annotation", ["annotation.gtf.gz", "annotation.refseq_R64-4-1.gff3.gz"])
-def test_every_yeast_gene_is_kept_or_rejected(data_dir: Path, tmp_path: Path, annotation: str) -> None:
-    source = data_dir / "eukaryotes" / "Saccharomyces.cerevisiae" / annotation
-    with assert_nothing_is_lost(tmp_path, source) as catalogue:
-        nuclear = [gene for gene in catalogue.genes() if gene.seqid != "Mito"]
-        flags = catalogue.flags()
-        coding = [t.id for gene in nuclear for t in gene.transcripts if t.cds]
-        assert sum("internal_stop" in flags.get(name, ()) for name in coding) <= 10
-        assert catalogue.stats()["counts"]["rejected_genes"] == 0
 
 
 def test_the_documentation_names_every_flag_and_reason(repository: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.genome.compare_annotations import canonical, difference
 
 from genescribe.errors import InputError
 from genescribe.genome.repair.agat import PROGRAM, agat_program, configuration
-from genescribe.genome.repair.compare import canonical, difference
 from genescribe.genome.repair.gff3_writer import repairs_path
 from genescribe.genome.repair.sort import LOCUS_TAGS, sort_annotation
 

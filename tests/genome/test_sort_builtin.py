@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.genome.compare_annotations import canonical, difference
 
-from genescribe.genome.repair.compare import canonical, difference
 from genescribe.genome.repair.gff3_writer import repairs_path
 from genescribe.genome.repair.sort import SortReport, sort_annotation
 

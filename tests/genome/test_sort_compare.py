@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-from genescribe.genome.repair.compare import canonical, difference
+from tests.genome.compare_annotations import canonical, difference
 
 TEXT = """##gff-version 3
 c1\ts\tgene\t1\t90\t.\t+\t.\tID=g

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.genome.compare_annotations import canonical
 
 from genescribe.files import open_binary
-from genescribe.genome.repair.compare import canonical
 from genescribe.genome.repair.sort import sort_annotation
 
 SMALL = {

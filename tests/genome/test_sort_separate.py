@@ -10,11 +10,11 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.genome.compare_annotations import canonical
 from tests.genome.test_sort_builtin import unaccounted
 from tests.genome.test_sort_dialects import Genes, sorted_genes, text_of
 
 from genescribe.errors import InputError
-from genescribe.genome.repair.compare import canonical
 from genescribe.genome.repair.sort import sort_annotation
 
 FLAT = [

@@ -13,7 +13,10 @@ from torch import Tensor
 
 from genescribe.crf.score import Segments, score
 from genescribe.kernels.semicrf import reference
+from genescribe.kernels.semicrf.gradients import log_partition
 from genescribe.kernels.semicrf.potentials import Potentials
+
+MESSAGES = ("entry", "leave", "onward", "log_partition")
 
 
 @st.composite
@@ -68,7 +71,7 @@ def gradients(module: ModuleType, p: Potentials) -> tuple[Tensor, dict[str, Tens
     """Return log Z and the gradient of a weighted sum over the chains that have a segmentation."""
     names = [f.name for f in fields(p) if getattr(p, f.name) is not None and getattr(p, f.name).is_floating_point()]
     q = replace(p, **{name: getattr(p, name).detach().clone().requires_grad_() for name in names})
-    log_z = module.log_partition(q if getattr(module, "READS_EXPLICIT", False) else q.expanded())
+    log_z = log_partition(module.expectation, q if getattr(module, "READS_EXPLICIT", False) else q.expanded())
     possible = log_z > -torch.inf
     (log_z * torch.linspace(1, 2, len(log_z), dtype=torch.float64))[possible].sum().backward()
     return log_z.detach(), {name: getattr(q, name).grad for name in names}
@@ -122,3 +125,48 @@ def check_refusal(module: ModuleType) -> None:
     p.content[0, 4, 1] = -1e9
     reason = module.supports(p)
     assert reason is not None and "forbid with -inf" in reason
+
+
+def check_messages(module: ModuleType) -> None:
+    """Compare the messages at all boundaries with the reference's, with and without censored ends."""
+    for left, right in ((False, False), (True, False), (False, True), (True, True)):
+        p = random_potentials(3, 150, 40, 4, period=3, boundaries=True, left=left, right=right, forbidden=0.05)
+        found, expected = module.messages(p), reference.messages(p)
+        for name in MESSAGES:
+            torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-9)
+
+
+def check_impossible_chain(module: ModuleType) -> None:
+    """Check that a chain without a segmentation has no gradient, and that its neighbour in the batch has one."""
+    p = random_potentials(2, 100, 3, 2, mixed=False)
+    p.content[1, 50] = -torch.inf
+    q = replace(p, content=p.content.clone().requires_grad_())
+    log_z = log_partition(module.expectation, q)
+    assert log_z[1] == -torch.inf
+    log_z.sum().backward()
+    assert q.content.grad is not None
+    assert torch.equal(q.content.grad[1], torch.zeros(100, 2, dtype=torch.float64))
+    torch.testing.assert_close(q.content.grad[0].sum(1), torch.ones(100, dtype=torch.float64))
+
+
+def check_shifted_scores(module: ModuleType, T: int) -> None:
+    """Check that a label far behind, nine nats a base, and a constant added to all emissions cost no digits."""
+    p = random_potentials(1, T, 60, 4, mixed=False)
+    p = replace(p, content=p.content + torch.arange(4, dtype=torch.float64) * -3.0)
+    moved = replace(p, content=p.content + 4096.0)
+    (log_z, plain), (moved_z, shifted) = gradients(module, p), gradients(module, moved)
+    torch.testing.assert_close(moved_z - T * 4096.0, log_z, rtol=0, atol=1e-6)
+    torch.testing.assert_close(plain["content"].sum(2), torch.ones(1, T, dtype=torch.float64), rtol=0, atol=1e-12)
+    # Adding 4096 to a score near 1 rounds it at 5e-13.
+    torch.testing.assert_close(shifted["content"], plain["content"], rtol=0, atol=1e-9)
+
+
+def check_very_long_chain(module: ModuleType) -> None:
+    """Check 400,000 bases in single precision: all is finite, and the posteriors of a base sum to 1."""
+    p = random_potentials(1, 400_000, 3000, 24, mixed=False, dtype=torch.float32)
+    content = p.content.requires_grad_()
+    log_z = log_partition(module.expectation, p)
+    log_z.sum().backward()
+    assert bool(log_z.isfinite().all())
+    assert content.grad is not None
+    torch.testing.assert_close(content.grad.sum(2), torch.ones(1, 400_000), rtol=0, atol=1e-5)

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from genescribe.kernels.semicrf.curvature import derivative
 from genescribe.kernels.semicrf.dispatch import log_partition
-from genescribe.kernels.semicrf.gradients import FIELDS
-from genescribe.kernels.semicrf.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import FIELDS, Potentials
 
 BACKENDS = ("reference", "blocked", "native")
 KINDS = [

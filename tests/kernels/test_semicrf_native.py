@@ -9,10 +9,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.kernels.backend_contract import (
+    MESSAGES,
     check_best_path,
     check_deterministic,
     check_gradients,
+    check_impossible_chain,
+    check_messages,
     check_refusal,
+    check_shifted_scores,
+    check_very_long_chain,
     gradients,
     hard_labels,
     wide_potentials,
@@ -20,6 +25,7 @@ from tests.kernels.backend_contract import (
 from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.kernels.semicrf import native, reference
+from genescribe.kernels.semicrf.dispatch import log_partition
 from genescribe.kernels.semicrf.potentials import Potentials
 
 pytestmark = pytest.mark.skipif(
@@ -27,7 +33,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MESSAGES = ("entry", "leave", "onward", "log_partition")
 
 
 @EXAMPLES
@@ -52,11 +57,7 @@ def test_labels_of_hard_durations_do_not_underflow(isa: str, nats: float) -> Non
 
 
 def test_messages_agree_with_the_reference() -> None:
-    for left, right in ((False, False), (True, False), (False, True), (True, True)):
-        p = random_potentials(3, 150, 40, 4, period=3, boundaries=True, left=left, right=right, forbidden=0.05)
-        found, expected = native.messages(p), reference.messages(p)
-        for name in MESSAGES:
-            torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-9)
+    check_messages(native)
 
 
 @settings(max_examples=60, deadline=None)
@@ -82,26 +83,11 @@ def test_gradients_are_bit_identical_from_run_to_run_and_for_any_threads() -> No
 
 
 def test_precision_does_not_depend_on_the_length() -> None:
-    p = random_potentials(1, 20_000, 60, 4, mixed=False)
-    # A label that falls behind by nine nats a base, and emissions shifted by a constant a base.
-    p = replace(p, content=p.content + torch.arange(4, dtype=torch.float64) * -3.0)
-    moved = replace(p, content=p.content + 4096.0)
-    (_, plain), (_, shifted) = gradients(native, p), gradients(native, moved)
-    torch.testing.assert_close(plain["content"].sum(2), torch.ones(1, 20_000, dtype=torch.float64), rtol=0, atol=1e-12)
-    # Adding 4096 to a score near 1 rounds it at 5e-13.
-    torch.testing.assert_close(shifted["content"], plain["content"], rtol=0, atol=1e-9)
+    check_shifted_scores(native, 20_000)
 
 
 def test_a_chain_without_a_segmentation_has_no_gradient() -> None:
-    p = random_potentials(2, 100, 3, 2, mixed=False)
-    p.content[1, 50] = -torch.inf
-    q = replace(p, content=p.content.clone().requires_grad_())
-    log_z = native.log_partition(q)
-    assert log_z[1] == -torch.inf
-    log_z.sum().backward()
-    assert q.content.grad is not None
-    assert torch.equal(q.content.grad[1], torch.zeros(100, 2, dtype=torch.float64))
-    torch.testing.assert_close(q.content.grad[0].sum(1), torch.ones(100, dtype=torch.float64))
+    check_impossible_chain(native)
 
 
 def test_without_the_library_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,13 +98,7 @@ def test_without_the_library_it_says_why(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.slow
 def test_a_very_long_chain_stays_finite() -> None:
-    p = random_potentials(1, 400_000, 3000, 24, mixed=False, dtype=torch.float32)
-    content = p.content.requires_grad_()
-    log_z = native.log_partition(p)
-    log_z.sum().backward()
-    assert bool(log_z.isfinite().all())
-    assert content.grad is not None
-    torch.testing.assert_close(content.grad.sum(2), torch.ones(1, 400_000), rtol=0, atol=1e-5)
+    check_very_long_chain(native)
 
 
 @EXAMPLES
@@ -138,7 +118,7 @@ def test_labels_that_are_forbidden_for_long_change_nothing(
     found, expected = native.boundary_messages(p, boundaries), reference.messages(p.expanded())
     for name in ("entry", "onward"):
         torch.testing.assert_close(getattr(found, name), getattr(expected, name)[0][boundaries], atol=1e-9, rtol=1e-11)
-    torch.testing.assert_close(native.log_partition(p), expected.log_partition, atol=1e-9, rtol=1e-12)
+    torch.testing.assert_close(log_partition(p, "native"), expected.log_partition, atol=1e-9, rtol=1e-12)
 
 
 @EXAMPLES

@@ -12,6 +12,7 @@ from tests.kernels.random_potentials import potentials, random_potentials
 
 from genescribe.crf.score import Segments, duration_score, score
 from genescribe.kernels.semicrf import reference
+from genescribe.kernels.semicrf.dispatch import log_partition
 from genescribe.kernels.semicrf.potentials import Potentials
 
 EXAMPLES = settings(max_examples=60, deadline=None)
@@ -29,7 +30,7 @@ def with_leaves(p: Potentials) -> Potentials:
 
 def gradients(p: Potentials) -> dict[str, torch.Tensor]:
     q = with_leaves(p)
-    reference.log_partition(q).sum().backward()
+    log_partition(q, "reference").sum().backward()
     return {f.name: getattr(q, f.name).grad for f in fields(q) if getattr(getattr(q, f.name), "requires_grad", False)}
 
 
@@ -37,7 +38,7 @@ def gradients(p: Potentials) -> dict[str, torch.Tensor]:
 @given(potentials())
 def test_log_partition_is_the_sum_over_all_segmentations(p: Potentials) -> None:
     expected = torch.stack([enumerate_chain(p, chain).log_partition for chain in range(len(p.lengths))])
-    torch.testing.assert_close(reference.log_partition(p), expected, rtol=1e-10, atol=1e-9)
+    torch.testing.assert_close(log_partition(p, "reference"), expected, rtol=1e-10, atol=1e-9)
 
 
 @EXAMPLES
@@ -97,9 +98,9 @@ def test_padding_does_not_matter() -> None:
     shorter = p.lengths.clone()
     past = torch.arange(40) >= shorter.unsqueeze(1)
     noisy = replace(p, content=p.content.masked_fill(past.unsqueeze(2), 1e6))
-    assert torch.equal(reference.log_partition(p), reference.log_partition(noisy))
-    alone = torch.cat([reference.log_partition(one(p, chain)) for chain in range(3)])
-    torch.testing.assert_close(reference.log_partition(p), alone, rtol=1e-13, atol=0)
+    assert torch.equal(log_partition(p, "reference"), log_partition(noisy, "reference"))
+    alone = torch.cat([log_partition(one(p, chain), "reference") for chain in range(3)])
+    torch.testing.assert_close(log_partition(p, "reference"), alone, rtol=1e-13, atol=0)
 
 
 def test_large_scores_keep_float64_precision() -> None:
@@ -107,16 +108,16 @@ def test_large_scores_keep_float64_precision() -> None:
     shift = torch.full((1, 400, 1), 1e4, dtype=torch.float64)
     moved = replace(p, content=p.content + shift)
     torch.testing.assert_close(
-        reference.log_partition(moved) - 400 * 1e4, reference.log_partition(p), atol=1e-6, rtol=0
+        log_partition(moved, "reference") - 400 * 1e4, log_partition(p, "reference"), atol=1e-6, rtol=0
     )
 
 
 def test_a_chain_without_a_segmentation_has_no_gradient() -> None:
     p = random_potentials(2, 6, 3, 2, mixed=False)
     p.content[1, 3] = -torch.inf
-    assert reference.log_partition(p)[1] == -torch.inf
+    assert log_partition(p, "reference")[1] == -torch.inf
     q = with_leaves(p)
-    reference.log_partition(q).sum().backward()
+    log_partition(q, "reference").sum().backward()
     assert q.content.grad is not None
     assert torch.equal(q.content.grad[1], torch.zeros(6, 2, dtype=torch.float64))
     torch.testing.assert_close(q.content.grad[0].sum(1), torch.ones(6, dtype=torch.float64))
@@ -126,7 +127,7 @@ def test_a_chain_without_a_segmentation_has_no_gradient() -> None:
 def test_posteriors_keep_their_digits_on_long_chains(scale: float) -> None:
     p = random_potentials(1, 4000, 20, 4, scale=scale, mixed=False, left=True, right=True, seed=8)
     content = p.content.requires_grad_()
-    log_z = reference.log_partition(replace(p, tail=-p.tail.abs()))
+    log_z = log_partition(replace(p, tail=-p.tail.abs()), "reference")
     log_z.sum().backward()
     assert float(log_z.detach().abs()) > 1000
     assert content.grad is not None

@@ -20,8 +20,7 @@ from genescribe.kernels import native_library
 from genescribe.kernels.semicrf import dispatch as semicrf
 from genescribe.kernels.semicrf import native as semicrf_native
 from genescribe.kernels.semicrf.blocked import dispatch as semicrf_blocked
-from genescribe.kernels.semicrf.gradients import FIELDS
-from genescribe.kernels.semicrf.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import FIELDS, Potentials
 from genescribe.kernels.semicrf.viterbi_stream import ViterbiStream
 
 BACKENDS = ("auto", "reference", "blocked", "native")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal
 
 import torch
+from tests.predict.plain_factory import PlainFactory
 from torch import Tensor
 
-from genescribe.genome.fasta import Genome
-from genescribe.genome.genetic_code import GeneticCode
 from genescribe.nn.config import EncoderConfig
 from genescribe.predict.interface import Halves
-from genescribe.predict.stretches import Piece
 from genescribe.segment.composition.tables import Evidence
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import SegmentModel
@@ -59,10 +57,11 @@ def noisy_model(gain: float = 10.0, head: Literal["semicrf", "linear"] = "semicr
     return model
 
 
-class NoisyFactory:
+class NoisyFactory(PlainFactory):
     """Gives the model to workers. A file named `stop_after` in `folder` holds how many chunks may be read in all."""
 
     grain = grain_of(CONFIG)
+    name = "noise"
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
@@ -70,22 +69,6 @@ class NoisyFactory:
     def __call__(self, worker: int = 0) -> SegmentPredictor:
         del worker
         return SegmentPredictor(noisy_model())
-
-    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
-        del genome, pieces, species
-        return self
-
-    def recoded(self, code: int) -> Self:
-        raise AssertionError(code)
-
-    def genetic_code(self, seqid: str = "") -> GeneticCode:
-        return GeneticCode.from_table(1)
-
-    def provenance(self) -> dict[str, Any]:
-        return {"model": "noise"}
-
-    def statistics(self) -> dict[str, float]:
-        return {}
 
 
 class DividedFactory(NoisyFactory):

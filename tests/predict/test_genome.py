@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.predict.plain_factory import PlainFactory
 
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import Codes, decode, encode, reverse_complement
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Transcript
 from genescribe.genome.strand import Reject, StrandCodes
 from genescribe.predict import stretches
@@ -57,28 +56,13 @@ class MotifPredictor:
         return found
 
 
-class MotifFactory:
+class MotifFactory(PlainFactory):
     grain = 16
+    name = "motif"
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
         del worker
         return MotifPredictor()
-
-    def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> Self:
-        del genome, pieces, species
-        return self
-
-    def recoded(self, code: int) -> Self:
-        raise AssertionError(code)
-
-    def genetic_code(self, seqid: str = "") -> GeneticCode:
-        return GeneticCode.from_table(1)
-
-    def provenance(self) -> dict[str, Any]:
-        return {"model": "motif"}
-
-    def statistics(self) -> dict[str, float]:
-        return {}
 
 
 @pytest.fixture

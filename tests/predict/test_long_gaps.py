@@ -61,7 +61,7 @@ def both_strands(folder: Path) -> tuple[PredictorFactory, Codes]:
     (folder / "model").mkdir()
     model.save(folder / "model")
     factory = SegmentPredictorFactory(folder / "model", "cpu")
-    assert factory.together
+    assert factory.both_strands
     return factory, codes
 
 

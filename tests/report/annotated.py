@@ -18,7 +18,7 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import GenomePrediction
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.support import with_support
-from genescribe.report.annotation.page import Annotation
+from genescribe.report.annotation.finished import Annotation
 
 SEQIDS = {"s0": "chr1", "s1": "2L:1-3000"}
 """Names as genomes have them; the second has a colon."""

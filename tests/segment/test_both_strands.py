@@ -147,7 +147,7 @@ def test_chunks_and_workers_change_nothing(tmp_path: Path) -> None:
     fasta = tmp_path / "genome.fa"
     write_fasta(fasta, [("a", codes), ("b", codes[1000:1900])])
     factory = SegmentPredictorFactory(folder, "cpu")
-    assert factory.together
+    assert factory.both_strands
     pieces = pieces_of(Genome.open(fasta), [], 0, where=fasta)
     found = [
         predict_genome(factory, fasta, pieces, PredictConfig(workers=1, chunk=chunk, posteriors=posteriors))

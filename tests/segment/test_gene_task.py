@@ -1,4 +1,4 @@
-"""The scheme `gene` on the whole road: shards, training, a model's folder, genes that are valid whatever it learned."""
+"""The scheme `gene` in the whole pipeline: shards, training, a model's folder, and genes that are always valid."""
 
 from __future__ import annotations
 

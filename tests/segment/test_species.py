@@ -22,7 +22,6 @@ from genescribe.errors import InputError
 from genescribe.files import read_json, write_json
 from genescribe.genome.alphabet import Codes, N, reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.models import model_folder
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.file_names import SUMMARY
 from genescribe.predict.genome import predict_genome
@@ -32,8 +31,8 @@ from genescribe.predict.scan import job_of
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.config import SpeciesConfig
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel
-from genescribe.segment.network.species import AUTO, EACH, POOLED, STRETCH, stretches, with_pool, word_counts
-from genescribe.segment.prediction.choice import FARTHEST, Score, choose, decide, gene_score
+from genescribe.segment.network.species import AUTO, EACH, POOLED, with_pool, word_counts
+from genescribe.segment.prediction.choice import FARTHEST, choose, gene_score
 from genescribe.segment.prediction.factory import EachPredictor, SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.segment.training.task import SegmentTask
@@ -244,15 +243,6 @@ def test_a_sequence_is_like_its_own_genome(model: SegmentModel) -> None:
     assert model.species.nearest(word_counts(sequence("rich")[:500])) == POOLED
 
 
-@pytest.mark.parametrize("length", [0, 100, 1 << 20, (1 << 20) + 1, 3_000_001])
-def test_stretches_lie_in_the_sequence_and_are_alike_from_both_ends(length: int) -> None:
-    found = stretches(length)
-    assert found == [(length - end, length - start) for start, end in reversed(found)]
-    assert all(0 <= start <= end <= length for start, end in found)
-    assert sum(end - start for start, end in found) <= 1 << 20
-    assert length <= 1 << 20 or {end - start for start, end in found} == {STRETCH}
-
-
 @pytest.fixture
 def fasta(tmp_path: Path) -> Path:
     path = tmp_path / "genome.fa"
@@ -315,52 +305,6 @@ def test_genes_score_more_than_the_same_bases_in_disorder(model: SegmentModel) -
     assert 0 <= gene_score(predictor, [np.full(3_000, N, dtype=np.uint8)]) < 1
 
 
-NEAR = Score(-1.30, 0.02, 0.01)
-
-
-@pytest.mark.parametrize(
-    ("near", "pooled", "expected"),
-    [
-        (NEAR, Score(-1.31, 0.01, 0.05), "a"),
-        (NEAR, Score(-1.30, 0.0195, 0.05), POOLED),  # better by less than the margin
-        (NEAR, Score(-1.31, 0.028, 0.05), POOLED),  # its genes are better read with all together
-        (NEAR._replace(distance=0.2), Score(-1.40, 0.01, 0.05), POOLED),  # far from all
-    ],
-)
-def test_words_and_genes_decide(near: Score, pooled: Score, expected: str) -> None:
-    scores = {"b": NEAR._replace(words=-1.35), "a": near, POOLED: pooled}
-    scores["b"] = scores["b"]._replace(distance=near.distance)
-    chosen = decide(scores, 100_000)
-    assert chosen.species == expected and bool(chosen.warning) == (expected == POOLED)
-    totals = [score.total for score in chosen.scores.values()]
-    assert totals == sorted(totals, reverse=True)
-    assert bool(decide(scores, 5_000).warning)
-
-
-GENOMES = {
-    "Arabidopsis.thaliana_1pct": "arabidopsis",
-    "Caenorhabditis.elegans_smallgenes": "celegans",
-    "Drosophila.melanogaster_2L_3Mb": "drosophila",
-    "Homo.sapiens_chr1_chunks": "human",
-    "Leishmania.major_chr1": "leishmania",
-    "Plasmodium.falciparum_chr1-8": POOLED,
-    "Populus.trichocarpa_Chr01_8Mb": "populus",
-    "Saccharomyces.cerevisiae": "yeast",
-    "Schizosaccharomyces.pombe_I_II": "pombe",
-    "Trypanosoma.brucei_chr1": "trypanosoma",
-}
-
-
-@pytest.mark.parametrize("name", GENOMES)
-def test_real_genomes_have_their_own_parameters_and_strangers_none(data_dir: Path, name: str, tmp_path: Path) -> None:
-    genome = Genome.open(data_dir / "eukaryotes" / name / "genome.fa.gz", scratch=tmp_path)
-    pieces = pieces_of(genome, [], 0, where=genome.path)
-    factory = SegmentPredictorFactory(model_folder("all_genomes"), "cpu").for_genome(genome, pieces, AUTO)
-    told = factory.provenance()
-    assert told["species"] == GENOMES[name] and {GENOMES[name], POOLED} <= told[SCORES].keys()
-    assert ("nothing like it" in told[CHOICE]) == (GENOMES[name] == POOLED) == (DOUBT in told)
-
-
 def test_each_sequence_has_its_own_genome_on_both_strands(trained: Path, fasta: Path) -> None:
     (factory,) = factories(trained, fasta, EACH)
     predictor = factory()
@@ -411,12 +355,3 @@ def test_validation_may_read_some_windows_only(shards: list[Path]) -> None:
     every = [few.validation[i].key for i in range(len(few.validation))]
     assert len(every) > 3 and len(keys) == 3
     assert {keys.index(every[0]), keys.index(every[-1])} <= {0, 1, 2}
-
-
-@pytest.mark.parametrize("name", ["yeast", "all_genomes"])
-def test_the_models_that_come_with_the_project_load(name: str) -> None:
-    factory = SegmentPredictorFactory(Path(__file__).parents[2] / "models" / name, "cpu")
-    predictor = factory()
-    assert isinstance(predictor, SegmentPredictor) and predictor.model.species is None
-    known = factory.config.species.names if factory.config.species else []
-    assert ("yeast" in known) == (name == "all_genomes")

@@ -12,15 +12,15 @@ from genescribe.workflow import digest
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "genescribe"
-    (package / "room").mkdir(parents=True)
+    (package / "part").mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    (package / "room" / "__init__.py").write_text("")
-    (package / "room" / "used.py").write_text("import genescribe.deep\n")
-    (package / "room" / "table.json").write_text("{}")
+    (package / "part" / "__init__.py").write_text("")
+    (package / "part" / "used.py").write_text("import genescribe.deep\n")
+    (package / "part" / "table.json").write_text("{}")
     (package / "deep.py").write_text("x = 1\n")
     (package / "named.py").write_text("y = 1\n")
     (package / "other.py").write_text("z = 1\n")
-    (tmp_path / "script.py").write_text("from genescribe.room.used import x\nLATER = 'genescribe.named'\n")
+    (tmp_path / "script.py").write_text("from genescribe.part.used import x\nLATER = 'genescribe.named'\n")
     monkeypatch.setattr(digest, "LIBRARY", tmp_path)
     return tmp_path
 
@@ -32,7 +32,7 @@ def fresh(library: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "file", ["script.py", "genescribe/deep.py", "genescribe/named.py", "genescribe/room/table.json"]
+    "file", ["script.py", "genescribe/deep.py", "genescribe/named.py", "genescribe.part/table.json"]
 )
 def test_an_edit_of_what_is_used_changes_the_digest(library: Path, file: str) -> None:
     before = fresh(library)

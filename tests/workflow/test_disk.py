@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.workflow.road import finish, start
+from tests.workflow.pipeline import finish, start
 
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.layout import Layout

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.workflow.road import finish
+from tests.workflow.pipeline import finish
 
 from genescribe.commands import console
 from genescribe.files import read_json

@@ -8,7 +8,7 @@ from textwrap import indent
 
 import pytest
 import yaml
-from tests.workflow.road import start
+from tests.workflow.pipeline import start
 
 from genescribe.workflow.failures import failures, summary
 

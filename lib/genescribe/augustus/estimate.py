@@ -73,7 +73,7 @@ def estimate_model(
     sources
         Genomes. Like proteins of one genome count once, orthologues in several genomes once each.
     target
-        Folder to write, in place of what stood there.
+        Folder to write; an existing one is replaced.
     options
         Of `etraining`.
     between

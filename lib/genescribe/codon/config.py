@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.codon.sequences.vocabulary import SIZE
-from genescribe.config import Idle, option
+from genescribe.config import Idle, option, option_of
 from genescribe.errors import InputError
+from genescribe.train.config import TrainConfig
 
 SPLITS = ("train", "validation", "test")
 
@@ -61,7 +62,6 @@ class DatasetConfig:
     ambiguous: Literal["drop", "split"] = option(
         "drop", doc="drop a CDS with ambiguous codons, or split it there into partial pieces"
     )
-    genus: str | None = option(None, doc="genus, if it is not the beginning of the name")
     split: Literal["auto", "train", "validation", "test"] = option(
         "auto", doc="split of the whole genome; auto: from split_by and the fractions"
     )
@@ -81,7 +81,7 @@ class DatasetConfig:
     @property
     def family(self) -> str:
         """The genus."""
-        return self.genus or self.name.replace(".", " ").replace("_", " ").split()[0]
+        return self.name.replace(".", " ").replace("_", " ").split()[0]
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,6 @@ class DataConfig:
     split_by: Literal["genome", "genus", "cluster"] = option(
         "genome", doc="groups that are never divided between splits"
     )
-    near_duplicate: float = option(
-        0.5, doc="fraction of shared protein words from which a training CDS is quarantined", minimum=0.01, maximum=1.0
-    )
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -115,7 +112,7 @@ class CodonTrainSection:
 
     batch_size: int = option(16, doc="windows per batch on a device", minimum=1)
     grad_accum_steps: int = option(1, doc="batches per optimiser step", minimum=1)
-    lr: float = option(1e-3, doc="highest learning rate", minimum=0.0)
+    lr: float = option_of(TrainConfig, "lr")
     weight_decay: float = option(
         0.1, doc="weight decay of matrices; norms, biases and embeddings have none", minimum=0.0
     )
@@ -123,22 +120,18 @@ class CodonTrainSection:
         5.0, doc="passes over the data, 0: none; auto: from tokens_per_param", minimum=0
     )
     tokens_per_param: float = option(20.0, doc="epochs auto: training tokens per parameter", minimum=0.01)
-    optimizer: Literal["adamw", "adafactor", "muon"] = option("adamw", doc="optimiser")
+    optimizer: Literal["adamw", "adafactor", "muon"] = option_of(TrainConfig, "optimizer")
     amp: bool = option(True, doc="bfloat16 products if the device supports them; the loss stays in float32")
-    use_checkpoint: bool = option(False, doc="gradient checkpointing: less memory, a third more time")
-    label_smoothing: float = option(
-        0.0, doc="label smoothing of the training loss; validation has none", minimum=0.0, maximum=0.5
-    )
-    clip: float = option(1.0, doc="largest norm of the gradient; 0: no clipping", minimum=0.0)
-    ema: float = option(0.0, doc="decay of averaged weights; 0: none", minimum=0.0, maximum=0.9999)
+    use_checkpoint: bool = option_of(CodonOptions, "use_checkpoint")
+    label_smoothing: float = option_of(CodonOptions, "label_smoothing")
+    clip: float = option_of(TrainConfig, "clip")
+    ema: float = option_of(TrainConfig, "ema")
     start: str | None = option(
         None,
         doc="another codon run of this configuration, or the folder of a model, whose weights training starts from",
     )
-    start_parts: list[str] = option(
-        default_factory=list, doc="prefixes of the names of the weights to take from `start`; empty: all"
-    )
-    freeze: list[str] = option(default_factory=list, doc="prefixes of the names of weights that are not trained")
+    start_parts: list[str] = option_of(TrainConfig, "start_parts")
+    freeze: list[str] = option_of(TrainConfig, "freeze")
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -149,16 +142,12 @@ class CodonTrainSection:
 class ScheduleConfig:
     """Learning rate over time, and when to stop."""
 
-    scheduler: Literal["cosine", "plateau"] = option("cosine", doc="schedule of the learning rate after the warm-up")
+    scheduler: Literal["cosine", "plateau"] = option_of(TrainConfig, "scheduler")
     warmup_steps: float = option(100, doc="optimiser steps of the warm-up; below 1: fraction of all steps", minimum=0)
     min_lr: float = option(1e-5, doc="lowest learning rate", minimum=0.0)
-    plateau_patience: int = option(
-        2, doc="plateau: validations without improvement before the learning rate is halved", minimum=1
-    )
-    early_stop_patience: int = option(
-        0, doc="validations without improvement before training stops; 0: never", minimum=0
-    )
-    validate_epochs: float = option(0.5, doc="epochs between validations", minimum=0.001)
+    plateau_patience: int = option_of(TrainConfig, "plateau_patience")
+    early_stop_patience: int = option_of(TrainConfig, "patience")
+    validate_epochs: float = option_of(TrainConfig, "validate_epochs", 0.5)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -169,14 +158,14 @@ class ScheduleConfig:
 class SystemConfig:
     """The machine."""
 
-    compile: bool = option(False, doc="torch.compile")
-    compile_mode: str = option("default", doc="mode of torch.compile")
-    matmul_precision: Literal["highest", "high", "medium"] = option("highest", doc="float32 products on GPUs")
-    num_workers: int = option(0, doc="processes that read data", minimum=0)
-    pin_memory: bool = option(False, doc="page-locked batches, for copies to a GPU")
-    prefetch_factor: int = option(2, doc="batches that each data process prepares in advance", minimum=1)
-    persistent_workers: bool = option(False, doc="keep the processes that read validation data")
-    device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
+    compile: bool = option_of(TrainConfig, "compile")
+    compile_mode: str = option_of(CodonOptions, "compile_mode")
+    matmul_precision: Literal["highest", "high", "medium"] = option_of(CodonOptions, "matmul_precision")
+    num_workers: int = option_of(TrainConfig, "num_workers")
+    pin_memory: bool = option_of(CodonOptions, "pin_memory")
+    prefetch_factor: int = option_of(CodonOptions, "prefetch_factor")
+    persistent_workers: bool = option_of(CodonOptions, "persistent_workers")
+    device: str = option_of(TrainConfig, "device")
     threads: int = option(1, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job", minimum=0)
 

@@ -51,13 +51,8 @@ class CodonRunConfig:
 
     def options(self) -> CodonOptions:
         """Return the model options of the family `codon`."""
-        network = {field.name: getattr(self.model, field.name) for field in fields(CodonModelConfig)}
-        loss: dict[str, Any] = {
-            "label_smoothing": self.train.label_smoothing,
-            "use_checkpoint": self.train.use_checkpoint,
-        }
-        names = ("compile_mode", "matmul_precision", "pin_memory", "prefetch_factor", "persistent_workers")
-        return CodonOptions(**network, **loss, **{name: getattr(self.system, name) for name in names})
+        named = vars(self.model) | vars(self.train) | vars(self.system)
+        return CodonOptions(**{field.name: named[field.name] for field in fields(CodonOptions)})
 
     def training(self, *, windows: int, tokens: int, parameters: int) -> TrainConfig:
         """Return the options of the engine.
@@ -79,30 +74,20 @@ class CodonRunConfig:
             _logger.info("epochs: auto = %s = %.3f", derivation, epochs)
         batch = train.batch_size * train.grad_accum_steps
         steps = max(1, -(-round(epochs * windows) // batch))
-        return TrainConfig(
-            start=train.start,
-            start_parts=train.start_parts,
-            freeze=train.freeze,
-            epochs=epochs,
-            batch_size=batch,
-            micro_batch=train.batch_size,
-            lr=train.lr,
-            warmup=min(1.0, schedule.warmup_steps / (steps if schedule.warmup_steps >= 1 else 1)),
-            final_lr=min(1.0, schedule.min_lr / train.lr) if train.lr else 0.0,
-            weight_decay=train.weight_decay,
-            optimizer=train.optimizer,
-            scheduler=schedule.scheduler,
-            plateau_patience=schedule.plateau_patience,
-            clip=train.clip,
-            precision="bf16" if train.amp else "float32",
-            compile=self.system.compile,
-            ema=train.ema,
-            validate_epochs=schedule.validate_epochs,
-            patience=schedule.early_stop_patience,
-            num_workers=self.system.num_workers,
-            device=self.system.device,
-            seed=self.outputs.seed,
-        )
+        translated = {
+            "epochs": epochs,
+            "batch_size": batch,
+            "micro_batch": train.batch_size,
+            "warmup": min(1.0, schedule.warmup_steps / (steps if schedule.warmup_steps >= 1 else 1)),
+            "final_lr": min(1.0, schedule.min_lr / train.lr) if train.lr else 0.0,
+            "precision": "bf16" if train.amp else "float32",
+            "patience": schedule.early_stop_patience,
+        }
+        named = {
+            name: value for part in (train, schedule, self.system, self.outputs) for name, value in vars(part).items()
+        }
+        shared = {field.name: named[field.name] for field in fields(TrainConfig) if field.name in named}
+        return TrainConfig(**shared | translated)
 
 
 def auto_epochs(tokens_per_param: float, parameters: int, tokens: int) -> float:

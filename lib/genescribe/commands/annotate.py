@@ -60,7 +60,8 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.predict.stretches import pieces_of
     from genescribe.predict.support import with_support
     from genescribe.predict.work_folder import remove_work, work_folder
-    from genescribe.report.annotation.page import REPORT, Annotation, write_annotation_report
+    from genescribe.report.annotation.finished import Annotation
+    from genescribe.report.annotation.page import REPORT, write_annotation_report
 
     config, beside = config_of(args), _beside()
     form = AnnotationForm.of(args.output, args.format, args.locus_tag)

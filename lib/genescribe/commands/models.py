@@ -82,17 +82,17 @@ def _print_card(card: Card) -> None:
     )
 
 
-def _print_published(one: Published) -> None:
-    folder = fetched(one.name)
-    print(f"{one.name} (published weights of a signal network)")
+def _print_published(weights: Published) -> None:
+    folder = fetched(weights.name)
+    print(f"{weights.name} (published weights of a signal network)")
     _print(
-        species=one.species,
-        trained_on=one.trained_on,
-        not_to_test_on=one.not_to_test_on,
-        licence=one.licence,
-        url=one.url,
-        sha256=one.sha256,
-        folder=f"not here; genescribe models fetch {one.name}" if folder is None else str(folder),
+        species=weights.species,
+        trained_on=weights.trained_on,
+        not_to_test_on=weights.not_to_test_on,
+        licence=weights.licence,
+        url=weights.url,
+        sha256=weights.sha256,
+        folder=f"not here; genescribe models fetch {weights.name}" if folder is None else str(folder),
     )
 
 

@@ -23,7 +23,7 @@ class DurationFamily(nn.Module):
     Parameters
     ----------
     labels
-        C.
+        Number of labels, C.
     **parameters
         Their first values, for all labels or one for each.
     """
@@ -56,7 +56,7 @@ class Poisson(DurationFamily):
     Parameters
     ----------
     labels
-        C.
+        Number of labels, C.
     mean
         Mean of the further bases.
 
@@ -87,7 +87,7 @@ class NegativeBinomial(DurationFamily):
     Parameters
     ----------
     labels
-        C.
+        Number of labels, C.
     mean
         Mean of the further bases.
     shape
@@ -125,9 +125,9 @@ class Gamma(DurationFamily):
     Parameters
     ----------
     labels
-        C.
+        Number of labels, C.
     mean
-        Mean duration.
+        Mean duration in bases, for all labels or one for each.
     shape
         The variance is ``mean^2 / shape``.
     """

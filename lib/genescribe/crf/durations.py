@@ -27,7 +27,7 @@ class DurationTable(nn.Module):
     Parameters
     ----------
     config
-        The head's configuration.
+        Options of the head: labels, longest duration, knots.
     family
         Replaces one score per row: see `genescribe.crf.duration_families`. A module is trained with the head.
     """

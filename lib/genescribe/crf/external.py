@@ -33,7 +33,7 @@ class ExternalCRF(nn.Module):
     Parameters
     ----------
     labels
-        Their number, C.
+        Number of labels, C.
     backend
         Kernel of all but the loss and `decode`, as in `genescribe.kernels.semicrf.dispatch`.
 

@@ -192,7 +192,7 @@ def segment_marginals(
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     runs
         Runs that cover each chain, such as a decoded path.
     single : (C,) bool or None
@@ -238,9 +238,9 @@ def sample(
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     count
-        Samples of each chain.
+        Number of segmentations to draw for each chain.
     generator
         Source of randomness; None: PyTorch's own.
     backend

@@ -57,7 +57,7 @@ def log_numerator(p: Potentials, runs: Segments, single: Tensor | None = None, b
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     runs
         Known runs of each chain; `IGNORE` is summed over.
     single : (C,) bool or None

@@ -72,7 +72,7 @@ def batch_runs(runs: Sequence[Labelling], lengths: Tensor, labels: int) -> Segme
     Parameters
     ----------
     runs
-        Runs of each chain.
+        Labels of each chain as runs, (k, 2): last base + 1, label.
     lengths : (B,) int64
         Bases of each chain.
     labels

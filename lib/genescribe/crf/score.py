@@ -128,11 +128,11 @@ def forbidden_by(p: Potentials, segments: Segments, chain: int) -> str:
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     segments
         Padded segments of a batch.
     chain
-        Number of the chain.
+        Row of the batch.
     """
     parts = terms(p, segments)
     labels, ends = segments.labels[chain].tolist(), segments.ends[chain].tolist()
@@ -160,7 +160,7 @@ def duration_score(p: Potentials, k: Tensor, labels: Tensor) -> Tensor:
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     k : (...) int64
         Durations in bases, from 1 on.
     labels : (...) int64

@@ -49,7 +49,7 @@ class RunStatistics:
         Parameters
         ----------
         chains
-            Runs of each chain.
+            Labels of each chain as runs, (k, 2): last base + 1, label.
         labels
             Number of labels, C.
         whole_edges
@@ -150,7 +150,7 @@ def duration_shares(
     low, high
         Shortest and longest explicit duration.
     tail
-        Longer runs are allowed.
+        Whether segments may be longer than `high`; else the tail is -inf.
     pseudocount
         Weight of the prior, in runs; above 0.
 

@@ -162,7 +162,7 @@ def ordered_batches(
     Parameters
     ----------
     dataset
-        The windows.
+        Baked windows.
     collate_fn
         Makes a batch of samples.
     size
@@ -172,7 +172,7 @@ def ordered_batches(
     rank, world
         Process `rank` of `world` takes every `world`-th batch: the batches do not depend on `world`.
     workers
-        Processes that read.
+        Processes that read shards; 0: this one.
     among
         The numbers of the windows; None: all of them.
     """

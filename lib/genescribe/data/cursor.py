@@ -72,7 +72,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     count
         Number of samples.
     seed
-        Seed of training.
+        Seed of training; another gives another order.
     epoch
         Number of the epoch, from 0.
     """
@@ -89,13 +89,13 @@ def bucketed_order(lengths: NDArray[np.int64], seed: int, epoch: int, batch: int
     Parameters
     ----------
     lengths : (n,)
-        Of the samples.
+        Bases of each sample.
     seed, epoch
         As of `epoch_order`.
     batch
         Samples of a step. Pools begin where steps do, which is not where epochs do unless n is a multiple of it.
     buckets
-        Batches of a pool.
+        Batches whose samples are sorted by length before they are dealt out.
     """
     order = epoch_order(len(lengths), seed, epoch)
     first = -epoch * len(lengths) % batch

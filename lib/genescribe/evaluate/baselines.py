@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.evaluate.regions import Stretch
-from genescribe.genome.alphabet import Codes, encode, gaps, reverse_complement
+from genescribe.genome.alphabet import Codes, gaps, reverse_complement
 from genescribe.genome.fasta import Genome
-from genescribe.genome.genetic_code import GeneticCode, codon_numbers
+from genescribe.genome.genetic_code import ATG, GeneticCode, codon_numbers
 from genescribe.genome.model import Gene, Transcript
 
 
@@ -59,14 +59,11 @@ def open_frames(codes: Codes, code: GeneticCode, minimum: int) -> list[tuple[int
     minimum
         Fewest bases, the stop codon included.
     """
-    starts = np.zeros_like(code.is_start)
-    for codon in code.canonical_starts:
-        starts[codon_numbers(encode(codon))] = True
     found = []
     for strand, bases in (("+", codes), ("-", reverse_complement(codes))):
         for frame in range(3):
             numbers = codon_numbers(bases[frame:])
-            for first, last in _frames(starts[numbers], code.is_stop[numbers], minimum):
+            for first, last in _frames(ATG[numbers], code.is_stop[numbers], minimum):
                 left, right = frame + 3 * first, frame + 3 * last
                 if strand == "-":
                     left, right = len(codes) - right, len(codes) - left

@@ -41,13 +41,13 @@ def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iter
         (seqid, start, end); an end of None is the end of the sequence.
     """
     inside = _Regions(regions)
-    scored_reference = [gene for gene in reference if inside.whole(gene)]
-    crossing = [gene for gene in reference if not inside.whole(gene) and inside.touched(gene)]
+    scored_reference = [gene for gene in reference if inside.contains(gene)]
+    crossing = [gene for gene in reference if not inside.contains(gene) and inside.touched(gene)]
     scored, cut = _Spans(scored_reference), _Spans(crossing)
     scored_predicted = [
         gene
         for gene in predicted
-        if (not cut.overlap(gene) if inside.whole(gene) else inside.touched(gene) and scored.overlap(gene))
+        if (not cut.overlap(gene) if inside.contains(gene) else inside.touched(gene) and scored.overlap(gene))
     ]
     left_out = {
         "reference": len(crossing),
@@ -97,7 +97,7 @@ class _Regions:
             found[seqid].append((start, _FAR if end is None else end))
         self._merged = {seqid: _merged(pairs) for seqid, pairs in found.items()}
 
-    def whole(self, gene: Gene) -> bool:
+    def contains(self, gene: Gene) -> bool:
         starts, ends = self._merged.get(gene.seqid, _merged([]))
         index = int(np.searchsorted(starts, gene.start, side="right")) - 1
         return index >= 0 and gene.end <= int(ends[index])

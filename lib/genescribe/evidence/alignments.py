@@ -44,15 +44,13 @@ def read_alignments(path: str | Path, lines: Iterator[tuple[int, list[str]]], in
     lines
         Number and columns of each row.
     into
-        Gets the evidence.
+        Collector that the evidence is added to.
 
     Raises
     ------
     InputError
         A row that is none, or lies outside the genome.
     """
-    from genescribe.evidence.text import check_place
-
     found: dict[str, _Alignment] = {}
     for number, fields in lines:
         try:
@@ -63,7 +61,7 @@ def read_alignments(path: str | Path, lines: Iterator[tuple[int, list[str]]], in
                 found[attributes["ID"]] = _alignment(seqid, strand, attributes, number)
             elif kind in ("CDS", "stop_codon"):
                 parent = found[attributes["Parent"]]
-                check_place(into, seqid, start, end, path, number)
+                into.check_place(seqid, start, end, path, number)
                 if kind == "CDS":
                     parent.parts.append((start, end))
                 else:

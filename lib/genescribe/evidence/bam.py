@@ -53,11 +53,11 @@ def read_bams(paths: Sequence[str | Path], genome: Genome, into: Collector, work
     Parameters
     ----------
     paths
-        The files.
+        BAM files, sorted by position and indexed.
     genome
         That they were mapped to.
     into
-        Takes the rows.
+        Collector that the evidence is added to.
     workers
         Processes; the result does not depend on them.
 

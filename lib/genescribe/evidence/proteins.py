@@ -30,9 +30,9 @@ def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: in
     path
         FASTA of proteins, or GFF of miniprot or GeMoMa.
     genome
-        The genome.
+        Genome that the proteins are aligned to.
     into
-        Gets the evidence.
+        Collector that the evidence is added to.
     workers
         Threads of miniprot.
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json
 
 KINDS = ("intron", "start", "stop", "CDSpart", "exonpart", "nonexonpart")
@@ -143,6 +144,26 @@ class Collector:
         self._blocks: list[Rows] = []
         self._proteins: dict[str, int] = {}
         self._identities: list[float] = []
+
+    def check_place(self, seqid: str, start: int, end: int, path: str | Path, line: int) -> None:
+        """Raise `InputError` where ``[start, end)`` does not lie within the genome.
+
+        Parameters
+        ----------
+        seqid
+            Name of the sequence.
+        start, end
+            Interval, 0-based and half-open.
+        path, line
+            File and row that name the interval, for the message.
+        """
+        if not 0 <= start < end <= self.lengths.get(seqid, -1):
+            raise InputError(
+                f"{seqid}:{start + 1}-{end} lies outside the genome",
+                where=path,
+                line=line,
+                remedy="give evidence of this genome",
+            )
 
     def add(
         self, seqid: str, start: int, end: int, kind: int, strand: int, source: int, weight: float, protein: int = -1

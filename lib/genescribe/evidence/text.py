@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from genescribe.errors import InputError
+from genescribe.evidence.alignments import read_alignments
 from genescribe.evidence.table import (
     CDSPART,
     EXONPART,
@@ -26,7 +27,7 @@ from genescribe.evidence.table import (
     STOP,
     Collector,
 )
-from genescribe.files import open_binary
+from genescribe.genome.annotation.text import table_rows
 
 HINTS = {
     **dict(zip(KINDS, range(len(KINDS)), strict=True)),
@@ -77,7 +78,7 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
         `SJ.out.tab`: uniquely mapped reads. BED: gaps between blocks, or where there is one block the row itself;
         column 5 is the support.
     into
-        Takes the rows.
+        Collector that the evidence is added to.
     origin
         Of a GFF file, only rows of this source, column 2; other rows are not looked at.
 
@@ -86,9 +87,9 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
     InputError
         A row that is none, is of a type that is no evidence, or lies outside the genome; a file without evidence.
     """
-    from genescribe.evidence.alignments import read_alignments
-
-    lines = _data_lines(path)
+    if Path(path).suffix == ".bam":
+        raise InputError("a BAM file, not text", where=path, remedy="give it to --bam")
+    lines = table_rows(path)
     first = next(lines, None)
     if first is None:
         raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
@@ -114,47 +115,11 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
                     f"not a {_NAMES[parse]} row", where=path, line=number, remedy="repair the row"
                 ) from None
             for row in rows:
-                check_place(into, row.seqid, row.start, row.end, path, number)
+                into.check_place(row.seqid, row.start, row.end, path, number)
                 into.add(*row)
             count += len(rows)
     if not count:
         raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
-
-
-def check_place(into: Collector, seqid: str, start: int, end: int, path: str | Path, line: int) -> None:
-    """Raise `InputError` where ``[start, end)`` is no stretch of the genome.
-
-    Parameters
-    ----------
-    into
-        Knows the lengths of the genome's sequences.
-    seqid
-        Name of the sequence.
-    start, end
-        Place, 0-based and half-open.
-    path, line
-        Where the row stands, for messages.
-    """
-    if not 0 <= start < end <= into.lengths.get(seqid, -1):
-        raise InputError(
-            f"{seqid}:{start + 1}-{end} lies outside the genome",
-            where=path,
-            line=line,
-            remedy="give evidence of this genome",
-        )
-
-
-def _data_lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    with open_binary(path) as handle:
-        for number, raw in enumerate(handle, 1):
-            try:
-                text = raw.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise InputError("not text", where=path, line=number, remedy="give a BAM file to --bam") from None
-            if text.startswith("##FASTA"):
-                return
-            if text and not text.startswith(("#", "track", "browser")):
-                yield number, text.split("\t")
 
 
 def _chained(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:

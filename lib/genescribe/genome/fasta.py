@@ -165,11 +165,11 @@ def write_fasta(path: str | Path, records: Iterable[tuple[str, str | Codes]], *,
     Parameters
     ----------
     path
-        Where to.
+        FASTA file to write; one that exists is replaced.
     records
         Headers without ``>``; sequences as text (proteins too) or as base codes.
     width
-        Letters a line.
+        Bases per line.
     """
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as handle:
         for header, sequence in records:

@@ -50,6 +50,10 @@ def codon_set(codons: frozenset[str]) -> NDArray[np.bool_]:
     return member
 
 
+ATG = codon_set(frozenset({"ATG"}))
+"""The start of most genes in every table, as a lookup by codon number."""
+
+
 @dataclass(frozen=True)
 class GeneticCode:
     """One NCBI translation table.

@@ -1,6 +1,6 @@
 """Genes, transcripts and coding sequences, in 0-based half-open coordinates of the forward strand.
 
-These are what passes between the rooms: the catalogue, the label schemes, the simulator, the decoders, the
+These are what passes between packages: the catalogue, the label schemes, the simulator, the decoders, the
 metrics and the GFF3 writer all speak in lists of `Gene`.
 """
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from genescribe.genome.alphabet import Codes, reverse_complement
+from genescribe.genome.codons import read_codons
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.genome.genetic_code import GeneticCode, codon_numbers
+from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript
 
 PROTEINS, CODING = "proteins.fa", "cds.fa"
@@ -73,7 +74,7 @@ def write_parts(genes: Iterable[Gene], genome: Genome, directory: str | Path) ->
     genes
         Genes whose parts are written.
     genome
-        Their sequences.
+        Genome that the genes lie on.
     directory
         Existing folder.
     """
@@ -100,7 +101,7 @@ def coding_codes(genome: Genome, gene: Gene, transcript: Transcript) -> Codes:
     Parameters
     ----------
     genome
-        The sequences.
+        Genome that the gene lies on.
     gene
         For sequence and strand.
     transcript
@@ -118,9 +119,9 @@ def translate(bases: Codes, transcript: Transcript, code: GeneticCode) -> str:
     bases : (n,) uint8
         Coding sequence in reading direction.
     transcript
-        For the phase.
+        Its phase says how many bases come before the first codon.
     code
-        Genetic code.
+        Genetic code to translate with.
     """
     protein = code.translate(bases[transcript.phase :], complete=not (transcript.partial5 or transcript.partial3))
     return protein.removesuffix("*")
@@ -136,15 +137,13 @@ def is_complete(bases: Codes, transcript: Transcript, code: GeneticCode) -> bool
     transcript
         For phase and cut ends.
     code
-        Genetic code.
+        Genetic code to translate with.
     """
-    numbers = codon_numbers(bases)
+    reading = read_codons(bases, code)
     return bool(
-        transcript.phase == 0
-        and len(bases) % 3 == 0
-        and len(numbers) >= 2
-        and not (transcript.partial5 or transcript.partial3)
-        and code.is_start[numbers[0]]
-        and code.is_stop[numbers[-1]]
-        and not code.always_stop[numbers[:-1]].any()
+        not (transcript.phase or reading.leftover or transcript.partial5 or transcript.partial3)
+        and len(reading.codons) >= 2
+        and reading.starts
+        and reading.ends
+        and not len(reading.inner_stops(open_end=False))
     )

@@ -25,7 +25,7 @@ class GenomeStrand:
     Parameters
     ----------
     genome, seqid, start, end
-        The stretch.
+        Genome, name of the sequence, and interval, 0-based and half-open.
     strand
         "+" or "-".
     """

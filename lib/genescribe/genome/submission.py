@@ -20,9 +20,10 @@ import numpy as np
 from genescribe.errors import InputError
 from genescribe.genome.alphabet import BASES, Codes, reverse_complement, unmasked
 from genescribe.genome.annotation.locus_tags import PREFIX
-from genescribe.genome.annotation.text import read_lines
+from genescribe.genome.annotation.text import gff3_attributes, table_rows
+from genescribe.genome.codons import read_codons
 from genescribe.genome.fasta import Genome
-from genescribe.genome.genetic_code import GeneticCode, codon_numbers
+from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Interval, cds_phases
 
 GAP = 10
@@ -104,7 +105,7 @@ def check_submission(annotation: str | Path, genome: Genome) -> list[Problem]:
     genes: list[_Row] = []
     transcripts: dict[str, _Transcript] = {}
     parts: list[_Row] = []
-    for row in _read(Path(annotation)):
+    for row in _read(annotation):
         if row.kind == "gene":
             genes.append(row)
         elif row.kind in ("exon", "CDS"):
@@ -130,17 +131,12 @@ def check_submission(annotation: str | Path, genome: Genome) -> list[Problem]:
     return problems
 
 
-def _read(path: Path) -> Iterator[_Row]:
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line or line.startswith("#"):
-            continue
-        columns = line.split("\t")
+def _read(path: str | Path) -> Iterator[_Row]:
+    for number, columns in table_rows(path):
         if len(columns) != _COLUMNS or not (columns[3].isdigit() and columns[4].isdigit()) or "=" not in columns[8]:
             raise InputError("is no row of GFF3", where=path, line=number, remedy="give what genescribe convert wrote")
-        pairs = (pair.partition("=") for pair in columns[8].split(";"))
-        attributes = {key.strip(): unquote(value.strip()) for key, _, value in pairs if key.strip()}
         seqid, _, kind, start, end, _, strand, phase = columns[:8]
-        yield _Row(unquote(seqid), kind, int(start) - 1, int(end), strand, phase, attributes)
+        yield _Row(unquote(seqid), kind, int(start) - 1, int(end), strand, phase, gff3_attributes(columns[8]))
 
 
 def _sequences(genome: Genome) -> Iterator[Problem]:
@@ -262,21 +258,21 @@ def _reading(
     if [part.phase for part in cds] != [str(phase) for phase in cds_phases(places, row.strand, skipped)]:
         yield Problem("phase", row.name, "phases do not follow from the lengths of the CDS rows")
     bases = np.concatenate([genome.codes(row.seqid, *place) for place in places])
-    bases = unmasked(bases if row.strand == "+" else reverse_complement(bases))[skipped:]
+    bases = (bases if row.strand == "+" else reverse_complement(bases))[skipped:]
     table = first.attributes.get("transl_table", "1")
     code = GeneticCode.from_table(int(table) if table.isdigit() else 1)
-    codons = codon_numbers(bases[: len(bases) // 3 * 3])
-    if len(bases) % 3 and not open3:
+    reading = read_codons(bases, code)
+    if reading.leftover and not open3:
         yield Problem("TransLen", row.name, f"{len(bases)} coding bases are no whole codons")
         return
-    if not len(codons):
+    if not len(reading.codons):
         yield Problem("TransLen", row.name, "no whole codon")
         return
-    if code.always_stop[codons[:-1]].any() or (open3 and code.always_stop[codons[-1]]):
+    if len(reading.inner_stops(open3)):
         yield Problem("InternalStop", row.name, "a stop codon inside")
-    if not open5 and not code.is_start[codons[0]]:
+    if not open5 and not reading.starts:
         yield Problem("StartCodon", row.name, "does not begin with a start codon, and is not partial")
-    if not open3 and not code.is_stop[codons[-1]]:
+    if not open3 and not reading.ends:
         yield Problem("NoStop", row.name, "does not end with a stop codon, and is not partial")
 
 

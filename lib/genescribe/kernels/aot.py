@@ -102,7 +102,7 @@ def example(C: int, K: int, options: bool, B: int = 2, T: int = 40) -> Potential
     Parameters
     ----------
     C, K
-        Labels and longest duration.
+        Number of labels, and durations that have a score of their own.
     options
         With boundary scores, phases, censored ends and forbidden contents.
     B, T
@@ -157,7 +157,7 @@ def attention_launches(
     dtype
         Type of queries, keys and values.
     slopes
-        With ALiBi.
+        Whether scores fall with the distance (ALiBi).
     B, heads, S
         Batch, heads and steps.
     """

@@ -14,8 +14,8 @@ import numpy as np
 
 from genescribe.data.runs import IGNORE, Runs
 from genescribe.genome.alphabet import Codes, gaps
-from genescribe.genome.alphabet import decode as decode_codes
-from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_numbers
+from genescribe.genome.codons import read_codons
+from genescribe.genome.genetic_code import ATG, GeneticCode
 from genescribe.genome.intervals import union
 from genescribe.genome.model import Interval, Transcript
 from genescribe.genome.strand import Reject, StrandCodes
@@ -46,7 +46,7 @@ def decode_runs(runs: Runs, kinds: Sequence[Kind], *, partial: bool = True) -> D
     runs : (n, 2)
         Ends and labels, from the strand's 5' end to its 3' end.
     kinds
-        What each label means.
+        Part of a gene that each label stands for, by label.
     partial
         Accept a gene without start (stop) codon whose coding sequence reaches the strand's 5' (3') end. Its phase
         follows from the other end.
@@ -167,23 +167,19 @@ def validate_gene(
     codes : (n,)
         Bases of the strand, 5' to 3'; softmasked or not. A codon with an N passes for anything, a gap for nothing.
     code
-        What a codon means.
+        Genetic code: start and stop codons.
     alternative_starts
         Accept every initiator that the genetic code lists, as annotations hold them; else ATG alone.
     """
     if any(gaps(codes[start:end]) for start, end in transcript.cds):
         return GAP_REASON
-    bases = coding_codes(transcript, codes)
-    if len(bases) % _CODON and not transcript.partial3:
+    reading = read_codons(coding_codes(transcript, codes), code, starts=None if alternative_starts else ATG)
+    if reading.leftover and not transcript.partial3:
         return "coding length not a multiple of three"
-    numbers = codon_numbers(bases)
-    if not len(numbers):
+    if not len(reading.codons):
         return "no whole codon"
-    known = numbers != AMBIGUOUS
-    starts = code.starts | code.canonical_starts if alternative_starts else code.canonical_starts
-    if not transcript.partial5 and known[0] and decode_codes(bases[:_CODON]).upper() not in starts:
+    if not transcript.partial5 and reading.starts is False:
         return "no start codon"
-    if not transcript.partial3 and known[-1] and not code.is_stop[numbers[-1]]:
+    if not transcript.partial3 and reading.ends is False:
         return "no stop codon"
-    inner = numbers if transcript.partial3 else numbers[:-1]
-    return "in-frame stop" if code.always_stop[inner].any() else None
+    return "in-frame stop" if len(reading.inner_stops(transcript.partial3)) else None

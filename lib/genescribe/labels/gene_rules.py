@@ -70,7 +70,7 @@ class SignalTables:
         rules
             Start codons, splice sites and shortest intron.
         code
-            Genetic code.
+            Genetic code that gives start and stop codons.
         training
             Refuse codes whose stop codons labels cannot tell across an intron.
 

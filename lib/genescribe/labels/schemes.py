@@ -94,7 +94,7 @@ class LabelScheme(Protocol):
         codes : (n,) uint8
             Base codes of the strand.
         code
-            Genetic code.
+            Genetic code that gives start and stop codons.
         """
 
     def shifted(self, runs: Runs, offset: int) -> Runs:

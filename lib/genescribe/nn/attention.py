@@ -27,7 +27,7 @@ def rotate(x: Tensor, positions: Tensor) -> Tensor:
     x : (B, heads, n, d)
         Queries or keys, d even.
     positions : (B, n) or (n,) float
-        Their places.
+        Position of each step, in steps; the product of a query and a key depends on their distance.
     """
     turns = rotations(positions, x.shape[-1] // 2)
     return turned(x, turns.unsqueeze(1) if positions.dim() == 2 else turns)
@@ -39,9 +39,9 @@ def rotations(positions: Tensor, half: int) -> Tensor:
     Parameters
     ----------
     positions : (...)
-        Places.
+        Positions of steps, in steps.
     half
-        Pairs of channels.
+        Number of pairs of channels: half of the channels of a head.
 
     Returns
     -------
@@ -90,7 +90,7 @@ class FeedForward(nn.Module):
     Parameters
     ----------
     width
-        Of the steps.
+        Channels of a step, D.
     inner
         Gated units; 0: `gated_width`.
     geglu
@@ -126,7 +126,7 @@ class AttentionLayer(nn.Module):
         x : (B, S, D)
             Steps.
         positions : (B, S) or (S,)
-            Their places.
+            Position of each step, for the rotation of queries and keys.
         mask : (B, 1, 1, S) bool or None
             True where a step may be seen.
         """

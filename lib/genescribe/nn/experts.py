@@ -61,9 +61,9 @@ def grouped_product(x: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
     Parameters
     ----------
     x
-        Rows sorted by group.
+        (N, D), the rows of a group one after the other.
     weights
-        A matrix a group.
+        (E, D, F), one matrix for each group.
     ends : (E,) int32
         One past the last row of each group.
 
@@ -86,7 +86,7 @@ class Experts(nn.Module):
     Parameters
     ----------
     width
-        Of the steps.
+        Channels of a step, D.
     number, top_k
         Experts, and how many of them a step takes.
     inner, geglu

@@ -80,7 +80,7 @@ def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Te
     A : (d, N)
         Decay rates, negative.
     B, C : (B, T, N)
-        Input and output weights.
+        How each input enters the state, and how the state is read.
     D : (d,)
         Weight of the input itself.
 

@@ -32,7 +32,7 @@ class ResidualUnit(nn.Module):
     Parameters
     ----------
     width
-        Channels.
+        Channels that it reads and writes.
     kernel
         Bases that a convolution reads; odd.
     """
@@ -67,7 +67,7 @@ class SiteNetwork(nn.Module):
     Parameters
     ----------
     config
-        Its shape.
+        Channels, kernels and dilations of its layers, and its classes.
     """
 
     def __init__(self, config: SiteNetworkConfig) -> None:
@@ -124,9 +124,9 @@ class SiteEnsemble(nn.Module):
     Parameters
     ----------
     config
-        The shape.
+        Shape that all networks have.
     replicates
-        How many.
+        Number of networks.
     """
 
     def __init__(self, config: SiteNetworkConfig, replicates: int = 1) -> None:

@@ -63,7 +63,7 @@ def predict_genome(
 
 
 def assemble(
-    pieces: Iterable[Piece], found: Mapping[StrandKey, StrandPrediction], config: PredictConfig
+    pieces: Iterable[Piece], predictions: Mapping[StrandKey, StrandPrediction], config: PredictConfig
 ) -> GenomePrediction:
     """Make one annotation of what was found on the strands: filter, resolve overlaps, give names.
 
@@ -71,7 +71,7 @@ def assemble(
     ----------
     pieces
         In the order of the output.
-    found
+    predictions
         Of each strand of each piece.
     config
         Filters and rules.
@@ -81,7 +81,7 @@ def assemble(
     for piece in pieces:
         for strand in "+-":
             genes, refused = to_forward(
-                piece.seqid, piece.start, piece.end, strand, found[piece.seqid, piece.start, piece.end, strand]
+                piece.seqid, piece.start, piece.end, strand, predictions[piece.seqid, piece.start, piece.end, strand]
             )
             candidates[piece.seqid] += [item for item in genes if piece.wants(item.gene.start, item.gene.end)]
             rejects[piece.seqid] += [

@@ -161,9 +161,9 @@ class PredictorFactory(Protocol):
         """Return what the genes of the training genomes were like, as `genescribe.predict.summary` names it."""
 
 
-def finishes_together(factory: PredictorFactory) -> bool:
-    """Return whether a factory gives predictors of the kind `PairPredictor`: its attribute `together` is then true."""
-    return bool(getattr(factory, "together", False))
+def finishes_both_strands(factory: PredictorFactory) -> bool:
+    """Return whether a factory, by its attribute `both_strands`, gives predictors of the kind `PairPredictor`."""
+    return bool(getattr(factory, "both_strands", False))
 
 
 class Halves(NamedTuple):

@@ -101,7 +101,7 @@ def _header(provenance: Mapping[str, Any], config: PredictConfig) -> list[str]:
     return [f"genescribe {__version__}", *lines, f"rules: {rules}"]
 
 
-def write_batch(target: str | Path, pieces: Sequence[Piece], found: Mapping[StrandKey, StrandPrediction]) -> None:
+def write_batch(target: str | Path, pieces: Sequence[Piece], predictions: Mapping[StrandKey, StrandPrediction]) -> None:
     """Write what was found on the strands of some pieces into the folder `target`, for `join_batches`.
 
     Parameters
@@ -110,12 +110,12 @@ def write_batch(target: str | Path, pieces: Sequence[Piece], found: Mapping[Stra
         Folder to write.
     pieces
         What was annotated.
-    found
+    predictions
         What was found on each strand of each piece.
     """
     keys = [(piece.seqid, piece.start, piece.end, strand) for piece in pieces for strand in "+-"]
     with atomic_directory(target) as folder:
-        write_strands(folder / STRANDS, {key: found[key] for key in keys})
+        write_strands(folder / STRANDS, {key: predictions[key] for key in keys})
 
 
 def join_batches(folders: Iterable[str | Path], pieces: Sequence[Piece], config: PredictConfig) -> GenomePrediction:

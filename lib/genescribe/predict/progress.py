@@ -56,13 +56,13 @@ class Progress:
     def __init__(self, bar: tqdm[Any]) -> None:
         self._bar, self._genes = bar, 0
 
-    def found(self, prediction: StrandPrediction) -> None:
+    def count_genes(self, prediction: StrandPrediction) -> None:
         """Count the genes of a strand."""
         apart = sum(t.gene is None for t in prediction.transcripts)
         self._genes += apart + len({t.gene for t in prediction.transcripts} - {None})
         self._bar.set_postfix_str(f"{self._genes:,} genes", refresh=False)
 
-    def read(self, bases: int) -> None:
+    def count_bases(self, bases: int) -> None:
         """Count bases of one strand."""
         self._bar.update(bases)
 

@@ -22,7 +22,7 @@ class Candidate:
 
 
 def to_forward(
-    seqid: str, start: int, end: int, strand: str, found: StrandPrediction
+    seqid: str, start: int, end: int, strand: str, prediction: StrandPrediction
 ) -> tuple[list[Candidate], list[Reject]]:
     """Turn the prediction of a strand of ``[start, end)`` of a sequence into the sequence's coordinates.
 
@@ -34,12 +34,12 @@ def to_forward(
         The stretch, 0-based and half-open.
     strand
         The strand that was read.
-    found
+    prediction
         Its genes and rejects, in its own coordinates.
     """
     length = end - start
     isoforms: dict[tuple[str, int], list[PredictedTranscript]] = {}
-    for number, predicted in enumerate(found.transcripts):
+    for number, predicted in enumerate(prediction.transcripts):
         own = ("", number) if predicted.gene is None else ("gene", predicted.gene)
         isoforms.setdefault(own, []).append(predicted)
     genes = []
@@ -50,7 +50,7 @@ def to_forward(
         odds = max(predicted.log_odds for predicted in some)
         genes.append(Candidate(shifted(gene if strand == "+" else mirror(gene, length), start), odds))
     rejects = []
-    for reject in found.rejects:
+    for reject in prediction.rejects:
         low, high = (reject.start, reject.end) if strand == "+" else (length - reject.end, length - reject.start)
         rejects.append(Reject(low + start, high + start, reject.reason))
     return genes, rejects

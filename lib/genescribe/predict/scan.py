@@ -27,7 +27,7 @@ from genescribe.predict.interface import (
     PredictorFactory,
     StrandPrediction,
     StrandRows,
-    finishes_together,
+    finishes_both_strands,
     halves_of,
 )
 from genescribe.predict.memory import keep_memory
@@ -96,7 +96,7 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     work
         Folder that keeps what was found.
     """
-    signs = BOTH if finishes_together(factory) else "+-"
+    signs = BOTH if finishes_both_strands(factory) else "+-"
     strands = [(piece.seqid, piece.start, piece.end, sign) for piece in pieces for sign in signs]
     # Longest first fills the workers evenly; results are kept by name, so the order does not show.
     open_strands = sorted(
@@ -107,7 +107,7 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     total = sum(end - start for _, start, end, _ in strands)
     with progress(total, total - plan.bases) as shown, ExitStack() as stack:
         for earlier in work.done.values():
-            shown.found(earlier)
+            shown.count_genes(earlier)
         given = (genome, config, work)
         if halves is None or not len(plan):
             workers = min(config.workers, len(plan))
@@ -121,8 +121,8 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
                 singles = [one for strand in job.strands for one in _single(strand)]
                 work.add(dict(zip(singles, predictions, strict=True)), plan.chunks(job.strands[0]))
             for prediction in predictions:
-                shown.found(prediction)
-            shown.read(job.bases if job.kind != "finish" else 0)
+                shown.count_genes(prediction)
+            shown.count_bases(job.bases if job.kind != "finish" else 0)
 
 
 def _single(strand: StrandKey) -> list[StrandKey]:

@@ -39,7 +39,7 @@ def summarise(genes: Sequence[Gene], pieces: Sequence[Piece]) -> dict[str, float
     return row
 
 
-def warnings_of(found: Mapping[str, float], trained: Mapping[str, float]) -> list[str]:
+def warnings_of(predicted: Mapping[str, float], trained: Mapping[str, float]) -> list[str]:
     """Return a line for a low mean probability, and for each number that is far from that of the training genomes.
 
     Examples
@@ -49,19 +49,19 @@ def warnings_of(found: Mapping[str, float], trained: Mapping[str, float]) -> lis
     ['3.00 genes per Mb; the training genomes have 480.00: is this model meant for this genome?']
     """
     lines = []
-    posterior = found.get("mean_posterior", 1.0)
-    if posterior < LOW_POSTERIOR and found["genes"] >= ENOUGH_SCORES:
+    posterior = predicted.get("mean_posterior", 1.0)
+    if posterior < LOW_POSTERIOR and predicted["genes"] >= ENOUGH_SCORES:
         lines.append(
             f"the model expects only {100 * posterior:.0f}% of its genes to be right (mean_posterior {posterior:.2f}): "
             "probably nothing like this genome was in its training, or such genes are too hard for it; try another "
             "--model or --species, or train on a relative"
         )
-    if found["bases"] < ENOUGH_BASES:
+    if predicted["bases"] < ENOUGH_BASES:
         return lines
     for name, factor in TOLERANCE.items():
-        if name not in trained or (name != "genes_per_mb" and found["genes"] < ENOUGH_GENES):
+        if name not in trained or (name != "genes_per_mb" and predicted["genes"] < ENOUGH_GENES):
             continue
-        here, there = found.get(name, 0.0), trained[name]
+        here, there = predicted.get(name, 0.0), trained[name]
         if here * factor < there or here > there * factor:
             shown = f"{here:.2f} {_NAMES[name]}; the training genomes have {there:.2f}"
             lines.append(f"{shown}: is this model meant for this genome?")

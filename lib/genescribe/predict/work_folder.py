@@ -103,22 +103,22 @@ class Work:
         """Return the path of the scores of a chunk."""
         return scores_path(self.folder, strand, start)
 
-    def add(self, found: Mapping[StrandKey, StrandPrediction], chunks: Sequence[int]) -> None:
+    def add(self, predictions: Mapping[StrandKey, StrandPrediction], chunks: Sequence[int]) -> None:
         """Keep what was found on strands, and drop the scores of their chunks.
 
         Parameters
         ----------
-        found
+        predictions
             By piece and strand.
         chunks
             First bases of the chunks that each was read in.
         """
-        self.done |= found
+        self.done |= predictions
         with (self.folder / STRANDS).open("a", encoding="utf-8") as lines:
-            lines.writelines(_line(strand, prediction) for strand, prediction in found.items())
+            lines.writelines(_line(strand, prediction) for strand, prediction in predictions.items())
             lines.flush()
             os.fsync(lines.fileno())
-        for strand in found:
+        for strand in predictions:
             for start in chunks:
                 self.scores(strand, start).unlink(missing_ok=True)
 

@@ -1,4 +1,9 @@
-"""Find the branch point of a set of introns by expectation-maximisation, from a seed."""
+"""Find the branch point of a set of introns by expectation-maximisation, from a seed.
+
+Every intron has the signal once, because the simulator writes it into every intron. The gene finder asks another
+question, in how many introns there is a motif and where, and so fits another model:
+`genescribe.segment.composition.branch_points`.
+"""
 
 from __future__ import annotations
 

@@ -140,19 +140,19 @@ def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs, 
         Seed of the draws.
     """
     rng = np.random.default_rng(seed)
-    room: dict[str, tuple[int, int]] = {}
+    space: dict[str, tuple[int, int]] = {}
     ordered = sorted(genes, key=lambda g: (g.seqid, g.start))
     for i, gene in enumerate(ordered):
         before = [g.end for g in ordered[max(0, i - 5) : i] if g.seqid == gene.seqid]
         after = [g.start for g in ordered[i + 1 : i + 6] if g.seqid == gene.seqid]
         left = max(0, gene.start - max(before, default=0)) // 3
-        room[gene.id] = left, max(0, min(after, default=lengths[gene.seqid]) - gene.end) // 3
+        space[gene.id] = left, max(0, min(after, default=lengths[gene.seqid]) - gene.end) // 3
 
     def extended(gene: Gene) -> Gene:
         medians = np.array([assumed.median5, assumed.median3])
         drawn = np.exp(np.log(medians) + assumed.spread * rng.standard_normal(2)).astype(int).tolist()
         left, right = drawn if gene.strand == "+" else drawn[::-1]
-        left, right = min(left, room[gene.id][0]), min(right, room[gene.id][1])
+        left, right = min(left, space[gene.id][0]), min(right, space[gene.id][1])
         transcripts = []
         for t in gene.transcripts:
             if t.cds and (t.cds[0][0], t.cds[-1][1]) == (t.start, t.end):

@@ -52,10 +52,10 @@ def insert_repeats(tract: Codes, law: Repeats, families: list[Codes], rng: np.ra
     for size in law.lengths.sample(rng, copies):
         consensus = families[rng.integers(len(families))]
         size = min(int(size), len(consensus))
-        room = len(tract) - 2 * _MARGIN - size
-        if room < 0:
+        space = len(tract) - 2 * _MARGIN - size
+        if space < 0:
             continue
-        start = _MARGIN + int(rng.integers(room + 1))
+        start = _MARGIN + int(rng.integers(space + 1))
         if (tract[start - 1 : start + size + 1] != FREE).any():
             continue
         offset = int(rng.integers(len(consensus) - size + 1))

@@ -16,7 +16,6 @@ NEUTRAL = frozenset(
         "log_every",
         "checkpoint_steps",
         "checkpoint_seconds",
-        "memory_seconds",
         "start",
     }
 )
@@ -73,7 +72,6 @@ class TrainConfig:
     log_every: int = option(10, doc="steps between rows of the log", minimum=1)
     checkpoint_steps: int = option(500, doc="most steps between checkpoints", minimum=1)
     checkpoint_seconds: float = option(120.0, doc="most seconds between checkpoints", minimum=0.0)
-    memory_seconds: float = option(30.0, doc="seconds between rows of memory_<process>.csv", minimum=0.1)
     num_workers: int = option(0, doc="data processes per training process; 0: read in the training process", minimum=0)
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)

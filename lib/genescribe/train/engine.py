@@ -133,7 +133,7 @@ class _Run:
         self.optimiser = build_optimiser(config, self.model, task.no_decay, task.adamw_only)
         self.average: dict[str, Tensor] = {}
         self._restore()
-        self.memory = MemoryWatch(world.device, directory / f"memory_{world.rank}.csv", config.memory_seconds)
+        self.memory = MemoryWatch(world.device, directory / f"memory_{world.rank}.csv")
         if config.precision == "bf16" and not computes_in_bf16(world.device):
             _logger.info("no instructions for bfloat16 here: float32")
         self.started = time.monotonic() - self.state.seconds

@@ -169,13 +169,13 @@ def named_parts(model: nn.Module, parts: Sequence[str], option: str) -> set[str]
     return {name for name in known if name.startswith(tuple(parts))}
 
 
-def _mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], optional: Collection[str]) -> str | None:
+def _mismatch(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor], optional: Collection[str]) -> str | None:
     """Return what is wrong with stored weights, or None."""
-    lacking, unknown = expected.keys() - found.keys() - set(optional), found.keys() - expected.keys()
+    lacking, unknown = expected.keys() - stored.keys() - set(optional), stored.keys() - expected.keys()
     for what, names in (("lacks", lacking), ("has unknown", unknown)):
         if names:
             return f"{what} {', '.join(sorted(names)[:3])}"
-    for name, value in found.items():
+    for name, value in stored.items():
         if value.shape != expected[name].shape:
             return f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}"
         if not bool(value.isfinite().all()):

@@ -21,7 +21,6 @@ from genescribe.workflow.folds import expand_folds
 from genescribe.workflow.genome_config import OWN_BASELINES, REFERENCE, GenomeConfig, SourceConfig
 from genescribe.workflow.run_config import InitRunConfig, RunConfig
 
-SPLIT_NAMES = ("train", "validation", "test")
 EVIDENCE = ("bam", "junctions", "hints", "proteins", "reads", "long_reads")
 """Lists of files in the section `annotate`."""
 ANNOTATE_SHORTHAND = ("genome", "model", "regions", *EVIDENCE)

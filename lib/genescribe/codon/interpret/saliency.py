@@ -151,7 +151,7 @@ def _step(
     measures: list[Measure],
     profiles: tuple[NDArray[np.float64], NDArray[np.float64]],
     motifs: list[list[str | float | int]],
-    found: Sequence[Window],
+    windows: Sequence[Window],
 ) -> Step:
     """Return the step: attribution by distance with and without training, motifs and windows as tables."""
     profile, flat = profiles
@@ -169,7 +169,7 @@ def _step(
             "motifs": (["motif", "amino_acids", "in_windows", "in_background", "log2_ratio", "p", "fdr"], motifs[:200]),
             "windows": (
                 ["genome", "id", "codon", "saliency", "dna"],
-                [[*row[:4], "".join(CODONS[c] for c in row[4])] for row in found],
+                [[*row[:4], "".join(CODONS[c] for c in row[4])] for row in windows],
             ),
         },
         [

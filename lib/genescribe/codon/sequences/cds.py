@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.genome.alphabet import decode, encode, reverse_complement
+from genescribe.genome.codons import Reading, read_codons
 from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode, codon_numbers
 
 Part = tuple[int, int, int]
@@ -198,8 +199,8 @@ def judge(
     protein, recoded = _translate(annotated, numbers, places, code)
     unfinished = _unfinished(bases, code) if annotated.partial3 else ""
     agrees = None if not annotated.translation else _same(protein, unfinished, annotated)
-    left_over = len(bases) % 3
-    fault = _fault(annotated, left_over, numbers, recoded, code, min_len=min_len, partial=partial, ambiguous=ambiguous)
+    reading = read_codons(bases, code, recoded=recoded)
+    fault = _fault(annotated, reading, min_len=min_len, partial=partial, ambiguous=ambiguous)
     if fault is None and agrees is False:
         fault = (MISMATCH, _difference(protein, annotated.translation))
     if fault is not None:
@@ -262,36 +263,27 @@ def _difference(ours: str, theirs: str) -> str:
 
 
 def _fault(
-    annotated: Annotated,
-    left_over: int,
-    numbers: NDArray[np.uint8],
-    recoded: NDArray[np.bool_],
-    code: GeneticCode,
-    *,
-    min_len: int,
-    partial: bool,
-    ambiguous: bool,
+    annotated: Annotated, reading: Reading, *, min_len: int, partial: bool, ambiguous: bool
 ) -> tuple[str, str] | None:
     """Return what speaks against a CDS, the most telling reason first."""
-    cut5 = annotated.partial5 or annotated.codon_start > 1
-    if left_over and not annotated.partial3:
-        return FRAME, f"{3 * len(numbers) + left_over} bases"
+    cut5, numbers = annotated.partial5 or annotated.codon_start > 1, reading.codons
+    if reading.leftover and not annotated.partial3:
+        return FRAME, f"{3 * len(numbers) + reading.leftover} bases"
     if not len(numbers):
         return EMPTY, ""
     if (numbers == AMBIGUOUS).any() and not ambiguous:
         return AMBIGUOUS_CODON, f"codon {int(np.argmax(numbers == AMBIGUOUS)) + 1}"
-    stops = code.always_stop[numbers] & ~recoded
-    if stops[:-1].any():
-        return INTERNAL_STOP, f"codon {int(np.argmax(stops)) + 1} of {len(numbers)}"
+    if len(reading.inner_stops(open_end=False)):
+        return INTERNAL_STOP, f"codon {reading.stops[0] + 1} of {len(numbers)}"
     if (cut5 or annotated.partial3) and not partial:
         return PARTIAL, "5'" * cut5 + "3'" * annotated.partial3
-    if not cut5 and not code.is_start[numbers[0]] and numbers[0] != AMBIGUOUS:
+    if not cut5 and reading.starts is False:
         return NO_START, decode(_bases(int(numbers[0])))
-    ends = bool(code.is_stop[numbers[-1]]) and not recoded[-1]
-    if not annotated.partial3 and not ends and numbers[-1] != AMBIGUOUS:
+    if not annotated.partial3 and reading.ends is False:
         return NO_STOP, decode(_bases(int(numbers[-1])))
-    if len(numbers) - ends < max(min_len, 1):
-        return SHORT, f"{len(numbers) - ends} codons"
+    amino_acids = len(numbers) - bool(reading.ends)
+    if amino_acids < max(min_len, 1):
+        return SHORT, f"{amino_acids} codons"
     return None
 
 

@@ -218,26 +218,26 @@ def _sequences(path: Path) -> list[str]:
     return ["".join(record.split("\n")[1:]) for record in records]
 
 
-def _used_row(one: Cds) -> list[str | int]:
-    note = one.annotated
+def _used_row(cds: Cds) -> list[str | int]:
+    note = cds.annotated
     partial = "5'" * (note.partial5 or note.codon_start > 1) + "3'" * note.partial3
     checked = _CHECKED[True if note.translation else None]
     return [
-        one.id,
+        cds.id,
         note.seqid,
         note.place,
         note.codon_start,
         note.table,
         partial,
         checked,
-        len(one.codons),
+        len(cds.codons),
         note.product,
     ]
 
 
-def _rejected_row(one: Rejected) -> list[str | int]:
-    note: Annotated = one.annotated
-    return [note.id, note.seqid, note.place, one.reason, one.detail, note.product]
+def _rejected_row(rejected: Rejected) -> list[str | int]:
+    note: Annotated = rejected.annotated
+    return [note.id, note.seqid, note.place, rejected.reason, rejected.detail, note.product]
 
 
 def _write(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str | int]]) -> None:

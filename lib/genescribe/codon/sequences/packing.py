@@ -141,13 +141,13 @@ def pack(
     return _store(whole, [bins[i] for i in order.tolist()], pad_only + len(empty), lost)
 
 
-def _store(whole: list[NDArray[np.uint8]], bins: list[list[Piece]], pad_only: int, lost: int) -> Windows:
+def _store(sequences: list[NDArray[np.uint8]], bins: list[list[Piece]], pad_only: int, lost: int) -> Windows:
     tokens: list[NDArray[np.uint8]] = []
     windows, segments, cds, offsets, place = [0], [0], [], [], 0
     separator = np.array([SEP], dtype=np.uint8)
     for parts in bins:
         for number, part in enumerate(parts):
-            tokens.append(whole[part.cds][part.start : part.end])
+            tokens.append(sequences[part.cds][part.start : part.end])
             place += part.length
             if number < len(parts) - 1:
                 tokens.append(separator)

@@ -234,22 +234,22 @@ def _write_table(
     every: Sequence[Entry],
     genome: NDArray[np.int64],
     cluster: NDArray[np.int64],
-    found: splits.Assignment,
+    assignment: splits.Assignment,
 ) -> None:
-    chosen = splits.names_of(found.split)
+    chosen = splits.names_of(assignment.split)
     with (folder / TABLE).open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
         for i, one in enumerate(every):
-            homologue = "yes" if found.homologue[i] else "no"
+            homologue = "yes" if assignment.homologue[i] else "no"
             row = [names[genome[i]], one.id, chosen[i], int(cluster[i]), len(one.codons), one.table, one.partial]
             writer.writerow([*row, homologue, one.product])
     with (folder / "quarantine.tsv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
         writer.writerow(["genome", "id", "resembles_genome", "resembles", "share_of_words", "its_split"])
-        for i in np.flatnonzero(found.partner >= 0).tolist():
-            j = int(found.partner[i])
-            other = [names[genome[j]], every[j].id, f"{found.share[i]:.3f}", chosen[j]]
+        for i in np.flatnonzero(assignment.partner >= 0).tolist():
+            j = int(assignment.partner[i])
+            other = [names[genome[j]], every[j].id, f"{assignment.share[i]:.3f}", chosen[j]]
             writer.writerow([names[genome[i]], every[i].id, *other])
 
 

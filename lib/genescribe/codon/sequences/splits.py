@@ -14,6 +14,8 @@ from genescribe.errors import InputError
 
 TRAIN, VALIDATION, TEST, QUARANTINE = range(4)
 NAMES = (*SPLITS, "quarantine")
+NEAR_DUPLICATE = 0.5
+"""Share of its protein words from which a training CDS is too like a held-out one: it is quarantined."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def assign(
     Parameters
     ----------
     config
-        Datasets in the order of `genome`'s numbers, `split_by`, fractions, `near_duplicate`.
+        Datasets in the order of `genome`'s numbers, `split_by`, fractions.
     genome, codons, cluster : (n,)
         Dataset, length and homology cluster of each coding sequence.
     pairs, shares
@@ -82,7 +84,7 @@ def assign(
         }
         split[automatic] = _by_fraction(groups[automatic], codons[automatic], wanted, seed)
     _check_filled(split, config)
-    return _quarantined(split, pairs, shares, config.near_duplicate)
+    return _quarantined(split, pairs, shares, NEAR_DUPLICATE)
 
 
 def _groups(config: DataConfig, genome: NDArray[np.int64], cluster: NDArray[np.int64]) -> NDArray[np.int64]:

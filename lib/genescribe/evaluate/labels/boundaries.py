@@ -29,13 +29,13 @@ def boundaries(runs: Runs) -> Boundaries:
     return known
 
 
-def outside_masked(found: Boundaries, truth: Runs) -> Boundaries:
+def outside_masked(predicted: Boundaries, truth: Runs) -> Boundaries:
     """Return the predicted boundaries that do not lie in or on the edge of a masked stretch of the truth."""
     ends = truth[:, 0].astype(np.int64)
     masked = truth[:, 1] == IGNORE
-    before = masked[np.searchsorted(ends, found[:, 0], side="left")]
-    behind = masked[np.minimum(np.searchsorted(ends, found[:, 0], side="right"), len(ends) - 1)]
-    kept: Boundaries = found[~before & ~behind]
+    before = masked[np.searchsorted(ends, predicted[:, 0], side="left")]
+    behind = masked[np.minimum(np.searchsorted(ends, predicted[:, 0], side="right"), len(ends) - 1)]
+    kept: Boundaries = predicted[~before & ~behind]
     return kept
 
 

@@ -214,6 +214,6 @@ def _boundaries(truth: Runs, predicted: Runs, edges: NDArray[np.int64]) -> NDArr
     return counts
 
 
-def _lengths(found: Segments, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    middles = (found[:, 0] + found[:, 1]) // 2
-    return np.stack([_unit(middles, edges), found[:, 2], found[:, 1] - found[:, 0]], axis=1)
+def _lengths(segments: Segments, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    middles = (segments[:, 0] + segments[:, 1]) // 2
+    return np.stack([_unit(middles, edges), segments[:, 2], segments[:, 1] - segments[:, 0]], axis=1)

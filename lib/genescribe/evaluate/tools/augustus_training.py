@@ -181,14 +181,14 @@ def training_genes(
     flags = catalogue.flags()
     everything = catalogue.genes()
     obstacles = _obstacles(everything, catalogue)
-    rooms: dict[str, list[Interval]] = {}
+    intervals: dict[str, list[Interval]] = {}
     for seqid, start, end in regions:
-        rooms.setdefault(seqid, []).append((start, genome.lengths[seqid] if end is None else end))
+        intervals.setdefault(seqid, []).append((start, genome.lengths[seqid] if end is None else end))
     dropped: Counter[str] = Counter()
     found: list[Chosen] = []
     for gene in everything:
-        room = next((r for r in rooms.get(gene.seqid, []) if r[0] <= gene.start and gene.end <= r[1]), None)
-        if room is None:
+        region = next((r for r in intervals.get(gene.seqid, []) if r[0] <= gene.start and gene.end <= r[1]), None)
+        if region is None:
             continue
         transcript, why = _fit_transcript(gene, flags, genome, catalogue)
         if transcript is None:
@@ -198,7 +198,7 @@ def training_genes(
         if free is None:
             dropped["overlaps another gene"] += 1
             continue
-        found.append(Chosen(gene, transcript, max(room[0], free[0]), min(room[1], free[1])))
+        found.append(Chosen(gene, transcript, max(region[0], free[0]), min(region[1], free[1])))
     kept = _distinct([_sketch(one, genome, catalogue) for one in found])
     dropped["protein like that of another"] += len(found) - len(kept)
     return [found[i] for i in kept], +dropped
@@ -369,9 +369,9 @@ def _free(gene: str, transcript: Transcript, obstacles: Sequence[tuple[Interval,
     return left, right
 
 
-def _sketch(one: Chosen, genome: Genome, catalogue: Catalogue) -> Sketch:
-    bases = coding_codes(genome, one.gene, one.transcript)
-    return sketch(translate(bases, one.transcript, catalogue.genetic_code))
+def _sketch(chosen: Chosen, genome: Genome, catalogue: Catalogue) -> Sketch:
+    bases = coding_codes(genome, chosen.gene, chosen.transcript)
+    return sketch(translate(bases, chosen.transcript, catalogue.genetic_code))
 
 
 def _distinct(sketches: Sequence[Sketch]) -> list[int]:

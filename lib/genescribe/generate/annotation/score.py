@@ -105,7 +105,7 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
     return found
 
 
-def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
+def accuracy(scored: Scored, config: ScoreConfig) -> dict[str, Any]:
     """Return the accuracy of what was written.
 
     Returns
@@ -118,8 +118,8 @@ def accuracy(found: Scored, config: ScoreConfig) -> dict[str, Any]:
     return {
         "version": __version__,
         "options": to_mapping(config),
-        "loci": {"total": len(found.results), **dict(Counter(result.status for result in found.results))},
-        **annotation_accuracy(found.truth, found.written, config.bootstrap),
+        "loci": {"total": len(scored.results), **dict(Counter(result.status for result in scored.results))},
+        **annotation_accuracy(scored.truth, scored.written, config.bootstrap),
     }
 
 

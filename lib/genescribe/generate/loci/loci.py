@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, open_binary
+from genescribe.files import atomic_path
 from genescribe.generate.annotation.annotate import LocusWindow
+from genescribe.genome.annotation.text import table_rows
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Interval
 
@@ -79,41 +80,28 @@ def read_loci(path: str | Path, lengths: Mapping[str, int]) -> tuple[list[Locus]
 
 
 def _bed(path: str | Path) -> Iterator[tuple[int, Locus]]:
-    with open_binary(path) as handle:
-        for number, raw in enumerate(handle, 1):
-            fields = raw.decode("utf-8").rstrip("\r\n").split("\t")
-            if not fields[0] or fields[0].startswith(("#", "track", "browser")):
-                continue
-            if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
-                raise InputError("not a BED row", where=path, line=number, remedy="seqid, start and end, tab between")
-            name = fields[3] if len(fields) > 3 and fields[3] not in ("", ".") else f"locus{number}"
-            strand = fields[5] if len(fields) > 5 and fields[5] in ("+", "-") else "."
-            yield number, Locus(name, fields[0], int(fields[1]), int(fields[2]), strand)
+    for number, fields in table_rows(path):
+        if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
+            raise InputError("not a BED row", where=path, line=number, remedy="seqid, start and end, tab between")
+        name = fields[3] if len(fields) > 3 and fields[3] not in ("", ".") else f"locus{number}"
+        strand = fields[5] if len(fields) > 5 and fields[5] in ("+", "-") else "."
+        yield number, Locus(name, fields[0], int(fields[1]), int(fields[2]), strand)
 
 
 def _gff(path: str | Path) -> Iterator[tuple[int, Locus]]:
     genes: list[tuple[int, Locus]] = []
     transcripts: list[tuple[int, Locus]] = []
-    with open_binary(path) as handle:
-        for number, raw in enumerate(handle, 1):
-            text = raw.decode("utf-8").rstrip("\r\n")
-            if text.startswith("##FASTA"):
-                break
-            if not text or text.startswith("#"):
-                continue
-            fields = text.split("\t")
-            if len(fields) < 9:
-                raise InputError(
-                    "not a GFF row: nine columns, tab between", where=path, line=number, remedy="repair it"
-                )
-            if fields[2] in _GENES or fields[2] in _TRANSCRIPTS:
-                if not (fields[3].isdecimal() and fields[4].isdecimal()):
-                    raise InputError("start and end are no numbers", where=path, line=number, remedy="repair the row")
-                match = _ID.search(fields[8])
-                name = unquote(match[1]) if match else f"locus{number}"
-                strand = fields[6] if fields[6] in ("+", "-") else "."
-                locus = Locus(name, unquote(fields[0]), int(fields[3]) - 1, int(fields[4]), strand)
-                (genes if fields[2] in _GENES else transcripts).append((number, locus))
+    for number, fields in table_rows(path):
+        if len(fields) < 9:
+            raise InputError("not a GFF row: nine columns, tab between", where=path, line=number, remedy="repair it")
+        if fields[2] in _GENES or fields[2] in _TRANSCRIPTS:
+            if not (fields[3].isdecimal() and fields[4].isdecimal()):
+                raise InputError("start and end are no numbers", where=path, line=number, remedy="repair the row")
+            match = _ID.search(fields[8])
+            name = unquote(match[1]) if match else f"locus{number}"
+            strand = fields[6] if fields[6] in ("+", "-") else "."
+            locus = Locus(name, unquote(fields[0]), int(fields[3]) - 1, int(fields[4]), strand)
+            (genes if fields[2] in _GENES else transcripts).append((number, locus))
     yield from genes or transcripts
 
 

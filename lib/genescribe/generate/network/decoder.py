@@ -14,8 +14,8 @@ from genescribe.generate.network.locus_reader import Reader, Reading
 from genescribe.nn.attention import FeedForward, heads_of, rotate, split_heads
 from genescribe.nn.experts import RouterSums
 
-ROOM = 64
-"""Steps by which a `RoomyCache` grows."""
+GROWTH = 64
+"""Steps by which a `GrowingCache` grows."""
 
 _attend = nn.functional.scaled_dot_product_attention
 
@@ -79,8 +79,8 @@ class Cache:
 
 
 @dataclass
-class RoomyCache(Cache):
-    """A cache with room for steps to come, (B, heads, room, d): no shape depends on how many are written.
+class GrowingCache(Cache):
+    """A cache with room for steps to come, (B, heads, capacity, d): no shape depends on how many are written.
 
     Attributes
     ----------
@@ -95,20 +95,20 @@ class RoomyCache(Cache):
         """Steps held."""
         return self.written
 
-    def rows(self, index: Tensor) -> RoomyCache:
+    def rows(self, index: Tensor) -> GrowingCache:
         """Return some rows."""
-        return RoomyCache([k[index] for k in self.keys], [v[index] for v in self.values], self.written)
+        return GrowingCache([k[index] for k in self.keys], [v[index] for v in self.values], self.written)
 
-    def grown(self, memory: Memory) -> RoomyCache:
+    def grown(self, memory: Memory) -> GrowingCache:
         """Return the cache with room for one more step at least; `memory` is of the same rows."""
         if self.keys and self.written < self.keys[0].shape[2]:
             return self
 
         def longer(held: list[Tensor], like: list[Tensor]) -> list[Tensor]:
-            new = [x.new_zeros(*x.shape[:2], ROOM, x.shape[3]) for x in like]
+            new = [x.new_zeros(*x.shape[:2], GROWTH, x.shape[3]) for x in like]
             return [torch.cat(pair, dim=2) for pair in zip(held, new, strict=True)] if held else new
 
-        return RoomyCache(longer(self.keys, memory.keys), longer(self.values, memory.values), self.written)
+        return GrowingCache(longer(self.keys, memory.keys), longer(self.values, memory.values), self.written)
 
 
 class DecoderLayer(nn.Module):
@@ -161,7 +161,7 @@ class DecoderLayer(nn.Module):
         ----------
         x, places, memory
             See `forward`.
-        held : (B, heads, room, d)
+        held : (B, heads, capacity, d)
             Keys and values, with room for it.
         at : (1,) int64
             How many steps are written.
@@ -270,7 +270,7 @@ class Decoder(nn.Module):
         """
         self._compiled = torch.compile(self._step, dynamic=True, fullgraph=True, backend=backend)
 
-    def _step(self, x: Tensor, places: Tensor, memory: Memory, cache: RoomyCache, at: Tensor) -> Tensor:
+    def _step(self, x: Tensor, places: Tensor, memory: Memory, cache: GrowingCache, at: Tensor) -> Tensor:
         for i, layer in enumerate(self._layers()):
             known = memory.keys[i], memory.values[i], memory.mask
             x = layer.step(x, places, known, (cache.keys[i], cache.values[i]), at)
@@ -279,11 +279,11 @@ class Decoder(nn.Module):
 
     def _compiled_step(self, x: Tensor, places: Tensor, memory: Memory, cache: Cache) -> tuple[Tensor, Cache]:
         assert self._compiled is not None
-        roomy = (cache if isinstance(cache, RoomyCache) else RoomyCache()).grown(memory)
-        at = torch.tensor([roomy.written], device=x.device)
+        growing = (cache if isinstance(cache, GrowingCache) else GrowingCache()).grown(memory)
+        at = torch.tensor([growing.written], device=x.device)
         known = replace(memory, mask=_plain(memory.mask))
         try:
-            hidden = self._compiled(_plain(x), _plain(places), known, roomy, at)
+            hidden = self._compiled(_plain(x), _plain(places), known, growing, at)
         except torch._dynamo.exc.TorchDynamoException as error:
             first = str(error).strip().splitlines()[0]
             raise InputError(
@@ -291,7 +291,7 @@ class Decoder(nn.Module):
                 where="--compile",
                 remedy="run without it, or install a C++ compiler",
             ) from error
-        return hidden, RoomyCache(roomy.keys, roomy.values, roomy.written + 1)
+        return hidden, GrowingCache(growing.keys, growing.values, growing.written + 1)
 
 
 def _plain(x: Tensor) -> Tensor:

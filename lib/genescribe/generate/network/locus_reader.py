@@ -145,8 +145,8 @@ class Reader(nn.Module):
         local, steps = self.encoder.enter(self._tracks(codes, lengths), lengths)
         return Entered(local, steps, self.encoder.held(lengths), lengths, codes.shape[1], self._places(codes))
 
-    def enter_packed(self, codes: Tensor, lengths: Tensor, room: int) -> Entered:
-        """Return loci up to where context comes in, several in each row of `room` bases; see `enter`.
+    def enter_packed(self, codes: Tensor, lengths: Tensor, capacity: int) -> Entered:
+        """Return loci up to where context comes in, several in each row of `capacity` bases; see `enter`.
 
         Parameters
         ----------
@@ -154,12 +154,12 @@ class Reader(nn.Module):
             Base codes, padded.
         lengths : (B,) int64
             Bases of each locus.
-        room
+        capacity
             Bases of a row.
         """
         encoder, width = self.encoder, codes.shape[1]
         reach = encoder.config.conv_kernel // 2
-        layout = Layout.of(lengths, width, self.fold, reach, room)
+        layout = Layout.of(lengths, width, self.fold, reach, capacity)
         local = encoder.local(layout.pack(self._tracks(codes, lengths)), layout.covered)
         steps = encoder.fold_norm(encoder.fold(local.reshape(*layout.owner.shape, -1)))
         counts = encoder.held(lengths)

@@ -38,7 +38,7 @@ class Layout:
     bases_back: Tensor
 
     @classmethod
-    def of(cls, lengths: Tensor, width: int, fold: int, reach: int, room: int) -> Layout:
+    def of(cls, lengths: Tensor, width: int, fold: int, reach: int, capacity: int) -> Layout:
         """Lay loci out, best fit.
 
         Parameters
@@ -51,12 +51,12 @@ class Layout:
             Bases of a step.
         reach
             Bases to each side that a local feature sees: at least so many lie between two loci.
-        room
+        capacity
             Bases of a row; a locus that is longer has a row to itself.
         """
         sizes, gap = lengths.cpu().numpy(), -(-reach // fold)
         counts = -(-sizes // fold)
-        rows = best_fit(counts.tolist(), max(1, room // fold), gap)
+        rows = best_fit(counts.tolist(), max(1, capacity // fold), gap)
         wide = max(int(counts[row].sum()) + gap * (len(row) - 1) for row in rows)
         owner, order = np.full((len(rows), wide), -1), np.zeros((len(rows), wide), dtype=np.int64)
         bases = np.full((len(rows), wide * fold), -1)

@@ -164,12 +164,12 @@ class FreeAutomaton:
         Bases of the window.
     check
         See `FreeText`.
-    room
+    capacity
         Positions of the decoder; the last one can only hold the end token.
     """
 
-    def __init__(self, length: int, check: Check, room: int) -> None:
-        self.grammar, self._room = FreeText(length, check), room
+    def __init__(self, length: int, check: Check, capacity: int) -> None:
+        self.grammar, self._capacity = FreeText(length, check), capacity
 
     @property
     def finished(self) -> bool:
@@ -179,7 +179,7 @@ class FreeAutomaton:
     def allowed(self) -> Mask:
         """Return which tokens may come next, (272,)."""
         mask = np.ones(len(VOCABULARY), dtype=bool)
-        if len(self.grammar.values) + 1 >= self._room:
+        if len(self.grammar.values) + 1 >= self._capacity:
             mask[:] = False
             mask[EOS] = True
         return mask
@@ -191,7 +191,7 @@ class FreeAutomaton:
     def copy(self) -> FreeAutomaton:
         """Return an independent copy of the automaton in the same state."""
         other = FreeAutomaton.__new__(FreeAutomaton)
-        other.grammar, other._room = self.grammar.copy(), self._room
+        other.grammar, other._capacity = self.grammar.copy(), self._capacity
         return other
 
 

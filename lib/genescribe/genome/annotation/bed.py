@@ -21,7 +21,7 @@ def write_bed(path: str | Path, genes: Iterable[Gene], lengths: Mapping[str, int
     Parameters
     ----------
     path
-        Where to.
+        BED file to write; one that exists is replaced.
     genes, lengths
         As of `genescribe.genome.annotation.gff3.write_gff3`.
     header

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from genescribe.errors import InputError
-from genescribe.genome.annotation.text import read_lines
+from genescribe.genome.annotation.text import gff3_attributes, read_lines
 
 _COLUMNS, _DIRECTIVE = 9, 4
 
@@ -77,7 +77,7 @@ def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], Sequences]:
         if len(cells) == _DIRECTIVE:
             _note_end(sequences, unquote(cells[1]), cells[3])
             continue
-        seqid, kind, attributes = unquote(cells[0]), cells[2], _attributes(cells[8])
+        seqid, kind, attributes = unquote(cells[0]), cells[2], gff3_attributes(cells[8])
         if attributes.get("Is_circular", "").lower() == "true":
             sequences.circular.add(seqid)
         if kind == "region":
@@ -140,8 +140,3 @@ def _numbers(cells: list[str], path: str | Path, line: int) -> tuple[int, int, i
         what = f"start {cells[3]}, end {cells[4]}, strand {cells[6]!r}, phase {cells[7]!r}"
         raise InputError(what, where=path, line=line, remedy="correct the CDS row")
     return start, end, 1 if cells[6] == "+" else -1, int(cells[7].replace(".", "0"))
-
-
-def _attributes(text: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in text.split(";") if "=" in part)
-    return {key.strip(): unquote(value.strip()) for key, _, value in pairs}

@@ -69,7 +69,7 @@ class AnnotationForm:
         path
             The file; None: one that is not named yet.
         form
-            The one asked for.
+            Format that the user asks for; None: by the name of the file.
         locus_tag
             Prefix of locus tags, or None.
         """
@@ -98,7 +98,7 @@ class AnnotationForm:
         Parameters
         ----------
         path
-            Where to.
+            Annotation file to write; one that exists is replaced.
         genes
             In any order.
         lengths

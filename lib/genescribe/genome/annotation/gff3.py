@@ -47,7 +47,7 @@ def write_gff3(
     Parameters
     ----------
     path
-        Where to.
+        GFF3 file to write; one that exists is replaced.
     genes
         In any order; written by sequence, start, end and ID.
     lengths
@@ -55,7 +55,7 @@ def write_gff3(
     header
         Comment lines to stand at the top, without ``#``.
     source
-        Column two.
+        Name of the program, column 2 of every row.
     repeated
         Attributes of a gene that its transcripts, exons and coding sequences get as well.
     locus_tag
@@ -232,7 +232,7 @@ def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[
     Parameters
     ----------
     path
-        The file.
+        GFF3 or GTF, plain, gzip or bgzip.
     rejects
         What cannot be used (trans-spliced, overlapping exons, ...) is appended here; where it is None, the number is
         logged.

@@ -30,13 +30,13 @@ def write_gtf(
     Parameters
     ----------
     path
-        Where to.
+        GTF file to write; one that exists is replaced.
     genes, lengths
         As of `genescribe.genome.annotation.gff3.write_gff3`.
     header
         Comment lines to stand at the top, without ``#``.
     source
-        Column two.
+        Name of the program, column 2 of every row.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
     Parameters
     ----------
     connection
-        Where to.
+        Database that gets the tables.
     path
         GFF3 or GTF, plain, gzip or bgzip; an embedded FASTA section is left out.
     lengths
@@ -108,9 +108,11 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
             [str(copy)],
         )
     connection.execute(_ROWS)
-    (declared,) = one(connection, "SELECT count(*) FROM lines WHERE line = 1 AND starts_with(text, '##gff-version')")
+    (declared,) = first_row(
+        connection, "SELECT count(*) FROM lines WHERE line = 1 AND starts_with(text, '##gff-version')"
+    )
     connection.execute("DROP TABLE lines")
-    (count,) = one(connection, "SELECT count(*) FROM rows")
+    (count,) = first_row(connection, "SELECT count(*) FROM rows")
     if not count and (lengths is not None or not declared):
         raise InputError("no annotation row", where=path, remedy="give a GFF3 or GTF file with genes")
     if lengths is None:
@@ -128,7 +130,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
         )
         connection.execute("CREATE TABLE sequences AS SELECT * FROM genome_sequences ORDER BY number")
         _check_places(connection)
-    (gtf,) = one(
+    (gtf,) = first_row(
         connection,
         """SELECT bool_or(regexp_matches(attributes, '(^|;)\\s*(gene|transcript)_id\\s+"?[^=\\s]')) FROM rows""",
     )
@@ -155,7 +157,7 @@ def raise_first_problem(connection: duckdb.DuckDBPyConnection, path: str | Path,
         Name of the table.
     """
     codes = ", ".join(f"'{code}'" for code in REMEDIES)
-    line, code, detail, count = one(
+    line, code, detail, count = first_row(
         connection,
         f"""SELECT first(line ORDER BY line), first(problem ORDER BY line), first(detail ORDER BY line), count(*)
         FROM {table} WHERE problem IN ({codes})""",
@@ -182,7 +184,7 @@ def _check_places(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+def first_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     """Return the first row of a query."""
     # All rows are fetched, because an unfinished result blocks the connection.
     return tuple(connection.execute(query).fetchall()[0])

@@ -1,7 +1,7 @@
 """The text of an annotation file: UTF-8, plain newlines, no byte order mark, no embedded sequences.
 
-What reads annotation (the sorter, the catalogue, `read_genes`, the readers of bacterial annotation) reads through
-here, so that all of them accept the same files and count the same lines.
+What reads annotation (the sorter, the catalogue, `read_genes`, the readers of bacterial annotation, of loci and of
+evidence) reads through here, so that all of them accept the same files and count the same lines.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from genescribe.errors import InputError
 from genescribe.genome.fasta import read_blocks
@@ -22,6 +23,7 @@ FASTA_MARK = "##FASTA"
 _FASTA = re.compile("^(##FASTA|>)", re.MULTILINE)
 _CONTROL = re.compile("[\x00\x01]")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_BED_HEADER = re.compile(r"(track|browser)\b(?!\t)")
 _ROW_TABS = 7
 """A line of an embedded FASTA section with so many tabs is a feature row behind it."""
 
@@ -56,6 +58,28 @@ def read_lines(path: Path, *, shown: str | Path | None = None) -> Iterator[str]:
     """Yield the lines that `read_text` gives, without their ends; parameters and errors as there."""
     for block in read_text(path, shown=shown):
         yield from block.decode().split("\n")[:-1]
+
+
+def table_rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the tab-separated columns of each row of a GFF3, GTF or BED file.
+
+    Blank lines, comments, directives, and the track and browser lines of BED are passed over. Errors as of `read_text`.
+    """
+    for number, line in enumerate(read_lines(Path(path)), 1):
+        if line.strip() and not line.startswith("#") and not _BED_HEADER.match(line):
+            yield number, line.split("\t")
+
+
+def gff3_attributes(text: str) -> dict[str, str]:
+    """Return column nine of GFF3 by key; a part without an equals sign is passed over.
+
+    Examples
+    --------
+    >>> gff3_attributes("ID=a%3B1; Note=two words;")
+    {'ID': 'a;1', 'Note': 'two words'}
+    """
+    pairs = (part.partition("=") for part in text.split(";") if "=" in part)
+    return {key.strip(): unquote(value.strip()) for key, _, value in pairs}
 
 
 class _Reader:

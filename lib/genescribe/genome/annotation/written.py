@@ -67,15 +67,15 @@ def read_written(path: str | Path) -> Written:
     return found
 
 
-def _row(columns: Sequence[str], found: Written) -> None:
-    if len(columns) != _COLUMNS or columns[2] not in found.scores:
+def _row(columns: Sequence[str], written: Written) -> None:
+    if len(columns) != _COLUMNS or columns[2] not in written.scores:
         return
     seqid = unquote(columns[0])
     if columns[5] != ".":
         place = (seqid, columns[6], int(columns[3]) - 1, int(columns[4]))
-        found.scores[columns[2]][place] = float(columns[5])
+        written.scores[columns[2]][place] = float(columns[5])
     if table := _TABLE.search(columns[8]):
-        found.tables[seqid] = int(table[1])
+        written.tables[seqid] = int(table[1])
 
 
 def with_scores(genes: Iterable[Gene], written: Written) -> list[Gene]:

@@ -77,7 +77,7 @@ def coding_ends(
     lengths, phases : (k,)
         Bases of each, and bases to drop before its first codon.
     code
-        Genetic code.
+        Genetic code that gives the stop codons.
     """
     codons = np.maximum(lengths - phases, 0) // 3
     leftover = np.maximum(lengths - phases, 0) - 3 * codons
@@ -121,9 +121,9 @@ class SequenceCodes:
     Parameters
     ----------
     usual
-        Of all but `others`.
+        NCBI table of all sequences but `others`.
     others
-        NCBI tables by name.
+        Name of a sequence -> its NCBI table.
     seqids
         All names, in the order of the genome.
     """
@@ -182,7 +182,7 @@ def all_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: Seq
     connection
         The catalogue in the making.
     genome
-        Its sequences.
+        Sequences of the catalogue.
     codes
         Genetic code of each sequence.
     """

@@ -30,7 +30,7 @@ from tqdm import tqdm
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256, temporary_folder
 from genescribe.genome.annotation.features import load_features
-from genescribe.genome.annotation.rows import load_rows, one, raise_first_problem
+from genescribe.genome.annotation.rows import first_row, load_rows, raise_first_problem
 from genescribe.genome.catalogue.codons import SequenceCodes, all_coding
 from genescribe.genome.catalogue.organelles import codes_of_sequences
 from genescribe.genome.catalogue.sequence_checks import check, join_outer_stops
@@ -210,7 +210,7 @@ class Catalogue:
 
 def _check_any(connection: duckdb.DuckDBPyConnection, annotation: str | Path) -> None:
     """Raise `InputError` where no gene is left."""
-    if one(connection, "SELECT count(*) FROM genes")[0]:
+    if first_row(connection, "SELECT count(*) FROM genes")[0]:
         return
     reasons = Counter(row.reason for row in fetch_rejected(connection)).most_common(3)
     first = next((reason for reason, _ in reasons if reason != "no_usable_transcript"), "")

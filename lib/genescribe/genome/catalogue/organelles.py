@@ -27,7 +27,7 @@ def codes_of_sequences(
     connection
         The catalogue in the making.
     genome
-        Its sequences.
+        Sequences of the catalogue.
     usual
         NCBI table of the other sequences.
     where

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.genome.alphabet import unmasked
-from genescribe.genome.annotation.rows import one, put_arrays
+from genescribe.genome.annotation.rows import first_row, put_arrays
 from genescribe.genome.catalogue.codons import Coding, SequenceCodes, read_coding, runs
 from genescribe.genome.fasta import Genome
-from genescribe.genome.genetic_code import GeneticCode, codon_set
+from genescribe.genome.genetic_code import ATG, GeneticCode
 
 SHORT_INTRON = 10
 """Gaps shorter than this are no introns: annotators bridge frameshifts and sequencing errors with them."""
@@ -51,7 +51,7 @@ def check(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: Sequence
     connection
         The catalogue in the making.
     genome
-        Its sequences.
+        Sequences of the catalogue.
     codes
         Genetic code of each sequence.
     coding
@@ -79,7 +79,7 @@ def join_outer_stops(
     bool
         Whether anything was added.
     """
-    if one(connection, "SELECT count(*) FROM part_rows WHERE class = 'stop'")[0]:
+    if first_row(connection, "SELECT count(*) FROM part_rows WHERE class = 'stop'")[0]:
         return False
     columns = coding.columns
     complete = ~columns["partial3"].astype(bool)
@@ -157,7 +157,7 @@ def _check_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: 
     open5, open3 = columns["partial5"].astype(bool), columns["partial3"].astype(bool)
     sequences = columns["sequence"]
     starts = codes.members(lambda code: code.is_start, sequences, ends.first)
-    canonical = codes.members(lambda code: codon_set(code.canonical_starts), sequences, ends.first)
+    canonical = ends.first == np.flatnonzero(ATG)
     found = {
         "no_start": ~starts,
         "alternative_start": starts & ~canonical,

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from genescribe.genome.annotation.rows import one
+from genescribe.genome.annotation.rows import first_row
 from genescribe.genome.catalogue.sequence_checks import FLAGS, SPLICE_CLASSES
 from genescribe.genome.catalogue.tables import REASONS
 
@@ -51,7 +51,7 @@ def collect_stats(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """
     lengths = {}
     for name, query in _LENGTHS.items():
-        count, least, quartiles, most = one(
+        count, least, quartiles, most = first_row(
             connection, f"SELECT count(x), min(x), quantile_disc(x, [0.25, 0.5, 0.75]), max(x) FROM ({query}) t(x)"
         )
         if count:
@@ -73,7 +73,7 @@ def collect_stats(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     )
     flags = dict(connection.execute("SELECT flag, count(*) FROM flags GROUP BY flag").fetchall())
     return {
-        "counts": {name: one(connection, query)[0] for name, query in _COUNTS.items()},
+        "counts": {name: first_row(connection, query)[0] for name, query in _COUNTS.items()},
         "lengths": lengths,
         "splice_sites": {name: splice.get(name, 0) for name in SPLICE_CLASSES},
         "flags": {name: flags.get(name, 0) for name in FLAGS},

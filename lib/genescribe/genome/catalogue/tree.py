@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from genescribe.genome.annotation.features import PARTS
-from genescribe.genome.annotation.rows import one, raise_first_problem
+from genescribe.genome.annotation.rows import first_row, raise_first_problem
 
 # Besides rows of their own, transcripts are genes that hold CDS directly (or exons, and no transcript: NCBI repeats the
 # exons of some RNA genes below the gene), and CDS without any parent.
@@ -226,7 +226,7 @@ def load_tree(connection: duckdb.DuckDBPyConnection, path: str | Path, *, gtf: b
     connection.execute(_TRANSCRIPTS)
     connection.execute(_GENES)
     # GTF's IDs carry prefixes of our own. Those of GFF3 stay where two IDs differ in nothing else.
-    (twins,) = one(connection, _PREFIX_TWINS)
+    (twins,) = first_row(connection, _PREFIX_TWINS)
     plain = "id" if twins and not gtf else "regexp_replace(id, '^(gene|transcript):', '')"
     connection.execute(f"CREATE OR REPLACE TEMP MACRO plain_id(id) AS {plain}")
     connection.execute(_WRONG_ROWS)

@@ -34,7 +34,7 @@ def attend_blocks(
     layout
         Which blocks see which.
     slopes : (heads,) or None
-        ALiBi slopes.
+        ALiBi: what a score loses per step of distance; None: nothing.
     """
     apply = cast(Callable[..., Tensor], _Attend.apply)
     return apply(q, k, v, shared_arguments(q, counts.int(), layout, slopes))
@@ -52,7 +52,7 @@ def shared_arguments(q: Tensor, counts: Tensor, layout: BlockLayout, slopes: Ten
     layout
         Which blocks see which.
     slopes : (heads,) or None
-        ALiBi slopes.
+        ALiBi: what a score loses per step of distance; None: nothing.
     """
     _, heads, S, width = q.shape
     starts, blocks = (torch.from_numpy(part).to(q.device) for part in (layout.starts, layout.blocks))

@@ -34,7 +34,7 @@ def log_posterior(logits: Tensor, noncoding: Tensor, floor: float, share: float)
     Parameters
     ----------
     logits : (..., n) float
-        Of each channel.
+        Score of each channel, not normalised.
     noncoding : (m,) int64
         The channels that are not coding.
     floor

@@ -43,13 +43,13 @@ def layer(
     convolution
         Of F to W channels, centred; a linear map is one of a single tap.
     norm
-        Over the W channels.
+        Layer norm over the W channels, before the GELU.
     mask : (B, T, 1) or None
         1 on the bases of each sequence, 0 past its end; None: bases everywhere.
     before : (B, T, W) or None
-        Added to the convolution.
+        Added to the output of the convolution, before the norm.
     residual
-        Add `x`.
+        Whether `x` is added to the result; F is W then.
     """
     if takes(x, convolution):
         return _native(x, convolution, norm, mask, before, residual)

@@ -37,7 +37,7 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
     Parameters
     ----------
     x : (B, S, D) float32
-        `takes` must say yes.
+        Features of each step, for which `takes` is true.
     layers
         Single layers, batch first: from each sequence's first step on, and from its last step back.
     lengths : (B,) int64
@@ -51,7 +51,9 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
     kept, slots, first = [x, held, found], [], 0
     for leftward, layer in enumerate(layers):
         given = dict(layer.named_parameters())
+        # Transposed, so that one input meets neighbouring weights: whole vectors of units are added at a time.
         weights, recurrent = (given[f"weight_{part}_l0"].detach().t().contiguous() for part in ("ih", "hh"))
+        # PyTorch keeps two biases, for the sake of cuDNN; only their sum counts.
         bias = (given["bias_ih_l0"] + given["bias_hh_l0"]).detach()
         kept += [weights, recurrent, bias]
         slots.append(
@@ -78,5 +80,6 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
         native_library.ISA,
     )
     native_library.check(failed)
+    # The addresses above are of these tensors: they live until here.
     del kept
     return found

@@ -87,9 +87,9 @@ def reading_frames(
     Parameters
     ----------
     codes : (B, T) integer
-        Bases.
+        Base codes, softmasked or not.
     lengths : (B,)
-        Of each sequence.
+        Bases of each sequence, at most T.
     columns
         First column of each track of `COLUMNS` that is wanted.
     tables
@@ -99,7 +99,7 @@ def reading_frames(
     scaled : (2 cap + 1,)
         What stands for a count of codons.
     width
-        Columns.
+        Number of columns of the result.
     """
     found = torch.zeros(*codes.shape, width)
     kept = {name: _bytes(tables[name]) for name in ("stops", "antisense_stops", "starts")}
@@ -202,6 +202,7 @@ def gene_scores(
     scores = None if signals is None else signals.contiguous()
     kept = {name: _bytes(tables[name]) for name in WORDS}
     kept |= {name: tables[name].to(torch.int64).contiguous() for name in LABEL_COLUMNS}
+    # float64, since the sums over a chromosome are taken of them.
     labels = len(kept["content_column"])
     found = [torch.empty(B, T, labels, dtype=torch.float64) for _ in range(3)]
     for b in range(B):

@@ -21,8 +21,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from genescribe.kernels.semicrf import reference as semicrf_reference
-from genescribe.kernels.semicrf.gradients import Counts
-from genescribe.kernels.semicrf.potentials import Potentials
+from genescribe.kernels.semicrf.potentials import Counts, Potentials
 
 STAND_IN = -1e30
 """Stands for -inf, where a log-sum has no derivative. Its exponential is 0, and so is what it passes on."""
@@ -34,7 +33,7 @@ def derivative(p: Potentials, direction: Mapping[str, Tensor]) -> tuple[Tensor, 
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     direction
         By field, in its shape; fields that are not named stay. The counts are those of the named fields. What a
         forbidden score does is not looked at.

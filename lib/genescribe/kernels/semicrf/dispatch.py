@@ -3,11 +3,10 @@
 A backend is a module with
 
 * ``supports(p) -> str | None``: None where it takes the input on this machine, else the reason why not;
-* ``expectation(p, wanted)``: see `genescribe.kernels.semicrf.gradients.Expectation`;
-* any of the tasks ``log_partition(p) -> (B,) float64``, differentiable in every floating field of `Potentials`,
-  ``viterbi(p) -> ((B,) float64, list[Segmentation])`` and ``messages(p) -> Messages``; beside the last, if it likes,
-  ``boundary_messages(p, boundaries) -> BoundaryMessages``;
-* if it likes, ``working_bytes(p) -> int``, and ``READS_EXPLICIT = True`` where it reads `Potentials.explicit` itself
+* any of the tasks ``expectation(p, wanted)`` (log Z and its gradient; see
+  `genescribe.kernels.semicrf.gradients.Expectation`), ``viterbi(p) -> ((B,) float64, list[Segmentation])`` and
+  ``messages(p) -> Messages``; beside the last, optionally, ``boundary_messages(p, boundaries) -> BoundaryMessages``;
+* optionally, ``working_bytes(p) -> int``, and ``READS_EXPLICIT = True`` where it reads `Potentials.explicit` itself
   (else it is given `Potentials.expanded`).
 
 The reference does all tasks, and so serves where the backend asked for lacks one. Scores are checked here, once, before
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from genescribe.errors import InputError
 from genescribe.kernels.measured import TRITON_MEASURED
-from genescribe.kernels.semicrf import gradients as counts
+from genescribe.kernels.semicrf import gradients
 from genescribe.kernels.semicrf.potentials import BoundaryMessages, Messages, Potentials, Segmentation
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     backend
         auto, reference, blocked, native or triton; exact and streaming mean reference and auto.
 
@@ -82,9 +81,8 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
     -----
     Differentiable twice; `genescribe.kernels.semicrf.curvature` takes the second derivative, whatever the backend.
     """
-    module, p = _chosen(p, backend, "log_partition")
-    result: Tensor = module.log_partition(p)
-    return result
+    module, p = _chosen(p, backend, "expectation")
+    return gradients.log_partition(module.expectation, p)
 
 
 def expected_score(p: Potentials, q: Potentials, backend: str = "auto") -> tuple[Tensor, Tensor]:
@@ -101,7 +99,7 @@ def expected_score(p: Potentials, q: Potentials, backend: str = "auto") -> tuple
         Name of a backend, or `auto`.
     """
     module, p = _chosen(p.expanded(), backend, "expectation")
-    return counts.expected_score(module.expectation, p, q.checked())
+    return gradients.expected_score(module.expectation, p, q.checked())
 
 
 def viterbi(p: Potentials, backend: str = "auto") -> tuple[Tensor, list[Segmentation]]:
@@ -126,7 +124,7 @@ def boundary_messages(p: Potentials, boundaries: Tensor, backend: str = "auto") 
     Parameters
     ----------
     p
-        Scores of one chain.
+        Potentials of a batch of one chain.
     boundaries : (n,) int64
         Boundaries, ascending.
     backend
@@ -140,17 +138,17 @@ def boundary_messages(p: Potentials, boundaries: Tensor, backend: str = "auto") 
     return BoundaryMessages(found.entry[0][boundaries], found.onward[0][boundaries], found.log_partition[0])
 
 
-def choose_backend(p: Potentials, backend: str = "auto", task: str = "log_partition") -> str:
+def choose_backend(p: Potentials, backend: str = "auto", task: str = "expectation") -> str:
     """Return the backend's name: the one asked for, or with ``auto`` the first of the device's list that takes `p`.
 
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     backend
         Name of a backend, or `auto`.
     task
-        What is computed, such as `log_partition` or `viterbi`; backends differ in what they can.
+        What is computed, `expectation` (log Z and its gradient), `viterbi` or `messages`; a backend need not offer all.
 
     Raises
     ------

@@ -15,28 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genescribe.kernels.semicrf.potentials import Potentials
-
-FIELDS = (
-    "content",
-    "transition",
-    "duration",
-    "tail",
-    "start",
-    "final",
-    "begin",
-    "end",
-    "arrive",
-    "depart",
-    "whole",
-)
-"""The floating fields of `Potentials`."""
-
-SHARED = frozenset({"transition", "duration", "tail", "start", "final"})
-"""The fields that all chains share; their counts have a leading dimension of chains."""
-
-Counts = dict[str, Tensor]
-"""Expected count of each score by field name, float64, (B, ...) also for the shared fields."""
+from genescribe.kernels.semicrf.curvature import derivative
+from genescribe.kernels.semicrf.potentials import FIELDS, SHARED, Counts, Potentials
 
 Expectation = Callable[[Potentials, frozenset[str]], tuple[Tensor, Counts]]
 """Takes the scores and the fields wanted (none: log Z alone), returns log Z, (B,) float64, and their counts."""
@@ -73,7 +53,7 @@ def weighted(name: str, count: Tensor, weight: Tensor) -> Tensor:
     Parameters
     ----------
     name
-        Field of `Potentials`.
+        Field of `Potentials`; says whether chains share it.
     count
         Expected counts of this field, by chain.
     weight : (B,)
@@ -121,10 +101,6 @@ class _Gradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *directions: Tensor) -> tuple[Tensor | None, ...]:
-        from genescribe.kernels.semicrf.curvature import (
-            derivative,  # it is built on a backend, and backends on this module
-        )
-
         if torch.is_grad_enabled():
             raise NotImplementedError("log Z has first and second derivatives only: drop create_graph of the second")
         weight, *fields = ctx.saved_tensors
@@ -155,8 +131,6 @@ class _ExpectedScore(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, of_log_z: Tensor, of_mean: Tensor) -> tuple[Tensor | None, ...]:
-        from genescribe.kernels.semicrf.curvature import derivative  # as in `_Gradient`
-
         if torch.is_grad_enabled():
             raise NotImplementedError("mean scores have first derivatives only: drop create_graph")
         size = len(ctx.names)

@@ -13,10 +13,8 @@ from torch import Tensor
 
 from genescribe.kernels import native_library
 from genescribe.kernels.native_library import check, library
-from genescribe.kernels.semicrf import gradients as counts
 from genescribe.kernels.semicrf.blocked.layout import refusal
-from genescribe.kernels.semicrf.gradients import SHARED, Counts
-from genescribe.kernels.semicrf.potentials import BoundaryMessages, Messages, Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import SHARED, BoundaryMessages, Counts, Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
 PART = 1 << 15
@@ -60,19 +58,16 @@ def supports(p: Potentials) -> str | None:
 def working_bytes(p: Potentials) -> int:
     """Return the bytes of log Z with its gradient: the counts of all chains, the scores of those under way."""
     B, T, K, C = p.shape
+    # Rows are padded to whole vectors of eight doubles, the widest that there are.
     width = -(-C // 8) * 8
     return 8 * (B * C * (T + K + p.period * C) + min(B, torch.get_num_threads()) * T * (8 * width + 2 * C))
-
-
-def log_partition(p: Potentials) -> Tensor:
-    """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
-    return counts.log_partition(expectation, p)
 
 
 def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
     """Return log Z of each chain and the expected counts of the wanted fields."""
     found = {name: torch.zeros(_shape(p, name), dtype=torch.float64) for name in wanted}
     if wanted & {"duration", "tail"}:
+        # One pass over the segments gives both, and the C++ code has nowhere else to put the other.
         for name in ("duration", "tail"):
             found.setdefault(name, torch.zeros(_shape(p, name), dtype=torch.float64))
     return _call(p, found), found
@@ -98,8 +93,9 @@ def boundary_messages(p: Potentials, boundaries: Tensor) -> BoundaryMessages:
 def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     """Return the best score of each chain, (B,) float64, and its segmentation (empty where all are forbidden)."""
     held = Held(p.detach())
+    # ctypes gives up the interpreter lock while C++ runs: threads are enough.
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        found = list(pool.map(lambda chain: NativeChain.whole(held, chain), held.chains))
+        found = list(pool.map(lambda chain: NativeChain.best_path(held, chain), held.chains))
     return torch.tensor([score for score, _ in found], dtype=torch.float64), [path for _, path in found]
 
 
@@ -164,10 +160,11 @@ class NativeChain:
         )
         check(not opened)
         self._stream = ctypes.c_void_p(opened)
+        # Also frees the chain that an exception leaves unfinished.
         weakref.finalize(self, loaded.genescribe_stream_close, self._stream)
 
     @classmethod
-    def whole(cls, held: Held, chain: _Chain) -> tuple[float, Segmentation]:
+    def best_path(cls, held: Held, chain: _Chain) -> tuple[float, Segmentation]:
         """Return score and best path of a chain that is at hand as a whole."""
         stream = cls(held, chain.phase)
         edges = (ctypes.c_void_p(x) for x in (chain.arrive, chain.depart, chain.whole))

@@ -44,6 +44,27 @@ from torch import Tensor
 from genescribe.errors import InputError
 from genescribe.kernels.native_library import is_sound
 
+FIELDS = (
+    "content",
+    "transition",
+    "duration",
+    "tail",
+    "start",
+    "final",
+    "begin",
+    "end",
+    "arrive",
+    "depart",
+    "whole",
+)
+"""The floating fields of `Potentials`."""
+
+SHARED = frozenset({"transition", "duration", "tail", "start", "final"})
+"""The fields that all chains share; their counts have a leading dimension of chains."""
+
+Counts = dict[str, Tensor]
+"""Expected count of each score by field name, float64, (B, ...) also for the shared fields."""
+
 
 @dataclass(frozen=True, eq=False)
 class Potentials:

@@ -24,9 +24,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genescribe.kernels.semicrf import gradients as counts
-from genescribe.kernels.semicrf.gradients import Counts
-from genescribe.kernels.semicrf.potentials import Messages, Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Counts, Messages, Potentials, Segmentation
 from genescribe.kernels.semicrf.traceback import Walk
 
 Add = Callable[[Tensor, Tensor], Tensor]
@@ -48,18 +46,13 @@ def working_bytes(p: Potentials) -> int:
     return 8 * B * C * (4 * (T + 1) + 3 * K)
 
 
-def log_partition(p: Potentials) -> Tensor:
-    """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
-    return counts.log_partition(expectation, p.expanded())
-
-
 def expectation(p: Potentials, wanted: frozenset[str], forbidden: float = FORBIDDEN) -> tuple[Tensor, Counts]:
     """Return log Z of each chain and the expected counts of the wanted fields of potentials without `explicit`.
 
     Parameters
     ----------
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     wanted
         Names of fields; none: log Z alone.
     forbidden

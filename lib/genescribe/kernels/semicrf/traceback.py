@@ -28,7 +28,7 @@ class Walk:
     p
         The batch, without `explicit`.
     chain
-        Row of the batch.
+        Row of the batch that is followed.
     entry, leave : (T + 1, C)
         Forward scores of that row, as in `Messages`, as log-sums (samples) or maxima (best path).
     """
@@ -55,6 +55,7 @@ class Walk:
             ends.append(self.length)
             labels.append(label)
             while start > 0:
+                # The transition into a segment is that of the phase of its first base.
                 step = self.transition[(start + self.phase) % len(self.transition), :, label]
                 label = pick(self.leave[start] + step)
                 ends.append(start)
@@ -71,6 +72,7 @@ class Walk:
                 return None
             label = pick(scores)
             return self._begun(n, label, pick), label
+        # A censored last segment: its start and label are chosen together, since neither is known.
         suffix = self.content[::-1].cumsum(0)[::-1]
         open_ended = self.entry[:n] + self.depart[:n] + suffix
         if self.whole is not None:
@@ -82,12 +84,14 @@ class Walk:
 
     def _begun(self, t: int, label: int, pick: Pick) -> int:
         """Return the start of the segment of `label` that ends at boundary t."""
+        # Without a tail nothing is longer than the table, so that the vector of candidates stays short.
         low = max(0, t - len(self.duration)) if self.tail[label] == -np.inf else 0
         inside = self.content[low:t, label][::-1].cumsum()[::-1]
         scores = self.entry[low:t, label] + inside + self._durations(label)[: t - low][::-1]
         if self.arrive is None:
             return low + pick(scores)
         arrival = self.arrive[t, label] + self.content[:t, label].sum()
+        # A censored first segment is one candidate more, in front of the starts within the chain.
         chosen = pick(np.concatenate([[arrival], scores]))
         return 0 if chosen == 0 else low + chosen - 1
 

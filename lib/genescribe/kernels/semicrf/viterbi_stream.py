@@ -122,7 +122,7 @@ class ViterbiStream:
         Parameters
         ----------
         content : (n, C)
-            Scores of bases.
+            Score of each label on the next n bases.
         begin, end : (n, C) or None
             Scores of segments that begin (end) at each base; in every push or in none.
         """
@@ -229,6 +229,8 @@ class _Blocked(_Kept):
         recurrence = BestRecurrence(p, n)
         starts = range(0, n, PART)
         messages = [recurrence.start(p)]
+        # On the way there only the messages between parts are kept; on the way back each part is computed again from
+        # its message and followed. Twice the time, but the memory of one part.
         for start in starts[:-1]:
             messages.append(recurrence.run(_part(p, start), messages[-1])[1])
         found: list[End] = []

@@ -11,8 +11,8 @@ from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.files import read_json
 from genescribe.report.annotation import charts
 from genescribe.report.annotation.cautions import share
+from genescribe.report.annotation.finished import Annotation
 from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers
-from genescribe.report.annotation.page import Annotation
 from genescribe.segment.network.model import SPECIES, STATISTICS
 
 _NONE = "–"

@@ -10,7 +10,7 @@ from genescribe.genome.model import Gene
 from genescribe.report.annotation import charts
 from genescribe.report.annotation.browser import LARGEST, browser_names, genome_browser, place_of
 from genescribe.report.annotation.evidence import intron_support
-from genescribe.report.annotation.page import Annotation
+from genescribe.report.annotation.finished import Annotation
 
 SHOWN = 10
 STILLS = 6

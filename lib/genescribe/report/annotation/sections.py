@@ -20,8 +20,8 @@ from genescribe.report.annotation import charts
 from genescribe.report.annotation.cautions import cautions, share
 from genescribe.report.annotation.comparison import comparison
 from genescribe.report.annotation.evidence import Support, support_of
+from genescribe.report.annotation.finished import Annotation
 from genescribe.report.annotation.numbers import BaseCounts, GeneNumbers, count_bases, count_genes, masked_genes
-from genescribe.report.annotation.page import Annotation
 from genescribe.report.annotation.places import places
 
 LEAST = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)

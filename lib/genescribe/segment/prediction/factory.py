@@ -66,7 +66,7 @@ class SegmentPredictorFactory:
         self._code = code
         self.device = named_device(device)
         self.grain = grain_of(self.config, self.device)
-        self.together = self.config.both_strands
+        self.both_strands = self.config.both_strands
         known = self.config.species.names if self.config.species else []
         self.species = POOLED if species == AUTO or (species == EACH and not known) else species
         if self.species not in (POOLED, EACH, *known):

@@ -53,7 +53,7 @@ def combine(
         Baked folders whose validation windows the gains are fitted on: complete annotation, seen by neither. None are
         needed beside a model that was imported, whose scores are log probabilities: gains are then the usual ones.
     output
-        Folder to write, in place of what stood there.
+        Folder to write; an existing one is replaced.
     windows
         Most windows of that: `fitting_windows`.
     gains
@@ -136,13 +136,13 @@ def _origin(
     model: Path,
     species: str,
     parts: Sequence[tuple[Path, SiteEnsemble]],
-    whole: SegmentModel,
+    combined: SegmentModel,
     fit: GainFit | None,
 ) -> dict[str, Any]:
-    assert whole.sites is not None
+    assert combined.sites is not None
     networks = []
     for number, (path, ensemble) in enumerate(parts):
-        values = zip(whole.sites.gain[number].tolist(), whole.sites.offset[number].tolist(), strict=True)
+        values = zip(combined.sites.gain[number].tolist(), combined.sites.offset[number].tolist(), strict=True)
         fitted = {
             name: {"gain": round(gain, 3), "offset": round(offset, 3)}
             for name, (gain, offset) in zip(SIGNALS, values, strict=True)

@@ -319,5 +319,5 @@ def _edges(batch: Batch) -> dict[str, Tensor]:
     return {"left_censored": batch.left_censored, "right_censored": batch.right_censored}
 
 
-def _f1(found: float, true: float, predicted: float) -> float:
-    return 2 * found / (true + predicted) if true + predicted else 0.0
+def _f1(matched: float, true: float, predicted: float) -> float:
+    return 2 * matched / (true + predicted) if true + predicted else 0.0

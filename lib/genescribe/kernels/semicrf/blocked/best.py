@@ -34,6 +34,7 @@ class BestRecurrence:
         device = p.content.device
         self.near = self.durations.scores(torch.arange(1, SIZE + 1, device=device)).unsqueeze(1)
         possible = (self.near > -torch.inf).flatten(1).any(1).nonzero()
+        # Durations longer than the longest possible one within a block need no row: for short labels most of the work.
         self.rows = int(possible.max()) + 1 if len(possible) else 1
         self.ramp = torch.arange(1, SIZE + 1, device=device).view(-1, 1, 1) * self.durations.tail
         self.open = bool((self.durations.tail > -torch.inf).any())
@@ -98,6 +99,7 @@ class _Run:
         start = block == 0 and self.before.boundary == 0
         last = layout.first if start else self.leave[block - 1, -1] if block else self.before.leave
         top = torch.maximum((ends + layout.leave[block]).amax((0, 2)), last.amax(1))
+        # Whole numbers add up exactly in float64: taking them out costs no digits, however long the chain.
         shift = torch.where(top > -torch.inf, top.round(), 0.0)
         self.offset[block] = past + shift
         self.base[self.model.pad + block] = self.offset[block].unsqueeze(1) - layout.level[block]
@@ -122,6 +124,7 @@ class _Run:
         """Return the best over the explicit blocks before this one, (labels, N, size)."""
         labels, place = group.labels, self.model.pad + block
         best = self.sources.new_full((*self.sources[labels].shape[:2], SIZE), -torch.inf)
+        # All pairs at once would take blocks x size^2 numbers a label: some source blocks at a time.
         width = max(1, PAIRS // (best.numel() * SIZE))
         shift = (self.base[place - group.blocks : place] - self.arrived[block])[..., labels].permute(2, 1, 0)
         for low in range(0, group.blocks, width):
@@ -154,6 +157,7 @@ class _Run:
             leave.view(SIZE, *shape, 1),
             strict=True,
         )
+        # This runs once a base: views are made beforehand, and results go to buffers that exist (`out=`).
         for j, (step, entered, entered_j, enter_j, entry_j, end_j, out_j, leave_j, left) in enumerate(rows_of):
             if j == 0 and start:
                 entered.copy_(before.squeeze(3))
@@ -179,6 +183,7 @@ class _Run:
             alive = layout.alive[block, -1]
             killed = alive > block * SIZE
             entries = entries.masked_fill(self._bases(block) < alive, -torch.inf)
+            # A forbidden base ends all segments over it for good, so their sources are removed once.
             self.sources[:, :, :place].masked_fill_(killed.t()[:, :, None, None], -torch.inf)
             rest = rest.masked_fill(killed, -torch.inf)
         self.sources[:, :, place] = entries.permute(2, 1, 0)
@@ -195,6 +200,7 @@ class _Run:
             labels, place = group.labels, model.pad + block - group.blocks
             joining, at = (self.sources[labels, :, place].permute(2, 1, 0) + onward).max(0)
             joining = joining + (self.base[place] - following)[:, labels]
+            # Beyond the explicit blocks every base costs the same (the tail): only the best older entry can still win.
             better = joining > rest[:, labels]
             first = self.before.boundary + (block - group.blocks) * SIZE
             source[:, labels] = torch.where(better, first + at, source[:, labels])
@@ -247,7 +253,7 @@ class Walk:
         self.table, self.ramp = model.durations.scores(k).cpu().numpy(), model.ramp[:, 0].cpu().numpy()
         self.blocks = [next(g.blocks for g in model.groups if c < g.labels.stop) for c in range(len(order))]
 
-    def back(self, begin: int, label: int, found: list[End]) -> End:
+    def back(self, begin: int, label: int, ends: list[End]) -> End:
         """Add the segments before one that begins at `begin`, last first, as far as they end in this part.
 
         Returns where the last of them begins, and its label.
@@ -258,13 +264,13 @@ class Walk:
             Boundary at which the following segment begins.
         label
             Its label.
-        found
+        ends
             Ends of segments, last first; extended in place.
         """
         while begin > self.first:
             step = self.transition[(begin - self.first + self.phase) % len(self.transition), :, label]
             label = int((self.leave[begin - 1 - self.first] + step).argmax())
-            found.append((begin, label))
+            ends.append((begin, label))
             begin = self.begin(begin, label)
         return begin, label
 
@@ -274,6 +280,7 @@ class Walk:
         block, j = divmod(base, SIZE)
         alive = 0 if self.alive is None else int(self.alive[base, label])
         low = (block - self.blocks[label]) * SIZE
+        # Only entries that the recurrence looked at are looked at again, so that the same one wins.
         low = max(low, alive) if alive else low
         window = slice(self.pad + low, self.pad + base + 1)
         arrived = self.arrived[block, label]
@@ -322,7 +329,7 @@ def last_segment(model: BestRecurrence, p: Potentials, trace: Trace, walk: Walk,
     model
         The recurrence.
     p
-        The scores.
+        Potentials: the log scores of a batch of chains.
     trace
         Pointers of the last part of the chains.
     walk

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from genescribe.kernels.semicrf.blocked.layout import Durations, Layout, arranged
 from genescribe.kernels.semicrf.blocked.sum import FLOOR, Scores
-from genescribe.kernels.semicrf.gradients import Counts
-from genescribe.kernels.semicrf.potentials import Messages, Potentials
+from genescribe.kernels.semicrf.potentials import Counts, Messages, Potentials
 
 LARGE = 600.0
 """Products of exponentials with a scale above this are taken in the log domain; below, no term that matters is lost."""
@@ -165,6 +164,7 @@ class Posterior:
 
     def _covered(self, entered: Tensor, ends: Tensor) -> Tensor:
         """Return the probability that base i has a label: begun at or before it, not ended before it."""
+        # Differences of running sums: a sum over segments for each base would take T^2.
         covered = entered.clone()
         covered[1:] -= ends[:-1]
         covered = covered.cumsum_(0).masked_fill_(~self.inside.unsqueeze(2), 0.0)
@@ -178,6 +178,7 @@ class Posterior:
         order = self.durations.order
         step = p.transition.double()[:, order][:, :, order]
         leave, onto = self.leave[:-1], self.onto[1:]
+        # With the largest score of each row taken out, the sum over bases is one product of matrices.
         whole = self.past[:-1] + self.future[1:] - self.log_z.whole
         tops = [x.amax(2).clamp(min=FLOOR) for x in (leave, onto)]
         top = step.amax().clamp(min=FLOOR)
@@ -194,6 +195,7 @@ class Posterior:
             chosen = source if p.period == 1 else source * (phase == f).unsqueeze(2)
             result.append(torch.bmm(chosen.permute(1, 2, 0), target) * (step[f] - top).exp())
         counts = torch.stack(result, 1)
+        # Where exp of what was taken out overflows, the terms are summed as logarithms; such bases are few.
         for part in torch.split(large.nonzero(), 4096):
             t, b = part.unbind(1)
             at = phase.expand_as(large)[t, b]

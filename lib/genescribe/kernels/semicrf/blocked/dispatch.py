@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from genescribe.kernels.semicrf import gradients as counts
 from genescribe.kernels.semicrf.blocked import best as blocked_best
 from genescribe.kernels.semicrf.blocked.counts import Posterior, end_log_z
 from genescribe.kernels.semicrf.blocked.durations import duration_counts
 from genescribe.kernels.semicrf.blocked.layout import SIZES, Durations, Layout, choose_size, growth, lay_out, refusal
 from genescribe.kernels.semicrf.blocked.sum import Recurrence, Scores
-from genescribe.kernels.semicrf.gradients import Counts
-from genescribe.kernels.semicrf.potentials import Messages, Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Counts, Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
 
@@ -25,11 +23,6 @@ def working_bytes(p: Potentials) -> int:
     """Return the bytes of log Z with its gradient: both directions' scores and the far table."""
     B, T, K, C = p.shape
     return 8 * C * (2 * 12 * B * (T + SIZES[0]) + SIZES[0] * (K + SIZES[0]))
-
-
-def log_partition(p: Potentials) -> Tensor:
-    """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
-    return counts.log_partition(expectation, p)
 
 
 def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:

@@ -128,6 +128,7 @@ class DurationCounts:
             entries = entries.masked(place < alive[..., -1:])
             exits = exits.masked(alive > start)
             dead = torch.nn.functional.pad((alive[..., -1] > start.squeeze(1)).cumsum(2), (1, 0))
+        # Pairs of blocks equally far apart share their durations: one product for all of them.
         for lag in range(1, group.blocks + 1):
             band = slice((lag - 1) * b + 1, (lag + 1) * b)  # durations (lag - 1) b + 2 .. (lag + 1) b
             gone = None if dead is None else dead[..., lag:-1] > dead[..., 1 : dead.shape[2] - lag]
@@ -171,6 +172,7 @@ class DurationCounts:
         if gone is not None:
             scale = scale.masked_fill(gone, -torch.inf)
         large = scale > LARGE
+        # Pairs whose scale is out of range are left out of the product and summed as logarithms below.
         sources = entries.weights[..., :count, :] * scale.masked_fill(large, -torch.inf).exp().unsqueeze(-1)
         product = sources.mT @ exits.weights[..., lag:, :]
         result = _diagonals(product) * (table - top.unsqueeze(1)).exp()
@@ -227,6 +229,7 @@ class DurationCounts:
         if self.alive is not None:
             place = torch.arange(layout.blocks * b, device=tail.device).view(-1, b)
             entries = entries.masked_fill(place < self.alive[:, labels, :, -1:], -torch.inf)
+        # Bases past the table of an entry when it leaves the explicit blocks.
         ages = (group.blocks + 1) * b - torch.arange(b, device=tail.device) - reach.unsqueeze(1)
         joining = (entries + table.onward.permute(2, 1, 0)).softmax(-1).nan_to_num(0.0)
         joining_age = (joining * ages.unsqueeze(1)).sum(-1)
@@ -247,5 +250,6 @@ class DurationCounts:
 def _diagonals(square: Tensor) -> Tensor:
     """Sum (..., b, b) along its diagonals: entry j of (..., 2 b - 1) is over column - row = j - (b - 1)."""
     b = square.shape[-1]
+    # Rows padded by their length and read on as one: each row is shifted by one more, so diagonals become columns.
     skewed = torch.nn.functional.pad(square.flip(-2), (0, b)).flatten(-2)[..., : b * (2 * b - 1)]
     return skewed.reshape(*square.shape[:-2], b, 2 * b - 1).sum(-2)

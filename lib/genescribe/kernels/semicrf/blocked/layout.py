@@ -141,6 +141,7 @@ def growth(p: Potentials, durations: Durations) -> float:
     best = into + sum(_highest(x, p.lengths) for x in (p.begin, p.end) if x is not None)
     k = torch.arange(1, SIZES[0] + 1, device=durations.tail.device)
     scores = durations.scores(k) + best[durations.order]
+    # The sum falls with g, so halving finds it; an upper bound is all that is needed.
     low, high = 0.0, max(0.0, float(torch.logsumexp(scores, 0).amax()))
     while high - low > GROWTH_STEP:
         middle = (low + high) / 2
@@ -261,7 +262,7 @@ def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
     order : (C,) int64
         Which label stands at each place.
     size
-        Bases per block.
+        Bases per block, one of `SIZES`.
     both
         Also lay out the mirrored chains, behind the others.
     """
@@ -274,6 +275,7 @@ def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
     content = bases(p.content, 0, 0.0)
     assert content is not None
     forbidden = content == -torch.inf
+    # What all labels of a base have in common adds to every segmentation alike; without it exponentials stay in range.
     shift = torch.where(forbidden.all(2), 0.0, content.amax(2))
     content = content.sub_(shift.unsqueeze(2)).masked_fill_(forbidden, 0.0)
     begin, end = bases(p.begin, 0, 0.0), bases(p.end, 0, 0.0)
@@ -337,6 +339,8 @@ def _sums(content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return level, before and after of (blocks, size, N, C)."""
     within = content.cumsum(1)
     total = within[:, -1]
+    # One running sum over a chromosome would be millions, with few digits left behind the point. Its whole number and
+    # the rest are carried apart: the sums of whole numbers are exact, and the rest stays small.
     whole = total.round()
     zero = torch.zeros_like(total[:1])
     level = torch.cat([zero, whole.cumsum(0)[:-1]])
@@ -355,5 +359,6 @@ def _steps(p: Potentials, order: Tensor, both: bool) -> list[Tensor]:
     steps = []
     for r in range(p.period):
         forward = transition[(r + offset) % p.period]
+        # Boundary r of the mirrored chain is boundary n - r of the chain, and its transitions run the other way.
         steps.append(torch.cat([forward, transition.mT[(p.lengths - r + offset) % p.period]]) if both else forward)
     return steps

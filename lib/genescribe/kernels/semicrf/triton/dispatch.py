@@ -11,10 +11,8 @@ import importlib.util
 
 from torch import Tensor
 
-from genescribe.kernels.semicrf import gradients as counts
 from genescribe.kernels.semicrf.blocked.counts import Posterior, end_log_z
-from genescribe.kernels.semicrf.gradients import Counts
-from genescribe.kernels.semicrf.potentials import Messages, Potentials, Segmentation
+from genescribe.kernels.semicrf.potentials import Counts, Messages, Potentials, Segmentation
 
 READS_EXPLICIT = True
 MOST_LABELS = 256
@@ -37,11 +35,6 @@ def working_bytes(p: Potentials) -> int:
     B, T, _, C = p.shape
     options = (p.begin, p.end, p.arrive, p.depart)
     return 8 * T * B * C * (26 + 4 * sum(option is not None for option in options))
-
-
-def log_partition(p: Potentials) -> Tensor:
-    """Return log Z of each chain, (B,) float64; differentiable in every floating field."""
-    return counts.log_partition(expectation, p)
 
 
 def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from tests.codon.genomes import write_genome
-from tests.workflow.road import finish
+from tests.workflow.pipeline import finish
 
 from genescribe.files import read_json
 
@@ -54,7 +54,7 @@ def configuration(folder: Path, **evaluate: Any) -> str:
         name: run | {"model": shape | {"n_embd": width}}
         for name, width in zip(("narrow", "wide"), (16, 32), strict=True)
     }
-    config = {"results": "results/codon_road", "select": list(runs), "codon": runs}
+    config = {"results": "results/codon_pipeline", "select": list(runs), "codon": runs}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return "config.yaml"
 
@@ -73,7 +73,7 @@ def test_every_stage_of_every_run_is_planned(repository: Path, tmp_path: Path) -
 def test_from_genbank_to_the_report(repository: Path, tmp_path: Path) -> None:
     config = configuration(tmp_path)
     finish(repository, tmp_path, "--configfile", config)
-    results = tmp_path / "results" / "codon_road"
+    results = tmp_path / "results" / "codon_pipeline"
     for run in RUNS:
         folder = results / "codon" / run
         with (folder / "scores" / "curves.csv").open() as handle:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.workflow.road import finish
+from tests.workflow.pipeline import finish
 
 from genescribe.evidence.table import CDSPART, EXONPART, INTRON, EvidenceTable
 from genescribe.segment.config import SegmentModelConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.workflow.road import finish
+from tests.workflow.pipeline import finish
 
 CONFIG = {
     "results": "results",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import unquote
 
-from genescribe.files import open_binary
+from genescribe.genome.annotation.text import gff3_attributes, table_rows
 
 Feature = tuple[str, str, int, int, str, str]
 """seqid, type, start, end, strand, phase."""
@@ -34,13 +33,13 @@ def canonical(path: str | Path, *, phases: bool = False) -> frozenset[Tree]:
     features: list[Feature] = []
     names: list[str] = []
     parents: list[list[str]] = []
-    for columns in _rows(path):
-        attributes = dict(pair.partition("=")[::2] for pair in columns[8].split(";") if "=" in pair)
-        name = unquote(attributes.get("ID", ""))
+    for _, columns in table_rows(path):
+        attributes = gff3_attributes(columns[8])
+        name = attributes.get("ID", "")
         phase = columns[7] if phases else "."
         features.append((columns[0], columns[2], int(columns[3]), int(columns[4]), columns[6], phase))
         names.append(name)
-        parents.append([p for p in map(unquote, attributes.get("Parent", "").split(",")) if p not in ("", name)])
+        parents.append([p for p in attributes.get("Parent", "").split(",") if p not in ("", name)])
     known = {name.lower(): name for name in names if name} | {name: name for name in names if name}
     children: dict[str, list[int]] = {}
     top = []
@@ -70,13 +69,3 @@ def _show(tree: Tree, mark: str, depth: int) -> list[str]:
     for child in sorted(tree[1], key=repr):
         lines += _show(child, mark, depth + 1)  # type: ignore[arg-type]
     return lines
-
-
-def _rows(path: str | Path) -> Iterable[list[str]]:
-    with open_binary(path) as handle:
-        for raw in handle:
-            if raw.startswith(b"##FASTA"):
-                return
-            columns = raw.decode("utf-8").rstrip("\r\n").split("\t")
-            if not raw.startswith(b"#") and len(columns) >= 9:
-                yield columns

@@ -1,0 +1,92 @@
+"""A finished annotation, as its report shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from genescribe.evidence.table import EvidenceTable
+from genescribe.genome.fasta import Genome
+from genescribe.genome.model import Gene
+from genescribe.paths import stem_of
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.file_names import ANNOTATION
+from genescribe.predict.genome import GenomePrediction
+from genescribe.predict.interface import PredictorFactory
+from genescribe.predict.stretches import Piece
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A finished annotation, and what it was made with.
+
+    Attributes
+    ----------
+    genome, pieces
+        What was annotated.
+    genes
+        As they were written.
+    rejects
+        What was predicted and not written, as rows of `rejects.jsonl`.
+    model
+        Folder of the model.
+    provenance, trained
+        `provenance()` and `statistics()` of the model's `genescribe.predict.interface.PredictorFactory`.
+    config
+        Options.
+    warnings
+        As in the summary.
+    evidence
+        Folder of the evidence; None where there was none.
+    name, prefix
+        Name of the file of the genes, and what the names of the other files begin with.
+    """
+
+    genome: Genome
+    pieces: Sequence[Piece]
+    genes: Sequence[Gene]
+    rejects: Sequence[Mapping[str, Any]]
+    model: Path
+    provenance: Mapping[str, Any]
+    trained: Mapping[str, float]
+    config: PredictConfig
+    warnings: Sequence[str] = field(default_factory=tuple)
+    evidence: Path | None = None
+    name: str = ANNOTATION
+    prefix: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        prediction: GenomePrediction,
+        genome: Genome,
+        pieces: Sequence[Piece],
+        factory: PredictorFactory,
+        config: PredictConfig,
+        warnings: Sequence[str],
+        evidence: Path | None,
+    ) -> Self:
+        """Return an annotation from what made it.
+
+        Parameters
+        ----------
+        prediction, genome, pieces, factory, config
+            As `genescribe.predict.output_files.write_annotation` was given them.
+        warnings
+            Of that function.
+        evidence
+            Folder of the evidence; None where there was none.
+        """
+        said, trained = factory.provenance(), factory.statistics()
+        genes, rejects = prediction.genes, prediction.rejects
+        return cls(genome, pieces, genes, rejects, factory.folder, said, trained, config, warnings, evidence)
+
+    def named(self, path: Path) -> Self:
+        """Return this as a file of any name, and files beside it."""
+        return replace(self, name=path.name, prefix=f"{stem_of(path)}.")
+
+    def evidence_table(self) -> EvidenceTable | None:
+        """Return the evidence; its rows stay on disk until they are read."""
+        return None if self.evidence is None else EvidenceTable.load(self.evidence)
