@@ -106,7 +106,7 @@ class OrfPredictor:
 
     def __init__(self, folder, device="auto", shortest=None):
         self.folder = Path(folder)
-        config = from_mapping(OrfConfig, stored_options(folder, "orf"), where=str(folder))
+        config = stored_options(OrfConfig, folder, "orf")
         mean = 100 * float(load_file(self.folder / "model.safetensors")["weight"])
         self.shortest, self.code = config.margin * mean, GeneticCode.from_table(1)
 

@@ -55,7 +55,7 @@ def fresh(library: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "file", ["script.py", "genescribe/deep.py", "genescribe/named.py", "genescribe.part/table.json"]
+    "file", ["script.py", "genescribe/deep.py", "genescribe/named.py", "genescribe/part/table.json"]
 )
 def test_an_edit_of_what_is_used_changes_the_digest(library: Path, file: str) -> None:
     before = fresh(library)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genescribe.config import from_mapping
 from genescribe.data.batching import to_device
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.digit_model import DigitModel
@@ -24,7 +23,7 @@ from genescribe.generate.text.sentence import GeneSentence
 from genescribe.generate.text.window_signals import Mask, Signals
 from genescribe.genome.alphabet import N
 from genescribe.segment.network.model import SegmentModel
-from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
+from genescribe.train.model_files import store_model, stored_options, stored_weights
 
 SEGMENT, PRETRAINED, TOKENIZER = "segment", "pretrained", "tokenizer.json"
 FAMILY = "generate"
@@ -172,10 +171,7 @@ def read_config(directory: str | Path) -> GenerateModelConfig:
     InputError
         It is missing, not JSON, of another family, or holds an unknown option.
     """
-    path = Path(directory) / CONFIG
-    config = from_mapping(
-        GenerateModelConfig, stored_options(directory, FAMILY), where=str(path), key="model", stored=True
-    )
+    config = stored_options(GenerateModelConfig, directory, FAMILY)
     if config.segment is not None:
         config = replace(config, segment=str(Path(directory) / config.segment))
     if config.pretrained is not None:

@@ -135,19 +135,7 @@ class GencodeScheme:
     ) -> Encoded:
         """Return the labels of one strand.
 
-        Parameters
-        ----------
-        genes
-            Those of the strand, in its own 5' to 3' coordinates (`genescribe.genome.model.mirror` for "-").
-        length
-            Number of bases of the strand.
-        policy
-            What to do with non-coding genes.
-        doubtful
-            Gene ID -> reason, for genes that are not to be trusted, such as those with an in-frame stop. They are
-            masked.
-        codes
-            Not needed: these labels see no bases.
+        For the arguments see `genescribe.labels.schemes.LabelScheme.encode`.
 
         Notes
         -----

@@ -150,14 +150,7 @@ class GeneScheme:
     ) -> Encoded:
         """Return the labels of one strand.
 
-        Parameters
-        ----------
-        genes, length, policy
-            As for `genescribe.labels.gencode.GencodeScheme.encode`.
-        doubtful
-            Gene ID -> reason, for genes that are not to be trusted, among them those with a `fault`. They are masked.
-        codes : (length,)
-            Bases of the strand; introns are named by what stands before them.
+        For the arguments see `genescribe.labels.schemes.LabelScheme.encode`.
 
         Notes
         -----

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genescribe.config import from_mapping
 from genescribe.nn.site_checkpoints import load_published
 from genescribe.nn.site_network import SiteEnsemble, SiteNetwork
 from genescribe.sites.config import SiteModelConfig
@@ -36,8 +35,7 @@ def read_config(directory: str | Path) -> SiteModelConfig:
     InputError
         They are missing, not JSON, of another family, or hold an unknown option.
     """
-    path = Path(directory) / CONFIG
-    return from_mapping(SiteModelConfig, stored_options(directory, FAMILY), where=str(path), key="model")
+    return stored_options(SiteModelConfig, directory, FAMILY)
 
 
 def load_sites(path: str | Path) -> SiteEnsemble:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from genescribe.config import to_mapping
+from genescribe.config import from_mapping, to_mapping
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256, write_json
 
+T = TypeVar("T")
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
@@ -36,13 +37,22 @@ def store_model(directory: str | Path, family: str, config: Any, weights: Mappin
     save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, directory / WEIGHTS)
 
 
-def stored_options(directory: str | Path, family: str) -> Any:
-    """Return the model options that a folder holds, not yet checked.
+def stored_options(cls: type[T], directory: str | Path, family: str) -> T:
+    """Return the model options that a folder holds.
+
+    Parameters
+    ----------
+    cls
+        Dataclass of the family's options.
+    directory
+        Folder of a model.
+    family
+        Name of the family that reads it.
 
     Raises
     ------
     InputError
-        The file is missing, not JSON, or of another family.
+        The file is missing, not JSON, of another family, or holds an unknown option.
     """
     path = Path(directory) / CONFIG
     try:
@@ -53,7 +63,7 @@ def stored_options(directory: str | Path, family: str) -> Any:
         raise InputError(f"not JSON ({error})", where=path, remedy="copy or train the model again") from None
     if not isinstance(stored, dict) or stored.get("family") != family or stored.keys() != {"family", "model"}:
         raise InputError(f"not the configuration of a {family} model", where=path, remedy="give another folder")
-    return stored["model"]
+    return from_mapping(cls, stored["model"], where=str(path), key="model", stored=True)
 
 
 def stored_weights(

@@ -12,9 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from genescribe.codon.config import CodonModelConfig
 from genescribe.codon.sequences.row_layout import Layout
-from genescribe.config import from_mapping
 from genescribe.nn.attention import rotations, turned
-from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
+from genescribe.train.model_files import store_model, stored_options, stored_weights
 
 FAMILY = "codon"
 INITIAL = 0.02
@@ -213,9 +212,6 @@ class CodonModel(nn.Module):
         InputError
             A file is missing or damaged, an option is unknown, or a weight is missing, unknown or of another shape.
         """
-        stored = stored_options(directory, FAMILY)
-        model = cls(
-            from_mapping(CodonModelConfig, stored, where=str(Path(directory) / CONFIG), key="model", stored=True)
-        )
+        model = cls(stored_options(CodonModelConfig, directory, FAMILY))
         model.load_state_dict(stored_weights(directory, model.state_dict()))
         return model.eval()

@@ -124,19 +124,7 @@ class DigitModel(nn.Module):
         return self.content(reading.bases), memory
 
     def forward(self, codes: Tensor, lengths: Tensor, steps: Tokens, rows: Tensor | None = None) -> StepLosses:
-        """Return how unlikely each token is, given the locus and the tokens before; see `PointerModel.forward`.
-
-        Parameters
-        ----------
-        codes : (B, T)
-            Base codes of loci on the strand of their gene, padded with N.
-        lengths : (B,) int64
-            Bases of each locus.
-        steps
-            Tokens of the sentences, with what the grammar allows.
-        rows : (S,) int64 or None
-            Which locus each sentence belongs to; None: one sentence per locus.
-        """
+        """Return how unlikely each token is, given the locus and the tokens before; see `PointerModel.forward`."""
         contents_seen, memory = self._read(codes, lengths)
         if rows is not None:
             contents_seen, memory = contents_seen[rows], memory.rows(rows)

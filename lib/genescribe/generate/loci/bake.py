@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ from genescribe.data.sample import Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
 from genescribe.evidence.junctions import Junctions, read_junctions
-from genescribe.files import sha256, write_json
+from genescribe.files import read_json, sha256, write_json
 from genescribe.generate.loci.tiles import TileWindow, tile_windows
 from genescribe.generate.loci.windows import place_window
 from genescribe.generate.text import tokenizer
@@ -349,3 +349,20 @@ def gene_free(regions: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int
         if low < high:
             free.append((low, high))
     return free
+
+
+def genetic_codes(folders: Iterable[str | Path]) -> set[int]:
+    """Return the NCBI tables of baked genomes.
+
+    Raises
+    ------
+    InputError
+        Shards that hold no sentences.
+    """
+    codes = set()
+    for folder in folders:
+        job = read_json(Path(folder) / MANIFEST)["job"]
+        if job["bake"].get("target") != "sentences":
+            raise InputError("shards without sentences", where=folder, remedy="bake with target: sentences")
+        codes.add(int(job["genetic_code"]))
+    return codes

@@ -22,7 +22,8 @@ from genescribe.data.dataset import ShardDataset
 from genescribe.data.sample import Sample
 from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, read_json, sha256, write_json
+from genescribe.files import atomic_directory, sha256, write_json
+from genescribe.generate.loci.bake import genetic_codes
 from genescribe.generate.reinforce.config import PromptConfig
 from genescribe.generate.text.sentence import GeneSentence
 
@@ -49,7 +50,9 @@ def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target:
         Folders without sentences or of several genetic codes; a genome that has no training locus, or, where genomes
         are to be apart, one with validation or test loci; no prompt is left.
     """
-    code = _genetic_code(folders)
+    codes = genetic_codes(folders)
+    if len(codes) != 1:
+        raise InputError("genomes of several genetic codes", where="--data", remedy="prepare prompts of each apart")
     loci = {split: list(_loci(folders, split)) for split in SPLITS}
     chosen = _genomes(loci, config)
     left_out: Counter[str] = Counter()
@@ -78,7 +81,7 @@ def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target:
             "not_drawn": len(loci["train"]) - sum(left_out.values()) - len(prompts),
         }
         write_json(folder / PROMPTS, counts)
-        job = {"genetic_code": code, "bake": {"target": "sentences"}, "prompts": to_mapping(config)}
+        job = {"genetic_code": codes.pop(), "bake": {"target": "sentences"}, "prompts": to_mapping(config)}
         inputs = {"folders": [sha256(Path(given) / MANIFEST) for given in folders]}
         outputs = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         write_json(folder / MANIFEST, {"version": __version__, "job": job, "inputs": inputs, "outputs": outputs})
@@ -104,18 +107,6 @@ def gene_span(sample: Sample) -> tuple[int, int]:
     """Return first base and end of a locus's gene on its sequence."""
     start, end = GeneSentence.parse(sample.meta.sentence).span
     return sample.meta.start + start, sample.meta.start + end
-
-
-def _genetic_code(folders: Sequence[str | Path]) -> int:
-    codes = set()
-    for folder in folders:
-        job = read_json(Path(folder) / MANIFEST)["job"]
-        codes.add(int(job["genetic_code"]))
-        if job["bake"].get("target") != "sentences":
-            raise InputError("shards without sentences", where=folder, remedy="bake with target: sentences")
-    if len(codes) != 1:
-        raise InputError("genomes of several genetic codes", where="--data", remedy="prepare prompts of each apart")
-    return codes.pop()
 
 
 def _loci(folders: Sequence[str | Path], split: str) -> Iterator[Sample]:

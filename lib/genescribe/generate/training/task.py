@@ -25,6 +25,7 @@ from genescribe.files import read_json, sha256
 from genescribe.generate.annotation.search import SearchConfig, write
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.losses import StepLosses, smoothed, smoothing_floor
+from genescribe.generate.loci.bake import genetic_codes
 from genescribe.generate.loci.hint_flags import marked, oriented, spoiled
 from genescribe.generate.loci.species_folders import EVAL
 from genescribe.generate.loci.windows import read_part
@@ -74,12 +75,7 @@ class GenerateTask(Task):
     adamw_only = ("embed", "reader.embed", "type_head", "member_head", "head")
 
     def __init__(self, config: GenerateModelConfig, folders: Sequence[str | Path]) -> None:
-        codes = set()
-        for folder in folders:
-            job = read_json(Path(folder) / MANIFEST)["job"]
-            codes.add(int(job["genetic_code"]))
-            if job["bake"].get("target") != "sentences":
-                raise InputError("shards without sentences", where=folder, remedy="bake with target: sentences")
+        codes = genetic_codes(folders)
         if not config.genetic_code and len(codes) != 1:
             raise InputError("genomes of several genetic codes", where="data", remedy="set model.genetic_code to one")
         self.config = replace(config, genetic_code=config.genetic_code or codes.pop())

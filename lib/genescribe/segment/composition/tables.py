@@ -131,12 +131,7 @@ class CountedEvidence(nn.Module):
     def forward(self, codes: Tensor, lengths: Tensor) -> Evidence:
         """Return the evidence; 0 past a sequence's end.
 
-        Parameters
-        ----------
-        codes : (B, T) integer
-            As `genescribe.genome.alphabet` says; anything past a length.
-        lengths : (B,) int64
-            Bases of each sequence.
+        For the arguments see `genescribe.segment.network.features.Tracks.forward`.
         """
         return self._mixed(codes, lengths, self._native if sequence_tracks.takes(codes) else self._plain)
 

@@ -94,12 +94,7 @@ class TabulatedEvidence(nn.Module):
     def forward(self, codes: Tensor, lengths: Tensor) -> Evidence:
         """Return the evidence; 0 past a sequence's end.
 
-        Parameters
-        ----------
-        codes : (B, T) integer
-            As `genescribe.genome.alphabet` says; anything past a length.
-        lengths : (B,) int64
-            Bases of each sequence.
+        For the arguments see `genescribe.segment.network.features.Tracks.forward`.
         """
         past = torch.arange(codes.shape[1], device=codes.device) >= lengths[:, None]
         bases = (codes & (SOFTMASK - 1)).long().masked_fill(past, N)

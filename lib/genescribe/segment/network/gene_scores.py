@@ -110,21 +110,7 @@ class GeneExpansion(Expansion):
     def forward(
         self, content: Tensor, signals: Tensor | None, codes: Tensor, lengths: Tensor, offset: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return content, begin and end scores, (B, T, C) each; see `Expansion.forward`.
-
-        Parameters
-        ----------
-        content : (B, T, channels)
-            Score of each base under each channel.
-        signals : (B, T, signals) or None
-            Scores of boundaries.
-        codes : (B, T)
-            Base codes.
-        lengths : (B,) int64
-            Bases of each sequence.
-        offset : (B,) int64 or None
-            Position of each first base in its chain, for reading frames; None: 0.
-        """
+        """Return content, begin and end scores, (B, T, C) each; see `Expansion.forward`."""
         if self._suits_native(content, codes, lengths):
             tables = {name: getattr(self, name) for name in (*sequence_tracks.WORDS, *sequence_tracks.LABEL_COLUMNS)}
             offsets = [0] * len(codes) if offset is None else offset.tolist()

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from genescribe.config import from_mapping
 from genescribe.errors import InputError
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.kernels.cpu.channel_scores import log_posterior
@@ -26,7 +25,7 @@ from genescribe.segment.network.gene_scores import GeneExpansion
 from genescribe.segment.network.head import build_head, scheme_of
 from genescribe.segment.network.species import POOLED, SHARED, TABLES, SpeciesBank
 from genescribe.segment.sites.scores import SiteScores
-from genescribe.train.model_files import CONFIG, store_model, stored_options, stored_weights
+from genescribe.train.model_files import store_model, stored_options, stored_weights
 
 T = TypeVar("T")
 STATISTICS = "statistics.json"
@@ -351,10 +350,7 @@ def read_config(directory: str | Path) -> SegmentModelConfig:
     InputError
         It is missing, not JSON, of another family, or holds an unknown option.
     """
-    path = Path(directory) / CONFIG
-    return from_mapping(
-        SegmentModelConfig, stored_options(directory, FAMILY), where=str(path), key="model", stored=True
-    )
+    return stored_options(SegmentModelConfig, directory, FAMILY)
 
 
 def _added(signals: Tensor | None, sites: Tensor | None) -> Tensor | None:

@@ -77,12 +77,7 @@ class SegmentPredictor:
         sides are one call: what is local is worked out once, context tile by tile, each with its halo. What is
         in a call follows from the model and the strand's length, so that the scores are a function of the strand alone.
 
-        Parameters
-        ----------
-        codes : (n,) uint8
-            Base codes of the whole strand, 5' to 3'.
-        start, end
-            Bases to read, 0-based and half-open; `start` is a multiple of the grain.
+        For the arguments see `genescribe.predict.interface.StrandPredictor.read`.
         """
         tile, halo = self.model.config.tile, self.model.config.halo
         on_gpu, rows = self.device.type == "cuda", torch.empty(0)
