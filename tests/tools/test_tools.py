@@ -132,7 +132,7 @@ def test_every_method_has_its_completeness_and_the_genome_too(
 def test_completeness_stands_on_the_page_of_an_annotation(
     repository: Path, folder: Path, tmp_path: Path, options: list[str], way: str
 ) -> None:
-    genome, lineage = folder / "results/tiny/input/tiny/genome.fa", folder / "tiny_odb10"
+    genome, lineage = folder / "results/tiny/simulate/tiny/genome.fa", folder / "tiny_odb10"
     if way == "command":
         command = [sys.executable, "-m", "genescribe", "annotate", str(genome), "--regions", "chr4"]
         command += ["--model", "all_genomes", "--species", "arabidopsis", "--busco", str(lineage), "-o", "a.gff3"]
