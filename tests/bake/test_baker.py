@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,13 @@ def test_every_gene_stands_in_the_index(toy: Toy, tmp_path: Path) -> None:
     }
     assert index["b3"]["splits"] == ["validation", "test"]
     assert stats["genes"] == {"in two splits": 1, "test": 1, "train": 3, "validation": 1}
+    lengths = {split: stats["splits"][split]["lengths"] for split in ("train", "validation", "test")}
+    counted = {split: sum(count for _, count in found["coding"]) for split, found in lengths.items()}
+    assert counted == {split: stats["genes"][split] for split in counted}  # one in two splits is in none
+    everything = [gene for genes in toy.genes.values() for gene in genes]
+    train = [gene.transcripts[0] for gene in everything if index[gene.id]["splits"] == ["train"]]
+    exons = Counter(end - start for transcript in train for start, end in transcript.cds)
+    assert dict(map(tuple, lengths["train"]["exon"])) == exons and len(train) == 3
     assert sum(stats["rejected"].values()) == 5
     keys = {(split, sample.key) for split in SPLITS for sample in ShardDataset([tmp_path / "x"], split)}
     for entry in index.values():

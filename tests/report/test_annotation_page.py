@@ -79,7 +79,7 @@ def test_the_page_says_what_was_done_with_what(tmp_path: Path) -> None:
         "training genome drosophila 107.7 3.67 1,792 19.3%",
         "2 × overlaps a better gene; 2 × short coding sequence",
         "2L:1-3000",
-        "introns, training genome drosophila 500 912 52 71 4,321 9,876",
+        "in training 500 912 52 71 4,321 9,876",
         "busco -i my.proteins.fa",
         "The least sure genes",
         "a" * 64,

@@ -132,7 +132,7 @@ def test_every_method_has_its_completeness_and_the_genome_too(
 def test_completeness_stands_on_the_page_of_an_annotation(
     repository: Path, folder: Path, tmp_path: Path, options: list[str], way: str
 ) -> None:
-    genome, lineage = folder / "results/tiny/input/tiny/genome.fa", folder / "tiny_odb10"
+    genome, lineage = folder / "results/tiny/simulate/tiny/genome.fa", folder / "tiny_odb10"
     if way == "command":
         command = [sys.executable, "-m", "genescribe", "annotate", str(genome), "--regions", "chr4"]
         command += ["--model", "all_genomes", "--species", "arabidopsis", "--busco", str(lineage), "-o", "a.gff3"]
@@ -144,7 +144,8 @@ def test_completeness_stands_on_the_page_of_an_annotation(
         (page,) = tmp_path.glob("results/annotate/*/*/whole/report.html")
         summary = page.with_name("summary.json")
     counts = read_json(summary)["busco"]
-    assert counts["complete"] > 0 and counts["total"] == PRESENT + ABSENT
+    assert counts["total"] == PRESENT + ABSENT == counts["complete"] + counts["fragmented"] + counts["missing"]
+    assert re.match(r"\d+\.\d+", counts["versions"]["busco"]) and counts["proteins"] == read_json(summary)["genes"]
     assert f"{PRESENT + ABSENT} genes, dataset of 2024-01-08" in page.read_text()
 
 

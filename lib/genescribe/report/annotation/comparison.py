@@ -48,9 +48,9 @@ def comparison(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers) 
         blocks.append(Table(title, "genome", columns, relatives, folded=True))
     figure = "How many coding exons genes have and how long their parts are; logarithmic axes but for the exons."
     blocks.append(charts.lengths(numbers, annotation.trained, training, figure))
-    blocks.append(
-        Table("Lengths in bases; 5% and 95% are percentiles.", "", [*_LENGTHS.values()], _rows(annotation, numbers))
-    )
+    caption = "Lengths in bases; 5% and 95% are percentiles."
+    caption += f" In training: those of {training}." if annotation.trained.get(LENGTHS) else ""
+    blocks.append(Table(caption, "", [*_LENGTHS.values()], _rows(annotation, numbers)))
     return Section("The genes in numbers", blocks)
 
 
@@ -101,9 +101,11 @@ def _rows(annotation: Annotation, numbers: GeneNumbers) -> Sequence[Row]:
     }
     rows: list[Row] = []
     for part, (name, values) in parts.items():
+        here = summary_of(values) if len(values) else None
         there = annotation.trained.get(LENGTHS, {}).get(part)
-        found = {name: summary_of(values) if len(values) else None, f"{name}, {training_name(annotation)}": there}
-        known = {title: lengths for title, lengths in found.items() if lengths}
-        for number, (title, lengths) in enumerate(known.items()):
-            rows.append(Row(title, [Cell(f"{lengths[key]:,.0f}") for key in _LENGTHS], not number and bool(rows)))
+        titles = (name, "in training" if here else f"{name}, in training")
+        for title, lengths in zip(titles, (here, there), strict=True):
+            if lengths:
+                cells = [Cell(f"{lengths[key]:,.0f}") for key in _LENGTHS]
+                rows.append(Row(title, cells, title != "in training" and bool(rows)))
     return rows
