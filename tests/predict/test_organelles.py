@@ -161,7 +161,7 @@ def test_strands_that_are_finished_together_are_so_beside_an_organelle(fasta: Pa
     # This model reads both strands as one path, in which genes exclude each other.
     plain = SegmentPredictorFactory(repository / "models" / "insects", "cpu")
     factory = RecodedFactory(plain, {"MT": 2})
-    assert plain.together and factory.together
+    assert plain.both_strands and factory.both_strands
     genome, config = Genome.open(fasta), PredictConfig(workers=1, partial=True, posteriors=False)
     pieces = pieces_of(genome, ["chr1"], 0, where=fasta)
     assert predict_genome(factory, fasta, pieces, config) == predict_genome(plain, fasta, pieces, config)

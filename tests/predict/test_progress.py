@@ -25,10 +25,10 @@ def test_a_log_has_lines_with_bases_and_genes(
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(module, "LOGGED_EVERY", 0.0)
     with progress(200_000, 50_000) as shown:
-        shown.found(strand(None, None))
-        shown.found(strand(1, 1, 2))  # isoforms of one gene are one gene
-        shown.read(100_000)
-        shown.read(50_000)
+        shown.count_genes(strand(None, None))
+        shown.count_genes(strand(1, 1, 2))  # isoforms of one gene are one gene
+        shown.count_bases(100_000)
+        shown.count_bases(50_000)
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0].startswith("50.0k of 200k bases of both strands;")
     assert re.fullmatch(r"200k of 200k bases of both strands, 4 genes; \d\d:\d\d gone, 00:00 left", lines[-1])

@@ -102,7 +102,7 @@ class RecodedFactory:
 
     def __init__(self, factory: PredictorFactory, codes: Mapping[str, int]) -> None:
         self.factory, self.codes, self.grain, self.folder = factory, dict(codes), factory.grain, factory.folder
-        self.together = finishes_both_strands(factory)
+        self.both_strands = finishes_both_strands(factory)
 
     def __call__(self, worker: int = 0) -> StrandPredictor:
         """Load the model; once more for each code, when a strand asks for it."""
