@@ -11,6 +11,7 @@ end, and count phases from the other end. Content is that of a label less that b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +56,19 @@ class BothStrands:
         self._index = torch.tensor(index)
         self._runs = _slices(index, self._count)
         self.potentials = self._mirrored(p)
+        self._begun: list[RunStream] = []
+
+    def of_length(self, length: int) -> BothStrands:
+        """Return this for a sequence of another length, the same modulo the period of the model.
+
+        Parameters
+        ----------
+        length
+            Its bases.
+        """
+        other = copy(self)
+        other._length = length
+        return other
 
     @property
     def labels(self) -> int:
@@ -125,7 +139,10 @@ class BothStrands:
         backend
             As `RunStream`.
         """
-        stream = RunStream(self.potentials, self.single(single), 0, backend)
+        # Laid out once for all sequences: of short ones there may be thousands.
+        if not self._begun:
+            self._begun.append(RunStream(self.potentials, self.single(single), 0, backend))
+        stream = self._begun[0].another()
         for start in range(0, self._length, stretch):
             content, begin, end = self.scores(*scores(start, min(start + stretch, self._length)))
             stream.push(content, begin=begin, end=end)
