@@ -4,9 +4,9 @@
     python benchmarks/grpo.py --results results/grpo_pombe --run pombe_grpo --genome pombe \
         --output benchmarks/results/grpo_pombe
 
-Reward and KL divergence are means over the samples of each quarter of the batches. F1 of coding sequences, greedy: on
-the held-out loci before and after training, and on the test loci the change by the weights that were kept, paired by
-locus, with its 95% bootstrap interval.
+Reward and KL divergence are means over the samples of each quarter of the batches. F1 is that of coding sequences on
+the loci that `eval_f1` of the configuration names, greedy, of the model that training began with and of the weights
+that were kept; the change is paired by locus, with its 95% bootstrap interval.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def main() -> None:
 
 def seed_of(folder: Path, scores: Path) -> dict[str, Any]:
     """Return what the logs of a run and the scores of its model say."""
-    steps, held_out = (rows_of(folder / name) for name in ("training_log.csv", "eval_log.csv"))
+    with (folder / "training_log.csv").open() as handle:
+        steps = list(csv.DictReader(handle))
     found = read_json(scores / "eval_f1.json")
     curves = {
         name: [round(float(part.mean()), 4) for part in np.array_split([float(row[name]) for row in steps], PARTS)]
@@ -49,31 +50,29 @@ def seed_of(folder: Path, scores: Path) -> dict[str, Any]:
     }
     levels = {
         level: {
-            "held_out": [round(float(row[f"{level}_f1"]), 4) for row in (held_out[0], held_out[-1])],
-            "test": [found["against"]["levels"][level]["f1"], found["levels"][level]["f1"]],
+            "before": found["against"]["levels"][level]["f1"],
+            "after": found["levels"][level]["f1"],
             "change": found["gain"][level]["f1"],
         }
         for level in SHOWN
     }
-    return {**curves, "batches": len(steps), "test_loci": found["loci"]["total"], **levels}
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a log."""
-    with path.open() as handle:
-        return list(csv.DictReader(handle))
+    return {
+        **curves,
+        "batches": len(steps),
+        "loci": found["loci"]["total"],
+        "split": found["options"]["split"],
+        **levels,
+    }
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
     """Return the table in Markdown."""
-    heads = ["seed", "reward", "KL, nats a sample", *(f"held out, {level}" for level in SHOWN)]
-    heads += [f"test, {level}" for level in SHOWN]
+    heads = ["seed", "reward", "KL, nats a sample", *(f"{level} F1" for level in SHOWN)]
     lines = [f"| {' | '.join(heads)} |", f"| {' | '.join(['---'] * len(heads))} |"]
     for seed, row in rows.items():
         cells = [seed, ", ".join(f"{x:.2f}" for x in row["reward"]), ", ".join(f"{x:.2f}" for x in row["kl"])]
-        cells += [" to ".join(f"{x:.3f}" for x in row[level]["held_out"]) for level in SHOWN]
         for level in SHOWN:
-            (before, after), change = row[level]["test"], row[level]["change"]
+            before, after, change = (row[level][name] for name in ("before", "after", "change"))
             low, high = change["interval"]
             cells.append(f"{before:.3f} to {after:.3f}, {change['difference']:+.3f} ({low:+.3f} to {high:+.3f})")
         lines.append(f"| {' | '.join(cells)} |")

@@ -39,9 +39,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return data
 
 
-EXAMPLES = ("codon", "yeast", "celegans_small", "all_genomes", "g3po", "gencode", "gencode_cpu", "prefix_simulated")
-EXAMPLES += ("flagship", "generate_celegans", "generate_isoforms")
-EXAMPLES += ("sites_insects_nematodes", "sites_plants", "sites_vertebrates")
+# That of the weights of evidence lists the data of a script.
+_FOLDER = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = sorted({path.stem for path in _FOLDER.glob("*.yaml")} - {"evidence_weights"})
 BAD = {
     "unknown top key": ("genome_list", {}, r"unknown key `genome_list`; known keys here: annotate"),
     "unknown genome key": ("genomes.g.fast", "x", r"unknown key `genomes\.g\.fast`"),
