@@ -91,7 +91,7 @@ def test_an_installed_workflow_runs_from_any_folder(built: Path, tmp_path: Path)
     )
     shown = done.stdout + done.stderr
     assert done.returncode == 0, shown
-    assert f"{built}/genescribe/_shipped/models/all_genomes" in shown and "batch_1" not in shown
+    assert f"{built}/genescribe/_shipped/models/auto" in shown and "batch_1" not in shown
     # Jobs in environments of their own find this library, and nothing that lies beside it.
     library = tmp_path / ".snakemake" / "library"
     assert [path.name for path in library.iterdir()] == ["genescribe"]
