@@ -13,7 +13,7 @@ from tests.predict.noisy_model import CONFIG, NoisyFactory
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.predict import scan
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.scan import _KINDS, _Job, _Plan
+from genescribe.predict.scan import _Job, _Plan
 from genescribe.predict.stretches import pieces_of
 from genescribe.predict.work_folder import SCORES, StrandKey, Work
 from genescribe.segment.prediction.predictor import grain_of
@@ -27,18 +27,23 @@ READING = 0.6
 class NothingRead:
     """Work of which nothing is done."""
 
-    def scores(self, strand: StrandKey, start: int) -> Path:
-        return Path(f"nowhere/{strand}.{start}")
+    def is_done(self, strand: StrandKey) -> bool:
+        return not strand
+
+    def is_read(self, strand: StrandKey, start: int) -> bool:
+        return not strand and not start
 
 
 def peak(workers: int) -> tuple[int, float]:
     """Return the most Mb of scores on the disk at a time, and the share of their time in which workers are busy."""
     strands = [(str(i), 0, length, sign) for i, length in enumerate(HUMAN) for sign in "+-"]
-    plan = _Plan(sorted(strands, key=lambda strand: -strand[2]), 1, NothingRead())  # type: ignore[arg-type]
+    plan = _Plan(strands, 1, NothingRead())  # type: ignore[arg-type]
     waiting, running, kept = deque[_Job](), list[tuple[float, int, _Job]](), dict[StrandKey, int]()
     now, busy, most, given = 0.0, 0.0, 0, 0
     while len(plan) or waiting or running:
-        while len(waiting) + len(running) < 2 * workers and (job := plan.next(_KINDS, 2 * workers)):
+        while len(waiting) + len(running) < 2 * workers and (
+            job := plan.next(("finish", "read", "whole"), 2 * workers)
+        ):
             waiting.append(job)
         while waiting and len(running) < workers:
             job = waiting.popleft()
@@ -47,7 +52,7 @@ def peak(workers: int) -> tuple[int, float]:
             heapq.heappush(running, (now + time, given, job))
             busy += time
         now, _, job = heapq.heappop(running)
-        plan.done(job)
+        plan.done(job, [])
         (strand,) = job.strands
         if job.kind == "read":
             kept[strand] = kept.get(strand, 0) + job.bases

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genescribe.crf.stream import RunStream
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
-from genescribe.segment.network.model import Scores
+from genescribe.segment.network.model import Scores, SegmentModel
 
 Rows = NDArray[Any]
 
@@ -171,6 +171,43 @@ class BothStrands:
         last = torch.ones_like(labels, dtype=torch.bool)
         last[:-1] = ~((labels[1:] == self._background) & (labels[:-1] == self._background))
         return Segmentation(ends[last], labels[last])
+
+
+class Pairs:
+    """The models of both strands of sequences without evidence, laid out once each.
+
+    Parameters
+    ----------
+    model
+        Model of a strand.
+    edges
+        With which labels a strand may begin and end, (C,) bool; None: as the model allows.
+
+    Attributes
+    ----------
+    single_strand
+        The model of one strand without scores of bases, on the CPU.
+    """
+
+    def __init__(self, model: SegmentModel, edges: tuple[Tensor | None, Tensor | None]) -> None:
+        device = next(model.parameters()).device
+        nothing = torch.zeros(1, 1, len(model.scheme.names), device=device)
+        p = model.crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=device))
+        self.single_strand = p.restricted(*edges).detach().to(device=torch.device("cpu"))
+        self._background, self._known = model.scheme.background, dict[int, BothStrands]()
+
+    def of_length(self, length: int) -> BothStrands:
+        """Return the model of both strands of a sequence; those of one length modulo the period share their tables.
+
+        Parameters
+        ----------
+        length
+            Bases of the sequence.
+        """
+        phase = length % self.single_strand.period
+        if phase not in self._known:
+            self._known[phase] = BothStrands(self.single_strand, self._background, length)
+        return self._known[phase].of_length(length)
 
 
 def _reachable(p: Potentials, background: int) -> list[int]:

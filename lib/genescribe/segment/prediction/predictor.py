@@ -29,7 +29,7 @@ from genescribe.predict.interface import PredictedTranscript, Rows, StrandPredic
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import Scores, SegmentModel
 from genescribe.segment.prediction.batches import columns_of, read_batches, read_short
-from genescribe.segment.prediction.both_strands import BothStrands
+from genescribe.segment.prediction.both_strands import BothStrands, Pairs
 from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.support.isoforms import further_paths, with_coding
 from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
@@ -62,8 +62,7 @@ class SegmentPredictor:
         self.device = next(model.parameters()).device
         self._grain = grain_of(model.config, self.device.type)
         self._streams: dict[bool, RunStream] = {}
-        self._bare: dict[bool, Potentials] = {}
-        self._pairs: dict[tuple[bool, int], BothStrands] = {}
+        self._pairs: dict[bool, Pairs] = {}
         between = (Kind.INTERGENIC, Kind.INTRON)
         self._exonic = torch.tensor([kind not in between for kind in model.scheme.kinds])
 
@@ -243,13 +242,15 @@ class SegmentPredictor:
         evidence
             Of the two strands; none where neither has any.
         """
-        length, single, p = len(codes[0]), self.model.crf.single.cpu(), self._bare_potentials(config)
+        if config.partial not in self._pairs:
+            self._pairs[config.partial] = Pairs(self.model, self._edges(config))
+        length, single, known = len(codes[0]), self.model.crf.single.cpu(), self._pairs[config.partial]
         lanes = max((strand.lanes.used for strand in evidence), default=0)
         if evidence:
-            p, single, groups = evidence[0].model(p, lanes), evidence[0].single(lanes), evidence[0].groups(lanes)
-            both = BothStrands(p, self.model.scheme.background, length, groups)
+            p, single = evidence[0].model(known.single_strand, lanes), evidence[0].single(lanes)
+            both = BothStrands(p, self.model.scheme.background, length, evidence[0].groups(lanes))
         else:
-            both = self._pair(p, config, length)
+            both = known.of_length(length)
 
         def scores(start: int, end: int) -> tuple[Scores, Scores]:
             plus = self._scores(codes[0], rows[0], start, end)
@@ -263,22 +264,6 @@ class SegmentPredictor:
         if evidence:
             return evidence[0].plain(plus, codes[0]), evidence[1].plain(minus, codes[1])
         return plus, minus
-
-    def _bare_potentials(self, config: PredictConfig) -> Potentials:
-        """Return the model of a strand without scores of bases, on the CPU; made once."""
-        if config.partial not in self._bare:
-            nothing = torch.zeros(1, 1, len(self.model.scheme.names), device=self.device)
-            p = self.model.crf.potentials(nothing, torch.ones(1, dtype=torch.int64, device=self.device))
-            p = p.restricted(*self._edges(config)).detach().to(device=torch.device("cpu"))
-            self._bare[config.partial] = p
-        return self._bare[config.partial]
-
-    def _pair(self, p: Potentials, config: PredictConfig, length: int) -> BothStrands:
-        """Return the model of both strands of a stretch, laid out once for all of the same length modulo the period."""
-        key = config.partial, length % p.period
-        if key not in self._pairs:
-            self._pairs[key] = BothStrands(p, self.model.scheme.background, length)
-        return self._pairs[key].of_length(length)
 
     def _stream(self, config: PredictConfig) -> RunStream:
         """Return the decoder of a strand. The model is laid out once: of short sequences there may be thousands."""
