@@ -38,4 +38,13 @@ def test_it_finds_genes_of_its_own_kind(name: str, data_dir: Path, tmp_path: Pat
 
 
 def test_all_kinds_ship() -> None:
-    assert {"all_genomes", "insects", "nematodes", "plants", "plasmodium", "pombe", "vertebrates", "yeast"} <= available().keys()
+    assert {
+        "all_genomes",
+        "insects",
+        "nematodes",
+        "plants",
+        "plasmodium",
+        "pombe",
+        "vertebrates",
+        "yeast",
+    } <= available().keys()
