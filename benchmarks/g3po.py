@@ -48,13 +48,8 @@ CLADES: Mapping[str, Sequence[str]] = {
 }
 """Model -> AUGUSTUS's species near which it is used. Animals without a relative in training: that of vertebrates."""
 OTHERS = "all_genomes"
-GROUPS = {
-    "animals": ("Metazoa",),
-    "fungi": ("Fungi",),
-    "oomycetes": ("Oomycetes",),
-    "kinetoplastids": ("Kinetoplastida",),
-}
-"""Groups of docs/accuracy.md, by column rank2 of the species table; all others are one more."""
+GROUPS = {"Metazoa": "animals", "Fungi": "fungi", "Oomycetes": "oomycetes", "Kinetoplastida": "kinetoplastids"}
+"""Column rank2 of the species table -> group of docs/accuracy.md."""
 LEVELS = ("base", "exon", "gene")
 AUGUSTUS = "augustus"
 
@@ -67,6 +62,11 @@ def nearest(record: str, rules: Mapping[str, str]) -> str:
 def clade_of(species: str) -> str:
     """Return the model of the package that is used where AUGUSTUS's species is the nearest."""
     return next((model for model, near in CLADES.items() if species in near), OTHERS)
+
+
+def group_of(rank: str) -> str:
+    """Return the group of a record, given its column rank2: one of `GROUPS`, or all others together."""
+    return GROUPS.get(rank, "others")
 
 
 def annotate(genome: Genome, records: Sequence[str], model: str, species: str, work: Path) -> tuple[str, list[Gene]]:
@@ -158,7 +158,7 @@ def main() -> None:
         print(name, len(records), models[name], flush=True)
     if args.augustus:
         found[AUGUSTUS] = read_genes(args.augustus)
-    groups = {record: GROUPS.get(row["rank2"], "others") for record, row in table.items()}
+    groups = {record: group_of(row["rank2"]) for record, row in table.items()}
     result = compare(read_genes(args.data / "annotation.gff3.gz"), found, groups)
     write_json(args.output, {"models": models, "groups": result})
     for group, row in result.items():

@@ -15,6 +15,7 @@ LOCI = "ch.1_11,ch.1_151,ch.1_168,ch.1_171,ch.1_183,ch.1_192,ch.1_206,ch.1_213,c
 STRETCHES = {
     "insects": ("Drosophila.melanogaster_2L_3Mb", "annotation.gtf.gz", "2L:1-3000000:1700001-1760000", 0.8),
     "nematodes": ("Caenorhabditis.elegans_smallgenes", "annotation.gff3.gz", LOCI, 0.85),
+    "plasmodium": ("Plasmodium.falciparum_chr1-8", "annotation.gff3.gz", "Pf3D7_07_v3:700001-740000", 0.9),
     "plants": ("Populus.trichocarpa_Chr01_8Mb", "annotation.gff3.gz", "Chr01:5600001-5660000", 0.7),
     "pombe": ("Schizosaccharomyces.pombe_I_II", "annotation.gff3.gz", "NC_003423.3:2600001-2640000", 0.9),
     "vertebrates": ("Homo.sapiens_chr1_chunks", "annotation.gtf.gz", "chr1_57999000_60490806:1885001-1935000", 0.8),
@@ -37,4 +38,13 @@ def test_it_finds_genes_of_its_own_kind(name: str, data_dir: Path, tmp_path: Pat
 
 
 def test_all_kinds_ship() -> None:
-    assert {"all_genomes", "insects", "nematodes", "plants", "pombe", "vertebrates", "yeast"} <= available().keys()
+    assert {
+        "all_genomes",
+        "insects",
+        "nematodes",
+        "plants",
+        "plasmodium",
+        "pombe",
+        "vertebrates",
+        "yeast",
+    } <= available().keys()

@@ -48,6 +48,12 @@ def test_each_clade_is_one_that_records_have_and_models_ship_for(g3po: dict[str,
     assert {*clades, g3po["OTHERS"]} <= available().keys()
 
 
+def test_groups_of_ranks(g3po: dict[str, Any]) -> None:
+    ranks = ("Metazoa", "Fungi", "Oomycetes", "Kinetoplastida", "Apicomplexa")
+    groups = [g3po["group_of"](rank) for rank in ranks]
+    assert groups == ["animals", "fungi", "oomycetes", "kinetoplastids", "others"]
+
+
 def gene(seqid: str, *cds: tuple[int, int]) -> Gene:
     return Gene(seqid, seqid, "+", (Transcript(f"{seqid}.t", cds, cds),))
 
