@@ -171,7 +171,7 @@ def _train_writer(made: Path, sizes: Sizes) -> None:
     """Train a small model that writes genes; the largest shipped model proposes loci to it."""
     encoder = {"kind": "attention", "hidden_dim": 96, "num_layers": 2, "conv_width": 48, "fold": 6}
     model = {"encoder": encoder, "decoder_layers": 2, "segment": str(model_folder(ENCODER)), "shift": 0}
-    train = {"max_steps": sizes.generate_steps, "batch_size": 16, "lr": 0.003, "validate_epochs": 100.0}
+    train = {"max_steps": sizes.generate_steps, "batch_size": 8, "lr": 0.003, "validate_epochs": 100.0}
     if sizes == TOY:
         train["batch_size"] = 2
     config, run = made / "writer.json", made / "writer"
