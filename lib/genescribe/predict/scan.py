@@ -107,8 +107,7 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
             shown.count_genes(earlier)
         given = (genome, config, work)
         if halves is None or not len(plan):
-            workers = min(config.workers, len(plan))
-            here = stack.enter_context(_executor(factory, *given, workers))
+            here = stack.enter_context(_executor(factory, *given, min(config.workers, len(plan))))
             pools = [_Pool(here, ("finish", "read", "whole"), 2 * config.workers)]
         else:
             reading = stack.enter_context(_processes(halves.reader, *given, halves.readers))
@@ -271,7 +270,7 @@ class _Worker:
     def __init__(
         self, factory: PredictorFactory, genome: Genome, config: PredictConfig, folder: Path, number: int
     ) -> None:
-        # Results depend neither on how many processes share the machine nor, by cuDNN's rounding to TF32, on the device.
+        # Results depend neither on how many processes share the machine nor, by TF32 in cuDNN, on the device.
         torch.set_num_threads(1)
         torch.backends.cudnn.allow_tf32 = False
         keep_memory()
