@@ -64,7 +64,8 @@ def main() -> None:
     sizes = TOY if args.device == "cpu" else REAL
     if args.prepare:
         bundle.prepare(args.bundle, sizes, args.genome, wheels=True)
-        print(f"{args.bundle}: {_mib(args.bundle):.1f} MiB")
+        archive = bundle.pack(args.bundle)
+        print(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
         return
     chosen = _device(args.device)
     folder = args.output / re.sub(r"\W+", "_", name_of(chosen))
@@ -193,10 +194,6 @@ def _figure(row: Mapping[str, Any]) -> str:
 
 def _verdict(passed: bool | None) -> str:
     return {True: "yes", False: "**no**", None: ""}[passed]
-
-
-def _mib(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Sizes:
 REAL = Sizes(
     stretch=1_000_000,
     genome=20_000_000,
-    sequences=20,
+    sequences=40,
     generate_steps=80,
     chains=(32, 10_000, 500, 11),
     compared=((4, 600, 100, 11), (2, 2_000, 500, 11), (2, 300, 60, 47)),
