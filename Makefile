@@ -69,7 +69,6 @@ GPU = PYTHONPATH=lib $(PYTHON) benchmarks/gpu.py
 GPU_BUNDLE = $(if $(filter cpu,$(DEVICE)),gpu_rehearsal,gpu_bundle)
 
 gpu:
-	@cd results 2>/dev/null && [ ! -d $(GPU_BUNDLE) ] && [ -f $(GPU_BUNDLE).tar.gz ] && tar -xzf $(GPU_BUNDLE).tar.gz || true
 	$(GPU) --device $(DEVICE) --minutes $(MINUTES) --bundle results/$(GPU_BUNDLE)
 
 gpu-bundle: setup

@@ -71,7 +71,7 @@ def main() -> None:
     folder = args.output / re.sub(r"\W+", "_", name_of(chosen))
     began = time.monotonic()
     os.environ |= bundle.environment(args.bundle, rehearsal=sizes is TOY)
-    if not args.bundle.is_dir():
+    if not bundle.unpack(args.bundle):
         bundle.prepare(args.bundle, sizes, None, wheels=False)
     bundle.install(args.bundle)
     folder.mkdir(parents=True, exist_ok=True)

@@ -90,13 +90,25 @@ def pack(folder: Path) -> Path:
     InputError
         It is more than `LIMIT` bytes.
     """
-    archive = folder.with_name(f"{folder.name}.tar.gz")
+    archive = _archive(folder)
     with atomic_path(archive) as made, tarfile.open(made, "w:gz") as packed:
-        packed.add(folder, folder.name)
+        packed.add(folder, ".")
     size = archive.stat().st_size
     if size > LIMIT:
         raise InputError(f"{size:,} bytes", where=archive, remedy=f"at most {LIMIT:,} travel: give a smaller genome")
     return archive
+
+
+def unpack(folder: Path) -> bool:
+    """Make a bundle of the `.tar.gz` beside it; return whether there is one."""
+    if not folder.is_dir() and _archive(folder).is_file():
+        with tarfile.open(_archive(folder)) as packed, atomic_directory(folder) as made:
+            packed.extractall(made, filter="data")
+    return folder.is_dir()
+
+
+def _archive(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.tar.gz")
 
 
 def install(bundle: Path) -> None:
