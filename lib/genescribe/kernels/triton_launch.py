@@ -46,7 +46,17 @@ class Tiles:
 
     @classmethod
     def of(cls, C: int, warps: int | None = None, group: int = 0) -> Tiles:
-        """Choose the sizes for C labels; the one place where they are chosen."""
+        """Choose the sizes; the one place where they are chosen.
+
+        Parameters
+        ----------
+        C
+            Labels.
+        warps
+            Warps of a program; None: the usual.
+        group
+            See `Tiles.group`.
+        """
         labels = max(2, triton.next_power_of_2(C))
         # As many as it takes to fit all into registers, says the compiler; what is fastest is not measured yet.
         warps = warps or 8
