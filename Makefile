@@ -69,14 +69,11 @@ GPU = PYTHONPATH=lib $(PYTHON) benchmarks/gpu.py
 GPU_BUNDLE = $(if $(filter cpu,$(DEVICE)),gpu_rehearsal,gpu_bundle)
 
 gpu:
-	@[ -d results/$(GPU_BUNDLE) ] || [ ! -f results/$(GPU_BUNDLE).tar ] || tar -xf results/$(GPU_BUNDLE).tar -C results
 	$(GPU) --device $(DEVICE) --minutes $(MINUTES) --bundle results/$(GPU_BUNDLE)
 
 gpu-bundle: setup
 	$(BIN)/python benchmarks/gpu.py --prepare --device $(DEVICE) --bundle results/$(GPU_BUNDLE) \
 	  $(if $(GENOME),--genome $(GENOME))
-	tar -cf results/$(GPU_BUNDLE).tar.part -C results $(GPU_BUNDLE)
-	mv results/$(GPU_BUNDLE).tar.part results/$(GPU_BUNDLE).tar
 
 PROFILES = $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/snakemake
 

@@ -64,13 +64,14 @@ def main() -> None:
     sizes = TOY if args.device == "cpu" else REAL
     if args.prepare:
         bundle.prepare(args.bundle, sizes, args.genome, wheels=True)
-        print(f"{args.bundle}: {_mib(args.bundle):.1f} MiB")
+        archive = bundle.pack(args.bundle)
+        print(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
         return
     chosen = _device(args.device)
     folder = args.output / re.sub(r"\W+", "_", name_of(chosen))
     began = time.monotonic()
     os.environ |= bundle.environment(args.bundle, rehearsal=sizes is TOY)
-    if not args.bundle.is_dir():
+    if not bundle.unpack(args.bundle):
         bundle.prepare(args.bundle, sizes, None, wheels=False)
     bundle.install(args.bundle)
     folder.mkdir(parents=True, exist_ok=True)
@@ -193,10 +194,6 @@ def _figure(row: Mapping[str, Any]) -> str:
 
 def _verdict(passed: bool | None) -> str:
     return {True: "yes", False: "**no**", None: ""}[passed]
-
-
-def _mib(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
 
 
 if __name__ == "__main__":

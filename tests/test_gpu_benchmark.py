@@ -81,3 +81,35 @@ def test_every_step_runs_on_the_cpu_and_a_rerun_goes_on(repository: Path, tmp_pa
     assert rehearse(repository, tmp_path)["states"] == states
     changed = [path.name for path, time in others.items() if path.stat().st_mtime_ns != time]
     assert changed == ["correct_scan.jsonl"]
+
+
+PACKED = """
+import shutil, sys
+from pathlib import Path
+from genescribe.cli import run
+from gpu_steps import bundle
+def main():
+    folder = Path(sys.argv[1])
+    bundle.LIMIT = int(sys.argv[2])
+    bundle.pack(folder)
+    shutil.rmtree(folder)
+    assert bundle.unpack(folder) and not bundle.unpack(folder.with_name("another"))
+run(main)
+"""
+
+
+@pytest.mark.parametrize("limit", [10_000, 100])
+def test_a_bundle_travels_as_one_file_that_must_not_be_too_large(repository: Path, tmp_path: Path, limit: int) -> None:
+    folder = tmp_path / "bundle"
+    (folder / "wheels").mkdir(parents=True)
+    (folder / "wheels" / "a.whl").write_bytes(os.urandom(1_000))
+    kept = (folder / "wheels" / "a.whl").read_bytes()
+    path = os.pathsep.join(str(repository / part) for part in ("lib", "benchmarks"))
+    command = [sys.executable, "-c", PACKED, str(folder), str(limit)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    if limit < 1_000:
+        assert done.returncode == 2
+        assert "at most 100 travel" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert (folder / "wheels" / "a.whl").read_bytes() == kept

@@ -60,8 +60,8 @@ class Sizes:
 REAL = Sizes(
     stretch=1_000_000,
     genome=20_000_000,
-    sequences=20,
-    generate_steps=300,
+    sequences=40,
+    generate_steps=80,
     chains=(32, 10_000, 500, 11),
     compared=((4, 600, 100, 11), (2, 2_000, 500, 11), (2, 300, 60, 47)),
     attention=(2, 4, 2_048, 64, 64),

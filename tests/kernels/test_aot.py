@@ -55,8 +55,8 @@ def test_every_kernel_compiles_and_fits_the_registers(repository: Path, tmp_path
             continue
         # A block of an A100 or H100 may have 48 KiB without asking.
         assert usage["shared"] <= 48 * 1024
-        # ptxas gives up some words of its own accord where that lets one more program onto a multiprocessor.
-        most = 16 if usage["case"].startswith("11 labels") else 256
+        # Far sums on tensor cores are not in use; ptxas gives up some words of its own accord.
+        most = (32 if products else 0) if usage["case"].startswith("11 labels") else 256
         assert max(usage["spill_stores"], usage["spill_loads"]) <= most, usage
     table = (tmp_path / "triton_aot.md").read_text()
     assert all(f"| {kernel} |" in table for kernel in KERNELS | ATTENTION)

@@ -94,8 +94,9 @@ def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
     found = []
     cases = {case: launches(example(**options)) for case, options in CASES.items()}
     for case, options in CASES.items():
-        tiles = Tiles.of(options["C"], group=GROUP)
-        cases[f"{case}, {tiles}"] = recurrences(example(**options), tiles)
+        products = Tiles.of(options["C"], group=GROUP)
+        if products in Tiles.candidates(options["C"]):
+            cases[f"{case}, {products}"] = recurrences(example(**options), products)
     cases |= {case: attention_launches(**options) for case, options in ATTENTION.items()}
     for case, made in cases.items():
         for launch in made:

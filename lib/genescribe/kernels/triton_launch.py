@@ -46,7 +46,17 @@ class Tiles:
 
     @classmethod
     def of(cls, C: int, warps: int | None = None, group: int = 0) -> Tiles:
-        """Choose the sizes for C labels; the one place where they are chosen."""
+        """Choose the sizes; the one place where they are chosen.
+
+        Parameters
+        ----------
+        C
+            Labels.
+        warps
+            Warps of a program; None: the usual.
+        group
+            See `Tiles.group`.
+        """
         labels = max(2, triton.next_power_of_2(C))
         # As many as it takes to fit all into registers, says the compiler; what is fastest is not measured yet.
         warps = warps or 8
@@ -56,10 +66,12 @@ class Tiles:
     def candidates(cls, C: int) -> list[Tiles]:
         """Return sizes worth measuring, those of `of` first.
 
-        One warp needs no barrier between one base and the next, more have more registers.
+        One warp needs no barrier between one base and the next, more have more registers. With more than 32 labels
+        products of matrices no longer fit the registers.
         """
         default = cls.of(C)
-        others = [cls.of(C, warps, group) for group in (0, GROUP) for warps in (1, 2, 4, 8)]
+        groups = (0, GROUP) if default.labels <= 32 else (0,)
+        others = [cls.of(C, warps, group) for group in groups for warps in (1, 2, 4, 8)]
         return [default, *(tiles for tiles in others if tiles != default)]
 
     def __str__(self) -> str:

@@ -107,9 +107,8 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
             shown.count_genes(earlier)
         given = (genome, config, work)
         if halves is None or not len(plan):
-            workers = min(config.workers, len(plan))
-            executor = stack.enter_context(_executor(factory, *given, workers))
-            pools = [_Pool(executor, ("finish", "read", "whole"), 2 * config.workers)]
+            here = stack.enter_context(_executor(factory, *given, min(config.workers, len(plan))))
+            pools = [_Pool(here, ("finish", "read", "whole"), 2 * config.workers)]
         else:
             reading = stack.enter_context(_processes(halves.reader, *given, halves.readers))
             # Proposals need no probabilities.
@@ -271,8 +270,9 @@ class _Worker:
     def __init__(
         self, factory: PredictorFactory, genome: Genome, config: PredictConfig, folder: Path, number: int
     ) -> None:
-        # One thread a process: results do not depend on how many processes share the machine.
+        # Results depend neither on how many processes share the machine nor, by TF32 in cuDNN, on the device.
         torch.set_num_threads(1)
+        torch.backends.cudnn.allow_tf32 = False
         keep_memory()
         self._predictor, self._genome, self._grain = factory(number), genome, factory.grain
         self._config, self._folder = config, folder

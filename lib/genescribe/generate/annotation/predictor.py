@@ -73,8 +73,10 @@ class GeneratePredictorFactory:
         if self._code is not None:
             sentences = cast(SentenceModel, model)
             sentences.config = replace(sentences.config, genetic_code=self._code)
+        # On GPUs too: in bf16 some steps would be others than on the CPU, and genes with them.
+        annotator = Annotator(model, precision="fp32")
         junctions = Junctions(None if self.evidence is None else EvidenceTable.load(self.evidence))
-        return GeneratePredictor(Annotator(model), self.proposer(worker), junctions)
+        return GeneratePredictor(annotator, self.proposer(worker), junctions)
 
     def halves(self) -> Halves | None:
         """Return this reading and writing on each GPU, and the proposing model on the CPU to go over strands."""

@@ -46,14 +46,34 @@ class Run:
 
 
 def sum_chains(layout: Layout, durations: Durations, tiles: Tiles | None = None) -> Run:
-    """Return the scores of every boundary of a layout in blocks of `SIZE` bases; `tiles`: None as `Tiles.of` says."""
+    """Return the scores of every boundary of a layout in blocks of `SIZE` bases.
+
+    Parameters
+    ----------
+    layout
+        The chains.
+    durations
+        Their durations.
+    tiles
+        Sizes of the kernel; None: those that `Tiles.of` chooses.
+    """
     run = Run.empty(layout, durations)
     launch(layout, run, tiles).run()
     return run
 
 
 def launch(layout: Layout, run: Run, tiles: Tiles | None = None) -> Launch:
-    """Return the launch that fills `run`."""
+    """Return the launch that fills `run`.
+
+    Parameters
+    ----------
+    layout
+        The chains.
+    run
+        To be filled.
+    tiles
+        Sizes of the kernel; None: those that `Tiles.of` chooses.
+    """
     _, _, N, C = layout.enter.shape
     tiles, table, scores = tiles or Tiles.of(C), run.table, run.scores
     steps, near = torch.stack(layout.steps), table.rows[:SIZE]
