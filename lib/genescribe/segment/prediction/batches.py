@@ -1,4 +1,7 @@
-"""Whole strands read side by side: a few short ones on the CPU, as many as a batch has room for on a GPU."""
+"""Strands read by the network: long ones in groups of tiles, whole ones side by side.
+
+On the CPU a few short ones are read side by side, on a GPU as many as a batch has room for.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,37 @@ SHORT_AT_ONCE = 1 << 15
 def columns_of(scores: ChannelScores) -> Tensor:
     """Return the scores of channels and signals side by side, (B, T, anything) float32."""
     return torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float()
+
+
+@torch.no_grad()
+def read_chunk(model: SegmentModel, codes: StrandCodes, start: int, end: int, grain: int) -> Rows:
+    """Return the scores of the bases ``[start, end)`` of a strand, group by group; see `SegmentPredictor.read`.
+
+    Parameters
+    ----------
+    model
+        On its device.
+    codes
+        Base codes of the whole strand, 5' to 3'.
+    start, end
+        Bases to read, 0-based and half-open; `start` is a multiple of the grain.
+    grain
+        Bases of a group.
+    """
+    device, tile, halo = next(model.parameters()).device, model.config.tile, model.config.halo
+    on_gpu, rows = device.type == "cuda", torch.empty(0)
+    for first in range(start, end, grain):
+        low, last = max(0, first - halo), min(first + grain, len(codes))
+        tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
+        bases = to_device(np.ascontiguousarray(codes[low : last + halo]), device).long().unsqueeze(0)
+        columns = columns_of(model.tiled_scores(bases, tiles))[0]
+        if first == start:
+            rows = torch.empty(end - start, columns.shape[1], pin_memory=on_gpu)
+        # From pinned memory the next group need not wait for the copy of this one.
+        rows[first - start : last - start].copy_(columns[: end - first], non_blocking=True)
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    return rows.numpy()
 
 
 def read_short(

@@ -28,7 +28,7 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import PredictedTranscript, Rows, StrandPrediction, StrandRows
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import Scores, SegmentModel
-from genescribe.segment.prediction.batches import columns_of, read_batches, read_short
+from genescribe.segment.prediction.batches import read_batches, read_chunk, read_short
 from genescribe.segment.prediction.both_strands import BothStrands, Pairs
 from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
 from genescribe.segment.support.isoforms import further_paths, with_coding
@@ -80,27 +80,11 @@ class SegmentPredictor:
 
         For the arguments see `genescribe.predict.interface.StrandPredictor.read`.
         """
-        tile, halo = self.model.config.tile, self.model.config.halo
-        on_gpu, rows = self.device.type == "cuda", torch.empty(0)
-        for first in range(start, end, self._grain):
-            low, last = max(0, first - halo), min(first + self._grain, len(codes))
-            tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
-            found = self.model.tiled_scores(self._bases(codes[low : last + halo]), tiles)
-            columns = columns_of(found)[0]
-            if first == start:
-                rows = torch.empty(end - start, columns.shape[1], pin_memory=on_gpu)
-            # From pinned memory the next group need not wait for the copy of this one.
-            rows[first - start : last - start].copy_(columns[: end - first], non_blocking=True)
-        if on_gpu:
-            torch.cuda.synchronize(self.device)
-        return rows.numpy()
+        return read_chunk(self.model, codes, start, end, self._grain)
 
     @torch.no_grad()
     def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return what `read` returns of all bases of each strand, to the bit; see `StrandPredictor.read_all`.
-
-        On a GPU strands of at most the grain are read in this way alone, in batches of its own.
-        """
+        """Return what `read` returns of all bases of each strand, to the bit; on a GPU they are read by this alone."""
         if self.device.type == "cuda":
             return read_batches(self.model, strands, self._grain)
         return read_short(self.model, strands, self.read)
