@@ -1,26 +1,19 @@
-"""Further coding sequences of a gene that introns of reads ask for, each with the probability that it is annotated.
+"""Further coding sequences of a gene that introns of reads ask for, and what a classifier is told of each.
 
 A candidate is the gene's coding sequence with one or two introns that it does not have, or with another first exon
-before such an intron, read from its start codon to the first stop codon of its frame. A logistic regression on its log
-odds against the gene, its splice sites, its length and its reads says how probable it is; the weights in
-`alternatives.json` were learned by `benchmarks/alternatives.py`.
+before such an intron, read from its start codon to the first stop codon of its frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from genescribe.crf.score import Segments, score
-from genescribe.files import read_json
 from genescribe.genome.alphabet import Codes, unmasked
 from genescribe.genome.genetic_code import GeneticCode, codon_numbers
 from genescribe.genome.model import Gene, Interval, Transcript
@@ -52,8 +45,6 @@ FEATURES = (
 )
 """Of a candidate, against its gene. odds: of the best paths, as logs; sites: worst sum of the scores of donor and
 acceptor; lengths, exons and reads as logs; reads_gained: least of the new introns; reads_lost: most of those left."""
-PROBABLE = 0.2
-"""Probability from which a candidate is a transcript: precision 60% on validation genes."""
 READS = 2.0
 """Reads that a new intron needs."""
 FAR, APART = 20_000, 3_000
@@ -135,17 +126,8 @@ class GeneWindow:
         return sorted(found.tolist(), key=lambda x: -self.start[x])[:CODONS]
 
 
-@dataclass(frozen=True)
-class Alternative:
-    """A further coding sequence, with its `FEATURES` and its probability."""
-
-    cds: Exons
-    features: tuple[float, ...]
-    probability: float
-
-
-def alternatives(gene: GeneWindow, supported: Mapping[Interval, float]) -> list[Alternative]:
-    """Return the candidates for a gene, the most probable first.
+def candidates(gene: GeneWindow, supported: Mapping[Interval, float]) -> Iterator[tuple[Exons, tuple[float, ...]]]:
+    """Yield the candidates for a gene, and the `FEATURES` of each.
 
     Parameters
     ----------
@@ -154,7 +136,7 @@ def alternatives(gene: GeneWindow, supported: Mapping[Interval, float]) -> list[
     supported
         Introns, and how many reads speak for each.
     """
-    own, seen, found = gene.score(gene.cds), {gene.cds}, list[Alternative]()
+    own, seen = gene.score(gene.cds), {gene.cds}
     for exons in _chains(gene, supported):
         cds = gene.read(exons)
         if cds is None or cds in seen:
@@ -165,9 +147,7 @@ def alternatives(gene: GeneWindow, supported: Mapping[Interval, float]) -> list[
             continue
         odds = gene.score(cds) - own
         if odds >= LEAST or np.isneginf(own):
-            features = described(gene, cds, odds, supported)
-            found.append(Alternative(cds, features, probability(features)))
-    return sorted(found, key=lambda one: -one.probability)
+            yield cds, described(gene, cds, odds, supported)
 
 
 def described(gene: GeneWindow, cds: Exons, odds: float, supported: Mapping[Interval, float]) -> tuple[float, ...]:
@@ -217,24 +197,6 @@ def described(gene: GeneWindow, cds: Exons, odds: float, supported: Mapping[Inte
         float(len(lost)),
         *np.log1p(counts).tolist(),
     )
-
-
-def probability(features: Sequence[float]) -> float:
-    """Return how probable it is that an annotation has a candidate.
-
-    Parameters
-    ----------
-    features : (features,)
-        Of the candidate.
-    """
-    known = _weights()
-    mean, scale, weight = (np.array([known[part][name] for name in FEATURES]) for part in ("mean", "scale", "weight"))
-    return float(1 / (1 + np.exp(-(known["intercept"] + (np.array(features) - mean) / scale @ weight))))
-
-
-@cache
-def _weights() -> dict[str, Any]:
-    return dict(read_json(Path(__file__).with_name("alternatives.json")))
 
 
 def _introns(exons: Exons) -> list[Interval]:

@@ -1,15 +1,16 @@
 """Additional coding sequences of a gene as candidates that a classifier calls present or not.
 
-    python benchmarks/alternatives.py collect --model models/plants --fasta FASTA --annotation GFF --regions Chr1,Chr2 \
-        --junctions GFF --output chr1.npz
-    python benchmarks/alternatives.py fit --train chr1.npz --validation chr4.npz --test chr5.npz --output FILE.json
+    python benchmarks/isoforms_junctions.py collect --model models/plants --fasta FASTA --annotation GFF \
+        --regions Chr1,Chr2 --junctions GFF --output chr1.npz
+    python benchmarks/isoforms_junctions.py fit --train chr1.npz --validation chr4.npz --test chr5.npz \
+        --output FILE.json
 
 `collect` annotates regions with a segment model. With junctions, which the model uses as well, candidates are those of
-`genescribe.segment.support.alternatives`. Without, they are the coding sequence of a gene with one change: another
+`benchmarks/isoform_candidates.py`. Without, they are the coding sequence of a gene with one change: another
 donor, acceptor or start codon, exons skipped, an exon added, an intron kept or added; the kind of change is then a
 feature as well. `fit` learns a logistic regression on genes of which the first coding sequence is right, and applies it
 to others of that kind: recall of the annotated additional coding sequences, and precision, at each least probability,
-with 95% bootstrap intervals over genes. `model` in its output is what `segment/support/alternatives.json` holds.
+with 95% bootstrap intervals over genes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from isoform_candidates import FAR, FEATURES, LEAST, Exons, GeneWindow, candidates, described
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -40,15 +42,6 @@ from genescribe.labels.gene import GeneScheme
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.stretches import Piece, pieces_of
 from genescribe.segment.prediction.predictor import SegmentPredictor
-from genescribe.segment.support.alternatives import (
-    FAR,
-    FEATURES,
-    LEAST,
-    Exons,
-    GeneWindow,
-    alternatives,
-    described,
-)
 
 FLANK = 1500
 """Bases beside a gene in which its other exons are looked for, without junctions."""
@@ -87,7 +80,7 @@ def collect(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
     genome, reference = Genome.open(args.fasta), read_genes(args.annotation)
     config = PredictConfig(workers=1, posteriors=False)
     pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
-    candidates: list[tuple[int, bool, tuple[float, ...]]] = []
+    rows: list[tuple[int, bool, tuple[float, ...]]] = []
     additional: list[int] = []
     predicted = 0
     with tempfile.TemporaryDirectory() as scratch:
@@ -99,7 +92,7 @@ def collect(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
             reads.save(evidence)
         factory = cast(Any, predictor_for(args.model, genome, pieces, config, evidence))
         predictor: SegmentPredictor = factory()
-        for piece, strand, scores, cds in genes_of(predictor, factory.together, genome, pieces, config):
+        for piece, strand, scores, cds in genes_of(predictor, factory.both_strands, genome, pieces, config):
             predicted += 1
             truth = next((every for every in annotated(reference, piece, strand) if cds in every), None)
             if truth is None:
@@ -107,19 +100,19 @@ def collect(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
             far = FLANK if reads is None else FAR
             low, high = max(0, cds[0][0] - far), min(len(strand), cds[-1][1] + far)
             gene = window_of(predictor, strand, scores, cds, low, high)
-            found = every_change(gene) if reads is None else of_reads(gene, introns_of(reads, strand, low, high))
+            found = every_change(gene) if reads is None else candidates(gene, introns_of(reads, strand, low, high))
             known = {_moved(one, low) for one in truth}
-            candidates += [(len(additional), one in known, features) for one, features in found]
+            rows += [(len(additional), one in known, features) for one, features in found]
             additional.append(len(truth) - 1)
-    present = np.array([one[1] for one in candidates], dtype=bool)
+    present = np.array([one[1] for one in rows], dtype=bool)
     print(
         f"{predicted} genes, {len(additional)} with a right coding sequence, {sum(additional)} additional ones "
         f"annotated, {present.sum()} among {len(present)} candidates"
     )
     return {
-        "features": np.array([one[2] for one in candidates], dtype=np.float64).reshape(len(present), -1),
+        "features": np.array([one[2] for one in rows], dtype=np.float64).reshape(len(present), -1),
         "present": present,
-        "gene": np.array([one[0] for one in candidates], dtype=np.int64),
+        "gene": np.array([one[0] for one in rows], dtype=np.int64),
         "additional": np.array(additional, dtype=np.int64),
     }
 
@@ -178,11 +171,6 @@ def introns_of(reads: EvidenceTable, strand: GenomeStrand, low: int, high: int) 
             if low <= a and b <= high:
                 found[a - low, b - low] = found.get((a - low, b - low), 0.0) + float(row["weight"])
     return found
-
-
-def of_reads(gene: GeneWindow, supported: Mapping[Interval, float]) -> Iterator[tuple[Exons, tuple[float, ...]]]:
-    for one in alternatives(gene, supported):
-        yield one.cds, one.features
 
 
 def every_change(gene: GeneWindow) -> Iterator[tuple[Exons, tuple[float, ...]]]:
