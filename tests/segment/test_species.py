@@ -367,7 +367,12 @@ def test_a_third_of_a_sample_is_enough_for_a_clear_choice(
     sample = np.array_split(np.tile(codes, 6), 6)
     monkeypatch.setattr(choice, "LEAST", 1)
     monkeypatch.setattr(choice, "CLEAR", lead)
-    monkeypatch.setattr(choice, "_log_odds", lambda predictor, part: read.append(len(part)) or float(len(part)))
+
+    def odds(predictor: SegmentPredictor, part: Codes) -> float:
+        read.append(len(part))
+        return float(len(part))
+
+    monkeypatch.setattr(choice, "_log_odds", odds)
     found = choose(model, word_counts(codes), sample)
     assert len(read) == 2 * reads * len(found.scores)
     assert found.scores[POOLED].genes == pytest.approx(2, rel=1e-6)  # Of both strands, over the bases that were read.
