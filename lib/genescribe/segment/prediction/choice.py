@@ -43,7 +43,7 @@ on fly, yeasts, Arabidopsis and Populus (benchmarks/temperatures.py): read with 
 smallest Brier score (0.26; 0.31 without the factor), with their own 1.6. How far words are apart matters little."""
 LEAST, CLEAR = SCORED // 4, 0.01
 """Bases of a third of the sample, read first, and the nats per base by which its choice must lead to be final: three
-standard deviations of what the rest adds."""
+standard deviations of what the rest adds, on the fly."""
 FEW = 20_000
 """Bases below which a choice is told to be uncertain."""
 
