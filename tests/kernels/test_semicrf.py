@@ -95,6 +95,10 @@ def test_one_line_a_class_of_shapes(caplog: pytest.LogCaptureFixture, monkeypatc
         "semi-Markov CRF: backend reference for T 300, K 3, C 2",
     ]
     assert "the edge tensor would take" in caplog.records[0].getMessage()
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger=semicrf.__name__), torch.no_grad():
+        semicrf.log_partition(random_potentials(1, 900, 3, 2), "reference")
+    assert not caplog.records, "those who annotate need not know"
 
 
 def test_the_edge_tensor_is_what_textbooks_build() -> None:

@@ -51,9 +51,9 @@ def warnings_of(predicted: Mapping[str, float], trained: Mapping[str, float]) ->
     posterior = predicted.get("mean_posterior", 1.0)
     if posterior < LOW_POSTERIOR and predicted["genes"] >= ENOUGH_SCORES:
         lines.append(
-            f"the model expects only {100 * posterior:.0f}% of its genes to be right (mean_posterior {posterior:.2f}): "
-            "probably nothing like this genome was in its training, or such genes are too hard for it; try another "
-            "--model or --species, or train on a relative"
+            f"the model expects only {100 * posterior:.0f}% of its genes to be exactly right (mean_posterior "
+            f"{posterior:.2f}): the genome may be unlike those of its training, or its genes hard to find; reads or "
+            "proteins help (--bam, --proteins), as may another --model or --species, or training on a relative"
         )
     if predicted["bases"] < ENOUGH_BASES:
         return lines

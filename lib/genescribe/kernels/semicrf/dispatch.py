@@ -21,6 +21,7 @@ import logging
 from dataclasses import dataclass
 from types import ModuleType
 
+import torch
 from torch import Tensor
 
 from genescribe.errors import InputError
@@ -195,11 +196,14 @@ def _chosen(p: Potentials, backend: str, task: str) -> tuple[ModuleType, Potenti
     # Of no chains there is nothing to lay out in blocks.
     module = _load(name if len(p.lengths) else "reference")
     _, T, K, C = p.shape
+    # Those who train plan memory by this; those who annotate need not know.
+    level = logging.INFO if torch.is_grad_enabled() else logging.DEBUG
     # One line per class of shapes: lengths differ from batch to batch and would fill the log.
-    shape_class = (name, K, C, f"{T.bit_length()} {p.content.device.type}")
+    shape_class = (name, K, C, f"{T.bit_length()} {p.content.device.type} {level}")
     if shape_class not in _told:
         _told.add(shape_class)
-        log.info("semi-Markov CRF: backend %s for T %d, K %d, C %d; %s", name, T, K, C, memory_estimate(p, name))
+        memory = memory_estimate(p, name)
+        log.log(level, "semi-Markov CRF: backend %s for T %d, K %d, C %d; %s", name, T, K, C, memory)
     return module, p if getattr(module, "READS_EXPLICIT", False) else p.expanded()
 
 
