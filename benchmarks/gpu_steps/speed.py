@@ -148,8 +148,8 @@ def steps(context: Context, tell: Callable[[Row], None]) -> None:
     """Time training steps of the recipe, each backend of the CRF by name."""
     recipe = read_json(context.bundle / RECIPE)
     kind = family(recipe["family"])
-    # Interpreted kernels would train for minutes.
-    for backend in ("blocked",) if context.rehearsal else ("blocked", "triton"):
+    # On the CPU these would train for minutes.
+    for backend in ("auto",) if context.rehearsal else ("blocked", "triton"):
         config = from_mapping(kind.model_config, {**recipe["model"], "backend": backend}, where=RECIPE, key="model")
         options = {key: value for key, value in recipe["train"].items() if key != "epochs"}
         options |= {"max_steps": context.sizes.steps, "validate_epochs": 1e6, "log_every": 1}

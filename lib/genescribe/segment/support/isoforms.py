@@ -33,7 +33,7 @@ from genescribe.segment.support.strand import GROUPS, PLAIN, SupportedStrand
 
 SUPPORT, SHARE = 3.0, 0.1
 """Reads or proteins that an intron needs, and their share of those of the strongest that it excludes."""
-ODDS = 0.08
+ODDS = 0.02
 """How probable a transcript must be, as a share of the best path, at the model's temperature."""
 MOST = 4
 """Transcripts of a gene, beside its best path."""
