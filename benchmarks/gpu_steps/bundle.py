@@ -103,7 +103,9 @@ def unpack(folder: Path) -> bool:
     """Make a bundle of the `.tar.gz` beside it; return whether there is one."""
     if not folder.is_dir() and _archive(folder).is_file():
         with tarfile.open(_archive(folder)) as packed, atomic_directory(folder) as made:
-            packed.extractall(made, filter="data")
+            # Python before 3.11.4 has no filters.
+            packed.extraction_filter = getattr(tarfile, "data_filter", None)
+            packed.extractall(made)
     return folder.is_dir()
 
 

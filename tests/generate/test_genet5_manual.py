@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.generate.test_transgenic_manual import command
 from tests.generate.toy_loci import random_model, toy_genome
+from tests.run_script import run_script
 
 from genescribe.commands import console
 from genescribe.files import read_json
@@ -49,9 +49,9 @@ def folder(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "raw" / name).mkdir(parents=True)
         for source, target in ((fasta, "fna.gz"), (annotation, "gff.gz")):
             (folder / "raw" / name / target).write_bytes(gzip.compress(source.read_bytes(), mtime=0))
-    command(repository, f"init_model.py --model {quoted(MODEL)} --output {folder}/init")
+    run_script(repository, f"init_model.py --model {quoted(MODEL)} --output {folder}/init")
     held = "--val_species B.two --test_species C.three --eval 4"
-    command(repository, f"bake_species.py {folder}/raw {held} --options {quoted(BAKE)} --output {folder}/baked")
+    run_script(repository, f"bake_species.py {folder}/raw {held} --options {quoted(BAKE)} --output {folder}/baked")
     train = {"start": f"{folder}/init", "max_steps": 2, "batch_size": 2, "validate_epochs": 0.5, "device": "cpu"}
     options = json.dumps({"family": "generate", "train": train})
     data = [f"{folder}/baked/{name}" for name in SPECIES]
@@ -73,19 +73,19 @@ def test_files_of_baking_and_training(folder: Path) -> None:
 def test_rewards(repository: Path, folder: Path, tmp_path: Path) -> None:
     data = " ".join(f"{folder}/baked/{name}" for name in SPECIES)
     prompts = quoted({"homologues": "keep"})
-    command(repository, f"prep_grpo.py --data {data} --options {prompts} --output {tmp_path}/prompts")
+    run_script(repository, f"prep_grpo.py --data {data} --options {prompts} --output {tmp_path}/prompts")
     options = {"grpo": {"group": 2, "max_length": 20, "updates": 1}, "train": {"max_steps": 1, "batch_size": 2}}
     options["train"]["device"] = "cpu"  # type: ignore[assignment]
     model = f"--model {folder}/run/model --options {quoted(options)}"
-    command(repository, f"grpo.py --data {tmp_path}/prompts {model} --output {tmp_path}/run")
+    run_script(repository, f"grpo.py --data {tmp_path}/prompts {model} --output {tmp_path}/run")
     assert len(rows(tmp_path / "run" / "training_log.csv")) == 1
 
 
 def test_f1_of_loci_and_of_annotations(repository: Path, folder: Path, tmp_path: Path) -> None:
     data = f"--data {folder}/baked/C.three --options {quoted({'max_length': 30})}"
-    command(repository, f"eval_f1.py --model {folder}/run/model {data} --output {tmp_path}/loci.json")
+    run_script(repository, f"eval_f1.py --model {folder}/run/model {data} --output {tmp_path}/loci.json")
     genes = folder / "made" / "A.one" / "genes.gff3"
-    command(repository, f"eval_f1.py {genes} {genes} --output {tmp_path}/same.json")
+    run_script(repository, f"eval_f1.py {genes} {genes} --output {tmp_path}/same.json")
     for name in ("loci.json", "same.json"):
         scores = read_json(tmp_path / name)
         assert scores["levels"].keys() >= {"base", "exon", "transcript", "gene"}
@@ -94,7 +94,7 @@ def test_f1_of_loci_and_of_annotations(repository: Path, folder: Path, tmp_path:
         part["f1"] == 1.0 for part in (scores["coding_sequences"], scores["transcripts"], scores["levels"]["gene"])
     )
     with pytest.raises(SystemExit):
-        command(repository, f"eval_f1.py {genes} --output {tmp_path}/one.json")
+        run_script(repository, f"eval_f1.py {genes} --output {tmp_path}/one.json")
 
 
 def test_coding_sequences_are_counted_once() -> None:
@@ -119,7 +119,7 @@ def test_sampling_from_the_top_and_other_formats(repository: Path, folder: Path,
         "nucleus": "--search sample --top_p 0.0001 --seed 1",
         "drawn": "--search sample --top_k 50 --top_p 0.95 --temperature 0.8 --seed 1",
     }.items():
-        command(repository, f"{line} -o {tmp_path}/{name}.gff3 {words}")
+        run_script(repository, f"{line} -o {tmp_path}/{name}.gff3 {words}")
         written[name] = [
             (g.seqid, [(t.exons, t.cds) for t in g.transcripts]) for g in read_genes(tmp_path / f"{name}.gff3")
         ]

@@ -90,7 +90,7 @@ def test_changed_options_of_annotate(repository: Path, tmp_path: Path) -> None:
     evidence["reads"] |= {"annotate_index": 1, "annotate_map_short": 1}
     evidence["long_reads"] |= {"annotate_map_long": 1}
     (tmp_path / "given").write_text("")
-    assert {*of_annotate, *evidence} == {option.name for option in fields(AnnotateConfig)}
+    assert {*of_annotate, *evidence, "busco"} == {option.name for option in fields(AnnotateConfig)}
     cases = [({"annotate": {**usual["annotate"], "batches": 3}}, {**everything, "annotate_batch": 3})]
     cases += [({name: of_annotate[name]}, everything) for name in ("genome", "model", "regions")]
     codes = {"genetic_code_of": of_annotate["genetic_code_of"]}
@@ -98,7 +98,7 @@ def test_changed_options_of_annotate(repository: Path, tmp_path: Path) -> None:
     cases += [({name: ["given"]}, everything | jobs) for name, jobs in evidence.items()]
     # As `--config` hands it on: texts.
     cases += [({"partial": "true"}, everything), ({"species": "pooled"}, everything), ({"regions": "a"}, everything)]
-    cases += [({"min_posterior": 0.9}, joining)]
+    cases += [({"min_posterior": 0.9}, joining), ({"annotate": usual["annotate"] | {"busco": "fungi_odb10"}}, joining)]
     cases += [({"predict": {name: value}}, everything) for name, value in READ.items()]
     cases += [({"predict": {name: value}}, joining) for name, value in JOINED.items()]
     cases += [({"predict": {name: value}}, {}) for name, value in SPEED.items()]

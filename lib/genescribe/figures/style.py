@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -137,7 +138,10 @@ def to_svg(figure: Canvas, name: str, caption: str, alt: str) -> Figure:
     # Laid out here once: `savefig` would draw everything for that a second time.
     engine = figure.get_layout_engine()
     assert engine is not None
-    engine.execute(figure)
+    with warnings.catch_warnings():
+        # Of a figure without axes, there is nothing to lay out.
+        warnings.filterwarnings("ignore", "There are no gridspecs")
+        engine.execute(figure)
     figure.set_layout_engine("none")
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

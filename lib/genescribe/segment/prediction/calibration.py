@@ -59,10 +59,12 @@ def fit_on_genomes(model: Path, known: Sequence[Known], config: PredictConfig | 
     config = config or PredictConfig()
     probabilities: list[list[float]] = [[] for _ in GRID]
     right: list[bool] = []
-    for fasta, annotation, regions in known:
-        genome = Genome.open(fasta)
+    # What cannot be read is told before the work begins.
+    genomes = [Genome.open(one.fasta) for one in known]
+    references = [read_genes(one.annotation) for one in known]
+    for (fasta, _, regions), genome, reference in zip(known, genomes, references, strict=True):
         pieces = pieces_of(genome, regions, config.flank, where=fasta)
-        answers = {(g.seqid, g.strand, t.cds) for g in read_genes(annotation) for t in g.transcripts if t.cds}
+        answers = {(g.seqid, g.strand, t.cds) for g in reference for t in g.transcripts if t.cds}
         factory = SegmentPredictorFactory(model, config.device).for_genome(genome, pieces, config.species)
         for temperature, row in zip(GRID, probabilities, strict=True):
             factory.temperature = temperature
