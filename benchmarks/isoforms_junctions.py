@@ -24,7 +24,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from isoform_candidates import FAR, FEATURES, LEAST, Exons, GeneWindow, candidates, described
+from isoform_candidates import FAR, LEAST, Exons, GeneWindow, candidates, described
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -288,12 +288,6 @@ def fit(args: argparse.Namespace) -> None:
             report["curves"][name] = [rates(part, chances, least) for least in THRESHOLDS]
     enough = [row for row in report["curves"]["validation"] if (row["precision"] or 0) >= args.precision]
     report["chosen"] = max(enough, key=lambda row: row["right"])["least"] if enough else None
-    columns = (("mean", scaler.mean_), ("scale", scaler.scale_), ("weight", model.coef_[0]))
-    if len(scaler.mean_) == len(FEATURES):
-        report["model"] = {
-            name: dict(zip(FEATURES, np.round(values, 6).tolist(), strict=True)) for name, values in columns
-        }
-        report["model"]["intercept"] = round(float(model.intercept_[0]), 6)
     write_json(args.output, report)
     print(report["genes"], "chosen", report["chosen"])
     for name, rows in report["curves"].items():
