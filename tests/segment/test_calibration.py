@@ -67,7 +67,7 @@ def test_the_script_writes_into_the_folder(
     repository: Path, model: Path, fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_gff3(tmp_path / "a.gff3", genes_at(model, fasta, 1.0)[::2], {"s": 60_000})
-    words = ["--model", str(model), "--genome", str(fasta), str(tmp_path / "a.gff3"), "s"]
+    words = ["--model", str(model), "--fasta", str(fasta), "--annotation", str(tmp_path / "a.gff3"), "--regions", "s"]
     monkeypatch.setattr(sys, "argv", ["calibrate_model.py", *words])
     runpy.run_path(str(repository / "scripts" / "calibrate_model.py"), run_name="__main__")
     assert read_json(model / "calibration.json")["genes"] >= FEWEST
