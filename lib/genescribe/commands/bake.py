@@ -20,15 +20,15 @@ def add_arguments(parser: Parser) -> None:
     files.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     files.add_argument("--catalogue", type=InputPath(), required=True, help="catalogue of its annotation")
     files.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
-    what = parser.add_argument_group("what is baked")
-    what.add_argument(
+    group = parser.add_argument_group("what is baked")
+    group.add_argument(
         "--options",
         type=JsonText(),
         default='{"splits": {"train": ["*"]}}',
         help="JSON object with the keys genome, bake, splits, skip, mask_ends and genetic_code",
     )
-    what.add_argument("--batch", type=integer(0), default=0, help="number of the batch of sequences, from 0")
-    what.add_argument("--batches", type=integer(1), default=1, help="number of batches")
+    group.add_argument("--batch", type=integer(0), default=0, help="number of the batch of sequences, from 0")
+    group.add_argument("--batches", type=integer(1), default=1, help="number of batches")
 
 
 def main(args: argparse.Namespace) -> None:

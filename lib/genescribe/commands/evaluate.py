@@ -42,16 +42,16 @@ def add_arguments(parser: Parser) -> None:
         help="another prediction to compare with, paired by gene; repeatable",
     )
     files.add_argument("--output", type=OutputFile(), help="JSON file to write, with all scores")
-    what = parser.add_argument_group("what is scored")
-    what.add_argument("--regions", type=NameList(), default=[], help="score only seqid or seqid:start-end, ...")
-    what.add_argument(
+    group = parser.add_argument_group("what is scored")
+    group.add_argument("--regions", type=NameList(), default=[], help="score only seqid or seqid:start-end, ...")
+    group.add_argument(
         "--mask-ends", type=integer(0), default=0, help="bases at both ends of each sequence that are not scored"
     )
-    what.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table, for comparing proteins")
-    what.add_argument(
+    group.add_argument("--genetic-code", type=integer(1), default=1, help="NCBI table, for comparing proteins")
+    group.add_argument(
         "--labelled-only", action="store_true", help="do not score predictions that overlap no reference gene"
     )
-    what.add_argument(
+    group.add_argument(
         "--groups",
         type=InputText(lambda text: text.rpartition(":")[0]),
         metavar="FILE:COLUMN",
@@ -108,8 +108,8 @@ def main(args: argparse.Namespace) -> None:
         evidence = evidence_of(EvidenceFiles.of(args), genome, folder / "evidence") if genome else None
         if evidence is not None:
             table = EvidenceTable.load(evidence)
-            named = {"reference": reference, "predicted": predicted}
-            metrics["evidence"] = {name: intron_support(genes, table, scored) for name, genes in named.items()}
+            by_name = {"reference": reference, "predicted": predicted}
+            metrics["evidence"] = {name: intron_support(genes, table, scored) for name, genes in by_name.items()}
     metrics["provenance"] = {
         "genescribe": __version__,
         "predicted_sha256": sha256(args.predicted),

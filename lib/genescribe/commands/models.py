@@ -29,8 +29,8 @@ def add_arguments(parser: Parser) -> None:
         "fetch", help="download published weights", description="Download published weights and verify their digest."
     )
     fetching.add_argument("name", help="a name from the list")
-    for one in (listing, show, fetching):
-        one.add_argument(
+    for subparser in (listing, show, fetching):
+        subparser.add_argument(
             "--registry", type=InputPath(), help="list of published weights (default: the one of the program)"
         )
     importing = actions.add_parser(
@@ -59,8 +59,8 @@ def main(args: argparse.Namespace) -> None:
     elif args.action == "list":
         for name in available():
             _print_card(read_card(name))
-        for one in published(args.registry).values():
-            _print_published(one)
+        for weights in published(args.registry).values():
+            _print_published(weights)
     elif args.name in (known := published(args.registry)) and fetched(args.name) is None:
         _print_published(known[args.name])
     else:
@@ -97,5 +97,5 @@ def _print_published(weights: Published) -> None:
 
 
 def _print(**values: str) -> None:
-    for what, value in values.items():
-        print(f"  {what.replace('_', ' '):<16}{value}")
+    for name, value in values.items():
+        print(f"  {name.replace('_', ' '):<16}{value}")

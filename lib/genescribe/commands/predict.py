@@ -26,13 +26,13 @@ def add_arguments(parser: Parser) -> None:
     )
     files.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     files.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
-    what = parser.add_argument_group("what is read")
-    what.add_argument(
+    group = parser.add_argument_group("what is read")
+    group.add_argument(
         "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
     )
-    what.add_argument("--batch", type=integer(0), default=0, help="number of the batch, from 0")
-    what.add_argument("--batches", type=integer(1), default=1, help="number of batches")
-    organelles.add_argument(what)
+    group.add_argument("--batch", type=integer(0), default=0, help="number of the batch, from 0")
+    group.add_argument("--batches", type=integer(1), default=1, help="number of batches")
+    organelles.add_argument(group)
     options.add_arguments(parser)
 
 

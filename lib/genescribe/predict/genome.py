@@ -87,7 +87,7 @@ def assemble(
             rejects[piece.seqid] += [
                 _reject_row(piece.seqid, strand, reject) for reject in refused if piece.wants(reject.start, reject.end)
             ]
-    whole = GenomePrediction([], [])
+    prediction = GenomePrediction([], [])
     for seqid, items in candidates.items():
         kept, dropped = _filtered(items, config)
         if config.opposite_strands == "resolve":
@@ -95,10 +95,12 @@ def assemble(
             dropped += [_overlap_row(*pair) for pair in losers]
         else:
             kept = sorted(kept, key=lambda item: (item.gene.start, item.gene.end, item.gene.strand))
-        whole.genes.extend(name_genes(kept))
+        prediction.genes.extend(name_genes(kept))
         rows = rejects[seqid] + dropped
-        whole.rejects.extend(sorted(rows, key=lambda row: (row["start"], row["end"], row["strand"], row["reason"])))
-    return whole
+        prediction.rejects.extend(
+            sorted(rows, key=lambda row: (row["start"], row["end"], row["strand"], row["reason"]))
+        )
+    return prediction
 
 
 def _filtered(candidates: Iterable[Candidate], config: PredictConfig) -> tuple[list[Candidate], list[dict[str, Any]]]:

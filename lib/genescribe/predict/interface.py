@@ -138,10 +138,10 @@ def read_all_by(predictor_of: Callable[[StrandCodes], StrandPredictor], strands:
     for index, codes in enumerate(strands):
         predictor = predictor_of(codes)
         shares.setdefault(id(predictor), (predictor, []))[1].append(index)
-    found: dict[int, Rows] = {}
+    rows_of: dict[int, Rows] = {}
     for predictor, indices in shares.values():
-        found |= zip(indices, read_all(predictor, [strands[index] for index in indices]), strict=True)
-    return [found[index] for index in range(len(strands))]
+        rows_of |= zip(indices, read_all(predictor, [strands[index] for index in indices]), strict=True)
+    return [rows_of[index] for index in range(len(strands))]
 
 
 class BatchWriter(Protocol):

@@ -49,7 +49,7 @@ def add_argument(parser: argparse._ActionsContainer) -> None:
 
 
 def with_organelles(
-    factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], given: Iterable[str]
+    factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], genetic_codes: Iterable[str]
 ) -> tuple[PredictorFactory, list[Piece], list[str]]:
     """Return what reads each sequence with its code, the pieces that have one, and warnings of those that have none.
 
@@ -59,7 +59,7 @@ def with_organelles(
         The model.
     genome, pieces
         What is to be annotated.
-    given
+    genetic_codes
         ``SEQID=NUMBER``.
 
     Raises
@@ -68,25 +68,25 @@ def with_organelles(
         A code that makes no sense; nothing is left to annotate.
     """
     usual = factory.genetic_code().number
-    asked = parse_codes(given, genome.lengths)
+    asked = parse_codes(genetic_codes, genome.lengths)
     seqids = dict.fromkeys(piece.seqid for piece in pieces)
     described = {seqid: genome.description(seqid) if seqid in seqids else "" for seqid in genome.lengths}
     kinds = {seqid: kind for seqid, kind in organelles_of(described).items() if seqid in seqids}
     codes, unknown = choose_codes(kinds, asked, usual)
-    kept = [piece for piece in pieces if piece.seqid not in unknown]
+    readable = [piece for piece in pieces if piece.seqid not in unknown]
     warnings = [
         f"{seqid} is a {kinds[seqid]}, whose genetic code is not known: not annotated; "
         f"give --genetic-code-of {seqid}=N (vertebrates 2, yeasts 3, invertebrates 5, plants 1)"
         for seqid in unknown
     ]
-    if pieces and not kept:
+    if pieces and not readable:
         raise InputError(warnings[0].split(":")[0], where=genome.path, remedy=warnings[0].split("; ")[1])
     for line in warnings:
         _log.warning(line)
     codes = {seqid: code for seqid, code in codes.items() if seqid in seqids}
     for seqid, code in codes.items():
         _log.info("%s is read with genetic code %d", seqid, code)
-    return (RecodedFactory(factory, codes) if codes else factory), kept, warnings
+    return (RecodedFactory(factory, codes) if codes else factory), readable, warnings
 
 
 class RecodedFactory:
@@ -134,8 +134,8 @@ class RecodedFactory:
 
     def provenance(self) -> dict[str, Any]:
         """Return that of the model, and the codes."""
-        named = " ".join(f"{seqid}={code}" for seqid, code in self.codes.items())
-        return {**self.factory.provenance(), "genetic-codes": named}
+        codes = " ".join(f"{seqid}={code}" for seqid, code in self.codes.items())
+        return {**self.factory.provenance(), "genetic-codes": codes}
 
     def statistics(self) -> dict[str, Any]:
         """Return what the genes of the training genomes were like."""
@@ -164,11 +164,11 @@ class _Recoded:
         return cast(PairPredictor, self._of(codes[0])).finish_both(codes, rows, config)
 
     def write(self, strands: Sequence[StrandCodes], proposed: Sequence[StrandPrediction]) -> list[StrandPrediction]:
-        found = list[StrandPrediction]()
+        predictions = list[StrandPrediction]()
         for predictor, alike in groupby(zip(strands, proposed, strict=True), lambda pair: self._of(pair[0])):
-            given, part = zip(*alike, strict=True)
-            found += cast(BatchWriter, predictor).write(given, part)
-        return found
+            codes, part = zip(*alike, strict=True)
+            predictions += cast(BatchWriter, predictor).write(codes, part)
+        return predictions
 
     def _of(self, strand: StrandCodes) -> StrandPredictor:
         code = self._codes.get(strand.seqid) if isinstance(strand, GenomeStrand) else None

@@ -70,11 +70,11 @@ def write_annotation(
     """
     summary, provenance = summarise(prediction.genes, pieces), factory.provenance()
     unsure = [UNCALIBRATED] if config.posteriors and CALIBRATED in provenance else []
-    found = [*unsure, *warnings_of(summary, factory.statistics())]
-    for line in found:
+    fresh = [*unsure, *warnings_of(summary, factory.statistics())]
+    for line in fresh:
         _log.warning(line)
     # A doubtful species was told when the run began.
-    warnings = [*noted, *([provenance[DOUBT]] if DOUBT in provenance else []), *found]
+    warnings = [*noted, *([provenance[DOUBT]] if DOUBT in provenance else []), *fresh]
     with atomic_directory(target) as folder:
         form.write(
             folder / f"{STEM}{form.suffix}",
@@ -85,9 +85,11 @@ def write_annotation(
         )
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in prediction.rejects)
         (folder / REJECTS).write_text(lines, encoding="utf-8")
-        told = {key.replace("-", "_"): provenance[key] for key in ("species", CHOICE, SCORES) if key in provenance}
-        told |= {CALIBRATED: False} if unsure else {}
-        write_json(folder / SUMMARY, {**summary, **told, "warnings": warnings})
+        model_facts = {
+            key.replace("-", "_"): provenance[key] for key in ("species", CHOICE, SCORES) if key in provenance
+        }
+        model_facts |= {CALIBRATED: False} if unsure else {}
+        write_json(folder / SUMMARY, {**summary, **model_facts, "warnings": warnings})
         write_products(prediction.genes, genome, factory.genetic_code, folder)
         write_parts(prediction.genes, genome, folder)
     return warnings
@@ -135,13 +137,13 @@ def join_batches(folders: Iterable[str | Path], pieces: Sequence[Piece], config:
     InputError
         A strand that no batch holds.
     """
-    found = {key: prediction for folder in folders for key, prediction in read_strands(Path(folder) / STRANDS)}
+    predictions = {key: prediction for folder in folders for key, prediction in read_strands(Path(folder) / STRANDS)}
     for piece in pieces:
         for strand in "+-":
-            if (piece.seqid, piece.start, piece.end, strand) not in found:
+            if (piece.seqid, piece.start, piece.end, strand) not in predictions:
                 raise InputError(
                     f"no batch holds the strand {strand} of {piece.name}",
                     where=STRANDS,
                     remedy="join all batches, with the regions that they were made with",
                 )
-    return assemble(pieces, found, config)
+    return assemble(pieces, predictions, config)

@@ -105,12 +105,12 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     with progress(total, total - plan.bases) as shown, ExitStack() as stack:
         for earlier in work.done.values():
             shown.count_genes(earlier)
-        given = (genome, config, work)
+        task = (genome, config, work)
         if halves is None or not len(plan):
-            here = stack.enter_context(_executor(factory, *given, min(config.workers, len(plan))))
+            here = stack.enter_context(_executor(factory, *task, min(config.workers, len(plan))))
             pools = [_Pool(here, ("finish", "read", "whole"), 2 * config.workers)]
         else:
-            reading = stack.enter_context(_processes(halves.reader, *given, halves.readers))
+            reading = stack.enter_context(_processes(halves.reader, *task, halves.readers))
             # Proposals need no probabilities.
             options = replace(config, posteriors=config.posteriors and not halves.writes)
             finishing = stack.enter_context(_processes(halves.finisher, genome, options, work, config.workers))
@@ -118,7 +118,7 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
             pools = [_Pool(finishing, ("finish",), 2 * config.workers), going_on]
         for job, predictions in _results(pools, plan):
             if predictions:
-                keys = [one for strand in job.strands for one in singles(strand)]
+                keys = [key for strand in job.strands for key in singles(strand)]
                 work.add(dict(zip(keys, predictions, strict=True)), plan.chunks(job.strands[0]))
             for prediction in predictions:
                 shown.count_genes(prediction)
@@ -142,9 +142,9 @@ class _Job(NamedTuple):
     @property
     def bases(self) -> int:
         """Bases that are read, of one strand each."""
-        whole = self.kind != "read" or len(self.strands) > 1
+        all_bases = self.kind != "read" or len(self.strands) > 1
         lengths = [end - start for _, start, end, _ in self.strands]
-        return sum(lengths) if whole else min(self.end, lengths[0]) - self.start
+        return sum(lengths) if all_bases else min(self.end, lengths[0]) - self.start
 
 
 class _Plan:
@@ -215,16 +215,16 @@ class _Plan:
             return self._read.popleft()
         return None
 
-    def done(self, job: _Job, found: list[StrandPrediction]) -> list[StrandPrediction]:
+    def done(self, job: _Job, predictions: list[StrandPrediction]) -> list[StrandPrediction]:
         """Note that a job is done; return what was found, but not what is to be gone on from."""
         if job.kind == "read":
             self._missing[job.strands] -= 1
             if not self._missing[job.strands]:
                 self._finish.append(self._finishing(job.strands))
         if job.kind == "finish" and self._writes:
-            self._write.append(job._replace(kind="write", proposed=tuple(found)))
+            self._write.append(job._replace(kind="write", proposed=tuple(predictions)))
             return []
-        return found
+        return predictions
 
     def _finishing(self, unit: tuple[StrandKey, ...]) -> _Job:
         return _Job("finish", unit, 0, max(end - start for _, start, end, _ in unit), self._chunk)
@@ -282,32 +282,32 @@ class _Worker:
         if job.kind == "whole":
             return self._whole(job.strands)
         if job.kind == "finish":
-            return [found for strand in job.strands for found in self._finish(strand, job.chunk)]
-        keys = [one for strand in job.strands for one in singles(strand)]
-        strands = [GenomeStrand(self._genome, *one) for one in keys]
+            return [prediction for strand in job.strands for prediction in self._finish(strand, job.chunk)]
+        keys = [key for strand in job.strands for key in singles(strand)]
+        strands = [GenomeStrand(self._genome, *key) for key in keys]
         if job.kind == "write":
             return cast(BatchWriter, self._predictor).write(strands, job.proposed)
         # How a strand is read follows from its length alone, and so do the bits of its scores.
-        if all(len(one) <= self._grain for one in strands):
+        if all(len(codes) <= self._grain for codes in strands):
             rows = iter(read_all(self._predictor, strands))
         else:
-            rows = (self._predictor.read(one, job.start, min(job.end, len(one))) for one in strands)
-        for one, found in zip(keys, rows, strict=True):
-            save_scores(scores_path(self._folder, one, job.start), found)
+            rows = (self._predictor.read(codes, job.start, min(job.end, len(codes))) for codes in strands)
+        for key, scores in zip(keys, rows, strict=True):
+            save_scores(scores_path(self._folder, key, job.start), scores)
         return []
 
     def _whole(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
         """Return what is found on short strands, all read at once."""
-        groups = [[GenomeStrand(self._genome, *one).held() for one in singles(strand)] for strand in strands]
+        groups = [[GenomeStrand(self._genome, *key).held() for key in singles(strand)] for strand in strands]
         rows = iter(read_all(self._predictor, [codes for group in groups for codes in group]))
-        return [found for group in groups for found in self._finished(group, [next(rows) for _ in group])]
+        return [prediction for group in groups for prediction in self._finished(group, [next(rows) for _ in group])]
 
     def _finish(self, strand: StrandKey, chunk: int) -> list[StrandPrediction]:
         """Return what is found on a strand, or both, whose chunks are read."""
         keys = singles(strand)
         starts = range(0, strand[2] - strand[1], chunk)
-        rows = [StoredRows([scores_path(self._folder, one, start) for start in starts], chunk) for one in keys]
-        return self._finished([GenomeStrand(self._genome, *one) for one in keys], rows)
+        rows = [StoredRows([scores_path(self._folder, key, start) for start in starts], chunk) for key in keys]
+        return self._finished([GenomeStrand(self._genome, *key) for key in keys], rows)
 
     def _finished(self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows]) -> list[StrandPrediction]:
         if len(codes) == 1:
@@ -389,8 +389,8 @@ def _processes(
     # that is killed.
     context = start_method(type(factory).__module__)
     counter = context.Value("i", 0)
-    given = (factory, genome, config, work.folder, counter)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise, initargs=given) as pool:
+    arguments = (factory, genome, config, work.folder, counter)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise, initargs=arguments) as pool:
         try:
             yield pool
         finally:

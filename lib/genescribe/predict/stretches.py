@@ -115,5 +115,5 @@ def batch_of_pieces(pieces: Sequence[Piece], index: int, batches: int) -> list[P
     batches
         Number of batches.
     """
-    named = {piece.name: piece for piece in pieces}
-    return [named[name] for name in batch_of({n: p.end - p.start for n, p in named.items()}, index, batches)]
+    by_name = {piece.name: piece for piece in pieces}
+    return [by_name[name] for name in batch_of({n: p.end - p.start for n, p in by_name.items()}, index, batches)]

@@ -123,11 +123,11 @@ class Work:
 
     def is_done(self, strand: StrandKey) -> bool:
         """Return whether a strand's genes, or both's, are here."""
-        return all(one in self.done for one in singles(strand))
+        return all(key in self.done for key in singles(strand))
 
     def is_read(self, strand: StrandKey, start: int) -> bool:
         """Return whether the scores of a chunk that begins there are here."""
-        return all(self.scores(one, start).exists() for one in singles(strand))
+        return all(self.scores(key, start).exists() for key in singles(strand))
 
     def scores(self, strand: StrandKey, start: int) -> Path:
         """Return the path of the scores of a chunk."""

@@ -43,16 +43,16 @@ class CodonLayout:
             One of them is not there.
         """
         dataset = self.dataset(run, name)
-        given = [dataset.gbff] if dataset.gbff else [dataset.gff3, dataset.fasta]
-        found = [resolve_path(str(path)) for path in given]
-        for path in found:
+        configured = [dataset.gbff] if dataset.gbff else [dataset.gff3, dataset.fasta]
+        paths = [resolve_path(str(path)) for path in configured]
+        for path in paths:
             if not path.exists():
                 raise InputError(
                     "not found here nor under $GENESCRIBE_DATA",
                     where=path,
                     remedy=f"correct the dataset {name}, or set that variable to the folder of the data",
                 )
-        return [str(path) for path in found]
+        return [str(path) for path in paths]
 
     def extract_options(self, run: str, name: str) -> str:
         """Return the extracting script's options, its files included."""
@@ -70,10 +70,10 @@ class CodonLayout:
 
         The datasets are needed to check any of them, and are always there.
         """
-        whole = to_mapping(self.runs[run])
+        sections_of_run = to_mapping(self.runs[run])
         for start in self.start(run):
-            whole["train"]["start"] = start
-        return json.dumps({name: whole[name] for name in ("data", *sections)}, sort_keys=True)
+            sections_of_run["train"]["start"] = start
+        return json.dumps({name: sections_of_run[name] for name in ("data", *sections)}, sort_keys=True)
 
     def launcher(self, run: str, script: str) -> str:
         """Return the command that starts training: python, or the launcher `script` with one process per GPU."""

@@ -282,8 +282,10 @@ def _check_init(config: WorkflowConfig, name: str, init: InitRunConfig, where: s
     from_mapping(known_families()["generate"].model_config, init.model, where=where, key=f"{key}.model")
     unknown = [genome for genome in init.genomes if genome not in config.genomes]
     if unknown or name in config.runs:
-        what = f"`{key}.genomes` names {unknown[0]!r}" if unknown else f"`{key}` is the name of a run as well"
-        raise InputError(what, where=where, remedy="name a genome under `genomes:`" if unknown else "give another name")
+        fault = f"`{key}.genomes` names {unknown[0]!r}" if unknown else f"`{key}` is the name of a run as well"
+        raise InputError(
+            fault, where=where, remedy="name a genome under `genomes:`" if unknown else "give another name"
+        )
 
 
 def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:
@@ -324,11 +326,11 @@ def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where
             where=where,
             remedy="name the test sequences",
         )
-    for given in genome.baselines.files:
+    for baseline in genome.baselines.files:
         taken = {REFERENCE, *OWN_BASELINES, *config.runs}
-        if not re.fullmatch(r"[\w-]+", given) or given.partition("-seed")[0] in taken:
+        if not re.fullmatch(r"[\w-]+", baseline) or baseline.partition("-seed")[0] in taken:
             raise InputError(
-                f"`{key}.baselines.files` has the name {given!r}",
+                f"`{key}.baselines.files` has the name {baseline!r}",
                 where=where,
                 remedy="give one of letters, digits, - and _ that no run and no other baseline has",
             )

@@ -65,10 +65,10 @@ def _files(name: str) -> tuple[Path, ...]:
     parts = name.split(".")
     if parts[0] != PACKAGE:
         return ()
-    found = []
+    files = []
     for depth in range(1, len(parts) + 1):
         base = LIBRARY.joinpath(*parts[:depth])
         for candidate in (base / "__init__.py", base.with_suffix(".py")):
             if candidate.is_file():
-                found.append(candidate)
-    return tuple(found)
+                files.append(candidate)
+    return tuple(files)

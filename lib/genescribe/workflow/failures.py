@@ -22,37 +22,37 @@ class Failure:
     log: str = "none"
 
 
-def failures(said: str) -> list[Failure]:
+def failures(output: str) -> list[Failure]:
     """Return the jobs that failed and did not succeed later, from what Snakemake said.
 
     Parameters
     ----------
-    said
+    output
         The text of Snakemake's own log file.
     """
-    found: dict[str, Failure] = {}
+    failed: dict[str, Failure] = {}
     current: Failure | None = None
     numbered, indent = False, 0
-    for line in _own_lines(said):
+    for line in _own_lines(output):
         if error := _ERROR.match(line):
             current, numbered, indent = Failure(error["rule"]), False, len(error["indent"])
         elif finished := _FINISHED.match(line):
-            found.pop(finished["number"], None)
+            failed.pop(finished["number"], None)
         elif current is not None and numbered and not line.startswith(" " * (indent + 1)):
             current = None
         elif current is not None and (key := _KEY.match(line)):
             if key["key"] == "jobid":
-                found[key["value"]], numbered = current, True
+                failed[key["value"]], numbered = current, True
             else:
                 setattr(current, key["key"], key["value"].removesuffix(_NOTE))
-    return list(found.values())
+    return list(failed.values())
 
 
-def _own_lines(said: str) -> Iterator[str]:
+def _own_lines(output: str) -> Iterator[str]:
     """Leave out the logs of jobs that are shown: on a cluster they hold what another Snakemake said of its jobs."""
     fences: list[str] = []
     before = ""
-    for line in said.splitlines():
+    for line in output.splitlines():
         text = line.strip()
         if text and not text.strip("="):
             if before.startswith("Logfile "):

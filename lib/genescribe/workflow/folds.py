@@ -40,13 +40,17 @@ def fold_names(name: str, folds: int) -> list[str]:
 
 
 def expand_folds(
-    given: Mapping[str, GenomeConfig], models: Mapping[str, RunConfig], chosen: Sequence[str], results: str, where: str
+    genomes: Mapping[str, GenomeConfig],
+    models: Mapping[str, RunConfig],
+    chosen: Sequence[str],
+    results: str,
+    where: str,
 ) -> tuple[dict[str, GenomeConfig], dict[str, RunConfig], list[str]]:
     """Return genomes, runs and the selected runs with a genome and a run for every fold.
 
     Parameters
     ----------
-    given
+    genomes
         Name -> genome.
     models
         Name -> run.
@@ -62,20 +66,20 @@ def expand_folds(
     InputError
         A run on a genome in folds and on others, or a name that a fold needs and that is taken.
     """
-    folds = {name: genome.folds.number for name, genome in given.items() if genome.folds}
-    genomes: dict[str, GenomeConfig] = {}
-    for name, genome in given.items():
+    folds = {name: genome.folds.number for name, genome in genomes.items() if genome.folds}
+    expanded: dict[str, GenomeConfig] = {}
+    for name, genome in genomes.items():
         if name not in folds:
-            genomes[name] = genome
+            expanded[name] = genome
             continue
         folder = folds_folder(results, name)
-        genomes[name] = replace(genome, splits=Splits(test=[f"{LIST}{folder}/{EVERY}"]))
+        expanded[name] = replace(genome, splits=Splits(test=[f"{LIST}{folder}/{EVERY}"]))
         for fold, part in enumerate(fold_names(name, folds[name]), 1):
-            if part in given:
+            if part in genomes:
                 raise InputError(f"`genomes.{part}` has the name of a fold", where=where, remedy="rename it")
             lists = {split: [f"{LIST}{folder}/{fold_list(fold, split)}"] for split in SPLITS}
             copy = replace(genome, same_as=genome.same_as or name, fasta=None, annotation=None, simulate=None)
-            genomes[part] = replace(copy, splits=Splits(**lists), folds=None, skip=[], references={})
+            expanded[part] = replace(copy, splits=Splits(**lists), folds=None, skip=[], references={})
     runs: dict[str, RunConfig] = {}
     parts: dict[str, list[str]] = {}
     for name, run in models.items():
@@ -87,15 +91,15 @@ def expand_folds(
                 begin = fold_name(begin, fold) if count else begin
             runs[part] = replace(run, genomes=[fold_name(run.genomes[0], fold)], start=begin) if count else run
     select = [part for name in chosen for part in parts.get(name, [name])]
-    return genomes, runs, select
+    return expanded, runs, select
 
 
 def _folds_of(name: str, run: RunConfig, folds: Mapping[str, int], where: str) -> int:
-    found = [genome for genome in run.genomes if genome in folds]
-    if found and len(run.genomes) > 1:
+    folded = [genome for genome in run.genomes if genome in folds]
+    if folded and len(run.genomes) > 1:
         raise InputError(
-            f"`runs.{name}` has the genome {found[0]} in folds, and others beside it",
+            f"`runs.{name}` has the genome {folded[0]} in folds, and others beside it",
             where=where,
             remedy="give the run that genome alone",
         )
-    return folds[found[0]] if found else 0
+    return folds[folded[0]] if folded else 0

@@ -97,15 +97,15 @@ class Layout(TrainLayout):
     def pooled(self, genome: str) -> dict[str, list[str]]:
         """Return, for each method that is trained once a fold of a genome, the folders of its predictions."""
         folds = _folds(genome, self.config.genomes[genome])
-        found: dict[str, list[str]] = {}
+        folders: dict[str, list[str]] = {}
         if folds and self.config.baselines.augustus_retrained:
-            found[RETRAINED] = [self.prediction(RETRAINED, fold) for fold in folds]
+            folders[RETRAINED] = [self.prediction(RETRAINED, fold) for fold in folds]
         for model, (run, _) in self.models.items():
             if self.config.runs[run].genomes == folds[:1]:
                 name, seed = run.removesuffix(fold_name("", 1)), model.removeprefix(run)
                 pairs = zip(fold_names(name, len(folds)), folds, strict=True)
-                found[name + seed] = [self.prediction(part + seed, fold) for part, fold in pairs]
-        return found
+                folders[name + seed] = [self.prediction(part + seed, fold) for part, fold in pairs]
+        return folders
 
     def rivals(self, method: str, annotation: str) -> dict[str, str]:
         """Return the methods that a model is paired with, and their predictions: baselines, and runs named before it.
@@ -118,11 +118,11 @@ class Layout(TrainLayout):
         if method in self.baselines(genome):
             return {}
         run, _, seed = method.partition("-seed")
-        for other in rows[: rows.index(method)]:
-            earlier, _, its_seed = other.partition("-seed")
-            same = f"{earlier}-seed{seed}" in rows if seed else False
-            if earlier != run and (its_seed == seed or not same):
-                names.append(other)
+        for rival in rows[: rows.index(method)]:
+            earlier, _, its_seed = rival.partition("-seed")
+            has_same_seed = f"{earlier}-seed{seed}" in rows if seed else False
+            if earlier != run and (its_seed == seed or not has_same_seed):
+                names.append(rival)
         return {name: self.prediction(name, annotation) for name in names}
 
     def evaluate_options(self, method: str, annotation: str) -> str:
@@ -236,16 +236,16 @@ class Layout(TrainLayout):
         return shlex.join(["--lineage", self._lineage(spec.busco.lineage), "--genetic-code", str(spec.genetic_code)])
 
     @staticmethod
-    def _lineage(given: str) -> str:
-        found = resolve_path(given)
+    def _lineage(model: str) -> str:
+        path = resolve_path(model)
         # BUSCO tells a folder from a name by its slash.
-        return str(found.resolve()) if found.is_dir() else given
+        return str(path.resolve()) if path.is_dir() else model
 
     def _tested(self) -> list[str]:
         """Return the genomes of the selected runs that have a test split; folds of one are that one."""
-        whole = {fold: name for name, g in self.config.genomes.items() for fold in _folds(name, g)}
+        unfolded = {fold: name for name, g in self.config.genomes.items() for fold in _folds(name, g)}
         used = dict.fromkeys(genome for run in self.config.selected() for genome in run.genomes)
-        names = [whole.get(name, name) for name in used]
+        names = [unfolded.get(name, name) for name in used]
         return [name for name in dict.fromkeys(names) if self.config.genomes[name].splits.test]
 
     def _has(self, tool: str) -> bool:
@@ -283,8 +283,8 @@ class Layout(TrainLayout):
 
     def annotate_evidence(self) -> list[str]:
         """Return the folder of the evidence on the user's genome; nothing where none is given."""
-        given = any(getattr(self.config.annotate, name) for name in EVIDENCE)
-        return [f"{self._annotate_folder()}/evidence"] if given else []
+        has_evidence = any(getattr(self.config.annotate, name) for name in EVIDENCE)
+        return [f"{self._annotate_folder()}/evidence"] if has_evidence else []
 
     def evidence_files(self, name: str) -> list[str]:
         """Return files of evidence of a kind; with `bam`, those that the user's reads are mapped to.
@@ -295,7 +295,7 @@ class Layout(TrainLayout):
             One of them is not there.
         """
         files: list[str] = list(getattr(self.config.annotate, name))
-        for file in (part for given in files for part in given.split("+")):
+        for file in (part for item in files for part in item.split("+")):
             if not Path(file).is_file():
                 raise InputError("no such file", where=file, remedy=f"correct {name}= in --config")
         if name == "bam":

@@ -26,10 +26,10 @@ class RewardLayout:
 
     def all_prompts(self) -> list[str]:
         """Return the prompts of every run that is trained by rewards."""
-        found = [
+        prompts = [
             self.prompts(name) for name, (run, _) in self._layout.models.items() if self._layout.kind(run) == "grpo"
         ]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(prompts))
 
     def prompt_shards(self, run: str) -> list[str]:
         """Return the shard folders that a run's prompts are chosen from."""

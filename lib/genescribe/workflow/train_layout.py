@@ -58,13 +58,13 @@ class TrainLayout(GenomeLayout):
         InputError
             It is not there.
         """
-        given = self.config.genomes[genome].hints
-        if given is None or self.config.bakes[bake].target != "sentences":
+        file = self.config.genomes[genome].hints
+        if file is None or self.config.bakes[bake].target != "sentences":
             return []
-        path = resolve_path(given)
+        path = resolve_path(file)
         if not path.exists():
             raise InputError(
-                "not found here nor under $GENESCRIBE_DATA", where=given, remedy=f"correct `genomes.{genome}.hints`"
+                "not found here nor under $GENESCRIBE_DATA", where=file, remedy=f"correct `genomes.{genome}.hints`"
             )
         return [str(path)]
 
@@ -107,7 +107,7 @@ class TrainLayout(GenomeLayout):
             if not folder.is_dir():
                 raise InputError("no such folder", where=start, remedy=f"correct `runs.{name}.start`")
             return str(folder)
-        of_run = {seed: found for found, (run, seed) in self.models.items() if run == start}
+        of_run = {seed: model_name for model_name, (run, seed) in self.models.items() if run == start}
         if len(of_run) > 1 and seed not in of_run:
             raise InputError(
                 f"the run {start!r} has no seed {seed}", where=f"runs.{name}.start", remedy="give both the same seeds"
@@ -184,12 +184,12 @@ class TrainLayout(GenomeLayout):
 
     def model_folder(self, model: str) -> str:
         """Return the folder of a model: where it is trained here, or where the user has it."""
-        given = self._given(self.models[model][0])
-        if given is None:
+        trained = self._given(self.models[model][0])
+        if trained is None:
             return f"{self.train_folder(model)}/model"
-        folder = model_folder(given)
+        folder = model_folder(trained)
         if not folder.is_dir():
-            raise InputError("no such folder", where=given, remedy=f"correct `runs.{model}.trained`")
+            raise InputError("no such folder", where=trained, remedy=f"correct `runs.{model}.trained`")
         return str(folder)
 
     def _given(self, run: str) -> str | None:

@@ -57,8 +57,8 @@ def find_branch_motif(introns: Sequence[Codes], width: int, reach: int) -> Branc
     background = np.divide(np.bincount(letters.ravel(), minlength=4) + 1.0, letters.size + 4.0, dtype=np.float64)
     # Place i: the motif is letters[:, i : i + width], its last base width + reach - 1 - (i + width - 1) before the end.
     places = np.lib.stride_tricks.sliding_window_view(letters, width, axis=1)[:, : reach + 1 - NEAREST]
-    found = [_maximise(places, seed, background) for seed in _seeds(places, background)]
-    _, odds, place = max(found, key=lambda one: one[0])
+    motifs = [_maximise(places, seed, background) for seed in _seeds(places, background)]
+    _, odds, place = max(motifs, key=lambda motif: motif[0])
     distance = np.zeros(reach)
     distance[NEAREST - 1 :] = place[::-1]
     return BranchMotif(odds, distance)

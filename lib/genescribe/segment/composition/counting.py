@@ -247,10 +247,10 @@ def class_contents(bases: Counts, classes: int) -> FloatArray:
     bins = len(bases)
     shares = np.concatenate([[0.0], np.cumsum(bases, dtype=np.float64)]) / max(1.0, float(bases.sum()))
     edges = np.arange(bins + 1) / bins
-    found: FloatArray = np.interp((np.arange(classes) + 0.5) / classes, shares, edges)
+    contents: FloatArray = np.interp((np.arange(classes) + 0.5) / classes, shares, edges)
     for number in range(1, classes):
-        found[number] = max(found[number], found[number - 1] + 1 / bins)
-    return found
+        contents[number] = max(contents[number], contents[number - 1] + 1 / bins)
+    return contents
 
 
 def class_odds(counts: Counts, contents: FloatArray) -> FloatArray:
@@ -308,10 +308,10 @@ def signal_odds(true: Counts, false: Counts) -> FloatArray:
     around words that only look like the signal: few true sites say little, none nothing.
     """
     places = len(true)
-    other = false.reshape(places, 4, 4) + 1.0
-    alone = other.sum(axis=1, keepdims=True)
+    false_pairs = false.reshape(places, 4, 4) + 1.0
+    alone = false_pairs.sum(axis=1, keepdims=True)
     alone = alone / alone.sum(axis=2, keepdims=True)
-    unlike = other / other.sum(axis=2, keepdims=True)
+    unlike = false_pairs / false_pairs.sum(axis=2, keepdims=True)
     sites = true.reshape(places, 4, 4).astype(np.float64)
     single = sites.sum(axis=1, keepdims=True)
     single = (single + _SITE_BACKOFF * alone) / (single.sum(axis=2, keepdims=True) + _SITE_BACKOFF)
@@ -324,9 +324,9 @@ def signal_odds(true: Counts, false: Counts) -> FloatArray:
 
 def rank_odds(counts: Counts) -> FloatArray:
     """Return nats of each rank of a start codon, (ranks,), given counts of false [0] and true [1] ones."""
-    other = (counts[0] + 1.0) / (counts[0] + 1.0).sum()
-    like = (counts[1] + _SITE_BACKOFF * other) / (counts[1].sum() + _SITE_BACKOFF)
-    odds: FloatArray = np.log(like) - np.log(other)
+    false_ranks = (counts[0] + 1.0) / (counts[0] + 1.0).sum()
+    like = (counts[1] + _SITE_BACKOFF * false_ranks) / (counts[1].sum() + _SITE_BACKOFF)
+    odds: FloatArray = np.log(like) - np.log(false_ranks)
     return odds
 
 

@@ -113,10 +113,10 @@ class CountedEvidence(nn.Module):
     @staticmethod
     def combined(signals: Tensor) -> Tensor:
         """Return the scores of start, donor, acceptor and stop, (B, T, 4): those of `EXTRA` added to theirs."""
-        named = dict(zip((*SITES, *EXTRA), signals.unbind(2), strict=True))
+        by_name = dict(zip((*SITES, *EXTRA), signals.unbind(2), strict=True))
         for name, signal in EXTRA.items():
-            named[signal] = named[signal] + named[name]
-        return torch.stack([named[name] for name in SITES], dim=2)
+            by_name[signal] = by_name[signal] + by_name[name]
+        return torch.stack([by_name[name] for name in SITES], dim=2)
 
     @property
     def reach(self) -> int:
@@ -172,16 +172,16 @@ class CountedEvidence(nn.Module):
         past = torch.arange(codes.shape[1], device=codes.device) >= lengths[:, None]
         bases = (codes & (SOFTMASK - 1)).long().masked_fill(past, N)
         content = table[words(bases, self.config.order + 1)]
-        other = (3 - bases).masked_fill(bases == N, N).flip(1)
-        antisense = table[:, CODON : CODON + 3][words(other, self.config.order + 1)].flip(1)
+        reverse = (3 - bases).masked_fill(bases == N, N).flip(1)
+        antisense = table[:, CODON : CODON + 3][words(reverse, self.config.order + 1)].flip(1)
         rank = self.rank[self.ranks(bases)].masked_fill(~self.is_start(bases), 0.0).unsqueeze(1)
         signals = torch.cat([*self._sites(bases), self._branch(bases), rank], dim=1).transpose(1, 2)
         sense = content[..., CODON : CODON + 3]
         intron = self._mean(content[..., CHANNELS.index("intron")].unsqueeze(2))
         tracks = [sense, self._in_frame(sense, 1), self._in_frame(antisense, -1), intron, _SCALE * signals]
         past = past.unsqueeze(2)
-        found = (content, signals, torch.cat(tracks, dim=2))
-        return Evidence(*(part.masked_fill(past, 0.0) for part in found))
+        parts = (content, signals, torch.cat(tracks, dim=2))
+        return Evidence(*(part.masked_fill(past, 0.0) for part in parts))
 
     def is_start(self, bases: Tensor) -> Tensor:
         """Return whether a start codon begins at each base, (B, T) bool."""
@@ -209,8 +209,8 @@ class CountedEvidence(nn.Module):
         width, reach = self.config.branch_width, self.config.branch_reach
         padded = nn.functional.pad(odds, (reach + width - 1, 0), value=1.0)
         mixed = nn.functional.conv1d(padded, self.distance.flip(2))
-        rest = 1.0 - self.distance.sum()
-        return (mixed + rest).log()[..., : bases.shape[1]]
+        elsewhere = 1.0 - self.distance.sum()
+        return (mixed + elsewhere).log()[..., : bases.shape[1]]
 
     def _in_frame(self, content: Tensor, direction: int) -> Tensor:
         """Return means over windows of the coding content in each frame, by the base's codon position, (B, T, 3)."""

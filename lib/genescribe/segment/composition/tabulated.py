@@ -83,8 +83,8 @@ class TabulatedEvidence(nn.Module):
 
     def site(self, name: str) -> SiteConfig:
         """Return the sizes of a site."""
-        found: SiteConfig = getattr(self.config, name)
-        return found
+        sizes: SiteConfig = getattr(self.config, name)
+        return sizes
 
     def combined(self, signals: Tensor) -> Tensor:
         """Return what the expansion takes: the signals as they are."""
@@ -123,11 +123,11 @@ class TabulatedEvidence(nn.Module):
         """Return the rows of a table (K, rows, ...), mixed between two classes of GC content."""
         size = table.shape[1]
         flat = table.flatten(0, 1)
-        found = flat[lower * size + row]
+        values = flat[lower * size + row]
         if len(self.classes) == 1:
-            return found
-        weight = share.reshape(*share.shape, *[1] * (found.dim() - share.dim()))
-        return found + weight * (flat[(lower + 1) * size + row] - found)
+            return values
+        weight = share.reshape(*share.shape, *[1] * (values.dim() - share.dim()))
+        return values + weight * (flat[(lower + 1) * size + row] - values)
 
     def _candidates(self, name: str, bases: Tensor) -> tuple[Tensor, Tensor]:
         """Return where a site may stand, as indices of sequence and base."""
@@ -136,8 +136,8 @@ class TabulatedEvidence(nn.Module):
         at = [padded[:, shift : shift + size] for shift in range(4)]
         letters = {"acceptor": at[:2], "donor": at[1:3]}.get(name, at[1:4])
         flags: Tensor = getattr(self, f"{name}_sites")
-        found = flags[word_number(letters)].nonzero(as_tuple=True)  # type: ignore[arg-type]
-        return found[0], found[1]
+        places = flags[word_number(letters)].nonzero(as_tuple=True)  # type: ignore[arg-type]
+        return places[0], places[1]
 
     def _values(
         self, name: str, at: tuple[Tensor, Tensor], bases: Tensor, number: Tensor, lower: Tensor, share: Tensor

@@ -122,8 +122,8 @@ class Tracks(nn.Module):
             return [self._softmask(codes)]
         assert runs is not None
         if name == "orf":
-            other = StopFreeRuns(self.antisense_stops[codons], self.cap)
-            return [self._by_base(runs.total), self._by_base(other.total)]
+            antisense = StopFreeRuns(self.antisense_stops[codons], self.cap)
+            return [self._by_base(runs.total), self._by_base(antisense.total)]
         if name == "stops":
             return [self._by_base(runs.before), self._by_base(runs.behind)]
         return [self._by_base(runs.from_first(self.starts[codons]))]
@@ -190,9 +190,9 @@ class StopFreeRuns:
     def rank(self, starts: Tensor) -> Tensor:
         """Return how many start codons of the run stand before this codon, as far back as is looked at."""
         starts = self._in_frames(starts, False)
-        seen = nn.functional.pad(starts.int().cumsum(dim=1), (0, 0, 1, 0))
+        started = nn.functional.pad(starts.int().cumsum(dim=1), (0, 0, 1, 0))
         seen_from = torch.maximum(self._last_stop + 1, self._here - self._cap + 1).clamp(max=len(self._here) - 1)
-        counts = seen[:, :-1] - seen.gather(1, seen_from.long())
+        counts = started[:, :-1] - started.gather(1, seen_from.long())
         return self._in_order(counts.clamp(min=0))
 
     def _in_frames(self, flags: Tensor, edge: bool) -> Tensor:

@@ -48,8 +48,8 @@ def crf_config(config: SegmentModelConfig, scheme: LabelScheme) -> SemiCRFConfig
     """
     grammar, labels = scheme.grammar, range(len(scheme.names))
     shortest, limits = ([int(limit) for limit in side] for side in (grammar.minimum, grammar.maximum))
-    for option, named in (("shortest", config.shortest), ("longest", config.longest), ("closed", config.closed)):
-        for name in named:
+    for option, values in (("shortest", config.shortest), ("longest", config.longest), ("closed", config.closed)):
+        for name in values:
             if name not in scheme.names:
                 known = ", ".join(scheme.names)
                 raise InputError(f"no label {name!r}", where=f"model.{option}", remedy=f"known: {known}")

@@ -196,9 +196,9 @@ class SegmentModel(nn.Module):
         """
         if lengths is None:
             lengths = torch.full((len(codes),), codes.shape[1], device=codes.device)
-        found = self.channel_scores(codes, lengths)
-        content, begin, end = self.expansion(found.content, found.signals, codes, lengths, offset)
-        return Scores(content, begin, end, found.logits)
+        channels = self.channel_scores(codes, lengths)
+        content, begin, end = self.expansion(channels.content, channels.signals, codes, lengths, offset)
+        return Scores(content, begin, end, channels.logits)
 
     def channel_scores(self, codes: Tensor, lengths: Tensor) -> ChannelScores:
         """Return the scores of every base before `expansion` spreads them over the labels.
@@ -378,6 +378,6 @@ def _species_of(config: SegmentModelConfig, model: SegmentModel) -> SpeciesBank 
     if not config.species.names:
         raise InputError("no genome is named", where="model.species.names", remedy="name those of the data")
     weights = {name: value for name, value in model.named_parameters() if name.startswith(SHARED)}
-    kept = model.state_dict()
-    tables = {name: value for name, value in model.named_buffers() if name.startswith(TABLES) and name in kept}
+    saved = model.state_dict()
+    tables = {name: value for name, value in model.named_buffers() if name.startswith(TABLES) and name in saved}
     return SpeciesBank(config.species.names, weights, tables)

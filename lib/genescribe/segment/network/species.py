@@ -106,8 +106,10 @@ class SpeciesBank(nn.Module):
         number
             Of the genome.
         """
-        found = {name: shared[name] + STEP.get(name, 1.0) * self.offsets[_flat(name)][number] for name in self._weights}
-        return found | {name: getattr(self, _flat(name))[number] for name in self._tables}
+        weights = {
+            name: shared[name] + STEP.get(name, 1.0) * self.offsets[_flat(name)][number] for name in self._weights
+        }
+        return weights | {name: getattr(self, _flat(name))[number] for name in self._tables}
 
     @torch.no_grad()
     def set_entry(self, number: int, shared: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
@@ -156,8 +158,11 @@ class SpeciesBank(nn.Module):
             How often each word stands in the sequences: `word_counts`.
         """
         shares = _beginnings(counts / max(1, counts.sum()))
-        found = shares > 0
-        here, there = shares[found], _beginnings(_stationary(self.composition.double().exp().cpu().numpy()))[:, found]
+        present = shares > 0
+        here, there = (
+            shares[present],
+            _beginnings(_stationary(self.composition.double().exp().cpu().numpy()))[:, present],
+        )
         # What n words of one strand differ by from their own law: (kinds - 1) / 2n; counts are of both strands.
         chance = (4**_SHORT_WORD - 1) / max(1, counts.sum())
         nats = np.maximum(0.0, np.log(here / there) @ here - chance)

@@ -31,9 +31,9 @@ class AutoPredictorFactory(SegmentPredictorFactory):
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
-        said = read_json(folder / CONFIG)
+        options = read_json(folder / CONFIG)
         try:
-            chooser, models = str(said["chooser"]), {str(k): str(v) for k, v in said["models"].items()}
+            chooser, models = str(options["chooser"]), {str(k): str(v) for k, v in options["models"].items()}
         except (KeyError, AttributeError):
             raise InputError(
                 "names no model to choose with, or none to choose from",

@@ -71,18 +71,18 @@ def read_short(
     read
         `StrandPredictor.read`, for those that are read by themselves.
     """
-    found: list[Rows] = [np.empty((0, 0), dtype=np.float32)] * len(strands)
-    together = model.is_batch_invariant()
-    short = [i for i, codes in enumerate(strands) if together and len(codes) <= model.config.tile]
+    scores: list[Rows] = [np.empty((0, 0), dtype=np.float32)] * len(strands)
+    side_by_side = model.is_batch_invariant()
+    short = [i for i, codes in enumerate(strands) if side_by_side and len(codes) <= model.config.tile]
     for i in set(range(len(strands))).difference(short):
-        found[i] = read(strands[i], 0, len(strands[i]))
+        scores[i] = read(strands[i], 0, len(strands[i]))
     short.sort(key=lambda i: -len(strands[i]))
     while short:
         count = max(1, SHORT_AT_ONCE // max(1, len(strands[short[0]])))
         some, short = short[:count], short[count:]
         for i, rows in zip(some, _read_batch(model, [strands[i] for i in some]), strict=True):
-            found[i] = rows
-    return found
+            scores[i] = rows
+    return scores
 
 
 def _read_batch(model: SegmentModel, strands: Sequence[StrandCodes]) -> list[Rows]:
@@ -114,7 +114,7 @@ def read_batches(model: SegmentModel, strands: Sequence[StrandCodes], grain: int
     device, by_width = next(model.parameters()).device, dict[int, list[int]]()
     for number, codes in enumerate(strands):
         by_width.setdefault(width_of(len(codes), model.config.tile), []).append(number)
-    found: dict[int, Tensor] = {}
+    scores: dict[int, Tensor] = {}
     for width, numbers in by_width.items():
         most = max(1, grain // width)
         for first in range(0, len(numbers), most):
@@ -125,11 +125,11 @@ def read_batches(model: SegmentModel, strands: Sequence[StrandCodes], grain: int
                 bases[row, : lengths[row]] = strands[number][0 : len(strands[number])]
             columns = columns_of(model.strand_scores(to_device(bases, device).long(), to_device(lengths, device)))
             # To pinned memory: the next batch need not wait for the copy of this one.
-            held = torch.empty(columns.shape, pin_memory=device.type == "cuda").copy_(columns, non_blocking=True)
-            found |= {number: held[row, : lengths[row]] for row, number in enumerate(members)}
+            pinned = torch.empty(columns.shape, pin_memory=device.type == "cuda").copy_(columns, non_blocking=True)
+            scores |= {number: pinned[row, : lengths[row]] for row, number in enumerate(members)}
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return [found[number].numpy() for number in range(len(strands))]
+    return [scores[number].numpy() for number in range(len(strands))]
 
 
 def width_of(length: int, tile: int) -> int:

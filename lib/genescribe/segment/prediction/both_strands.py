@@ -85,8 +85,8 @@ class BothStrands:
             transition[phase, plus, plus], transition[phase, minus, minus] = p.transition[phase], mirrored
             transition[phase, b, minus], transition[phase, minus, b] = mirrored[b], mirrored[:, b]
 
-        def doubled(values: Tensor, other: Tensor) -> Tensor:
-            return torch.cat([values, other], dim=-1)[..., self._index]
+        def doubled(values: Tensor, reverse: Tensor) -> Tensor:
+            return torch.cat([values, reverse], dim=-1)[..., self._index]
 
         return replace(
             p,
@@ -221,10 +221,10 @@ def _reachable(p: Potentials, background: int) -> list[int]:
 
 def _slices(labels: list[int], count: int) -> list[slice]:
     """Return labels as slices of neighbours, all of which are below `count` or none."""
-    found: list[slice] = []
+    slices: list[slice] = []
     for label in labels:
-        if found and found[-1].stop == label != count:
-            found[-1] = slice(found[-1].start, label + 1)
+        if slices and slices[-1].stop == label != count:
+            slices[-1] = slice(slices[-1].start, label + 1)
         else:
-            found.append(slice(label, label + 1))
-    return found
+            slices.append(slice(label, label + 1))
+    return slices

@@ -60,8 +60,8 @@ def fit_on_genomes(model: Path, known: Sequence[Known], config: PredictConfig | 
     probabilities: list[list[float]] = [[] for _ in GRID]
     right: list[bool] = []
     # What cannot be read is told before the work begins.
-    genomes = [Genome.open(one.fasta) for one in known]
-    references = [read_genes(one.annotation) for one in known]
+    genomes = [Genome.open(genome.fasta) for genome in known]
+    references = [read_genes(genome.annotation) for genome in known]
     for (fasta, _, regions), genome, reference in zip(known, genomes, references, strict=True):
         pieces = pieces_of(genome, regions, config.flank, where=fasta)
         answers = {(g.seqid, g.strand, t.cds) for g in reference for t in g.transcripts if t.cds}

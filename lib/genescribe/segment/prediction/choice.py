@@ -123,11 +123,11 @@ def choose(model: SegmentModel, counts: NDArray[np.int64], sample: Sequence[Code
     with _one_thread():
         predictors = {name: SegmentPredictor(model.specialised(name)) for name in (*nearest, POOLED)}
         odds: dict[str, list[float]] = {name: [] for name in predictors}
-        rest = [codes for place, codes in enumerate(stretches) if place % 3]
-        for more, read in ((first, first), (rest, stretches)):
+        remaining = [codes for place, codes in enumerate(stretches) if place % 3]
+        for more, read in ((first, first), (remaining, stretches)):
             for name, predictor in predictors.items():
                 odds[name] += _gene_odds(predictor, more)
-            genes = {name: math.fsum(found) / max(1, _known(read)) for name, found in odds.items()}
+            genes = {name: math.fsum(values) / max(1, _known(read)) for name, values in odds.items()}
             parts = {name: (words[name], genes[name], distance[name]) for name in genes}
             choice = decide({name: Score(*(round(x, DIGITS) for x in part)) for name, part in parts.items()}, bases)
             if len(first) == len(stretches) or is_clear(choice):

@@ -71,15 +71,15 @@ def chain_posteriors(
     """
     ends, labels = path.ends.numpy(), path.labels.numpy()
     starts = path.starts.numpy()
-    found: list[float | None] = [None] * len(chains)
+    posteriors: list[float | None] = [None] * len(chains)
     spans = [(int(starts[chain.first]), int(ends[chain.last])) for chain in chains]
     for low, high, members in windows(spans, path.length, flank):
         edges = np.unique([edge - low for index in members for edge in spans[index]])
         window = _Window(potentials(low, high), low, edges, single, backend, copies)
         for index in members:
             rows = slice(chains[index].first, chains[index].last + 1)
-            found[index] = window.probability(starts[rows], ends[rows], labels[rows])
-    return found
+            posteriors[index] = window.probability(starts[rows], ends[rows], labels[rows])
+    return posteriors
 
 
 def flank_of(tail: Tensor) -> int:
@@ -145,9 +145,9 @@ class _Window:
     ) -> None:
         self._copies = copies
         self._low, self._edges, self._single = low, edges, single
-        found = boundary_messages(p, torch.from_numpy(edges), backend)
-        self._entry, self._onward = found.entry.numpy(), found.onward.numpy()
-        self._log_z = float(found.log_partition)
+        messages = boundary_messages(p, torch.from_numpy(edges), backend)
+        self._entry, self._onward = messages.entry.numpy(), messages.onward.numpy()
+        self._log_z = float(messages.log_partition)
         self._content = p.content[0].numpy()
         self._begin, self._end = (None if x is None else x[0].numpy() for x in (p.begin, p.end))
         self._transition = p.transition.double().numpy()

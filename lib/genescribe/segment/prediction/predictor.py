@@ -110,8 +110,8 @@ class SegmentPredictor:
         paths = self.decode_both(codes, rows, config, evidence)
         supported = [strand or None for strand in evidence] or [None, None]
         return [
-            self._genes(path, strand, given, config, found)
-            for path, strand, given, found in zip(paths, codes, rows, supported, strict=True)
+            self._genes(path, strand, scores, config, support)
+            for path, strand, scores, support in zip(paths, codes, rows, supported, strict=True)
         ]
 
     def _genes(
@@ -123,27 +123,27 @@ class SegmentPredictor:
         supported: SupportedStrand | None,
     ) -> StrandPrediction:
         decoded = self.model.scheme.decode(runs_of(path), partial=config.partial)
-        found = StrandPrediction(rejects=list(decoded.rejects))
+        prediction = StrandPrediction(rejects=list(decoded.rejects))
         valid = []
         for transcript in decoded.transcripts:
             fault = validate_gene(transcript, codes, self.code)
             if fault is None:
                 valid.append(transcript)
             else:
-                found.rejects.append(Reject(transcript.start, transcript.end, fault))
+                prediction.rejects.append(Reject(transcript.start, transcript.end, fault))
         odds = [self._odds(path, rows, transcript.start, transcript.end) for transcript in valid]
         alone = valid
         if config.posteriors and valid:
             valid = self._with_posteriors(valid, path, codes, rows, config, supported)
         if supported is None or config.isoforms == "none":
-            found.transcripts += map(PredictedTranscript, valid, odds)
-            return found
+            prediction.transcripts += map(PredictedTranscript, valid, odds)
+            return prediction
         for number, (transcript, worth) in enumerate(zip(valid, odds, strict=True)):
             before = alone[number - 1].end if number else 0
             others = self._isoforms(alone[number], before, codes, rows, config, supported)
             gene = number if others else None
-            found.transcripts += [PredictedTranscript(t, worth, gene) for t in (transcript, *others)]
-        return found
+            prediction.transcripts += [PredictedTranscript(t, worth, gene) for t in (transcript, *others)]
+        return prediction
 
     def _isoforms(
         self,
@@ -162,23 +162,23 @@ class SegmentPredictor:
         def potentials(low: int, high: int) -> Potentials:
             return supported.grown(self.potentials(codes, rows, low, high), low)
 
-        found = list[Transcript]()
+        isoforms = list[Transcript]()
         for low, part, intron in further_paths(transcript, before, supported, potentials, self.temperature):
             ends = [*([low] if low else []), *(part.ends + low).tolist(), len(codes)]
             labels = [*([INTERGENIC] if low else []), *part.labels.tolist(), INTERGENIC]
             path = supported.plain(Segmentation(torch.tensor(ends), torch.tensor(labels)), codes)
-            for other in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
-                if intron not in other.cds_introns:
+            for isoform in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
+                if intron not in isoform.cds_introns:
                     continue
-                if coding_span(other) == coding_span(transcript):
-                    other = with_coding(transcript, other.cds)
-                known = [transcript.cds, *(t.cds for t in found)]
-                if other.cds in known or validate_gene(other, codes, self.code) is not None:
+                if coding_span(isoform) == coding_span(transcript):
+                    isoform = with_coding(transcript, isoform.cds)
+                known = [transcript.cds, *(t.cds for t in isoforms)]
+                if isoform.cds in known or validate_gene(isoform, codes, self.code) is not None:
                     continue
                 if config.posteriors:
-                    (other,) = self._with_posteriors([other], path, codes, rows, config, supported, coding=True)
-                found.append(other)
-        return found
+                    (isoform,) = self._with_posteriors([isoform], path, codes, rows, config, supported, coding=True)
+                isoforms.append(isoform)
+        return isoforms
 
     @torch.no_grad()
     def decode(
@@ -268,12 +268,12 @@ class SegmentPredictor:
         """Return the scores of the labels on ``[start, end)``, as a batch of one; no exon may lie in a gap."""
         expansion = self.model.expansion
         low, high = max(0, start - expansion.reach), min(len(codes), end + expansion.reach)
-        given = torch.from_numpy(rows[low:high]).to(self.device).unsqueeze(0)
+        stored = torch.from_numpy(rows[low:high]).to(self.device).unsqueeze(0)
         # As many bases beside the stretch as tell whether an N at its edge is one of a gap.
         first = max(0, low - GAP)
         around = codes[first : high + GAP]
         bases = self._bases(around[low - first : high - first])
-        content, signals = given[..., : expansion.channels], given[..., expansion.channels :]
+        content, signals = stored[..., : expansion.channels], stored[..., expansion.channels :]
         parts = expansion(
             content,
             signals if signals.shape[-1] else None,
@@ -357,8 +357,8 @@ class SegmentPredictor:
         single, backend = self.model.crf.single.cpu().numpy(), self.model.config.backend
         flank = flank_of(self.model.crf.durations()[1][self.model.scheme.background])
         copies = None if supported is None else supported.copies_of
-        found = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend, copies)
-        known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, found, strict=True)}
+        posteriors = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend, copies)
+        known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, posteriors, strict=True)}
         return [
             replace(
                 t,

@@ -20,8 +20,8 @@ class RowsOnDemand:
     def __getitem__(self, key: slice, /) -> Rows:
         groups = range(key.start // self._grain * self._grain, key.stop, self._grain)
         self._kept = {start: self._kept[start] if start in self._kept else self._read(start) for start in groups}
-        whole = np.concatenate(list(self._kept.values()))
-        return whole[key.start - groups[0] : key.stop - groups[0]]
+        rows = np.concatenate(list(self._kept.values()))
+        return rows[key.start - groups[0] : key.stop - groups[0]]
 
     def _read(self, start: int) -> Rows:
         return self._predictor.read(self._codes, start, min(start + self._grain, len(self._codes)))

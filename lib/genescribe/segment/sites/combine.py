@@ -72,26 +72,26 @@ def combine(
     """
     output = Path(output)
     networks = [(Path(path), ensemble) for path in sites for ensemble in networks_of(Path(path))]
-    whole = combined(SegmentModel.load(model).specialised(species), [ensemble for _, ensemble in networks])
-    if not data and whole.config.tables is None:
+    joined = combined(SegmentModel.load(model).specialised(species), [ensemble for _, ensemble in networks])
+    if not data and joined.config.tables is None:
         raise InputError(
             "no windows to fit gains on", where="--data", remedy="give folders that bake wrote, with a validation part"
         )
-    if gains and whole.config.tables is None:
+    if gains and joined.config.tables is None:
         raise InputError("the model was trained, not imported", where="--gains", remedy="have its gains fitted: --data")
     fit, batches = None, fitting_windows(ShardDataset(data, "validation"), windows) if data else []
     if data and gains is None:
-        fit = fit_gains(whole, batches)
+        fit = fit_gains(joined, batches)
     else:
-        set_gains(whole, gains)
+        set_gains(joined, gains)
     with atomic_directory(output) as folder:
-        whole.save(folder)
+        joined.save(folder)
         if data:
-            temperature, genes = fit_temperature(whole, [batch for batch, _ in batches])
+            temperature, genes = fit_temperature(joined, [batch for batch, _ in batches])
             write_json(folder / CALIBRATION, {"temperature": temperature, "windows": len(batches), "genes": genes})
         if statistics := _statistics(Path(model), species):
             write_json(folder / STATISTICS, statistics)
-        origin = _origin(Path(model), species, networks, whole, fit)
+        origin = _origin(Path(model), species, networks, joined, fit)
         if (Path(model) / SUPPORT).is_file():
             shutil.copyfile(Path(model) / SUPPORT, folder / SUPPORT)
         write_json(folder / ORIGIN, origin)
@@ -124,11 +124,11 @@ def fitting_windows(known: ShardDataset, most: int) -> list[tuple[Batch, float]]
     genic = np.array([bool(known[number].meta.genes) for number in range(len(known))], dtype=bool)
     groups = [np.flatnonzero(genic), np.flatnonzero(~genic)]
     shares = [min(len(group), max(most // 2, most - len(other))) for group, other in (groups, groups[::-1])]
-    found = []
+    windows = []
     for group, share in zip(groups, shares, strict=True):
         chosen = group[np.linspace(0, max(0, len(group) - 1), share).astype(np.int64)]
-        found += [(collate([known[number]]), len(group) / share) for number in chosen.tolist()]
-    return found
+        windows += [(collate([known[number]]), len(group) / share) for number in chosen.tolist()]
+    return windows
 
 
 def _statistics(model: Path, species: str) -> dict[str, Any]:

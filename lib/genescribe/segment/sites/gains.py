@@ -83,16 +83,16 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
     fold = 1 if model.config.encoder is None else model.config.encoder.fold
     reach = 1 + max(ensemble.margin for ensemble in ensembles)
     halo = max(model.config.halo, -(-reach // fold) * fold)
-    whole = SegmentModel(replace(model.config, sites=sites, halo=halo))
-    assert whole.sites is not None
+    joined = SegmentModel(replace(model.config, sites=sites, halo=halo))
+    assert joined.sites is not None
     weights = model.state_dict()
     for number, ensemble in enumerate(ensembles):
         weights |= {f"sites.ensembles.{number}.{name}": value for name, value in ensemble.state_dict().items()}
-    whole.load_state_dict(weights | {name: value for name, value in whole.state_dict().items() if name in _GAINS})
+    joined.load_state_dict(weights | {name: value for name, value in joined.state_dict().items() if name in _GAINS})
     usual = torch.tensor([_usual_of(model)[name][:2] for name in SIGNALS])
-    whole.sites.gain.data[:] = usual[:, 0] * whole.sites.scored
-    whole.sites.offset.data[:] = usual[:, 1] * whole.sites.scored
-    return whole.eval()
+    joined.sites.gain.data[:] = usual[:, 0] * joined.sites.scored
+    joined.sites.offset.data[:] = usual[:, 1] * joined.sites.scored
+    return joined.eval()
 
 
 def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None = None) -> None:
@@ -241,18 +241,18 @@ class _Gains(nn.Module):
         assert model.sites is not None
         model.sites.gain.copy_(self._value("gain") * self.scored)
         model.sites.offset.copy_(self._value("offset") * self.scored)
-        kept = self._value("kept")
+        own_gain = self._value("kept")
         learned, coding, noncoding = self._value("content").tolist()
         model.config = replace(model.config, content_scale=model.config.content_scale * learned)
         if model.config.scores_boundaries and model.head is not None:
             rows = slice(model.expansion.channels, None)
-            model.head.weight[rows].mul_(kept[:, None])
-            model.head.bias[rows].mul_(kept)
+            model.head.weight[rows].mul_(own_gain[:, None])
+            model.head.bias[rows].mul_(own_gain)
         if model.evidence is not None:
             model.content_gain.mul_(torch.where(self._coding, coding, noncoding))
             if model.config.tables is None:
-                kept = kept[[SIGNALS.index(EXTRA.get(name, name)) for name in (*SITES, *EXTRA)]]
-            model.signal_gain.mul_(_with_phases(kept, model.evidence.signals))
+                own_gain = own_gain[[SIGNALS.index(EXTRA.get(name, name)) for name in (*SITES, *EXTRA)]]
+            model.signal_gain.mul_(_with_phases(own_gain, model.evidence.signals))
 
 
 class _Window:

@@ -90,7 +90,7 @@ class SiteScores(nn.Module):
 
     def _read(self, codes: Tensor) -> Tensor:
         """Return the log odds of all bases but `reach` at both ends."""
-        found = []
+        scores = []
         bases = codes.shape[1] - 2 * self.reach
         for ensemble in self.ensembles:
             assert isinstance(ensemble, SiteEnsemble)
@@ -100,5 +100,5 @@ class SiteScores(nn.Module):
             for place, name in enumerate(ensemble.config.classes):
                 start = 1 + SHIFTS[name]
                 columns[SIGNALS.index(name)] = odds[:, start : start + bases, place]
-            found.append(torch.stack(columns, dim=2))
-        return torch.stack(found, dim=2)
+            scores.append(torch.stack(columns, dim=2))
+        return torch.stack(scores, dim=2)

@@ -88,8 +88,8 @@ def _parse(text: str, where: str | Path) -> NDArray[np.float64]:
 
     weights = np.zeros(len(SLOTS))
     try:
-        named: Mapping[str, float] = json.loads(text)
-        for name, value in named.items():
+        values: Mapping[str, float] = json.loads(text)
+        for name, value in values.items():
             weights[SLOTS[name]] = float(value)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not weights of evidence: {error}", where=where, remedy="fit them again") from None
@@ -188,9 +188,9 @@ def strand_evidence(
     )
     others = np.flatnonzero(~introns)
     slots = np.zeros(len(others), dtype=np.int64)
-    for one in BINS:
-        chosen = kind[others] == one
-        slots[chosen] = bins_of(one, source[others][chosen], weight[others][chosen])
+    for evidence_kind in BINS:
+        chosen = kind[others] == evidence_kind
+        slots[chosen] = bins_of(evidence_kind, source[others][chosen], weight[others][chosen])
     order = np.argsort(low[others], kind="stable")
     places = np.stack([low[others], high[others]], axis=1)[order]
     return StrandEvidence(

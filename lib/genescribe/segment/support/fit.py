@@ -211,10 +211,10 @@ def thinned(rows: Rows, share: float, rng: np.random.Generator) -> Rows:
     rows = rows.copy()
     if share < 1:
         rna = rows["source"] == RNA
-        kept = rng.binomial(np.maximum(rows["weight"][rna], 1).astype(np.int64), share)
-        rows["weight"][rna] = kept
-        other = ~rna & (rng.random(len(rows)) < share)
-        rows = rows[(rna & (rows["weight"] > 0)) | other]
+        reads = rng.binomial(np.maximum(rows["weight"][rna], 1).astype(np.int64), share)
+        rows["weight"][rna] = reads
+        others = ~rna & (rng.random(len(rows)) < share)
+        rows = rows[(rna & (rows["weight"] > 0)) | others]
     return rows
 
 
@@ -276,9 +276,9 @@ def window_loss(window: FitWindow, rows: Rows, depths: NDArray[np.float64], weig
     supported = SupportedStrand(window.model.crf, evidence, weights)
     p = supported.grown(window.potentials, 0).tempered(window.temperature)
     agreeing = torch.from_numpy(_agreeing(window.runs, supported, p.content.shape[2]))
-    given = replace(p, content=p.content.masked_fill(~agreeing[None], -torch.inf))
+    constrained = replace(p, content=p.content.masked_fill(~agreeing[None], -torch.inf))
     backend = window.model.config.backend
-    return (log_partition(p, backend) - log_partition(given, backend))[0]
+    return (log_partition(p, backend) - log_partition(constrained, backend))[0]
 
 
 def _agreeing(runs: Runs, supported: SupportedStrand, labels: int) -> NDArray[np.bool_]:

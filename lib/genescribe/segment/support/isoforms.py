@@ -142,10 +142,10 @@ def _through(p: Potentials, start: int, end: int, lane: int) -> Potentials:
     """Return the scores of the paths that have the intron ``[start, end)`` of a lane, between coding exons."""
     content = p.content.clone()
     columns = PLAIN + lane * len(GROUPS)
-    kept = content[:, :, columns : columns + len(GROUPS)].clone()
+    inside = content[:, :, columns : columns + len(GROUPS)].clone()
     # Neither before nor behind it may the lane go on: of a bundle, this intron alone is left.
-    kept[:, [start - 1, end]] = -torch.inf
-    kept[:, :, len(INTRONS) :] = -torch.inf
+    inside[:, [start - 1, end]] = -torch.inf
+    inside[:, :, len(INTRONS) :] = -torch.inf
     content[:, start:end] = -torch.inf
-    content[:, :, columns : columns + len(GROUPS)] = kept
+    content[:, :, columns : columns + len(GROUPS)] = inside
     return replace(p, content=content)

@@ -179,15 +179,15 @@ def _shares(
         a, b = (False, starts[i]), (True, ends[i])
         beside[a].append((i, b))
         beside[b].append((i, a))
-    found: dict[tuple[bool, int], dict[int, int]] = {}
+    shares: dict[tuple[bool, int], dict[int, int]] = {}
     for node in sorted(beside):
-        if node in found:
+        if node in shares:
             continue
-        found[node], ahead = {}, [node]
+        shares[node], ahead = {}, [node]
         while ahead:
             known = ahead.pop()
-            for i, other in beside[known]:
-                if other not in found:
-                    found[other] = {i: 1, **{j: -sign for j, sign in found[known].items()}}
-                    ahead.append(other)
-    return found
+            for i, neighbour in beside[known]:
+                if neighbour not in shares:
+                    shares[neighbour] = {i: 1, **{j: -sign for j, sign in shares[known].items()}}
+                    ahead.append(neighbour)
+    return shares

@@ -216,8 +216,8 @@ class SupportedStrand:
             How many lanes have labels: as many as there are, or more.
         """
         assert scores.content is not None and scores.begin is not None and scores.end is not None
-        found = self.rows(scores.content[0], scores.begin[0], scores.end[0], low, lanes)
-        return scores._replace(**dict(zip(("content", "begin", "end"), (x[None] for x in found), strict=True)))
+        parts = self.rows(scores.content[0], scores.begin[0], scores.end[0], low, lanes)
+        return scores._replace(**dict(zip(("content", "begin", "end"), (x[None] for x in parts), strict=True)))
 
     def rows(self, content: Tensor, begin: Tensor, end: Tensor, low: int, lanes: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the scores of bases from `low` on, (n, labels) each, given those of the plain labels.
@@ -261,13 +261,13 @@ class SupportedStrand:
             # A site that the model does not allow is closed to all labels; one may be closed for other reasons.
             closed = (plain == -torch.inf).all(1, keepdim=True)
             plain = torch.where(closed, opened, plain)
-            given = plain + self._shares(ends)[torch.from_numpy(chosen)].unsqueeze(1)
+            lane_scores = plain + self._shares(ends)[torch.from_numpy(chosen)].unsqueeze(1)
             sole = ends.sole[chosen]
             banned = np.zeros((len(chosen), size), dtype=bool)
             banned[:, :3] = self.evidence.banned[sole] & (sole >= 0)[:, None]
-            given = given.masked_fill(torch.from_numpy(banned), -torch.inf)
+            lane_scores = lane_scores.masked_fill(torch.from_numpy(banned), -torch.inf)
             columns = torch.from_numpy(PLAIN + ends.lane[chosen, None] * size + np.arange(size))
-            scores[at.unsqueeze(1), columns] = given
+            scores[at.unsqueeze(1), columns] = lane_scores
 
     def _shares(self, ends: Ends) -> Tensor:
         terms = torch.from_numpy(ends.sign) * self._scores[torch.from_numpy(ends.intron)]
@@ -326,11 +326,11 @@ class SupportedStrand:
         copies = np.flatnonzero(labels >= PLAIN)
         starts = path.starts.numpy()[copies]
         second, last = (bases_at(codes, starts + shift) for shift in (-2, -1))
-        named = origin[copies]
+        introns = origin[copies]
         for intron, bases, before in ((INTRON1_T, T, None), (INTRON2_TA, A, T), (INTRON2_TG, G, T)):
             carried = (last == bases) & (True if before is None else second == before)
-            named = np.where((named == (INTRON1 if before is None else INTRON2)) & carried, intron, named)
-        origin[copies] = named
+            introns = np.where((introns == (INTRON1 if before is None else INTRON2)) & carried, intron, introns)
+        origin[copies] = introns
         return Segmentation(path.ends, torch.from_numpy(origin))
 
     def copies_of(self, label: int) -> list[int]:

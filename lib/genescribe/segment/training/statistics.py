@@ -105,20 +105,20 @@ def run_statistics(split: Mapping[str, Any], names: Sequence[str]) -> RunStatist
 
 def genetic_code_of(folders: Sequence[str | Path]) -> int:
     """Return the genetic code of the genomes that were baked."""
-    found = {int(read_json(Path(folder) / MANIFEST)["job"]["genetic_code"]) for folder in folders}
-    if len(found) != 1:
-        codes = ", ".join(map(str, sorted(found)))
-        raise InputError(f"genomes of genetic codes {codes}", where="data", remedy="set model.genetic_code to one")
-    return found.pop()
+    codes = {int(read_json(Path(folder) / MANIFEST)["job"]["genetic_code"]) for folder in folders}
+    if len(codes) != 1:
+        shown = ", ".join(map(str, sorted(codes)))
+        raise InputError(f"genomes of genetic codes {shown}", where="data", remedy="set model.genetic_code to one")
+    return codes.pop()
 
 
-def gene_rules_of(folders: Sequence[str | Path], given: GeneRules | None) -> GeneRules:
+def gene_rules_of(folders: Sequence[str | Path], rules: GeneRules | None) -> GeneRules:
     """Return the signals of the genes that were baked, or raise `InputError` where others are given."""
     for folder in folders:
         path = Path(folder) / MANIFEST
-        found = from_mapping(GeneRules, read_json(path)["job"]["bake"]["gene"], where=str(path), key="job.bake.gene")
-        given = given or found
-        if given != found:
+        baked = from_mapping(GeneRules, read_json(path)["job"]["bake"]["gene"], where=str(path), key="job.bake.gene")
+        rules = rules or baked
+        if rules != baked:
             raise InputError("shards with other signals of genes", where=folder, remedy="bake them with model.gene")
-    assert given is not None
-    return given
+    assert rules is not None
+    return rules

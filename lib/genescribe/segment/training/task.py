@@ -224,8 +224,8 @@ class SegmentTask(Task):
             return self._validate(model, batch)
         sums: dict[str, Tensor] = {}
         for name, rows in _by_genome(batch).items():
-            found = model.as_species(self._entry(model, name), partial(self._validate, batch=batch.rows(rows)))
-            sums = {key: sums[key] + value if key in sums else value for key, value in found.items()}
+            counts = model.as_species(self._entry(model, name), partial(self._validate, batch=batch.rows(rows)))
+            sums = {key: sums[key] + value if key in sums else value for key, value in counts.items()}
         return sums
 
     def _validate(self, model: SegmentModel, batch: Batch) -> Counts:
@@ -254,13 +254,13 @@ class SegmentTask(Task):
         """Return the metrics: nats per base, F1 over labels, over coding bases, and over exact coding segments."""
         bases = counts["bases"].numpy().astype(np.int64)
         (_, false_positive), (false_negative, right) = counts["coding"].tolist()
-        true, predicted, found = counts["exons"].tolist()
+        true, predicted, matched = counts["exons"].tolist()
         nll, length = counts["likelihood"].tolist()
         return {
             "nll": nll / max(length, 1.0),
             "macro_f1": position_f1(bases, self.scheme.names)["macro"] or 0.0,
             "cds_base_f1": _f1(right, right + false_negative, right + false_positive),
-            "cds_segment_f1": _f1(found, true, predicted),
+            "cds_segment_f1": _f1(matched, true, predicted),
         }
 
     def diagnose(self, model: nn.Module, batch: Batch) -> list[str]:

@@ -48,16 +48,16 @@ def fit_temperature(model: SegmentModel, batches: Iterable[Batch]) -> tuple[floa
         Validation windows, one in each.
     """
     models: dict[str, SegmentModel] = {}
-    found = []
+    windows = []
     for batch in tqdm(batches, desc="temperature", disable=None):
         name = model.entry_of(batch.metas[0].genome)
         if name not in models:
             models[name] = model.specialised(name)
-        found.append(WindowGenes(models[name], batch))
-    right = np.concatenate([genes.right for genes in found]) if found else np.zeros(0, dtype=bool)
+        windows.append(WindowGenes(models[name], batch))
+    right = np.concatenate([genes.right for genes in windows]) if windows else np.zeros(0, dtype=bool)
     if len(right) < FEWEST:
         return 1.0, len(right)
-    losses = [brier_score(np.concatenate([genes.probabilities(t) for genes in found]), right) for t in GRID]
+    losses = [brier_score(np.concatenate([genes.probabilities(t) for genes in windows]), right) for t in GRID]
     return vertex(np.log(GRID), np.array(losses)), len(right)
 
 
@@ -87,8 +87,8 @@ class WindowGenes:
 
         single, backend = self._crf.single.cpu().numpy(), self._model.config.backend
         flank = flank_of(self._crf.durations()[1][self._model.scheme.background])
-        found = chain_posteriors(self._path, self._chains, potentials, single, flank, backend)
-        return np.array([np.nan if p is None else p for p in found])
+        posteriors = chain_posteriors(self._path, self._chains, potentials, single, flank, backend)
+        return np.array([np.nan if p is None else p for p in posteriors])
 
 
 def _segments(runs: Runs) -> list[tuple[int, int, int]]:
