@@ -89,12 +89,12 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
         figure = canvas(2.9)
         axes = figure.subplots()
         width = 0.84 / len(metrics)
-        for place, (method, found) in enumerate(metrics.items()):
-            heights = [100 * (found["cds"][level]["f1"] or 0) for level in levels]
+        for place, (method, values) in enumerate(metrics.items()):
+            heights = [100 * (values["cds"][level]["f1"] or 0) for level in levels]
             where = np.arange(len(levels)) + (place - (len(metrics) - 1) / 2) * width
             bars: dict[str, Any] = {"color": method.colour, "hatch": method.hatch, "label": method.title}
             axes.bar(where, heights, width * 0.92, linewidth=0, **bars)
-            low, high = _interval_ends(found, levels, heights)
+            low, high = _interval_ends(values, levels, heights)
             axes.errorbar(where, heights, [low, high], fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5)
         axes.set_xticks(range(len(levels)), [LEVEL_NAMES[level].replace(" ", "\n") for level in levels])
         axes.set(ylim=(0, 100), ylabel="F1, %")
@@ -102,7 +102,7 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
         axes.grid(axis="y")
         add_legend(figure, handlelength=1.4)
         alt = "Bars of F1 at each level: " + "; ".join(
-            f"{method.title} gene {_percent(found['cds']['gene']['f1'])}" for method, found in metrics.items()
+            f"{method.title} gene {_percent(values['cds']['gene']['f1'])}" for method, values in metrics.items()
         )
         return to_svg(figure, name, caption, alt)
 
@@ -119,16 +119,16 @@ def reliability_diagram(name: str, metrics: Mapping[Method, Mapping[str, Any]], 
         words = []
         for upper, lower, (kind, title) in zip(top, bottom, kinds.items(), strict=True):
             upper.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
-            for method, found in metrics.items():
-                one = found["calibration"].get(kind)
-                if one is None:
+            for method, values in metrics.items():
+                calibration = values["calibration"].get(kind)
+                if calibration is None:
                     continue
-                x, y = ([row[key] for row in one["bins"]] for key in ("mean_probability", "right"))
+                x, y = ([row[key] for row in calibration["bins"]] for key in ("mean_probability", "right"))
                 style: dict[str, Any] = {"color": method.colour, "linestyle": method.line}
                 label = method.title if kind == "gene" else None
                 upper.plot(x, y, marker="o", markersize=3, label=label, **style)
-                lower.plot(x, [row["count"] for row in one["bins"]], marker="o", markersize=3, **style)
-                words.append(f"{method.title} {title} {one['expected_calibration_error']:.3f}")
+                lower.plot(x, [row["count"] for row in calibration["bins"]], marker="o", markersize=3, **style)
+                words.append(f"{method.title} {title} {calibration['expected_calibration_error']:.3f}")
             upper.set(title=title, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
             lower.set(xlabel="posterior probability", yscale="log")
             for axes in (upper, lower):
@@ -200,20 +200,20 @@ def length_histograms(name: str, lengths: Mapping[Method, Mapping[str, Any]], ca
 
     `lengths`: method -> its lengths of features, binned; for the others see `f1_bars`.
     """
-    features = [key for key in FEATURE_NAMES if any(_numerous(found, key) for found in lengths.values())]
+    features = [key for key in FEATURE_NAMES if any(_numerous(values, key) for values in lengths.values())]
     rows = -(-len(features) // 3)
     with styled():
         figure = canvas(0.4 + 1.55 * rows)
         panels = figure.subplots(rows, 3, squeeze=False).ravel()
         for axes, feature in zip(panels, features, strict=False):
-            known = {method: found for method, found in lengths.items() if feature in found}
+            known = {method: values for method, values in lengths.items() if feature in values}
             any_found = next(iter(known.values()))
             _steps(
                 axes, any_found, feature, "reference", color=INK, alpha=0.22, linewidth=0, fill=True, label="reference"
             )
-            for method, found in known.items():
+            for method, values in known.items():
                 style = {"color": method.colour, "linestyle": method.line, "label": method.title}
-                _steps(axes, found, feature, "predicted", **style)
+                _steps(axes, values, feature, "predicted", **style)
             number = any_found[feature]["reference"]["number"]
             axes.set_title(f"{FEATURE_NAMES[feature]} (n = {number:,})")
             axes.set_xscale("log")
@@ -265,9 +265,9 @@ def duration(seconds: float) -> str:
     """
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, remainder = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes} min {remainder:02d} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02d} min"
 
@@ -277,24 +277,24 @@ def _percent(share: float | None) -> str:
 
 
 def _interval_ends(
-    found: Mapping[str, Any], levels: Sequence[str], heights: Sequence[float]
+    metrics: Mapping[str, Any], levels: Sequence[str], heights: Sequence[float]
 ) -> tuple[list[float], list[float]]:
     """Return how far each interval reaches below and above its bar."""
-    ends = [found["cds"][level].get("interval", {}).get("f1") for level in levels]
+    ends = [metrics["cds"][level].get("interval", {}).get("f1") for level in levels]
     spans = [(h, h) if end is None else (100 * end[0], 100 * end[1]) for end, h in zip(ends, heights, strict=True)]
     low = [max(h - span[0], 0) for h, span in zip(heights, spans, strict=True)]
     return low, [max(span[1] - h, 0) for h, span in zip(heights, spans, strict=True)]
 
 
-def _numerous(found: Mapping[str, Any], feature: str) -> bool:
-    return feature in found and max(found[feature][side]["number"] for side in ("reference", "predicted")) >= FEWEST
+def _numerous(values: Mapping[str, Any], feature: str) -> bool:
+    return feature in values and max(values[feature][side]["number"] for side in ("reference", "predicted")) >= FEWEST
 
 
-def _steps(axes: Any, found: Mapping[str, Any], feature: str, side: str, **style: Any) -> None:
+def _steps(axes: Any, values: Mapping[str, Any], feature: str, side: str, **style: Any) -> None:
     """Draw one histogram of logarithmic bins as the share of each bin."""
-    counts = np.array(found[feature][side]["histogram"], dtype=float)
+    counts = np.array(values[feature][side]["histogram"], dtype=float)
     if not counts.sum():
         return
-    edges = 2.0 ** (np.arange(len(counts) + 1) / found["bins_per_doubling"])
+    edges = 2.0 ** (np.arange(len(counts) + 1) / values["bins_per_doubling"])
     first = int(np.flatnonzero(counts)[0])
     axes.stairs(counts[first:] / counts.sum(), edges[first:], **style)

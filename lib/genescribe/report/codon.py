@@ -34,7 +34,7 @@ def codon_sections(results: Path) -> list[Section]:
     runs = {path.name: path for path in sorted(results.glob("codon/*")) if path.is_dir()}
     pages = [name for name, path in runs.items() if (path / PAGE).exists()]
     scores = {name: _scores(path) for name, path in runs.items()}
-    scored = {name: one for name, one in scores.items() if one}
+    scored = {name: metrics for name, metrics in scores.items() if metrics}
     across = _insights(runs)
     if scored:
         across = [Text(HOW), _comparison(scored), *across]
@@ -58,23 +58,23 @@ def run_sections(path: str | Path) -> list[Section]:
     path = Path(path)
     metrics = _scores(path)
     intro = [Section("How to read the scores", [Text(HOW), _comparison({path.name: metrics})])] if metrics else []
-    found = [section for section in [*intro, *_run_sections(path.name, path, metrics)] if section.blocks]
-    if not found:
+    sections = [section for section in [*intro, *_run_sections(path.name, path, metrics)] if section.blocks]
+    if not sections:
         raise InputError("no results of a codon run", where=path, remedy="give the folder of a run")
-    return found
+    return sections
 
 
 def _run_sections(name: str, path: Path, metrics: Mapping[str, Any] | None) -> list[Section]:
-    found = [Section(f"{name}: data", _data(path))]
+    sections = [Section(f"{name}: data", _data(path))]
     if metrics:
-        found.append(Section(f"{name}: held-out genomes", _held_out(_anchor(name), metrics)))
-    found.append(Section(f"{name}: training", _curves(name, path)))
-    found.append(Section(f"{name}: generation", _generation(path)))
+        sections.append(Section(f"{name}: held-out genomes", _held_out(_anchor(name), metrics)))
+    sections.append(Section(f"{name}: training", _curves(name, path)))
+    sections.append(Section(f"{name}: generation", _generation(path)))
     for step in sorted(path.glob("interpret/*/summary.json")):
         title, blocks = read_blocks(step.parent)
-        found.append(Section(f"{name}: {title}", blocks))
-    found.append(Section(f"{name}: classifiers", _classifiers(path)))
-    return found
+        sections.append(Section(f"{name}: {title}", blocks))
+    sections.append(Section(f"{name}: classifiers", _classifiers(path)))
+    return sections
 
 
 def _scores(path: Path) -> dict[str, Any] | None:
@@ -85,17 +85,17 @@ def _scores(path: Path) -> dict[str, Any] | None:
 def _comparison(scored: Mapping[str, Mapping[str, Any]]) -> Table:
     columns = ["parameters", "perplexity", "trigram", "model - trigram", "synonyms right", "codon usage", "first loss"]
     rows = []
-    for name, one in scored.items():
-        against = one["model_against"][TRIGRAM]["perplexity"]
-        usage = one["methods"]["codon usage"]["synonym_accuracy"]
+    for name, metrics in scored.items():
+        against = metrics["model_against"][TRIGRAM]["perplexity"]
+        usage = metrics["methods"]["codon usage"]["synonym_accuracy"]
         cells = [
-            Cell(f"{one['parameters']:,}"),
-            _cell(one["methods"][MODEL]["perplexity"]),
-            _cell(one["methods"][TRIGRAM]["perplexity"]),
+            Cell(f"{metrics['parameters']:,}"),
+            _cell(metrics["methods"][MODEL]["perplexity"]),
+            _cell(metrics["methods"][TRIGRAM]["perplexity"]),
             Cell(f"{against['difference']:+.2f}", _ends(against["interval"])),
-            _cell(one["methods"][MODEL]["synonym_accuracy"], 100),
+            _cell(metrics["methods"][MODEL]["synonym_accuracy"], 100),
             _cell(usage, 100),
-            Cell(f"{one['first_loss']['untrained']:.3f}", f"ln V {one['first_loss']['ln_v']:.3f}"),
+            Cell(f"{metrics['first_loss']['untrained']:.3f}", f"ln V {metrics['first_loss']['ln_v']:.3f}"),
         ]
         rows.append(Row(name, cells))
     caption = "Every run on its test genomes. Synonyms right: in percent, of the model and of training codon usage."
@@ -104,18 +104,18 @@ def _comparison(scored: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _insights(runs: Mapping[str, Path]) -> list[Block]:
     """Return the measures of the interpretations of several runs side by side; nothing where there is but one."""
-    found: dict[str, dict[str, Cell]] = {}
+    cells_of: dict[str, dict[str, Cell]] = {}
     shown = []
     for name, path in runs.items():
         steps = sorted(path.glob("interpret/*/summary.json"))
         shown += [name] if steps else []
         for step in steps:
-            for one in read_json(step)["measures"]:
-                null = ", ".join(f"{key} {plain(value)}" for key, value in one["nulls"].items())
-                found.setdefault(one["name"], {})[name] = Cell(plain(one["value"]), null)
+            for measure in read_json(step)["measures"]:
+                null = ", ".join(f"{key} {plain(value)}" for key, value in measure["nulls"].items())
+                cells_of.setdefault(measure["name"], {})[name] = Cell(plain(measure["value"]), null)
     if len(shown) < 2:
         return []
-    rows = [Row(measure, [cells.get(name, Cell(_NONE)) for name in shown]) for measure, cells in found.items()]
+    rows = [Row(title, [cells.get(name, Cell(_NONE)) for name in shown]) for title, cells in cells_of.items()]
     return [
         Table("What the interpretation measured in every run, its nulls below.", "measure", shown, rows, folded=True)
     ]
@@ -123,14 +123,14 @@ def _insights(runs: Mapping[str, Path]) -> list[Block]:
 
 def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
     methods = {name: metrics["methods"][name] for name in _ordered(metrics["methods"])}
-    best = min(one["perplexity"]["value"] for one in methods.values() if "perplexity" in one)
-    right = max(one["synonym_accuracy"]["value"] for one in methods.values() if "synonym_accuracy" in one)
+    best = min(scores["perplexity"]["value"] for scores in methods.values() if "perplexity" in scores)
+    right = max(scores["synonym_accuracy"]["value"] for scores in methods.values() if "synonym_accuracy" in scores)
     rows = []
-    for name, one in methods.items():
+    for name, scores in methods.items():
         cells = [
-            _cell(one.get("perplexity"), best=best),
-            _cell(one.get("synonym_accuracy"), 100, best=right),
-            _cell(one.get("synonym_perplexity")),
+            _cell(scores.get("perplexity"), best=best),
+            _cell(scores.get("synonym_accuracy"), 100, best=right),
+            _cell(scores.get("synonym_perplexity")),
         ]
         rows.append(Row(name, cells))
     columns = ["perplexity", "synonyms right, %", "perplexity given the protein"]
@@ -146,8 +146,8 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
     blocks.append(_group_table(metrics["genomes"], list(methods), caption, "genome"))
     caption = "The same by whether a training gene resembles the test gene (a fifth of its protein's words in common)."
     blocks.append(_group_table(metrics["homology"], list(methods), caption, "genes"))
-    controls = {name: one for name, one in metrics["controls"].items() if name != "genes"}
-    orders = {name: [Cell(f"{one[MODEL]:.2f}"), Cell(f"{one[TRIGRAM]:.2f}")] for name, one in controls.items()}
+    controls = {name: scores for name, scores in metrics["controls"].items() if name != "genes"}
+    orders = {name: [Cell(f"{scores[MODEL]:.2f}"), Cell(f"{scores[TRIGRAM]:.2f}")] for name, scores in controls.items()}
     caption = (
         f"Perplexity on {metrics['controls']['genes']} test genes whose codons were put in another order: among all "
         "(composition kept), or among synonyms (protein kept). Untrained, as they are: "
@@ -157,7 +157,7 @@ def _held_out(anchor: str, metrics: Mapping[str, Any]) -> list[Block]:
     return [*blocks, _sanity(metrics["sanity"])]
 
 
-def _sanity(found: Mapping[str, Mapping[str, float]]) -> Table:
+def _sanity(losses: Mapping[str, Mapping[str, float]]) -> Table:
     titles = {
         "frame_shift_delta": "log-probability of a codon lost out of frame",
         "stop_rate": "probability of a stop where none stands",
@@ -165,7 +165,7 @@ def _sanity(found: Mapping[str, Mapping[str, float]]) -> Table:
     }
     names = (MODEL, TRIGRAM)
     rows = [
-        Row(title, [Cell(f"{found[name][key]:.4f}" if key in found[name] else _NONE) for name in names])
+        Row(title, [Cell(f"{losses[name][key]:.4f}" if key in losses[name] else _NONE) for name in names])
         for key, title in titles.items()
     ]
     return Table("Sanity: the reading frame, and where genes end.", "measure", list(names), rows)
@@ -175,21 +175,21 @@ def _ordered(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the methods from the worst perplexity to the best, and then those that have none."""
 
     def key(name: str) -> tuple[bool, float]:
-        found = methods[name].get("perplexity")
-        return (False, -found["value"]) if found else (True, methods[name]["synonym_accuracy"]["value"])
+        perplexity = methods[name].get("perplexity")
+        return (False, -perplexity["value"]) if perplexity else (True, methods[name]["synonym_accuracy"]["value"])
 
     return sorted(methods, key=key)
 
 
 def _group_table(groups: Mapping[str, Mapping[str, Any]], methods: Sequence[str], caption: str, corner: str) -> Table:
     rows = []
-    for name, one in groups.items():
-        cells = [Cell(f"{one['genes']:,}")]
+    for name, group in groups.items():
+        cells = [Cell(f"{group['genes']:,}")]
         for method in methods:
-            found = one[method]
-            share = found.get("synonym_accuracy")
+            scores = group[method]
+            share = scores.get("synonym_accuracy")
             detail = "" if share is None else f"{100 * share:.1f}%"
-            value = found.get("perplexity")
+            value = scores.get("perplexity")
             cells.append(Cell(_NONE if value is None else f"{value:.2f}", detail))
         rows.append(Row(name, cells))
     return Table(caption, corner, ["genes", *methods], rows, folded=True)
@@ -201,22 +201,23 @@ def _data(path: Path) -> list[Block]:
     statistics, integrity = (read_json(path / "data" / f"{name}.json") for name in ("statistics", "integrity"))
     sources = read_json(path / "data" / "manifest.json")["sources"]
     rows: list[Row] = []
-    for split, one in statistics.items():
-        for number, (genome, part) in enumerate(one["genomes"].items()):
+    for split, numbers in statistics.items():
+        for number, (genome, part) in enumerate(numbers["genomes"].items()):
             cells = [Cell(split), Cell(f"{part['cds']:,}"), Cell(f"{part['codons']:,}")]
             cells += [Cell(f"{100 * part[key]:.1f}") for key in ("gc", "gc3")]
             rows.append(Row(genome, cells, number == 0 and bool(rows)))
-    agree = sum(one["translation"]["agree"] for one in sources.values())
-    differ = sum(one["translation"]["differ"] for one in sources.values())
-    total, used = (sum(one[key] for one in sources.values()) for key in ("cds", "used"))
+    agree = sum(numbers["translation"]["agree"] for numbers in sources.values())
+    differ = sum(numbers["translation"]["differ"] for numbers in sources.values())
+    total, used = (sum(numbers[key] for numbers in sources.values()) for key in ("cds", "used"))
     text = (
         f"{used:,} of {total:,} annotated CDS are used; of {agree + differ:,} with an annotated protein, {agree:,} "
         f"({100 * agree / max(1, agree + differ):.3f}%) translate to it. Windows that hold only padding: "
         f"{integrity['pad_only']}; transitions in no window: {integrity['lost']}."
     )
-    reasons = sorted({reason for one in sources.values() for reason in one["rejected"]})
+    reasons = sorted({reason for numbers in sources.values() for reason in numbers["rejected"]})
     rejected = [
-        Row(name, [Cell(f"{one['rejected'].get(reason, 0):,}") for reason in reasons]) for name, one in sources.items()
+        Row(name, [Cell(f"{numbers['rejected'].get(reason, 0):,}") for reason in reasons])
+        for name, numbers in sources.items()
     ]
     columns = ["split", "CDS", "codons", "GC, %", "GC3, %"]
     blocks: list[Block] = [Text(text), Table("Coding sequences of each genome and split.", "genome", columns, rows)]
@@ -263,11 +264,11 @@ def _classifiers(path: Path) -> list[Block]:
     classes: list[str] = []
     sizes: dict[str, int] = {}
     for file in sorted(path.glob("classify/*/result/metrics.json")):
-        found = read_json(file)
-        classes, sizes = found["classes"], found["sequences"]
-        for number, (name, one) in enumerate(found["rows"].items()):
+        scores = read_json(file)
+        classes, sizes = scores["classes"], scores["sequences"]
+        for number, (name, row) in enumerate(scores["rows"].items()):
             title = name if number == 0 else f"{file.parents[1].name}: {name}"
-            cells = [_cell(one.get(key)) for key in ("balanced_accuracy", "macro_f1", "auroc", "auprc")]
+            cells = [_cell(row.get(key)) for key in ("balanced_accuracy", "macro_f1", "auroc", "auprc")]
             rows.append(Row(title, cells, number == 0 and bool(rows)))
     if not rows:
         return []
@@ -278,11 +279,13 @@ def _classifiers(path: Path) -> list[Block]:
     return [Table(caption, "classifier", ["balanced accuracy", "macro F1", "AUROC", "AUPRC"], rows)]
 
 
-def _cell(one: Mapping[str, Any] | None, scale: float = 1, best: float | None = None) -> Cell:
-    if one is None:
+def _cell(estimate: Mapping[str, Any] | None, scale: float = 1, best: float | None = None) -> Cell:
+    if estimate is None:
         return Cell(_NONE)
-    digits = 3 if scale == 1 and one["value"] <= 1 else 2
-    return Cell(f"{scale * one['value']:.{digits}f}", _ends(one["interval"], scale, digits), one["value"] == best)
+    digits = 3 if scale == 1 and estimate["value"] <= 1 else 2
+    return Cell(
+        f"{scale * estimate['value']:.{digits}f}", _ends(estimate["interval"], scale, digits), estimate["value"] == best
+    )
 
 
 def _ends(interval: Sequence[float] | None, scale: float = 1, digits: int = 2) -> str:

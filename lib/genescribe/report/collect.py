@@ -76,7 +76,7 @@ def collect(results: str | Path, without_augustus: Mapping[str, str] | None = No
     numbers, own = _numbers(metrics), [annotation for annotation in metrics if "." not in annotation]
     jobs: list[Callable[[], Section]] = [
         partial(Section, "How to read the scores", [Text(paragraph) for paragraph in HOW] if metrics else []),
-        *(partial(_accuracy, name, found, absent.get(name.partition(".")[0], "")) for name, found in metrics.items()),
+        *(partial(_accuracy, name, values, absent.get(name.partition(".")[0], "")) for name, values in metrics.items()),
         *(partial(_pictures, results, annotation, metrics[annotation]) for annotation in own),
         *(partial(label_section, genome, runs, numbers) for genome, runs in label_runs(results).items()),
         *(partial(_completeness, results, genome) for genome in own),
@@ -90,33 +90,33 @@ def collect(results: str | Path, without_augustus: Mapping[str, str] | None = No
 
 def _metrics(results: Path) -> dict[str, dict[Method, Any]]:
     """Return annotation -> method -> metrics, models first, then baselines, then the ceiling."""
-    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    by_annotation: dict[str, dict[str, Any]] = defaultdict(dict)
     for path in sorted(results.glob("evaluate/*/*/metrics.json")):
-        found[path.parent.name][path.parent.parent.name] = read_json(path)
-    given = {path.name for path in results.glob("baseline/*")} | TITLES.keys()
-    methods = _methods({name for by_name in found.values() for name in by_name}, given)
+        by_annotation[path.parent.name][path.parent.parent.name] = read_json(path)
+    baselines = {path.name for path in results.glob("baseline/*")} | TITLES.keys()
+    methods = _methods({name for by_name in by_annotation.values() for name in by_name}, baselines)
     return {
         annotation: {method: by_name[method.name] for method in methods if method.name in by_name}
-        for annotation, by_name in sorted(found.items())
+        for annotation, by_name in sorted(by_annotation.items())
     }
 
 
-def _methods(names: Collection[str], given: Collection[str]) -> list[Method]:
+def _methods(names: Collection[str], baselines: Collection[str]) -> list[Method]:
     """Return models, then baselines, then the ceiling, each with one colour on the whole page.
 
-    `given`: names of those that are not learned here.
+    `baselines`: names of those that are not learned here.
     """
-    kinds = {name: "ceiling" if name == "ceiling" else "baseline" if name in given else "model" for name in names}
-    found: list[Method] = []
+    kinds = {name: "ceiling" if name == "ceiling" else "baseline" if name in baselines else "model" for name in names}
+    methods: list[Method] = []
     for kind in ("model", "baseline", "ceiling"):
         ordered = [name for name in sorted(names) if kinds[name] == kind]
-        found += [Method(name, TITLES.get(name, name), kind, number) for number, name in enumerate(ordered)]
-    return found
+        methods += [Method(name, TITLES.get(name, name), kind, number) for number, name in enumerate(ordered)]
+    return methods
 
 
 def _numbers(metrics: Mapping[str, Mapping[Method, Any]]) -> dict[str, int]:
     """Return model -> its number on the page; a run with several seeds has that of its first one."""
-    models = sorted({(m.number, m.name) for found in metrics.values() for m in found if m.kind == "model"})
+    models = sorted({(m.number, m.name) for by_method in metrics.values() for m in by_method if m.kind == "model"})
     numbers: dict[str, int] = {}
     for number, name in models:
         numbers[name] = number
@@ -153,14 +153,14 @@ def _pairs_and_groups(metrics: Mapping[Method, Any], place: str) -> list[Block]:
         "the same draws of the same genes. Bold: above zero throughout."
     )
     groups = f"F1 on {place} by group of sequences, in percent; below, the 95% bootstrap interval."
-    found = tables.differences(metrics, titles, pairs), tables.accuracy_groups(metrics, groups)
-    return [table for table in found if table is not None]
+    optional = tables.differences(metrics, titles, pairs), tables.accuracy_groups(metrics, groups)
+    return [table for table in optional if table is not None]
 
 
 def _calibration(annotation: str, metrics: Mapping[Method, Any], place: str) -> list[Block]:
     """Show whether probabilities mean what they say, where a method gives any."""
-    given = {method: found for method, found in metrics.items() if found.get("calibration")}
-    if not given:
+    calibrated = {method: values for method, values in metrics.items() if values.get("calibration")}
+    if not calibrated:
         return []
     diagram = (
         f"Reliability on {place}: predictions in ten bins of posterior probability, the share of them that is exactly "
@@ -171,8 +171,8 @@ def _calibration(annotation: str, metrics: Mapping[Method, Any], place: str) -> 
         "of a bin. Brier score: mean squared distance between probability and outcome."
     )
     return [
-        charts.reliability_diagram(f"reliability-{_anchor(annotation)}", given, diagram),
-        tables.calibration(given, errors),
+        charts.reliability_diagram(f"reliability-{_anchor(annotation)}", calibrated, diagram),
+        tables.calibration(calibrated, errors),
     ]
 
 
@@ -197,37 +197,37 @@ def _pictures(results: Path, annotation: str, metrics: Mapping[Method, Any]) -> 
 
 def _completeness(results: Path, genome: str) -> Section:
     paths = sorted(results.glob(f"busco/proteins/*/{genome}/busco.json"), key=lambda p: p.parts[-3] != "reference")
-    found = {TITLES.get(path.parts[-3], path.parts[-3]): read_json(path) for path in paths}
-    whole = results / "busco" / "genome" / genome / "busco.json"
-    if whole.exists():
-        found["the genome itself"] = read_json(whole)
-    if not found:
+    counts = {TITLES.get(path.parts[-3], path.parts[-3]): read_json(path) for path in paths}
+    ceiling = results / "busco" / "genome" / genome / "busco.json"
+    if ceiling.exists():
+        counts["the genome itself"] = read_json(ceiling)
+    if not counts:
         return Section(f"Completeness: {genome}")
-    one = next((one for one in found.values() if one["versions"]), next(iter(found.values())))
-    name, groups = one["lineage"].get("name", "unknown"), one["total"]
-    version, date = one["versions"].get("busco", "?"), one["lineage"].get("creation_date", "unknown date")
-    regions = ", ".join(one["provenance"]["regions"]) or "all sequences"
+    busco = next((busco for busco in counts.values() if busco["versions"]), next(iter(counts.values())))
+    name, groups = busco["lineage"].get("name", "unknown"), busco["total"]
+    version, date = busco["versions"].get("busco", "?"), busco["lineage"].get("creation_date", "unknown date")
+    regions = ", ".join(busco["provenance"]["regions"]) or "all sequences"
     caption = (
         f"BUSCO {version} in protein mode, one isoform per gene, on {regions}: "
         f"the {groups:,} groups of {name} ({date}). "
         "The reference is measured on the same sequences: it is the most that can be found there."
     )
-    return Section(f"Completeness: {genome}", [tables.completeness(found, caption)])
+    return Section(f"Completeness: {genome}", [tables.completeness(counts, caption)])
 
 
 def _lengths(metrics: Mapping[str, Mapping[Method, Any]]) -> Section:
     blocks: list[Block] = []
-    for annotation, found in metrics.items():
+    for annotation, by_method in metrics.items():
         if "." in annotation:
             continue
-        lengths = {method: one["lengths"] for method, one in found.items()}
+        lengths = {method: values["lengths"] for method, values in by_method.items()}
         caption = f"Lengths on {_title(annotation)}: share of each bin, the reference as an area, predictions as lines."
         blocks.append(charts.length_histograms(f"lengths-{_anchor(annotation)}", lengths, caption))
         distances = (
             f"Distance from the reference's lengths on {_title(annotation)}: by how many bases lengths would have to "
             "change on average (Wasserstein-1), and below the KL divergence, 0 where both are distributed alike"
         )
-        blocks.append(tables.length_distances(found, distances))
+        blocks.append(tables.length_distances(by_method, distances))
     return Section("Lengths of exons and introns", blocks)
 
 
@@ -255,7 +255,7 @@ def _times(results: Path) -> Section:
     jobs.pop("report_page", None)
     if not jobs:
         return Section("Run times and memory")
-    seconds = {rule: tables.total_seconds(found) for rule, found in jobs.items()}
+    seconds = {rule: tables.total_seconds(rows) for rule, rows in jobs.items()}
     blocks: list[Block] = [
         tables.run_times(jobs, "Wall-clock time and peak resident memory of each rule, as Snakemake measured them."),
         charts.run_times("run-times", seconds, "Wall-clock time of each rule, all its jobs together."),
@@ -264,10 +264,12 @@ def _times(results: Path) -> Section:
 
 
 def _provenance(results: Path) -> Section:
-    found = {path.parents[1].name: read_json(path) for path in sorted(results.glob("train/*/model/provenance.json"))}
-    found |= {path.parents[2].name: read_json(path) for path in sorted(results.glob("codon/*/*/model/provenance.json"))}
+    models = {path.parents[1].name: read_json(path) for path in sorted(results.glob("train/*/model/provenance.json"))}
+    models |= {
+        path.parents[2].name: read_json(path) for path in sorted(results.glob("codon/*/*/model/provenance.json"))
+    }
     caption = "Commit of the code (+: with changes), versions, and a digest of data and options together."
-    return Section("Provenance", [tables.provenance(found, caption)] if found else [])
+    return Section("Provenance", [tables.provenance(models, caption)] if models else [])
 
 
 def _prediction(results: Path, method: str, genome: str) -> Path:

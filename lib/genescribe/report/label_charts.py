@@ -39,18 +39,18 @@ def duration_curves(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, name in zip(panels, names, strict=False):
             real = np.array(data["durations"][name])
-            curves = {method: np.array(found["learned"]["durations"][name]) for method, found in heads.items()}
+            curves = {method: np.array(head["learned"]["durations"][name]) for method, head in heads.items()}
             _stairs(axes, real, color=INK, alpha=0.22, linewidth=0, fill=True, label="training data")
             for method, curve in curves.items():
                 _stairs(axes, curve, color=method.colour, linestyle=method.line, label=method.title)
-            seen = [np.flatnonzero(curve >= SEEN) for curve in (real, *curves.values())]
-            low, high = min(part[0] for part in seen), max(part[-1] for part in seen)
+            supports = [np.flatnonzero(curve >= SEEN) for curve in (real, *curves.values())]
+            low, high = min(part[0] for part in supports), max(part[-1] for part in supports)
             axes.set_xscale("log")
             ends = (2.0 ** (low / 2) * 0.8, 2.0 ** ((high + 1) / 2) * 1.2)
             axes.set(xlim=ends, title=name)
             # Within a decade there may be no power of ten, as in codons.
             short = ends[1] < 10 * ends[0]
-            axes.xaxis.set_major_locator(FixedLocator(_whole(*ends)) if short else LogLocator(numticks=5))
+            axes.xaxis.set_major_locator(FixedLocator(_integers(*ends)) if short else LogLocator(numticks=5))
             axes.xaxis.set_major_formatter(FuncFormatter(_short))
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_yticks([])
@@ -74,7 +74,7 @@ def transition_maps(genome: str, data: Mapping[str, Any], heads: Mapping[Method,
     For the arguments see `duration_curves`.
     """
     maps = {"training data": data["transitions"]}
-    maps |= {method.title: found["learned"]["transitions"] for method, found in heads.items()}
+    maps |= {method.title: head["learned"]["transitions"] for method, head in heads.items()}
     names = next(iter(heads.values()))["labels"]
     caption = (
         f"Transitions on {genome}: frequency of each next label, one row per label, in the training annotation and as "
@@ -144,7 +144,7 @@ def _stairs(axes: Any, shares: NDArray[np.float64], **style: Any) -> None:
     axes.stairs(shares, 2.0 ** (np.arange(len(shares) + 1) / 2), **style)
 
 
-def _whole(low: float, high: float) -> list[int]:
+def _integers(low: float, high: float) -> list[int]:
     """Return at most five whole numbers between two."""
     first, last = math.ceil(low), math.floor(high)
     return list(range(first, last + 1, max(1, -(-(last - first) // 4))))

@@ -55,12 +55,12 @@ def draw_label_loci(genome: str, names: Sequence[str], heads: Mapping[Method, Pa
     places = read_json(first / "labels.json")["stretches"]
     runs = {method: _runs(folder) for method, folder in heads.items()}
     truth = {int(key.partition(".")[0]): part for key, part in _runs(first).items() if key.endswith(".truth")}
-    loci = choose(truth, [{n: found[f"{n}.predicted"] for n in truth} for found in runs.values()], names, seed)
+    loci = choose(truth, [{n: labels[f"{n}.predicted"] for n in truth} for labels in runs.values()], names, seed)
     figures = []
     for number, locus in enumerate(loci, 1):
         place = places[locus.stretch]
         tracks = {"truth": truth[locus.stretch]}
-        tracks |= {method.title: found[f"{locus.stretch}.predicted"] for method, found in runs.items()}
+        tracks |= {method.title: labels[f"{locus.stretch}.predicted"] for method, labels in runs.items()}
         figures.append(_draw(f"labels-{anchor(genome)}-{number}", locus, place, tracks, names))
     return figures
 
@@ -81,7 +81,7 @@ def choose(
     seed
         Seed of the random choice.
     """
-    found: list[tuple[LabelLocus, int, int]] = []
+    candidates: list[tuple[LabelLocus, int, int]] = []
     for number, runs in sorted(truth.items()):
         true = segments(runs)
         exact = [{tuple(row) for row in segments(part[number]).tolist()} for part in predictions]
@@ -95,18 +95,18 @@ def choose(
             hits = [[row in part for part in exact] for row in inside]
             margin = (end - start) // 30 + 1
             locus = LabelLocus(number, max(0, start - margin), min(int(runs[-1, 0]), end + margin), "")
-            found.append((locus, introns, sum(any(hit) and not all(hit) for hit in hits)))
+            candidates.append((locus, introns, sum(any(hit) and not all(hit) for hit in hits)))
     rules = (
-        ("the stretch with most introns", [introns for _, introns, _ in found]),
-        ("the stretch on which the heads disagree most", [odds for *_, odds in found]),
-        ("a stretch drawn at random", random.Random(seed).sample(range(len(found)), len(found))),
+        ("the stretch with most introns", [introns for _, introns, _ in candidates]),
+        ("the stretch on which the heads disagree most", [odds for *_, odds in candidates]),
+        ("a stretch drawn at random", random.Random(seed).sample(range(len(candidates)), len(candidates))),
     )
     chosen: list[LabelLocus] = []
     for why, scores in rules:
-        free = [i for i, (locus, *_) in enumerate(found) if not any(_overlap(locus, other) for other in chosen)]
+        free = [i for i, (locus, *_) in enumerate(candidates) if not any(_overlap(locus, other) for other in chosen)]
         if free:
             best = max(free, key=lambda i: (scores[i], -i))
-            chosen.append(found[best][0]._replace(why=why))
+            chosen.append(candidates[best][0]._replace(why=why))
     return chosen
 
 
@@ -119,8 +119,8 @@ def _genes(true: Segments) -> list[tuple[int, int]]:
     return [(int(part[0, 0]), int(part[-1, 1])) for part in np.split(genic, breaks)]
 
 
-def _overlap(one: LabelLocus, other: LabelLocus) -> bool:
-    return one.stretch == other.stretch and one.start < other.end and other.start < one.end
+def _overlap(a: LabelLocus, b: LabelLocus) -> bool:
+    return a.stretch == b.stretch and a.start < b.end and b.start < a.end
 
 
 def _runs(folder: Path) -> dict[str, Runs]:
@@ -137,8 +137,8 @@ def _draw(
     with styled():
         figure = canvas(0.8 + 0.3 * len(parts))
         axes = figure.subplots()
-        for y, (title, found) in enumerate(parts.items()):
-            for start, end, label in found[(found[:, 1] > locus.start) & (found[:, 0] < locus.end)].tolist():
+        for y, (title, rows) in enumerate(parts.items()):
+            for start, end, label in rows[(rows[:, 1] > locus.start) & (rows[:, 0] < locus.end)].tolist():
                 if label <= 0:
                     continue
                 exact = (start, end, label) in true

@@ -65,11 +65,11 @@ class Head:
 
 def label_runs(results: Path) -> dict[str, dict[str, list[Path]]]:
     """Return the folders of scores of labels: genome -> run -> one for each seed."""
-    found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    folders: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(results.glob("labels/*/*/labels.json")):
         run = re.sub(r"-seed\d+$", "", path.parents[1].name)
-        found[path.parent.name][run].append(path.parent)
-    return {genome: dict(runs) for genome, runs in sorted(found.items())}
+        folders[path.parent.name][run].append(path.parent)
+    return {genome: dict(runs) for genome, runs in sorted(folders.items())}
 
 
 def read_heads(runs: Mapping[str, Sequence[Path]], numbers: Mapping[str, int] | None = None) -> list[Head]:
@@ -145,11 +145,11 @@ def _headlines(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str, An
 
 def _floor(summary: Mapping[str, Any]) -> Row:
     """Return the row of what two samples of the truth differ by, over the labels that the distances are a mean of."""
-    enough = [one for one in summary["durations"].values() if one["true"]["number"] >= FEWEST]
-    kl = [one["floor_kl"] for one in enough]
-    shift = [one["floor_wasserstein"] / one["true"]["mean"] for one in enough]
+    enough = [label for label in summary["durations"].values() if label["true"]["number"] >= FEWEST]
+    kl = [label["floor_kl"] for label in enough]
+    shift = [label["floor_wasserstein"] / label["true"]["mean"] for label in enough]
     values = {"duration_kl": kl, "duration_distance": shift}
-    means = {name: sum(found) / len(found) for name, found in values.items() if found}
+    means = {name: sum(distances) / len(distances) for name, distances in values.items() if distances}
     cells = [Cell(shown(name, means.get(name)) if name in LOWER_IS_BETTER else "") for name in COLUMNS]
     return Row("floor: two samples of the truth", cells, first_of_group=True)
 
@@ -161,13 +161,13 @@ def _gains(heads: Sequence[Head], names: Sequence[str], genome: str) -> Table | 
         return None
     gains = _all_gains(linear, [head for head in heads if head is not linear], names)
     rows = []
-    for head, found in gains:
+    for head, differences in gains:
         cells = []
         for name in COLUMNS:
-            one = found[name]
-            ends = one["interval"]
+            difference = differences[name]
+            ends = difference["interval"]
             detail = "" if ends is None else " to ".join(signed(name, end) for end in ends)
-            cells.append(Cell(signed(name, one["difference"]), detail))
+            cells.append(Cell(signed(name, difference["difference"]), detail))
         rows.append(Row(f"{head.method.title} minus {linear.method.title}", cells))
     caption = f"Differences on {genome}, with intervals from the same draws of genes: one that holds 0 shows no effect."
     return Table(caption, "difference", list(COLUMNS.values()), rows)
@@ -176,12 +176,12 @@ def _gains(heads: Sequence[Head], names: Sequence[str], genome: str) -> Table | 
 def _all_gains(linear: Head, others: Sequence[Head], names: Sequence[str]) -> Iterator[tuple[Head, dict[str, Any]]]:
     """Yield each head with its differences from the linear one; those of as many seeds are drawn in one go."""
     alike = [head for head in others if len(head.results) == len(linear.results)]
-    together = {str(number): head.counts for number, head in enumerate(alike)} | {"linear": linear.counts}
-    found = compare(together, names, baseline="linear", replicates=REPLICATES)
+    counts = {str(number): head.counts for number, head in enumerate(alike)} | {"linear": linear.counts}
+    differences = compare(counts, names, baseline="linear", replicates=REPLICATES)
     first = LabelCounts.load(linear.folder / "counts.npz")
     for head in others:
         if head in alike:
-            yield head, found[str(alike.index(head))]
+            yield head, differences[str(alike.index(head))]
             continue
         both = {"other": LabelCounts.load(head.folder / "counts.npz"), "linear": first}
         yield head, compare(both, names, baseline="linear", replicates=REPLICATES)["other"]
@@ -194,24 +194,27 @@ def _by_label(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str, Any
     for name in names:
         for place, head in enumerate(heads):
             summary = summaries[head.method]
-            one = summary["durations"].get(name)
+            durations = summary["durations"].get(name)
             position, segment = (summary[key]["classes"][name]["f1"] for key in ("position", "segment"))
             cells = [
                 Cell(f"{summary['segment']['classes'][name]['segments']:,}"),
                 Cell(shown("", position)),
                 Cell(shown("", segment)),
-                *(_length_cells(one) if one else [Cell("–")] * 3),
+                *(_length_cells(durations) if durations else [Cell("–")] * 3),
             ]
             rows.append(Row(f"{name}: {head.method.title}", cells, place == 0 and bool(rows)))
     return Table("Every label by itself", "label and head", columns, rows, folded=True)
 
 
-def _length_cells(one: Mapping[str, Any]) -> list[Cell]:
-    guessed, true = one["predicted"]["mean"], one["true"]["mean"]
+def _length_cells(durations: Mapping[str, Any]) -> list[Cell]:
+    guessed, true = durations["predicted"]["mean"], durations["true"]["mean"]
     return [
         Cell("–" if guessed is None else f"{guessed:,.0f}", f"{true:,.0f}"),
-        Cell("–" if one["kl"] is None else f"{one['kl']:.3f}", f"{one['floor_kl']:.3f}"),
-        Cell("–" if one["wasserstein"] is None else f"{one['wasserstein']:,.1f}", f"{one['floor_wasserstein']:,.1f}"),
+        Cell("–" if durations["kl"] is None else f"{durations['kl']:.3f}", f"{durations['floor_kl']:.3f}"),
+        Cell(
+            "–" if durations["wasserstein"] is None else f"{durations['wasserstein']:,.1f}",
+            f"{durations['floor_wasserstein']:,.1f}",
+        ),
     ]
 
 
@@ -232,9 +235,9 @@ def _by_tolerance(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str,
 
 def _title(head: Head) -> str:
     model = head.results[0]["model"]
-    what = {"pytorch-crf": "package", "linear": "K = 1", "semicrf": f"K = {model['max_duration']}"}[model["head"]]
+    variant = {"pytorch-crf": "package", "linear": "K = 1", "semicrf": f"K = {model['max_duration']}"}[model["head"]]
     seeds = f", {len(head.results)} seeds" if len(head.results) > 1 else ""
-    return f"{head.method.title} ({model['head']}, {what}{seeds})"
+    return f"{head.method.title} ({model['head']}, {variant}{seeds})"
 
 
 def shown(name: str, value: float | None) -> str:

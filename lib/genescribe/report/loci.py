@@ -67,7 +67,7 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
     right = [{key for gene in genes for key in _keys(gene)} for genes in predictions]
 
     def disagreement(run: Sequence[Gene]) -> int:
-        hits = [[any(key in found for key in _keys(gene)) for found in right] for gene in run]
+        hits = [[any(key in keys for key in _keys(gene)) for keys in right] for gene in run]
         return sum(any(hit) and not all(hit) for hit in hits)
 
     rules = (
@@ -76,12 +76,12 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
         ("a stretch drawn at random", random.Random(seed).sample(range(len(runs)), len(runs))),
     )
     chosen: list[Locus] = []
-    taken: set[str] = set()
+    drawn: set[str] = set()
     for why, scores in rules:
-        free = [i for i, run in enumerate(runs) if taken.isdisjoint(gene.id for gene in run)]
+        free = [i for i, run in enumerate(runs) if drawn.isdisjoint(gene.id for gene in run)]
         if free:
             run = runs[max(free, key=lambda i: (scores[i], -i))]
-            taken |= {gene.id for gene in run}
+            drawn |= {gene.id for gene in run}
             chosen.append(_framed(run, why))
     return chosen
 

@@ -28,14 +28,14 @@ def accuracy_summary(metrics: Metrics, caption: str) -> Table:
     """Return F1 of the main levels, one row per method; seeds of one run are followed by their mean and range."""
     columns = [f"{name}\nF1, %" for name in _SUMMARY] + ["identical\nproteins, %"]
     values = {
-        method: [*(pick(found)["f1"] for pick in _SUMMARY.values()), _proteins(found)]
-        for method, found in metrics.items()
+        method: [*(pick(levels)["f1"] for pick in _SUMMARY.values()), _proteins(levels)]
+        for method, levels in metrics.items()
     }
     contenders = [method for method in metrics if method.kind != "ceiling"]
     best = [max((v for m in contenders if (v := values[m][i]) is not None), default=None) for i in range(len(columns))]
     rows, previous = [], None
-    for method, found in metrics.items():
-        details = [_interval(pick(found)) for pick in _SUMMARY.values()] + [""]
+    for method, levels in metrics.items():
+        details = [_interval(pick(levels)) for pick in _SUMMARY.values()] + [""]
         cells = [
             Cell(percent(value), detail, method in contenders and value is not None and value == top)
             for value, detail, top in zip(values[method], details, best, strict=True)
@@ -60,9 +60,9 @@ def differences(metrics: Metrics, titles: Mapping[str, str], caption: str) -> Ta
         Of the table.
     """
     rows: list[Row] = []
-    for method, found in metrics.items():
-        for number, (rival, levels) in enumerate(found.get("paired", {}).items()):
-            parts = [levels["gene"], found["paired_spliced"][rival]["gene"], levels["exon"], levels["base"]]
+    for method, values in metrics.items():
+        for number, (rival, levels) in enumerate(values.get("paired", {}).items()):
+            parts = [levels["gene"], values["paired_spliced"][rival]["gene"], levels["exon"], levels["base"]]
             cells = [_difference(part["f1"]) for part in parts]
             rows.append(Row(f"{method.title} above {titles.get(rival, rival)}", cells, number == 0 and bool(rows)))
     columns = [f"{name}\nF1, points" for name in ("gene", "gene, with introns", "exon", "base")]
@@ -72,26 +72,26 @@ def differences(metrics: Metrics, titles: Mapping[str, str], caption: str) -> Ta
 def calibration(metrics: Metrics, caption: str) -> Table:
     """Return how well probabilities are calibrated, one row per method that has any."""
     rows = []
-    for method, found in metrics.items():
+    for method, values in metrics.items():
         cells = []
         for kind in ("gene", "exon"):
-            one = found["calibration"].get(kind)
-            if one is None:
+            scores = values["calibration"].get(kind)
+            if scores is None:
                 cells += [Cell(_NONE)] * 3
                 continue
-            error, brier = one["expected_calibration_error"], one["brier"]
-            cells += [Cell(f"{one['count']:,}"), Cell(f"{error:.3f}"), Cell(f"{brier:.3f}")]
-        if found["calibration"]:
+            error, brier = scores["expected_calibration_error"], scores["brier"]
+            cells += [Cell(f"{scores['count']:,}"), Cell(f"{error:.3f}"), Cell(f"{brier:.3f}")]
+        if values["calibration"]:
             rows.append(Row(method.title, cells, False))
-    columns = [f"{kind}s:\n{what}" for kind in ("gene", "exon") for what in ("number", "calibration error", "Brier")]
+    columns = [f"{kind}s:\n{title}" for kind in ("gene", "exon") for title in ("number", "calibration error", "Brier")]
     return Table(caption, "method", columns, rows)
 
 
 def accuracy_groups(metrics: Metrics, caption: str) -> Table | None:
     """Return F1 of each group of sequences, one row per method and group; None where there are no groups."""
     rows: list[Row] = []
-    for method, found in metrics.items():
-        for number, (group, levels) in enumerate(found.get("groups", {}).items()):
+    for method, values in metrics.items():
+        for number, (group, levels) in enumerate(values.get("groups", {}).items()):
             parts = [levels[name] for name in ("gene", "exon", "base")]
             cells = [Cell(f"{levels['gene']['reference']:,}"), *(Cell(percent(p["f1"]), _interval(p)) for p in parts)]
             rows.append(Row(f"{method.title}: {group}", cells, number == 0 and bool(rows)))
@@ -113,11 +113,11 @@ def accuracy_details(metrics: Metrics, level: str, caption: str) -> Table:
     """
     columns = ["in reference", "found", "predicted", "right", "sensitivity, %", "precision, %", "F1, %"]
     rows: list[Row] = []
-    for method, found in metrics.items():
+    for method, values in metrics.items():
         for number, name in enumerate(LEVEL_NAMES):
-            one = found[level][name]
-            counts = [one["reference"], one["tp"], one["predicted"], one["predicted"] - one["fp"]]
-            shares = [Cell(percent(one[m]), _interval(one, m)) for m in ("sensitivity", "precision", "f1")]
+            scores = values[level][name]
+            counts = [scores["reference"], scores["tp"], scores["predicted"], scores["predicted"] - scores["fp"]]
+            shares = [Cell(percent(scores[m]), _interval(scores, m)) for m in ("sensitivity", "precision", "f1")]
             cells = [*(Cell(f"{count:,}") for count in counts), *shares]
             rows.append(Row(f"{method.title}: {LEVEL_NAMES[name]}", cells, number == 0 and bool(rows)))
     return Table(caption, "method and level", columns, rows, folded=True)
@@ -125,38 +125,38 @@ def accuracy_details(metrics: Metrics, level: str, caption: str) -> Table:
 
 def length_distances(metrics: Metrics, caption: str) -> Table:
     """Return how far the lengths of each feature are from the reference's, one row per method."""
-    features = [name for name in FEATURE_NAMES if any(name in found["lengths"] for found in metrics.values())]
+    features = [name for name in FEATURE_NAMES if any(name in values["lengths"] for values in metrics.values())]
     rows = []
-    for method, found in metrics.items():
+    for method, values in metrics.items():
         cells = []
         for name in features:
-            one = found["lengths"].get(name, {})
-            kl = one.get("kl")
-            cells.append(Cell(_number(one.get("wasserstein")), "" if kl is None else f"KL {kl:.3f}"))
+            distances = values["lengths"].get(name, {})
+            kl = distances.get("kl")
+            cells.append(Cell(_number(distances.get("wasserstein")), "" if kl is None else f"KL {kl:.3f}"))
         rows.append(Row(method.title, cells))
     return Table(caption, "method", [FEATURE_NAMES[name] for name in features], rows, folded=True)
 
 
-def completeness(found: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
+def completeness(busco: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
     """Return BUSCO's counts, a row an annotation: shares of all groups, complete ones with their number."""
     rows = []
-    for name, one in found.items():
-        total = one["total"]
-        shares = [one[key] / total if total else None for key in _BUSCO]
-        cells = [Cell(percent(share), f"{one[key]:,}") for share, key in zip(shares, _BUSCO, strict=True)]
-        rows.append(Row(name, [*cells, Cell(f"{one['proteins']:,}" if "proteins" in one else _NONE)]))
+    for name, counts in busco.items():
+        total = counts["total"]
+        shares = [counts[key] / total if total else None for key in _BUSCO]
+        cells = [Cell(percent(share), f"{counts[key]:,}") for share, key in zip(shares, _BUSCO, strict=True)]
+        rows.append(Row(name, [*cells, Cell(f"{counts['proteins']:,}" if "proteins" in counts else _NONE)]))
     return Table(caption, "annotation", [*(f"{key}, %" for key in _BUSCO), "proteins"], rows)
 
 
 def run_times(jobs: Mapping[str, Sequence[Mapping[str, str]]], caption: str) -> Table:
     """Return time and memory of each rule from the rows of Snakemake's benchmark files."""
     rows = []
-    for rule, found in sorted(jobs.items(), key=lambda item: -total_seconds(item[1])):
-        longest = max(float(job["s"]) for job in found)
-        memory = [float(job["max_rss"]) for job in found if _is_number(job.get("max_rss"))]
+    for rule, of_rule in sorted(jobs.items(), key=lambda item: -total_seconds(item[1])):
+        longest = max(float(job["s"]) for job in of_rule)
+        memory = [float(job["max_rss"]) for job in of_rule if _is_number(job.get("max_rss"))]
         cells = [
-            Cell(f"{len(found):,}"),
-            Cell(duration(total_seconds(found))),
+            Cell(f"{len(of_rule):,}"),
+            Cell(duration(total_seconds(of_rule))),
             Cell(duration(longest)),
             Cell(f"{max(memory):,.0f} MB" if memory else _NONE),
         ]
@@ -169,17 +169,17 @@ def total_seconds(jobs: Sequence[Mapping[str, str]]) -> float:
     return sum(float(job["s"]) for job in jobs)
 
 
-def provenance(found: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
+def provenance(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
     """Return where each model comes from, one row per model."""
     keys = {"commit": "code", "device": "device", "finished": "finished"}
     packages = ("torch", "numpy", "python")
     columns = [*keys.values(), *packages, "data and options"]
     rows = []
-    for name, one in found.items():
-        versions = one.get("versions", {})
-        cells = [Cell(_short(one.get(key))) for key in keys]
+    for name, origin in models.items():
+        versions = origin.get("versions", {})
+        cells = [Cell(_short(origin.get(key))) for key in keys]
         cells += [Cell(str(versions.get(package) or _NONE)) for package in packages]
-        rows.append(Row(name, [*cells, Cell(_short(one.get("fingerprint_sha256")))]))
+        rows.append(Row(name, [*cells, Cell(_short(origin.get("fingerprint_sha256")))]))
     return Table(caption, "model", columns, rows)
 
 
@@ -202,19 +202,19 @@ def _means(values: Mapping[Method, Sequence[float | None]]) -> dict[int, Row]:
     return rows
 
 
-def _proteins(found: Mapping[str, Any]) -> float | None:
-    counts = found.get("proteins")
+def _proteins(values: Mapping[str, Any]) -> float | None:
+    counts = values.get("proteins")
     return counts["identical"] / counts["reference"] if counts and counts["reference"] else None
 
 
-def _interval(one: Mapping[str, Any], metric: str = "f1") -> str:
-    ends = one.get("interval", {}).get(metric)
+def _interval(estimate: Mapping[str, Any], metric: str = "f1") -> str:
+    ends = estimate.get("interval", {}).get(metric)
     return "" if ends is None else f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f}"
 
 
-def _difference(one: Mapping[str, Any]) -> Cell:
+def _difference(estimate: Mapping[str, Any]) -> Cell:
     """Return a difference in points; in bold where its interval lies above zero."""
-    value, ends = one["difference"], one["interval"]
+    value, ends = estimate["difference"], estimate["interval"]
     if value is None or ends is None:
         return Cell(_NONE)
     return Cell(f"{100 * value:+.1f}", f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}", ends[0] > 0)

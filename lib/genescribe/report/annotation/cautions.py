@@ -59,7 +59,7 @@ def cautions(bases: BaseCounts, genes: GeneNumbers, in_repeats: int, least_poste
     return lines
 
 
-def share(part: float, whole: float) -> str:
+def share(part: float, total: float) -> str:
     """Return a share in percent.
 
     Examples
@@ -67,7 +67,7 @@ def share(part: float, whole: float) -> str:
     >>> share(1, 8), share(1, 3000), share(0, 0)
     ('12.5%', '0.03%', '–')
     """
-    if not whole:
+    if not total:
         return "–"
-    percent = 100 * part / whole
+    percent = 100 * part / total
     return f"{percent:.2f}%" if 0 < percent < 0.1 else f"{percent:.1f}%"

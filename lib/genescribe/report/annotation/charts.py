@@ -109,7 +109,7 @@ def lengths(numbers: GeneNumbers, trained: Mapping[str, Any], training: str, cap
     caption
         Of the figure.
     """
-    known = {part: found["mean"] for part, found in trained.get(LENGTHS, {}).items()}
+    known = {part: values["mean"] for part, values in trained.get(LENGTHS, {}).items()}
     candidates = (
         ("coding bases per gene", numbers.coding, trained.get("mean_cds_length")),
         ("genes, start to stop codon", numbers.spans, known.get("gene")),
@@ -125,11 +125,11 @@ def lengths(numbers: GeneNumbers, trained: Mapping[str, Any], training: str, cap
             _histogram(place, title, values, mean)
         for place in axes[1 + len(panels) :]:
             place.set_visible(False)
-        named = [Patch(label="this annotation", facecolor=PALETTE[0])]
+        patches = [Patch(label="this annotation", facecolor=PALETTE[0])]
         lines: list[Any] = [axes[0].plot([], [], color=INK, linewidth=1.2, label="mean of this annotation")[0]]
         if trained:
             lines += axes[0].plot([], [], color=PALETTE[1], linestyle="--", linewidth=1.4, label=f"mean of {training}")
-        add_legend(figure, [*named, *lines], handlelength=1.8)
+        add_legend(figure, [*patches, *lines], handlelength=1.8)
         alt = "Histograms: coding exons per gene, " + ", ".join(title for title, _, _ in panels)
         return to_svg(figure, "lengths", caption, alt)
 
@@ -168,15 +168,15 @@ def _means(axes: Any, here: float, there: float | None) -> None:
         axes.axvline(there, color=PALETTE[1], linestyle="--", linewidth=1.4)
 
 
-def support(found: Support, caption: str) -> Figure:
+def support(counts: Support, caption: str) -> Figure:
     """Draw how many genes have all, some or none of their introns supported."""
     colours = (PALETTE[2], PALETTE[4], PALETTE[3], MUTED[1])
     with styled():
         figure = canvas(1.5)
         axes = figure.subplots()
-        counts = [found.genes[name] for name in CLASSES]
-        bars = axes.barh(CLASSES[::-1], counts[::-1], 0.7, color=colours[::-1])
-        axes.bar_label(bars, [_said(found, name) for name in CLASSES[::-1]], padding=3, fontsize=8, color=INK)
+        numbers = [counts.genes[name] for name in CLASSES]
+        bars = axes.barh(CLASSES[::-1], numbers[::-1], 0.7, color=colours[::-1])
+        axes.bar_label(bars, [_said(counts, name) for name in CLASSES[::-1]], padding=3, fontsize=8, color=INK)
         axes.tick_params(axis="y", length=0)
         axes.margins(x=0.35)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -184,15 +184,15 @@ def support(found: Support, caption: str) -> Figure:
         axes.set_xlabel("genes")
         axes.grid(axis="x")
         alt = "Genes by the support of their introns: " + ", ".join(
-            f"{name} {count}" for name, count in zip(CLASSES, counts, strict=True)
+            f"{name} {count}" for name, count in zip(CLASSES, numbers, strict=True)
         )
         return to_svg(figure, "support", caption, alt)
 
 
-def _said(found: Support, name: str) -> str:
+def _said(counts: Support, name: str) -> str:
     """Return the number of genes of a class, their share, and what the model says of them."""
-    text = f"{found.genes[name]:,} ({share(found.genes[name], sum(found.genes.values()))})"
-    summed, known = found.scores.get(name, (0.0, 0))
+    text = f"{counts.genes[name]:,} ({share(counts.genes[name], sum(counts.genes.values()))})"
+    summed, known = counts.scores.get(name, (0.0, 0))
     return f"{text}, mean probability {summed / known:.2f}" if known else text
 
 

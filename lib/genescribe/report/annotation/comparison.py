@@ -41,7 +41,9 @@ def comparison(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers) 
     if not annotation.trained:
         caption += " The model does not say what its training genomes were like."
     blocks: list[Block] = [Table(caption, "", _COLUMNS, rows)]
-    relatives = [Row(name, [*_there(found), *_medians(found)]) for name, found in sorted(_genomes(annotation).items())]
+    relatives = [
+        Row(name, [*_there(genome), *_medians(genome)]) for name, genome in sorted(_genomes(annotation).items())
+    ]
     if relatives:
         title = "All training genomes of the model; lengths are medians, in bases."
         columns = (*_COLUMNS, *_MEDIANS.values())
@@ -74,20 +76,20 @@ def _here(bases: BaseCounts, numbers: GeneNumbers) -> Sequence[Cell]:
     ]
 
 
-def _there(found: Mapping[str, Any]) -> Sequence[Cell]:
-    density, length = found.get("genes_per_mb"), found.get("mean_cds_length")
+def _there(genome: Mapping[str, Any]) -> Sequence[Cell]:
+    density, length = genome.get("genes_per_mb"), genome.get("mean_cds_length")
     # Both are of the same genes; windows hold some of them in part, lengths only whole ones.
-    length = found.get(LENGTHS, {}).get("coding", {}).get("mean", length)
+    length = genome.get(LENGTHS, {}).get("coding", {}).get("mean", length)
     return [
         Cell(_NONE if density is None else f"{density:,.1f}"),
-        Cell(f"{found['mean_exons']:.2f}" if "mean_exons" in found else _NONE),
+        Cell(f"{genome['mean_exons']:.2f}" if "mean_exons" in genome else _NONE),
         Cell(_NONE if length is None else f"{length:,.0f}"),
         Cell(_NONE if density is None or length is None else share(density * length, 1e6)),
     ]
 
 
-def _medians(found: Mapping[str, Any]) -> Sequence[Cell]:
-    known = found.get(LENGTHS, {})
+def _medians(genome: Mapping[str, Any]) -> Sequence[Cell]:
+    known = genome.get(LENGTHS, {})
     return [Cell(f"{known[part]['median']:,.0f}" if part in known else _NONE) for part in _MEDIANS]
 
 

@@ -39,19 +39,19 @@ class Support:
 
 def support_of(genes: Iterable[Gene]) -> Support:
     """Count the support of the genes, each by its first transcript."""
-    found = Support()
+    support = Support()
     for gene in genes:
         transcript = gene.transcripts[0]
         supported, introns = intron_support(transcript)
         name = class_of(supported, introns)
-        found.introns, found.supported = found.introns + introns, found.supported + supported
-        found.genes[name] += 1
+        support.introns, support.supported = support.introns + introns, support.supported + supported
+        support.genes[name] += 1
         if gene.score is not None:
-            total, number = found.scores.get(name, (0.0, 0))
-            found.scores[name] = total + gene.score, number + 1
-        found.proteins += _share(transcript.attributes, PROTEIN) >= ENOUGH
-        found.covered += _share(transcript.attributes, COVERAGE) >= ENOUGH
-    return found
+            total, number = support.scores.get(name, (0.0, 0))
+            support.scores[name] = total + gene.score, number + 1
+        support.proteins += _share(transcript.attributes, PROTEIN) >= ENOUGH
+        support.covered += _share(transcript.attributes, COVERAGE) >= ENOUGH
+    return support
 
 
 def intron_support(transcript: Transcript) -> tuple[int, int]:

@@ -87,9 +87,9 @@ class Annotation:
         completeness
             BUSCO's counts; None where it was not asked for.
         """
-        said, trained = factory.provenance(), factory.statistics()
+        provenance, trained = factory.provenance(), factory.statistics()
         genes, rejects = prediction.genes, prediction.rejects
-        known = cls(genome, pieces, genes, rejects, factory.folder, said, trained, config, warnings, evidence)
+        known = cls(genome, pieces, genes, rejects, factory.folder, provenance, trained, config, warnings, evidence)
         return replace(known, completeness=completeness)
 
     def named(self, path: Path) -> Self:

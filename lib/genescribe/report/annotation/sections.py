@@ -58,14 +58,14 @@ def sections_of(annotation: Annotation) -> list[Section]:
     numbers = count_genes(annotation.genes, annotation.pieces)
     in_repeats = masked_genes(annotation.genes, annotation.genome) if bases.masked else 0
     table = annotation.evidence_table()
-    found = None if table is None else support_of(annotation.genes)
+    support = None if table is None else support_of(annotation.genes)
     warnings = [*annotation.warnings, *cautions(bases, numbers, in_repeats, annotation.config.min_posterior)]
     return [
         _summary(annotation, bases, numbers, warnings),
         _input(annotation, bases, table),
         comparison(annotation, bases, numbers),
         _probabilities(numbers),
-        *([] if found is None or table is None or not numbers else [_support(found, table)]),
+        *([] if support is None or table is None or not numbers else [_support(support, table)]),
         _completeness(annotation, bases),
         *places(annotation, table),
         _next(annotation),
@@ -100,11 +100,11 @@ def _summary(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers, wa
 
 def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | None) -> Section:
     gap = share(bases.total - bases.known, bases.total)
-    whole = sum(annotation.genome.lengths.values())
+    total = sum(annotation.genome.lengths.values())
     size = f"{bases.total:,} bases of {bases.sequences:,} sequence{'' if bases.sequences == 1 else 's'}"
     items = [
         ("genome", annotation.genome.path.name),
-        ("annotated", size if whole == bases.total else f"{size}, of {whole:,} bases in the file"),
+        ("annotated", size if total == bases.total else f"{size}, of {total:,} bases in the file"),
         (
             "composition",
             f"{share(bases.gc, bases.known)} G or C, {gap} N, {share(bases.masked, bases.total)} soft-masked",
@@ -145,16 +145,16 @@ def _options(config: PredictConfig) -> str:
     """Return the options that are not the default ones, as they are typed."""
     usual = PredictConfig()
     changed = []
-    for one in dataclasses.fields(config):
-        value, name = getattr(config, one.name), one.name.replace("_", "-")
-        if one.name in _UNCHANGED or value == getattr(usual, one.name):
+    for field in dataclasses.fields(config):
+        value, name = getattr(config, field.name), field.name.replace("_", "-")
+        if field.name in _UNCHANGED or value == getattr(usual, field.name):
             continue
         changed.append(f"--{name} {value}" if not isinstance(value, bool) else f"--{'' if value else 'no-'}{name}")
     return " ".join(changed) or "all by default"
 
 
-def _files(given: dict[str, list[str]]) -> str:
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in given.items() if names)
+def _files(files: dict[str, list[str]]) -> str:
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in files.items() if names)
 
 
 def _probabilities(numbers: GeneNumbers) -> Section:
@@ -183,24 +183,24 @@ def _probabilities(numbers: GeneNumbers) -> Section:
     return Section(title, [text, charts.probabilities(numbers, caption), table])
 
 
-def _support(found: Support, table: EvidenceTable) -> Section:
-    total = sum(found.genes.values())
+def _support(support: Support, table: EvidenceTable) -> Section:
+    total = sum(support.genes.values())
     introns = [f"{count:,} from {_SOURCES[SOURCES[source]]}" for source, count in enumerate(table.introns()) if count]
-    supported = f"{found.supported:,} ({share(found.supported, found.introns)})"
-    text = [f"Of {found.introns:,} introns of the genes, {supported} are in the evidence."]
+    supported = f"{support.supported:,} ({share(support.supported, support.introns)})"
+    text = [f"Of {support.introns:,} introns of the genes, {supported} are in the evidence."]
     if introns:
         text.append(f"The evidence has introns of the whole genome: {', '.join(introns)}.")
     if "CDSpart" in table.counts():
-        aligned = f"{found.proteins:,} genes ({share(found.proteins, total)})"
+        aligned = f"{support.proteins:,} genes ({share(support.proteins, total)})"
         text.append(f"Of {aligned}, at least half of the coding bases are aligned to one protein.")
     if "exonpart" in table.counts():
-        covered = f"{found.covered:,} genes ({share(found.covered, total)})"
+        covered = f"{support.covered:,} genes ({share(support.covered, total)})"
         text.append(f"Reads cover at least half of the coding bases of {covered}.")
     caption = (
         "Genes by the support of their introns. One without support may be right: it may not have been expressed. The "
         "probabilities are no second opinion, as the model has read the evidence too."
     )
-    return Section("Support by evidence", [Text(" ".join(text)), charts.support(found, caption)])
+    return Section("Support by evidence", [Text(" ".join(text)), charts.support(support, caption)])
 
 
 def _completeness(annotation: Annotation, bases: BaseCounts) -> Section:
