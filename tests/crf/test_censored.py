@@ -129,4 +129,6 @@ def test_float32_fields_are_summed_in_float64() -> None:
     p = model(2)
     half = p.to(dtype=torch.float32)
     q = censored(half, torch.ones(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool))
-    assert {getattr(q, f.name).dtype for f in fields(q) if f.name in ("arrive", "depart", "whole")} == {torch.float64}
+    assert {getattr(q, f.name).dtype for f in fields(q) if f.name in ("arrive", "depart", "spanning")} == {
+        torch.float64
+    }

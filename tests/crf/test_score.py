@@ -33,7 +33,7 @@ def by_the_contract(p: Potentials, b: int, path: Segmentation) -> float:
             total += float(p.transition[(s + offset) % p.transition.shape[0], previous, c])
         arrives, departs = s == 0 and p.arrive is not None, t == n and p.depart is not None
         if arrives and departs:
-            total += float(p.whole[b, c])
+            total += float(p.spanning[b, c])
         elif arrives:
             total += float(p.arrive[b, t, c]) + end + (float(p.final[c]) if t == n else 0.0)
         elif departs:

@@ -11,7 +11,7 @@ from torch import Tensor
 from genescribe.crf.score import Segments, score
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
-BATCHED = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "whole")
+BATCHED = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "spanning")
 
 
 def segmentations(n: int, labels: int) -> Iterator[Segmentation]:

@@ -50,7 +50,7 @@ def random_potentials(
         phase_offset=torch.randint(0, 3, (B,), generator=generator) if period > 1 else None,
         arrive=normal(B, T + 1, C) if left else None,
         depart=normal(B, T + 1, C) if right else None,
-        whole=normal(B, C) if left and right else None,
+        spanning=normal(B, C) if left and right else None,
         explicit=torch.randint(1, K + 1, (C,), generator=generator) if explicit else None,
     )
 

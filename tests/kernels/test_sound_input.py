@@ -98,7 +98,7 @@ def zeros(labels: int, durations: int, **changed: Tensor) -> Potentials:
         (lambda: zeros(2, 3, tail=torch.zeros(3)), r"potentials\.tail: shape \(3,\); give \(2,\)"),
         (lambda: zeros(2, 3, content=torch.zeros(6, 2)), r"potentials\.content: shape \(6, 2\); give \(B, T, C\)"),
         (lambda: zeros(2, 3, duration=torch.zeros(3)), r"potentials\.duration: shape \(3,\); give \(K, C\)"),
-        (lambda: zeros(2, 3, whole=torch.zeros(1, 2)), "given alone or lacking"),
+        (lambda: zeros(2, 3, spanning=torch.zeros(1, 2)), "given alone or lacking"),
         (lambda: semicrf.log_partition(zeros(2, 3, lengths=torch.tensor([7]))), r"a length outside 1\.\.T"),
         (lambda: semicrf.log_partition(zeros(2, 3, lengths=torch.tensor([0]))), r"a length outside 1\.\.T"),
         (lambda: semicrf.log_partition(zeros(2, 3, content=torch.zeros(1, 0, 2))), r"a length outside 1\.\.T"),

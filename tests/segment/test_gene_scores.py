@@ -332,7 +332,7 @@ def test_scores_do_not_depend_on_where_a_strand_begins() -> None:
     turned = [label if not 3 <= label < 15 else label - label % 3 + (label + 1) % 3 for label in range(24)]
     for position in range(3):
         assert torch.equal(p.transition[position], p.transition[(position + 1) % 3][turned][:, turned])
-    for field in (p.duration, p.tail, p.start, p.final, p.arrive, p.depart, p.whole):
+    for field in (p.duration, p.tail, p.start, p.final, p.arrive, p.depart, p.spanning):
         assert field is not None
         assert torch.equal(field, field[..., turned])
     assert not torch.equal(p.transition[0, 9], p.transition[0, 10])

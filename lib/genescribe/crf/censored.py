@@ -4,7 +4,7 @@ A first segment that began before the window has some unknown duration j of at l
 ends after it lies at any of the j - n + 1 places that cover the window. Hence
 
     arrive[k, c] = entering[c] + log sum_{j >= k} exp(D_c(j))
-    whole[c]     = entering[c] + leaving[c] + log sum_{j >= n} (j - n + 1) exp(D_c(j))
+    spanning[c]  = entering[c] + leaving[c] + log sum_{j >= n} (j - n + 1) exp(D_c(j))
 
 and `depart` like `arrive` with `leaving`. (The survival function of a duration, as for the hidden semi-Markov models of
 Guédon 2003, J. Comput. Graph. Stat. 12:604.) The tail is geometric, so the sums are finite and closed where tail < 0.
@@ -31,7 +31,7 @@ def censored(
     entering: Tensor | None = None,
     leaving: Tensor | None = None,
 ) -> Potentials:
-    """Return the potentials with `arrive`, `depart` and `whole` as the edges of each chain ask.
+    """Return the potentials with `arrive`, `depart` and `spanning` as the edges of each chain ask.
 
     Parameters
     ----------
@@ -72,23 +72,23 @@ def censored(
     is_right = _column(right, p.lengths)
     first, last = first.expand(len(rows), C), last.expand(len(rows), C)
 
-    arrive = depart = whole = None
+    arrive = depart = spanning = None
     if cut_left:
-        seen = torch.where(is_left.unsqueeze(2), enter + survival, first.unsqueeze(1) + table)
-        arrive = torch.cat([torch.full_like(seen[:, :1], -torch.inf), seen], 1)
+        edge = torch.where(is_left.unsqueeze(2), enter + survival, first.unsqueeze(1) + table)
+        arrive = torch.cat([torch.full_like(edge[:, :1], -torch.inf), edge], 1)
     if cut_right:
         left_over = p.lengths.unsqueeze(1) - torch.arange(T + 1, device=p.lengths.device)  # bases from s on, (B, T + 1)
         k = left_over.clamp(min=1) - 1
-        seen = torch.where(is_right.unsqueeze(2), leave + survival[k], last.unsqueeze(1) + table[k])
-        depart = torch.where((left_over > 0).unsqueeze(2), seen, -torch.inf)
+        edge = torch.where(is_right.unsqueeze(2), leave + survival[k], last.unsqueeze(1) + table[k])
+        depart = torch.where((left_over > 0).unsqueeze(2), edge, -torch.inf)
     if cut_left and cut_right:
         n = p.lengths - 1
         one_side = torch.where(is_left, enter + survival[n] + last, first + survival[n] + leave)
         neither = first + table[n] + last
-        whole = torch.where(
+        spanning = torch.where(
             is_left & is_right, enter + leave + area[n], torch.where(is_left | is_right, one_side, neither)
         )
-    return replace(p, arrive=arrive, depart=depart, whole=whole)
+    return replace(p, arrive=arrive, depart=depart, spanning=spanning)
 
 
 def duration_table(p: Potentials, n: int) -> Tensor:

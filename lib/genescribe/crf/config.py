@@ -137,5 +137,5 @@ def _one(value: int | tuple[int, ...], label: int) -> int:
     return value[label] if isinstance(value, tuple) else value
 
 
-def _wrong(what: str, where: str, remedy: str) -> InputError:
-    return InputError(what, where=where, remedy=remedy)
+def _wrong(problem: str, where: str, remedy: str) -> InputError:
+    return InputError(problem, where=where, remedy=remedy)

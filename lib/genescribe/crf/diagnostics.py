@@ -78,9 +78,9 @@ def scales(p: Potentials, encoder: Tensor | None = None) -> list[Scale]:
 
 def first_batch_report(p: Potentials, encoder: Tensor | None = None) -> list[str]:
     """Return `scales` as lines, and a warning for each pair of parts of which one exceeds the other tenfold."""
-    found = scales(p, encoder)
-    lines = [str(scale) for scale in found]
-    spread = sorted((scale for scale in found if scale.spread > 0), key=lambda scale: scale.spread)
+    parts = scales(p, encoder)
+    lines = [str(scale) for scale in parts]
+    spread = sorted((scale for scale in parts if scale.spread > 0), key=lambda scale: scale.spread)
     for small, large in combinations(spread, 2):
         if large.spread > TENFOLD * small.spread:
             ratio = large.spread / small.spread

@@ -59,8 +59,8 @@ class ExternalCRF(nn.Module):
         self.external = CRF(labels, batch_first=True)
         self.register_buffer("single", torch.ones(labels, dtype=torch.bool), persistent=False)
 
-    def potentials(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Potentials:
-        """Return the scores of a batch; `given` is what other heads read: boundary scores must be absent.
+    def potentials(self, emissions: Tensor, lengths: Tensor, **extra: Any) -> Potentials:
+        """Return the scores of a batch; `extra` is what other heads read: boundary scores must be absent.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class ExternalCRF(nn.Module):
         lengths : (B,)
             Bases of each chain.
         """
-        if given.get("begin") is not None or given.get("end") is not None:
+        if extra.get("begin") is not None or extra.get("end") is not None:
             raise InputError(
                 "pytorch-crf takes no scores of boundaries", where="model.head", remedy="set boundary_scores: false"
             )
@@ -94,17 +94,17 @@ class ExternalCRF(nn.Module):
         zeros = self.external.start_transitions.new_zeros(1, self.labels)
         return zeros, torch.full_like(zeros[0], -torch.inf)
 
-    def loss(self, emissions: Tensor, runs: Sequence[Labelling], lengths: Tensor, **given: Any) -> Tensor:
+    def loss(self, emissions: Tensor, runs: Sequence[Labelling], lengths: Tensor, **extra: Any) -> Tensor:
         """Return the negative log likelihood of each window's chains, (B,) float64.
 
         Parameters
         ----------
-        emissions, lengths, given
+        emissions, lengths, extra
             As in `potentials`.
         runs
             Runs (end, label) of each window; label -1: not known.
         """
-        self.potentials(emissions, lengths, **given)
+        self.potentials(emissions, lengths, **extra)
         chains = [
             (i, start, end, labels)
             for i, (run, length) in enumerate(zip(runs, lengths.tolist(), strict=True))
@@ -126,9 +126,9 @@ class ExternalCRF(nn.Module):
         return summed
 
     @torch.no_grad()
-    def decode(self, emissions: Tensor, lengths: Tensor, **given: Any) -> list[Segmentation]:
+    def decode(self, emissions: Tensor, lengths: Tensor, **extra: Any) -> list[Segmentation]:
         """Return the best labels of each chain as runs."""
-        self.potentials(emissions, lengths, **given)
+        self.potentials(emissions, lengths, **extra)
         mask = torch.arange(emissions.shape[1], device=lengths.device) < lengths[:, None]
         module = _Decoder(self.external)
         weights = {f"crf.{name}": value for name, value in self._in_double().items()}
@@ -150,20 +150,20 @@ class ExternalCRF(nn.Module):
         p = p.restricted(first, last)
         return RunStream(p, self.single.cpu(), phase_offset, self.backend)
 
-    def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
+    def marginals(self, emissions: Tensor, lengths: Tensor, **extra: Any) -> Marginals:
         """Return the posterior of every base, boundary and transition."""
-        return marginals(self.potentials(emissions, lengths, **given), self.backend)
+        return marginals(self.potentials(emissions, lengths, **extra), self.backend)
 
     @torch.no_grad()
     def segment_marginals(
-        self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **given: Any
+        self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **extra: Any
     ) -> list[Tensor]:
         """Return the posterior probability of each run of decoded paths, a (n,) tensor per chain.
 
         For the arguments see `SemiCRF.segment_marginals`.
         """
         runs = batch_runs(paths, lengths, self.labels)
-        return segment_marginals(self.potentials(emissions, lengths, **given), runs, self.single, self.backend)
+        return segment_marginals(self.potentials(emissions, lengths, **extra), runs, self.single, self.backend)
 
     def initialise_from_statistics(self, statistics: RunStatistics, pseudocount: float = 1.0) -> None:
         """Set transitions and first labels to smoothed log shares of counted runs, as the other heads do."""

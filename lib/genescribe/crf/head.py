@@ -150,7 +150,7 @@ class SemiCRF(nn.Module):
         mask: Tensor | None = None,
         reduction: Reduction = "mean",
         weight: Tensor | None = None,
-        **given: Any,
+        **extra: Any,
     ) -> Tensor:
         """Return the negative log likelihood of per-base labels.
 
@@ -181,7 +181,7 @@ class SemiCRF(nn.Module):
         if reduction not in ("none", "sum", "mean", "token_mean"):
             raise InputError(f"no reduction {reduction!r}", where="reduction", remedy="none, sum, mean or token_mean")
         lengths = lengths_of(emissions, lengths, mask)
-        loss = self.loss(emissions, runs_of_labels(labels, lengths, emissions.shape[:2]), lengths, **given)
+        loss = self.loss(emissions, runs_of_labels(labels, lengths, emissions.shape[:2]), lengths, **extra)
         if weight is not None:
             loss = loss * weight
         if reduction == "none":
@@ -189,7 +189,7 @@ class SemiCRF(nn.Module):
         total = loss.sum()
         return total / {"sum": 1, "mean": len(loss), "token_mean": int(lengths.sum())}[reduction]
 
-    def loss(self, emissions: Tensor, runs: Sequence[Labelling], lengths: Tensor, **given: Any) -> Tensor:
+    def loss(self, emissions: Tensor, runs: Sequence[Labelling], lengths: Tensor, **extra: Any) -> Tensor:
         """Return the negative log likelihood of each chain, (B,) float64, never below 0.
 
         Parameters
@@ -206,14 +206,14 @@ class SemiCRF(nn.Module):
         InputError
             Runs that do not cover the chain, or that the model forbids.
         """
-        p = self.potentials(emissions, lengths, **given)
+        p = self.potentials(emissions, lengths, **extra)
         with torch.autocast(emissions.device.type, enabled=False):
             return negative_log_likelihood(
                 p, batch_runs(runs, lengths, self.config.labels), self.single, self.config.backend
             )
 
     @torch.no_grad()
-    def decode(self, emissions: Tensor, lengths: Tensor, **given: Any) -> list[Segmentation]:
+    def decode(self, emissions: Tensor, lengths: Tensor, **extra: Any) -> list[Segmentation]:
         """Return the best segmentation of each chain, as runs: single bases of one label are joined.
 
         Raises
@@ -221,7 +221,7 @@ class SemiCRF(nn.Module):
         InputError
             A chain of which every segmentation is forbidden.
         """
-        _, paths = viterbi(self.potentials(emissions, lengths, **given), self.config.backend)
+        _, paths = viterbi(self.potentials(emissions, lengths, **extra), self.config.backend)
         for i, path in enumerate(paths):
             if len(path.ends) == 0:
                 raise InputError(
@@ -247,17 +247,17 @@ class SemiCRF(nn.Module):
         p = p.restricted(first, last)
         return RunStream(p, self.single.cpu(), phase_offset, self.config.backend, self.projection)
 
-    def marginals(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Marginals:
+    def marginals(self, emissions: Tensor, lengths: Tensor, **extra: Any) -> Marginals:
         """Return the posterior of every base, boundary and transition; differentiable where gradients are on."""
-        return marginals(self.potentials(emissions, lengths, **given), self.config.backend)
+        return marginals(self.potentials(emissions, lengths, **extra), self.config.backend)
 
-    def entropy(self, emissions: Tensor, lengths: Tensor, **given: Any) -> Tensor:
+    def entropy(self, emissions: Tensor, lengths: Tensor, **extra: Any) -> Tensor:
         """Return the entropy over segmentations, (B,) nats; differentiable where gradients are on."""
-        return entropy(self.potentials(emissions, lengths, **given), self.config.backend)
+        return entropy(self.potentials(emissions, lengths, **extra), self.config.backend)
 
     @torch.no_grad()
     def segment_marginals(
-        self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **given: Any
+        self, emissions: Tensor, lengths: Tensor, paths: Sequence[Segmentation], **extra: Any
     ) -> list[Tensor]:
         """Return the posterior probability of each segment of decoded paths, a (n,) tensor per chain.
 
@@ -271,7 +271,7 @@ class SemiCRF(nn.Module):
             Decoded segments of each chain.
         """
         runs = batch_runs(paths, lengths, self.config.labels)
-        return segment_marginals(self.potentials(emissions, lengths, **given), runs, self.single, self.config.backend)
+        return segment_marginals(self.potentials(emissions, lengths, **extra), runs, self.single, self.config.backend)
 
     def initialise_from_statistics(self, statistics: RunStatistics, pseudocount: float = 1.0) -> None:
         """Set durations, transitions, start and final to smoothed log shares of counted runs.

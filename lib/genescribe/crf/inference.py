@@ -142,11 +142,13 @@ def comparable(p: Potentials, q: Potentials) -> tuple[Potentials, Potentials]:
     InputError
         Chains, labels or cut edges that differ.
     """
-    same = p.content.shape == q.content.shape and torch.equal(p.lengths, q.lengths)
+    alike = p.content.shape == q.content.shape and torch.equal(p.lengths, q.lengths)
     edges = all((getattr(p, name) is None) == (getattr(q, name) is None) for name in ("arrive", "depart"))
-    if not (same and edges):
-        what = "edges" if same else "chains or labels"
-        raise InputError(f"two models of different {what}", where="potentials", remedy="give the same batch to both")
+    if not (alike and edges):
+        difference = "edges" if alike else "chains or labels"
+        raise InputError(
+            f"two models of different {difference}", where="potentials", remedy="give the same batch to both"
+        )
     rows, period = max(p.shape[2], q.shape[2]), max(p.period, q.period)
     offsets = [
         torch.zeros_like(x.lengths) if x.phase_offset is None else x.phase_offset for x in (p, q) if x.period == period

@@ -50,8 +50,8 @@ class _Lists:
         else:
             suffix = self.content.flip(0).cumsum(0).flip(0)
             closing = self.entry + (p.depart[self.chain, :n] + suffix).unsqueeze(2)
-            if p.whole is not None:
-                closing[0, :, 0] = p.whole[self.chain] + suffix[0]
+            if p.spanning is not None:
+                closing[0, :, 0] = p.spanning[self.chain] + suffix[0]
             scores, chosen = _top(closing.reshape(1, -1), k)
         allowed = scores[0] > -torch.inf
         for cell in chosen[0, allowed].tolist():
@@ -106,8 +106,8 @@ class _Lists:
             if t >= K:
                 candidates = torch.cat([longer, exact[0]], 1)
                 fresh = torch.stack([torch.full((C, k), t - K), ranks.expand(C, k)])
-                longer, kept = _top(candidates, k)
-                longer_from = torch.cat([longer_from, fresh], 2).gather(2, kept.expand(2, C, k))
+                longer, choice = _top(candidates, k)
+                longer_from = torch.cat([longer_from, fresh], 2).gather(2, choice.expand(2, C, k))
             if t < n:
                 step = p.transition[(t + phase) % p.period]
                 onto = (leave.unsqueeze(2) + step.unsqueeze(1)).reshape(C * k, C).T

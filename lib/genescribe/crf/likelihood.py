@@ -71,9 +71,9 @@ def log_numerator(p: Potentials, runs: Segments, single: Tensor | None = None, b
     some = log_partition(agreeing(p.rows(partial), runs.rows(partial), single), backend)
     if bool(partial.all()):
         return some
-    whole = ~partial
-    known = score(p.rows(whole), split_single_bases(runs.rows(whole), single))
-    return torch.zeros_like(partial, dtype=torch.float64).masked_scatter(partial, some).masked_scatter(whole, known)
+    complete = ~partial
+    known = score(p.rows(complete), split_single_bases(runs.rows(complete), single))
+    return torch.zeros_like(partial, dtype=torch.float64).masked_scatter(partial, some).masked_scatter(complete, known)
 
 
 def _impossible(p: Potentials, runs: Segments, single: Tensor | None, chain: int) -> InputError:

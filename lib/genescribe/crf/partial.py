@@ -21,7 +21,7 @@ from genescribe.crf.score import Segments
 from genescribe.data.runs import IGNORE
 from genescribe.kernels.semicrf.potentials import Potentials
 
-BY_LABEL = ("content", "duration", "tail", "start", "final", "begin", "end", "arrive", "depart", "whole", "explicit")
+BY_LABEL = ("content", "duration", "tail", "start", "final", "begin", "end", "arrive", "depart", "spanning", "explicit")
 """Fields of `Potentials` whose last dimension is the label; `transition` has two such."""
 
 
@@ -47,12 +47,12 @@ def agreeing(p: Potentials, runs: Segments, single: Tensor | None = None) -> Pot
     inside = torch.arange(T, device=label.device) < p.lengths.unsqueeze(1)
     label = torch.where(inside, label, IGNORE)
     known = label != IGNORE
-    whole = known if single is None else known & ~single[label.clamp(min=0)]
+    joined = known if single is None else known & ~single[label.clamp(min=0)]
     starts_run = torch.zeros_like(known).scatter_(1, torch.where(runs.real, runs.starts, 0), True)
-    same = torch.zeros_like(known)
-    same[:, 1:] = whole[:, 1:] & (label[:, 1:] == label[:, :-1])
-    inner = same & ~starts_run
-    copy = (same & starts_run).cumsum(1) % 2
+    continued = torch.zeros_like(known)
+    continued[:, 1:] = joined[:, 1:] & (label[:, 1:] == label[:, :-1])
+    inner = continued & ~starts_run
+    copy = (continued & starts_run).cumsum(1) % 2
     if bool(copy.any()):
         p = _doubled(p)
         label = torch.where(known, label + C * copy, IGNORE)

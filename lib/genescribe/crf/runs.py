@@ -139,14 +139,14 @@ def runs_of_labels(labels: Tensor, lengths: Tensor, shape: tuple[int, ...]) -> l
             where="labels",
             remedy=f"give one whole number per base, {tuple(shape)}; runs of (end, label) go to crf.loss",
         )
-    found = []
+    paths = []
     for chain, (row, n) in enumerate(zip(labels.cpu().long(), lengths.tolist(), strict=True)):
         bases = row[:n]
         if bool((bases == IGNORE).all()):
             raise InputError("no label is known", where=f"labels of chain {chain}", remedy="leave the chain out")
         names, counts = torch.unique_consecutive(bases, return_counts=True)
-        found.append(Segmentation(counts.cumsum(0), names))
-    return found
+        paths.append(Segmentation(counts.cumsum(0), names))
+    return paths
 
 
 def split_single_bases(runs: Segments, single: Tensor | None) -> Segments:

@@ -100,7 +100,7 @@ def terms(p: Potentials, segments: Segments) -> Terms:
     first = first.expand_as(last)
     arrives = first & (p.arrive is not None)
     departs = last & (p.depart is not None)
-    whole = arrives & departs
+    spanning = arrives & departs
 
     base = segments.per_base(T)
     inside = torch.arange(T, device=base.device) < p.lengths.unsqueeze(1)
@@ -115,10 +115,12 @@ def terms(p: Potentials, segments: Segments) -> Terms:
 
     edge = _masked(p.start[labels], first & ~arrives) + _masked(p.final[labels], last & ~departs)
     edge = (
-        edge + _at(p.arrive, segments.ends, labels, arrives & ~whole) + _at(p.depart, starts, labels, departs & ~whole)
+        edge
+        + _at(p.arrive, segments.ends, labels, arrives & ~spanning)
+        + _at(p.depart, starts, labels, departs & ~spanning)
     )
-    if p.whole is not None:
-        edge = edge + _masked(p.whole.gather(1, labels), whole)
+    if p.spanning is not None:
+        edge = edge + _masked(p.spanning.gather(1, labels), spanning)
     return Terms(content, duration, begin + end, step, edge)
 
 
@@ -190,11 +192,11 @@ def _check(p: Potentials, segments: Segments) -> None:
     last = segments.ends.gather(1, (segments.counts - 1).unsqueeze(1)).squeeze(1)
     empty = (segments.ends <= segments.starts) & segments.real
     unknown = (segments.labels < 0) | (segments.labels >= C)
-    for bad, what in (
+    for bad, fault in (
         (last != p.lengths, "does not end at its chain's length"),
         (empty.any(1), "has an empty segment"),
         (unknown.any(1), f"has a label outside 0..{C - 1}"),
     ):
         if bool(bad.any()):
             chain = int(bad.nonzero()[0])
-            raise InputError(f"the segmentation {what}", where=f"chain {chain}", remedy="correct the labels")
+            raise InputError(f"the segmentation {fault}", where=f"chain {chain}", remedy="correct the labels")

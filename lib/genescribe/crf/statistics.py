@@ -65,8 +65,8 @@ class RunStatistics:
             if names[0] != IGNORE:
                 first[names[0]] += 1
             padded = np.pad(names, 1, mode="edge") if whole_edges else np.pad(names, 1, constant_values=IGNORE)
-            whole = (padded[:-2] != IGNORE) & (padded[2:] != IGNORE) & (names != IGNORE)
-            for duration, label in zip(np.diff(ends, prepend=0)[whole], names[whole], strict=True):
+            complete = (padded[:-2] != IGNORE) & (padded[2:] != IGNORE) & (names != IGNORE)
+            for duration, label in zip(np.diff(ends, prepend=0)[complete], names[complete], strict=True):
                 durations[label][int(duration)] += 1
             known = (names[:-1] != IGNORE) & (names[1:] != IGNORE)
             phase, source, destination = (
@@ -113,8 +113,8 @@ class RunStatistics:
 
     def log_transitions(self, forbidden: Tensor, pseudocount: float) -> Tensor:
         """Return the log share of each destination a source, in the shape of `forbidden`, (P, C, C); finite."""
-        same = self.transitions.shape == forbidden.shape
-        counts = self.transitions if same else self.transitions.sum(0, keepdim=True)
+        same_shape = self.transitions.shape == forbidden.shape
+        counts = self.transitions if same_shape else self.transitions.sum(0, keepdim=True)
         return self.log_shares(counts.expand(forbidden.shape), forbidden, pseudocount)
 
     @staticmethod

@@ -91,7 +91,7 @@ def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
     if triton.knobs.runtime.interpret:
         raise InputError("triton interprets its kernels", where="TRITON_INTERPRET", remedy="unset it to compile them")
     seen = set()
-    found = []
+    usages = []
     cases = {case: launches(example(**options)) for case, options in CASES.items()}
     for case, options in CASES.items():
         products = Tiles.of(options["C"], group=GROUP)
@@ -103,8 +103,8 @@ def compile_all(targets: tuple[int, ...] = TARGETS) -> list[Usage]:
             key = (launch.kernel.__name__, str(signature(launch)), str(constants(launch)), launch.warps)
             if key not in seen:
                 seen.add(key)
-                found += [_compile(launch, case, target) for target in targets]
-    return found
+                usages += [_compile(launch, case, target) for target in targets]
+    return usages
 
 
 def example(C: int, K: int, options: bool, B: int = 2, T: int = 40) -> Potentials:
@@ -192,7 +192,7 @@ def attention_launches(
     from genescribe.kernels.attention import triton_block_sparse as kernels
     from genescribe.kernels.attention.block_layout import SparseConfig, block_layout
 
-    q, k, v, gradient, out, *found = (torch.zeros(B, heads, S, width, dtype=dtype) for _ in range(8))
+    q, k, v, gradient, out, *gradients = (torch.zeros(B, heads, S, width, dtype=dtype) for _ in range(8))
     log_sums, along = torch.zeros(B, heads, S), torch.zeros(B, heads, S)
     shared = kernels.shared_arguments(
         q,
@@ -201,7 +201,7 @@ def attention_launches(
         torch.ones(heads) if slopes else None,
     )
     yield kernels.forward_launch(q, k, v, out, log_sums, shared)
-    yield from kernels.backward_launches(q, k, v, gradient, log_sums, along, found, shared)
+    yield from kernels.backward_launches(q, k, v, gradient, log_sums, along, gradients, shared)
 
 
 def signature(launch: Any) -> dict[str, str]:
@@ -268,7 +268,7 @@ def _assemble(ptx: str) -> dict[str, Any]:
         source.write_text(ptx, encoding="utf-8")
         command = [triton.knobs.nvidia.ptxas.path, "-v", "--regAllocOptLevel=2", f"--gpu-name={architecture[1]}"]
         command += [str(source), "-o", str(source.with_suffix(".cubin"))]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+        report = subprocess.run(command, check=True, capture_output=True, text=True).stderr
         shown = [triton.knobs.nvidia.nvdisasm.path, "--print-code", str(source.with_suffix(".cubin"))]
         code = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
     patterns = {
@@ -277,7 +277,7 @@ def _assemble(ptx: str) -> dict[str, Any]:
         "spill_stores": r"(\d+) bytes spill stores",
         "spill_loads": r"(\d+) bytes spill loads",
     }
-    matches = {name: re.search(pattern, told) for name, pattern in patterns.items()}
+    matches = {name: re.search(pattern, report) for name, pattern in patterns.items()}
     counts = {name: len(re.findall(rf"\b{name}\.", code)) for name in MATRIX}
     return {name: int(match[1]) for name, match in matches.items() if match is not None} | {
         "matrix": ", ".join(f"{name} {count}" for name, count in counts.items() if count)

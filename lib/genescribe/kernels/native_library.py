@@ -93,9 +93,11 @@ def _extent(x: Tensor) -> _Extent | None:
     loaded = library()
     if loaded is None or x.dtype != torch.float64 or x.device.type != "cpu" or not x.is_contiguous():
         return None
-    found = _Extent()
-    loaded.genescribe_extent(ctypes.c_void_p(x.data_ptr()), ctypes.c_int64(x.numel()), ctypes.byref(found), ISA)
-    return found
+    extent_of_scores = _Extent()
+    loaded.genescribe_extent(
+        ctypes.c_void_p(x.data_ptr()), ctypes.c_int64(x.numel()), ctypes.byref(extent_of_scores), ISA
+    )
+    return extent_of_scores
 
 
 def is_sound(x: Tensor) -> bool:
@@ -106,9 +108,9 @@ def is_sound(x: Tensor) -> bool:
     >>> is_sound(torch.tensor([0.5, -torch.inf])), is_sound(torch.tensor([0.5, torch.nan]).double())
     (True, False)
     """
-    found = _extent(x)
+    measured = _extent(x)
     # A comparison with NaN is false, so that one pass finds NaN and +inf.
-    return bool((x < torch.inf).all()) if found is None else found.poison == 0.0
+    return bool((x < torch.inf).all()) if measured is None else measured.poison == 0.0
 
 
 def extent(x: Tensor) -> tuple[float, float]:
@@ -119,7 +121,7 @@ def extent(x: Tensor) -> tuple[float, float]:
     >>> extent(torch.tensor([0.5, -torch.inf, -2.0])), extent(torch.tensor([0.5, -torch.inf, -2.0]).double())
     ((-2.0, 0.5), (-2.0, 0.5))
     """
-    found = _extent(x)
-    if found is not None:
-        return found.least, found.most
+    measured = _extent(x)
+    if measured is not None:
+        return measured.least, measured.most
     return float(x.masked_fill(x == -torch.inf, torch.inf).amin()), float(x.amax())

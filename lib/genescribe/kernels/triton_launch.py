@@ -122,8 +122,8 @@ def log_add(x, y):  # type: ignore[no-untyped-def]
 @jit()
 def _log(total, scale):  # type: ignore[no-untyped-def]
     """Return log(total) + scale, -inf for 0 without taking its logarithm."""
-    found = total > 0.0
-    return tl.where(found, scale + tl.log(tl.where(found, total, 1.0)), float("-inf"))
+    positive = total > 0.0
+    return tl.where(positive, scale + tl.log(tl.where(positive, total, 1.0)), float("-inf"))
 
 
 @jit()

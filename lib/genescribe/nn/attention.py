@@ -132,8 +132,8 @@ class AttentionLayer(nn.Module):
         """
         q, k, v = (split_heads(part, self.heads) for part in self.project(self.norm(x)).chunk(3, dim=-1))
         q, k = rotate(q, positions), rotate(k, positions)
-        seen = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + self.dropout(self.leave(seen.transpose(1, 2).flatten(2)))
+        attended = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.dropout(self.leave(attended.transpose(1, 2).flatten(2)))
         out: Tensor = x + self.dropout(self.feed(self.norm_after(x)))
         return out
 

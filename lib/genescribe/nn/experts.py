@@ -74,8 +74,8 @@ def grouped_product(x: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
     if torch.is_autocast_enabled(x.device.type):
         x = x.to(torch.get_autocast_dtype(x.device.type))
     if x.is_cuda and x.dtype == torch.bfloat16 and hasattr(nn.functional, "grouped_mm"):
-        found: Tensor = nn.functional.grouped_mm(x, weights.to(x.dtype), offs=ends)
-        return found
+        product: Tensor = nn.functional.grouped_mm(x, weights.to(x.dtype), offs=ends)
+        return product
     sizes = torch.diff(ends, prepend=ends.new_zeros(1)).tolist()
     return torch.cat([part @ weight for part, weight in zip(torch.split(x, sizes), weights, strict=True)])
 

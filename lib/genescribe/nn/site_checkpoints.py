@@ -73,11 +73,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 def _renamed(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Return published weights under the names that `SiteNetwork` gives them."""
-    found = {}
+    renamed = {}
     for name, value in state.items():
         module, _, kind = name.rpartition(".")
-        found[f"{_NAMES.get(module) or _unit_name(module, path)}.{kind}"] = value
-    return found
+        renamed[f"{_NAMES.get(module) or _unit_name(module, path)}.{kind}"] = value
+    return renamed
 
 
 def _unit_name(module: str, path: Path) -> str:
@@ -107,8 +107,8 @@ def _fill(network: torch.nn.Module, state: Mapping[str, Tensor], path: Path) -> 
     """Give a network its weights, each of the right shape and finite."""
     expected = network.state_dict()
     for name in sorted(expected.keys() ^ state.keys()):
-        what = "lacks" if name in expected else "has unknown"
-        raise InputError(f"another architecture: {what} {name}", where=path, remedy=_REMEDY)
+        fault = "lacks" if name in expected else "has unknown"
+        raise InputError(f"another architecture: {fault} {name}", where=path, remedy=_REMEDY)
     for name, value in state.items():
         if value.shape != expected[name].shape:
             shapes = f"{tuple(value.shape)}, not {tuple(expected[name].shape)}"

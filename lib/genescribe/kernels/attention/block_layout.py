@@ -71,9 +71,9 @@ class BlockLayout:
 
     def dense(self) -> NDArray[np.bool_]:
         """Return the matrix (n, n)."""
-        found = np.zeros((len(self), len(self)), dtype=bool)
-        found[np.repeat(np.arange(len(self)), np.diff(self.starts)), self.blocks] = True
-        return found
+        matrix = np.zeros((len(self), len(self)), dtype=bool)
+        matrix[np.repeat(np.arange(len(self)), np.diff(self.starts)), self.blocks] = True
+        return matrix
 
 
 @lru_cache(maxsize=64)
@@ -102,8 +102,8 @@ def block_layout(steps: int, config: SparseConfig) -> BlockLayout:
         key = np.uint64(config.seed) << np.uint64(40) ^ np.uint64(draw) << np.uint64(32)
         drawn = hash64(number.astype(np.uint64) ^ key) % np.maximum(number, 1).astype(np.uint64)
         pairs.append(np.stack([drawn.astype(np.int64), number]))
-    one, other = np.concatenate(pairs, axis=1)
+    left, right = np.concatenate(pairs, axis=1)
     # Rows first; each pair in both directions, once.
-    keys = np.unique(np.concatenate([one * n + other, other * n + one]))
+    keys = np.unique(np.concatenate([left * n + right, right * n + left]))
     starts = np.searchsorted(keys // n, np.arange(n + 1)) if n else np.zeros(1)
     return BlockLayout(config.block, starts.astype(np.int32), (keys % max(n, 1)).astype(np.int32))

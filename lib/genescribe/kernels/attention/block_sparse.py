@@ -97,15 +97,15 @@ def _reference(q: Tensor, k: Tensor, v: Tensor, counts: Tensor, layout: BlockLay
     keys = [(torch.from_numpy(union).to(device)[:, None] * block + inside).flatten() for union in unions]
     # Taken and divided as a whole: the gradient of each piece by itself would be as long as the sequence.
     sizes = [len(places) for places in keys]
-    taken = torch.cat(keys)
-    of_k, of_v = (torch.split(x.index_select(2, taken), sizes, dim=2) for x in (k, v))
+    columns = torch.cat(keys)
+    of_k, of_v = (torch.split(x.index_select(2, columns), sizes, dim=2) for x in (k, v))
     of_q = torch.split(q, [(end - begin) * block for begin, end in groups], dim=2)
-    seen = []
+    parts = []
     for n, rows in enumerate(groups):
         bias = _bias(keys[n], unions[n], counts, layout, rows, slopes, q)
-        seen.append(nn.functional.scaled_dot_product_attention(of_q[n], of_k[n], of_v[n], attn_mask=bias))
+        parts.append(nn.functional.scaled_dot_product_attention(of_q[n], of_k[n], of_v[n], attn_mask=bias))
     there = torch.arange(S, device=device) < counts[:, None]
-    return torch.cat(seen, dim=2)[:, :, :S] * there[:, None, :, None]
+    return torch.cat(parts, dim=2)[:, :, :S] * there[:, None, :, None]
 
 
 def _groups(layout: BlockLayout) -> list[tuple[int, int]]:
@@ -162,7 +162,7 @@ def _flex(q: Tensor, k: Tensor, v: Tensor, counts: Tensor, layout: BlockLayout, 
     number = dense.sum(dim=1).int()
     columns = torch.argsort((~dense).int(), dim=1, stable=True).int()
 
-    def seen(b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    def visible(b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
         # The blocks of the mask only spare work: what is seen stands here, whole.
         return dense[i // layout.block, j // layout.block] & ((j < counts[b]) | (i == j))
 
@@ -171,8 +171,8 @@ def _flex(q: Tensor, k: Tensor, v: Tensor, counts: Tensor, layout: BlockLayout, 
         return score - slopes[h] * (i - j).abs()
 
     mask = BlockMask.from_kv_blocks(
-        number[None, None], columns[None, None], BLOCK_SIZE=layout.block, mask_mod=seen, seq_lengths=(S, S)
+        number[None, None], columns[None, None], BLOCK_SIZE=layout.block, mask_mod=visible, seq_lengths=(S, S)
     )
-    found: Tensor = compiled_flex()(q, k, v, score_mod=None if slopes is None else nearer, block_mask=mask)
+    out: Tensor = compiled_flex()(q, k, v, score_mod=None if slopes is None else nearer, block_mask=mask)
     there = torch.arange(S, device=device) < counts[:, None]
-    return found * there[:, None, :, None]
+    return out * there[:, None, :, None]

@@ -86,10 +86,10 @@ class _Attend(torch.autograd.Function):
         q, k, v, out, log_sums = context.saved_tensors
         gradient = gradient.contiguous()
         along = (gradient.float() * out.float()).sum(dim=-1)
-        found = [torch.empty_like(x) for x in (q, k, v)]
-        for launch in backward_launches(q, k, v, gradient, log_sums, along, found, context.shared):
+        gradients = [torch.empty_like(x) for x in (q, k, v)]
+        for launch in backward_launches(q, k, v, gradient, log_sums, along, gradients, context.shared):
             launch.run()
-        return (*found, None)
+        return (*gradients, None)
 
 
 def _grid(q: Tensor, shared: dict[str, Any]) -> tuple[int, ...]:
@@ -125,10 +125,10 @@ def backward_launches(
     gradient: Tensor,
     log_sums: Tensor,
     along: Tensor,
-    found: list[Tensor],
+    gradients: list[Tensor],
     shared: dict[str, Any],
 ) -> list[Launch]:
-    """Return the launches that fill the gradients `found` of q, k and v; `along` is gradient * out, summed.
+    """Return the launches that fill the gradients `gradients` of q, k and v; `along` is gradient * out, summed.
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ def backward_launches(
         From the forward pass.
     along : (B, heads, S)
         Gradient times output, summed over channels.
-    found
+    gradients
         Gradients of q, k and v, to be filled.
     shared
         See `shared_arguments`.
     """
     arguments = {"q": q, "k": k, "v": v, "gradient": gradient, "log_sums": log_sums, "along": along, **shared}
-    of_q, of_k, of_v = found
+    of_q, of_k, of_v = gradients
     return [
         Launch(see_backward_queries, _grid(q, shared), {**arguments, "of_q": of_q}, _warps(shared)),
         Launch(see_backward_keys, _grid(q, shared), {**arguments, "of_k": of_k, "of_v": of_v}, _warps(shared)),
@@ -205,7 +205,7 @@ def see_forward(  # type: ignore[no-untyped-def]
     queries = _load(q, row, here, S, WIDTH, CHANNELS)
     top = tl.full((BLOCK,), float("-inf"), tl.float32)
     total = tl.zeros((BLOCK,), tl.float32)
-    seen = tl.zeros((BLOCK, CHANNELS), tl.float32)
+    summed = tl.zeros((BLOCK, CHANNELS), tl.float32)
     for place in tl.range(tl.load(starts + i), tl.load(starts + i + 1), num_stages=STAGES):
         there = tl.load(blocks + place) * BLOCK + tl.arange(0, BLOCK)
         keys = _load(k, row, there, S, WIDTH, CHANNELS)
@@ -218,13 +218,13 @@ def see_forward(  # type: ignore[no-untyped-def]
         shrunk = tl.exp(top - safe)
         total = total * shrunk + tl.sum(weights, 1)
         values = _load(v, row, there, S, WIDTH, CHANNELS)
-        seen = seen * shrunk[:, None] + tl.dot(weights.to(values.dtype), values, input_precision="ieee")
+        summed = summed * shrunk[:, None] + tl.dot(weights.to(values.dtype), values, input_precision="ieee")
         top = higher
-    found = total > 0.0
-    divisor = tl.where(found, total, 1.0)
-    _store(out, seen / divisor[:, None], row, here, S, WIDTH, CHANNELS)
+    positive = total > 0.0
+    divisor = tl.where(positive, total, 1.0)
+    _store(out, summed / divisor[:, None], row, here, S, WIDTH, CHANNELS)
     # +inf: in the backward pass the weights of a row without keys are exp(-inf), zero.
-    log_sum = tl.where(found, top + tl.log(divisor), float("inf"))
+    log_sum = tl.where(positive, top + tl.log(divisor), float("inf"))
     tl.store(log_sums + row * S + here, log_sum, here < S)
 
 
@@ -258,7 +258,7 @@ def see_backward_queries(  # type: ignore[no-untyped-def]
     change = _load(gradient, row, here, S, WIDTH, CHANNELS)
     log_sum = tl.load(log_sums + row * S + here, here < S, float("inf"))
     mean = tl.load(along + row * S + here, here < S, 0.0)
-    found = tl.zeros((BLOCK, CHANNELS), tl.float32)
+    of_queries = tl.zeros((BLOCK, CHANNELS), tl.float32)
     for place in tl.range(tl.load(starts + i), tl.load(starts + i + 1), num_stages=STAGES):
         there = tl.load(blocks + place) * BLOCK + tl.arange(0, BLOCK)
         keys = _load(k, row, there, S, WIDTH, CHANNELS)
@@ -267,8 +267,8 @@ def see_backward_queries(  # type: ignore[no-untyped-def]
         of_weights = tl.dot(change, tl.trans(values), input_precision="ieee")
         # The derivative of a softmax: the mean of the gradients under its own weights is taken out.
         of_scores = weights * (of_weights - mean[:, None]) * scale
-        found += tl.dot(of_scores.to(keys.dtype), keys, input_precision="ieee")
-    _store(of_q, found, row, here, S, WIDTH, CHANNELS)
+        of_queries += tl.dot(of_scores.to(keys.dtype), keys, input_precision="ieee")
+    _store(of_q, of_queries, row, here, S, WIDTH, CHANNELS)
 
 
 @jit("S", "heads")

@@ -47,7 +47,7 @@ def log_posterior(logits: Tensor, noncoding: Tensor, floor: float, share: float)
     # Without doubt a posterior may be zero, and its logarithm is taken another way.
     if library is None or not plain or not floor:
         return reference(logits, noncoding, floor, share)
-    logits, found = logits.contiguous(), torch.empty(logits.shape)
+    logits, posterior = logits.contiguous(), torch.empty(logits.shape)
     n = logits.shape[-1]
     inside = torch.zeros(n, dtype=torch.uint8)
     inside[noncoding] = 1
@@ -56,12 +56,12 @@ def log_posterior(logits: Tensor, noncoding: Tensor, floor: float, share: float)
         channels=n,
         logits=logits.data_ptr(),
         noncoding=inside.data_ptr(),
-        output=found.data_ptr(),
+        output=posterior.data_ptr(),
         floor=floor,
         share=share,
     )
     native_library.check(library.genescribe_log_posteriors(ctypes.byref(call), native_library.ISA))
-    return found
+    return posterior
 
 
 def reference(logits: Tensor, noncoding: Tensor, floor: float, share: float) -> Tensor:
@@ -84,5 +84,5 @@ def reference(logits: Tensor, noncoding: Tensor, floor: float, share: float) -> 
     if share == 1:
         return posterior
     inside = posterior[..., noncoding]
-    together = inside.logsumexp(dim=-1, keepdim=True)
-    return posterior.index_copy(-1, noncoding, together + share * (inside - together))
+    total = inside.logsumexp(dim=-1, keepdim=True)
+    return posterior.index_copy(-1, noncoding, total + share * (inside - total))

@@ -50,7 +50,7 @@ def _native(x: Tensor, layer: nn.Linear) -> Tensor:
     bias = torch.zeros(outputs) if layer.bias is None else layer.bias.detach()
     bias = nn.functional.pad(bias, (0, spare)).contiguous()
     rows = x.contiguous()
-    found = torch.empty(*x.shape[:-1], outputs + spare)
+    out = torch.empty(*x.shape[:-1], outputs + spare)
     call = _Map(
         rows=rows.numel() // inputs,
         inputs=inputs,
@@ -58,7 +58,7 @@ def _native(x: Tensor, layer: nn.Linear) -> Tensor:
         input=rows.data_ptr(),
         weights=weights.data_ptr(),
         bias=bias.data_ptr(),
-        output=found.data_ptr(),
+        output=out.data_ptr(),
     )
     native_library.check(library.genescribe_linear_map(ctypes.byref(call), native_library.ISA))
-    return found[..., :outputs]
+    return out[..., :outputs]

@@ -96,12 +96,12 @@ def _native(
     packed = (weight.permute(2, 1, 0) if weight.dim() == 3 else weight.t()).contiguous()
     B, T, _ = x.shape
     # Past a sequence's end the layer is zero.
-    found = torch.empty(B, T, len(weight)) if mask is None else torch.zeros(B, T, len(weight))
+    out = torch.empty(B, T, len(weight)) if mask is None else torch.zeros(B, T, len(weight))
     lengths = [T] * B if mask is None else mask.sum(dim=(1, 2)).long().tolist()
     bias = torch.zeros(len(weight)) if convolution.bias is None else convolution.bias
     vectors = [value.detach().contiguous() for value in (bias, norm.weight, norm.bias)]
     x = x.contiguous()
-    given = None if before is None else before.contiguous()
+    context = None if before is None else before.contiguous()
     for b, rows in enumerate(lengths):
         call = _Layer(
             rows=rows,
@@ -111,12 +111,12 @@ def _native(
             input=x[b].data_ptr(),
             weights=packed.data_ptr(),
             **{name: value.data_ptr() for name, value in zip(("bias", "gain", "shift"), vectors, strict=True)},
-            before=None if given is None else given[b].data_ptr(),
+            before=None if context is None else context[b].data_ptr(),
             after=x[b].data_ptr() if residual else None,
-            output=found[b].data_ptr(),
+            output=out[b].data_ptr(),
             epsilon=norm.eps,
         )
         library = native_library.library()
         assert library is not None, "`takes` was not asked"
         native_library.check(library.genescribe_local_layer(ctypes.byref(call), native_library.ISA))
-    return found
+    return out

@@ -45,17 +45,17 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
     """
     library = native_library.library()
     assert library is not None, "`takes` was not asked"
-    x, held = x.contiguous(), lengths.to(torch.int64).contiguous()
+    x, steps = x.contiguous(), lengths.to(torch.int64).contiguous()
     width = sum(layer.hidden_size for layer in layers)
-    found = torch.zeros(*x.shape[:2], width)
-    kept, slots, first = [x, held, found], [], 0
+    states = torch.zeros(*x.shape[:2], width)
+    alive, slots, first = [x, steps, states], [], 0
     for leftward, layer in enumerate(layers):
-        given = dict(layer.named_parameters())
+        parameters = dict(layer.named_parameters())
         # Transposed, so that one input meets neighbouring weights: whole vectors of units are added at a time.
-        weights, recurrent = (given[f"weight_{part}_l0"].detach().t().contiguous() for part in ("ih", "hh"))
+        weights, recurrent = (parameters[f"weight_{part}_l0"].detach().t().contiguous() for part in ("ih", "hh"))
         # PyTorch keeps two biases, for the sake of cuDNN; only their sum counts.
-        bias = (given["bias_ih_l0"] + given["bias_hh_l0"]).detach()
-        kept += [weights, recurrent, bias]
+        bias = (parameters["bias_ih_l0"] + parameters["bias_hh_l0"]).detach()
+        alive += [weights, recurrent, bias]
         slots.append(
             _Layer(
                 batch=len(x),
@@ -64,12 +64,12 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
                 hidden=layer.hidden_size,
                 stride=width,
                 leftward=leftward,
-                lengths=held.data_ptr(),
+                lengths=steps.data_ptr(),
                 input=x.data_ptr(),
                 weights=weights.data_ptr(),
                 recurrent=recurrent.data_ptr(),
                 bias=bias.data_ptr(),
-                output=found.data_ptr() + first * found.element_size(),
+                output=states.data_ptr() + first * states.element_size(),
             )
         )
         first += layer.hidden_size
@@ -81,5 +81,5 @@ def both_ways(x: Tensor, layers: tuple[nn.LSTM, nn.LSTM], lengths: Tensor) -> Te
     )
     native_library.check(failed)
     # The addresses above are of these tensors: they live until here.
-    del kept
-    return found
+    del alive
+    return states

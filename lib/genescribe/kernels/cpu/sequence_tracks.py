@@ -101,9 +101,9 @@ def reading_frames(
     width
         Number of columns of the result.
     """
-    found = torch.zeros(*codes.shape, width)
-    kept = {name: _bytes(tables[name]) for name in ("stops", "antisense_stops", "starts")}
-    kept |= {"base_values": tables["base_values"].float().contiguous(), "scaled": scaled.float().contiguous()}
+    tracks = torch.zeros(*codes.shape, width)
+    arrays = {name: _bytes(tables[name]) for name in ("stops", "antisense_stops", "starts")}
+    arrays |= {"base_values": tables["base_values"].float().contiguous(), "scaled": scaled.float().contiguous()}
     letters = _bytes(codes)
     for b, length in enumerate(lengths.tolist()):
         call = _Tracks(
@@ -112,11 +112,11 @@ def reading_frames(
             cap=cap,
             codes=letters[b].data_ptr(),
             **{f"{name}_column": columns.get(name, -1) for name in COLUMNS},
-            **{name: table.data_ptr() for name, table in kept.items()},
-            output=found[b].data_ptr(),
+            **{name: table.data_ptr() for name, table in arrays.items()},
+            output=tracks[b].data_ptr(),
         )
         _call("genescribe_tracks", call)
-    return found
+    return tracks
 
 
 def counted(
@@ -137,31 +137,31 @@ def counted(
     """
     B, T = codes.shape
     names = list(sizes.sites)
-    kept = {name: tables[name].float().contiguous() for name in ("content", "motif", "distance", "rank", *names)}
+    arrays = {name: tables[name].float().contiguous() for name in ("content", "motif", "distance", "rank", *names)}
     flags = {name: _bytes(tables[name]) for name in ("stops", "starts")}
-    results = [torch.zeros(B, T, size) for size in (kept["content"].shape[1], len(names) + 2, width)]
+    results = [torch.zeros(B, T, size) for size in (arrays["content"].shape[1], len(names) + 2, width)]
     letters = _bytes(codes)
     left, right = (_whole([sizes.sites[name][side] for name in names]) for side in (0, 1))
-    sites = (_POINTER * len(names))(*(kept[name].data_ptr() for name in names))
+    sites = (_POINTER * len(names))(*(arrays[name].data_ptr() for name in names))
     for b, length in enumerate(lengths.tolist()):
         call = _Evidence(
             length=length,
             total=T,
             order=sizes.order,
-            channels=kept["content"].shape[1],
+            channels=arrays["content"].shape[1],
             codon=sizes.codon,
             intron=sizes.intron,
             window=sizes.window,
             cap=sizes.cap,
             sites=len(names),
-            branch_width=kept["motif"].shape[-1],
-            branch_reach=kept["distance"].shape[-1],
-            ranks=len(kept["rank"]),
+            branch_width=arrays["motif"].shape[-1],
+            branch_reach=arrays["distance"].shape[-1],
+            ranks=len(arrays["rank"]),
             width=width,
             scale=sizes.scale,
             codes=letters[b].data_ptr(),
             **{name: table.data_ptr() for name, table in flags.items()},
-            **{name: kept[name].data_ptr() for name in ("content", "motif", "distance", "rank")},
+            **{name: arrays[name].data_ptr() for name in ("content", "motif", "distance", "rank")},
             site_left=ctypes.addressof(left),
             site_right=ctypes.addressof(right),
             site=ctypes.addressof(sites),
@@ -200,11 +200,11 @@ def gene_scores(
     B, T, channels = content.shape
     content, letters = content.contiguous(), _bytes(codes)
     scores = None if signals is None else signals.contiguous()
-    kept = {name: _bytes(tables[name]) for name in WORDS}
-    kept |= {name: tables[name].to(torch.int64).contiguous() for name in LABEL_COLUMNS}
+    arrays = {name: _bytes(tables[name]) for name in WORDS}
+    arrays |= {name: tables[name].to(torch.int64).contiguous() for name in LABEL_COLUMNS}
     # float64, since the sums over a chromosome are taken of them.
-    labels = len(kept["content_column"])
-    found = [torch.empty(B, T, labels, dtype=torch.float64) for _ in range(3)]
+    labels = len(arrays["content_column"])
+    results = [torch.empty(B, T, labels, dtype=torch.float64) for _ in range(3)]
     for b in range(B):
         call = _Expansion(
             length=T,
@@ -216,13 +216,13 @@ def gene_scores(
             codes=letters[b].data_ptr(),
             content=content[b].data_ptr(),
             scores=None if scores is None else scores[b].data_ptr(),
-            **{name: table.data_ptr() for name, table in kept.items()},
-            found_content=found[0][b].data_ptr(),
-            found_begin=found[1][b].data_ptr(),
-            found_end=found[2][b].data_ptr(),
+            **{name: table.data_ptr() for name, table in arrays.items()},
+            found_content=results[0][b].data_ptr(),
+            found_begin=results[1][b].data_ptr(),
+            found_end=results[2][b].data_ptr(),
         )
         _call("genescribe_gene_expansion", call)
-    return found[0], found[1], found[2]
+    return results[0], results[1], results[2]
 
 
 def _bytes(x: Tensor) -> Tensor:

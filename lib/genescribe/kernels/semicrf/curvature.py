@@ -50,15 +50,15 @@ def derivative(p: Potentials, direction: Mapping[str, Tensor]) -> tuple[Tensor, 
         moved = {name: _dual(_values(p, name), v.double()) for name, v in direction.items()}
         q = replace(p.to(dtype=torch.float64), **moved).expanded()
         log_z, counts = semicrf_reference.expectation(q, names | ({"duration"} if "tail" in names else set()), STAND_IN)
-        found = {name: _tangent(value) for name, value in counts.items()}
+        changes = {name: _tangent(value) for name, value in counts.items()}
         change = _tangent(log_z)
-    if p.explicit is not None and "duration" in found:
+    if p.explicit is not None and "duration" in changes:
         # Rows past a label's table are made of its last row and the tail: their counts belong to these.
-        rows = _pulled_back(p, found["duration"])
-        found["duration"] = rows[0]
+        rows = _pulled_back(p, changes["duration"])
+        changes["duration"] = rows[0]
         if "tail" in names:
-            found["tail"] = found["tail"] + rows[1]
-    return change, {name: found[name] for name in names}
+            changes["tail"] = changes["tail"] + rows[1]
+    return change, {name: changes[name] for name in names}
 
 
 def _values(p: Potentials, name: str) -> Tensor:

@@ -135,8 +135,8 @@ def boundary_messages(p: Potentials, boundaries: Tensor, backend: str = "auto") 
     if hasattr(module, "boundary_messages"):
         result: BoundaryMessages = module.boundary_messages(p, boundaries)
         return result
-    found: Messages = module.messages(p)
-    return BoundaryMessages(found.entry[0][boundaries], found.onward[0][boundaries], found.log_partition[0])
+    sums: Messages = module.messages(p)
+    return BoundaryMessages(sums.entry[0][boundaries], sums.onward[0][boundaries], sums.log_partition[0])
 
 
 def choose_backend(p: Potentials, backend: str = "auto", task: str = "expectation") -> str:

@@ -83,8 +83,8 @@ class _LogPartition(torch.autograd.Function):
         fields, counts = dict(zip(FIELDS, tensors, strict=False)), tensors[len(FIELDS) :]
         p = Potentials(lengths=lengths, phase_offset=phase_offset, explicit=explicit, **fields)
         gradients = _Gradient.apply(p, ctx.names, counts, weight, *(fields[name] for name in ctx.names))  # type: ignore[no-untyped-call]
-        named = dict(zip(ctx.names, gradients, strict=True))
-        return None, None, *(named.get(name) for name in FIELDS)
+        by_name = dict(zip(ctx.names, gradients, strict=True))
+        return None, None, *(by_name.get(name) for name in FIELDS)
 
 
 class _Gradient(torch.autograd.Function):
@@ -135,7 +135,7 @@ class _ExpectedScore(torch.autograd.Function):
             raise NotImplementedError("mean scores have first derivatives only: drop create_graph")
         size = len(ctx.names)
         mine, theirs, counts = (ctx.saved_tensors[i * size : (i + 1) * size] for i in range(3))
-        found: list[Tensor | None] = [None] * (2 * size)
+        results: list[Tensor | None] = [None] * (2 * size)
         if any(ctx.needs_input_grad[4 : 4 + size]):
             direction = {
                 name: value.masked_fill(value == -torch.inf, 0.0) for name, value in zip(ctx.names, theirs, strict=True)
@@ -143,7 +143,7 @@ class _ExpectedScore(torch.autograd.Function):
             _, changes = derivative(ctx.p, direction)
             for i, (name, field) in enumerate(zip(ctx.names, mine, strict=True)):
                 gradient = weighted(name, counts[i], of_log_z) + weighted(name, changes[name], of_mean)
-                found[i] = gradient.to(field.dtype)
+                results[i] = gradient.to(field.dtype)
         for i, (name, field) in enumerate(zip(ctx.names, theirs, strict=True)):
-            found[size + i] = weighted(name, counts[i], of_mean).to(field.dtype)
-        return None, None, None, None, *found
+            results[size + i] = weighted(name, counts[i], of_mean).to(field.dtype)
+        return None, None, None, None, *results

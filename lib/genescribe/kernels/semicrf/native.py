@@ -21,7 +21,7 @@ PART = 1 << 15
 """Bases between two messages of the best path; a multiple of 32."""
 
 MODEL = ("transition", "duration", "tail", "start", "final", "explicit")
-CHAIN = ("content", "begin", "end", "arrive", "depart", "whole")
+CHAIN = ("content", "begin", "end", "arrive", "depart", "spanning")
 MESSAGES = ("entry", "leave", "onward")
 
 
@@ -65,29 +65,29 @@ def working_bytes(p: Potentials) -> int:
 
 def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
     """Return log Z of each chain and the expected counts of the wanted fields."""
-    found = {name: torch.zeros(_shape(p, name), dtype=torch.float64) for name in wanted}
+    counts = {name: torch.zeros(_shape(p, name), dtype=torch.float64) for name in wanted}
     if wanted & {"duration", "tail"}:
         # One pass over the segments gives both, and the C++ code has nowhere else to put the other.
         for name in ("duration", "tail"):
-            found.setdefault(name, torch.zeros(_shape(p, name), dtype=torch.float64))
-    return _call(p, found), found
+            counts.setdefault(name, torch.zeros(_shape(p, name), dtype=torch.float64))
+    return _call(p, counts), counts
 
 
 def messages(p: Potentials) -> Messages:
     """Return the log-sums at every boundary."""
     B, T, _, C = p.shape
-    found = {name: torch.full((B, T + 1, C), -torch.inf, dtype=torch.float64) for name in MESSAGES}
-    log_z = _call(p.detach(), found)
-    return Messages(found["entry"], found["leave"], found["onward"], log_z)
+    sums = {name: torch.full((B, T + 1, C), -torch.inf, dtype=torch.float64) for name in MESSAGES}
+    log_z = _call(p.detach(), sums)
+    return Messages(sums["entry"], sums["leave"], sums["onward"], log_z)
 
 
 def boundary_messages(p: Potentials, boundaries: Tensor) -> BoundaryMessages:
     """Return the log-sums at ascending boundaries of one chain."""
     p, places = p.detach(), boundaries.to(torch.int64).contiguous()
     shape = (1, len(places), p.shape[3])
-    found = {name: torch.full(shape, -torch.inf, dtype=torch.float64) for name in ("entry", "onward")}
-    log_z = _call(p, found, places)
-    return BoundaryMessages(found["entry"][0], found["onward"][0], log_z[0])
+    sums = {name: torch.full(shape, -torch.inf, dtype=torch.float64) for name in ("entry", "onward")}
+    log_z = _call(p, sums, places)
+    return BoundaryMessages(sums["entry"][0], sums["onward"][0], log_z[0])
 
 
 def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
@@ -95,8 +95,8 @@ def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     held = Held(p.detach())
     # ctypes gives up the interpreter lock while C++ runs: threads are enough.
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        found = list(pool.map(lambda chain: NativeChain.best_path(held, chain), held.chains))
-    return torch.tensor([score for score, _ in found], dtype=torch.float64), [path for _, path in found]
+        best = list(pool.map(lambda chain: NativeChain.best_path(held, chain), held.chains))
+    return torch.tensor([score for score, _ in best], dtype=torch.float64), [path for _, path in best]
 
 
 def _shape(p: Potentials, name: str) -> tuple[int, ...]:
@@ -167,7 +167,7 @@ class NativeChain:
     def best_path(cls, held: Held, chain: _Chain) -> tuple[float, Segmentation]:
         """Return score and best path of a chain that is at hand as a whole."""
         stream = cls(held, chain.phase)
-        edges = (ctypes.c_void_p(x) for x in (chain.arrive, chain.depart, chain.whole))
+        edges = (ctypes.c_void_p(x) for x in (chain.arrive, chain.depart, chain.spanning))
         check(stream._library.genescribe_stream_edges(stream._stream, ctypes.c_int64(chain.length), *edges))
         stream._push(chain.length, chain.content, chain.begin, chain.end)
         return stream.finish()

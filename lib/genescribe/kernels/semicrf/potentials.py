@@ -27,7 +27,7 @@ Then `arrive` (`depart`) replaces duration, begin/end and start/final of that se
   still added, and `final` where the segment is also the last and `depart` is not given.
 * ``depart[b, s, c]``: score, content aside, of a last segment ``[s, n)``; replaces D, end and final; `begin` is still
   added, and `start` where the segment is also the first and `arrive` is not given.
-* ``whole[b, c]``: score, content aside, of one segment ``[0, n)`` where both are given; nothing else is added.
+* ``spanning[b, c]``: score, content aside, of one segment ``[0, n)`` where both are given; nothing else is added.
 
 Each is given for the whole batch or not at all; the rows of uncensored chains then hold the ordinary scores
 (``start + begin + D``, ``D + end + final``). They are dense so that a kernel need not know where they come from;
@@ -55,7 +55,7 @@ FIELDS = (
     "end",
     "arrive",
     "depart",
-    "whole",
+    "spanning",
 )
 """The floating fields of `Potentials`."""
 
@@ -93,7 +93,7 @@ class Potentials:
         Added to the boundary's position before the modulus P; None is 0.
     arrive, depart : (B, T + 1, C) or None
         Censored first and last segments, see the module's text. ``arrive[:, 0]`` and ``depart[b, n]`` are ignored.
-    whole : (B, C) or None
+    spanning : (B, C) or None
         Given exactly where both `arrive` and `depart` are.
     explicit : (C,) int64 or None
         K of each label, 1..K; None is K for all.
@@ -111,7 +111,7 @@ class Potentials:
     phase_offset: Tensor | None = None
     arrive: Tensor | None = None
     depart: Tensor | None = None
-    whole: Tensor | None = None
+    spanning: Tensor | None = None
     explicit: Tensor | None = None
 
     @property
@@ -119,8 +119,8 @@ class Potentials:
         """(B, T, K, C)."""
         if self.content.ndim != 3 or self.duration.ndim != 2:
             name, shape = ("content", "(B, T, C)") if self.content.ndim != 3 else ("duration", "(K, C)")
-            found = tuple(getattr(self, name).shape)
-            raise InputError(f"shape {found}", where=f"potentials.{name}", remedy=f"give {shape}")
+            actual = tuple(getattr(self, name).shape)
+            raise InputError(f"shape {actual}", where=f"potentials.{name}", remedy=f"give {shape}")
         B, T, C = self.content.shape
         return B, T, self.duration.shape[0], C
 
@@ -133,8 +133,8 @@ class Potentials:
         B, T, K, C = self.shape
         for name, size in (("content", C), ("duration", K)):
             if size == 0:
-                what = "labels" if name == "content" else "durations"
-                raise InputError(f"no {what}", where=f"potentials.{name}", remedy="give at least one")
+                axis = "labels" if name == "content" else "durations"
+                raise InputError(f"no {axis}", where=f"potentials.{name}", remedy="give at least one")
         expected = {
             "content": (B, T, C),
             "lengths": (B,),
@@ -148,7 +148,7 @@ class Potentials:
             "phase_offset": (B,),
             "arrive": (B, T + 1, C),
             "depart": (B, T + 1, C),
-            "whole": (B, C),
+            "spanning": (B, C),
             "explicit": (C,),
         }
         for name, shape in expected.items():
@@ -161,8 +161,8 @@ class Potentials:
                 )
         if self.period not in (1, 3):
             raise InputError(f"period {self.period}", where="potentials.transition", remedy="give 1 or 3 phases")
-        if (self.whole is None) != (self.arrive is None or self.depart is None):
-            raise InputError("given alone or lacking", where="potentials.whole", remedy="give it with both edges")
+        if (self.spanning is None) != (self.arrive is None or self.depart is None):
+            raise InputError("given alone or lacking", where="potentials.spanning", remedy="give it with both edges")
 
     def checked(self) -> Potentials:
         """Return self, or raise `InputError` where a length, a NaN or +inf makes no sense.
@@ -212,7 +212,7 @@ class Potentials:
 
     def rows(self, index: Tensor) -> Potentials:
         """Return the chains `index`, (N,) int64 or (B,) bool; differentiable."""
-        batched = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "whole")
+        batched = ("content", "lengths", "begin", "end", "phase_offset", "arrive", "depart", "spanning")
         tensors = {name: getattr(self, name) for name in batched}
         return replace(self, **{name: value[index] for name, value in tensors.items() if value is not None})
 

@@ -64,8 +64,8 @@ def expectation(p: Potentials, wanted: frozenset[str], forbidden: float = FORBID
     if not wanted:
         return log_z, {}
     onward, sums = _backward(chain, f)
-    found = _counts(chain, f, onward, sums)
-    return log_z, {name: found[name] for name in wanted}
+    counts = _counts(chain, f, onward, sums)
+    return log_z, {name: counts[name] for name in wanted}
 
 
 def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
@@ -109,7 +109,7 @@ class _Chain:
     final: Tensor  # (C,)
     arrive: Tensor | None  # (T + 1, B, C)
     depart: Tensor | None  # (T + 1, B, C)
-    whole: Tensor | None  # (B, C)
+    spanning: Tensor | None  # (B, C)
     forbidden: float
 
     @classmethod
@@ -142,7 +142,7 @@ class _Chain:
             final=scores(p.final),
             arrive=boundaries(p.arrive),
             depart=boundaries(p.depart),
-            whole=None if p.whole is None else scores(p.whole),
+            spanning=None if p.spanning is None else scores(p.spanning),
             forbidden=forbidden,
         )
 
@@ -211,8 +211,8 @@ def _forward(chain: _Chain, add: Add, total: Sum) -> _Forward:
         closed = leave[chain.lengths, rows] + chain.final
     else:
         leave[chain.lengths, rows] = forbidden
-        if chain.whole is not None:
-            closed = add(closed, chain.whole + prefix)
+        if chain.spanning is not None:
+            closed = add(closed, chain.spanning + prefix)
     return _Forward(entry, leave, total(closed, 1), shift)
 
 
@@ -296,7 +296,7 @@ def _counts(chain: _Chain, forward: _Forward, onward: Tensor, sums: _Sums) -> Co
     begins = (entry + sums.onto - scale).exp()  # (T + 1, B, C); a segment begins at boundary t
     ends = (leave + onward - scale).exp()
     rows = torch.arange(len(chain.lengths), device=chain.lengths.device)
-    found = {
+    counts = {
         "transition": sums.transition,
         "duration": sums.duration.transpose(0, 1),
         "tail": sums.tail,
@@ -309,19 +309,19 @@ def _counts(chain: _Chain, forward: _Forward, onward: Tensor, sums: _Sums) -> Co
     if chain.arrive is not None:
         arrive = torch.zeros_like(begins)
         arrive[1:] = (chain.arrive[1:] + chain.content.cumsum(0) + chain.end + onward[1:] - scale).exp()
-        found["arrive"] = arrive.transpose(0, 1)
+        counts["arrive"] = arrive.transpose(0, 1)
         entered[0] += arrive.sum(0)
     if chain.depart is not None:
         suffix = chain.content.flip(0).cumsum(0).flip(0)
         depart = torch.zeros_like(begins)
         depart[:-1] = (entry[:-1] + chain.depart[:-1] + suffix - scale).exp()
-        found["depart"] = depart.transpose(0, 1)
-        if chain.whole is not None:
-            found["whole"] = (chain.whole + suffix[0] - scale).exp()
-            entered[0] += found["whole"]
+        counts["depart"] = depart.transpose(0, 1)
+        if chain.spanning is not None:
+            counts["spanning"] = (chain.spanning + suffix[0] - scale).exp()
+            entered[0] += counts["spanning"]
     # A base is inside a segment: begun at or before it, not ended before it.
     inside = (entered[:-1] - torch.cat([torch.zeros_like(ends[:1]), ends[1:-1]])).cumsum(0)
     time = torch.arange(len(inside), device=inside.device).unsqueeze(1)
     outside = (time >= chain.lengths).unsqueeze(2) | (chain.content <= chain.forbidden / 2)
-    found["content"] = inside.masked_fill(outside, 0.0).transpose(0, 1)
-    return found
+    counts["content"] = inside.masked_fill(outside, 0.0).transpose(0, 1)
+    return counts

@@ -42,7 +42,7 @@ class Walk:
         self.phase = 0 if p.phase_offset is None else int(p.phase_offset[chain])
         self.arrive = None if p.arrive is None else _numpy(p.arrive[chain])
         self.depart = None if p.depart is None else _numpy(p.depart[chain])
-        self.whole = None if p.whole is None else _numpy(p.whole[chain])
+        self.spanning = None if p.spanning is None else _numpy(p.spanning[chain])
         self._bias: dict[int, Scores] = {}
 
     def segmentation(self, pick: Pick) -> Segmentation:
@@ -75,8 +75,8 @@ class Walk:
         # A censored last segment: its start and label are chosen together, since neither is known.
         suffix = self.content[::-1].cumsum(0)[::-1]
         open_ended = self.entry[:n] + self.depart[:n] + suffix
-        if self.whole is not None:
-            open_ended[0] = self.whole + suffix[0]
+        if self.spanning is not None:
+            open_ended[0] = self.spanning + suffix[0]
         if open_ended.max() == -np.inf:
             return None
         start, label = divmod(pick(open_ended.ravel()), open_ended.shape[1])

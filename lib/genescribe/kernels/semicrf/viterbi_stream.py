@@ -126,10 +126,10 @@ class ViterbiStream:
         begin, end : (n, C) or None
             Scores of segments that begin (end) at each base; in every push or in none.
         """
-        given = (begin is not None, end is not None)
-        if self._boundaries not in (None, given):
+        edges = (begin is not None, end is not None)
+        if self._boundaries not in (None, edges):
             raise InputError("given in some pushes only", where="push.begin, push.end", remedy="give them in all")
-        self._boundaries = given
+        self._boundaries = edges
         rows = [self._rows(x, name) for x, name in ((content, "content"), (begin, "begin"), (end, "end"))]
         assert rows[0] is not None
         self._engine.push(rows[0], rows[1], rows[2])
@@ -233,7 +233,7 @@ class _Blocked(_Kept):
         # its message and followed. Twice the time, but the memory of one part.
         for start in starts[:-1]:
             messages.append(recurrence.run(_part(p, start), messages[-1])[1])
-        found: list[End] = []
+        ends: list[End] = []
         on, score = (n, -1), -np.inf
         for start, message in zip(reversed(starts), reversed(messages), strict=True):
             part = _part(p, start)
@@ -244,10 +244,10 @@ class _Blocked(_Kept):
                 if score == -np.inf:
                     return score, segmentation(recurrence, [])
                 score += float(message.total[0] + trace.layout.shift.sum())
-                found.append((n, label))
+                ends.append((n, label))
                 on = (begin, label)
-            on = walk.back(*on, found)
-        return score, segmentation(recurrence, found)
+            on = walk.back(*on, ends)
+        return score, segmentation(recurrence, ends)
 
 
 def _part(p: Potentials, start: int) -> Potentials:

@@ -87,8 +87,8 @@ class _Run:
         self.rest = new.new_full((blocks + 1, N, C), -torch.inf)
         self.rest[0] = before.rest
         self.rest_source = before.rest_source.repeat(blocks + 1, 1, 1)
-        whole = layout.after[-1, -1].round()
-        self.levels = torch.cat([layout.level, (layout.level[-1] + whole).unsqueeze(0)])
+        step = layout.after[-1, -1].round()
+        self.levels = torch.cat([layout.level, (layout.level[-1] + step).unsqueeze(0)])
 
     def step(self, block: int) -> None:
         """Go over one block."""
@@ -305,19 +305,19 @@ def viterbi(p: Potentials) -> tuple[Tensor, list[Segmentation]]:
     for chain, n in enumerate(p.lengths.tolist()):
         walk = Walk(model, p, trace, chain)
         score, begin, label = last_segment(model, p, trace, walk, chain)
-        found: list[End] = []
+        ends: list[End] = []
         if score > -np.inf:
-            found.append((n, label))
-            walk.back(begin, label, found)
+            ends.append((n, label))
+            walk.back(begin, label, ends)
         scores[chain] = score + shift[chain]
-        paths.append(segmentation(model, found))
+        paths.append(segmentation(model, ends))
     return torch.from_numpy(scores).to(p.content.device), paths
 
 
-def segmentation(model: BestRecurrence, found: list[End]) -> Segmentation:
+def segmentation(model: BestRecurrence, last_first: list[End]) -> Segmentation:
     """Return segments found last first, in sorted labels, in order and in the labels of the potentials."""
-    ends = torch.tensor([end for end, _ in reversed(found)], dtype=torch.int64)
-    places = torch.tensor([label for _, label in reversed(found)], dtype=torch.int64)
+    ends = torch.tensor([end for end, _ in reversed(last_first)], dtype=torch.int64)
+    places = torch.tensor([label for _, label in reversed(last_first)], dtype=torch.int64)
     return Segmentation(ends, model.durations.order.cpu()[places])
 
 
@@ -350,8 +350,8 @@ def last_segment(model: BestRecurrence, p: Potentials, trace: Trace, walk: Walk,
     departing = p.depart[chain, :n].double()[:, order].cpu().numpy() + walk.entries[own] + walk.base[own] + at_end
     if walk.alive is not None:
         departing[np.arange(n)[:, None] < walk.alive[n - 1]] = -np.inf
-    if p.whole is not None:
+    if p.spanning is not None:
         lives = True if walk.alive is None else walk.alive[n - 1] == 0
-        departing[0] = np.where(lives, p.whole[chain].double()[order].cpu().numpy() + at_end, -np.inf)
+        departing[0] = np.where(lives, p.spanning[chain].double()[order].cpu().numpy() + at_end, -np.inf)
     begin, label = divmod(int(departing.argmax()), departing.shape[1])
     return float(departing[begin, label]), begin, label

@@ -7,7 +7,7 @@ boundary s on given that a segment begins there, and V_t = S_t + end_{t-1} + B_t
     P(a segment ends at t)   = exp(A_t + B_t - Z)
     P([s, t) is a segment)   = exp(W_s + D(t - s) + V_t - Z)
 
-Every exponent is a whole number plus a remainder of the size of one block (`Whole`), so that nothing is lost where the
+Every exponent is a whole number plus a remainder of the size of one block (`LogZ`), so that nothing is lost where the
 scores are large and their difference is not.
 """
 
@@ -30,19 +30,19 @@ LARGE = 600.0
 class LogZ:
     """log Z of each chain, (B,), as a whole number and the rest; what was taken out of the content is not in it."""
 
-    whole: Tensor
+    integer: Tensor
     rest: Tensor
 
     @classmethod
-    def of(cls, whole: Tensor, rest: Tensor) -> LogZ:
-        """Sum exp(whole + rest), (R, B, C), for each chain."""
-        top = (whole + rest).amax((0, 2))
+    def of(cls, integer: Tensor, rest: Tensor) -> LogZ:
+        """Sum exp(integer + rest), (R, B, C), for each chain."""
+        top = (integer + rest).amax((0, 2))
         top = torch.where(top > -torch.inf, top.round(), 0.0)
-        return cls(top, torch.logsumexp((rest + (whole - top.unsqueeze(1))).transpose(0, 1).flatten(1), 1))
+        return cls(top, torch.logsumexp((rest + (integer - top.unsqueeze(1))).transpose(0, 1).flatten(1), 1))
 
     def value(self) -> Tensor:
         """Return log Z."""
-        return self.whole + self.rest
+        return self.integer + self.rest
 
 
 class Posterior:
@@ -78,29 +78,29 @@ class Posterior:
             return end_log_z(self.layout, self.scores)
         if p.arrive is None:
             return LogZ.of(self.future[:1].unsqueeze(2), (first + self.onto[0]).unsqueeze(0))
-        whole, rest = self.arrivals()
+        integer, rest = self.arrivals()
         rest = rest.masked_fill(~self.inside.unsqueeze(2), -torch.inf)
         single, single_rest = self.single()
-        return LogZ.of(torch.cat([whole, single.unsqueeze(0)]), torch.cat([rest, single_rest.unsqueeze(0)]))
+        return LogZ.of(torch.cat([integer, single.unsqueeze(0)]), torch.cat([rest, single_rest.unsqueeze(0)]))
 
     def arrivals(self) -> tuple[Tensor, Tensor]:
-        """Return the score of all with a censored first segment up to base i, whole and rest, (T', B, C)."""
+        """Return the score of all with a censored first segment up to base i, whole number and rest, (T', B, C)."""
         assert self.layout.inject is not None
         score = self.layout.forward(self.layout.inject) + self.layout.forward(self.layout.leave)
         return self.level + self.future.unsqueeze(2), score + self.onward
 
     def departures(self) -> tuple[Tensor, Tensor]:
-        """Return the score of all with a censored last segment from base i on, whole and rest, (T', B, C)."""
+        """Return the score of all with a censored last segment from base i on, whole number and rest, (T', B, C)."""
         assert self.layout.inject is not None
         level, after = self._end()
         score = self.layout.backward(self.layout.inject) + self.layout.forward(self.layout.enter)
         return self.past.unsqueeze(2) + (level - self.level), score + self.entry + after
 
     def single(self) -> tuple[Tensor, Tensor]:
-        """Return the score of one segment censored on both sides, whole and rest, (B, C)."""
-        assert self.p.whole is not None
+        """Return the score of one segment censored on both sides, whole number and rest, (B, C)."""
+        assert self.p.spanning is not None
         level, after = self._end()
-        score = self.p.whole.double()[:, self.durations.order] + after
+        score = self.p.spanning.double()[:, self.durations.order] + after
         if self.layout.alive is not None:
             score = score.masked_fill(self._at_end(self.layout.forward(self.layout.alive)) > 0, -torch.inf)
         return level, score
@@ -112,9 +112,9 @@ class Posterior:
     def _at_end(self, x: Tensor) -> Tensor:
         return x[self.layout.lengths - 1, torch.arange(self.layout.chains, device=x.device)]
 
-    def probability(self, whole: Tensor, rest: Tensor) -> Tensor:
-        """Return exp(whole + rest - log Z) of (T', B, C), 0 past the lengths; `rest` is used up."""
-        rest += whole - self.log_z.whole.unsqueeze(1) - self.z
+    def probability(self, integer: Tensor, rest: Tensor) -> Tensor:
+        """Return exp(integer + rest - log Z) of (T', B, C), 0 past the lengths; `rest` is used up."""
+        rest += integer - self.log_z.integer.unsqueeze(1) - self.z
         return rest.masked_fill_(~self.inside.unsqueeze(2), -torch.inf).exp_()
 
     def counts(self, wanted: frozenset[str]) -> Counts:
@@ -122,27 +122,27 @@ class Posterior:
         both = (self.past + self.future).unsqueeze(2)
         begins = self.probability(both, self.entry + self.onto)
         ends = self.probability(both, self.leave + self.onward)
-        found = {"begin": begins, "end": ends}
+        counts = {"begin": begins, "end": ends}
         shared = {}
         if wanted & {"start", "final"}:
             final = torch.zeros_like(ends[0]) if self.p.depart is not None else self._at_end(ends)
             shared = {"start": begins[0], "final": final}
         entered = begins
         if self.p.arrive is not None and wanted & {"arrive", "content"}:
-            found["arrive"] = self.probability(*self.arrivals())
+            counts["arrive"] = self.probability(*self.arrivals())
             entered = begins.clone()
-            entered[0] += found["arrive"].sum(0)
+            entered[0] += counts["arrive"].sum(0)
         if self.p.depart is not None and "depart" in wanted:
-            found["depart"] = self.probability(*self.departures())
-        if self.p.whole is not None and wanted & {"whole", "content"}:
-            whole, rest = self.single()
-            shared["whole"] = (rest + (whole - self.log_z.whole.unsqueeze(1)) - self.z).exp()
-            entered[0] += shared["whole"]
+            counts["depart"] = self.probability(*self.departures())
+        if self.p.spanning is not None and wanted & {"spanning", "content"}:
+            integer, rest = self.single()
+            shared["spanning"] = (rest + (integer - self.log_z.integer.unsqueeze(1)) - self.z).exp()
+            entered[0] += shared["spanning"]
         if "content" in wanted:
-            found["content"] = self._covered(entered, ends)
+            counts["content"] = self._covered(entered, ends)
         if "transition" in wanted:
             shared["transition"] = self._transitions()
-        return {name: self._unlay(name, x) for name, x in found.items() if name in wanted} | {
+        return {name: self._unlay(name, x) for name, x in counts.items() if name in wanted} | {
             name: arranged(x, self._sorted) if name != "transition" else x[:, :, self._sorted][..., self._sorted]
             for name, x in shared.items()
             if name in wanted
@@ -179,10 +179,10 @@ class Posterior:
         step = p.transition.double()[:, order][:, :, order]
         leave, onto = self.leave[:-1], self.onto[1:]
         # With the largest score of each row taken out, the sum over bases is one product of matrices.
-        whole = self.past[:-1] + self.future[1:] - self.log_z.whole
+        integer = self.past[:-1] + self.future[1:] - self.log_z.integer
         tops = [x.amax(2).clamp(min=FLOOR) for x in (leave, onto)]
         top = step.amax().clamp(min=FLOOR)
-        scale = (tops[0] + tops[1]) + whole + (top - self.z.squeeze(1))
+        scale = (tops[0] + tops[1]) + integer + (top - self.z.squeeze(1))
         real = self.inside[1:] & (scale > FLOOR / 2)
         large = real & (scale > LARGE)
         weight = scale.masked_fill(large | ~real, -torch.inf).exp_()
@@ -200,7 +200,7 @@ class Posterior:
             t, b = part.unbind(1)
             at = phase.expand_as(large)[t, b]
             rest = leave[t, b].unsqueeze(2) + onto[t, b].unsqueeze(1) + step[at]
-            terms = (rest + (whole[t, b] - self.z[b, 0]).view(-1, 1, 1)).exp()
+            terms = (rest + (integer[t, b] - self.z[b, 0]).view(-1, 1, 1)).exp()
             # A product with one-hot rows: an indexed addition is not deterministic on a GPU.
             rows = torch.nn.functional.one_hot(b * p.period + at, counts.shape[0] * p.period)
             counts += (rows.to(terms.dtype).t() @ terms.flatten(1)).view(counts.shape)

@@ -31,10 +31,10 @@ def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
         layout, _, scores = _run(p, both=False)
         return end_log_z(layout, scores).value() + layout.shift.sum(0), {}
     posterior = Posterior(p, *_run(p, both=True))
-    found = posterior.counts(wanted)
+    counts = posterior.counts(wanted)
     if wanted & {"duration", "tail"}:
-        found["duration"], found["tail"] = duration_counts(posterior)
-    return posterior.log_z.value() + posterior.layout.shift.sum(0), found
+        counts["duration"], counts["tail"] = duration_counts(posterior)
+    return posterior.log_z.value() + posterior.layout.shift.sum(0), counts
 
 
 def messages(p: Potentials) -> Messages:

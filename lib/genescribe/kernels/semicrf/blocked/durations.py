@@ -83,7 +83,7 @@ class DurationCounts:
             return x.reshape(blocks, b, B, -1).permute(2, 3, 0, 1).contiguous()
 
         entry = (posterior.entry + layout.forward(layout.enter)).masked_fill(outside, -torch.inf)
-        future = posterior.future.reshape(blocks, b, B) - posterior.log_z.whole
+        future = posterior.future.reshape(blocks, b, B) - posterior.log_z.integer
         top = future.amax(1, keepdim=True)
         exit_ = posterior.onward + layout.forward(layout.leave) + (future - top).flatten(0, 1).unsqueeze(2)
         exit_ = (exit_ - posterior.z).masked_fill(outside, -torch.inf)
@@ -213,8 +213,8 @@ class DurationCounts:
             start = torch.arange(layout.blocks, device=tail.device).unsqueeze(1) * b
             exits = exits.masked_fill(self.alive[:, labels] > start, -torch.inf)
         step = torch.arange(1, b + 1, device=tail.device)
-        whole = arrived + self.exits.base[:, labels]
-        mass = (rest + whole).unsqueeze(-1) + (exits + (step * tail.unsqueeze(1)).unsqueeze(1))
+        integer = arrived + self.exits.base[:, labels]
+        mass = (rest + integer).unsqueeze(-1) + (exits + (step * tail.unsqueeze(1)).unsqueeze(1))
         mass = mass.exp()
         mean = self._mean_excess(group, rest, arrived)
         return mass.sum((2, 3)), (mass * (mean.unsqueeze(-1) + step)).sum((2, 3))
@@ -233,16 +233,16 @@ class DurationCounts:
         ages = (group.blocks + 1) * b - torch.arange(b, device=tail.device) - reach.unsqueeze(1)
         joining = (entries + table.onward.permute(2, 1, 0)).softmax(-1).nan_to_num(0.0)
         joining_age = (joining * ages.unsqueeze(1)).sum(-1)
-        kept = rest[..., :-1] + (arrived[..., :-1] - arrived[..., 1:]) + b * tail.unsqueeze(1) - rest[..., 1:]
-        kept = kept.exp().nan_to_num(0.0)
+        stayed = rest[..., :-1] + (arrived[..., :-1] - arrived[..., 1:]) + b * tail.unsqueeze(1) - rest[..., 1:]
+        stayed = stayed.exp().nan_to_num(0.0)
         if self.alive is not None:
             start = torch.arange(layout.blocks - 1, device=tail.device) * b
-            kept = kept.masked_fill(self.alive[:, labels, :-1, -1] > start, 0.0)
+            stayed = stayed.masked_fill(self.alive[:, labels, :-1, -1] > start, 0.0)
         mean = torch.zeros_like(rest)
         for block in range(layout.blocks - 1):
             oldest = block - group.blocks
             new = joining_age[..., oldest] if oldest >= 0 else 0.0
-            share = kept[..., block]
+            share = stayed[..., block]
             mean[..., block + 1] = share * (mean[..., block] + b) + (1 - share) * new
         return mean
 

@@ -341,10 +341,10 @@ def _sums(content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     total = within[:, -1]
     # One running sum over a chromosome would be millions, with few digits left behind the point. Its whole number and
     # the rest are carried apart: the sums of whole numbers are exact, and the rest stays small.
-    whole = total.round()
+    integer = total.round()
     zero = torch.zeros_like(total[:1])
-    level = torch.cat([zero, whole.cumsum(0)[:-1]])
-    drift = torch.cat([zero, (total - whole).cumsum(0)[:-1]])
+    level = torch.cat([zero, integer.cumsum(0)[:-1]])
+    drift = torch.cat([zero, (total - integer).cumsum(0)[:-1]])
     level = level + drift.round()
     drift = (drift - drift.round()).unsqueeze(1)
     after = within + drift

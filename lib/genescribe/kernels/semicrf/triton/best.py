@@ -102,9 +102,9 @@ def carry_best(  # type: ignore[no-untyped-def]
     position = joining * SIZE + j
     real = (here & (joining >= 0))[None, :]
     at_source = position[:, None] * base_step + chain[None, :]
-    whole = tl.load(base + joining * base_step + chain, here & (joining >= 0), 0.0) - following
+    shift = tl.load(base + joining * base_step + chain, here & (joining >= 0), 0.0) - following
     source_tile = tl.load(entry + at_source, real, none) + tl.load(enter + at_source, real, none)
-    source_tile += whole[None, :] + tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
+    source_tile += shift[None, :] + tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
     if alive is not None:
         dead = tl.load(alive + (begin + SIZE - 1) * base_step + chain, here, 0)
         source_tile = tl.where(position[:, None] < dead[None, :], none, source_tile)
@@ -145,8 +145,8 @@ def far_best(  # type: ignore[no-untyped-def]
     for place in tl.range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
         position = (place + i)[:, None]
         at = position * base_step + chain[None, :]
-        whole = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
-        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + whole[None, :]
+        shift = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
+        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + shift[None, :]
         source = tl.where(position >= oldest[None, :], source, none)
         row = block * SIZE - place - i[:, None, None] + j[None, :, None]
         score = source[:, None, :] + tl.load(rows + row * C + c[None, None, :], here[None, None, :], none)

@@ -49,10 +49,10 @@ def expectation(p: Potentials, wanted: frozenset[str]) -> tuple[Tensor, Counts]:
     if not both:
         return end_log_z(layout, run.scores).value() + layout.shift.sum(0), {}
     posterior = Posterior(p, layout, durations, run.scores)
-    found = posterior.counts(wanted)
+    counts = posterior.counts(wanted)
     if wanted & {"duration", "tail"}:
-        found["duration"], found["tail"] = DurationCounts(posterior, run).counts()
-    return posterior.log_z.value() + layout.shift.sum(0), found
+        counts["duration"], counts["tail"] = DurationCounts(posterior, run).counts()
+    return posterior.log_z.value() + layout.shift.sum(0), counts
 
 
 def messages(p: Potentials) -> Messages:

@@ -30,7 +30,7 @@ class DurationCounts:
         blocks, B = layout.blocks, layout.chains
         outside = ~posterior.inside.unsqueeze(2)
         entry = (posterior.entry + layout.forward(layout.enter)).masked_fill(outside, -torch.inf)
-        future = posterior.future.view(blocks, SIZE, B) - posterior.log_z.whole
+        future = posterior.future.view(blocks, SIZE, B) - posterior.log_z.integer
         top = future.amax(1)
         exits = posterior.onward + layout.forward(layout.leave) - posterior.z
         exits = exits + (future - top.unsqueeze(1)).flatten(0, 1).unsqueeze(2)
@@ -137,6 +137,6 @@ def count_durations(  # type: ignore[no-untyped-def]
         small = source[:, None] + tl.load(exit + row * length + i, real, float("-inf")) + score[None, :]
         if alive is not None:
             small = tl.where(tl.load(alive + row * length + i, real, 0) > s[:, None], float("-inf"), small)
-        whole = source_base[:, None] + tl.load(exit_base + row * (length // SIZE) + i // SIZE, real, 0.0)
-        total += tl.sum(tl.exp(small + whole), 0)
+        base = source_base[:, None] + tl.load(exit_base + row * (length // SIZE) + i // SIZE, real, 0.0)
+        total += tl.sum(tl.exp(small + base), 0)
     tl.store(counts + row * longest + k, total, k < longest)

@@ -77,9 +77,9 @@ def far_sum(  # type: ignore[no-untyped-def]
             row = lag * 2 * SIZE + (SIZE - 1 - part) - i[:, None, None] + j[None, :, None]
             table = tl.load(far_weights + row * C + c[None, None, :], here[None, None, :], 0.0)
             total += tl.sum(weight[:, None, :] * table, 0)
-    found = total > 0.0
-    ends = tl.where(found, tl.log(tl.where(found, total, 1.0)) + (top - arrived)[None, :], float("-inf"))
-    unsure = tl.max(tl.max((found & (total < SURE)).to(tl.int32), 1), 0) > 0
+    positive = total > 0.0
+    ends = tl.where(positive, tl.log(tl.where(positive, total, 1.0)) + (top - arrived)[None, :], float("-inf"))
+    unsure = tl.max(tl.max((positive & (total < SURE)).to(tl.int32), 1), 0) > 0
     return ends, unsure
 
 
@@ -111,8 +111,8 @@ def far_log_sum(  # type: ignore[no-untyped-def]
     for place in tl.range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
         position = (place + i)[:, None]
         at = position * base_step + chain[None, :]
-        whole = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
-        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + whole[None, :]
+        shift = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
+        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + shift[None, :]
         source = tl.where(position >= oldest[None, :], source, none)
         row = block * SIZE - place - i[:, None, None] + j[None, :, None]
         duration = tl.load(rows + row * C + c[None, None, :], here[None, None, :], none)
@@ -152,9 +152,9 @@ def carry_rest(  # type: ignore[no-untyped-def]
     position = joining * SIZE + j
     real = (here & (joining >= 0))[None, :]
     at = position[:, None] * base_step + chain[None, :]
-    whole = tl.load(base + joining * base_step + chain, here & (joining >= 0), 0.0) - following
+    shift = tl.load(base + joining * base_step + chain, here & (joining >= 0), 0.0) - following
     table = tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
-    source = tl.load(entry + at, real, none) + tl.load(enter + at, real, none) + whole[None, :] + table
+    source = tl.load(entry + at, real, none) + tl.load(enter + at, real, none) + shift[None, :] + table
     if alive is not None:
         dead = tl.load(alive + ((block + 1) * SIZE - 1) * base_step + chain, here, 0)
         source = tl.where(position[:, None] < dead[None, :], none, source)

@@ -71,8 +71,8 @@ def far_products(  # type: ignore[no-untyped-def]
             row = (lag - 1) * 2 * SIZE + (SIZE - 1) - i[:, None] + i[None, :]
             table = tl.load(far_weights + row * C + label)
             total = tl.dot(weight, table, total, input_precision="ieee", out_dtype=tl.float64)
-        found = total > 0.0
-        sums = tl.where(found, tl.log(tl.where(found, total, 1.0)) + top[:, None], none)
-        sums = tl.where(found & (total < SURE), float("inf"), sums)
+        positive = total > 0.0
+        sums = tl.where(positive, tl.log(tl.where(positive, total, 1.0)) + top[:, None], none)
+        sums = tl.where(positive & (total < SURE), float("inf"), sums)
         at = (target[:, None] * SIZE + i[None, :]) * base_step + chain
         tl.store(outer + at, sums, inside[:, None])

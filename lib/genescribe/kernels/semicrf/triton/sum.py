@@ -281,8 +281,8 @@ def recurrence(  # type: ignore[no-untyped-def]
         # For later blocks: exp(W) under a whole-number scale of its own, so that they need no exponential per pair.
         top = tl.ceil(tl.max(sources, 0))
         safe = tl.where(top > none, top, 0.0)
-        kept = tl.maximum(tl.exp(sources - safe[None, :]), LOW)
-        tl.store(weights + tile, tl.where(sources > none, kept, 0.0), here[None, :])
+        scaled = tl.maximum(tl.exp(sources - safe[None, :]), LOW)
+        tl.store(weights + tile, tl.where(sources > none, scaled, 0.0), here[None, :])
         tl.store(scale + at_block, top + base, here)
         # What other threads of the program have stored is read from here on.
         tl.debug_barrier()

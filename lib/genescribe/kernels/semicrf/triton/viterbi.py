@@ -177,9 +177,9 @@ def _last_segment(
             first = layout.alive.flatten(0, 1)[last, chain]
             outside = outside | (torch.arange(T, device=first.device).view(-1, 1, 1) < first)
         score = score.masked_fill(outside, -torch.inf)
-        if p.whole is not None:
-            whole = p.whole.double()[:, order] + after + level
-            score[0] = whole if layout.alive is None else whole.masked_fill(first > 0, -torch.inf)
+        if p.spanning is not None:
+            spanning = p.spanning.double()[:, order] + after + level
+            score[0] = spanning if layout.alive is None else spanning.masked_fill(first > 0, -torch.inf)
         best_score, place = score.transpose(0, 1).flatten(1).max(1)
         start, label = place // C, place % C
     return best_score, start, label.masked_fill(best_score == -torch.inf, -1)
@@ -313,15 +313,15 @@ def walk_back(  # type: ignore[no-untyped-def]
     end = tl.load(lengths + n)
     start = tl.load(last_start + n)
     label = tl.load(last_label + n)
-    found = 0
+    written = 0
     while label >= 0:
-        tl.store(ends + n * longest + found, end)
-        tl.store(labels + n * longest + found, label)
-        found += 1
+        tl.store(ends + n * longest + written, end)
+        tl.store(labels + n * longest + written, label)
+        written += 1
         if start > 0:
             label = tl.load(came_from + (start.to(tl.int64) * N + n) * C + label)
             end = start
             start = tl.load(begun + ((end - 1).to(tl.int64) * N + n) * C + label)
         else:
             label = -1
-    tl.store(count + n, found)
+    tl.store(count + n, written)
