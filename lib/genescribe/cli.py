@@ -247,13 +247,13 @@ class Parser(argparse.ArgumentParser):
 
     def _given(self, words: Sequence[str]) -> set[str]:
         """Return the destinations that the command line sets: those of a parse without defaults."""
-        kept = [(action, action.default) for _, action in self.actions()]
-        for action, _ in kept:
+        defaults = [(action, action.default) for _, action in self.actions()]
+        for action, _ in defaults:
             action.default = argparse.SUPPRESS
         try:
             return set(vars(super().parse_args(words)))
         finally:
-            for action, default in kept:
+            for action, default in defaults:
                 action.default = default
 
     def _refuse_idle(self, values: argparse.Namespace, given: set[str]) -> None:

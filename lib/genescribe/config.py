@@ -194,10 +194,10 @@ def _refuse_idle(built: Any, base: Any, data: Mapping[Any, Any], where: str, key
     if not hasattr(built, "idle"):
         return
     usual = {spec.name: _plain(_default(spec)) for spec in dataclasses.fields(built)} if base is None else _plain(base)
-    given = _plain(built)
+    values = _plain(built)
     for dotted, needs in built.idle().items():
         parts = dotted.split(".")
-        if _at(data, parts) is not None and _at(given, parts) != _at(usual, parts):
+        if _at(data, parts) is not None and _at(values, parts) != _at(usual, parts):
             raise InputError(
                 f"{_named(_join(key, dotted))} does nothing here",
                 where=where,

@@ -103,17 +103,17 @@ def temporary_folder() -> Iterator[Path]:
     try:
         root = Path(tempfile.gettempdir())
     except FileNotFoundError:
-        what = "no folder for temporary files"
-        raise InputError(what, where="TMPDIR", remedy="set it to one with free space") from None
+        problem = "no folder for temporary files"
+        raise InputError(problem, where="TMPDIR", remedy="set it to one with free space") from None
     with naming(root):
         folder = Path(tempfile.mkdtemp(prefix="genescribe-"))
     try:
         with naming(root, folder):
             yield folder
     except Exception as error:
-        told = isinstance(error, InputError) and (error.what, error.where) == (_FULL, str(root))
+        known = isinstance(error, InputError) and (error.what, error.where) == (_FULL, str(root))
         # What else is written meanwhile may lie on another device.
-        if not told and not (_wants_space(error, root) and _free(root) < _NO_SPACE):
+        if not known and not (_wants_space(error, root) and _free(root) < _NO_SPACE):
             raise
         raise InputError(_FULL, where=root, remedy="free some space, or set TMPDIR to another folder") from error
     finally:
@@ -135,8 +135,8 @@ def naming(path: str | Path, temporary: str | Path | None = None) -> Iterator[No
     except InputError as error:
         if temporary is None or not _lies_in(error.where, temporary):
             raise
-        what, remedy = (text.replace(str(temporary), str(path)) for text in (error.what, error.remedy))
-        raise InputError(what, where=path, remedy=remedy) from error
+        problem, remedy = (text.replace(str(temporary), str(path)) for text in (error.what, error.remedy))
+        raise InputError(problem, where=path, remedy=remedy) from error
 
 
 def _lies_in(name: Any, folder: str | Path) -> bool:
@@ -232,8 +232,8 @@ def alone_at(path: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held(lock: Path, what: str, where: Path) -> Iterator[None]:
-    with _locked(lock, what, where):
+def _held(lock: Path, problem: str, where: Path) -> Iterator[None]:
+    with _locked(lock, problem, where):
         try:
             yield
         finally:
@@ -241,7 +241,7 @@ def _held(lock: Path, what: str, where: Path) -> Iterator[None]:
                 lock.unlink()
 
 
-def _locked(lock: Path, what: str, where: Path) -> IO[str]:
+def _locked(lock: Path, problem: str, where: Path) -> IO[str]:
     """Return the open file that holds a lock."""
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -257,7 +257,7 @@ def _locked(lock: Path, what: str, where: Path) -> IO[str]:
                     return file
         except BlockingIOError:
             file.close()
-            raise InputError(what, where=where, remedy="wait for it, or end it") from None
+            raise InputError(problem, where=where, remedy="wait for it, or end it") from None
         file.close()
 
 

@@ -84,11 +84,11 @@ def folders() -> list[Path]:
 
 def available() -> dict[str, Path]:
     """Return name -> folder of all models that can be named, in alphabetical order."""
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for parent in folders():
         for config in parent.glob(f"*/{_CONFIG}"):
-            found.setdefault(config.parent.name, config.parent)
-    return dict(sorted(found.items()))
+            by_name.setdefault(config.parent.name, config.parent)
+    return dict(sorted(by_name.items()))
 
 
 def fetched(name: str) -> Path | None:

@@ -226,10 +226,10 @@ def refuse_overwriting(sources: Sequence[Source], targets: Sequence[Target]) -> 
             for source in sources:
                 _check_apart(path, source, converted=target.converted)
     for i, target in enumerate(targets):
-        for other in targets[:i]:
-            for one, its in ((target, other), (other, target)):
-                if _same(one.path, its.path) or (one.replaced and _inside(its.path, one.path)):
-                    raise _refused(one.path, f"two outputs are written there ({its.path})", "give each its own path")
+        for earlier in targets[:i]:
+            for a, b in ((target, earlier), (earlier, target)):
+                if _same(a.path, b.path) or (a.replaced and _inside(b.path, a.path)):
+                    raise _refused(a.path, f"two outputs are written there ({b.path})", "give each its own path")
 
 
 def _check_kind(target: Target) -> None:
@@ -271,19 +271,19 @@ def _check_apart(path: Path, source: Source, *, converted: bool) -> None:
 _ELSEWHERE = "name another output"
 
 
-def _refused(path: Path, what: str, remedy: str) -> InputError:
-    return InputError(what, where=path, remedy=remedy)
+def _refused(path: Path, problem: str, remedy: str) -> InputError:
+    return InputError(problem, where=path, remedy=remedy)
 
 
 def _plain(path: Path) -> Path:
     return path.with_suffix("") if path.suffix in COMPRESSED else path
 
 
-def _same(one: Path, other: Path) -> bool:
-    if os.path.realpath(one) == os.path.realpath(other):
+def _same(a: Path, b: Path) -> bool:
+    if os.path.realpath(a) == os.path.realpath(b):
         return True
     try:
-        return one.samefile(other)
+        return a.samefile(b)
     except OSError:
         return False
 

@@ -102,9 +102,9 @@ def add_arguments(
     processes
         Whether the script calls `start_processes`.
     """
-    given = parser.add_argument_group("what is trained, and how")
-    given.add_argument("--config", type=InputPath(), help="YAML or JSON file with family, model and train")
-    given.add_argument("--options", type=JsonText(), help="the same as JSON text; overrides the file")
+    group = parser.add_argument_group("what is trained, and how")
+    group.add_argument("--config", type=InputPath(), help="YAML or JSON file with family, model and train")
+    group.add_argument("--options", type=JsonText(), help="the same as JSON text; overrides the file")
     single = parser.add_argument_group("single options, which override both")
     for flag, (_, how) in _BENCHMARK.items():
         if flag not in without:

@@ -33,7 +33,7 @@ _DEFAULT = {
     (_TERMINAL, _BETWEEN): 1.0,
     **{(_INITIAL + phase, _DONOR[phase]): 1.0 for phase in range(3)},
     **{(_INTERNAL + phase, _DONOR[phase]): 1.0 for phase in range(3)},
-    **{(_ACCEPTOR[one], _INTERNAL + other): 0.3 for one in range(3) for other in range(3)},
+    **{(_ACCEPTOR[phase], _INTERNAL + next_phase): 0.3 for phase in range(3) for next_phase in range(3)},
     **{(_ACCEPTOR[phase], _TERMINAL): 0.1 for phase in range(3)},
 }
 """Where neither the species nor the installation has a file: what AUGUSTUS ships for all species."""
@@ -68,8 +68,8 @@ def logs(chances: FloatArray, lowest: float | None = None) -> FloatArray:
     """Return logarithms; of 0, `lowest`, or where it is None that of the rarest."""
     floor = np.log(_RAREST) if lowest is None else lowest
     with np.errstate(divide="ignore"):
-        found: FloatArray = np.maximum(np.log(chances), floor)
-    return found
+        values: FloatArray = np.maximum(np.log(chances), floor)
+    return values
 
 
 def without_stops(exon: ExonClass, species: Species) -> ExonClass:
@@ -83,9 +83,9 @@ def without_stops(exon: ExonClass, species: Species) -> ExonClass:
     def mended(table: FloatArray) -> FloatArray:
         if len(table) < 4**3:
             return table
-        found = table.copy()
-        found[np.isin(np.arange(len(table)) % 4**3, stops), 2] = 0.25
-        return found
+        indifferent = table.copy()
+        indifferent[np.isin(np.arange(len(table)) % 4**3, stops), 2] = 0.25
+        return indifferent
 
     return replace(exon, emission=mended(exon.emission), first=mended(exon.first), last=mended(exon.last))
 
@@ -118,8 +118,8 @@ def intron_lengths(introns: Introns, rows: int) -> tuple[FloatArray, float]:
     Short introns follow the table; one longer by m bases has a geometric chance with the mean `excess`. All classes of
     GC content have the same in every set that AUGUSTUS ships; where they differ, the mean of their shares is taken.
     """
-    short = float(np.mean([one.short for one in introns.classes]))
-    excess = max(1.0, float(np.mean([one.excess for one in introns.classes])))
+    short = float(np.mean([intron.short for intron in introns.classes]))
+    excess = max(1.0, float(np.mean([intron.excess for intron in introns.classes])))
     longest = len(introns.lengths) - 1
     tail = math.log(max(1 - 1 / excess, 1e-6))
     table = logs(short * introns.lengths[1:], LOWEST)
@@ -147,7 +147,7 @@ def transitions_of(species: Species) -> Transitions:
         initial[phase] = score(_BETWEEN, _INITIAL + phase) + score(_INITIAL + phase, _DONOR[phase])
         leave[phase] = score(_INTERNAL + phase, _DONOR[phase])
         terminal[phase] = score(_ACCEPTOR[phase], _TERMINAL) + end
-        inner[phase] = [score(_ACCEPTOR[phase], _INTERNAL + other) for other in range(3)]
+        inner[phase] = [score(_ACCEPTOR[phase], _INTERNAL + next_phase) for next_phase in range(3)]
     # Two factors for nine numbers: the nearest in least squares of the logarithms.
     mean = inner.mean()
     return Transitions(stay, single, initial, leave + inner.mean(axis=0) - mean, inner.mean(axis=1), terminal)

@@ -90,13 +90,13 @@ def convert(species: Species, transitions: Transitions | None = None) -> Segment
 def config_of(species: Species) -> SegmentModelConfig:
     """Return the configuration: sizes of the tables, and what genes may look like."""
     windows, introns = species.windows, species.introns
-    orders = [_order(one.emission) for one in species.exons] + [_order(one) for one in species.intergenic]
-    orders += [one.start.order for one in species.exons]
+    orders = [_order(item.emission) for item in species.exons] + [_order(item) for item in species.intergenic]
+    orders += [item.start.order for item in species.exons]
     if introns is not None:
-        orders += [order for one in introns.classes for order in (_order(one.emission), one.acceptor.order)]
+        orders += [order for item in introns.classes for order in (_order(item.emission), item.acceptor.order)]
     first = _first_word(species)
     (donor_before, donor_behind), (acceptor_before, acceptor_behind) = windows.donor, windows.acceptor
-    steps = {0 if one.start_steps is None else len(one.start_steps.values) for one in species.exons}
+    steps = {0 if item.start_steps is None else len(item.start_steps.values) for item in species.exons}
     tables = TabulatedConfig(
         order=max(orders),
         gc=list(species.gc),
@@ -218,7 +218,7 @@ def _donor_places(
 ) -> FloatArray:
     """Return what the bases around a donor are worth, (phases, places, words)."""
     before, behind = species.windows.donor
-    found = []
+    phases = []
     for phase in FRAMES:
         frames = [(phase + place) % 3 for place in range(-before - species.windows.last, 0)]
         last, pattern = frames[: species.windows.last], frames[species.windows.last :]
@@ -229,8 +229,8 @@ def _donor_places(
             rare[:-1][np.arange(len(rare) - 1) % 16 == _GC] = math.log(species.other_donors)
             # The second base of the intron ends the word.
             rows[len(frames) + 1] = rows[len(frames) + 1] + rare
-        found.append(np.stack(rows))
-    return np.stack(found)
+        phases.append(np.stack(rows))
+    return np.stack(phases)
 
 
 def _acceptor_places(
@@ -244,13 +244,13 @@ def _acceptor_places(
     """Return what the bases around an acceptor are worth, (phases, places, words)."""
     before, behind = species.windows.acceptor
     tract = [padded_words(logs(row), order, 0.0) - intron for row in intron_class.acceptor.chances]
-    found = []
+    phases = []
     for phase in FRAMES:
         rows = tract + [-intron] * (before + _CONSENSUS)
         rows += [-coding[(phase + place) % 3] for place in range(behind)]
         rows += _first_words(exon, phase + behind, _first_word(species), coding, order)
-        found.append(np.stack(rows))
-    return np.stack(found)
+        phases.append(np.stack(rows))
+    return np.stack(phases)
 
 
 def _fill_steps(evidence: TabulatedEvidence, exon: ExonClass, species: Species, number: int) -> None:

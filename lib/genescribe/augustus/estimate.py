@@ -97,7 +97,9 @@ def estimate_model(
     with TemporaryDirectory(prefix="estimate.") as name:
         trained = Path(name) / "trained"
         report = estimate([(chosen, source.genome) for source, chosen in parts], dropped, trained, options)
-        model = convert(read_species(trained / RETRAINED), structure([one for _, some in parts for one in some], leave))
+        model = convert(
+            read_species(trained / RETRAINED), structure([gene for _, some in parts for gene in some], leave)
+        )
         report |= {
             "genomes": {source.name: len(chosen) for source, chosen in parts},
             "between_genes": round(1 / leave),
@@ -107,7 +109,7 @@ def estimate_model(
             model.save(folder)
             write_json(folder / ESTIMATE, report)
             write_json(folder / SUPPORT, named_weights(evidence_weights()))
-            known = statistics([one for _, some in parts for one in some], leave)
+            known = statistics([gene for _, some in parts for gene in some], leave)
             if len(parts) > 1:
                 known[SPECIES] = {source.name: statistics(some, None) for source, some in parts if some}
             write_json(folder / STATISTICS, known)
@@ -125,11 +127,11 @@ def statistics(chosen: Sequence[Chosen], leave: float | None) -> dict[str, Any]:
         What `between_genes` returned; None where it is not known.
     """
     counts = LengthCounts()
-    for one in chosen:
-        counts.add(one.transcript)
+    for gene in chosen:
+        counts.add(gene.transcript)
     lengths = counts.summary()
     density = {} if leave is None else {"genes_per_mb": round(1e6 / (1 / leave + lengths["gene"]["mean"]), 3)}
-    exons = sum(len(one.transcript.cds) for one in chosen) / len(chosen)
+    exons = sum(len(gene.transcript.cds) for gene in chosen) / len(chosen)
     means = {"mean_cds_length": lengths["coding"]["mean"], "mean_exons": round(exons, 3)}
     return {**density, **means, LENGTHS: lengths}
 
@@ -183,8 +185,8 @@ def structure(chosen: Sequence[Chosen], leave: float) -> Transitions:
         What `between_genes` returned; half of the genes are on each strand.
     """
     single, first, inner, last = 0, np.zeros(3), np.zeros((3, 3)), np.zeros(3)
-    for one in chosen:
-        cds = one.transcript.cds if one.gene.strand == "+" else one.transcript.cds[::-1]
+    for gene in chosen:
+        cds = gene.transcript.cds if gene.gene.strand == "+" else gene.transcript.cds[::-1]
         phases = (np.cumsum([b - a for a, b in cds])[:-1] % 3).tolist()
         if not phases:
             single += 1

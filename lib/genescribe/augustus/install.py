@@ -31,10 +31,10 @@ READS = 0.5
 
 def species_root() -> Path | None:
     """Return the folder of species folders: of `AUGUSTUS_CONFIG_PATH`, beside the program, or where Debian has it."""
-    given = os.environ.get(CONFIG_VARIABLE)
+    variable = os.environ.get(CONFIG_VARIABLE)
     program = shutil.which("augustus")
     beside = [Path(program).resolve().parent.parent / "config"] if program else []
-    for config in ([Path(given)] if given else []) + beside + list(_USUAL):
+    for config in ([Path(variable)] if variable else []) + beside + list(_USUAL):
         if (config / "species").is_dir():
             return config / "species"
     return None

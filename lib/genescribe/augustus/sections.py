@@ -105,12 +105,12 @@ class Section:
 
     def words(self, length: int, columns: int) -> dict[int, FloatArray]:
         """Return the numbers behind each word of `length` bases, by the word's number (a, c, g, t are 0 to 3)."""
-        found: dict[int, FloatArray] = {}
+        rows: dict[int, FloatArray] = {}
         for i, token in enumerate(self.tokens):
             # Old files list counts of the same words behind their chances.
-            if len(token) == length and _WORD.match(token) and word_of(token) not in found:
-                found[word_of(token)] = self._floats(self.tokens[i + 1 : i + 1 + columns], columns)
-        return found
+            if len(token) == length and _WORD.match(token) and word_of(token) not in rows:
+                rows[word_of(token)] = self._floats(self.tokens[i + 1 : i + 1 + columns], columns)
+        return rows
 
     def table(self, length: int, columns: int) -> FloatArray:
         """Return the numbers of all words of `length` bases, (4^length, columns).
@@ -120,10 +120,10 @@ class Section:
         InputError
             A word is missing.
         """
-        found = self.words(length, columns)
-        if len(found) != 4**length:
-            raise self.damaged(f"{len(found)} of {4**length} words of {length} bases")
-        return np.stack([found[word] for word in range(4**length)])
+        rows = self.words(length, columns)
+        if len(rows) != 4**length:
+            raise self.damaged(f"{len(rows)} of {4**length} words of {length} bases")
+        return np.stack([rows[word] for word in range(4**length)])
 
     def longest_word(self) -> int:
         """Return the bases of the section's longest word."""
@@ -136,9 +136,9 @@ class Section:
             raise self.damaged(f"{len(values)} numbers where rows have {columns}")
         return values.reshape(-1, columns)
 
-    def damaged(self, what: str) -> InputError:
+    def damaged(self, problem: str) -> InputError:
         """Return the error of a section that is not as it should be."""
-        return InputError(f"[{self.name}]: {what}", where=self.path, remedy="copy the file again: it is damaged")
+        return InputError(f"[{self.name}]: {problem}", where=self.path, remedy="copy the file again: it is damaged")
 
     def _floats(self, tokens: Sequence[str], expected: int | None = None) -> FloatArray:
         if expected is not None and len(tokens) != expected:

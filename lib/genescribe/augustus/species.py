@@ -55,8 +55,8 @@ def read_species(folder: Path) -> Species:
 
     def path(model: str, kind: str) -> Path:
         # A set that was renamed keeps the old name in its options.
-        named, usual = folder / options.text(f"/{model}/infile", ""), folder / f"{prefix}_{kind}_probs.pbl"
-        return named if named.is_file() else usual
+        chosen, usual = folder / options.text(f"/{model}/infile", ""), folder / f"{prefix}_{kind}_probs.pbl"
+        return chosen if chosen.is_file() else usual
 
     if not path("ExonModel", "exon").is_file():
         raise InputError(
@@ -107,10 +107,10 @@ def _options_path(folder: Path) -> Path:
     if not folder.is_dir():
         raise InputError("no such folder", where=folder, remedy="give a species folder of AUGUSTUS")
     own = folder / f"{folder.name}_parameters.cfg"
-    found = [own] if own.is_file() else sorted(folder.glob("*_parameters.cfg"))
-    if not found:
+    paths = [own] if own.is_file() else sorted(folder.glob("*_parameters.cfg"))
+    if not paths:
         raise InputError("no *_parameters.cfg", where=folder, remedy="give a species folder of AUGUSTUS")
-    return found[0]
+    return paths[0]
 
 
 def _windows(options: _Options, spliced: bool) -> Windows:
@@ -141,8 +141,8 @@ def conditional(words: FloatArray) -> FloatArray:
     """Return the chance of each word's last base given those before it, from the chances of words, (4^n, ...)."""
     groups = words.reshape(-1, 4, *words.shape[1:])
     total = groups.sum(axis=1, keepdims=True)
-    found: FloatArray = np.divide(groups, total, out=np.full(groups.shape, 0.25), where=total > 0)
-    return found.reshape(words.shape)
+    chances: FloatArray = np.divide(groups, total, out=np.full(groups.shape, 0.25), where=total > 0)
+    return chances.reshape(words.shape)
 
 
 def _exon_class(sections: Sections, number: int) -> ExonClass:
@@ -231,14 +231,14 @@ def _intron_class(sections: Sections, number: int) -> IntronClass:
 
 def _intergenic(sections: Sections, introns: Introns | None, tied: bool, classes: int) -> tuple[FloatArray, ...]:
     """Return the content between genes, which is that of introns where the two are tied and of one order."""
-    found = []
+    contents = []
     for number in range(1, classes + 1):
         if sections.has("EMISSION", number):
             section = sections.section("EMISSION", number)
-            found.append(section.table(section.longest_word(), 1)[:, 0])
+            contents.append(section.table(section.longest_word(), 1)[:, 0])
         else:
             section = sections.section("P_ls", number)
-            found.append(conditional(section.table(section.longest_word(), 1)[:, 0]))
-    if tied and introns is not None and len(introns.classes[0].emission) == len(found[0]):
-        return tuple(one.emission for one in introns.classes)
-    return tuple(found)
+            contents.append(conditional(section.table(section.longest_word(), 1)[:, 0]))
+    if tied and introns is not None and len(introns.classes[0].emission) == len(contents[0]):
+        return tuple(intron.emission for intron in introns.classes)
+    return tuple(contents)

@@ -74,8 +74,8 @@ class Steps:
 
     def __call__(self, chances: FloatArray) -> FloatArray:
         """Return the value of each chance."""
-        found: FloatArray = self.values[np.searchsorted(self.borders, chances, side="right")]
-        return found
+        values: FloatArray = self.values[np.searchsorted(self.borders, chances, side="right")]
+        return values
 
 
 @dataclass(frozen=True)

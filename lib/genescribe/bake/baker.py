@@ -190,10 +190,10 @@ class Baker:
         sketches = [
             (number, self.sketches[gene]) for number, gene in enumerate(sorted(self.index)) if gene in self.sketches
         ]
-        words = np.zeros(sum(len(found) for _, found in sketches), dtype=WORDS)
+        words = np.zeros(sum(len(hashes) for _, hashes in sketches), dtype=WORDS)
         if sketches:
-            words["gene"] = np.repeat([number for number, _ in sketches], [len(found) for _, found in sketches])
-            words["word"] = np.concatenate([found for _, found in sketches])
+            words["gene"] = np.repeat([number for number, _ in sketches], [len(hashes) for _, hashes in sketches])
+            words["word"] = np.concatenate([hashes for _, hashes in sketches])
         return words
 
 

@@ -175,13 +175,13 @@ def describe_homologues(folders: Sequence[str | Path]) -> list[str]:
     """
     if not all((Path(folder) / PROTEINS).is_file() for folder in folders):
         return []
-    found = homologues_across_splits(folders)
-    if not found["shared"]:
+    homologues = homologues_across_splits(folders)
+    if not homologues["shared"]:
         return ["no homologous genes on two sides of the splits"]
     shared = ", ".join(
-        f"{count:,} genes of {pair.replace('/', ' have one in ')}" for pair, count in found["shared"].items()
+        f"{count:,} genes of {pair.replace('/', ' have one in ')}" for pair, count in homologues["shared"].items()
     )
-    closest = "; ".join(f"{' ~ '.join(pair['genes'])} ({pair['share']})" for pair in found["pairs"][:3])
+    closest = "; ".join(f"{' ~ '.join(pair['genes'])} ({pair['share']})" for pair in homologues["pairs"][:3])
     return [f"homologous genes on two sides of the splits: {shared}; closest {closest}"]
 
 

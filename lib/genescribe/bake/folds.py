@@ -102,15 +102,15 @@ def assign_folds(groups: Sequence[Sequence[str]], number: int, validation: float
     for fold in range(number):
         outside = [i for i, at in zip(order, home, strict=True) if at != fold]
         wanted = validation * sum(len(groups[i]) for i in outside)
-        held: list[int] = []
+        validating: list[int] = []
         # The smallest groups first: what trains keeps the large families.
         for i in sorted(outside, key=lambda i: (len(groups[i]), int(drawn[i]))):
-            if sum(len(groups[j]) for j in held) + len(groups[i]) > wanted:
+            if sum(len(groups[j]) for j in validating) + len(groups[i]) > wanted:
                 break
-            held.append(i)
-        parts = ([i for i in outside if i not in held], held, [i for i in order if i not in outside])
-        named = ([seqid for i in part for seqid in groups[i]] for part in parts)
-        folds.append(Fold(*(sorted(names, key=position.__getitem__) for names in named)))
+            validating.append(i)
+        parts = ([i for i in outside if i not in validating], validating, [i for i in order if i not in outside])
+        seqids = ([seqid for i in part for seqid in groups[i]] for part in parts)
+        folds.append(Fold(*(sorted(names, key=position.__getitem__) for names in seqids)))
     return folds
 
 

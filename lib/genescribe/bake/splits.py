@@ -53,8 +53,8 @@ class Region(NamedTuple):
         seqid, start, end = text, 0, None
         name, colon, numbers = text.rpartition(":")
         first, dash, last = numbers.replace(",", "").partition("-")
-        named = lengths is not None and text in lengths
-        if not named and name and colon and dash and first.isdecimal() and last.isdecimal():
+        is_seqid = lengths is not None and text in lengths
+        if not is_seqid and name and colon and dash and first.isdecimal() and last.isdecimal():
             seqid, start, end = name, int(first) - 1, int(last)
             if start < 0 or end <= start:
                 raise InputError(
@@ -98,20 +98,20 @@ def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str
     >>> [region.seqid for region in read_regions(["I*"], {"I": 5, "II": 5, "V": 5})]
     ['I', 'II']
     """
-    found: list[Region] = []
+    regions: list[Region] = []
     for text in texts:
         if text.startswith(LIST) and text not in lengths:
-            found += read_regions(_lines(text.removeprefix(LIST), where), lengths, where=where)
+            regions += read_regions(_lines(text.removeprefix(LIST), where), lengths, where=where)
         elif text not in lengths and set("*?") & set(text):
             matches = [Region(seqid, 0, length) for seqid, length in lengths.items() if fnmatchcase(seqid, text)]
             if not matches:
                 raise InputError(
                     f"no sequence matches {text!r}", where=where, remedy=f"the genome has {_some(lengths)} ..."
                 )
-            found += matches
+            regions += matches
         else:
-            found.append(Region.parse(text, lengths, where=where))
-    return found
+            regions.append(Region.parse(text, lengths, where=where))
+    return regions
 
 
 def show_region(region: Region, lengths: Mapping[str, int]) -> str:
@@ -175,23 +175,25 @@ class Splits:
         InputError
             A region that makes no sense, two that overlap, or "*" twice.
         """
-        found: dict[str, list[SplitRegion]] = {}
-        rest: list[str] = []
+        by_seqid: dict[str, list[SplitRegion]] = {}
+        everything: list[str] = []
         for split in SPLITS:
             texts: list[str] = getattr(self, split)
-            rest += [split] * (EVERYTHING in texts)
-            named = (text for text in texts if text != EVERYTHING)
-            for seqid, start, end in read_regions(named, lengths, where=f"{where}.{split}"):
+            everything += [split] * (EVERYTHING in texts)
+            explicit = (text for text in texts if text != EVERYTHING)
+            for seqid, start, end in read_regions(explicit, lengths, where=f"{where}.{split}"):
                 assert end is not None
-                found.setdefault(seqid, []).append(SplitRegion(start, end, split))
-        if len(rest) > 1:
+                by_seqid.setdefault(seqid, []).append(SplitRegion(start, end, split))
+        if len(everything) > 1:
             raise InputError(
-                f"{' and '.join(rest)} both take all that is not named", where=where, remedy="give * to one of them"
+                f"{' and '.join(everything)} both take all that is not named",
+                where=where,
+                remedy="give * to one of them",
             )
-        for split in rest:
+        for split in everything:
             for seqid, length in lengths.items():
-                found.setdefault(seqid, [SplitRegion(0, length, split)])
-        return {seqid: _joined(seqid, found[seqid], where) for seqid in lengths if seqid in found}
+                by_seqid.setdefault(seqid, [SplitRegion(0, length, split)])
+        return {seqid: _joined(seqid, by_seqid[seqid], where) for seqid in lengths if seqid in by_seqid}
 
 
 def _joined(seqid: str, regions: list[SplitRegion], where: str) -> list[SplitRegion]:

@@ -74,14 +74,14 @@ class SplitStats:
         ends, labels = part[:, 0].astype(np.int64), part[:, 1]
         lengths = np.diff(ends, prepend=0)
         # An end is seen where another segment borders on it; the region's own ends are not.
-        seen = np.zeros(len(part) + 1, dtype=bool)
-        seen[1:-1] = (labels[:-1] != IGNORE) & (labels[1:] != IGNORE)
-        np.add.at(self.transitions, (labels[:-1][seen[1:-1]], labels[1:][seen[1:-1]]), 1)
-        whole = seen[:-1] & seen[1:]
+        known = np.zeros(len(part) + 1, dtype=bool)
+        known[1:-1] = (labels[:-1] != IGNORE) & (labels[1:] != IGNORE)
+        np.add.at(self.transitions, (labels[:-1][known[1:-1]], labels[1:][known[1:-1]]), 1)
+        complete = known[:-1] & known[1:]
         scored = labels != IGNORE
-        np.add.at(self.censored, labels[scored & ~whole], 1)
-        for label in np.unique(labels[whole]).tolist():
-            values, counts = np.unique(lengths[whole & (labels == label)], return_counts=True)
+        np.add.at(self.censored, labels[scored & ~complete], 1)
+        for label in np.unique(labels[complete]).tolist():
+            values, counts = np.unique(lengths[complete & (labels == label)], return_counts=True)
             self.durations[label].update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
     def add_window(self, runs: Runs, core: slice) -> None:

@@ -103,10 +103,10 @@ def bucketed_order(lengths: NDArray[np.int64], seed: int, epoch: int, batch: int
     for begin in range(first, len(order), batch * buckets):
         pool = order[begin : begin + batch * buckets]
         pool = pool[np.argsort(-lengths[pool], kind="stable")]
-        whole = len(pool) // batch
+        batches = len(pool) // batch
         # What fills no batch goes last: the next epoch's first samples complete it.
-        turns = epoch_order(whole, seed ^ begin, epoch)
-        parts += [pool[turn * batch : (turn + 1) * batch] for turn in turns.tolist()] + [pool[whole * batch :]]
+        turns = epoch_order(batches, seed ^ begin, epoch)
+        parts += [pool[turn * batch : (turn + 1) * batch] for turn in turns.tolist()] + [pool[batches * batch :]]
     return np.concatenate(parts)
 
 

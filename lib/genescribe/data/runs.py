@@ -105,8 +105,8 @@ def ignore(runs: Runs, intervals: Iterable[Interval], over: int | None = None) -
         masked &= labels == over
     labels = np.where(masked, IGNORE, labels)
     # A new edge is kept only where the label changes, an old one also between two segments of one label.
-    same = labels[1:] == labels[:-1]
-    keep = np.append(~same | (np.isin(ends[:-1], runs[:, 0]) & (labels[:-1] != IGNORE)), True)
+    unchanged = labels[1:] == labels[:-1]
+    keep = np.append(~unchanged | (np.isin(ends[:-1], runs[:, 0]) & (labels[:-1] != IGNORE)), True)
     return np.stack([ends[keep], labels[keep]], axis=1).astype(np.int32)
 
 

@@ -106,14 +106,14 @@ def score(totals: NDArray[np.int64]) -> dict[str, float | int | None]:
         "reference", "predicted" (how many), "tp" (reference found), "fn", "fp"; "sensitivity", "precision" and
         "f1" between 0 and 1, None where there is nothing to divide by.
     """
-    reference, predicted, found, right = (int(n) for n in totals)
-    sensitivity = found / reference if reference else None
+    reference, predicted, matched, right = (int(n) for n in totals)
+    sensitivity = matched / reference if reference else None
     precision = right / predicted if predicted else None
     return {
         "reference": reference,
         "predicted": predicted,
-        "tp": found,
-        "fn": reference - found,
+        "tp": matched,
+        "fn": reference - matched,
         "fp": predicted - right,
         "sensitivity": sensitivity,
         "precision": precision,
@@ -180,12 +180,12 @@ class _Units:
 
 def _count(truth: Sequence[Structure], prediction: Sequence[Structure], units: _Units) -> Counts:
     """Return the counts of one prediction; `truth` still holds its duplicates, which only the level gene sees."""
-    kept = drop_duplicates(truth)
-    columns: dict[str, tuple[IntArray, ...]] = {"base": _bases(kept, prediction, units)}
+    distinct = drop_duplicates(truth)
+    columns: dict[str, tuple[IntArray, ...]] = {"base": _bases(distinct, prediction, units)}
     for name, features in (("exon", _exons), ("intron", _introns)):
-        columns[name] = _distinct(features(kept), features(prediction), units)
-    columns["intron_chain"] = _chains(kept, prediction, units)
-    columns["transcript"], columns["locus"] = _transcripts(kept, prediction, units)
+        columns[name] = _distinct(features(distinct), features(prediction), units)
+    columns["intron_chain"] = _chains(distinct, prediction, units)
+    columns["transcript"], columns["locus"] = _transcripts(distinct, prediction, units)
     columns["gene"] = _genes(truth, prediction, units)
     return np.stack([np.stack(columns[name], axis=1) for name in LEVELS], axis=1)
 

@@ -39,8 +39,8 @@ def orf_rule(
     stretches = [(seqid, 0, None) for seqid in genome.lengths] if regions is None else list(regions)
     for seqid, start, end in stretches:
         codes = genome.codes(seqid, start, end)
-        whole = (frame for frame in open_frames(codes, code, minimum) if not gaps(codes[frame[0] : frame[1]]))
-        for left, right, strand in longest_first(whole):
+        gapless = (frame for frame in open_frames(codes, code, minimum) if not gaps(codes[frame[0] : frame[1]]))
+        for left, right, strand in longest_first(gapless):
             where = (start + left, start + right)
             name = f"{seqid}.orf{where[0] + 1}"
             genes.append(Gene(name, seqid, strand, (Transcript(f"{name}.t1", (where,), (where,)),)))
@@ -59,7 +59,7 @@ def open_frames(codes: Codes, code: GeneticCode, minimum: int) -> list[tuple[int
     minimum
         Fewest bases, the stop codon included.
     """
-    found = []
+    frames = []
     for strand, bases in (("+", codes), ("-", reverse_complement(codes))):
         for frame in range(3):
             numbers = codon_numbers(bases[frame:])
@@ -67,19 +67,19 @@ def open_frames(codes: Codes, code: GeneticCode, minimum: int) -> list[tuple[int
                 left, right = frame + 3 * first, frame + 3 * last
                 if strand == "-":
                     left, right = len(codes) - right, len(codes) - left
-                found.append((left, right, strand))
-    return found
+                frames.append((left, right, strand))
+    return frames
 
 
 def longest_first(frames: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
     """Return disjoint intervals, chosen greedily by length, in ascending order."""
-    taken: list[tuple[int, int, str]] = []
+    chosen: list[tuple[int, int, str]] = []
     for frame in sorted(frames, key=lambda f: (f[0] - f[1], f)):
-        index = bisect_left(taken, frame)
-        clear_left = index == 0 or taken[index - 1][1] <= frame[0]
-        if clear_left and (index == len(taken) or taken[index][0] >= frame[1]):
-            insort(taken, frame)
-    return taken
+        index = bisect_left(chosen, frame)
+        clear_left = index == 0 or chosen[index - 1][1] <= frame[0]
+        if clear_left and (index == len(chosen) or chosen[index][0] >= frame[1]):
+            insort(chosen, frame)
+    return chosen
 
 
 def _frames(starts: NDArray[np.bool_], stops: NDArray[np.bool_], minimum: int) -> Iterator[tuple[int, int]]:

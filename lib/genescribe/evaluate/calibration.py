@@ -97,10 +97,10 @@ def coding_parts(gene: Gene) -> Iterable[Part]:
 
 def read_part_scores(path: str | Path) -> dict[Part, float]:
     """Return the score of each coding part of a GFF3 file that has one."""
-    found: dict[Part, float] = {}
+    scores: dict[Part, float] = {}
     with open_binary(path) as lines:
         for line in lines:
             row = line.decode("utf-8").split("\t")
             if len(row) > 7 and row[2] == "CDS" and row[5] != ".":
-                found[unquote(row[0]), row[6], int(row[3]) - 1, int(row[4])] = float(row[5])
-    return found
+                scores[unquote(row[0]), row[6], int(row[3]) - 1, int(row[4])] = float(row[5])
+    return scores

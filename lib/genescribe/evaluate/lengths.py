@@ -26,18 +26,18 @@ def feature_lengths(genes: Iterable[Gene]) -> Lengths:
     A part that several isoforms of a gene share is counted once. Intergenic stretches lie between two genes: those
     at a sequence's ends are cut and left out.
     """
-    found: dict[str, list[int]] = defaultdict(list)
+    lengths: dict[str, list[int]] = defaultdict(list)
     spans: dict[str, list[Interval]] = defaultdict(list)
     for gene in genes:
         spans[gene.seqid].append((gene.start, gene.end))
         parts = {part for transcript in gene.transcripts for part in _parts(transcript, gene.strand)}
         for name, (start, end) in parts:
-            found[name].append(end - start)
+            lengths[name].append(end - start)
     for intervals in spans.values():
         array = np.array(sorted(intervals), dtype=np.int64)
         starts, ends = merge(array[:, 0], array[:, 1])
-        found["intergenic"] += (starts[1:] - ends[:-1]).tolist()
-    return {name: np.sort(np.array(found[name], dtype=np.int64)) for name in FEATURES}
+        lengths["intergenic"] += (starts[1:] - ends[:-1]).tolist()
+    return {name: np.sort(np.array(lengths[name], dtype=np.int64)) for name in FEATURES}
 
 
 def compare_lengths(reference: Sequence[Gene], predicted: Sequence[Gene]) -> dict[str, Any]:
@@ -70,15 +70,15 @@ def _parts(transcript: Transcript, strand: str) -> list[tuple[str, Interval]]:
         return []
     cds = transcript.cds if strand == "+" else transcript.cds[::-1]
     if len(cds) == 1:
-        named = [("single_exon", cds[0])]
+        parts = [("single_exon", cds[0])]
     else:
-        named = [("first_exon", cds[0]), ("last_exon", cds[-1]), *(("internal_exon", part) for part in cds[1:-1])]
-    named += [("intron", gap) for gap in gaps(transcript.cds)]
+        parts = [("first_exon", cds[0]), ("last_exon", cds[-1]), *(("internal_exon", part) for part in cds[1:-1])]
+    parts += [("intron", gap) for gap in gaps(transcript.cds)]
     first, last = transcript.cds[0][0], transcript.cds[-1][1]
     before, after = ("utr5", "utr3") if strand == "+" else ("utr3", "utr5")
-    named += [(before, (start, min(end, first))) for start, end in transcript.exons if start < first]
-    named += [(after, (max(start, last), end)) for start, end in transcript.exons if end > last]
-    return named
+    parts += [(before, (start, min(end, first))) for start, end in transcript.exons if start < first]
+    parts += [(after, (max(start, last), end)) for start, end in transcript.exons if end > last]
+    return parts
 
 
 def _described(lengths: NDArray[np.int64]) -> dict[str, Any]:

@@ -64,8 +64,8 @@ def measure(
     def scorable(genes: Sequence[Gene]) -> tuple[tuple[list[Gene], list[Gene]], dict[str, int]]:
         return _restricted(reference, genes, regions, labelled_only)
 
-    kept, left_out = scorable(predicted)
-    scored, answers = kept
+    scorable_genes, left_out = scorable(predicted)
+    scored, answers = scorable_genes
     result: dict[str, Any] = {"left_out": left_out, "lengths": compare_lengths(scored, answers)}
     for level in get_args(Level):
         result[level] = _levels(scored, answers, level, replicates, seed)
@@ -123,8 +123,8 @@ def _levels(
     reference: Sequence[Gene], predicted: Sequence[Gene], level: Level, replicates: int, seed: int
 ) -> dict[str, Any]:
     counts = tally(reference, predicted, level=level)[0]
-    found: dict[str, Any] = dict(summarize(counts.sum(axis=0)))
+    levels: dict[str, Any] = dict(summarize(counts.sum(axis=0)))
     if replicates:
         for name, interval in intervals(counts, replicates, seed).items():
-            found[name]["interval"] = interval
-    return found
+            levels[name]["interval"] = interval
+    return levels

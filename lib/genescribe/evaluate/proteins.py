@@ -43,18 +43,18 @@ def compare_proteins(
             if transcript.cds:
                 predicted_at[gene.seqid, gene.strand, protein].append((transcript.cds[0][0], transcript.cds[-1][1]))
                 phases[gene.seqid, gene.strand, transcript.cds].add(transcript.phase)
-    found = {"reference": 0, "identical": 0, "phase_differs": 0, "internal_stop": internal_stop}
+    counts = {"reference": 0, "identical": 0, "phase_differs": 0, "internal_stop": internal_stop}
     for gene in reference:
         coding = [t for t in gene.transcripts if t.cds]
-        found["reference"] += bool(coding)
-        found["identical"] += any(
+        counts["reference"] += bool(coding)
+        counts["identical"] += any(
             start < gene.end and end > gene.start
             for t in coding
             for start, end in predicted_at.get((gene.seqid, gene.strand, translation(gene, t, genome, code)), ())
         )
         exact = [(t, phases.get((gene.seqid, gene.strand, t.cds))) for t in coding]
-        found["phase_differs"] += any(p for _, p in exact) and not any(p and t.phase in p for t, p in exact)
-    return found
+        counts["phase_differs"] += any(p for _, p in exact) and not any(p and t.phase in p for t, p in exact)
+    return counts
 
 
 def translation(gene: Gene, transcript: Transcript, genome: Genome, code: GeneticCode) -> str:

@@ -92,10 +92,10 @@ class _Regions:
     """Disjoint regions of each sequence; those that touch or overlap are one."""
 
     def __init__(self, regions: Iterable[Stretch]) -> None:
-        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for seqid, start, end in regions:
-            found[seqid].append((start, _FAR if end is None else end))
-        self._merged = {seqid: _merged(pairs) for seqid, pairs in found.items()}
+            spans[seqid].append((start, _FAR if end is None else end))
+        self._merged = {seqid: _merged(pairs) for seqid, pairs in spans.items()}
 
     def contains(self, gene: Gene) -> bool:
         starts, ends = self._merged.get(gene.seqid, _merged([]))
@@ -111,10 +111,10 @@ class _Spans:
     """Spans of genes by sequence and strand, for asking whether another gene overlaps any of them."""
 
     def __init__(self, genes: Iterable[Gene]) -> None:
-        found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        spans: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
         for gene in genes:
-            found[gene.seqid, gene.strand].append((gene.start, gene.end))
-        self._merged = {key: _merged(pairs) for key, pairs in found.items()}
+            spans[gene.seqid, gene.strand].append((gene.start, gene.end))
+        self._merged = {key: _merged(pairs) for key, pairs in spans.items()}
 
     def overlap(self, gene: Gene) -> bool:
         starts, ends = self._merged.get((gene.seqid, gene.strand), _merged([]))

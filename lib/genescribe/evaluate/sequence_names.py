@@ -13,7 +13,7 @@ SHOWN = 5
 _log = logging.getLogger(__name__)
 
 
-def check_names(genes: Iterable[Gene], known: Collection[str], where: str, other: str) -> None:
+def check_names(genes: Iterable[Gene], known: Collection[str], where: str, other_file: str) -> None:
     """Check that genes lie on sequences that another file has too.
 
     A gene on a sequence without a name in common counts as wrong, or as missed, whatever its exons: where that is so of
@@ -25,7 +25,7 @@ def check_names(genes: Iterable[Gene], known: Collection[str], where: str, other
         Of an annotation.
     known
         Names of sequences in the other file.
-    where, other
+    where, other_file
         The annotation's file, and the other one, for messages.
 
     Raises
@@ -39,11 +39,11 @@ def check_names(genes: Iterable[Gene], known: Collection[str], where: str, other
         return
     if strange == names:
         raise InputError(
-            f"no sequence is called as in {other}: {listed(names)} here, {listed(known)} there",
+            f"no sequence is called as in {other_file}: {listed(names)} here, {listed(known)} there",
             where=where,
             remedy="give files of the same genome, with the same names of sequences",
         )
-    _log.warning("%s: %s not in %s: their genes match nothing", where, listed(strange), other)
+    _log.warning("%s: %s not in %s: their genes match nothing", where, listed(strange), other_file)
 
 
 def listed(names: Collection[str]) -> str:

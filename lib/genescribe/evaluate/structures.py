@@ -84,14 +84,14 @@ def structures(genes: Iterable[Gene], level: Level, groups: Groups, *, coding_on
     coding_only
         At level "exon", leave out transcripts without a coding sequence.
     """
-    found = []
+    records = []
     for number, gene in enumerate(genes):
         group = groups[gene.seqid, gene.strand]
         for transcript in gene.transcripts:
             parts = transcript.cds if level == "cds" or (coding_only and not transcript.cds) else transcript.exons
             if parts:
-                found.append(Structure(group, tuple(union(parts)), number))
-    return sorted(found, key=lambda s: (s.group, s.start, s.end, s.exons))
+                records.append(Structure(group, tuple(union(parts)), number))
+    return sorted(records, key=lambda s: (s.group, s.start, s.end, s.exons))
 
 
 def drop_duplicates(sorted_structures: Sequence[Structure]) -> list[Structure]:
@@ -100,7 +100,7 @@ def drop_duplicates(sorted_structures: Sequence[Structure]) -> list[Structure]:
     A transcript is dropped when an earlier one (by start, then end) contains it and has the same intron chain;
     for a single exon, when an earlier single exon contains it and is at most 1 / 0.8 times as long.
     """
-    kept: list[Structure] = []
+    distinct: list[Structure] = []
     spliced: dict[tuple[int, tuple[Interval, ...]], list[Structure]] = defaultdict(list)
     single: list[Structure] = []
     for candidate in sorted_structures:
@@ -112,8 +112,8 @@ def drop_duplicates(sorted_structures: Sequence[Structure]) -> list[Structure]:
             duplicate = _single_exon_duplicate(candidate, single)
         if not duplicate:
             family.append(candidate)
-            kept.append(candidate)
-    return kept
+            distinct.append(candidate)
+    return distinct
 
 
 def loci(sorted_structures: Sequence[Structure]) -> list[int]:

@@ -46,6 +46,6 @@ def merged_seeds(names: Iterable[str]) -> dict[str, list[str]]:
     """
     runs: dict[str, list[str]] = {}
     for name in names:
-        if found := re.fullmatch(r"(.+)-seed\d+", name):
-            runs.setdefault(found[1], []).append(name)
+        if match := re.fullmatch(r"(.+)-seed\d+", name):
+            runs.setdefault(match[1], []).append(name)
     return {run: models for run, models in runs.items() if len(models) > 1}

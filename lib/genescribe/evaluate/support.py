@@ -24,7 +24,7 @@ def intron_support(genes: Sequence[Gene], table: EvidenceTable, regions: Iterabl
     bounds: dict[str, list[tuple[int, float]]] = {}
     for seqid, start, end in regions:
         bounds.setdefault(seqid, []).append((start, float("inf") if end is None else end))
-    found = {
+    introns = {
         (gene.seqid, start, end, gene.strand)
         for gene in genes
         for transcript in gene.transcripts
@@ -37,5 +37,5 @@ def intron_support(genes: Sequence[Gene], table: EvidenceTable, regions: Iterabl
         rows = rows[rows["kind"] == INTRON]
         for start, end, strand in zip(*(rows[name].tolist() for name in ("start", "end", "strand")), strict=True):
             known |= {(seqid, start, end, sign) for sign, number in (("+", 1), ("-", -1)) if strand in (number, 0)}
-    supported = len(found & known)
-    return {"introns": len(found), "supported": supported, "share": round(supported / max(len(found), 1), 4)}
+    supported = len(introns & known)
+    return {"introns": len(introns), "supported": supported, "share": round(supported / max(len(introns), 1), 4)}

@@ -51,16 +51,16 @@ def read_alignments(path: str | Path, lines: Iterator[tuple[int, list[str]]], in
     InputError
         A row that is none, or lies outside the genome.
     """
-    found: dict[str, _Alignment] = {}
+    by_id: dict[str, _Alignment] = {}
     for number, fields in lines:
         try:
             seqid, start, end = unquote(fields[0]), int(fields[3]) - 1, int(fields[4])
             kind, strand = fields[2], {"+": 1, "-": -1}.get(fields[6], 0)
             attributes = dict(item.split("=", 1) for item in fields[8].rstrip(";").split(";"))
             if kind in ("mRNA", "prediction"):
-                found[attributes["ID"]] = _alignment(seqid, strand, attributes, number)
+                by_id[attributes["ID"]] = _alignment(seqid, strand, attributes, number)
             elif kind in ("CDS", "stop_codon"):
-                parent = found[attributes["Parent"]]
+                parent = by_id[attributes["Parent"]]
                 into.check_place(seqid, start, end, path, number)
                 if kind == "CDS":
                     parent.parts.append((start, end))
@@ -70,7 +70,7 @@ def read_alignments(path: str | Path, lines: Iterator[tuple[int, list[str]]], in
             raise InputError(
                 "not a row of an aligned protein", where=path, line=number, remedy="give the GFF of miniprot or GeMoMa"
             ) from None
-    return sum(_add(alignment, into) for alignment in found.values())
+    return sum(_add(alignment, into) for alignment in by_id.values())
 
 
 def _alignment(seqid: str, strand: int, attributes: dict[str, str], line: int) -> _Alignment:

@@ -186,14 +186,14 @@ def _stranded(
     introns: Mapping[tuple[int, int, int], int], genome: Genome, seqid: str
 ) -> dict[tuple[int, int, int], int]:
     """Return the introns with strands from their splice sites where reads did not say, ascending."""
-    found: Counter[tuple[int, int, int]] = Counter()
+    stranded: Counter[tuple[int, int, int]] = Counter()
     for (start, end, strand), count in introns.items():
         if not strand:
             sites = (genome.codes(seqid, start, start + 2), genome.codes(seqid, end - 2, end))
             ends = "".join(decode(unmasked(codes)) for codes in sites)
             strand = 1 if ends in _FORWARD else -1 if ends in _REVERSE else 0
-        found[start, end, strand] += count
-    return dict(sorted(found.items()))
+        stranded[start, end, strand] += count
+    return dict(sorted(stranded.items()))
 
 
 class _Depth:

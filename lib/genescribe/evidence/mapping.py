@@ -46,8 +46,8 @@ def map_short(index: Path, reads: Sequence[Path], target: Path, threads: int) ->
     threads
         Threads of HISAT2 and of sorting.
     """
-    given = ["-U", str(reads[0])] if len(reads) == 1 else ["-1", str(reads[0]), "-2", str(reads[1])]
-    _sorted(["hisat2", "-p", str(threads), "--dta", "-x", str(index / PREFIX), *given], target, threads)
+    inputs = ["-U", str(reads[0])] if len(reads) == 1 else ["-1", str(reads[0]), "-2", str(reads[1])]
+    _sorted(["hisat2", "-p", str(threads), "--dta", "-x", str(index / PREFIX), *inputs], target, threads)
 
 
 def map_long(fasta: Path, reads: Path, target: Path, threads: int) -> None:

@@ -54,16 +54,16 @@ def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: in
         )
     with temporary_folder() as folder:
         for number, names in enumerate(_pieces(genome.lengths)):
-            piece, found = folder / f"{number}.fa", folder / f"{number}.gff"
+            piece, output = folder / f"{number}.fa", folder / f"{number}.gff"
             write_fasta(piece, ((name, decode(genome.codes(name))) for name in names))
-            align(program, piece, path, found, _longest_intron(genome), workers)
+            align(program, piece, path, output, _longest_intron(genome), workers)
             piece.unlink()
             # A piece without an alignment is none of a fault.
-            with found.open("rb") as lines:
+            with output.open("rb") as lines:
                 aligned = any(not line.startswith(b"#") for line in lines)
             if aligned:
-                with naming(path, found):
-                    read_text(found, into)
+                with naming(path, output):
+                    read_text(output, into)
 
 
 def align(program: str, fasta: Path, proteins: str | Path, target: Path, longest_intron: int, workers: int) -> None:
@@ -93,9 +93,9 @@ def align(program: str, fasta: Path, proteins: str | Path, target: Path, longest
     with target.open("wb") as out:
         done = subprocess.run(words, stdout=out, stderr=subprocess.PIPE, check=False)
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
+        output = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
         raise InputError(
-            f"miniprot ended with {done.returncode}; its last line: {said[-1]}",
+            f"miniprot ended with {done.returncode}; its last line: {output[-1]}",
             where=proteins,
             remedy="see that memory suffices, and that the file is FASTA of proteins",
         )

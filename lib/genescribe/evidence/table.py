@@ -110,8 +110,8 @@ class EvidenceTable:
 
     def digest(self) -> str:
         """Return a hexadecimal SHA-256 of all that it says."""
-        named = json.dumps([self.seqids, self.proteins]).encode()
-        return hashlib.sha256(named + np.ascontiguousarray(self.rows).tobytes()).hexdigest()
+        names = json.dumps([self.seqids, self.proteins]).encode()
+        return hashlib.sha256(names + np.ascontiguousarray(self.rows).tobytes()).hexdigest()
 
     def save(self, folder: str | Path) -> None:
         """Write the table into a folder, whole or not at all."""

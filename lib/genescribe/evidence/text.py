@@ -94,11 +94,11 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
     if first is None:
         raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
     parse = _format_of(first[1])
-    count, rest = 0, _chained(first, lines)
+    count, chained = 0, _chained(first, lines)
     if parse is _gff and first[1][1:2] and first[1][1] in ALIGNERS and origin is None:
-        count = read_alignments(path, rest, into)
+        count = read_alignments(path, chained, into)
     else:
-        for number, fields in rest:
+        for number, fields in chained:
             if parse is _gff and origin is not None and fields[1:2] != [origin]:
                 continue
             try:
@@ -122,9 +122,9 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
         raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
 
 
-def _chained(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+def _chained(first: tuple[int, list[str]], others: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
     yield first
-    yield from rest
+    yield from others
 
 
 def _format_of(fields: Sequence[str]) -> Parser:
@@ -145,8 +145,8 @@ def _gff(fields: Sequence[str]) -> Iterator[_Row]:
             return
         raise _UnknownKindError(name)
     text = fields[8] if len(fields) > 8 else ""
-    given, origin = _MULTIPLICITY.search(text), _ORIGIN.search(text)
-    weight = float(given[1]) if given else _score(score)
+    multiplicity, origin = _MULTIPLICITY.search(text), _ORIGIN.search(text)
+    weight = float(multiplicity[1]) if multiplicity else _score(score)
     source = _SOURCES.get(origin[1], RNA) if origin else (PROTEIN if program == "ProtHint" else RNA)
     yield _Row(unquote(seqid), int(start) - 1, int(end), kind, _STRAND[strand], source, weight)
 

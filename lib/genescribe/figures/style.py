@@ -102,8 +102,8 @@ def add_legend(figure: Canvas, handles: Sequence[Artist] | None = None, *, handl
         Of the lines or patches, in font sizes.
     """
     if handles is None:
-        named = (axes.get_legend_handles_labels() for axes in figure.axes)
-        known = {label: handle for pair in named for handle, label in zip(*pair, strict=True)}
+        entries = (axes.get_legend_handles_labels() for axes in figure.axes)
+        known = {label: handle for pair in entries for handle, label in zip(*pair, strict=True)}
     else:
         known = {str(handle.get_label()): handle for handle in handles}
     if not known:

@@ -120,7 +120,7 @@ def _compared(runs: Mapping[str, Mapping[int, Path]], shards: Sequence[Path], re
         names = next(iter(scores.values()))["labels"]
         counts[head] = pool(LabelCounts.load(model.parent / "labels" / COUNTS) for model in models.values())
         result["heads"][head] = summarise(counts[head], names, replicates=replicates) | {
-            "seeds": {str(seed): one["headlines"] for seed, one in scores.items()}
+            "seeds": {str(seed): scored["headlines"] for seed, scored in scores.items()}
         }
     if "linear" in counts and len(counts) > 1:
         result["differences"] = compare(counts, names, baseline="linear", replicates=replicates)
@@ -141,10 +141,10 @@ def models_of(options: Mapping[str, Any], heads: Sequence[str]) -> dict[str, Seg
     models: dict[str, SegmentModelConfig] = {}
     refused: list[InputError] = []
     for head in heads:
-        given = {**options, "head": head}
-        models[head] = from_mapping(SegmentModelConfig, given, where="options", key="model", base=MODEL, stored=True)
+        chosen = {**options, "head": head}
+        models[head] = from_mapping(SegmentModelConfig, chosen, where="options", key="model", base=MODEL, stored=True)
         try:
-            from_mapping(SegmentModelConfig, given, where="options", key="model", base=MODEL)
+            from_mapping(SegmentModelConfig, chosen, where="options", key="model", base=MODEL)
         except InputError as error:
             refused.append(error)
     if len(refused) == len(heads):
@@ -156,8 +156,8 @@ def comparison_table(result: Mapping[str, Any]) -> str:
     """Return the headlines of each head as lines of text: shares in percent, distances as they are."""
     width = max(len(head) for head in result["heads"])
     lines = [" " * width + "".join(f"  {name:>17}" for name in HEADLINES)]
-    for head, found in result["heads"].items():
-        values = [found["headlines"][name] for name in HEADLINES]
+    for head, row in result["heads"].items():
+        values = [row["headlines"][name] for name in HEADLINES]
         shown = [
             math.nan if v is None else v if n.startswith("dur") else 100 * v
             for n, v in zip(HEADLINES, values, strict=True)
@@ -183,7 +183,7 @@ def validation_table(model: Path, shards: Sequence[Path]) -> str:
     """
     scores = score_labels(model, shards, model.parent / "validation", split="validation", replicates=0)
     percent = {"Position F1": scores["headlines"]["position_f1"], "Boundary F1": scores["boundary"]["0"]["f1"]}
-    percent |= {f"Boundary F1 @ tol={k}": found["f1"] for k, found in scores["boundary"].items() if k != "0"}
+    percent |= {f"Boundary F1 @ tol={k}": scores_at["f1"] for k, scores_at in scores["boundary"].items() if k != "0"}
     percent["Segment F1"] = scores["headlines"]["segment_f1"]
     lines = [f"{name:22}{_shown(value, 100):>8}" for name, value in percent.items()]
     return "\n".join([*lines, f"{'Duration KL (nats)':22}{_shown(scores['headlines']['duration_kl'], 1):>8}"])

@@ -143,8 +143,8 @@ def binned(counts: dict[int, int]) -> list[float]:
 
 def shares(counts: NDArray[np.float64]) -> list[list[float]]:
     """Return the counts of a matrix as shares of its rows; rows of zeros stay."""
-    found: list[list[float]] = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist()
-    return found
+    rows: list[list[float]] = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist()
+    return rows
 
 
 def _explicit(model: SegmentModel, label: int) -> int:

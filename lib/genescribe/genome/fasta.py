@@ -242,8 +242,8 @@ def _remove(folder: Path, owner: int) -> None:
 
 def _check_readable(path: Path) -> None:
     if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "no such file"
-        raise InputError(what, where=path, remedy="give the path of a FASTA file, plain, gzip or bgzip")
+        problem = "is a folder, not a file" if path.is_dir() else "no such file"
+        raise InputError(problem, where=path, remedy="give the path of a FASTA file, plain, gzip or bgzip")
 
 
 def _rewrap(path: Path) -> None:
@@ -262,9 +262,9 @@ def _rewrap(path: Path) -> None:
                 pending = ""
                 continue
             pending += text
-            whole = len(pending) // LINE_WIDTH * LINE_WIDTH
-            out.writelines(f"{pending[i : i + LINE_WIDTH]}\n" for i in range(0, whole, LINE_WIDTH))
-            pending = pending[whole:]
+            cut = len(pending) // LINE_WIDTH * LINE_WIDTH
+            out.writelines(f"{pending[i : i + LINE_WIDTH]}\n" for i in range(0, cut, LINE_WIDTH))
+            pending = pending[cut:]
         out.write(f"{pending}\n" if pending else "")
 
 

@@ -110,12 +110,12 @@ def keep_index(path: Path, index: Index) -> None:
 
 def _headers(data: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the offsets of `>` at the beginning of a line."""
-    found = []
+    offsets = []
     for low in range(0, len(data), CHUNK):
         at = np.flatnonzero(data[low : low + CHUNK] == _HEADER) + low
         before = data[np.maximum(at - 1, 0)]
-        found.append(at[(at == 0) | (before == _NEWLINE) | (before == _RETURN)])
-    return np.concatenate(found)
+        offsets.append(at[(at == 0) | (before == _NEWLINE) | (before == _RETURN)])
+    return np.concatenate(offsets)
 
 
 def _name(data: NDArray[np.uint8], start: int, stop: int, shown: str | Path) -> tuple[str, int]:
@@ -132,24 +132,24 @@ def _name(data: NDArray[np.uint8], start: int, stop: int, shown: str | Path) -> 
         raise IrregularError
     name = header.split(None, 1)[0] if header.strip() and not header[:1].isspace() else b""
     if not name or not name.isascii():
-        what = "a sequence without a name" if not name else "a sequence name with non-ASCII letters"
-        raise InputError(what, where=shown, line=_line(data, start), remedy="write `>name` with plain letters")
+        problem = "a sequence without a name" if not name else "a sequence name with non-ASCII letters"
+        raise InputError(problem, where=shown, line=_line(data, start), remedy="write `>name` with plain letters")
     return name.decode("ascii"), min(end + 1, stop)
 
 
 def _entry(data: NDArray[np.uint8], name: str, offset: int, stop: int, shown: str | Path) -> IndexEntry:
     """Check the lines of one sequence and return its row of the index."""
-    found, returns = [], 0
+    line_ends, returns = [], 0
     for low in range(offset, stop, CHUNK):
         block = data[low : min(low + CHUNK, stop)]
         allowed = _ALLOWED[block]
         if not allowed.all():
             raise _bad_letter(data, low + int(np.argmin(allowed)), name, shown)
-        found.append(np.flatnonzero(block == _NEWLINE) + low)
+        line_ends.append(np.flatnonzero(block == _NEWLINE) + low)
         returns += int(np.count_nonzero(block == _RETURN))
-    if not found or data[stop - 1] != _NEWLINE:
-        found.append(np.array([stop]))
-    ends = np.concatenate(found)
+    if not line_ends or data[stop - 1] != _NEWLINE:
+        line_ends.append(np.array([stop]))
+    ends = np.concatenate(line_ends)
     starts = np.concatenate([[offset], ends[:-1] + 1])
     carriage = (ends > starts) & (data[np.maximum(ends - 1, 0)] == _RETURN)
     bases = ends - starts - carriage
@@ -184,18 +184,18 @@ def _line(data: NDArray[np.uint8], offset: int) -> int:
 def _bad_letter(data: NDArray[np.uint8], offset: int, name: str, shown: str | Path) -> InputError:
     letter = int(data[offset])
     if letter > 127:
-        what = f"byte 0x{letter:02x} is not ASCII"
+        problem = f"byte 0x{letter:02x} is not ASCII"
     elif chr(letter) in "EFILPQZJO*efilpqzjo":
-        what = f"letter {chr(letter)!r} is no nucleotide (is this a protein file?)"
+        problem = f"letter {chr(letter)!r} is no nucleotide (is this a protein file?)"
     else:
-        what = f"character {chr(letter)!r} is no nucleotide"
+        problem = f"character {chr(letter)!r} is no nucleotide"
     return InputError(
-        f"{what}, in sequence {name!r}",
+        f"{problem}, in sequence {name!r}",
         where=shown,
         line=_line(data, offset),
         remedy="give nucleotide sequences (IUPAC letters only)",
     )
 
 
-def _no_fasta(path: str | Path, what: str, line: int | None = None) -> InputError:
-    return InputError(what, where=path, line=line, remedy="give a FASTA file, plain, gzip or bgzip")
+def _no_fasta(path: str | Path, problem: str, line: int | None = None) -> InputError:
+    return InputError(problem, where=path, line=line, remedy="give a FASTA file, plain, gzip or bgzip")

@@ -154,10 +154,10 @@ def _verify(path: Path, source: str, digests: dict[str, str | None]) -> None:
     for name, expected in digests.items():
         if expected:
             with path.open("rb") as handle:
-                found = hashlib.file_digest(handle, name).hexdigest()
-            if found != expected.lower():
+                actual = hashlib.file_digest(handle, name).hexdigest()
+            if actual != expected.lower():
                 raise InputError(
-                    f"its {name} is {found}, not {expected.lower()}",
+                    f"its {name} is {actual}, not {expected.lower()}",
                     where=source,
                     remedy="check the address; correct the checksum if the source has a new version",
                 )

@@ -105,7 +105,7 @@ def parse_codes(words: Iterable[str], known: Iterable[str]) -> dict[str, int]:
 
 
 def choose_codes(
-    kinds: Mapping[str, Organelle], given: Mapping[str, int], usual: int
+    kinds: Mapping[str, Organelle], chosen: Mapping[str, int], usual: int
 ) -> tuple[dict[str, int], list[str]]:
     """Return the code of each sequence that is not read with the usual one, and the organelles that have none.
 
@@ -113,7 +113,7 @@ def choose_codes(
     ----------
     kinds
         The organelles of a genome.
-    given
+    chosen
         Codes that were asked for.
     usual
         The code of all else.
@@ -125,7 +125,7 @@ def choose_codes(
     >>> choose_codes({"MT": "mitochondrion"}, {"MT": 2}, 1)
     ({'MT': 2}, [])
     """
-    codes, unknown = dict(given), []
+    codes, unknown = dict(chosen), []
     for seqid, kind in kinds.items():
         if seqid in codes or usual in ORGANELLE_CODES:
             continue

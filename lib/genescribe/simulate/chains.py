@@ -93,8 +93,8 @@ def fit_chain(pieces: Sequence[Codes], pseudocount: float = 1.0) -> MarkovChain:
             continue
         symbols = _symbols(piece)
         words = np.lib.stride_tricks.sliding_window_view(symbols, ORDER + 1)
-        whole = words[(words < N).all(axis=1)]
-        counts += np.bincount(whole @ (4 ** np.arange(ORDER, -1, -1)), minlength=len(counts))
+        complete = words[(words < N).all(axis=1)]
+        counts += np.bincount(complete @ (4 ** np.arange(ORDER, -1, -1)), minlength=len(counts))
     return MarkovChain(tuple(float(f"{x:.4g}") for x in 1e4 * counts / counts.sum()))
 
 

@@ -118,9 +118,9 @@ def _lengths(models: list[GeneModel], between: list[int]) -> Lengths:
         tail = model.utr(3)
         if len(tail) == 1:
             observed["utr3"].append(tail[0][1] - tail[0][0])
-    for kind, other in _STAND_INS.items():
+    for kind, stand_in in _STAND_INS.items():
         if len(observed[kind]) < _FEWEST:
-            observed[kind] = observed[other]
+            observed[kind] = observed[stand_in]
     for kind, values in observed.items():
         if len(values) < _FEWEST:
             raise InputError(
@@ -241,15 +241,15 @@ def _isoforms(genes: list[Gene]) -> Isoforms:
 
 def _events(major: Transcript, other: Transcript, strand: str) -> list[str]:
     lefts, rights = ({site[i] for site in major.cds_introns} for i in (0, 1))
-    found = []
+    events = []
     for left, right in set(other.cds_introns) - set(major.cds_introns):
         if left in lefts and right in rights:
-            found.append("skip")
+            events.append("skip")
         elif left in lefts:
-            found.append("acceptor" if strand == "+" else "donor")
+            events.append("acceptor" if strand == "+" else "donor")
         elif right in rights:
-            found.append("donor" if strand == "+" else "acceptor")
-    return found
+            events.append("donor" if strand == "+" else "acceptor")
+    return events
 
 
 def _repeats(sequences: Sequences, genes: list[Gene]) -> tuple[Repeats, bool]:

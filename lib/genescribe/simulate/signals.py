@@ -159,6 +159,6 @@ def draw_matrix(matrix: Matrix, size: int, rng: np.random.Generator) -> Codes:
 
 def fit_matrix(words: Codes, pseudocount: float = 0.5) -> Matrix:
     """Count the bases of aligned words, (n, positions); rows with N or masked bases are left out."""
-    whole = words[(words < 4).all(axis=1)]
-    counts = np.stack([np.bincount(column, minlength=4) for column in whole.T]) + pseudocount
+    complete = words[(words < 4).all(axis=1)]
+    counts = np.stack([np.bincount(column, minlength=4) for column in complete.T]) + pseudocount
     return tuple(tuple(round(float(x), 4) for x in row) for row in counts / counts.sum(axis=1, keepdims=True))  # type: ignore[misc]

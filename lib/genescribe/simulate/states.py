@@ -155,9 +155,9 @@ def _remembers(codes: Codes, memory: int) -> Floats:
     if word:
         return shifted(_word_scores(codes, {word: 1.0}), -split)
     result = np.zeros(len(codes))
-    for length, other in MEMORIES:
-        if length == split and other:
-            result[shifted(_word_scores(codes, {other: 1.0}), -split) == 0] = -np.inf
+    for length, letters in MEMORIES:
+        if length == split and letters:
+            result[shifted(_word_scores(codes, {letters: 1.0}), -split) == 0] = -np.inf
     return result
 
 
@@ -170,10 +170,10 @@ def _suffix_scores(parameters: SimulationParameters, codes: Codes, memory: int, 
     split = MEMORIES[memory][0]
     if split == 0:
         return np.zeros(len(codes))
-    rest = _CODON - split
-    words = [decode(spelled(number, rest)) for number in range(4**rest)]
+    remaining = _CODON - split
+    words = [decode(spelled(number, remaining)) for number in range(4**remaining)]
     right = shifted(_word_scores(codes, dict(zip(words, parameters.codons.suffixes[memory], strict=True))), 1)
-    wrong = sum(shifted(coding[split + i], 1 + i) for i in range(rest))
+    wrong = sum(shifted(coding[split + i], 1 + i) for i in range(remaining))
     return _sum(right, np.where(np.isfinite(wrong), -wrong, -np.inf))
 
 

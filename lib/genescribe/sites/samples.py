@@ -73,8 +73,8 @@ class SitePieces(Dataset[tuple[Codes, NDArray[np.int64]]]):
                     self.counts += np.bincount(part[part != IGNORE], minlength=len(self.counts))
         empty = places[False]
         chosen = epoch_order(len(empty), 0, 0)[: round(config.empty * len(places[True]))]
-        kept = np.array([*places[True], *(empty[i] for i in chosen.tolist())], dtype=np.int64).reshape(-1, 3)
-        self._places, self.genomes = kept[:, :2], kept[:, 2]
+        pieces = np.array([*places[True], *(empty[i] for i in chosen.tolist())], dtype=np.int64).reshape(-1, 3)
+        self._places, self.genomes = pieces[:, :2], pieces[:, 2]
 
     def __len__(self) -> int:
         """Return the number of pieces."""

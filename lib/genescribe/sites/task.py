@@ -120,12 +120,12 @@ class SiteTask(Task):
         known = batch.targets != IGNORE
         odds = (logits[..., 1:] - logits[..., :1])[known]
         place = ((odds - LOWEST) / STEP).long().clamp(0, BINS - 1)
-        found: Counts = {"nll": torch.stack([_cross_entropy(logits, batch.targets), known.sum()]).double()}
+        sums: Counts = {"nll": torch.stack([_cross_entropy(logits, batch.targets), known.sum()]).double()}
         for number, name in enumerate(self.config.network.classes):
             site = batch.targets[known] == number + 1
             counts = [torch.bincount(place[part, number], minlength=BINS) for part in (site, ~site)]
-            found[name] = torch.stack(counts).double()
-        return found
+            sums[name] = torch.stack(counts).double()
+        return sums
 
     def summarise(self, counts: Counts) -> dict[str, float]:
         """Return nats per base, and the share of sites among as many best bases, by class and in the mean.
@@ -139,10 +139,10 @@ class SiteTask(Task):
     def diagnose(self, model: nn.Module, batch: SiteBatch) -> list[str]:
         """Return lines about the data and the network."""
         size = sum(parameter.numel() for parameter in model.parameters())
-        named = zip((NONE, *self.config.network.classes), self.training.counts.tolist(), strict=True)
+        pairs = zip((NONE, *self.config.network.classes), self.training.counts.tolist(), strict=True)
         return [
             f"{size:,} parameters; {len(self.training):,} training and {len(self.validation):,} validation samples",
-            "bases of training: " + ", ".join(f"{name} {count:,}" for name, count in named),
+            "bases of training: " + ", ".join(f"{name} {count:,}" for name, count in pairs),
         ]
 
     def compile(self, model: nn.Module) -> None:
@@ -173,8 +173,8 @@ def top_share(counts: Tensor) -> float:
     if not wanted:
         return 0.0
     before = (sites + others).cumsum(0) - (sites + others)
-    taken = ((wanted - before) / (sites + others).clamp(min=1)).clamp(0, 1)
-    return float((taken * sites).sum()) / wanted
+    share = ((wanted - before) / (sites + others).clamp(min=1)).clamp(0, 1)
+    return float((share * sites).sum()) / wanted
 
 
 def mutated(batch: SiteBatch, share: float) -> Tensor:

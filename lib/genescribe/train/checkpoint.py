@@ -87,8 +87,8 @@ class Checkpoints:
 
     def newest_step(self) -> int | None:
         """Return the step of the newest state, or None where there is none."""
-        found = self._states()
-        return _step(found[-1]) if found else None
+        states = self._states()
+        return _step(states[-1]) if states else None
 
     def load(self, step: int) -> State:
         """Return the state of a step.

@@ -197,8 +197,8 @@ class _Run:
         read: list[Any] = []
         means, norm = [0.0] * (2 + len(self.parts)), 0.0
         for repeat in range(self.task.repeats):
-            found, norm = self._descend(batches, slots, read, repeat)
-            means = [mean + value / self.task.repeats for mean, value in zip(means, found, strict=True)]
+            sums, norm = self._descend(batches, slots, read, repeat)
+            means = [mean + value / self.task.repeats for mean, value in zip(means, sums, strict=True)]
         return means, norm
 
     def _descend(self, batches: Iterator[Any], slots: range, read: list[Any], repeat: int) -> tuple[list[float], float]:

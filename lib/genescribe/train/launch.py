@@ -230,8 +230,8 @@ def _slurm_address(name: str) -> str:
 def _asked(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = " ".join(done.stderr.split())
-        raise InputError(f"{command[0]} failed: {said}", where="Slurm", remedy="look at the cluster")
+        output = " ".join(done.stderr.split())
+        raise InputError(f"{command[0]} failed: {output}", where="Slurm", remedy="look at the cluster")
     return done.stdout
 
 
@@ -265,8 +265,14 @@ def remote_command(config: LaunchConfig, rank: int, command: Sequence[str]) -> l
     command
         The training command.
     """
-    told = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | environment(config)
-    part = ["env", *(f"{name}={value}" for name, value in told.items()), sys.executable, *_again(str(rank)), *command]
+    variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | environment(config)
+    part = [
+        "env",
+        *(f"{name}={value}" for name, value in variables.items()),
+        sys.executable,
+        *_again(str(rank)),
+        *command,
+    ]
     line = f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(part)}"
     return [*shlex.split(config.remote_shell), config.hosts[rank], line]
 
@@ -322,14 +328,14 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
     InputError
         Fewer are free than asked for.
     """
-    found = sorted(int(path.name[6:]) for path in devices.glob("nvidia[0-9]*") if path.name[6:].isdecimal())
-    if "CUDA_VISIBLE_DEVICES" in os.environ or not found:
+    numbers = sorted(int(path.name[6:]) for path in devices.glob("nvidia[0-9]*") if path.name[6:].isdecimal())
+    if "CUDA_VISIBLE_DEVICES" in os.environ or not numbers:
         return []
     folder = locks or Path(tempfile.gettempdir())
     held: dict[int, int] = {}
     deadline = time.monotonic() + patience
     while True:
-        for number in found:
+        for number in numbers:
             if len(held) < count and number not in held:
                 file = _locked(folder / f"genescribe-gpu-{number}.lock")
                 held |= {number: file} if file is not None else {}
@@ -341,9 +347,9 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
         for file in held.values():
             os.close(file)
         raise InputError(
-            f"{count} GPUs requested, {len(held)} of {len(found)} are free",
+            f"{count} GPUs requested, {len(held)} of {len(numbers)} are free",
             where="GPUs",
-            remedy=f"run fewer jobs at a time: snakemake --resources gpu={len(found)}",
+            remedy=f"run fewer jobs at a time: snakemake --resources gpu={len(numbers)}",
         )
     for file in held.values():
         os.set_inheritable(file, True)

@@ -89,20 +89,20 @@ def stored_weights(
     """
     path = Path(directory) / WEIGHTS
     try:
-        found = load_file(path)
+        stored = load_file(path)
     except FileNotFoundError:
         raise InputError("no weights in this folder", where=path, remedy="give a folder written by training") from None
     except SafetensorError as error:
         raise InputError(f"damaged weights ({error})", where=path, remedy="copy or train the model again") from None
     if parts:
-        expected, found = (
+        expected, stored = (
             {name: value for name, value in weights.items() if name.startswith(tuple(parts))}
-            for weights in (expected, found)
+            for weights in (expected, stored)
         )
-    problem = _mismatch(expected, found, optional)
+    problem = _mismatch(expected, stored, optional)
     if problem:
         raise InputError(problem, where=path, remedy=f"give the weights that belong to its {CONFIG}")
-    return found
+    return stored
 
 
 def weights_digest(directory: str | Path) -> str:
@@ -182,9 +182,9 @@ def named_parts(model: nn.Module, parts: Sequence[str], option: str) -> set[str]
 def _mismatch(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor], optional: Collection[str]) -> str | None:
     """Return what is wrong with stored weights, or None."""
     lacking, unknown = expected.keys() - stored.keys() - set(optional), stored.keys() - expected.keys()
-    for what, names in (("lacks", lacking), ("has unknown", unknown)):
+    for problem, names in (("lacks", lacking), ("has unknown", unknown)):
         if names:
-            return f"{what} {', '.join(sorted(names)[:3])}"
+            return f"{problem} {', '.join(sorted(names)[:3])}"
     for name, value in stored.items():
         if value.shape != expected[name].shape:
             return f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}"

@@ -50,8 +50,8 @@ class Optimiser:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         states = state["parts"] if len(self._parts) > 1 else [dict(state)]
-        for part, one in zip(self._parts, states, strict=True):
-            part.load_state_dict(one)
+        for part, part_state in zip(self._parts, states, strict=True):
+            part.load_state_dict(part_state)
             shard_state(part.state)
 
 
@@ -91,7 +91,7 @@ def build_optimiser(
     hidden = [p for p in model.parameters() if p.requires_grad and p.ndim == 2 and id(p) not in spared]
     if not hidden:
         raise InputError("Muon finds no hidden matrix", where="train.optimizer", remedy="use adamw")
-    taken = {id(p) for p in hidden}
-    rest = [group | {"params": [p for p in group["params"] if id(p) not in taken]} for group in groups]
+    by_muon = {id(p) for p in hidden}
+    remaining = [group | {"params": [p for p in group["params"] if id(p) not in by_muon]} for group in groups]
     muon = torch.optim.Muon(hidden, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
-    return Optimiser([muon, torch.optim.AdamW(rest, lr=config.lr)])
+    return Optimiser([muon, torch.optim.AdamW(remaining, lr=config.lr)])

@@ -101,13 +101,13 @@ def parameter_groups(model: nn.Module, weight_decay: float, exempt: Sequence[str
     exempt
         Prefixes of the names of parameters that do not decay.
     """
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    parameters = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     spared = {
         name
-        for name, parameter in named
+        for name, parameter in parameters
         if parameter.ndim <= 1 or name.startswith(tuple(exempt)) or getattr(parameter, "_no_weight_decay", False)
     }
     return [
-        {"params": [parameter for name, parameter in named if name not in spared], "weight_decay": weight_decay},
-        {"params": [parameter for name, parameter in named if name in spared], "weight_decay": 0.0},
+        {"params": [parameter for name, parameter in parameters if name not in spared], "weight_decay": weight_decay},
+        {"params": [parameter for name, parameter in parameters if name in spared], "weight_decay": 0.0},
     ]

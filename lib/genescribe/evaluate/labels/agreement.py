@@ -72,7 +72,7 @@ def position_f1(counts: Confusion, names: Sequence[str]) -> dict[str, Any]:
     }
     return {
         "classes": classes,
-        "macro": _mean(found["f1"] for found in classes.values() if found["bases"]),
+        "macro": _mean(scores["f1"] for scores in classes.values() if scores["bases"]),
         "accuracy": float(right.sum() / counts.sum()) if counts.sum() else None,
     }
 
@@ -108,8 +108,8 @@ def segments(runs: Runs, *, left_censored: bool = False, right_censored: bool = 
     """
     merged = merge_runs(runs).astype(np.int64)
     starts = np.append(0, merged[:-1, 0])
-    found = np.stack([starts, merged[:, 0], merged[:, 1]], axis=1)
-    return found[int(left_censored) : len(found) - int(right_censored)]
+    spans = np.stack([starts, merged[:, 0], merged[:, 1]], axis=1)
+    return spans[int(left_censored) : len(spans) - int(right_censored)]
 
 
 def segment_counts(truth: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
@@ -162,7 +162,7 @@ def segment_f1(counts: NDArray[np.int64], names: Sequence[str]) -> dict[str, Any
     true, predicted, right = (int(n) for n in counts.sum(axis=0))
     return {
         "classes": classes,
-        "macro": _mean(found["f1"] for found in classes.values() if found["segments"]),
+        "macro": _mean(scores["f1"] for scores in classes.values() if scores["segments"]),
         "micro": _rates(right, true, predicted)["f1"],
     }
 
@@ -177,9 +177,9 @@ def durations(windows: Iterable[NDArray[np.int64]], classes: int) -> list[NDArra
     classes
         Number of classes; `IGNORE` segments are left out.
     """
-    together = np.concatenate([np.zeros((0, 3), dtype=np.int64), *windows])
-    lengths = together[:, 1] - together[:, 0]
-    return [np.sort(lengths[together[:, 2] == label]) for label in range(classes)]
+    spans = np.concatenate([np.zeros((0, 3), dtype=np.int64), *windows])
+    lengths = spans[:, 1] - spans[:, 0]
+    return [np.sort(lengths[spans[:, 2] == label]) for label in range(classes)]
 
 
 def wasserstein(first: ArrayLike, second: ArrayLike) -> float | None:
@@ -193,11 +193,11 @@ def wasserstein(first: ArrayLike, second: ArrayLike) -> float | None:
     >>> wasserstein([10, 20], [12, 22])
     2.0
     """
-    one, other = np.sort(np.asarray(first, dtype=np.float64)), np.sort(np.asarray(second, dtype=np.float64))
-    if not len(one) or not len(other):
+    left, right = np.sort(np.asarray(first, dtype=np.float64)), np.sort(np.asarray(second, dtype=np.float64))
+    if not len(left) or not len(right):
         return None
-    values = np.sort(np.concatenate([one, other]))
-    shares = [np.searchsorted(sample, values[:-1], side="right") / len(sample) for sample in (one, other)]
+    values = np.sort(np.concatenate([left, right]))
+    shares = [np.searchsorted(sample, values[:-1], side="right") / len(sample) for sample in (left, right)]
     return float(np.sum(np.abs(shares[0] - shares[1]) * np.diff(values)))
 
 
@@ -213,10 +213,10 @@ def binned_kl(first: ArrayLike, second: ArrayLike) -> float | None:
     first, second
         Lengths of at least 1.
     """
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if not len(one) or not len(other):
+    left, right = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if not len(left) or not len(right):
         return None
-    bins = [np.floor(np.log2(sample) * BINS_PER_DOUBLING).astype(np.int64) for sample in (one, other)]
+    bins = [np.floor(np.log2(sample) * BINS_PER_DOUBLING).astype(np.int64) for sample in (left, right)]
     low, high = min(b.min() for b in bins), max(b.max() for b in bins)
     counts = [np.bincount(b - low, minlength=high - low + 1) + PSEUDOCOUNT for b in bins]
     shares = [c / c.sum() for c in counts]

@@ -24,8 +24,8 @@ def boundaries(runs: Runs) -> Boundaries:
     [[3, 0, 1]]
     """
     merged = merge_runs(runs).astype(np.int64)
-    found: Boundaries = np.stack([merged[:-1, 0], merged[:-1, 1], merged[1:, 1]], axis=1)
-    known: Boundaries = found[(found[:, 1] != IGNORE) & (found[:, 2] != IGNORE)]
+    borders: Boundaries = np.stack([merged[:-1, 0], merged[:-1, 1], merged[1:, 1]], axis=1)
+    known: Boundaries = borders[(borders[:, 1] != IGNORE) & (borders[:, 2] != IGNORE)]
     return known
 
 
@@ -65,17 +65,17 @@ def match(truth: NDArray[np.int64], predicted: NDArray[np.int64], tolerance: int
     """
     if not tolerance:
         return np.flatnonzero(np.isin(truth, predicted))
-    found, i, j = [], 0, 0
-    one, other = truth.tolist(), predicted.tolist()
-    while i < len(one) and j < len(other):
-        if abs(one[i] - other[j]) <= tolerance:
-            found.append(i)
+    matched, i, j = [], 0, 0
+    left, right = truth.tolist(), predicted.tolist()
+    while i < len(left) and j < len(right):
+        if abs(left[i] - right[j]) <= tolerance:
+            matched.append(i)
             i, j = i + 1, j + 1
-        elif one[i] < other[j]:
+        elif left[i] < right[j]:
             i += 1
         else:
             j += 1
-    return np.array(found, dtype=np.int64)
+    return np.array(matched, dtype=np.int64)
 
 
 def match_typed(truth: Boundaries, predicted: Boundaries, tolerance: int) -> NDArray[np.int64]:
@@ -90,8 +90,8 @@ def match_typed(truth: Boundaries, predicted: Boundaries, tolerance: int) -> NDA
     """
     factor = 1 + int(max((part[:, 1:].max() for part in (truth, predicted) if len(part)), default=0))
     kinds = [part[:, 1] * factor + part[:, 2] for part in (truth, predicted)]
-    found = [np.zeros(0, dtype=np.int64)]
+    matched = [np.zeros(0, dtype=np.int64)]
     for kind in np.unique(kinds[0]):
         mine, theirs = (np.flatnonzero(side == kind) for side in kinds)
-        found.append(mine[match(truth[mine, 0], predicted[theirs, 0], tolerance)])
-    return np.sort(np.concatenate(found))
+        matched.append(mine[match(truth[mine, 0], predicted[theirs, 0], tolerance)])
+    return np.sort(np.concatenate(matched))

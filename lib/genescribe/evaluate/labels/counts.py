@@ -89,26 +89,26 @@ def count_labels(
         raise ValueError(f"the truth ends at base {truth[-1, 0]}, the prediction at {predicted[-1, 0]}")
     edges = _edges(truth, background)
     cut = {"left_censored": left_censored, "right_censored": right_censored}
-    whole = whole_segments(truth, predicted, **cut)
+    complete = whole_segments(truth, predicted, **cut)
     return LabelCounts(
         _bases(truth, predicted, edges, labels),
-        _segments(*whole, edges, labels),
+        _segments(*complete, edges, labels),
         _boundaries(truth, predicted, edges),
-        *(_lengths(part, edges) for part in whole),
+        *(_lengths(part, edges) for part in complete),
     )
 
 
 def add_up(parts: Iterable[LabelCounts]) -> LabelCounts:
     """Return the counts of several stretches as those of one, their units one after another."""
-    found = list(parts)
-    offsets = np.cumsum([0, *(len(part.bases) for part in found[:-1])])
+    counts = list(parts)
+    offsets = np.cumsum([0, *(len(part.bases) for part in counts[:-1])])
     lengths = [
         np.concatenate(
-            [np.add(getattr(part, name), [offset, 0, 0]) for part, offset in zip(found, offsets, strict=True)]
+            [np.add(getattr(part, name), [offset, 0, 0]) for part, offset in zip(counts, offsets, strict=True)]
         )
         for name in ("true_lengths", "predicted_lengths")
     ]
-    stacked = [np.concatenate([getattr(part, name) for part in found]) for name in ("bases", "segments", "boundaries")]
+    stacked = [np.concatenate([getattr(part, name) for part in counts]) for name in ("bases", "segments", "boundaries")]
     return LabelCounts(*stacked, *lengths)
 
 
@@ -120,11 +120,11 @@ def pool(parts: Iterable[LabelCounts]) -> LabelCounts:
     ValueError
         The units differ.
     """
-    found = list(parts)
-    check_same_truth(found)
-    summed = [sum(getattr(part, name) for part in found) for name in ("bases", "segments", "boundaries")]
+    counts = list(parts)
+    check_same_truth(counts)
+    summed = [sum(getattr(part, name) for part in counts) for name in ("bases", "segments", "boundaries")]
     lengths = [
-        np.concatenate([getattr(part, name) for part in found]) for name in ("true_lengths", "predicted_lengths")
+        np.concatenate([getattr(part, name) for part in counts]) for name in ("true_lengths", "predicted_lengths")
     ]
     return LabelCounts(*summed, *lengths)
 
@@ -159,8 +159,8 @@ def whole_segments(
     kept = (true[:, 2] != IGNORE) & ~np.isin(true[:, 0], halves[:, 0])
     hidden = _share_a_base(guessed, everything[masked])
     for label in np.unique(halves[:, 2]):
-        same = guessed[:, 2] == label
-        hidden[same] |= _share_a_base(guessed[same], halves[halves[:, 2] == label])
+        of_label = guessed[:, 2] == label
+        hidden[of_label] |= _share_a_base(guessed[of_label], halves[halves[:, 2] == label])
     return true[kept], guessed[~hidden]
 
 
@@ -174,8 +174,8 @@ def _share_a_base(some: Segments, others: Segments) -> NDArray[np.bool_]:
 
 def _edges(truth: Runs, background: int) -> NDArray[np.int64]:
     """Return the positions where units meet."""
-    found = segments(truth)
-    middles: NDArray[np.int64] = (found[:, 0] + found[:, 1])[found[:, 2] == background] // 2
+    spans = segments(truth)
+    middles: NDArray[np.int64] = (spans[:, 0] + spans[:, 1])[spans[:, 2] == background] // 2
     return middles
 
 
@@ -208,8 +208,8 @@ def _boundaries(truth: Runs, predicted: Runs, edges: NDArray[np.int64]) -> NDArr
     counts = np.zeros((len(edges) + 1, 2, len(TOLERANCES), 3), dtype=np.int64)
     for place, tolerance in enumerate(TOLERANCES):
         matched = (match(true[:, 0], guessed[:, 0], tolerance), match_typed(true, guessed, tolerance))
-        for kind, found in enumerate(matched):
-            for column, positions in enumerate((true[:, 0], guessed[:, 0], true[found, 0])):
+        for kind, places in enumerate(matched):
+            for column, positions in enumerate((true[:, 0], guessed[:, 0], true[places, 0])):
                 np.add.at(counts[:, kind, place, column], _unit(positions, edges), 1)
     return counts
 

@@ -47,17 +47,17 @@ def drawn_headlines(counts: LabelCounts, names: Sequence[str], weights: Array) -
     weights : (R, U)
         How often each draw took each unit.
     """
-    bases, found, edges = (
+    bases, matched, edges = (
         (weights @ part.reshape(len(part), -1).astype(np.float64)).reshape(len(weights), *part.shape[1:])
         for part in (counts.bases, counts.segments, counts.boundaries)
     )
     position = f1(np.diagonal(bases, axis1=1, axis2=2), bases.sum(axis=2), bases.sum(axis=1))
     groups = [np.array([word in name.lower() for name in names]) for word in ("", "exon", "intron")]
-    whole = [_f1_of(found[:, group].sum(axis=1)) for group in groups]
+    segment_f1 = [_f1_of(matched[:, group].sum(axis=1)) for group in groups]
     kinds = [(0, 0), (0, TOLERANCES.index(10)), (1, 0)]
     borders = [_f1_of(edges[:, kind, place]) for kind, place in kinds]
     mean = _mean_where(position, bases.sum(axis=2) > 0)
-    return np.column_stack([mean, *borders, *whole, _distances(counts, len(names), weights)])
+    return np.column_stack([mean, *borders, *segment_f1, _distances(counts, len(names), weights)])
 
 
 def f1(right: Any, true: Any, predicted: Any) -> Array:
@@ -90,9 +90,9 @@ def _distances(counts: LabelCounts, labels: int, weights: Array) -> Array:
     A label that a draw never predicts counts as if all its lengths were 0, and as the flat histogram in the KL.
     """
     nothing = np.zeros((2, len(weights), 0))
-    found = np.stack([_of_label(counts, label, weights) for label in range(labels)], axis=2) if labels else nothing
-    there = ~np.isnan(found[0])
-    return np.column_stack([_mean_where(part, there) for part in found])
+    distances = np.stack([_of_label(counts, label, weights) for label in range(labels)], axis=2) if labels else nothing
+    there = ~np.isnan(distances[0])
+    return np.column_stack([_mean_where(part, there) for part in distances])
 
 
 def _of_label(counts: LabelCounts, label: int, weights: Array) -> Array:
@@ -102,12 +102,12 @@ def _of_label(counts: LabelCounts, label: int, weights: Array) -> Array:
         return np.full((2, len(weights)), np.nan)
     values = np.unique(np.concatenate([side[:, 2] for side in sides]))
     tables = [_table(side, values, weights.shape[1]) for side in sides]
-    rows, found = max(1, _BLOCK // len(values)), []
+    rows, blocks = max(1, _BLOCK // len(values)), []
     for low in range(0, len(weights), rows):
         # How many segments of each draw are no longer than each length, (values, R): draws lie side by side in memory.
         guessed, true = (np.cumsum(table @ weights[low : low + rows].T, axis=0) for table in tables)
-        found.append(np.stack([_kl(guessed, true, values), _relative_distance(guessed, true, values)]))
-    return np.concatenate(found, axis=1)
+        blocks.append(np.stack([_kl(guessed, true, values), _relative_distance(guessed, true, values)]))
+    return np.concatenate(blocks, axis=1)
 
 
 def _table(side: NDArray[np.int64], values: NDArray[np.int64], units: int) -> csr_array:
@@ -138,8 +138,8 @@ def _kl(guessed: Array, true: Array, values: NDArray[np.int64]) -> Array:
     inside = _between((sides[0] > 0) | (sides[1] > 0))
     shares = [np.where(inside, side + PSEUDOCOUNT, 0.0) for side in sides]
     with np.errstate(invalid="ignore", divide="ignore"):
-        one, other = (share / share.sum(axis=0) for share in shares)
-        divergence: Array = np.where(inside, one * np.log(one / other), 0.0).sum(axis=0)
+        p, q = (share / share.sum(axis=0) for share in shares)
+        divergence: Array = np.where(inside, p * np.log(p / q), 0.0).sum(axis=0)
     return np.where(true[-1] == 0, np.nan, divergence)
 
 

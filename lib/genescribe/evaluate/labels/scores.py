@@ -35,13 +35,13 @@ def summarise(counts: LabelCounts, names: Sequence[str], *, replicates: int = 10
         (tolerance -> sensitivity, precision, f1), "confusion", "durations" (label -> `compare_durations`),
         "headlines" (`headlines`) and "intervals" (headline -> [low, high]), "units".
     """
-    bases, found, edges = (part.sum(axis=0) for part in (counts.bases, counts.segments, counts.boundaries))
+    bases, matched, edges = (part.sum(axis=0) for part in (counts.bases, counts.segments, counts.boundaries))
     values = headlines(counts, names)
     result: dict[str, Any] = {
         "labels": list(names),
         "units": len(counts.bases),
         "position": position_f1(bases, names),
-        "segment": segment_f1(found, names),
+        "segment": segment_f1(matched, names),
         "boundary": _by_tolerance(edges[0]),
         "typed_boundary": _by_tolerance(edges[1]),
         "confusion": bases.tolist(),
@@ -92,8 +92,8 @@ def compare(
             for i, metric in enumerate(HEADLINES)
         }
         for name, gain, gains in (
-            (name, one - observed[0], draws - drawn[0])
-            for name, one, draws in zip(order[1:], observed[1:], drawn[1:], strict=True)
+            (name, values - observed[0], draws - drawn[0])
+            for name, values, draws in zip(order[1:], observed[1:], drawn[1:], strict=True)
         )
     }
 

@@ -88,12 +88,12 @@ def augustus(
             write_fasta(fasta, ((str(i), genome.codes(*stretches[i])) for i in chunk))
             return _run(command, fasta, config)
 
-        found: dict[int, list[Gene]] = {}
+        by_stretch: dict[int, list[Gene]] = {}
         with ThreadPoolExecutor(jobs or os.cpu_count()) as pool, tqdm(total=len(stretches), disable=None) as bar:
             for genes in pool.map(predict, _chunks([end - start for _, start, end in stretches])):
-                found |= genes
+                by_stretch |= genes
                 bar.update(len(genes))
-    return [_shifted(gene, *stretches[i][:2]) for i in range(len(stretches)) for gene in found.get(i, [])]
+    return [_shifted(gene, *stretches[i][:2]) for i in range(len(stretches)) for gene in by_stretch.get(i, [])]
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def installed_config() -> Path:
     )
 
 
-def call(command: Sequence[str], config: Path, what: str, cwd: Path | None = None) -> str:
+def call(command: Sequence[str], config: Path, source: str, cwd: Path | None = None) -> str:
     """Run a program of AUGUSTUS with a configuration folder; return what it printed, warnings after all else.
 
     Parameters
@@ -154,7 +154,7 @@ def call(command: Sequence[str], config: Path, what: str, cwd: Path | None = Non
         Program and its arguments.
     config
         Folder that AUGUSTUS_CONFIG_PATH is set to.
-    what
+    source
         Name of the program, for messages.
     cwd
         Working directory; None: the present one.
@@ -168,7 +168,7 @@ def call(command: Sequence[str], config: Path, what: str, cwd: Path | None = Non
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=cwd)
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise InputError(f"AUGUSTUS failed: {last}", where=what, remedy="see augustus --species=help")
+        raise InputError(f"AUGUSTUS failed: {last}", where=source, remedy="see augustus --species=help")
     return done.stdout + done.stderr
 
 
@@ -190,10 +190,10 @@ def _run(command: Sequence[str], fasta: Path, config: Path) -> dict[int, list[Ge
     output = fasta.with_suffix(".gff3")
     fixed = ["--gff3=on", "--stopCodonExcludedFromCDS=false", "--uniqueGeneId=false", f"--outfile={output}"]
     call([*command, *fixed, str(fasta)], config, command[1].removeprefix("--species="))
-    found: dict[int, list[Gene]] = defaultdict(list)
+    by_record: dict[int, list[Gene]] = defaultdict(list)
     for gene in read_genes(output):
-        found[int(gene.seqid)].append(gene)
-    return found
+        by_record[int(gene.seqid)].append(gene)
+    return by_record
 
 
 def _shifted(gene: Gene, seqid: str, offset: int) -> Gene:

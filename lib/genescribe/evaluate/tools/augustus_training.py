@@ -130,9 +130,9 @@ def estimate(
     InputError
         AUGUSTUS is missing or fails.
     """
-    transcripts = [one.transcript for chosen, _ in parts for one in chosen]
+    transcripts = [gene.transcript for chosen, _ in parts for gene in chosen]
     flank = flank_length(transcripts)
-    minimum = minimum_coding([one.cds_length for one in transcripts], options.min_cds)
+    minimum = minimum_coding([gene.cds_length for gene in transcripts], options.min_cds)
     with temporary_folder() as scratch:
         config = scratch / "config"
         config.mkdir()
@@ -148,18 +148,18 @@ def estimate(
         set_parameters(parameters, {"/Constant/min_coding_len": str(minimum), "/augustus/verbosity": "1"})
         set_parameters(parameters, options.parameters)
         train = ["etraining", f"--species={RETRAINED}", "--UTR=off", str(genbank)]
-        said = call(train, config, "etraining")
-        set_parameters(parameters, stop_frequencies(said))
+        output = call(train, config, "etraining")
+        set_parameters(parameters, stop_frequencies(output))
         if options.rounds:
             _optimise(genbank, config, options)
-            said = call(train, config, "etraining")
+            output = call(train, config, "etraining")
         report = {
             "genes": len(transcripts),
             "dropped": dict(sorted(dropped.items())),
             "flank": flank,
             "min_cds": minimum,
-            "stop_codons": stop_frequencies(said),
-            "rejected_by_etraining": len(re.findall(r"^gene .* transcr\. ", said, re.MULTILINE)),
+            "stop_codons": stop_frequencies(output),
+            "rejected_by_etraining": len(re.findall(r"^gene .* transcr\. ", output, re.MULTILINE)),
             "rounds": options.rounds,
         }
         with atomic_directory(target) as folder:
@@ -185,7 +185,7 @@ def training_genes(
     for seqid, start, end in regions:
         intervals.setdefault(seqid, []).append((start, genome.lengths[seqid] if end is None else end))
     dropped: Counter[str] = Counter()
-    found: list[Chosen] = []
+    candidates: list[Chosen] = []
     for gene in everything:
         region = next((r for r in intervals.get(gene.seqid, []) if r[0] <= gene.start and gene.end <= r[1]), None)
         if region is None:
@@ -198,10 +198,10 @@ def training_genes(
         if free is None:
             dropped["overlaps another gene"] += 1
             continue
-        found.append(Chosen(gene, transcript, max(region[0], free[0]), min(region[1], free[1])))
-    kept = _distinct([_sketch(one, genome, catalogue) for one in found])
-    dropped["protein like that of another"] += len(found) - len(kept)
-    return [found[i] for i in kept], +dropped
+        candidates.append(Chosen(gene, transcript, max(region[0], free[0]), min(region[1], free[1])))
+    distinct = _distinct([_sketch(gene, genome, catalogue) for gene in candidates])
+    dropped["protein like that of another"] += len(candidates) - len(distinct)
+    return [candidates[i] for i in distinct], +dropped
 
 
 def flank_length(transcripts: Sequence[Transcript]) -> int:
@@ -244,23 +244,23 @@ def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int, first:
     first
         Number of the first record.
     """
-    for number, one in enumerate(chosen, first):
-        start = max(one.left, one.transcript.cds[0][0] - flank)
-        end = min(one.right, one.transcript.cds[-1][1] + flank)
-        place = ",".join(f"{a - start + 1}..{b - start}" for a, b in one.transcript.cds)
-        place = f"join({place})" if len(one.transcript.cds) > 1 else place
-        place = f"complement({place})" if one.gene.strand == "-" else place
+    for number, item in enumerate(chosen, first):
+        start = max(item.left, item.transcript.cds[0][0] - flank)
+        end = min(item.right, item.transcript.cds[-1][1] + flank)
+        place = ",".join(f"{a - start + 1}..{b - start}" for a, b in item.transcript.cds)
+        place = f"join({place})" if len(item.transcript.cds) > 1 else place
+        place = f"complement({place})" if item.gene.strand == "-" else place
         folded = "\n                     ".join(re.findall(".{1,58}", place))
         yield (
             f"LOCUS       gene{number}   {end - start} bp  DNA\n"
             "FEATURES             Location/Qualifiers\n"
             f"     source          1..{end - start}\n"
             f'     CDS             {folded}\n                     /gene="gene{number}"\n'
-            f"{_origin(decode(unmasked(genome.codes(one.gene.seqid, start, end))).lower())}//\n"
+            f"{_origin(decode(unmasked(genome.codes(item.gene.seqid, start, end))).lower())}//\n"
         )
 
 
-def stop_frequencies(said: str) -> dict[str, str]:
+def stop_frequencies(output: str) -> dict[str, str]:
     r"""Return the parameters for the stop codons' frequencies from what `etraining` printed.
 
     Raises
@@ -273,12 +273,12 @@ def stop_frequencies(said: str) -> dict[str, str]:
     >>> stop_frequencies("tag:    1 (0.25)\ntaa:    3 (0.75)\ntga:    0 (0)\n")["/Constant/ochreprob"]
     '0.75'
     """
-    found = dict(re.findall(r"(tag|taa|tga):\s*\d+ \(([\d.e-]+)\)", said))
-    if found.keys() != STOPS.keys():
+    shares = dict(re.findall(r"(tag|taa|tga):\s*\d+ \(([\d.e-]+)\)", output))
+    if shares.keys() != STOPS.keys():
         raise InputError(
             "no frequencies of stop codons", where="etraining", remedy="see what it printed with --verbose"
         )
-    return {f"/Constant/{STOPS[codon]}prob": share for codon, share in sorted(found.items())}
+    return {f"/Constant/{STOPS[codon]}prob": share for codon, share in sorted(shares.items())}
 
 
 def set_parameters(path: Path, values: Mapping[str, str]) -> None:
@@ -343,13 +343,13 @@ def _splices(gene: Gene, transcript: Transcript, genome: Genome) -> bool:
 
 def _obstacles(genes: Iterable[Gene], catalogue: Catalogue) -> dict[str, list[tuple[Interval, str]]]:
     """Return the spans of everything annotated, usable or not, by sequence: no flank may reach into them."""
-    found: dict[str, list[tuple[Interval, str]]] = {seqid: [] for seqid in catalogue.sequences()}
+    by_seqid: dict[str, list[tuple[Interval, str]]] = {seqid: [] for seqid in catalogue.sequences()}
     for gene in genes:
-        found[gene.seqid].append(((gene.start, gene.end), gene.id))
+        by_seqid[gene.seqid].append(((gene.start, gene.end), gene.id))
     for item in catalogue.rejected():
-        if item.seqid in found and item.start is not None and item.end is not None:
-            found[item.seqid].append(((item.start, item.end), item.gene or ""))
-    return {seqid: sorted(spans) for seqid, spans in found.items()}
+        if item.seqid in by_seqid and item.start is not None and item.end is not None:
+            by_seqid[item.seqid].append(((item.start, item.end), item.gene or ""))
+    return {seqid: sorted(spans) for seqid, spans in by_seqid.items()}
 
 
 def _free(gene: str, transcript: Transcript, obstacles: Sequence[tuple[Interval, str]]) -> Interval | None:

@@ -43,9 +43,9 @@ def write_longest_proteins(
     folder
         Gets the file.
     """
-    taken = list(genes) if regions is None else restrict(genes, [], regions).reference
-    write_products(taken, genome, code, folder)
-    return folder / LONGEST_PROTEINS, sum(any(t.cds for t in gene.transcripts) for gene in taken)
+    chosen = list(genes) if regions is None else restrict(genes, [], regions).reference
+    write_products(chosen, genome, code, folder)
+    return folder / LONGEST_PROTEINS, sum(any(t.cds for t in gene.transcripts) for gene in chosen)
 
 
 def run_busco(fasta: str | Path, lineage: str, mode: Mode, threads: int = 1) -> dict[str, Any]:
@@ -143,11 +143,13 @@ def read_result(folder: Path) -> dict[str, Any]:
     status: dict[str, str] = {}
     for number, line in enumerate(tables[0].read_text(encoding="utf-8").splitlines(), 1):
         if line and not line.startswith("#"):
-            group, found = line.split("\t")[:2]
-            if found not in COUNTS:
-                raise InputError(f"unknown status {found!r}", where=tables[0], line=number, remedy="use another BUSCO")
-            status[group] = found
-    counts = {key: sum(found == name for found in status.values()) for name, key in COUNTS.items()}
+            group, status_name = line.split("\t")[:2]
+            if status_name not in COUNTS:
+                raise InputError(
+                    f"unknown status {status_name!r}", where=tables[0], line=number, remedy="use another BUSCO"
+                )
+            status[group] = status_name
+    counts = {key: sum(status_name == name for status_name in status.values()) for name, key in COUNTS.items()}
     summary = read_json(summaries[0])
     return {
         **counts,
@@ -168,9 +170,9 @@ def nothing_found(lineage: str, mode: Mode) -> dict[str, Any]:
         lines = (folder / "dataset.cfg").read_text(encoding="utf-8").splitlines()
         described = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines) if value}
     total = int(described.get("number_of_BUSCOs", 0))
-    kept = {key.lower(): described[key] for key in ("name", "creation_date", "number_of_BUSCOs") if key in described}
+    facts = {key.lower(): described[key] for key in ("name", "creation_date", "number_of_BUSCOs") if key in described}
     counts = dict.fromkeys(("complete", "single", "duplicated", "fragmented"), 0)
-    return {**counts, "missing": total, "total": total, "lineage": kept, "versions": {}, "mode": mode}
+    return {**counts, "missing": total, "total": total, "lineage": facts, "versions": {}, "mode": mode}
 
 
 def _environment() -> dict[str, str]:

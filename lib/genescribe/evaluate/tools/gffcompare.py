@@ -43,10 +43,10 @@ def write_gtf(path: Path, genes: Sequence[Gene], level: Level = "cds", *, coding
         Leave out transcripts without a coding sequence.
     """
     groups = Groups()
-    found = structures(genes, level, groups, coding_only=coding_only)
+    transcripts = structures(genes, level, groups, coding_only=coding_only)
     places = list(groups)
     rows = []
-    for number, structure in enumerate(found):
+    for number, structure in enumerate(transcripts):
         seqid, strand = places[structure.group]
         name = f'transcript_id "t{number:07d}"; gene_id "g{structure.gene:07d}";'
         parts = [("transcript", structure.start, structure.end), *(("exon", *exon) for exon in structure.exons)]
@@ -113,7 +113,7 @@ def parse_stats(text: str) -> dict[str, Any]:
     for kind, feature, total in _EXON_TOTALS.findall(text):
         count[f"{'reference' if kind == 'Missed' else 'predicted'}_{feature.removesuffix('s')}"] = int(total)
     names = {"intron chains": "intron_chain", "transcripts": "transcript", "loci": "locus"}
-    count |= {names[what]: int(number) for what, number in _MATCHING.findall(text)}
+    count |= {names[unit]: int(number) for unit, number in _MATCHING.findall(text)}
     percent = {_LEVEL_ROWS[row]: [sn, pr] for row, sn, pr in _PERCENTAGES.findall(text)}
     return {"percent": percent, "count": count}
 
@@ -136,12 +136,12 @@ def as_reported(metrics: Mapping[str, Any]) -> dict[str, Any]:
     percent = {}
     for level in _LEVEL_ROWS.values():
         if "reference_intron" in count or not level.startswith("intron"):
-            found = metrics[level]
-            right = found["predicted"] - found["fp"]
-            percent[level] = [_percentage(found["tp"], found["reference"]), _percentage(right, found["predicted"])]
+            counts = metrics[level]
+            right = counts["predicted"] - counts["fp"]
+            percent[level] = [_percentage(counts["tp"], counts["reference"]), _percentage(right, counts["predicted"])]
     return {"percent": percent, "count": count}
 
 
-def _percentage(part: int, whole: int) -> str:
+def _percentage(part: int, total: int) -> str:
     # The program's own order of operations, for values that lie on the border between two decimals.
-    return f"{100.0 * part / whole:.1f}" if whole else "-nan"
+    return f"{100.0 * part / total:.1f}" if total else "-nan"

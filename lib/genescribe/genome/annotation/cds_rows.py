@@ -70,7 +70,7 @@ def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], Sequences]:
     InputError
         A row without nine columns or with impossible numbers, or no CDS row at all.
     """
-    found: dict[tuple[str, ...], CdsRows] = {}
+    by_key: dict[tuple[str, ...], CdsRows] = {}
     parents: dict[str, dict[str, str]] = {}
     sequences = Sequences()
     for number, cells in _rows(path):
@@ -90,16 +90,16 @@ def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], Sequences]:
         # A row without ID is a coding sequence by itself, also beside another at its place.
         name = attributes.get("ID")
         key = (seqid, name, attributes.get("Parent", "")) if name else (seqid, str(number))
-        rows = found.setdefault(key, CdsRows(name or f"{seqid}:{start + 1}", seqid, [], attributes))
+        rows = by_key.setdefault(key, CdsRows(name or f"{seqid}:{start + 1}", seqid, [], attributes))
         rows.parts.append((start, end, strand, phase))
-    if not found:
+    if not by_key:
         raise InputError("no CDS row", where=path, remedy="give a GFF3 file with coding sequences")
-    for rows in found.values():
+    for rows in by_key.values():
         inherited: dict[str, str] = {}
         for parent in rows.attributes.get("Parent", "").split(","):
             inherited |= _ancestry(parent, parents)
         rows.attributes = inherited | rows.attributes
-    return list(found.values()), sequences
+    return list(by_key.values()), sequences
 
 
 def _note_end(sequences: Sequences, seqid: str, end: str) -> None:
@@ -110,9 +110,9 @@ def _note_end(sequences: Sequences, seqid: str, end: str) -> None:
 def _ancestry(name: str, parents: dict[str, dict[str, str]]) -> dict[str, str]:
     """Return the attributes of a feature over those of its own parents."""
     merged: dict[str, str] = {}
-    seen: set[str] = set()
-    while name in parents and name not in seen:
-        seen.add(name)
+    visited: set[str] = set()
+    while name in parents and name not in visited:
+        visited.add(name)
         merged = parents[name] | merged
         name = parents[name].get("Parent", "").split(",")[0]
     return merged
@@ -137,6 +137,6 @@ def _numbers(cells: list[str], path: str | Path, line: int) -> tuple[int, int, i
     except ValueError:
         start, end = 0, 0
     if not 0 <= start < end or cells[6] not in "+-" or cells[7] not in ("0", "1", "2", "."):
-        what = f"start {cells[3]}, end {cells[4]}, strand {cells[6]!r}, phase {cells[7]!r}"
-        raise InputError(what, where=path, line=line, remedy="correct the CDS row")
+        problem = f"start {cells[3]}, end {cells[4]}, strand {cells[6]!r}, phase {cells[7]!r}"
+        raise InputError(problem, where=path, line=line, remedy="correct the CDS row")
     return start, end, 1 if cells[6] == "+" else -1, int(cells[7].replace(".", "0"))

@@ -130,9 +130,9 @@ class AnnotationForm:
             long = max(lengths.values(), default=0) > _LONGEST
             preset: Literal["bed", "gff"] = "bed" if self.form == "bed" else "gff"
             pysam.tabix_index(str(packed), preset=preset, csi=long, force=True)
-            kind, other = INDEXES[:: -1 if long else 1]
+            kind, unused = INDEXES[:: -1 if long else 1]
             # An old index of the other kind would be taken for that of the new file.
-            path.with_name(path.name + other).unlink(missing_ok=True)
+            path.with_name(path.name + unused).unlink(missing_ok=True)
             for name in (path.name + kind, path.name):
                 with atomic_path(path.with_name(name)) as temporary:
                     Path(folder, name).replace(temporary)

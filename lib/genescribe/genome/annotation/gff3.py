@@ -251,9 +251,11 @@ def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[
         gtf = load_rows(connection, path, None)
         load_features(connection, gtf=gtf)
         load_tree(connection, path, gtf=gtf, tolerant=False)
-        found = fetch_rejected(connection)
+        rejected = fetch_rejected(connection)
         if rejects is not None:
-            rejects.extend(found)
-        elif found:
-            _log.warning("%s: %d genes or transcripts cannot be used, first %s", path, len(found), found[0].detail)
+            rejects.extend(rejected)
+        elif rejected:
+            _log.warning(
+                "%s: %d genes or transcripts cannot be used, first %s", path, len(rejected), rejected[0].detail
+            )
         return fetch_genes(connection)

@@ -82,16 +82,16 @@ def _gene_rows(gene: Gene, source: str) -> Iterator[tuple[int, str]]:
 def _coding_parts(transcript: Transcript, strand: str) -> Iterator[tuple[Interval, str, str, float | None]]:
     if not transcript.cds:
         return
-    size, other = transcript.cds_length, "-" if strand == "+" else "+"
+    size, opposite = transcript.cds_length, "-" if strand == "+" else "+"
     stop_size = 0 if transcript.partial3 or size <= _STOP else _STOP
-    coding = _last_bases(transcript.cds, other, size - stop_size)
+    coding = _last_bases(transcript.cds, opposite, size - stop_size)
     # What is cut off lies at the end in reading direction: the parts that are left are the first and keep their frames.
     left = slice(len(coding)) if strand == "+" else slice(len(transcript.cds) - len(coding), None)
     phases = cds_phases(transcript.cds, strand, transcript.phase)[left]
     scores = (transcript.cds_scores or [None] * len(transcript.cds))[left]
     yield from ((p, "CDS", str(phase), score) for p, phase, score in zip(coding, phases, scores, strict=True))
     if not transcript.partial5 and transcript.phase == 0:
-        start = _last_bases(transcript.cds, other, _STOP)
+        start = _last_bases(transcript.cds, opposite, _STOP)
         yield from ((piece, "start_codon", str(frame), None) for piece, frame in _with_frames(start, strand))
     stop = _last_bases(transcript.cds, strand, stop_size)
     yield from ((piece, "stop_codon", str(frame), None) for piece, frame in _with_frames(stop, strand))
@@ -103,13 +103,13 @@ def _with_frames(pieces: tuple[Interval, ...], strand: str) -> Iterator[tuple[In
 
 def _last_bases(parts: tuple[Interval, ...], strand: str, count: int) -> tuple[Interval, ...]:
     """Return the last so many bases in reading direction, ascending."""
-    taken: list[Interval] = []
+    last_parts: list[Interval] = []
     for start, end in reversed(parts) if strand == "+" else parts:
         size = min(count, end - start)
         if size:
-            taken.append((end - size, end) if strand == "+" else (start, start + size))
+            last_parts.append((end - size, end) if strand == "+" else (start, start + size))
         count -= size
-    return tuple(sorted(taken))
+    return tuple(sorted(last_parts))
 
 
 def _plain(text: str) -> str:

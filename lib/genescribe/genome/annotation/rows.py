@@ -95,8 +95,8 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
     """
     path = Path(path)
     if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "no such file"
-        raise InputError(what, where=path, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
+        problem = "is a folder, not a file" if path.is_dir() else "no such file"
+        raise InputError(problem, where=path, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
     with temporary_folder() as folder:
         copy = folder / "annotation"
         with copy.open("wb") as out:

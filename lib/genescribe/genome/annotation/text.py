@@ -99,18 +99,18 @@ class _Reader:
         if final and self._utf8_decoder.getstate()[0]:
             raise self._error("the text ends within a UTF-8 character", self._line + self._pending.count("\n"))
         text = self._pending + self._decoder.decode(block, final=final)
-        whole, newline, self._pending = text.rpartition("\n")
+        lines, newline, self._pending = text.rpartition("\n")
         if final and self._pending:
-            whole, newline, self._pending = text, "\n", ""
+            lines, newline, self._pending = text, "\n", ""
         if len(self._pending) > CHUNK:
             if not self._in_fasta or "\t" in self._pending:
-                line = self._line + whole.count("\n") + bool(newline)
+                line = self._line + lines.count("\n") + bool(newline)
                 raise self._error(f"a line of more than {CHUNK} characters", line)
             self._pending = ""
         if not newline:
             return b""
-        clean = self._clean(whole)
-        self._line += whole.count("\n") + 1
+        clean = self._clean(lines)
+        self._line += lines.count("\n") + 1
         if clean is None:
             return b""
         self._seen = self._seen or clean.strip() not in ("", FASTA_MARK)
@@ -120,27 +120,27 @@ class _Reader:
         control = _CONTROL.search(text)
         if control:
             line = self._line + text.count("\n", 0, control.start())
-            what = "a NUL byte" if control[0] == "\0" else f"the control character 0x{ord(control[0]):02x}"
-            raise self._error(f"{what}: this is no text file", line)
+            problem = "a NUL byte" if control[0] == "\0" else f"the control character 0x{ord(control[0]):02x}"
+            raise self._error(f"{problem}: this is no text file", line)
         if not text.isascii() and _NOT_UTF8.search(text):
             text = "\n".join(self._utf8(line, number) for number, line in enumerate(text.split("\n"), self._line))
         return self._without_fasta(text) if self._in_fasta or _FASTA.search(text) else text
 
     def _without_fasta(self, text: str) -> str | None:
         """Return the lines that are left, or None; empty lines are owed until a line follows them."""
-        kept: list[str] = []
+        lines: list[str] = []
         for line in text.split("\n"):
             begins = line.startswith((">", FASTA_MARK))
             if begins and not self._seen_fasta:
-                kept.append(FASTA_MARK)
+                lines.append(FASTA_MARK)
                 self._in_fasta = self._seen_fasta = True
             elif begins or (self._in_fasta and line.count("\t") < _ROW_TABS):
                 self._in_fasta = True
                 self._blank += 1
             else:
-                kept += [""] * self._blank + [line]
+                lines += [""] * self._blank + [line]
                 self._in_fasta, self._blank = False, 0
-        return "\n".join(kept) if kept else None
+        return "\n".join(lines) if lines else None
 
     def _utf8(self, line: str, number: int) -> str:
         bad = _NOT_UTF8.search(line)
@@ -152,8 +152,8 @@ class _Reader:
 
     def check_seen(self) -> None:
         if not self._seen:
-            what = "a FASTA file, no annotation" if self._seen_fasta else "the file is empty"
-            raise InputError(what, where=self.shown, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
+            problem = "a FASTA file, no annotation" if self._seen_fasta else "the file is empty"
+            raise InputError(problem, where=self.shown, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
 
-    def _error(self, what: str, line: int) -> InputError:
-        return InputError(what, where=self.shown, line=line, remedy="save the annotation as UTF-8 text")
+    def _error(self, problem: str, line: int) -> InputError:
+        return InputError(problem, where=self.shown, line=line, remedy="save the annotation as UTF-8 text")

@@ -53,18 +53,18 @@ class Written:
 
 def read_written(path: str | Path) -> Written:
     """Read a GFF3 or GTF file for what `read_genes` does not keep."""
-    found = Written([], {}, {"exon": {}, "CDS": {}}, {})
+    written = Written([], {}, {"exon": {}, "CDS": {}}, {})
     at_top = True
     for line in read_lines(Path(path)):
         at_top &= not line or line.startswith("#")
         if line.startswith("##sequence-region"):
             if region := _REGION.match(line):
-                found.lengths[unquote(region[1])] = int(region[2])
+                written.lengths[unquote(region[1])] = int(region[2])
         elif at_top and line.startswith("#") and not line.startswith("##"):
-            found.header.append(line[1:].strip())
+            written.header.append(line[1:].strip())
         elif not line.startswith("#"):
-            _row(line.split("\t"), found)
-    return found
+            _row(line.split("\t"), written)
+    return written
 
 
 def _row(columns: Sequence[str], written: Written) -> None:
@@ -83,8 +83,8 @@ def with_scores(genes: Iterable[Gene], written: Written) -> list[Gene]:
 
     def scored(gene: Gene, transcript: Transcript) -> Transcript:
         def of(kind: str, parts: tuple[Interval, ...]) -> tuple[float | None, ...] | None:
-            found = tuple(written.scores[kind].get((gene.seqid, gene.strand, *part)) for part in parts)
-            return found if any(score is not None for score in found) else None
+            scores = tuple(written.scores[kind].get((gene.seqid, gene.strand, *part)) for part in parts)
+            return scores if any(score is not None for score in scores) else None
 
         return replace(transcript, exon_scores=of("exon", transcript.exons), cds_scores=of("CDS", transcript.cds))
 

@@ -82,8 +82,8 @@ def coding_ends(
     codons = np.maximum(lengths - phases, 0) // 3
     leftover = np.maximum(lengths - phases, 0) - 3 * codons
     position = np.arange(len(bases)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    whole = (position >= np.repeat(phases, lengths)) & (position < np.repeat(phases + 3 * codons, lengths))
-    numbers = codon_numbers(bases[whole])
+    in_codon = (position >= np.repeat(phases, lengths)) & (position < np.repeat(phases + 3 * codons, lengths))
+    numbers = codon_numbers(bases[in_codon])
     stop = np.cumsum(codons)
     start = stop - codons
     padded = np.append(numbers, np.uint8(AMBIGUOUS))
@@ -190,9 +190,9 @@ def all_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: Seq
     size = len(columns["sequence"])
     # A key without bases keeps what no codon gives.
     ends = coding_ends(np.empty(0, np.uint8), np.zeros(size, np.int64), np.zeros(size, np.int64), codes.codes[0])
-    for keys, found in read_coding(connection, "coding_parts", columns, genome, codes):
+    for keys, part in read_coding(connection, "coding_parts", columns, genome, codes):
         for name in CodingEnds._fields:
-            getattr(ends, name)[keys] = getattr(found, name)
+            getattr(ends, name)[keys] = getattr(part, name)
     return Coding(columns, ends)
 
 

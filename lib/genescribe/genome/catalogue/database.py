@@ -176,11 +176,11 @@ class Catalogue:
 
     def middles(self) -> dict[str, list[int]]:
         """Return by sequence the middle of each gene, ascending."""
-        found: dict[str, list[int]] = {}
+        middles: dict[str, list[int]] = {}
         query = 'SELECT seqid, (start + "end") // 2 AS middle FROM genes ORDER BY ALL'
         for seqid, middle in self._connection.execute(query).fetchall():
-            found.setdefault(seqid, []).append(middle)
-        return found
+            middles.setdefault(seqid, []).append(middle)
+        return middles
 
     def flags(self) -> dict[str, set[str]]:
         """Return the flags of each transcript that has any; see `genescribe.genome.catalogue.sequence_checks.FLAGS`."""

@@ -62,6 +62,6 @@ def codes_of_sequences(
     kinds = organelles_of({seqid: genome.description(seqid) for seqid in genome.lengths if seqid in set(used)})
     codes, unknown = choose_codes(kinds, stated, usual)
     for seqid in unknown:
-        what = "%s is a %s, and no row says its genetic code (transl_table): checked with table %d"
-        _log.warning(what, seqid, kinds[seqid], usual)
+        message = "%s is a %s, and no row says its genetic code (transl_table): checked with table %d"
+        _log.warning(message, seqid, kinds[seqid], usual)
     return codes

@@ -158,7 +158,7 @@ def _check_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: 
     sequences = columns["sequence"]
     starts = codes.members(lambda code: code.is_start, sequences, ends.first)
     canonical = ends.first == np.flatnonzero(ATG)
-    found = {
+    flags = {
         "no_start": ~starts,
         "alternative_start": starts & ~canonical,
         "no_stop": ~codes.members(_stops, sequences, ends.last),
@@ -166,12 +166,12 @@ def _check_coding(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: 
         "broken_frame": ends.leftover > 0,
         "ambiguous_bases": ends.ambiguous > 0,
     }
-    open5 |= found["no_start"] & (first_gap < _EDGE)
-    open3 |= found["no_stop"] & (last_gap < _EDGE)
+    open5 |= flags["no_start"] & (first_gap < _EDGE)
+    open3 |= flags["no_stop"] & (last_gap < _EDGE)
     for flag, cut in (("no_start", open5), ("alternative_start", open5), ("no_stop", open3), ("broken_frame", open3)):
-        found[flag] &= ~cut
-    names = np.array(list(found), dtype=object)
-    numbers, hits = np.nonzero(np.stack(list(found.values())))
+        flags[flag] &= ~cut
+    names = np.array(list(flags), dtype=object)
+    numbers, hits = np.nonzero(np.stack(list(flags.values())))
     put_arrays(connection, "flagged", key=hits, flag=names[numbers])
     connection.execute("INSERT INTO found SELECT transcript, flag FROM flagged JOIN coding USING (key)")
     put_arrays(connection, "cuts", key=np.arange(len(sizes)), open5=open5, open3=open3)

@@ -104,6 +104,6 @@ def format_stats(stats: dict[str, Any], title: str = "catalogue") -> str:
         lines += ["", f"{heading:<28}{'' if key == 'flags' else f'{total:>14,}'}".rstrip()]
         for name, value in stats[key].items():
             if key in ("biotypes", "rejected") or value or key == "splice_sites":
-                said = f"  {words[name]}" if words.get(name) else ""
-                lines.append(f"  {name or '-':<26}{value:>14,}{said}")
+                note = f"  {words[name]}" if words.get(name) else ""
+                lines.append(f"  {name or '-':<26}{value:>14,}{note}")
     return "\n".join(lines) + "\n"

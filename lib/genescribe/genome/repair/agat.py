@@ -76,8 +76,8 @@ def run_agat(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
         try:
             written = [_key(row) for row, _ in AnnotationReader(output, tags)]
         except InputError as error:
-            what = f"AGAT wrote no annotation ({error.what})"
-            raise InputError(what, where=source, remedy=f"read {log}, or take sorter: builtin") from error
+            problem = f"AGAT wrote no annotation ({error.what})"
+            raise InputError(problem, where=source, remedy=f"read {log}, or take sorter: builtin") from error
         shutil.copyfile(output, temporary)
     return _version(text), len(rows), len(written), _account(rows, set(written), log)
 
@@ -111,8 +111,8 @@ def _account(rows: list[tuple[int, _Key]], written: set[_Key], log: Path) -> lis
 
 
 def _version(text: str) -> str:
-    found = re.search(r"Version: v?([\d.]+)", text)
-    return found.group(1) if found else "of unknown version"
+    match = re.search(r"Version: v?([\d.]+)", text)
+    return match.group(1) if match else "of unknown version"
 
 
 def _plain_copy(source: Path, target: Path) -> None:

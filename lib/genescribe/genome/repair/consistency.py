@@ -38,14 +38,14 @@ def _drop_repeated(forest: Forest, parts: Parts) -> None:
     """Leave out rows that say the same of one transcript."""
     for kind, rows in parts.items():
         seen: set[Span] = set()
-        kept = []
+        distinct = []
         for row in rows:
             if (row.start, row.end) in seen:
                 forest.log(row, f"duplicate {row.type} left out")
                 continue
             seen.add((row.start, row.end))
-            kept.append(row)
-        parts[kind] = kept
+            distinct.append(row)
+        parts[kind] = distinct
 
 
 def _join(forest: Forest, parts: Parts) -> None:
@@ -119,9 +119,9 @@ def _complete_exons(forest: Forest, transcript: Row, parts: Parts) -> None:
     """Make or widen exons until they cover the coding and untranslated parts and reach the transcript's ends."""
     inside = [row for kind in sorted(parts) if kind in EXONIC for row in parts[kind]]
     exons = parts.setdefault("exon", [])
-    given = [(exon, exon.start, exon.end) for exon in exons]
+    before = [(exon, exon.start, exon.end) for exon in exons]
     for start, end in _merged(inside):
-        touched = [(exon, a, b) for exon, a, b in given if a <= end + 1 and b + 1 >= start]
+        touched = [(exon, a, b) for exon, a, b in before if a <= end + 1 and b + 1 >= start]
         for exon, a, b in touched:
             if start < a or end > b:
                 exon.start, exon.end = min(exon.start, start), max(exon.end, end)
@@ -156,9 +156,9 @@ def _complete_utrs(forest: Forest, parts: Parts) -> None:
     present = [row for kind in sorted(parts) if kind in UTRS for row in parts[kind]]
     spare = [row for row in present if not wanted or any(row.start <= b and row.end >= a for _, a, b in wanted)]
     for exon, start, end in sorted(wanted, key=lambda item: item[1:]):
-        found = [row for row in spare if row.start <= end and row.end >= start]
-        if found:
-            row = next((row for row in found if (row.start, row.end) == (start, end)), found[0])
+        touching = [row for row in spare if row.start <= end and row.end >= start]
+        if touching:
+            row = next((row for row in touching if (row.start, row.end) == (start, end)), touching[0])
             spare.remove(row)
             if (row.start, row.end) != (start, end):
                 row.start, row.end = start, end

@@ -81,9 +81,9 @@ class Forest:
         self.locus_of: dict[str, str] = {}
         self.repairs: list[Repair] = []
 
-    def log(self, row: Row, what: str) -> None:
+    def log(self, row: Row, change: str) -> None:
         """Note a change to `row` (or to what was made from it)."""
-        self.repairs.append(Repair(row.line, what))
+        self.repairs.append(Repair(row.line, change))
 
     def add_transcript(self, row: Row) -> None:
         """Link a transcript to the locus that its `parent` names."""
@@ -135,22 +135,22 @@ class Forest:
     def is_duplicate(self, row: Row, level: int) -> bool:
         """Whether a row repeats one that is linked already: same place, type and parent, for upper levels same ID."""
         names = self.names
-        given = names.original(row.id) if row.id else None
+        original = names.original(row.id) if row.id else None
         if level == LOCUS:
-            other = self.loci.get(given or "")
-            return other is not None and other.kind == row.kind and _same_place(other, row)
+            row_there = self.loci.get(original or "")
+            return row_there is not None and row_there.kind == row.kind and _same_place(row_there, row)
         assert row.parent is not None
         parent = names.original(row.parent) or row.parent
         if level == PART:
             # Two coding sequences of a transcript may share an exon: their IDs tell them apart.
             return any(
-                _same_place(other, row) and (row.kind != "cds" or other.given == row.given)
-                for other in self.parts.get(parent, {}).get(row.kind, ())
+                _same_place(row_there, row) and (row.kind != "cds" or row_there.given == row.given)
+                for row_there in self.parts.get(parent, {}).get(row.kind, ())
             )
         return any(
-            other.kind == row.kind and _same_place(other, row) and given is not None
-            and names.original(other.id or "") == given
-            for other in self.transcripts.get(parent, ())
+            row_there.kind == row.kind and _same_place(row_there, row) and original is not None
+            and names.original(row_there.id or "") == original
+            for row_there in self.transcripts.get(parent, ())
         )  # fmt: skip
 
 

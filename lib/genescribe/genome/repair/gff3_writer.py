@@ -115,11 +115,11 @@ def _directives(forest: Forest, pragmas: Iterable[tuple[int, str]]) -> list[str]
     for row in ordered(forest):
         start, end = reach.get(row.seqid, (row.start, row.end))
         reach[row.seqid] = min(start, row.start), max(end, row.end)
-    kept: list[str] = []
+    lines: list[str] = []
     seen: set[str] = set()
     for line, text in pragmas:
         if not text.startswith("##sequence-region"):
-            kept.append(text)
+            lines.append(text)
             continue
         region = _REGION.match(text)
         if region is None or not 1 <= int(region[2]) <= int(region[3]):
@@ -134,8 +134,8 @@ def _directives(forest: Forest, pragmas: Iterable[tuple[int, str]]) -> list[str]
             forest.repairs.append(Repair(line, f"{text!r} {why}: left out"))
             continue
         seen.add(name)
-        kept.append(f"##sequence-region {_seqid(name)} {low} {high}")
-    return kept
+        lines.append(f"##sequence-region {_seqid(name)} {low} {high}")
+    return lines
 
 
 def write(target: Path, forest: Forest, pragmas: Iterable[tuple[int, str]]) -> int:
@@ -171,4 +171,4 @@ def write_repairs(target: Path, repairs: list[Repair]) -> None:
     """Write the repairs beside `target`, by input line."""
     with atomic_path(repairs_path(target)) as temporary, temporary.open("w", encoding="utf-8") as handle:
         handle.write("line\twhat\n")
-        handle.writelines(f"{line}\t{what}\n" for line, what in repairs)
+        handle.writelines(f"{line}\t{change}\n" for line, change in repairs)

@@ -172,9 +172,9 @@ def _locus_by_tag(forest: Forest, by_tag: dict[tuple[str, str], list[str]], rows
     """Return the one locus that shares a value with one of the parts."""
     for row in rows:
         for tag in row.tags:
-            found = [name for name in by_tag.get(tag, ()) if forest.loci[name].seqid == row.seqid]
-            if len(found) == 1:
-                return forest.loci[found[0]]
+            matches = [name for name in by_tag.get(tag, ()) if forest.loci[name].seqid == row.seqid]
+            if len(matches) == 1:
+                return forest.loci[matches[0]]
     return None
 
 

@@ -22,12 +22,12 @@ def merge_overlapping(forest: Forest) -> None:
     for _, group in groupby(rows, key=lambda row: (row.seqid, row.strand, row.kind)):
         open_: list[Row] = []
         for row in group:
-            open_ = [other for other in open_ if other.end >= row.start]
+            open_ = [neighbour for neighbour in open_ if neighbour.end >= row.start]
             keep = row
-            for other in list(open_):
-                if _overlap(forest, other, keep):
-                    keep = _merge(forest, other, keep)
-                    open_.remove(other)
+            for neighbour in list(open_):
+                if _overlap(forest, neighbour, keep):
+                    keep = _merge(forest, neighbour, keep)
+                    open_.remove(neighbour)
             open_.append(keep)
 
 
@@ -55,14 +55,14 @@ def _overlap(forest: Forest, a: Row, b: Row) -> bool:
 
 
 def _parts_overlap(forest: Forest, x: Row, y: Row) -> bool:
-    mine, other = forest.parts.get(x.id or "", {}), forest.parts.get(y.id or "", {})
+    mine, theirs = forest.parts.get(x.id or "", {}), forest.parts.get(y.id or "", {})
     for kind in ("cds", "exon"):
-        if kind in mine and kind in other:
-            return _any_overlap(mine[kind], other[kind])
-        if kind in mine or kind in other:
+        if kind in mine and kind in theirs:
+            return _any_overlap(mine[kind], theirs[kind])
+        if kind in mine or kind in theirs:
             return False
-    if mine or other:
-        return any(_any_overlap(mine[kind], other[kind]) for kind in mine.keys() & other.keys())
+    if mine or theirs:
+        return any(_any_overlap(mine[kind], theirs[kind]) for kind in mine.keys() & theirs.keys())
     return True
 
 
@@ -78,15 +78,15 @@ def drop_identical(forest: Forest) -> None:
     for rows in forest.transcripts.values():
         if len(rows) < 2:
             continue
-        seen: dict[object, Row] = {}
+        by_shape: dict[object, Row] = {}
         for row in sorted(rows, key=lambda row: (not _representative(row), row.id or "")):
             parts = forest.parts.get(row.id or "", {})
             shape = (row.kind, row.start, row.end, *sorted((k, *_spans(group)) for k, group in parts.items() if group))
-            other = seen.setdefault(shape, row)
-            if other is row:
+            first = by_shape.setdefault(shape, row)
+            if first is row:
                 continue
             rows.remove(row)
-            forest.log(row, f"{row.type} {row.id} left out: identical with {other.id}")
+            forest.log(row, f"{row.type} {row.id} left out: identical with {first.id}")
             for part in (part for group in forest.parts.pop(row.id or "", {}).values() for part in group):
                 forest.log(part, f"{part.type} of {row.id} left out with it")
 

@@ -122,37 +122,37 @@ class Grouper:
     def check_cycles(self) -> None:
         """Raise where loci and transcripts are each other's parents."""
         for start in self._declared.values():
-            row, seen = start, {start.id}
+            row, visited = start, {start.id}
             while row.parent is not None and row.parent != row.id and row.parent in self._declared:
-                if row.parent in seen:
+                if row.parent in visited:
                     raise InputError(
                         f"{row.parent} is its own ancestor (cyclic Parent)", where=self.path, line=start.line,
                         remedy="correct the Parent attributes",
                     )  # fmt: skip
-                seen.add(row.parent)
+                visited.add(row.parent)
                 row = self._declared[row.parent]
 
     def _identify(self, row: Row, attributes: Attributes, level: int) -> None:
         names = self.forest.names
         keys = ("ID", f"{row.kind}_id", {LOCUS: "gene_id", TRANSCRIPT: "transcript_id"}.get(level, "ID"))
-        given = next((attributes[key][0] for key in keys if attributes.get(key)), None)
-        if given is None:
+        original = next((attributes[key][0] for key in keys if attributes.get(key)), None)
+        if original is None:
             row.id = None if level == PART else names.new(row.kind)
             return
-        row.given = given
-        row.id = names.claim(given, row.kind)
+        row.given = original
+        row.id = names.claim(original, row.kind)
         if level != PART:
             self._twins.note(row, level)
-        if row.id == given:
+        if row.id == original:
             if level != PART:
-                self._own(given, row)
+                self._own(original, row)
             return
         if level == PART:
             # The new name would serve nobody: nothing refers to a part.
-            names.release(row.id, given)
+            names.release(row.id, original)
             row.id = None
-        elif self._owner.get(given) != row.seqid:
-            self._elsewhere.setdefault((given, row.seqid), row.id)
+        elif self._owner.get(original) != row.seqid:
+            self._elsewhere.setdefault((original, row.seqid), row.id)
 
     def _own(self, name: str, row: Row) -> None:
         """Note that a feature of that ID stands on the row's sequence; children met on another one are set apart."""
@@ -182,12 +182,12 @@ class Grouper:
             self.forest.log(row, f"{name} is also used on {owner}: taken as another feature here")
         return self._elsewhere[key]
 
-    def _drop_duplicate(self, row: Row, level: int, given: str | None) -> bool:
+    def _drop_duplicate(self, row: Row, level: int, original: str | None) -> bool:
         if not self.forest.is_duplicate(row, level):
             return False
         self.forest.log(row, f"duplicate {row.type} left out")
         if row.id is not None and level != PART:
-            self.forest.names.release(row.id, given)
+            self.forest.names.release(row.id, original)
         return True
 
     # Level one
@@ -195,20 +195,20 @@ class Grouper:
     def _add_locus(self, row: Row, parents: list[str]) -> None:
         assert row.id is not None
         forest, waiting = self.forest, self.waiting
-        given = forest.names.original(row.id)
-        row.parent = parents[0] if parents and parents[0] != given else None
+        original = forest.names.original(row.id)
+        row.parent = parents[0] if parents and parents[0] != original else None
         if parents and row.parent is None:
-            forest.log(row, f"{row.type} {given} is its own parent: Parent removed")
+            forest.log(row, f"{row.type} {original} is its own parent: Parent removed")
         if not needs_children(row.kind):
-            if not self._drop_duplicate(row, LOCUS, given):
+            if not self._drop_duplicate(row, LOCUS, original):
                 forest.loci[row.id] = row
             return
         waiting.note_linked(row, LOCUS)
         self._key, self._after_transcript, self._locus_is_made = row.id, False, False
-        if self._drop_duplicate(row, LOCUS, given):
+        if self._drop_duplicate(row, LOCUS, original):
             return
-        if given is not None and given != row.id:
-            forest.log(row, f"ID {given} is taken: {row.type} renamed {row.id}")
+        if original is not None and original != row.id:
+            forest.log(row, f"ID {original} is taken: {row.type} renamed {row.id}")
         if row.parent is not None:
             self._declared.setdefault(row.id, row)
         forest.loci[row.id] = row
@@ -226,7 +226,7 @@ class Grouper:
         assert row.id is not None
         forest, waiting = self.forest, self.waiting
         self._part = None
-        given = forest.names.original(row.id)
+        original = forest.names.original(row.id)
         if not parents:
             self._place_transcript(row)
         else:
@@ -234,9 +234,9 @@ class Grouper:
                 self._twins.several.append((row, [self._on_sequence(parent, row) for parent in parents]))
             row.parent = self._on_sequence(parents[0], row)
             waiting.note_linked(row, TRANSCRIPT)
-            if not self._drop_duplicate(row, TRANSCRIPT, given):
-                if given is not None and given != row.id:
-                    forest.log(row, f"ID {given} is taken: {row.type} renamed {row.id}")
+            if not self._drop_duplicate(row, TRANSCRIPT, original):
+                if original is not None and original != row.id:
+                    forest.log(row, f"ID {original} is taken: {row.type} renamed {row.id}")
                 forest.add_transcript(row)
                 self._declared.setdefault(row.id, row)
         self._transcript, self._after_transcript = row, row.kind == row.type

@@ -210,5 +210,5 @@ class AnnotationReader:
         row.tags = tuple((tag, attributes[tag][0]) for tag in self.locus_tags if attributes.get(tag))
         return row
 
-    def _error(self, what: str, line: int, remedy: str) -> InputError:
-        return InputError(what, where=self.path, line=line, remedy=remedy)
+    def _error(self, problem: str, line: int, remedy: str) -> InputError:
+        return InputError(problem, where=self.path, line=line, remedy=remedy)

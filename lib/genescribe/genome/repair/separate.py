@@ -80,9 +80,9 @@ def _touches(rows: list[Row], part: Row) -> bool:
 
 
 def _make_gene(forest: Forest, rows: list[Row]) -> None:
-    given = rows[0].given
-    locus = rows[0].derive("gene", forest.names.claim(f"gene-{given}", "gene"), None)
-    transcript = rows[0].derive("mRNA", forest.names.claim(f"rna-{given}", "rna"), locus.id)
+    name = rows[0].given
+    locus = rows[0].derive("gene", forest.names.claim(f"gene-{name}", "gene"), None)
+    transcript = rows[0].derive("mRNA", forest.names.claim(f"rna-{name}", "rna"), locus.id)
     assert locus.id is not None
     forest.loci[locus.id] = locus
     forest.add_transcript(transcript)
@@ -91,7 +91,7 @@ def _make_gene(forest: Forest, rows: list[Row]) -> None:
         forest.add_part(row)
     forest.fit_transcript(transcript)
     forest.fit_locus(locus)
-    forest.log(transcript, f"gene {locus.id} and mRNA {transcript.id} made for CDS {given}, which has no parent")
+    forest.log(transcript, f"gene {locus.id} and mRNA {transcript.id} made for CDS {name}, which has no parent")
 
 
 def untangle(forest: Forest) -> None:
