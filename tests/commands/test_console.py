@@ -16,6 +16,11 @@ from genescribe.paths import PathType
 
 HEAVY = {"torch", "matplotlib", "scipy", "snakemake", "sklearn"}
 SLOW = HEAVY | {"numpy", "duckdb", "Bio"}
+NOT_TO_ANNOTATE = (HEAVY | {"pysam", "pandas", "sympy", "networkx", "tensorboard", "torch._dynamo", "triton"}) - {
+    "torch",
+    "matplotlib",
+}
+"""Libraries that an annotation without evidence does without, on a CPU."""
 
 
 def examples(name: str) -> list[list[str]]:
@@ -55,6 +60,19 @@ def test_help_waits_for_no_heavy_library() -> None:
     code += f"    print(name, sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == [f"{name} []" for name in console.NAMES]
+
+
+def test_an_annotation_loads_no_more_than_it_uses(tmp_path: Path) -> None:
+    (tmp_path / "genome.fa").write_text(">s\n" + "ACGTTGCA" * 60 + "\n")
+    code = "import gc, sys; from genescribe import cli; from genescribe.commands import console\n"
+    code += "cli.run(console.main)\n"
+    code += f"print(sorted({NOT_TO_ANNOTATE!r} & set(sys.modules)), gc.get_freeze_count() > 0)"
+    words = ["annotate", "genome.fa", "--model", "yeast", "--workers", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    # What was imported is not looked through once more at exit.
+    assert done.stdout.splitlines()[-1] == "[] True"
 
 
 @pytest.mark.parametrize("name", console.NAMES)
