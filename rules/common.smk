@@ -1,6 +1,7 @@
 # What the rules share: the checked configuration, the places of files, resources. No rules here.
 # `in_turn`: jobs that ride in one Slurm job run one after another there; profiles/slurm allows one at a time, so that
 # Snakemake asks for the cores and memory of one and for the time of all. Nowhere else does it mean anything.
+import atexit
 import gc
 import sys
 from pathlib import Path
@@ -8,8 +9,9 @@ from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 
-# A plan is millions of objects that stay: looking through them for cycles is a quarter of the time of making it.
-gc.set_threshold(100_000)
+# A plan is millions of objects that stay: looking for dead ones among them, also at exit, takes a third of the time.
+gc.set_threshold(1_000_000)
+atexit.register(gc.freeze)
 
 # In an installed package there is no such folder, and this library is the one that runs Snakemake.
 sys.path.insert(0, str(Path(workflow.basedir) / "lib"))
