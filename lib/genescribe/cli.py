@@ -83,8 +83,8 @@ def run(main: Callable[[], None]) -> None:
             raise
         _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; {_remedy(error)}")
     finally:
-        # Python looks for dead objects once more at exit: a quarter of a second with PyTorch. All memory goes anyway.
-        gc.freeze()
+        # At exit Python would look for dead objects twice: once, for objects of libraries that say so, is enough.
+        gc.disable()
 
 
 def _nobody_reads() -> bool:
