@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,9 @@ def test_help_says_what_kind_of_value_an_option_has() -> None:
     text = " ".join(arguments.format_help().split())
     assert "--fasta PATH first" in text and "--output FILE second" in text and "--workers N third (default: 2)" in text
     assert "fourth (default: yes)" in text and "--lr N fifth" in text
+
+
+def test_duckdb_has_nothing_to_complain_of_at_exit() -> None:
+    code = "from genescribe import cli; cli.run(lambda: __import__('duckdb'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
