@@ -79,9 +79,13 @@ class Layout {
     const double *at(const double *x, int64_t i) const { return x ? x + (mirrored ? n - 1 - i : i) * C : nullptr; }
 
     static bool has_forbidden(const Table &t, const Chain &x) {
-        double least = 0;
-        for (int64_t i = 0; i < x.length * t.labels; i++) least = x.content[i] < least ? x.content[i] : least;
-        return least < HARDLY;
+        const int64_t count = x.length * t.labels;
+        int64_t i = 0;
+        for (; i + WIDTH <= count; i += WIDTH)
+            if (bits(load(x.content + i) < splat(HARDLY))) return true;
+        for (; i < count; i++)
+            if (x.content[i] < HARDLY) return true;
+        return false;
     }
 
     // The scores of a base, padded to whole vectors.
