@@ -159,6 +159,30 @@ def test_folders_modules_and_functions_stay_small(repository: Path) -> None:
         )
 
 
+# -- names -----------------------------------------------------------------------------------------------------------
+RIDDLES = {"found", "one", "whole", "together"}
+"""Names that say nothing of what they hold: `genes`, `match`, `segment`, `row` do."""
+
+
+def names_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each variable, field, argument and function of a module."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.FunctionDef(name=name):
+                yield node.lineno, name
+
+
+def test_names_say_what_they_hold(repository: Path) -> None:
+    riddles, named = [], 0
+    for file in (repository / "lib" / "genescribe").rglob("*.py"):
+        for line, name in names_of(ast.parse(file.read_text(encoding="utf-8"))):
+            named += 1
+            if name.strip("_") in RIDDLES:
+                riddles.append(f"{file}:{line}: {name}")
+    assert named > 20_000
+    assert not riddles, "name these for what they hold:\n" + "\n".join(riddles)
+
+
 # -- docstrings ------------------------------------------------------------------------------------------------------
 def public_functions(node: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef]:
     """Yield the public functions of a module and the methods of its public classes; Triton's kernels are none."""

@@ -60,8 +60,8 @@ def published(registry: Path | None = None) -> dict[str, Published]:
     entries = content.get("models") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise InputError("no list `models` in it", where=path, remedy="give a registry of models")
-    entries_read = [from_mapping(Published, entry, where=str(path)) for entry in entries]
-    return {item.name: item for item in entries_read}
+    weights = [from_mapping(Published, entry, where=str(path)) for entry in entries]
+    return {item.name: item for item in weights}
 
 
 def fetch(name: str, registry: Path | None = None) -> Path:

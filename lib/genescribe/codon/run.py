@@ -51,8 +51,8 @@ class CodonRunConfig:
 
     def options(self) -> CodonOptions:
         """Return the model options of the family `codon`."""
-        named = vars(self.model) | vars(self.train) | vars(self.system)
-        return CodonOptions(**{field.name: named[field.name] for field in fields(CodonOptions)})
+        values = vars(self.model) | vars(self.train) | vars(self.system)
+        return CodonOptions(**{field.name: values[field.name] for field in fields(CodonOptions)})
 
     def training(self, *, windows: int, tokens: int, parameters: int) -> TrainConfig:
         """Return the options of the engine.
@@ -83,10 +83,10 @@ class CodonRunConfig:
             "precision": "bf16" if train.amp else "float32",
             "patience": schedule.early_stop_patience,
         }
-        named = {
+        values = {
             name: value for part in (train, schedule, self.system, self.outputs) for name, value in vars(part).items()
         }
-        shared = {field.name: named[field.name] for field in fields(TrainConfig) if field.name in named}
+        shared = {field.name: values[field.name] for field in fields(TrainConfig) if field.name in values}
         return TrainConfig(**shared | translated)
 
 
@@ -148,8 +148,8 @@ def with_starts(
         chain = [name]
         while (start := runs[chain[-1]].train.start) in runs:
             if start in chain:
-                what = f"`codon.{name}.train.start` leads back to {start!r}"
-                raise InputError(what, where=where, remedy="start one of them from random weights")
+                problem = f"`codon.{name}.train.start` leads back to {start!r}"
+                raise InputError(problem, where=where, remedy="start one of them from random weights")
             chain.append(str(start))
         wanted |= set(chain)
     return {name: run for name, run in runs.items() if name in wanted}

@@ -80,11 +80,11 @@ class SemiCRFConfig:
 
     def shortest(self, label: int) -> int:
         """Return the label's minimum duration."""
-        return _one(self.min_duration, label)
+        return _of_label(self.min_duration, label)
 
     def longest(self, label: int) -> int:
         """Return the label's largest explicit duration, as configured."""
-        return _one(self.max_duration, label)
+        return _of_label(self.max_duration, label)
 
     def single_base(self, label: int) -> bool:
         """Return whether the label's segments are single bases, as in a linear CRF."""
@@ -92,7 +92,7 @@ class SemiCRFConfig:
 
     def has_tail(self, label: int) -> bool:
         """Return whether the label's segments may be longer than its explicit durations."""
-        return label in self.geometric or (bool(_one(self.open_ended, label)) and not self.single_base(label))
+        return label in self.geometric or (bool(_of_label(self.open_ended, label)) and not self.single_base(label))
 
     def explicit(self, label: int) -> int:
         """Return the rows of the duration table that the label needs."""
@@ -133,7 +133,7 @@ class SemiCRFConfig:
             raise _wrong("a phase outside 0..2", "crf.forbidden_phases", "give (phase, source, destination)")
 
 
-def _one(value: int | tuple[int, ...], label: int) -> int:
+def _of_label(value: int | tuple[int, ...], label: int) -> int:
     return value[label] if isinstance(value, tuple) else value
 
 

@@ -280,7 +280,7 @@ class _Worker:
     def __call__(self, job: _Job) -> list[StrandPrediction]:
         """Return what was found on the strands of a job; nothing where chunks were but read."""
         if job.kind == "whole":
-            return self._whole(job.strands)
+            return self._all_at_once(job.strands)
         if job.kind == "finish":
             return [prediction for strand in job.strands for prediction in self._finish(strand, job.chunk)]
         keys = [key for strand in job.strands for key in singles(strand)]
@@ -296,7 +296,7 @@ class _Worker:
             save_scores(scores_path(self._folder, key, job.start), scores)
         return []
 
-    def _whole(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
+    def _all_at_once(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
         """Return what is found on short strands, all read at once."""
         groups = [[GenomeStrand(self._genome, *key).held() for key in singles(strand)] for strand in strands]
         rows = iter(read_all(self._predictor, [codes for group in groups for codes in group]))

@@ -14,11 +14,11 @@ from genescribe.report.charts import FEATURE_NAMES, LEVEL_NAMES, Method, duratio
 Metrics = Mapping[Method, Mapping[str, Any]]
 
 _SUMMARY: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
-    "gene": lambda found: found["cds"]["gene"],
-    "gene, with introns": lambda found: found["spliced"]["gene"],
-    "intron chain": lambda found: found["cds"]["intron_chain"],
-    "exon": lambda found: found["cds"]["exon"],
-    "base": lambda found: found["cds"]["base"],
+    "gene": lambda metrics: metrics["cds"]["gene"],
+    "gene, with introns": lambda metrics: metrics["spliced"]["gene"],
+    "intron chain": lambda metrics: metrics["cds"]["intron_chain"],
+    "exon": lambda metrics: metrics["cds"]["exon"],
+    "base": lambda metrics: metrics["cds"]["base"],
 }
 _NONE = "–"
 _BUSCO = ("complete", "single", "duplicated", "fragmented", "missing")

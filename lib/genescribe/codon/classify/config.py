@@ -55,8 +55,8 @@ class ClassifierConfig:
         for side in ("train", "test"):
             plain, stored = getattr(self, side), getattr(self, f"{side}_embeddings")
             if (plain is None) == (stored is None):
-                what = "neither" if plain is None else "both"
-                raise InputError(f"{what} given", where=f"{side}, {side}_embeddings", remedy="give one of the two")
+                number = "neither" if plain is None else "both"
+                raise InputError(f"{number} given", where=f"{side}, {side}_embeddings", remedy="give one of the two")
             if getattr(self, f"{side}_labels") is not None and stored is None:
                 raise InputError(
                     f"given without {side}_embeddings", where=f"{side}_labels", remedy=f"label the sequences of {side}"

@@ -46,11 +46,11 @@ def embed(
     depth = network.model.config.n_layer
     if not layers or not all(-depth - 1 <= layer <= depth for layer in layers):
         raise InputError(f"layers {list(layers)} of 0 to {depth}", where="layers", remedy="name layers that exist")
-    found = []
-    for states in network.states_many((dna_tokens(one) for one in dna), layers):
+    vectors = []
+    for states in network.states_many((dna_tokens(sequence) for sequence in dna), layers):
         codons = states[1:] if len(states) > 1 else states
-        found.append({"mean": codons.mean(0), "max": codons.max(0), "last": codons[-1], "begin": states[0]}[pooling])
-    return np.stack(found)
+        vectors.append({"mean": codons.mean(0), "max": codons.max(0), "last": codons[-1], "begin": states[0]}[pooling])
+    return np.stack(vectors)
 
 
 def described(network: Network, weights: str, layers: Sequence[int], pooling: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def extract_embeddings(
             labels=np.array(sequences.labels, dtype=str),
             digests=np.array(sequences.digests),
             sketches=np.concatenate(sequences.sketches),
-            sketch_sizes=np.array([len(one) for one in sequences.sketches]),
+            sketch_sizes=np.array([len(sketch) for sketch in sequences.sketches]),
             source_sha256=np.array(sha256(source)),
             **made_by,
             **notes,

@@ -73,11 +73,11 @@ def _point(truth: NDArray[np.int64], chances: NDArray[np.float64], several: int)
 def calibration(truth: NDArray[np.int64], chances: NDArray[np.float64]) -> tuple[list[float], list[float], float]:
     """Return mean probability and share right of the first choice in bins of equal width, and their mean distance."""
     first = chances.argmax(axis=1)
-    given, right = chances.max(axis=1), first == truth
-    bins = np.minimum((given * BINS).astype(int), BINS - 1)
-    kept = np.unique(bins)
-    means, shares = [float(given[bins == b].mean()) for b in kept], [float(right[bins == b].mean()) for b in kept]
-    sizes = np.array([(bins == b).mean() for b in kept])
+    stated, right = chances.max(axis=1), first == truth
+    bins = np.minimum((stated * BINS).astype(int), BINS - 1)
+    filled = np.unique(bins)
+    means, shares = [float(stated[bins == b].mean()) for b in filled], [float(right[bins == b].mean()) for b in filled]
+    sizes = np.array([(bins == b).mean() for b in filled])
     return means, shares, float((sizes * np.abs(np.array(means) - np.array(shares))).sum())
 
 

@@ -35,8 +35,8 @@ def kind_of(product: str) -> str | None:
     >>> kind_of("50S ribosomal protein L2"), kind_of("hypothetical protein"), kind_of("phage repressor")
     ('ribosome', None, None)
     """
-    found = [name for name, words in KINDS.items() if re.search(words, product, re.IGNORECASE)]
-    return found[0] if len(found) == 1 else None
+    kinds = [name for name, words in KINDS.items() if re.search(words, product, re.IGNORECASE)]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 def classify_products(
@@ -82,12 +82,12 @@ def _chosen(genes: list[Gene], per_class: int, seed: int) -> list[tuple[Gene, st
         if kind:
             by_class.setdefault(kind, {}).setdefault(gene.codons.tobytes(), gene)
     generator = np.random.default_rng(seed)
-    found = []
+    chosen = []
     for kind, members in sorted(by_class.items()):
         every = list(members.values())
         order = generator.permutation(len(every))[:per_class]
-        found += [(every[i], kind) for i in sorted(order.tolist())]
-    return found
+        chosen += [(every[i], kind) for i in sorted(order.tolist())]
+    return chosen
 
 
 def _write(path: Path, rows: list[tuple[Gene, str]]) -> None:

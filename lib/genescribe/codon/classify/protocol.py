@@ -62,8 +62,8 @@ def check_disjoint(train: Known, test: Sequences, protocol: str) -> int:
     InputError
         Train and test share ids or sequences; under `tstr` and `trts`, near-duplicates.
     """
-    for kind, one, other in (("ids", train.ids, test.ids), ("sequences", train.digests, test.digests)):
-        shared = set(one) & set(other)
+    for kind, known, tested in (("ids", train.ids, test.ids), ("sequences", train.digests, test.digests)):
+        shared = set(known) & set(tested)
         if shared:
             raise InputError(
                 f"{len(shared)} {kind} are in {train.source} too (protocol {protocol})",
@@ -98,9 +98,9 @@ def check_origin(sequences: Sequences, protocol: str, *, test: bool) -> None:
     origins = sequences.notes.get(ORIGIN, () if protocol != REAL else (REAL,) * len(sequences))
     wrong = sum(origin != wanted for origin in origins)
     if not origins or wrong:
-        found = f"{wrong} sequences are not {wanted}" if origins else f"no {ORIGIN} of the sequences"
+        fault = f"{wrong} sequences are not {wanted}" if origins else f"no {ORIGIN} of the sequences"
         raise InputError(
-            f"{found} (protocol {protocol})",
+            f"{fault} (protocol {protocol})",
             where=sequences.source,
             remedy=f"mark each with {ORIGIN}={wanted} (FASTA), or in a column {ORIGIN}",
         )

@@ -63,12 +63,12 @@ def results(
             remedy=f"give labels of training: {', '.join(classes[:5])}",
         )
     rows: dict[str, Any] = {}
-    for name, given in chances.items():
+    for name, of_method in chances.items():
         draws = config.bootstrap if name != "majority" else 0
-        rows[name] = measure(truth[learned], given[learned], draws=draws, seed=config.seed)
+        rows[name] = measure(truth[learned], of_method[learned], draws=draws, seed=config.seed)
         if name == config.kind and not learned.all():
-            found = measure(truth, _widened(given, names), draws=config.bootstrap, seed=config.seed)
-            rows[f"{name}, {NOT_LEARNED}"] = {key: found[key] for key in ("balanced_accuracy", "macro_f1")}
+            widened = measure(truth, _widened(of_method, names), draws=config.bootstrap, seed=config.seed)
+            rows[f"{name}, {NOT_LEARNED}"] = {key: widened[key] for key in ("balanced_accuracy", "macro_f1")}
     predicted = chances[config.kind].argmax(axis=1)
     return {
         "classes": list(classes),

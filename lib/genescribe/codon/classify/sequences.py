@@ -78,11 +78,11 @@ class Sequences:
         InputError
             None has, or some lack it.
         """
-        blank = [name for name, one in zip(self.ids, self.labels, strict=True) if not one] if self.labels else []
+        blank = [name for name, value in zip(self.ids, self.labels, strict=True) if not value] if self.labels else []
         if not self.labels or blank:
-            what = f"{len(blank)} of {len(self)} sequences have no {label!r}, first {blank[0]}" if blank else ""
+            problem = f"{len(blank)} of {len(self)} sequences have no {label!r}, first {blank[0]}" if blank else ""
             raise InputError(
-                what or f"sequences without {label!r}",
+                problem or f"sequences without {label!r}",
                 where=self.source,
                 remedy="label them or take them out" if blank else f"add a column {label}, or {label}= in FASTA",
             )
@@ -90,15 +90,15 @@ class Sequences:
 
     def with_labels(self, path: str | Path, label: str) -> Sequences:
         """Return the sequences with the labels of a CSV, by its column `id`, or in their order where it has none."""
-        given, named = _labels(Path(path), label)
+        labels, has_ids = _labels(Path(path), label)
         both = f"{self.source} (labels of {path})"
-        if named:
+        if has_ids:
             # What the file does not name has no label.
-            return replace(self, labels=tuple(given.get(name, "") for name in self.ids), source=both)
-        if len(given) != len(self):
-            what = f"{len(given)} labels for {len(self)} embeddings of {self.source}"
-            raise InputError(what, where=path, remedy="give a column id, or one label for each in their order")
-        return replace(self, labels=tuple(given.values()), source=both)
+            return replace(self, labels=tuple(labels.get(name, "") for name in self.ids), source=both)
+        if len(labels) != len(self):
+            problem = f"{len(labels)} labels for {len(self)} embeddings of {self.source}"
+            raise InputError(problem, where=path, remedy="give a column id, or one label for each in their order")
+        return replace(self, labels=tuple(labels.values()), source=both)
 
 
 def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
@@ -118,17 +118,19 @@ def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
     double = next((name for name, count in Counter(ids).items() if count > 1), None)
     if double is not None:
         raise InputError(f"the id {double!r} occurs twice", where=path, remedy="give each sequence its own")
-    cleaned = tuple("".join(one.split()).upper().replace("U", "T") for one in dna)
-    for name, one in zip(ids, cleaned, strict=True):
-        if not one:
+    cleaned = tuple("".join(sequence.split()).upper().replace("U", "T") for sequence in dna)
+    for name, sequence in zip(ids, cleaned, strict=True):
+        if not sequence:
             raise InputError(f"the sequence {name!r} is empty", where=path, remedy="give its bases, or take it out")
-        dna_tokens(one, where=f"{path}: {name}")
-    keys = dict.fromkeys(key for one in notes for key in one)
-    columns = {key: tuple(one.get(key, "").strip() for one in notes) for key in keys}
+        dna_tokens(sequence, where=f"{path}: {name}")
+    keys = dict.fromkeys(key for note in notes for key in note)
+    columns = {key: tuple(note.get(key, "").strip() for note in notes) for key in keys}
     labels = columns.pop(label, ())
-    proteins = (protein_of(codons_of(one), TABLE) for one in cleaned)
-    digests = tuple(hashlib.sha256(one.encode()).hexdigest() for one in cleaned)
-    return Sequences(str(path), ids, cleaned, labels, columns, digests, tuple(sketch(one) for one in proteins))
+    proteins = (protein_of(codons_of(sequence), TABLE) for sequence in cleaned)
+    digests = tuple(hashlib.sha256(sequence.encode()).hexdigest() for sequence in cleaned)
+    return Sequences(
+        str(path), ids, cleaned, labels, columns, digests, tuple(sketch(sequence) for sequence in proteins)
+    )
 
 
 Row = tuple[str, str, dict[str, str]]
@@ -173,16 +175,16 @@ def _table(path: Path, text: str, needed: str) -> Iterator[dict[str, str]]:
 def _labels(path: Path, label: str) -> tuple[dict[str, str], bool]:
     """Return labels by id, or by row number where there is no column `id`, and whether there is one."""
     rows = list(_table(path, _text(path), label))
-    named = bool(rows) and "id" in rows[0]
-    found = {row["id"] if named else f"row{number}": row[label].strip() for number, row in enumerate(rows)}
-    if len(found) < len(rows):
+    has_ids = bool(rows) and "id" in rows[0]
+    labels = {row["id"] if has_ids else f"row{number}": row[label].strip() for number, row in enumerate(rows)}
+    if len(labels) < len(rows):
         raise InputError("an id occurs twice", where=path, remedy="give each sequence one label")
-    return found, named
+    return labels, has_ids
 
 
 def warn_of_blank_labels(sequences: Sequences, label: str) -> None:
     """Say how many sequences have no label where others have."""
-    blank = sum(not one for one in sequences.labels)
+    blank = sum(not value for value in sequences.labels)
     if blank:
         _logger.warning("%s: %d of %d sequences have no %r", sequences.source, blank, len(sequences), label)
 

@@ -91,8 +91,8 @@ def load_classifier_config(path: str | Path) -> ClassifierConfig:
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        what = " ".join(str(error).split())
-        raise InputError(f"not YAML ({what})", where=path, remedy="correct it") from None
+        problem = " ".join(str(error).split())
+        raise InputError(f"not YAML ({problem})", where=path, remedy="correct it") from None
     return from_mapping(ClassifierConfig, data, where=str(path))
 
 
@@ -220,10 +220,10 @@ def eval_classifier(
 
 
 def _samples(plain: str | Path | None, stored: str | Path | None, labels: str | Path | None, label: str) -> Sequences:
-    found = read_sequences(plain, label=label) if plain is not None else read_embeddings(str(stored))
+    samples = read_sequences(plain, label=label) if plain is not None else read_embeddings(str(stored))
     if labels is not None:
-        found = found.with_labels(labels, label)
-    return found.labelled(label)
+        samples = samples.with_labels(labels, label)
+    return samples.labelled(label)
 
 
 def _made_by(config: ClassifierConfig, network: Network | None, train: Sequences) -> dict[str, Any]:
@@ -236,8 +236,10 @@ def _made_by(config: ClassifierConfig, network: Network | None, train: Sequences
 
 def _other_embeddings(test: Sequences, wanted: dict[str, Any]) -> InputError:
     differ = [name for name, value in test.made_by.items() if wanted.get(name) != value]
-    what = f"other {', '.join(differ)} than those of training" if wanted else "the classifier reads words of sequences"
-    return InputError(what, where=test.source, remedy="extract them alike" if wanted else "give sequences")
+    problem = (
+        f"other {', '.join(differ)} than those of training" if wanted else "the classifier reads words of sequences"
+    )
+    return InputError(problem, where=test.source, remedy="extract them alike" if wanted else "give sequences")
 
 
 def _features(config: ClassifierConfig, network: Network | None, samples: Sequences) -> NDArray[np.float32]:

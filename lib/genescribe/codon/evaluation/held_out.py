@@ -40,13 +40,16 @@ def baselines(training: Sequence[Gene], validation: Sequence[Gene]) -> dict[str,
     The prior weight of the model that learns within the gene is chosen on the validation genes.
     """
     codons = [gene.codons for gene in training]
-    found: dict[str, Predictor] = {"uniform": Uniform()}
-    found |= {name: KneserNey(codons, n) for n, name in enumerate(("unigram", "bigram", TRIGRAM), 1)}
+    predictors: dict[str, Predictor] = {"uniform": Uniform()}
+    predictors |= {name: KneserNey(codons, n) for n, name in enumerate(("unigram", "bigram", TRIGRAM), 1)}
     chosen = sample_genes(validation, CONTROL_GENES, seed=0)
-    trials = {weight: InGene(found["bigram"], weight) for weight in WEIGHTS}
-    losses = {weight: float(_scores(one, chosen).perplexity()) if chosen else weight for weight, one in trials.items()}
+    trials = {weight: InGene(predictors["bigram"], weight) for weight in WEIGHTS}
+    losses = {
+        weight: float(_scores(predictor, chosen).perplexity()) if chosen else weight
+        for weight, predictor in trials.items()
+    }
     best = min(losses, key=lambda weight: losses[weight])
-    return found | {f"bigram + usage of the gene so far (weight {best:g})": trials[best]}
+    return predictors | {f"bigram + usage of the gene so far (weight {best:g})": trials[best]}
 
 
 def evaluate(
@@ -104,9 +107,11 @@ def evaluate(
         "genes": len(test),
         "test_genes": len(by_split["test"]),
         "codons": int(sum(len(gene.codons) for gene in test)),
-        "methods": {name: scoring.summary(one, weights) for name, one in scores.items()},
+        "methods": {name: scoring.summary(of_method, weights) for name, of_method in scores.items()},
         "model_against": {
-            name: scoring.compared(one, scores[MODEL], weights) for name, one in scores.items() if name != MODEL
+            name: scoring.compared(of_method, scores[MODEL], weights)
+            for name, of_method in scores.items()
+            if name != MODEL
         },
         "genomes": scoring.by_group(scores, [gene.genome for gene in test]),
         "homology": scoring.by_group(scores, homology),
@@ -128,7 +133,7 @@ def _every_score(
 ) -> dict[str, GeneScores]:
     """Return the scores of the baselines, the network and codon usage on the test genes."""
     usage = CodonUsage([gene.codons for gene in training])
-    return {name: _scores(one, test, name) for name, one in others.items()} | {
+    return {name: _scores(predictor, test, name) for name, predictor in others.items()} | {
         MODEL: _network_scores(network, test),
         USAGE: GeneScores(np.array([scoring.usage_score(gene, usage.shares(gene.table)) for gene in test])),
         OWN_USAGE: scoring.own_usage(test),
@@ -139,15 +144,15 @@ def first_loss(network: Network, genes: Sequence[Gene]) -> float:
     """Return the mean loss of a network over all transitions, the end tokens inside, in nats."""
     tokens = scoring.tokens_of(genes)
     total = count = 0.0
-    for one, predicted in zip(tokens, network.predict_many(tokens), strict=True):
-        total -= float(np.log(predicted[np.arange(len(one) - 1), one[1:]]).sum())
-        count += len(one) - 1
+    for sequence, predicted in zip(tokens, network.predict_many(tokens), strict=True):
+        total -= float(np.log(predicted[np.arange(len(sequence) - 1), sequence[1:]]).sum())
+        count += len(sequence) - 1
     return total / count
 
 
 def _scores(predictor: Predictor, genes: Sequence[Gene], name: str = "") -> GeneScores:
     tokens = tqdm(scoring.tokens_of(genes), name or "genes", disable=None if name else True, unit="CDS")
-    return scoring.score(genes, (predictor.predict(one) for one in tokens))
+    return scoring.score(genes, (predictor.predict(sequence) for sequence in tokens))
 
 
 def _network_scores(network: Network, genes: Sequence[Gene]) -> GeneScores:

@@ -120,7 +120,7 @@ def _discounts(counts: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([0.0, 0.5, 0.5, 0.5])
     y = n[0] / (n[0] + 2 * n[1])
     raw = [k + 1 - (k + 2) * y * n[k + 1] / n[k] for k in range(3)]
-    return np.array([0.0, *(min(max(one, 0.1), k + 0.95) for k, one in enumerate(raw))])
+    return np.array([0.0, *(min(max(discount, 0.1), k + 0.95) for k, discount in enumerate(raw))])
 
 
 class InGene:

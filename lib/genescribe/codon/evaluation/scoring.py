@@ -83,9 +83,9 @@ def _among_synonyms(codons: NDArray[np.int64], chosen: NDArray[np.float64], tabl
         return [0.0, 0.0, 0.0]
     alike = members[codons]
     right = chosen[np.arange(len(codons)), codons]
-    given = -np.log(right / (chosen * alike).sum(axis=1))
+    surprisal = -np.log(right / (chosen * alike).sum(axis=1))
     best = np.where(alike > 0, chosen, -1).argmax(axis=1)
-    return [float(given.sum()), float(len(codons)), float((best == codons).sum())]
+    return [float(surprisal.sum()), float(len(codons)), float((best == codons).sum())]
 
 
 def own_usage(genes: Sequence[Gene]) -> GeneScores:
@@ -167,10 +167,10 @@ def by_group(scores: Mapping[str, GeneScores], members: Sequence[str]) -> dict[s
     for group in sorted(set(members)):
         chosen = names == group
         result[group] = {"genes": int(chosen.sum())}
-        for method, one in scores.items():
-            part = one.take(chosen)
-            found = summary(part, none.reshape(0, int(chosen.sum())))
-            result[group][method] = {name: value["value"] for name, value in found.items()}
+        for method, of_method in scores.items():
+            part = of_method.take(chosen)
+            metrics = summary(part, none.reshape(0, int(chosen.sum())))
+            result[group][method] = {name: value["value"] for name, value in metrics.items()}
     return result
 
 

@@ -38,14 +38,14 @@ def attention_weights(model: CodonModel, tokens: NDArray[np.uint8]) -> NDArray[n
         x = x + model.positions(positions)
     turn = model.turn(positions)
     future = torch.ones(len(row), len(row), dtype=torch.bool, device=device).triu(1)
-    found = []
+    layers = []
     for block in model.blocks:
         assert isinstance(block, Block)
         q, k, v = block.attention.project(block.norm1(x), turn).permute(1, 2, 0, 3).unbind(0)
         weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).masked_fill(future, float("-inf")).softmax(-1)
-        found.append(weights)
+        layers.append(weights)
         x = block.feed(x + block.attention.out((weights @ v).transpose(0, 1).flatten(-2)))
-    return torch.stack(found).double().cpu().numpy()
+    return torch.stack(layers).double().cpu().numpy()
 
 
 def distance_profile(weights: NDArray[np.float64], farthest: int = FARTHEST) -> NDArray[np.float64]:
@@ -125,8 +125,8 @@ def _looks(
         shares.append(_shares(weights, tokens, gene.table))
         mixed = np.append(tokens[:1], generator.permutation(tokens[1:]))
         permuted.append(_shares(weights, mixed, gene.table))
-    profile, found, null = (np.asarray(np.mean(rows, axis=0)) for rows in (profiles, shares, permuted))
-    return profile, found, null
+    profile, observed, null = (np.asarray(np.mean(rows, axis=0)) for rows in (profiles, shares, permuted))
+    return profile, observed, null
 
 
 def _shares(weights: NDArray[np.float64], tokens: NDArray[np.uint8], table: int) -> NDArray[np.float64]:
@@ -135,9 +135,9 @@ def _shares(weights: NDArray[np.float64], tokens: NDArray[np.uint8], table: int)
     amino_acids = letters(table)[codons]
     rows = weights[..., 1:, 1:]
     earlier = np.tril(np.ones(rows.shape[-2:], dtype=bool), -1)
-    same = (codons[:, None] == codons[None, :]) & earlier
-    alike = (amino_acids[:, None] == amino_acids[None, :]) & earlier & ~same
-    parts = [(rows * member).sum(-1).mean(-1) for member in (same, alike)]
+    equal = (codons[:, None] == codons[None, :]) & earlier
+    alike = (amino_acids[:, None] == amino_acids[None, :]) & earlier & ~equal
+    parts = [(rows * member).sum(-1).mean(-1) for member in (equal, alike)]
     return np.stack([*parts, weights[..., 1:, 0].mean(-1)])
 
 

@@ -82,9 +82,9 @@ def cai(own: NDArray[np.float64], reference: NDArray[np.float64], table: int) ->
         mine = every == letter
         logs[..., mine] -= logs[..., mine].max(axis=-1, keepdims=True)
         counted[mine] = mine.sum() > 1
-    kept = own * counted
+    counted_codons = own * counted
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.exp((kept * logs).sum(axis=-1) / kept.sum(axis=-1)))
+        return np.asarray(np.exp((counted_codons * logs).sum(axis=-1) / counted_codons.sum(axis=-1)))
 
 
 def is_ribosomal(gene: Gene) -> bool:

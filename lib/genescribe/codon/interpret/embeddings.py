@@ -23,14 +23,14 @@ def embeddings(label: str, network: Network, untrained: Network, *, seed: int) -
 
     Nulls: the same of fresh weights, and of amino acids permuted over the codons.
     """
-    vectors, fresh = (_vectors(one) for one in (network, untrained))
+    vectors, fresh = (_vectors(net) for net in (network, untrained))
     amino_acids = letters()
     generator = np.random.default_rng(seed)
     permuted = [generator.permutation(amino_acids) for _ in range(PERMUTATIONS)]
     nearest, groups = neighbours(vectors), _clusters(vectors, seed)
     fresh_nearest, fresh_groups = neighbours(fresh), _clusters(fresh, seed)
-    shares = [synonym_share(nearest, one) for one in permuted]
-    rand = [float(adjusted_rand_score(one, groups)) for one in permuted[:200]]
+    shares = [synonym_share(nearest, labels) for labels in permuted]
+    rand = [float(adjusted_rand_score(labels, groups)) for labels in permuted[:200]]
     value, agreement = synonym_share(nearest, amino_acids), float(adjusted_rand_score(amino_acids, groups))
     measures = [
         Measure(

@@ -44,9 +44,9 @@ def frequencies(label: str, genes: Sequence[Gene], *, seed: int) -> Step:
     measures: list[Measure] = []
     indices: list[list[str | float]] = []
     for name in [name for name in names if any(gene.split == "test" for gene in members[name])]:
-        measure, found = _adaptation(name, members[name], generator)
+        measure, values = _adaptation(name, members[name], generator)
         measures += measure
-        indices += found
+        indices += values
     figure = heat(
         f"{label}-rscu",
         np.stack([relative[name] for name in names])[:, order],

@@ -80,7 +80,7 @@ def next_token(
     trigram = KneserNey([gene.codons for gene in training], 3)
     predictors: dict[str, Predictor] = {"trained": network, "trigram": trigram, "untrained": untrained}
     codons = Codons.of(genes)
-    chances = {name: _chances(one, genes) for name, one in predictors.items()}
+    chances = {name: _chances(predictor, genes) for name, predictor in predictors.items()}
     rows: list[list[str | int | float]] = []
     for letter in np.unique(codons.amino_acids):
         mine = codons.amino_acids == letter
@@ -123,7 +123,7 @@ def _measures(chances: Mapping[str, NDArray[np.float64]], codons: Codons, traini
         Measure(
             name,
             measure(chances["trained"]),
-            {other: measure(p) for other, p in chances.items() if other != "trained"}
+            {predictor: measure(p) for predictor, p in chances.items() if predictor != "trained"}
             | ({"majority": majority[name]} if name in majority else {}),
         )
         for name, measure in asked.items()
@@ -185,9 +185,9 @@ def _calibration(
 ) -> tuple[tuple[list[float], list[float]], float]:
     """Return mean probability and share right in bins of the first choice's probability, and their mean distance."""
     first = chances.argmax(axis=1)
-    given, right = chances[np.arange(len(first)), first], first == truth
-    bins = np.minimum((np.argsort(np.argsort(given, kind="stable"), kind="stable") * BINS) // len(given), BINS - 1)
-    means = [float(given[bins == b].mean()) for b in range(BINS)]
+    stated, right = chances[np.arange(len(first)), first], first == truth
+    bins = np.minimum((np.argsort(np.argsort(stated, kind="stable"), kind="stable") * BINS) // len(stated), BINS - 1)
+    means = [float(stated[bins == b].mean()) for b in range(BINS)]
     shares = [float(right[bins == b].mean()) for b in range(BINS)]
     return (means, shares), float(np.mean(np.abs(np.array(means) - np.array(shares))))
 
@@ -196,5 +196,5 @@ def _along(chances: NDArray[np.float64], codons: Codons) -> tuple[list[float], l
     """Return the first codon of each stretch of the genes, and the perplexity of the stretch."""
     nats = -np.log(chances[np.arange(len(codons.truth)), codons.truth])
     bins = np.searchsorted(EDGES, codons.place, side="right") - 1
-    kept = [b for b in range(len(EDGES)) if (bins == b).any()]
-    return [float(EDGES[b]) for b in kept], [float(np.exp(nats[bins == b].mean())) for b in kept]
+    filled = [b for b in range(len(EDGES)) if (bins == b).any()]
+    return [float(EDGES[b]) for b in filled], [float(np.exp(nats[bins == b].mean())) for b in filled]

@@ -68,25 +68,27 @@ def states(network: Network, genes: Sequence[Gene], places: Sequence[NDArray[np.
     layers = list(range(network.model.config.n_layer + 1))
     tokens = [to_tokens(gene.codons[:LONGEST], end=False) for gene in genes]
     every = network.states_many(tokens, layers)
-    found = [one[chosen + 1] for one, chosen in zip(every, places, strict=True)]
-    rows = np.concatenate(found).astype(np.float64)
+    chosen_states = [of_gene[chosen + 1] for of_gene, chosen in zip(every, places, strict=True)]
+    rows = np.concatenate(chosen_states).astype(np.float64)
     return np.ascontiguousarray(rows.reshape(len(rows), len(layers), -1).transpose(1, 0, 2))
 
 
 def questions(genes: Sequence[Gene], places: Sequence[NDArray[np.int64]]) -> list[Question]:
     """Return what is asked of the state at each chosen codon."""
     codons = [gene.codons[:LONGEST].astype(np.int64) for gene in genes]
-    at = [one[chosen] for one, chosen in zip(codons, places, strict=True)]
-    after = [one[chosen + 1] for one, chosen in zip(codons, places, strict=True)]
+    at = [codes[chosen] for codes, chosen in zip(codons, places, strict=True)]
+    after = [codes[chosen + 1] for codes, chosen in zip(codons, places, strict=True)]
     tables = [letters(gene.table) for gene in genes]
-    here = np.concatenate([table[one] for table, one in zip(tables, at, strict=True)])
-    following = np.concatenate([table[one] for table, one in zip(tables, after, strict=True)])
+    here = np.concatenate([table[codes] for table, codes in zip(tables, at, strict=True)])
+    following = np.concatenate([table[codes] for table, codes in zip(tables, after, strict=True)])
     water = np.array([HYDROPATHY.get(chr(letter), 0.0) for letter in range(128)])
-    before = [_mean_before(_GC3[one], chosen) for one, chosen in zip(codons, places, strict=True)]
-    hydropathy = [_mean_before(water[t[one]], chosen) for t, one, chosen in zip(tables, codons, places, strict=True)]
+    before = [_mean_before(_GC3[codes], chosen) for codes, chosen in zip(codons, places, strict=True)]
+    hydropathy = [
+        _mean_before(water[t[codes]], chosen) for t, codes, chosen in zip(tables, codons, places, strict=True)
+    ]
     genomes = sorted({gene.genome for gene in genes})
     where = [np.full(len(chosen), genomes.index(gene.genome)) for gene, chosen in zip(genes, places, strict=True)]
-    found = [
+    asked = [
         Question("amino acid of the codon", here.astype(float), True),
         Question("hydropathy of the codon", water[here], False),
         Question("place in the gene (log)", np.log(np.concatenate(places) + 1.0), False),
@@ -95,8 +97,8 @@ def questions(genes: Sequence[Gene], places: Sequence[NDArray[np.int64]]) -> lis
         Question("amino acid of the next codon", following.astype(float), True),
     ]
     if len(genomes) > 1:
-        found.append(Question("genome", np.concatenate(where).astype(float), True))
-    return found
+        asked.append(Question("genome", np.concatenate(where).astype(float), True))
+    return asked
 
 
 def _mean_before(values: NDArray[np.float64], places: NDArray[np.int64], reach: int = 20) -> NDArray[np.float64]:
@@ -156,7 +158,7 @@ def _figure(label: str, scores: Mapping[str, Sequence[float]]) -> Figure:
     depth = len(next(iter(scores.values()))) - 1
     names = [name.replace(",", ",\n").replace(" of the ", "\nof the ").replace(" in ", "\nin ") for name in scores]
     series = {
-        layer: [max(0.0, one[number]) for one in scores.values()]
+        layer: [max(0.0, by_layer[number]) for by_layer in scores.values()]
         for layer, number in {"embedding": 0, "middle": (depth + 1) // 2, "last": depth}.items()
     }
     caption = "What a linear probe reads out of the states, by layer: balanced accuracy of classes, R² of numbers."

@@ -102,16 +102,16 @@ def mutations(label: str, network: Network, untrained: Network, genes: Sequence[
         Number of genes whose map is drawn.
     """
     chosen = [gene for gene in genes if 60 <= len(gene.codons) <= 400][:40]
-    found = {
-        name: [_effects(one, gene) for gene in chosen] for name, one in (("trained", network), ("untrained", untrained))
+    effects = {
+        name: [_effects(net, gene) for gene in chosen] for name, net in (("trained", network), ("untrained", untrained))
     }
-    kinds = [kind for kind in ("synonymous", "missense", "nonsense") if any(kind in one for one in found["trained"])]
+    kinds = [kind for kind in ("synonymous", "missense", "nonsense") if any(kind in row for row in effects["trained"])]
     mean = {
         name: {
-            kind: sum(one[kind] for one in rows if kind in one) / max(1, sum(kind in one for one in rows))
+            kind: sum(row[kind] for row in rows if kind in row) / max(1, sum(kind in row for row in rows))
             for kind in kinds
         }
-        for name, rows in found.items()
+        for name, rows in effects.items()
     }
     measures = [
         Measure(f"mean log ratio of {kind} changes", mean["trained"][kind], {"untrained": mean["untrained"][kind]})
@@ -128,8 +128,8 @@ def mutations(label: str, network: Network, untrained: Network, genes: Sequence[
         for number, gene in enumerate(chosen[:maps], 1)
     ]
     rows = [
-        [gene.genome, gene.id, *(one.get(kind, float("nan")) for kind in kinds)]
-        for gene, one in zip(chosen, found["trained"], strict=True)
+        [gene.genome, gene.id, *(row.get(kind, float("nan")) for kind in kinds)]
+        for gene, row in zip(chosen, effects["trained"], strict=True)
     ]
     text = (
         f"Every single-codon change of {len(chosen)} test genes, judged by what comes before it: "

@@ -114,8 +114,8 @@ def saliency(
         raise InputError(f"is {window}", where="saliency_window", remedy=f"give 1 to {FARTHEST} codons")
     usable = [gene for gene in genes if len(gene.codons) > FARTHEST + 4]
     if not usable:
-        what = f"no test gene has more than {FARTHEST + 4} codons"
-        raise InputError(what, where="saliency", remedy="give longer test genes")
+        problem = f"no test gene has more than {FARTHEST + 4} codons"
+        raise InputError(problem, where="saliency", remedy="give longer test genes")
     trained, fresh = [], []
     for gene in tqdm(usable, "saliency", disable=None, unit="CDS"):
         tokens = to_tokens(gene.codons[: min(LONGEST, network.block - 1)], end=False)
@@ -123,10 +123,10 @@ def saliency(
         chosen = (tokens[:place], int(tokens[place]))
         trained.append((gene, attribute(network, *chosen)))
         fresh.append(attribute(untrained, *chosen, steps=4))
-    profile = _profile([one for _, one in trained])
+    profile = _profile([attribution for _, attribution in trained])
     flat = _profile(fresh)
-    found, background = _windows(trained, window, top, generator)
-    motifs = enriched(found, background)
+    salient, background = _windows(trained, window, top, generator)
+    motifs = enriched(salient, background)
     random_hits = [_hits(enriched(*_halves(background, generator))) for _ in range(5)]
     measures = [
         Measure("share of absolute attribution on the last three codons", _near(profile), {"untrained": _near(flat)}),
@@ -135,14 +135,14 @@ def saliency(
             float(_hits(motifs)),
             {"random windows": float(np.mean(random_hits))},
         ),
-        Measure("gap of completeness, median", float(np.median([one.gap for _, one in trained])), {}),
+        Measure("gap of completeness, median", float(np.median([attribution.gap for _, attribution in trained])), {}),
     ]
     text = (
         f"Integrated gradients ({STEPS} steps) of one prediction in each of {len(trained)} genes; motifs are codons "
-        f"and pairs of codons over-represented in the {len(found)} windows of {window} codons with the highest mean "
+        f"and pairs of codons over-represented in the {len(salient)} windows of {window} codons with the highest mean "
         "saliency, one to three per gene, against windows at random places of the same genes."
     )
-    return _step(label, text, measures, (profile, flat), motifs, found)
+    return _step(label, text, measures, (profile, flat), motifs, salient)
 
 
 def _step(
@@ -198,66 +198,68 @@ def _hits(motifs: Sequence[Sequence[str | float | int]]) -> int:
     return sum(float(row[-1]) < 0.05 for row in motifs)
 
 
-def _profile(found: Sequence[Attribution]) -> NDArray[np.float64]:
+def _profile(attributions: Sequence[Attribution]) -> NDArray[np.float64]:
     """Return the mean share of absolute attribution 1, 2, ... codons back."""
     rows = []
-    for one in found:
-        sizes = np.abs(one.values)
+    for attribution in attributions:
+        sizes = np.abs(attribution.values)
         rows.append((sizes / max(sizes.sum(), 1e-12))[::-1][:FARTHEST])
     return np.asarray(np.mean(rows, axis=0))
 
 
 def _windows(
-    found: Sequence[tuple[Gene, Attribution]], window: int, top: int, generator: np.random.Generator
+    attributions: Sequence[tuple[Gene, Attribution]], window: int, top: int, generator: np.random.Generator
 ) -> tuple[list[Window], list[Window]]:
     """Return windows of high saliency, at most three per gene and apart, and as many at random places of those genes.
 
     Saliency is divided by its mean at the same distance, so that nearness alone makes no window.
     """
-    expected = np.append(_profile([one for _, one in found]), 0.0)
+    expected = np.append(_profile([attribution for _, attribution in attributions]), 0.0)
     expected[-1] = expected[-2]
     every: list[Window] = []
     random: list[Window] = []
-    for gene, one in found:
-        sizes = np.abs(one.values)[1:]
+    for gene, attribution in attributions:
+        sizes = np.abs(attribution.values)[1:]
         sizes = sizes / max(sizes.sum(), 1e-12)
         back = np.minimum(np.arange(len(sizes), 0, -1), FARTHEST + 1) - 1
         relative = np.convolve(sizes / expected[back], np.ones(window) / window, mode="valid")
-        codons = one.tokens[1:] - FIRST_CODON
-        taken: list[int] = []
+        codons = attribution.tokens[1:] - FIRST_CODON
+        starts: list[int] = []
         for start in np.argsort(-relative, kind="stable").tolist():
-            if len(taken) == 3:
+            if len(starts) == 3:
                 break
-            if all(abs(start - other) >= window for other in taken):
-                taken.append(start)
+            if all(abs(start - earlier) >= window for earlier in starts):
+                starts.append(start)
                 cut = codons[start : start + window]
                 every.append((gene.genome, gene.id, start + 1, float(relative[start]), cut))
-        for _ in range(8 * len(taken)):
+        for _ in range(8 * len(starts)):
             start = int(generator.integers(0, len(relative)))
             random.append((gene.genome, gene.id, start + 1, float(relative[start]), codons[start : start + window]))
     every.sort(key=lambda row: (-row[3], row[0], row[1], row[2]))
-    kept = every[:top]
-    genes = {(row[0], row[1]) for row in kept}
-    return kept, [row for row in random if (row[0], row[1]) in genes]
+    salient = every[:top]
+    genes = {(row[0], row[1]) for row in salient}
+    return salient, [row for row in random if (row[0], row[1]) in genes]
 
 
-def enriched(found: Sequence[Window], background: Sequence[Window]) -> list[list[str | float | int]]:
+def enriched(salient: Sequence[Window], background: Sequence[Window]) -> list[list[str | float | int]]:
     """Return codons and neighbouring pairs that more windows hold than background windows do, the surest first.
 
     One-sided Fisher tests on windows; false discovery rates after Benjamini and Hochberg (1995).
     """
-    inside, outside = (_holders([row[4] for row in some]) for some in (found, background))
+    inside, outside = (_holders([row[4] for row in some]) for some in (salient, background))
     amino_acids = letters()
     rows: list[list[str | float | int]] = []
     for motif, count in inside.items():
-        other = outside.get(motif, 0)
+        background_count = outside.get(motif, 0)
         if count < 3:
             continue
-        table = [[count, len(found) - count], [other, len(background) - other]]
+        table = [[count, len(salient) - count], [background_count, len(background) - background_count]]
         p = float(fisher_exact(table, alternative="greater").pvalue)
-        ratio = float(np.log2((count + 0.5) / (len(found) + 1)) - np.log2((other + 0.5) / (len(background) + 1)))
+        ratio = float(
+            np.log2((count + 0.5) / (len(salient) + 1)) - np.log2((background_count + 0.5) / (len(background) + 1))
+        )
         name = "-".join(CODONS[c] for c in motif)
-        rows.append([name, "".join(chr(amino_acids[c]) for c in motif), count, other, ratio, p])
+        rows.append([name, "".join(chr(amino_acids[c]) for c in motif), count, background_count, ratio, p])
     rows.sort(key=lambda row: (row[5], row[0]))
     rate = 1.0
     for rank in range(len(rows), 0, -1):

@@ -81,8 +81,8 @@ def write_step(step: Step, folder: str | Path) -> None:
                 "title": step.title,
                 "text": step.text,
                 "measures": [
-                    {"name": one.name, "value": one.value, "nulls": dict(one.nulls), "p": one.p}
-                    for one in step.measures
+                    {"name": measure.name, "value": measure.value, "nulls": dict(measure.nulls), "p": measure.p}
+                    for measure in step.measures
                 ],
                 "figures": [{"name": f.name, "caption": f.caption, "alt": f.alt} for f in step.figures],
                 "tables": list(step.tables),
@@ -97,22 +97,22 @@ def read_blocks(folder: str | Path) -> tuple[str, list[Block]]:
     blocks: list[Block] = [Text(stored["text"])]
     if stored["measures"]:
         blocks.append(measure_table(stored["measures"]))
-    for one in stored["figures"]:
-        svg = (folder / f"{one['name']}.svg").read_text(encoding="utf-8")
-        blocks.append(Figure(one["name"], svg, one["caption"], one["alt"]))
+    for figure in stored["figures"]:
+        svg = (folder / f"{figure['name']}.svg").read_text(encoding="utf-8")
+        blocks.append(Figure(figure["name"], svg, figure["caption"], figure["alt"]))
     return str(stored["title"]), blocks
 
 
 def measure_table(measures: Sequence[Mapping[str, Any]]) -> Table:
     """Return measures beside their nulls."""
-    names = list(dict.fromkeys(name for one in measures for name in one["nulls"]))
-    with_p = any(one["p"] is not None for one in measures)
+    names = list(dict.fromkeys(name for measure in measures for name in measure["nulls"]))
+    with_p = any(measure["p"] is not None for measure in measures)
     rows = []
-    for one in measures:
-        cells = [Cell(plain(one["value"])), *(Cell(plain(one["nulls"].get(name))) for name in names)]
+    for measure in measures:
+        cells = [Cell(plain(measure["value"])), *(Cell(plain(measure["nulls"].get(name))) for name in names)]
         if with_p:
-            cells.append(Cell(_NONE if one["p"] is None else f"{one['p']:.3g}"))
-        rows.append(Row(one["name"], cells))
+            cells.append(Cell(_NONE if measure["p"] is None else f"{measure['p']:.3g}"))
+        rows.append(Row(measure["name"], cells))
     columns = ["trained", *names, *(["p"] if with_p else [])]
     return Table("The trained model beside what it would be if nothing had been learned.", "measure", columns, rows)
 
@@ -126,7 +126,7 @@ def permutation_p(value: float, permuted: Iterable[float]) -> float:
     0.5
     """
     others = list(permuted)
-    return (1 + sum(one >= value for one in others)) / (1 + len(others))
+    return (1 + sum(drawn >= value for drawn in others)) / (1 + len(others))
 
 
 def plain(value: float | None) -> str:

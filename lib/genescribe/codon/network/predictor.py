@@ -59,8 +59,10 @@ class Network:
     @torch.inference_mode()
     def predict_many(self, genes: Iterable[NDArray[np.uint8]]) -> Iterator[Probabilities]:
         """Yield the probabilities of each gene, in order; see `spans` for those longer than a window."""
-        for found in self._through(genes, lambda tokens, layout: self.model(tokens, layout).double().softmax(-1)):
-            yield found[:-1]
+        for probabilities in self._through(
+            genes, lambda tokens, layout: self.model(tokens, layout).double().softmax(-1)
+        ):
+            yield probabilities[:-1]
 
     @torch.inference_mode()
     def states_many(self, genes: Iterable[NDArray[np.uint8]], layers: Sequence[int]) -> Iterator[NDArray[np.float32]]:
@@ -85,9 +87,9 @@ class Network:
             lengths = torch.tensor([len(part) for part in parts])
             row = torch.from_numpy(np.concatenate(parts).astype(np.int64)).to(self.device)
             computed = compute(row, Layout.of(lengths).to(self.device)).cpu()
-            found = iter(torch.split(computed, lengths.tolist()))
+            results = iter(torch.split(computed, lengths.tolist()))
             for cut in cuts:
-                yield np.concatenate([next(found)[first - start :].numpy() for start, first, _ in cut])
+                yield np.concatenate([next(results)[first - start :].numpy() for start, first, _ in cut])
 
     @torch.inference_mode()
     def follow(self, tokens: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
@@ -123,11 +125,11 @@ def spans(length: int, block: int) -> list[tuple[int, int, int]]:
     [(0, 0, 4), (2, 4, 6), (4, 6, 8), (6, 8, 9)]
     """
     step = block // 2
-    found = [(0, 0, min(length, block))]
-    while found[-1][2] < length:
-        done = found[-1][2]
-        found.append((done + step - block, done, min(length, done + step)))
-    return found
+    windows = [(0, 0, min(length, block))]
+    while windows[-1][2] < length:
+        done = windows[-1][2]
+        windows.append((done + step - block, done, min(length, done + step)))
+    return windows
 
 
 def window_start(count: int, block: int) -> int:

@@ -241,8 +241,8 @@ def _unfinished(bases: NDArray[np.uint8], code: GeneticCode) -> str:
         return ""
     completed = np.array([[*bases[-2:].tolist(), base] for base in range(4)], dtype=np.uint8)
     letters = code.amino_acids[codon_numbers(completed.ravel())]
-    same = bool((letters == letters[0]).all()) and chr(letters[0]) not in "X*"
-    return chr(letters[0]) if same else ""
+    unambiguous = bool((letters == letters[0]).all()) and chr(letters[0]) not in "X*"
+    return chr(letters[0]) if unambiguous else ""
 
 
 def _same(protein: str, unfinished: str, annotated: Annotated) -> bool:
@@ -301,7 +301,7 @@ def pieces(cds: Cds, min_len: int) -> list[Cds | Rejected]:
     if not len(gaps):
         return [cds]
     code = GeneticCode.from_table(cds.annotated.table)
-    found: list[Cds | Rejected] = []
+    parts: list[Cds | Rejected] = []
     bounds = [-1, *gaps.tolist(), len(cds.codons)]
     for number, (before, after) in enumerate(pairwise(bounds), 1):
         codons, protein = cds.codons[before + 1 : after], cds.protein[before + 1 : after]
@@ -316,10 +316,10 @@ def pieces(cds: Cds, min_len: int) -> list[Cds | Rejected]:
         )
         size = len(codons) - bool(after == len(cds.codons) and code.is_stop[codons[-1]])
         if size < max(min_len, 1):
-            found.append(Rejected(note, SHORT_PIECE, f"{size} codons"))
+            parts.append(Rejected(note, SHORT_PIECE, f"{size} codons"))
         else:
-            found.append(Cds(note, codons, protein))
-    return found
+            parts.append(Cds(note, codons, protein))
+    return parts
 
 
 def _bases(number: int) -> NDArray[np.uint8]:

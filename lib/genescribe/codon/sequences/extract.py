@@ -121,19 +121,19 @@ def extract(
     used, rejected, compared = judged.used, judged.rejected, judged.compared
     reasons = dict(sorted(judged.reasons.items()))
     if not used:
-        said = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no CDS at all"
-        raise InputError(f"no usable coding sequence ({said})", where=annotation, remedy="give another genome")
+        reasons_text = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no CDS at all"
+        raise InputError(f"no usable coding sequence ({reasons_text})", where=annotation, remedy="give another genome")
     summary = {
         "cds": judged.cds,
         "used": judged.cds - sum(reasons.values()),
         "rejected": reasons,
         "pieces": {
             "used": judged.pieces,
-            "too_short": sum(one.reason == SHORT_PIECE for one in rejected),
+            "too_short": sum(item.reason == SHORT_PIECE for item in rejected),
         },
         "translation": {"agree": compared[True], "differ": compared[False]},
-        "codons": sum(len(one.codons) for one in used),
-        "tables": {str(k): v for k, v in sorted(Counter(one.annotated.table for one in used).items())},
+        "codons": sum(len(item.codons) for item in used),
+        "tables": {str(k): v for k, v in sorted(Counter(item.annotated.table for item in used).items())},
         "bases": judged.bases,
         "min_len": min_len,
         "partial": partial,
@@ -141,7 +141,7 @@ def extract(
         "sha256": {Path(path).name: sha256(path) for path in (annotation, fasta) if path is not None},
     }
     with atomic_directory(target) as folder:
-        write_fasta(folder / "cds.fa", [(one.id, dna_of(one.codons)) for one in used])
+        write_fasta(folder / "cds.fa", [(item.id, dna_of(item.codons)) for item in used])
         _write(folder / "cds.tsv", USED_COLUMNS, map(_used_row, used))
         _write(folder / "rejected.tsv", REJECTED_COLUMNS, map(_rejected_row, rejected))
         write_json(folder / "summary.json", summary)
@@ -162,23 +162,23 @@ class _Judged:
 
 
 def _judge(records: Iterable[Record], min_len: int, partial: bool, split: bool) -> _Judged:
-    found = _Judged()
+    judged = _Judged()
     for _, codes, annotated in tqdm(records, "sequences", disable=None, unit=""):
-        found.bases += len(codes)
-        for one in annotated:
-            found.cds += 1
-            judgement = judge(one, codes, min_len=min_len, partial=partial, ambiguous=split)
+        judged.bases += len(codes)
+        for cds in annotated:
+            judged.cds += 1
+            judgement = judge(cds, codes, min_len=min_len, partial=partial, ambiguous=split)
             if judgement.agrees is not None:
-                found.compared[judgement.agrees] += 1
+                judged.compared[judgement.agrees] += 1
             result = judgement.result
             parts = pieces(result, min_len) if isinstance(result, Cds) else [result]
             fit = [part for part in parts if isinstance(part, Cds)]
-            found.used += fit
-            found.pieces += len(fit) if parts != [result] else 0
-            found.rejected += [part for part in parts if isinstance(part, Rejected)]
+            judged.used += fit
+            judged.pieces += len(fit) if parts != [result] else 0
+            judged.rejected += [part for part in parts if isinstance(part, Rejected)]
             if not fit:
-                found.reasons[result.reason if isinstance(result, Rejected) else AMBIGUOUS_CODON] += 1
-    return found
+                judged.reasons[result.reason if isinstance(result, Rejected) else AMBIGUOUS_CODON] += 1
+    return judged
 
 
 def read_extracted(folder: str | Path) -> list[Entry]:
@@ -203,8 +203,8 @@ def read_extracted(folder: str | Path) -> list[Entry]:
     ]
     for entry, row in zip(entries, rows, strict=True):
         if len(entry.codons) != int(row["codons"]):
-            what = f"{entry.id} has {row['codons']} codons in cds.tsv, {len(entry.codons)} in cds.fa"
-            raise InputError(what, where=folder, remedy="extract again")
+            problem = f"{entry.id} has {row['codons']} codons in cds.tsv, {len(entry.codons)} in cds.fa"
+            raise InputError(problem, where=folder, remedy="extract again")
     return entries
 
 

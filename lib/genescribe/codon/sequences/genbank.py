@@ -60,12 +60,12 @@ def read_genbank(path: str | Path, table: int = 11) -> Iterator[Record]:
         Not a GenBank file, a record without its sequence, or one that is cut short.
     """
     names: dict[str, int] = {}
-    seen = 0
+    records = 0
     doubts = Counter[str]()
     # A byte order mark comes from editors on Windows.
     with open_binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace") as text:
         for record in _records(text, path, doubts):
-            seen += 1
+            records += 1
             try:
                 codes = encode(bytes(record.seq).decode("ascii"))
             except UndefinedSequenceError:
@@ -76,7 +76,7 @@ def read_genbank(path: str | Path, table: int = 11) -> Iterator[Record]:
                 ) from None
             features = [feature for feature in record.features if feature.type == "CDS"]
             yield record.id, codes, [_annotated(feature, record, table, names) for feature in features]
-    if not seen:
+    if not records:
         raise InputError("no GenBank record", where=path, remedy="give a GenBank flat file (.gbff)")
     for doubt, count in doubts.most_common(_SHOWN):
         _logger.warning("%s: %s%s", path, doubt, f" ({count} times)" if count > 1 else "")
@@ -104,16 +104,16 @@ def _records(text: io.TextIOWrapper, path: str | Path, doubts: Counter[str]) -> 
             raise InputError(
                 f"cannot be parsed ({error}{after})", where=path, remedy="give a whole GenBank flat file"
             ) from None
-        said = [" ".join(str(warning.message).split()) for warning in caught]
-        cut = sorted(message for message in said if message.startswith(_CUT_SHORT))
+        messages = [" ".join(str(warning.message).split()) for warning in caught]
+        cut = sorted(message for message in messages if message.startswith(_CUT_SHORT))
         if cut:
             sizes = re.findall(r"sequence length (\d+), found (\d+)", cut[0])
-            what = f"its LOCUS says {sizes[0][0]} bases, {sizes[0][1]} are there" if sizes else "its end is missing"
+            problem = f"its LOCUS says {sizes[0][0]} bases, {sizes[0][1]} are there" if sizes else "its end is missing"
             name = record.id if record is not None else f"after {last}"
             raise InputError(
-                f"the record {name} is cut short or damaged: {what}", where=path, remedy="download the file again"
+                f"the record {name} is cut short or damaged: {problem}", where=path, remedy="download the file again"
             )
-        doubts.update(said)
+        doubts.update(messages)
         if record is None:
             return
         last = record.id
@@ -155,9 +155,9 @@ def _parts(feature: SeqFeature) -> tuple[tuple[Part, ...], bool, bool]:
     """Return the parts in reading order, and whether the CDS continues before the first and after the last."""
     if feature.location is None:
         return (), False, False
-    found = feature.location.parts
-    parts = tuple((int(part.start), int(part.end), -1 if part.strand == -1 else 1) for part in found)
-    (low5, high5), (low3, high3) = _open_ends(found[0]), _open_ends(found[-1])
+    located = feature.location.parts
+    parts = tuple((int(part.start), int(part.end), -1 if part.strand == -1 else 1) for part in located)
+    (low5, high5), (low3, high3) = _open_ends(located[0]), _open_ends(located[-1])
     return parts, low5 if parts[0][2] > 0 else high5, high3 if parts[-1][2] > 0 else low3
 
 
@@ -169,10 +169,10 @@ def _open_ends(part: Any) -> tuple[bool, bool]:
 def transl_except(values: list[str]) -> Iterator[tuple[int, int, str]]:
     """Yield first base, end and amino acid of each transl_except text, 0-based half-open."""
     for value in values:
-        found = _EXCEPTION.search("".join(value.split()))
-        if found:
-            low, high = int(found[1]), int(found[2] or found[1])
-            yield min(low, high) - 1, max(low, high), _AMINO_ACIDS.get(found[3].upper(), "X")
+        match = _EXCEPTION.search("".join(value.split()))
+        if match:
+            low, high = int(match[1]), int(match[2] or match[1])
+            yield min(low, high) - 1, max(low, high), _AMINO_ACIDS.get(match[3].upper(), "X")
 
 
 def _first(notes: dict[str, list[str]], key: str) -> str:

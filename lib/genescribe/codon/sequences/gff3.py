@@ -31,8 +31,8 @@ def read_gff3(fasta: str | Path, annotation: str | Path, table: int = 11) -> Ite
     """
     rows, sequences = read_cds_rows(annotation)
     by_sequence: dict[str, list[CdsRows]] = defaultdict(list)
-    for one in rows:
-        by_sequence[one.seqid].append(one)
+    for cds in rows:
+        by_sequence[cds.seqid].append(cds)
     genome = Genome.open(fasta)
     names: dict[str, int] = {}
     for seqid, length in genome.lengths.items():
@@ -42,14 +42,18 @@ def read_gff3(fasta: str | Path, annotation: str | Path, table: int = 11) -> Ite
                 where=fasta,
                 remedy="give the genome that the annotation was made on",
             )
-        found = by_sequence.pop(seqid, [])
+        of_sequence = by_sequence.pop(seqid, [])
         yield (
             seqid,
             genome.codes(seqid),
-            [_annotated(one, length if seqid in sequences.circular else 0, table, names) for one in found],
+            [_annotated(cds, length if seqid in sequences.circular else 0, table, names) for cds in of_sequence],
         )
-    for seqid, found in by_sequence.items():
-        yield seqid, genome.codes(next(iter(genome.lengths)), 0, 0), [_annotated(one, 0, table, names) for one in found]
+    for seqid, of_sequence in by_sequence.items():
+        yield (
+            seqid,
+            genome.codes(next(iter(genome.lengths)), 0, 0),
+            [_annotated(cds, 0, table, names) for cds in of_sequence],
+        )
 
 
 def _annotated(rows: CdsRows, circle: int, table: int, names: dict[str, int]) -> Annotated:

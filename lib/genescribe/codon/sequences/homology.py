@@ -57,7 +57,7 @@ def similar_sketches(
     shares : (P,) float64
         Of the words of the smaller protein, those in common.
     """
-    sizes = np.array([len(one) for one in sketches], dtype=np.int64)
+    sizes = np.array([len(hashes) for hashes in sketches], dtype=np.int64)
     if not sizes.sum():
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0)
     words = np.concatenate(sketches)
@@ -66,18 +66,18 @@ def similar_sketches(
     words, owners = words[order], owners[order]
     starts = np.flatnonzero(np.append(True, words[1:] != words[:-1]))
     counts = np.diff(np.append(starts, len(words)))
-    found: list[NDArray[np.int64]] = []
+    key_parts: list[NDArray[np.int64]] = []
     for size in range(2, min(CROWD, int(counts.max())) + 1):
         group = owners[starts[counts == size][:, None] + np.arange(size)]
         left, right = np.triu_indices(size, 1)
-        found.append((group[:, left] * len(sketches) + group[:, right]).ravel())
-    if not found:
+        key_parts.append((group[:, left] * len(sketches) + group[:, right]).ravel())
+    if not key_parts:
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0)
-    keys, common = np.unique(np.concatenate(found), return_counts=True)
+    keys, common = np.unique(np.concatenate(key_parts), return_counts=True)
     pairs = np.stack([keys // len(sketches), keys % len(sketches)], axis=1)
     shares = common / sizes[pairs].min(axis=1)
-    kept = (common >= FEWEST) & (shares >= least)
-    return pairs[kept], shares[kept]
+    similar = (common >= FEWEST) & (shares >= least)
+    return pairs[similar], shares[similar]
 
 
 def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -116,11 +116,11 @@ def pack(
     seed
         Of the order of windows.
     """
-    whole = [
-        to_tokens(one, begin="5'" not in cut, end="3'" not in cut)
-        for one, cut in zip(codons, partial or [""] * len(codons), strict=True)
+    token_lists = [
+        to_tokens(sequence, begin="5'" not in cut, end="3'" not in cut)
+        for sequence, cut in zip(codons, partial or [""] * len(codons), strict=True)
     ]
-    cut = [list(pieces(number, len(one), block_size)) for number, one in enumerate(whole)]
+    cut = [list(pieces(number, len(sequence), block_size)) for number, sequence in enumerate(token_lists)]
     pad_only = lost = 0
     if mode == "single":
         if windows_per_seq:
@@ -131,14 +131,14 @@ def pack(
     else:
         every = [part for parts in cut for part in parts]
         # Between two pieces of a window stands a <SEP>.
-        bins = [[every[i] for i in one] for one in best_fit([part.length for part in every], block_size, gap=1)]
+        bins = [[every[i] for i in members] for members in best_fit([part.length for part in every], block_size, gap=1)]
     # A lone token holds no transition; that is what is left of a CDS without codons.
-    empty = [one for one in bins if all(part.length < 2 for part in one)]
-    bins = [one for one in bins if any(part.length > 1 for part in one)]
+    empty = [members for members in bins if all(part.length < 2 for part in members)]
+    bins = [members for members in bins if any(part.length > 1 for part in members)]
     order = np.argsort(
         hash64(np.arange(len(bins), dtype=np.uint64) + hash64(np.array([seed], np.uint64))), kind="stable"
     )
-    return _store(whole, [bins[i] for i in order.tolist()], pad_only + len(empty), lost)
+    return _store(token_lists, [bins[i] for i in order.tolist()], pad_only + len(empty), lost)
 
 
 def _store(sequences: list[NDArray[np.uint8]], bins: list[list[Piece]], pad_only: int, lost: int) -> Windows:

@@ -105,12 +105,12 @@ def prepare(
     pairs, shares = similar_pairs([protein_of(entry.codons, entry.table) for entry in every])
     cluster = clusters(len(every), pairs)
     lengths = np.array([len(entry.codons) for entry in every], dtype=np.int64)
-    found = splits.assign(config, genome, lengths, cluster, pairs, shares, seed=seed)
+    assignment = splits.assign(config, genome, lengths, cluster, pairs, shares, seed=seed)
     windows = {
-        name: _packed(every, np.flatnonzero(found.split == number), config, block_size, seed)
+        name: _packed(every, np.flatnonzero(assignment.split == number), config, block_size, seed)
         for number, name in enumerate(SPLITS)
     }
-    integrity = _integrity(every, found.split, windows)
+    integrity = _integrity(every, assignment.split, windows)
     if not integrity["ok"] and not force:
         write_json(target / "integrity.json", integrity)
         raise InputError(
@@ -127,9 +127,9 @@ def prepare(
             _save(folder / f"{name}.npz", packed)
         starts = np.concatenate([[0], np.cumsum(lengths)])
         np.savez(folder / "codons.npz", codons=np.concatenate([entry.codons for entry in every]), starts=starts)
-        _write_table(folder, names, every, genome, cluster, found)
+        _write_table(folder, names, every, genome, cluster, assignment)
         write_text(folder / "itos.txt", "".join(f"{token}\n" for token in TOKENS))
-        write_json(folder / "statistics.json", _statistics(names, every, genome, found.split, windows, lengths))
+        write_json(folder / "statistics.json", _statistics(names, every, genome, assignment.split, windows, lengths))
         write_json(folder / "integrity.json", integrity)
         hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         write_json(folder / "manifest.json", manifest | {"files": hashes})
@@ -201,14 +201,14 @@ def _integrity(every: Sequence[Entry], split: NDArray[np.int64], windows: Mappin
         packed = windows[name]
         chosen = [every[i] for i in np.flatnonzero(split == number).tolist()]
         wanted = sum(len(e.codons) + 1 - ("5'" in e.partial) - ("3'" in e.partial) for e in chosen)
-        held = len(packed.tokens) - len(packed.cds) - _separators(packed)
+        packed_count = len(packed.tokens) - len(packed.cds) - _separators(packed)
         by_split[name] = {
             "windows": len(packed),
             "pad_only": packed.pad_only,
-            "transitions": held,
-            "lost": wanted - held,
+            "transitions": packed_count,
+            "lost": wanted - packed_count,
         }
-    pad_only, lost = (sum(one[key] for one in by_split.values()) for key in ("pad_only", "lost"))
+    pad_only, lost = (sum(numbers[key] for numbers in by_split.values()) for key in ("pad_only", "lost"))
     return {"ok": pad_only == 0 and lost == 0, "pad_only": pad_only, "lost": lost, "splits": by_split}
 
 
@@ -240,17 +240,17 @@ def _write_table(
     with (folder / TABLE).open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
-        for i, one in enumerate(every):
+        for i, cds in enumerate(every):
             homologue = "yes" if assignment.homologue[i] else "no"
-            row = [names[genome[i]], one.id, chosen[i], int(cluster[i]), len(one.codons), one.table, one.partial]
-            writer.writerow([*row, homologue, one.product])
+            row = [names[genome[i]], cds.id, chosen[i], int(cluster[i]), len(cds.codons), cds.table, cds.partial]
+            writer.writerow([*row, homologue, cds.product])
     with (folder / "quarantine.tsv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
         writer.writerow(["genome", "id", "resembles_genome", "resembles", "share_of_words", "its_split"])
         for i in np.flatnonzero(assignment.partner >= 0).tolist():
             j = int(assignment.partner[i])
-            other = [names[genome[j]], every[j].id, f"{assignment.share[i]:.3f}", chosen[j]]
-            writer.writerow([names[genome[i]], every[i].id, *other])
+            closest = [names[genome[j]], every[j].id, f"{assignment.share[i]:.3f}", chosen[j]]
+            writer.writerow([names[genome[i]], every[i].id, *closest])
 
 
 def _statistics(
@@ -266,15 +266,15 @@ def _statistics(
     result: dict[str, Any] = {}
     for number, name in enumerate(splits.NAMES):
         mine = split == number
-        one = _describe(usage[mine], lengths[mine])
-        one["genomes"] = {
+        described = _describe(usage[mine], lengths[mine])
+        described["genomes"] = {
             names[g]: _describe(usage[mine & (genome == g)], lengths[mine & (genome == g)])
             for g in np.unique(genome[mine]).tolist()
         }
         if name in windows:
             packed = windows[name]
-            one["windows"], one["tokens"] = len(packed), len(packed.tokens)
-        result[name] = one
+            described["windows"], described["tokens"] = len(packed), len(packed.tokens)
+        result[name] = described
     return result
 
 

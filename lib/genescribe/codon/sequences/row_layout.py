@@ -63,7 +63,7 @@ class Layout:
 
     def to(self, device: torch.device | str) -> Layout:
         """Return the layout on a device."""
-        positions, back = (one.to(device, non_blocking=True) for one in (self.positions, self.back))
+        positions, back = (index.to(device, non_blocking=True) for index in (self.positions, self.back))
         return Layout(positions, tuple(group.to(device, non_blocking=True) for group in self.groups), back)
 
     def pin(self) -> Layout:
@@ -83,12 +83,12 @@ class Layout:
         -------
         (N, H, D)
         """
-        found = []
+        attended = []
         for group in self.groups:
             # Padding stands behind a sequence, where causal attention never looks; its own output is dropped.
             q, k, v = qkv[group].permute(2, 0, 3, 1, 4).unbind(0)
-            found.append(_causal(q, k, v).transpose(1, 2).flatten(0, 1))
-        return torch.cat(found)[self.back]
+            attended.append(_causal(q, k, v).transpose(1, 2).flatten(0, 1))
+        return torch.cat(attended)[self.back]
 
 
 def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

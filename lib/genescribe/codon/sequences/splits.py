@@ -106,20 +106,20 @@ def _by_fraction(
     chosen = np.full(len(names), TRAIN, dtype=np.int64)
     left = list(order.tolist())
     for split in (TEST, VALIDATION):
-        goal, taken = wanted[split] * sizes.sum(), 0.0
-        while left and taken < goal:
+        goal, assigned = wanted[split] * sizes.sum(), 0.0
+        while left and assigned < goal:
             group = left.pop(0)
             chosen[group] = split
-            taken += sizes[group]
+            assigned += sizes[group]
     return chosen[members]
 
 
 def _check_genera(config: DataConfig) -> None:
-    seen: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for dataset in config.datasets:
-        if seen.setdefault(dataset.family, dataset.split) != dataset.split:
+        if split_of.setdefault(dataset.family, dataset.split) != dataset.split:
             raise InputError(
-                f"{dataset.family} is in {seen[dataset.family]} and in {dataset.split}",
+                f"{dataset.family} is in {split_of[dataset.family]} and in {dataset.split}",
                 where="data.datasets",
                 remedy="give genomes of one genus one split, or split by genome",
             )
@@ -152,8 +152,8 @@ def _quarantined(
     homologue = np.zeros(len(split), dtype=bool)
     for a, b in ((0, 1), (1, 0)):
         with_training = split[pairs[:, b]] == TRAIN
-        held = np.isin(split[pairs[:, a]], (VALIDATION, TEST))
-        homologue[pairs[with_training & held, a]] = True
+        evaluated = np.isin(split[pairs[:, a]], (VALIDATION, TEST))
+        homologue[pairs[with_training & evaluated, a]] = True
     return Assignment(split, partner, best, homologue)
 
 

@@ -40,8 +40,8 @@ def to_tokens(codons: NDArray[np.uint8], *, begin: bool = True, end: bool = True
 
 def to_codons(tokens: NDArray[np.integer]) -> NDArray[np.uint8]:
     """Return the codon numbers among some tokens; specials are left out."""
-    kept = tokens[tokens >= FIRST_CODON]
-    return (kept - FIRST_CODON).astype(np.uint8)
+    codons = tokens[tokens >= FIRST_CODON]
+    return (codons - FIRST_CODON).astype(np.uint8)
 
 
 def dna_tokens(dna: str, *, where: str = "sequence") -> NDArray[np.uint8]:

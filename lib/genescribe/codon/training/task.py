@@ -50,7 +50,7 @@ class CodonBatch:
 
     def to(self, device: torch.device | str) -> CodonBatch:
         """Return the batch on a device."""
-        tokens, targets = (one.to(device, non_blocking=True) for one in (self.tokens, self.targets))
+        tokens, targets = (part.to(device, non_blocking=True) for part in (self.tokens, self.targets))
         return CodonBatch(tokens, targets, self.layout.to(device))
 
     def pin_memory(self) -> CodonBatch:
@@ -69,7 +69,7 @@ def batch_of(segments: Sequence[np.ndarray[Any, Any]], windows: Sequence[int] | 
         Segments of each window, to attend over whole windows; None: each segment to itself.
     """
     tokens = torch.from_numpy(np.concatenate(segments).astype(np.int64))
-    lengths = torch.tensor([len(one) for one in segments])
+    lengths = torch.tensor([len(segment) for segment in segments])
     targets = torch.cat([tokens[1:], torch.tensor([IGNORE])])
     targets[torch.cumsum(lengths, 0) - 1] = IGNORE
     # What follows the end of a coding sequence is packing, not biology.
@@ -138,7 +138,7 @@ class CodonTask(Task):
         self.config, self.folder = config, Path(folders[0])
         self.training = WindowSet(load_windows(self.folder, "train"))
         self.validation = WindowSet(load_windows(self.folder, "validation"))
-        longest = max(int(np.diff(one._w.windows).max(initial=0)) for one in (self.training, self.validation))
+        longest = max(int(np.diff(dataset._w.windows).max(initial=0)) for dataset in (self.training, self.validation))
         if longest > config.block_size:
             raise InputError(
                 f"windows of {longest} tokens",
@@ -218,9 +218,9 @@ class CodonTask(Task):
     def diagnose(self, model: nn.Module, batch: CodonBatch) -> list[str]:
         """Return the sizes, and the first loss beside ln V."""
         with torch.no_grad():
-            found = self.loss(model, batch)
+            loss = self.loss(model, batch)
         size = sum(parameter.numel() for parameter in model.parameters())
-        first = float(found.total / found.weight)
+        first = float(loss.total / loss.weight)
         return [
             f"{size:,} parameters; {self.training.tokens:,} training tokens in {len(self.training):,} windows",
             f"first loss {first:.4f}; ln {self.config.vocab_size} = {math.log(self.config.vocab_size):.4f}",

@@ -65,12 +65,12 @@ def curves(log: str | Path) -> str:
     writer.writerow(CURVES)
     by_step: dict[str, dict[str, str]] = {}
     for row in rows:
-        one = by_step.setdefault(row["step"], {})
+        row_of_step = by_step.setdefault(row["step"], {})
         if row["split"] == "train":
-            one |= {"train_loss": row["loss"], "lr": row["lr"]}
+            row_of_step |= {"train_loss": row["loss"], "lr": row["lr"]}
         else:
             loss = -float(row["log_likelihood"])
-            one |= {"val_loss": f"{loss:.8g}", "perplexity": f"{perplexity(loss):.8g}"}
-    for step, one in by_step.items():
-        writer.writerow([step, *(one.get(name, "") for name in CURVES[1:])])
+            row_of_step |= {"val_loss": f"{loss:.8g}", "perplexity": f"{perplexity(loss):.8g}"}
+    for step, row_of_step in by_step.items():
+        writer.writerow([step, *(row_of_step.get(name, "") for name in CURVES[1:])])
     return text.getvalue()

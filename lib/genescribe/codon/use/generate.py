@@ -245,7 +245,7 @@ def compare(method: str, gene: Gene, codons: NDArray[np.uint8], prefix: int, wor
     code = GeneticCode.from_table(gene.table)
     written, natural = codons[prefix:], gene.codons[prefix:]
     both = min(len(written), len(natural))
-    same = written[:both] == natural[:both]
+    equal = written[:both] == natural[:both]
     alike = code.amino_acids[written[:both]] == code.amino_acids[natural[:both]]
     end = "stop" if len(codons) and code.always_stop[codons[-1]] else "cut" if len(codons) >= LONGEST else "end token"
     return Sample(
@@ -256,9 +256,9 @@ def compare(method: str, gene: Gene, codons: NDArray[np.uint8], prefix: int, wor
         len(codons),
         len(gene.codons),
         end,
-        float(same.mean()) if both else None,
+        float(equal.mean()) if both else None,
         float(alike.mean()) if both else None,
-        float((~same)[alike].mean()) if alike.any() else None,
+        float((~equal)[alike].mean()) if alike.any() else None,
         words.share(written),
         words.share(natural),
         dna_of(codons),
@@ -318,8 +318,8 @@ def generate_from_prefixes(
         Of the genes and of what is drawn.
     """
     if not prefixes or min(prefixes) < 1 or count < 1:
-        what = f"prefixes of {', '.join(map(str, prefixes)) or 'no'} codons, {count} genes"
-        raise InputError(what, where="prefix", remedy="give one or more of each")
+        problem = f"prefixes of {', '.join(map(str, prefixes)) or 'no'} codons, {count} genes"
+        raise InputError(problem, where="prefix", remedy="give one or more of each")
     genes = read_genes(data)
     longest = max(prefixes)
     usable = [gene for gene in genes if gene.split == "test" and len(gene.codons) > longest + WORD]
@@ -337,7 +337,7 @@ def generate_from_prefixes(
                 written = _written(network, chosen, prefix, sampling, seed, spelling=method == "protein")
             samples += [compare(method, *pair, prefix, words) for pair in zip(chosen, written, strict=True)]
     target = Path(target)
-    _write(target / "samples.csv", [field.name for field in fields(Sample)], (astuple(one) for one in samples))
+    _write(target / "samples.csv", [field.name for field in fields(Sample)], (astuple(sample) for sample in samples))
     _write(target / "summary.csv", *summarise(samples))
     return samples
 
@@ -362,12 +362,12 @@ def summarise(samples: Sequence[Sample]) -> tuple[list[str], list[list[Any]]]:
     shares = ("codon_identity", "amino_acid_identity", "synonymous_rate", "overlap", "natural_overlap")
     head = ["method", "prefix", "sequences", "ends_with_stop", "median_length", "median_natural_length", *shares]
     rows = []
-    for method, prefix in dict.fromkeys((one.method, one.prefix) for one in samples):
-        mine = [one for one in samples if (one.method, one.prefix) == (method, prefix)]
-        row: list[Any] = [method, prefix, len(mine), f"{np.mean([one.end == 'stop' for one in mine]):.4f}"]
-        row += [f"{np.median([getattr(one, name) for one in mine]):g}" for name in ("length", "natural_length")]
+    for method, prefix in dict.fromkeys((sample.method, sample.prefix) for sample in samples):
+        mine = [sample for sample in samples if (sample.method, sample.prefix) == (method, prefix)]
+        row: list[Any] = [method, prefix, len(mine), f"{np.mean([sample.end == 'stop' for sample in mine]):.4f}"]
+        row += [f"{np.median([getattr(sample, name) for sample in mine]):g}" for name in ("length", "natural_length")]
         for name in shares:
-            known = [getattr(one, name) for one in mine if getattr(one, name) is not None]
+            known = [getattr(sample, name) for sample in mine if getattr(sample, name) is not None]
             row.append(f"{np.mean(known):.4f}" if known else "")
         rows.append(row)
     return head, rows

@@ -45,11 +45,11 @@ def whole_map(network: Network, codons: NDArray[np.uint8], places: Sequence[int]
     for place in places:
         variants = np.repeat(codons[None], 64, axis=0)
         variants[:, place] = np.arange(64)
-        tokens = [to_tokens(one) for one in variants]
+        tokens = [to_tokens(variant) for variant in variants]
         likelihood = np.array(
             [
-                np.log(predicted[np.arange(len(one) - 1), one[1:]]).sum()
-                for one, predicted in zip(tokens, network.predict_many(tokens), strict=True)
+                np.log(predicted[np.arange(len(variant) - 1), variant[1:]]).sum()
+                for variant, predicted in zip(tokens, network.predict_many(tokens), strict=True)
             ]
         )
         rows.append(likelihood - likelihood[codons[place]])
@@ -107,8 +107,8 @@ def write_map(
             old = int(codons[place])
             for new in range(64):
                 if new != old:
-                    what = effect(old, new, table)
-                    cells = [place + 1, CODONS[old], chr(letters[old]), CODONS[new], chr(letters[new]), what]
+                    kind = effect(old, new, table)
+                    cells = [place + 1, CODONS[old], chr(letters[old]), CODONS[new], chr(letters[new]), kind]
                     writer.writerow([*cells, f"{row[new]:.4f}"])
 
 

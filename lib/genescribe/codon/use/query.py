@@ -73,15 +73,15 @@ class Query:
             tables=[self.table] * count,
             proteins=None if protein is None else [protein] * count,
         )
-        return [dna_of(one) for one in written]
+        return [dna_of(sequence) for sequence in written]
 
     def _open(self, tokens: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
         """Return the prompt, if something may follow it."""
         codons = to_codons(tokens)
         stops = np.flatnonzero(GeneticCode.from_table(self.table).always_stop[codons])
         if len(stops):
-            what = f"codon {stops[0] + 1}, {TOKENS[tokens[1 + stops[0]]]}, is a stop"
-            raise InputError(what, where="--dna", remedy="give what comes before it, or another --table")
+            problem = f"codon {stops[0] + 1}, {TOKENS[tokens[1 + stops[0]]]}, is a stop"
+            raise InputError(problem, where="--dna", remedy="give what comes before it, or another --table")
         if len(codons) >= longest:
             raise InputError(f"{len(codons)} codons", where="--dna", remedy=f"give --longest more than {len(codons)}")
         return tokens
@@ -100,8 +100,8 @@ class Query:
                 remedy="give the protein from the first codon of --dna on, or another --table",
             )
         if len(wanted) + 1 > longest:
-            what = f"{len(wanted)} amino acids and a stop do not fit into {longest} codons"
-            raise InputError(what, where="--protein", remedy=f"give --longest {len(wanted) + 1}")
+            problem = f"{len(wanted)} amino acids and a stop do not fit into {longest} codons"
+            raise InputError(problem, where="--protein", remedy=f"give --longest {len(wanted) + 1}")
         return wanted
 
     def score(self, dna: str) -> list[tuple[str, str, float]]:

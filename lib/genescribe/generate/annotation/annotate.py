@@ -172,10 +172,10 @@ class Annotator:
         rejected with the error.
         """
         pieces = [piece for number, locus in enumerate(loci) for piece in self._pieces(number, locus)]
-        found = pieces
+        finished = pieces
         if waiting := [piece for piece in pieces if piece.outcome is None]:
             self._attempt(waiting)
-        return [self._result(locus, [p for p in found if p.locus == number]) for number, locus in enumerate(loci)]
+        return [self._result(locus, [p for p in finished if p.locus == number]) for number, locus in enumerate(loci)]
 
     def _attempt(self, pieces: list[_Piece]) -> list[_Piece]:
         try:
@@ -264,7 +264,7 @@ class Annotator:
     # -- genes ---------------------------------------------------------------------------------------------------
     def _result(self, locus: LocusWindow, pieces: list[_Piece]) -> LocusResult:
         by_strand = {strand: [p for p in pieces if p.strand == strand] for strand in dict.fromkeys("+-")}
-        tried = [self._strand(locus, strand, found) for strand, found in by_strand.items() if found]
+        tried = [self._strand(locus, strand, of_strand) for strand, of_strand in by_strand.items() if of_strand]
         return max(tried, key=lambda pair: (pair[0].gene is not None, pair[1]))[0]
 
     def _strand(self, locus: LocusWindow, strand: str, pieces: list[_Piece]) -> tuple[LocusResult, float]:
@@ -297,8 +297,8 @@ class Annotator:
             result.reason = reasons[0]
             return result, mean
         ordered = sorted(transcripts.values(), key=lambda t: (t.start, t.end, t.exons, t.cds))
-        named = tuple(replace(t, id=f"{locus.id}.t{n}") for n, t in enumerate(ordered, 1))
-        result.gene = Gene(locus.id, locus.seqid, pieces[0].gene_strand, named, biotype=BIOTYPE)
+        numbered = tuple(replace(t, id=f"{locus.id}.t{n}") for n, t in enumerate(ordered, 1))
+        result.gene = Gene(locus.id, locus.seqid, pieces[0].gene_strand, numbered, biotype=BIOTYPE)
         reasons = [*refused, *(outcome.reason for outcome in outcomes if outcome.reason)]
         if len(pieces) > 1:
             reasons.insert(0, "read in pieces")
@@ -324,8 +324,8 @@ def _forward(sentence: GeneSentence, scores: Sequence[float], piece: _Piece, loc
     """Return a piece's gene in the coordinates of the sequence, its transcripts with their scores."""
     by_structure = {}
     for chain, score in zip(sentence.transcripts, scores, strict=True):
-        one = GeneSentence("+", tuple(sentence.features[i] for i in chain), (tuple(range(len(chain))),))
-        (transcript,) = gene_of(one, "", "").transcripts
+        single = GeneSentence("+", tuple(sentence.features[i] for i in chain), (tuple(range(len(chain))),))
+        (transcript,) = gene_of(single, "", "").transcripts
         by_structure[transcript.exons, transcript.cds] = round(score, 6)
     gene = gene_of(sentence, locus.id, locus.seqid)
     scored = tuple(replace(t, score=by_structure.get((t.exons, t.cds))) for t in gene.transcripts)

@@ -30,9 +30,9 @@ def kept_weights(weights: NDArray[np.float64], top_k: int, top_p: float) -> NDAr
     if top_p < 1:
         shares = np.cumsum(weights[order]) / weights.sum()
         count = min(count, int(np.searchsorted(shares, top_p - 1e-12)) + 1)
-    kept = np.zeros_like(weights)
-    kept[order[:count]] = weights[order[:count]]
-    return kept
+    result = np.zeros_like(weights)
+    result[order[:count]] = weights[order[:count]]
+    return result
 
 
 def generator(seed: int, name: str, draw: int) -> np.random.Generator:

@@ -118,9 +118,9 @@ def _run(job: AnnotationJob) -> int:
     annotator = Annotator(model, search, precision=job.precision, compiled=job.compile)
 
     def annotate(batch: Sequence[LocusWindow]) -> list[LocusResult]:
-        told = [replace(_with_hints(locus, junctions), prompt=prompts.get(locus.id)) for locus in batch]
-        found = zip(annotator(told), told, strict=True)
-        return [gene_of_locus(result, locus, several=job.several_genes) for result, locus in found]
+        prepared = [replace(_with_hints(locus, junctions), prompt=prompts.get(locus.id)) for locus in batch]
+        annotated = zip(annotator(prepared), prepared, strict=True)
+        return [gene_of_locus(result, locus, several=job.several_genes) for result, locus in annotated]
 
     results = annotate_loci(
         dataset,
@@ -205,14 +205,14 @@ def first_transcripts(genes: Iterable[Gene]) -> dict[str, Transcript]:
     InputError
         There is none.
     """
-    found = {}
+    by_gene = {}
     for gene in genes:
-        told = next((transcript for transcript in gene.transcripts if untold(transcript) is None), None)
-        if told is not None:
-            found[gene.id] = told
-    if not found:
+        first = next((transcript for transcript in gene.transcripts if untold(transcript) is None), None)
+        if first is not None:
+            by_gene[gene.id] = first
+    if not by_gene:
         raise InputError("no coding transcript to begin with", where="--prompt", remedy="give an annotation with CDS")
-    return found
+    return by_gene
 
 
 def _outside(locus: Locus) -> LocusResult:
@@ -249,7 +249,7 @@ def _with_hints(locus: LocusWindow, junctions: Junctions) -> LocusWindow:
 
 def _fingerprint(job: AnnotationJob) -> str:
     """Return a digest of all that the results depend on: inputs, model, options."""
-    kept = {name: value for name, value in to_mapping(job).items() if name not in _NEUTRAL}
+    options = {name: value for name, value in to_mapping(job).items() if name not in _NEUTRAL}
     files = {"fasta": sha256(job.fasta), "loci": sha256(job.loci)}
     for name, path in (("merge_into", job.merge_into), ("hints", job.hints)):
         if path:
@@ -262,6 +262,6 @@ def _fingerprint(job: AnnotationJob) -> str:
             if path.is_file() and path.name != "provenance.json"
         }
     for name in ("fasta", "loci", "merge_into", "hints"):
-        kept.pop(name, None)
-    kept["model"] = folder.name if folder.is_dir() else job.model
-    return hashlib.sha256(json.dumps([kept, files], sort_keys=True).encode()).hexdigest()
+        options.pop(name, None)
+    options["model"] = folder.name if folder.is_dir() else job.model
+    return hashlib.sha256(json.dumps([options, files], sort_keys=True).encode()).hexdigest()

@@ -41,8 +41,8 @@ def gene_of_locus(result: LocusResult, locus: LocusWindow, *, several: bool = Fa
     if len(parts) > 1 and not several:
         reasons.append(OTHER_GENE)
         best = max(parts, key=lambda part: _held(part, locus))
-        kept = {(t.exons, t.cds, t.phase) for t in best.transcripts}
-        inside = tuple(t for t in inside if (t.exons, t.cds, t.phase) in kept)
+        chosen = {(t.exons, t.cds, t.phase) for t in best.transcripts}
+        inside = tuple(t for t in inside if (t.exons, t.cds, t.phase) in chosen)
     if not reasons:
         return result
     reason = "; ".join(dict.fromkeys([*reasons, *filter(None, [result.reason])]))

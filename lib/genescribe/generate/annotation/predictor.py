@@ -166,8 +166,8 @@ class GeneratePredictor:
 
         For the arguments see `genescribe.predict.interface.BatchWriter`.
         """
-        by_strand = [self._loci(codes, found) for codes, found in zip(strands, proposed, strict=True)]
-        loci = [locus for found in by_strand for locus in found]
+        by_strand = [self._loci(codes, proposals) for codes, proposals in zip(strands, proposed, strict=True)]
+        loci = [locus for strand_loci in by_strand for locus in strand_loci]
         results: dict[int, LocusResult] = {}
         lengths = np.array([len(locus.codes) for locus in loci], dtype=np.int64)
         most = LOCI_ON_GPU if self.annotator.device.type == "cuda" else LOCI_AT_ONCE
@@ -175,8 +175,8 @@ class GeneratePredictor:
             results |= zip(batch, self.annotator([loci[i] for i in batch]), strict=True)
         ordered = (results[number] for number in range(len(loci)))
         return [
-            _genes(found.rejects, mine, [next(ordered) for _ in mine])
-            for found, mine in zip(proposed, by_strand, strict=True)
+            _genes(proposals.rejects, mine, [next(ordered) for _ in mine])
+            for proposals, mine in zip(proposed, by_strand, strict=True)
         ]
 
     def _loci(self, codes: StrandCodes, proposed: StrandPrediction) -> list[LocusWindow]:
@@ -193,17 +193,17 @@ class GeneratePredictor:
 
 def _genes(rejects: Sequence[Reject], loci: Sequence[LocusWindow], results: Sequence[LocusResult]) -> StrandPrediction:
     """Return what became of the loci of a strand."""
-    found, count = StrandPrediction(rejects=list(rejects)), 0
+    prediction, count = StrandPrediction(rejects=list(rejects)), 0
     for locus, result in zip(loci, results, strict=True):
         if result.gene is None:
-            found.rejects.append(Reject(locus.start, locus.end, f"locus: {result.reason}"))
+            prediction.rejects.append(Reject(locus.start, locus.end, f"locus: {result.reason}"))
             continue
         for gene in genes_apart(result.gene):
             for transcript in gene.transcripts:
                 odds = cast(float, transcript.score)
-                found.transcripts.append(PredictedTranscript(transcript, odds, gene=count))
+                prediction.transcripts.append(PredictedTranscript(transcript, odds, gene=count))
             count += 1
-    return found
+    return prediction
 
 
 def joined(spans: list[Interval]) -> list[Interval]:

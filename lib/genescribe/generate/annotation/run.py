@@ -243,7 +243,7 @@ def _named(result: LocusResult, number: int, gm_key: str) -> list[Gene]:
     return genes_apart(replace(result.gene, id=identifier, transcripts=transcripts, attributes=attributes))
 
 
-def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> list[Gene]:
+def merged(known: Sequence[Gene], written: Sequence[Gene], gm_key: str = "GM") -> list[Gene]:
     """Return the given genes, each with the transcripts found for it that it lacks; and the other found genes.
 
     Found genes name the given one in their attribute `gm_key`. A found transcript is new where no transcript of the
@@ -251,25 +251,25 @@ def merged(given: Sequence[Gene], found: Sequence[Gene], gm_key: str = "GM") -> 
 
     Parameters
     ----------
-    given
+    known
         Genes of an annotation.
-    found
+    written
         Genes that were written for them.
     gm_key
         Attribute of a found gene that names the given one.
     """
     by_name: dict[str, list[Gene]] = {}
-    for gene in found:
+    for gene in written:
         by_name.setdefault(gene.attributes.get(gm_key, ""), []).append(gene)
     result = []
-    for gene in given:
+    for gene in known:
         have = {(t.exons, t.cds) for t in gene.transcripts}
         new = []
-        for other in by_name.pop(gene.id, []):
-            if (other.seqid, other.strand) == (gene.seqid, gene.strand):
-                new += [t for t in other.transcripts if (t.exons, t.cds) not in have]
+        for gene_found in by_name.pop(gene.id, []):
+            if (gene_found.seqid, gene_found.strand) == (gene.seqid, gene.strand):
+                new += [t for t in gene_found.transcripts if (t.exons, t.cds) not in have]
             else:
-                result.append(other)
+                result.append(gene_found)
         ordered = sorted([*gene.transcripts, *new], key=lambda t: (t.start, t.end, t.id))
         result.append(replace(gene, transcripts=tuple(ordered)))
     return result + [gene for genes in by_name.values() for gene in genes]

@@ -85,7 +85,7 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
     if not len(dataset):
         raise InputError(f"no {config.split} locus", where=folders[0], remedy="bake with such a split")
     search = SearchConfig(config.method, config.beams, max_length=config.max_length)
-    annotator, found = Annotator(model, search), Scored()
+    annotator, scored = Annotator(model, search), Scored()
     by_number: dict[int, tuple[Gene, LocusResult]] = {}
     with tqdm(total=len(dataset), desc="loci", unit="locus", disable=None) as bar:
         for numbers in pack(dataset.lengths, size=config.batch_size):
@@ -96,13 +96,13 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
                 by_number[number] = annotated(sample), result
             bar.update(len(numbers))
     for _, (gene, result) in sorted(by_number.items()):
-        found.truth.extend(genes_apart(gene))
-        found.results.append(result)
+        scored.truth.extend(genes_apart(gene))
+        scored.results.append(result)
         if result.gene is not None:
-            found.written.extend(genes_apart(result.gene))
+            scored.written.extend(genes_apart(result.gene))
     # Windows may overlap: what stands in several of them, or is written in several, is one gene.
-    found.truth, found.written = distinct(found.truth), distinct(found.written)
-    return found
+    scored.truth, scored.written = distinct(scored.truth), distinct(scored.written)
+    return scored
 
 
 def accuracy(scored: Scored, config: ScoreConfig) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def annotation_accuracy(reference: Sequence[Gene], predicted: Sequence[Gene], bo
     """
     (counts,) = tally(reference, predicted)
     levels, spread = summarize(counts.sum(axis=0)), intervals(counts, bootstrap)
-    (whole,) = tally(reference, predicted, level="exon")
+    (exon_counts,) = tally(reference, predicted, level="exon")
     coding = [
         {(g.seqid, g.strand, t.cds) for g in genes for t in g.transcripts if t.cds} for genes in (reference, predicted)
     ]
@@ -149,7 +149,7 @@ def annotation_accuracy(reference: Sequence[Gene], predicted: Sequence[Gene], bo
     return {
         "levels": {level: {**levels[level], "intervals": spread[level]} for level in LEVELS},
         "coding_sequences": score(np.array([len(coding[0]), len(coding[1]), both, both])),
-        "transcripts": summarize(whole.sum(axis=0))["transcript"],
+        "transcripts": summarize(exon_counts.sum(axis=0))["transcript"],
     }
 
 

@@ -122,13 +122,13 @@ class _Hypothesis:
 
     def extended(self, value: int, log: float) -> _Hypothesis:
         values, logs = (*self.values, value), (*self.logs, log)
-        other = _Hypothesis(self.automaton.copy(), self.locus, self.draw, self.total + log, values, logs)
-        other.features, other.chains = dict(self.features), dict(self.chains)
-        grammar = other.automaton.grammar
-        part, place = (other.chains, len(grammar.chains)) if grammar.closed else (other.features, len(grammar.nodes))
+        longer = _Hypothesis(self.automaton.copy(), self.locus, self.draw, self.total + log, values, logs)
+        longer.features, longer.chains = dict(self.features), dict(self.chains)
+        grammar = longer.automaton.grammar
+        part, place = (longer.chains, len(grammar.chains)) if grammar.closed else (longer.features, len(grammar.nodes))
         part[place] = part.get(place, 0.0) + log
-        other.automaton.advance(value)
-        return other
+        longer.automaton.advance(value)
+        return longer
 
 
 def write(
@@ -190,17 +190,17 @@ class _Search:
 
     def step(self) -> None:
         """Take a step of every live sentence."""
-        found: dict[int, list[tuple[float, int, int, float]]] = {}
+        candidates: dict[int, list[tuple[float, int, int, float]]] = {}
         for row, (hypothesis, scores) in enumerate(zip(self.live, self.session.scores(), strict=True)):
             options = self._options(hypothesis, scores)
             if not options:
                 self.stuck[hypothesis.locus] = hypothesis
             for value, log in options:
-                found.setdefault(hypothesis.locus, []).append((hypothesis.total + log, row, value, log))
+                candidates.setdefault(hypothesis.locus, []).append((hypothesis.total + log, row, value, log))
         rows, values, survivors = [], [], []
-        for locus in sorted(found):
+        for locus in sorted(candidates):
             # Ties go to the earlier row and the smaller value: the order of a batch does not show.
-            best = sorted(found[locus], key=lambda item: (-item[0], item[1], item[2]))[: self.width]
+            best = sorted(candidates[locus], key=lambda item: (-item[0], item[1], item[2]))[: self.width]
             for _, row, value, log in best:
                 grown = self.live[row].extended(value, log)
                 if grown.automaton.finished:
@@ -241,7 +241,7 @@ class _Search:
         finished = self.done[hypothesis.locus]
         if not finished or self.config.method == "sample":
             return True
-        return hypothesis.total > max(other.total for other in finished) + math.log(self.config.isoforms)
+        return hypothesis.total > max(rival.total for rival in finished) + math.log(self.config.isoforms)
 
     def _go_on(self, rows: list[int], values: list[int], survivors: list[_Hypothesis]) -> None:
         if rows and rows != list(range(len(self.live))):
@@ -263,8 +263,8 @@ class _Search:
 
     @staticmethod
     def _outcome(hypothesis: _Hypothesis, reason: str) -> Outcome:
-        told = _told(hypothesis, reason)
-        return replace(told, values=hypothesis.values, logs=hypothesis.logs, strand=_strand(hypothesis))
+        outcome = _told(hypothesis, reason)
+        return replace(outcome, values=hypothesis.values, logs=hypothesis.logs, strand=_strand(hypothesis))
 
     def _with_isoforms(self, best: Outcome, finished: Sequence[_Hypothesis]) -> Outcome:
         """Return the best sentence with the transcripts of the others that are likely enough.
@@ -281,8 +281,8 @@ class _Search:
         likely: dict[tuple[Feature, ...], float] = {}
         bearer: dict[tuple[Feature, ...], tuple[float, tuple[Feature, ...]]] = {}
         for hypothesis, share in zip(finished, shares.tolist(), strict=True):
-            held = {_coding(chain): chain for chain in _transcripts(hypothesis)}
-            for coding, chain in held.items():
+            listed = {_coding(chain): chain for chain in _transcripts(hypothesis)}
+            for coding, chain in listed.items():
                 likely[coding] = likely.get(coding, 0.0) + share
                 if coding not in bearer or hypothesis.total > bearer[coding][0]:
                     bearer[coding] = hypothesis.total, chain
@@ -316,12 +316,12 @@ def _transcripts(hypothesis: _Hypothesis) -> dict[tuple[Feature, ...], float]:
     else:
         listed = ((tuple(grammar.nodes[i].feature for i in chain), chain) for chain in grammar.chains)
     numbers = {chain: number for number, chain in enumerate(grammar.chains)}
-    found = {}
+    probabilities = {}
     for features, chain in listed:
         if fault(features, "+") is None:
             logs = hypothesis.chains.get(numbers[chain], 0.0) + sum(hypothesis.features.get(i, 0.0) for i in chain)
-            found[features] = math.exp(logs)
-    return found
+            probabilities[features] = math.exp(logs)
+    return probabilities
 
 
 def _strand(hypothesis: _Hypothesis) -> Literal["+", "-"]:

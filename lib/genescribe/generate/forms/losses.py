@@ -116,8 +116,8 @@ def smoothing_floor(options: Tensor, smoothing: float) -> Tensor:
     """
     share = smoothing / options.clamp(min=1)
     right = 1 - smoothing + share
-    rest = torch.special.xlogy(share, share) * (options - 1).clamp(min=0)
-    return torch.where(options > 0, -(torch.special.xlogy(right, right) + rest), torch.zeros_like(options))
+    wrong = torch.special.xlogy(share, share) * (options - 1).clamp(min=0)
+    return torch.where(options > 0, -(torch.special.xlogy(right, right) + wrong), torch.zeros_like(options))
 
 
 def content_loss(logits: Tensor, contents: Tensor) -> Tensor:

@@ -150,12 +150,12 @@ class PointerModel(nn.Module):
         # A member is seen as the two boundaries and the type of its feature.
         ends = steps.feature_step.gather(1, place)
         choice, start, end = (steps.values.gather(1, (ends - back).clamp(min=0)) for back in (2, 1, 0))
-        named = members & (values >= FIRST_MEMBER)
-        start, end = (torch.where(named, boundary, 0) for boundary in (start, end))
+        is_member = members & (values >= FIRST_MEMBER)
+        start, end = (torch.where(is_member, boundary, 0) for boundary in (start, end))
         feature = self._embed_feature(choice, _looks(known, start), _looks(known, end))
-        inputs = inputs + feature * named.unsqueeze(-1)
+        inputs = inputs + feature * is_member.unsqueeze(-1)
         at = torch.where(pointed, values, 0).cummax(dim=1).values
-        at = torch.where(named, end, at)
+        at = torch.where(is_member, end, at)
         first = self._begin(len(kinds), kinds.device)
         zero = at.new_zeros(len(at), 1)
         return torch.cat([first, inputs], dim=1), torch.cat([zero, at], dim=1)
@@ -166,8 +166,8 @@ class PointerModel(nn.Module):
         typed, member = kinds == StepKind.TYPE, (kinds == StepKind.MEMBER) & (values < FIRST_MEMBER)
         types = self.embed_type(torch.where(typed, values, 0))
         marks = self.embed_member(torch.where(member, values, 0))
-        seen = self.embed_kind(kinds) + self.embed_phase(next_phase) + pointed * self.embed_place(looks)
-        out: Tensor = torch.addcmul(seen, typed.unsqueeze(-1), types) + member.unsqueeze(-1) * marks
+        embedded = self.embed_kind(kinds) + self.embed_phase(next_phase) + pointed * self.embed_place(looks)
+        out: Tensor = torch.addcmul(embedded, typed.unsqueeze(-1), types) + member.unsqueeze(-1) * marks
         return out
 
     def _embed_feature(self, choice: Tensor, start: Tensor, end: Tensor) -> Tensor:
@@ -206,24 +206,24 @@ class PointerSession:
         state = hidden[:, -1]
         for row, vector in zip(self._rows, state, strict=True):
             row.settle(vector)
-        found: list[np.ndarray | None] = [None] * len(self._rows)
+        scores: list[np.ndarray | None] = [None] * len(self._rows)
         for kind, compute in ((StepKind.TYPE, self._types), (StepKind.MEMBER, self._members), (None, self._pointers)):
             chosen = [i for i, row in enumerate(self._rows) if (row.kind if row.kind in (0, 3) else None) == kind]
             if chosen:
                 index = torch.tensor(chosen, device=state.device)
                 for i, values in zip(chosen, compute(state[index], chosen), strict=True):
-                    found[i] = values
-        return [values for values in found if values is not None]
+                    scores[i] = values
+        return [values for values in scores if values is not None]
 
     def _types(self, state: Tensor, chosen: list[int]) -> list[np.ndarray]:
         return list(self.model.type_head(state).float().cpu().numpy())
 
     def _members(self, state: Tensor, chosen: list[int]) -> list[np.ndarray]:
-        found = []
+        scores = []
         for vector, i in zip(state, chosen, strict=True):
             features = torch.stack(self._rows[i].ends)[None]
-            found.append(self.model._member_scores(vector[None, None], features)[0, 0].float().cpu().numpy())
-        return found
+            scores.append(self.model._member_scores(vector[None, None], features)[0, 0].float().cpu().numpy())
+        return scores
 
     def _pointers(self, state: Tensor, chosen: list[int]) -> list[np.ndarray]:
         rows, device = [self._rows[i] for i in chosen], state.device
@@ -234,8 +234,8 @@ class PointerSession:
             torch.tensor([[not row.features] for row in rows], device=device),
         )
         loci = self._locus[torch.tensor(chosen, device=device)]
-        whole = len(loci) == len(self._known.lengths) and bool((loci[1:] > loci[:-1]).all())
-        known = self._known if whole else self._known.rows(loci)
+        all_rows = len(loci) == len(self._known.lengths) and bool((loci[1:] > loci[:-1]).all())
+        known = self._known if all_rows else self._known.rows(loci)
         return list(self.model.scorer(state.unsqueeze(1), known, sought)[:, 0].float().cpu().numpy())
 
     @torch.no_grad()
@@ -250,16 +250,16 @@ class PointerSession:
         pointed = (kinds == StepKind.START) | (kinds == StepKind.END)
         looks = self._known.keys[self._locus, torch.where(pointed, written, 0)[:, 0]].unsqueeze(1)
         inputs = model._embed(kinds, written, phases, looks)
-        named = [
+        features = [
             row.features[value - FIRST_MEMBER] if kind == StepKind.MEMBER and value >= FIRST_MEMBER else None
             for row, value, kind in zip(self._rows, values, kinds[:, 0].tolist(), strict=True)
         ]
-        if any(feature is not None for feature in named):
-            parts = torch.tensor([feature or (0, 0, 0) for feature in named], device=device)
+        if any(feature is not None for feature in features):
+            parts = torch.tensor([feature or (0, 0, 0) for feature in features], device=device)
             start, end = (self._known.keys[self._locus, parts[:, i]].unsqueeze(1) for i in (1, 2))
             feature = model._embed_feature(parts[:, :1], start, end)
-            inputs = inputs + feature * torch.tensor([[[f is not None]] for f in named], device=device)
-        for row, feature_named in zip(self._rows, named, strict=True):
+            inputs = inputs + feature * torch.tensor([[[f is not None]] for f in features], device=device)
+        for row, feature_named in zip(self._rows, features, strict=True):
             row.move(feature_named)
         self._next = inputs
         self._places = torch.tensor([[row.place] for row in self._rows], device=device)
@@ -282,10 +282,10 @@ class _Row:
         self.ends: list[Tensor] = []
 
     def copy(self) -> _Row:
-        other = _Row()
-        other.__dict__.update(self.__dict__)
-        other.features, other.ends = list(self.features), list(self.ends)
-        return other
+        twin = _Row()
+        twin.__dict__.update(self.__dict__)
+        twin.features, twin.ends = list(self.features), list(self.ends)
+        return twin
 
     def settle(self, state: Tensor) -> None:
         """Keep the state in which a feature ended."""
@@ -307,8 +307,8 @@ class _Row:
             self._far = max(self._far, value)
         return phase
 
-    def move(self, named: tuple[int, int, int] | None) -> None:
-        self.place = self._far if named is None else named[2]
+    def move(self, feature: tuple[int, int, int] | None) -> None:
+        self.place = self._far if feature is None else feature[2]
 
 
 def _looks(known: Boundaries, places: Tensor) -> Tensor:

@@ -114,9 +114,9 @@ class SentenceBaker:
             if reason is not None:
                 self._reject(gene.id, place, reason)
         if self.config.empty:
-            taken = [(gene.start, gene.end) for gene in genes]
-            taken += [(r.start, r.end) for r in rejected if r.start is not None and r.end is not None]
-            self._bake_empty(seqid, codes, taken)
+            occupied = [(gene.start, gene.end) for gene in genes]
+            occupied += [(r.start, r.end) for r in rejected if r.start is not None and r.end is not None]
+            self._bake_empty(seqid, codes, occupied)
 
     def _reject(self, gene: str, place: dict[str, Any], reason: str) -> None:
         self.index[gene] = {**place, "splits": [], "windows": [], "reason": reason}
@@ -124,8 +124,8 @@ class SentenceBaker:
 
     def _bake(self, gene: Gene, codes: Codes, place: dict[str, Any]) -> str | None:
         """Write the window of a gene, or return why it has none."""
-        kept, left_out = self._part(gene, codes)
-        if kept is None:
+        part, left_out = self._part(gene, codes)
+        if part is None:
             return left_out[0]
         region = self._region(gene)
         if region is None:
@@ -141,14 +141,14 @@ class SentenceBaker:
         if window is None:
             return "longer than the longest window"
         try:
-            sentence = sentence_of(kept, window[0])
+            sentence = sentence_of(part, window[0])
         except SentenceError as error:
             return error.reason
         self.left_out.update(left_out)
         suffix = hashlib.sha256(gene.id.encode()).hexdigest()[:6]
-        tile = Tile(kept.start, kept.end, kept.start, kept.end)
+        tile = Tile(part.start, part.end, part.start, part.end)
         key = f"{window_key(self.job.genome, gene.seqid, tile, gene.strand)}-{suffix}"
-        self._write(key, [kept], sentence, codes, window, region.split)
+        self._write(key, [part], sentence, codes, window, region.split)
         self.index[gene.id] |= place
         return None
 
@@ -160,17 +160,17 @@ class SentenceBaker:
         # What does not code is as good as not there; what codes and cannot be said spoils a window, and so does `lost`.
         coding = [i for i, gene in enumerate(genes) if any(t.cds for t in gene.transcripts)]
         spans = [*((genes[i].start, genes[i].end) for i in coding), *lost]
-        said = [*(parts[i] for i in coding), *((None, list[str]()) for _ in lost)]
+        expressed = [*(parts[i] for i in coding), *((None, list[str]()) for _ in lost)]
         size, step = self.config.window_step, self.config.tile_step
         for region in self.regions.get(seqid, []):
             for window in tile_windows((region.start, region.end), spans, size, step):
-                self._bake_tile(seqid, codes, window, [said[i] for i in window.members], region.split, strand)
-        for gene, (kept, reasons) in zip(genes, parts, strict=True):
+                self._bake_tile(seqid, codes, window, [expressed[i] for i in window.members], region.split, strand)
+        for gene, (part, reasons) in zip(genes, parts, strict=True):
             if gene.id in self.index:
                 self.index[gene.id] |= place_of(gene)
                 continue
             reason = "in no window" if self._region(gene) else self._outside(seqid)
-            self._reject(gene.id, place_of(gene), reasons[0] if kept is None else reason)
+            self._reject(gene.id, place_of(gene), reasons[0] if part is None else reason)
 
     def _bake_tile(
         self,
@@ -183,23 +183,23 @@ class SentenceBaker:
     ) -> None:
         bounds, tile = (window.start, window.end), Tile(window.start, window.end, window.start, window.end)
         key = f"{window_key(self.job.genome, seqid, tile, strand)}-{window.end - window.start}"
-        kept = [gene for gene, _ in parts if gene is not None]
-        if len(kept) < len(parts):
+        expressed = [gene for gene, _ in parts if gene is not None]
+        if len(expressed) < len(parts):
             self.left_out["window with a gene that cannot be said"] += 1
-        elif not kept:
+        elif not expressed:
             # The same windows whatever the order of sequences; those of validation and test would ask for nothing.
             chance = int.from_bytes(hashlib.sha256(f"{self.job.bake.seed} {key}".encode()).digest()[:4], "big") / 2**32
             if split == "train" and chance < self.config.empty:
                 self._write_empty(seqid, codes, bounds, strand)
         else:
             try:
-                whole = Gene("window", seqid, strand, tuple(t for gene in kept for t in gene.transcripts))
-                sentence = sentence_of(whole, window.start)
+                all_genes = Gene("window", seqid, strand, tuple(t for gene in expressed for t in gene.transcripts))
+                sentence = sentence_of(all_genes, window.start)
             except SentenceError as error:
                 self.left_out[f"window: {error.reason}"] += 1
                 return
             self.left_out.update(reason for _, reasons in parts for reason in reasons)
-            self._write(key, kept, sentence, codes, bounds, split)
+            self._write(key, expressed, sentence, codes, bounds, split)
 
     def _region(self, gene: Gene) -> SplitRegion | None:
         """Return the region of a split that holds a gene."""
@@ -212,13 +212,13 @@ class SentenceBaker:
 
     def _part(self, gene: Gene, codes: Codes) -> tuple[Gene | None, list[str]]:
         """Return what of a gene is said, None where nothing is, and why the rest is not."""
-        told = told_part(gene)
-        if told.gene is None:
-            return None, [told.reason or "no transcript"]
-        kept, faults = self._sound(told.gene, codes)
-        return kept, faults if kept is None else [*(reason for _, reason in told.left_out), *faults]
+        part = told_part(gene)
+        if part.gene is None:
+            return None, [part.reason or "no transcript"]
+        sound, faults = self._sound(part.gene, codes)
+        return sound, faults if sound is None else [*(reason for _, reason in part.left_out), *faults]
 
-    def _bake_empty(self, seqid: str, codes: Codes, taken: Sequence[tuple[int, int]]) -> None:
+    def _bake_empty(self, seqid: str, codes: Codes, occupied: Sequence[tuple[int, int]]) -> None:
         """Write windows of a sequence's training regions that hold nothing of a gene, as long as its loci are."""
         rows = [row for row in self.index.values() if row["seqid"] == seqid and "train" in row["splits"]]
         sizes = sorted(row["end"] - row["start"] + 2 * self.config.flank for row in rows)
@@ -227,7 +227,7 @@ class SentenceBaker:
         rng = np.random.default_rng(int.from_bytes(seed[:8], "big"))
         for _ in range(round(self.config.empty * len(sizes))):
             size = sizes[int(rng.integers(len(sizes)))]
-            gaps = [(a, b - size + 1) for a, b in gene_free(regions, taken) if b - a >= size]
+            gaps = [(a, b - size + 1) for a, b in gene_free(regions, occupied) if b - a >= size]
             if not gaps:
                 continue
             # Every place is as likely as another.
@@ -244,8 +244,8 @@ class SentenceBaker:
         if key in self._empty:
             return
         self._empty.add(key)
-        found = self.junctions.within(seqid, start, end)
-        hints = tuple((hint.start - start, hint.end - start, hint.strand, hint.score) for hint in found)
+        junctions = self.junctions.within(seqid, start, end)
+        hints = tuple((hint.start - start, hint.end - start, hint.strand, hint.score) for hint in junctions)
         censored = (start > 0, end < len(codes)) if strand == "+" else (end < len(codes), start > 0)
         meta = WindowMeta(self.job.genome, seqid, strand, start, end, "train", *censored, hints=hints)
         bases = codes[start:end] if strand == "+" else reverse_complement(codes[start:end])
@@ -256,12 +256,12 @@ class SentenceBaker:
         """Return the gene with the transcripts that make a protein, and why the others do not."""
         turned = gene if gene.strand == "+" else mirror(gene, len(codes))
         faults = {t.id: validate_gene(t, self._strands[gene.strand], self.code) for t in turned.transcripts}
-        kept = tuple(t for t in gene.transcripts if faults[t.id] is None)
+        sound = tuple(t for t in gene.transcripts if faults[t.id] is None)
         reasons = [reason for reason in faults.values() if reason is not None]
-        if not kept:
+        if not sound:
             return None, reasons
-        whole = Gene(gene.id, gene.seqid, gene.strand, kept, gene.score, gene.biotype, dict(gene.attributes))
-        return whole, reasons
+        sound_gene = Gene(gene.id, gene.seqid, gene.strand, sound, gene.score, gene.biotype, dict(gene.attributes))
+        return sound_gene, reasons
 
     def _write(
         self,
@@ -276,8 +276,8 @@ class SentenceBaker:
         job, (start, end) = self.job, window
         seqid, strand, names = genes[0].seqid, genes[0].strand, tuple(gene.id for gene in genes)
         text = str(sentence)
-        found = self.junctions.within(seqid, start, end)
-        hints = tuple((hint.start - start, hint.end - start, hint.strand, hint.score) for hint in found)
+        junctions = self.junctions.within(seqid, start, end)
+        hints = tuple((hint.start - start, hint.end - start, hint.strand, hint.score) for hint in junctions)
         core = window if self.config.tile_step else None
         cut = (start > 0, end < len(codes))
         meta = WindowMeta(job.genome, seqid, "+", start, end, split, *cut, names, core, text, hints)
@@ -331,7 +331,7 @@ def place_of(gene: Gene) -> dict[str, Any]:
     return {"seqid": gene.seqid, "strand": gene.strand, "start": gene.start, "end": gene.end}
 
 
-def gene_free(regions: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def gene_free(regions: Sequence[tuple[int, int]], occupied: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the stretches of regions in which nothing is taken, ascending.
 
     Examples
@@ -341,7 +341,7 @@ def gene_free(regions: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int
     """
     free = []
     for low, high in sorted(regions):
-        for start, end in sorted(taken):
+        for start, end in sorted(occupied):
             if start < high and end > low:
                 if start > low:
                     free.append((low, start))

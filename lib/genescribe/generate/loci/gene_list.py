@@ -140,8 +140,8 @@ def add_genome(
                 count = append_gene_list(connection, rows, genome, species)
                 connection.execute("CHECKPOINT")
         except duckdb.Error as error:
-            what = str(error).splitlines()[0]
-            raise InputError(f"no such database ({what})", where=path, remedy="give another file") from None
+            reason = str(error).splitlines()[0]
+            raise InputError(f"no such database ({reason})", where=path, remedy="give another file") from None
     return count, left_out
 
 
@@ -181,7 +181,7 @@ def write_gsf(path: str | Path, annotation: str | Path, *, absolute: bool = Fals
 
 def sentence_text(gene: Gene, offset: int) -> tuple[str | None, str]:
     """Return the sentence of a gene on a window that begins at `offset`, in the published order; or None and why."""
-    told = told_part(gene)
-    if told.gene is None:
-        return None, told.reason or ""
-    return published_text(sentence_of(told.gene, offset)), ""
+    part = told_part(gene)
+    if part.gene is None:
+        return None, part.reason or ""
+    return published_text(sentence_of(part.gene, offset)), ""

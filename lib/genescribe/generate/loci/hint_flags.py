@@ -37,12 +37,12 @@ def oriented(hints: Iterable[Hint], strand: str, low: int, high: int) -> list[Hi
     low, high
         The window, 0-based and half-open.
     """
-    found = []
+    turned = []
     for hint in hints:
         if hint.strand in (".", strand) and low <= hint.start and hint.end <= high:
             start, end = (hint.start - low, hint.end - low) if strand == "+" else (high - hint.end, high - hint.start)
-            found.append(Hint(start, end, "+", hint.score))
-    return sorted(found)
+            turned.append(Hint(start, end, "+", hint.score))
+    return sorted(turned)
 
 
 def spoiled(hints: Sequence[Hint], length: int, config: HintConfig) -> list[Hint]:
@@ -61,7 +61,7 @@ def spoiled(hints: Sequence[Hint], length: int, config: HintConfig) -> list[Hint
     """
     if float(torch.rand(())) < config.without:
         return []
-    found = []
+    noisy = []
     for start, end, strand, score in hints:
         rates = torch.tensor([config.missing, config.shifted, config.mistaken])
         missing, shifted, mistaken = (torch.rand(3) < rates).tolist()
@@ -72,12 +72,12 @@ def spoiled(hints: Sequence[Hint], length: int, config: HintConfig) -> list[Hint
             start, end = (start + by, end) if float(torch.rand(())) < 0.5 else (start, end + by)
         if mistaken:
             score = config.high - 1 if score >= config.high else config.high
-        found.append(Hint(start, end, strand, score))
+        noisy.append(Hint(start, end, strand, score))
     for _ in range(int(torch.poisson(torch.tensor(float(config.spurious))))):
         ends = sorted(torch.randint(0, length + 1, (2,)).tolist())
         strong = float(torch.rand(())) < 0.5
-        found.append(Hint(ends[0], ends[1], "+", config.high if strong else config.high - 1))
-    return [hint for hint in found if 0 <= hint.start < hint.end <= length]
+        noisy.append(Hint(ends[0], ends[1], "+", config.high if strong else config.high - 1))
+    return [hint for hint in noisy if 0 <= hint.start < hint.end <= length]
 
 
 def marked(codes: Codes, hints: Iterable[Hint], high: float) -> Codes:

@@ -55,18 +55,18 @@ def read_loci(path: str | Path, lengths: Mapping[str, int]) -> tuple[list[Locus]
     """
     name = Path(path).name.removesuffix(".gz")
     rows = _bed(path) if name.endswith(".bed") else _gff(path)
-    found: list[Locus] = []
+    loci: list[Locus] = []
     outside: list[Locus] = []
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     first = 0
     for line, locus in rows:
-        seen[locus.id] = seen.get(locus.id, 0) + 1
-        count = seen[locus.id]
-        named = locus if count == 1 else locus._replace(id=f"{locus.id}.{count}")
+        counts[locus.id] = counts.get(locus.id, 0) + 1
+        count = counts[locus.id]
+        unique = locus if count == 1 else locus._replace(id=f"{locus.id}.{count}")
         inside = locus.seqid in lengths and 0 <= locus.start < locus.end <= lengths[locus.seqid]
-        (found if inside else outside).append(named)
+        (loci if inside else outside).append(unique)
         first = first or line
-    if outside and not found:
+    if outside and not loci:
         locus = outside[0]
         raise InputError(
             f"{locus.seqid}:{locus.start + 1}-{locus.end} lies outside the genome, and so does every locus",
@@ -74,9 +74,9 @@ def read_loci(path: str | Path, lengths: Mapping[str, int]) -> tuple[list[Locus]
             line=first,
             remedy="give the genome that the loci are of",
         )
-    if not found:
+    if not loci:
         raise InputError("no locus", where=path, remedy="give rows of type gene, or a BED file")
-    return found, outside
+    return loci, outside
 
 
 def _bed(path: str | Path) -> Iterator[tuple[int, Locus]]:

@@ -68,10 +68,10 @@ def discover(raw: str | Path) -> list[str]:
     InputError
         There is none.
     """
-    found = sorted(path.name for path in Path(raw).iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not found:
+    names = sorted(path.name for path in Path(raw).iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not names:
         raise InputError("no species here", where=raw, remedy="give a folder with a folder per species, G.species")
-    return found
+    return names
 
 
 def files_of(folder: Path) -> tuple[Path, Path]:
@@ -83,14 +83,14 @@ def files_of(folder: Path) -> tuple[Path, Path]:
         One of them is missing, or there are several.
     """
     chosen: list[Path] = []
-    for what, endings in (("FASTA", _FASTA), ("annotation", _ANNOTATION)):
+    for content, endings in (("FASTA", _FASTA), ("annotation", _ANNOTATION)):
         names = [path for path in sorted(folder.iterdir()) if path.name.removesuffix(".gz").split(".")[-1] in endings]
         # A file and its compressed form are one.
         plain = {path.name.removesuffix(".gz"): path for path in names}
         if len(plain) != 1:
             known = ", ".join(sorted(plain)) or "none"
             raise InputError(
-                f"not one {what} file ({known})", where=folder, remedy=f"leave one, its name ending in {endings[0]}"
+                f"not one {content} file ({known})", where=folder, remedy=f"leave one, its name ending in {endings[0]}"
             )
         chosen += plain.values()
     return chosen[0], chosen[1]

@@ -45,14 +45,14 @@ TileWindow(start=210, end=300, members=())]
     """
     low, high = region
     begins = sorted({*range(low, max(high - size, low) + 1, step), max(high - size, low)})
-    found: dict[Interval, TileWindow] = {}
+    windows: dict[Interval, TileWindow] = {}
     for begin in begins:
         start, end = _without_cut_genes(begin, min(begin + size, high), genes)
         if (end - start) * SHORTEST < min(size, high - low):
             continue
         members = tuple(i for i, (a, b) in enumerate(genes) if start <= a and b <= end)
-        found[start, end] = TileWindow(start, end, members)
-    return [found[window] for window in sorted(found)]
+        windows[start, end] = TileWindow(start, end, members)
+    return [windows[window] for window in sorted(windows)]
 
 
 def _without_cut_genes(start: int, end: int, genes: Sequence[Interval]) -> Interval:
@@ -95,12 +95,12 @@ def genes_apart(gene: Gene) -> list[Gene]:
 
 def distinct(genes: Sequence[Gene]) -> list[Gene]:
     """Return genes without those that have place, strand and transcripts of one before."""
-    kept: dict[tuple[object, ...], Gene] = {}
+    first_of: dict[tuple[object, ...], Gene] = {}
     for gene in genes:
         structure = frozenset((t.exons, t.cds, t.phase) for t in gene.transcripts)
-        kept.setdefault((gene.seqid, gene.strand, structure), gene)
-    return list(kept.values())
+        first_of.setdefault((gene.seqid, gene.strand, structure), gene)
+    return list(first_of.values())
 
 
-def _overlap(one: Sequence[Interval], other: Sequence[Interval]) -> bool:
-    return any(a < d and c < b for a, b in one for c, d in other)
+def _overlap(left: Sequence[Interval], right: Sequence[Interval]) -> bool:
+    return any(a < d and c < b for a, b in left for c, d in right)

@@ -59,13 +59,13 @@ class DnaTokenizer:
         if not Path(path).is_file():
             raise InputError("no such file", where=path, remedy="give a tokenizer.json")
         try:
-            found = tokenizers.Tokenizer.from_file(str(path))
+            tokenizer = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # The library raises nothing more exact.
             raise InputError(f"not a tokenizer ({error})", where=path, remedy="give a tokenizer.json") from None
-        missing = [base for base in "ACGT" if found.token_to_id(base) is None]
+        missing = [base for base in "ACGT" if tokenizer.token_to_id(base) is None]
         if missing:
             raise InputError(f"no token for {', '.join(missing)}", where=path, remedy="give a tokenizer of DNA")
-        return cls(found)
+        return cls(tokenizer)
 
     @classmethod
     def train(cls, sequences: Iterable[Codes], size: int, chunk: int = 1000) -> DnaTokenizer:

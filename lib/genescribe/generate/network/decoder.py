@@ -104,9 +104,9 @@ class GrowingCache(Cache):
         if self.keys and self.written < self.keys[0].shape[2]:
             return self
 
-        def longer(held: list[Tensor], like: list[Tensor]) -> list[Tensor]:
+        def longer(cached: list[Tensor], like: list[Tensor]) -> list[Tensor]:
             new = [x.new_zeros(*x.shape[:2], GROWTH, x.shape[3]) for x in like]
-            return [torch.cat(pair, dim=2) for pair in zip(held, new, strict=True)] if held else new
+            return [torch.cat(pair, dim=2) for pair in zip(cached, new, strict=True)] if cached else new
 
         return GrowingCache(longer(self.keys, memory.keys), longer(self.values, memory.values), self.written)
 
@@ -149,11 +149,18 @@ class DecoderLayer(nn.Module):
         q, k, v = self._own(x, positions)
         if past is not None:
             k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
-        seen = _attend(q, k, v, is_causal=True) if before == 0 else _attend(q, k, v, attn_mask=_causal(positions, k))
-        return self._after(x, seen, places, memory), (k, v)
+        attended = (
+            _attend(q, k, v, is_causal=True) if before == 0 else _attend(q, k, v, attn_mask=_causal(positions, k))
+        )
+        return self._after(x, attended, places, memory), (k, v)
 
     def step(
-        self, x: Tensor, places: Tensor, memory: tuple[Tensor, Tensor, Tensor], held: tuple[Tensor, Tensor], at: Tensor
+        self,
+        x: Tensor,
+        places: Tensor,
+        memory: tuple[Tensor, Tensor, Tensor],
+        cached: tuple[Tensor, Tensor],
+        at: Tensor,
     ) -> Tensor:
         """Return one new step (B, 1, D) after the layer; its keys and values are entered into those that are held.
 
@@ -161,13 +168,13 @@ class DecoderLayer(nn.Module):
         ----------
         x, places, memory
             See `forward`.
-        held : (B, heads, capacity, d)
+        cached : (B, heads, capacity, d)
             Keys and values, with room for it.
         at : (1,) int64
             How many steps are written.
         """
         q, k, v = self._own(x, at)
-        keys, values = held[0].index_copy_(2, at, k), held[1].index_copy_(2, at, v)
+        keys, values = cached[0].index_copy_(2, at, k), cached[1].index_copy_(2, at, v)
         written = torch.arange(keys.shape[2], device=x.device) <= at[:, None]
         return self._after(x, _attend(q, keys, values, attn_mask=written), places, memory)
 
@@ -176,12 +183,12 @@ class DecoderLayer(nn.Module):
         q, k, v = (split_heads(part, self.heads) for part in self.project(self.norms[0](x)).chunk(3, dim=-1))
         return rotate(q, positions), rotate(k, positions), v
 
-    def _after(self, x: Tensor, seen: Tensor, places: Tensor, memory: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def _after(self, x: Tensor, attended: Tensor, places: Tensor, memory: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Return steps after the rest of the layer, given what they saw of the steps before."""
-        x = x + self.dropout(self.leave(seen.transpose(1, 2).flatten(2)))
+        x = x + self.dropout(self.leave(attended.transpose(1, 2).flatten(2)))
         sought = rotate(split_heads(self.seek(self.norms[1](x)), self.heads), places)
-        found = _attend(sought, memory[0], memory[1], attn_mask=memory[2])
-        x = x + self.dropout(self.leave_locus(found.transpose(1, 2).flatten(2)))
+        of_locus = _attend(sought, memory[0], memory[1], attn_mask=memory[2])
+        x = x + self.dropout(self.leave_locus(of_locus.transpose(1, 2).flatten(2)))
         out: Tensor = x + self.dropout(self.feed(self.norms[2](x)))
         return out
 

@@ -43,7 +43,7 @@ def from_hub(name: str, files: Sequence[str], revision: str | None = None) -> Pa
     """
     hub, reached = need("huggingface_hub"), hub_answers()
     try:
-        found = hub.snapshot_download(name, revision=revision, allow_patterns=files, local_files_only=not reached)
+        folder = hub.snapshot_download(name, revision=revision, allow_patterns=files, local_files_only=not reached)
     except (OSError, ValueError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -51,4 +51,4 @@ def from_hub(name: str, files: Sequence[str], revision: str | None = None) -> Pa
             where=name,
             remedy="correct the path, or fetch the checkpoint where there is a network and give its folder",
         ) from None
-    return Path(found)
+    return Path(folder)

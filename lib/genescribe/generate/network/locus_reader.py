@@ -252,6 +252,6 @@ def _posteriors(segment: SegmentModel, codes: Tensor, lengths: Tensor) -> Tensor
     segment = segment.to(codes.device).eval()
     with torch.autocast(codes.device.type, enabled=False):
         scores = segment.scores(codes & (2 * SOFTMASK - 1), lengths)
-        whole = segment.crf.marginals(scores.content, lengths, **scores.boundaries)
-    parts = [scores.logits.softmax(dim=-1), whole.position, whole.begin, whole.end]
+        marginals = segment.crf.marginals(scores.content, lengths, **scores.boundaries)
+    parts = [scores.logits.softmax(dim=-1), marginals.position, marginals.begin, marginals.end]
     return torch.cat([part.float() for part in parts], dim=-1)

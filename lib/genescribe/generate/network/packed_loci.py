@@ -109,5 +109,5 @@ class Layout:
 
 def _moved(x: Tensor, index: Tensor) -> Tensor:
     """Return the places `index` (n, m) of x (., ., F), counted through its first two dimensions; 0 where it is -1."""
-    found = x.flatten(0, 1).index_select(0, index.clamp(min=0).flatten()).view(*index.shape, x.shape[-1])
-    return found * (index >= 0).unsqueeze(-1)
+    moved = x.flatten(0, 1).index_select(0, index.clamp(min=0).flatten()).view(*index.shape, x.shape[-1])
+    return moved * (index >= 0).unsqueeze(-1)

@@ -166,12 +166,12 @@ class PrefixStack(nn.Module):
         if layout is None:
             order = torch.arange(steps.shape[1], device=steps.device)
             present = order < counts[:, None]
-            there, seen = present, present[:, None, None]
+            there, visible = present, present[:, None, None]
         else:
-            order, present, seen = layout.order, layout.present, layout.mask
+            order, present, visible = layout.order, layout.present, layout.mask
             there = layout.steps_back >= 0
         memory = Memory([], [], there[:, None, None], places)
-        bias = self._prefix_bias(order, seen) if self.sparse is None else None
+        bias = self._prefix_bias(order, visible) if self.sparse is None else None
 
         def look(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             q, k = self._turn(q, order, order), self._turn(k, order, order)
@@ -254,8 +254,8 @@ def attend_both(q: Tensor, first: tuple[Tensor, Tensor, Tensor], second: tuple[T
     scores = [(q @ k.transpose(-1, -2)).float() * scale + bias for k, _, bias in (first, second)]
     weights = torch.cat(scores, dim=-1).softmax(dim=-1).to(q.dtype)
     size = scores[0].shape[-1]
-    seen: Tensor = weights[..., :size] @ first[1] + weights[..., size:] @ second[1]
-    return seen
+    attended: Tensor = weights[..., :size] @ first[1] + weights[..., size:] @ second[1]
+    return attended
 
 
 def norm_of(width: int, published: bool) -> nn.Module:
@@ -271,7 +271,7 @@ def alibi_slopes(heads: int) -> Tensor:
     >>> alibi_slopes(4).tolist()
     [0.25, 0.0625, 0.015625, 0.00390625]
     """
-    whole = 2 ** (heads.bit_length() - 1)
-    slopes = [2 ** (-8 * (i + 1) / whole) for i in range(whole)]
-    slopes += [2 ** (-8 * (i + 1) / (2 * whole)) for i in range(0, 2 * (heads - whole), 2)]
+    power = 2 ** (heads.bit_length() - 1)
+    slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    slopes += [2 ** (-8 * (i + 1) / (2 * power)) for i in range(0, 2 * (heads - power), 2)]
     return torch.tensor(slopes)

@@ -88,13 +88,13 @@ class Pretrained(nn.Module):
         InputError
             The tokens do not spell the bases, or the window is longer than the encoder reads.
         """
-        found = torch.zeros(*codes.shape, self.width, device=codes.device)
+        features = torch.zeros(*codes.shape, self.width, device=codes.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.config.tuning != "frozen"):
             for row, (bases, length) in enumerate(zip(codes, lengths.tolist(), strict=True)):
                 for begin, end, low, high in pieces(length, self.config.window, self.config.overlap):
                     states = self._piece(bases[begin:end])
-                    found[row, low:high] = states[low - begin : high - begin]
-        return found
+                    features[row, low:high] = states[low - begin : high - begin]
+        return features
 
     def _piece(self, bases: Tensor) -> Tensor:
         if self.tokenizer is None:

@@ -57,9 +57,9 @@ class Fold(nn.Module):
         """Return (B, S, target) of (B, T, width)."""
         x = x.transpose(1, 2)
         there = x.new_ones(1, 1, x.shape[2])
-        found = functional.conv1d(x, self.kernel, stride=self.stride, padding=self.padding)
-        found = found + functional.conv1d(there, self.bias.to(x), stride=self.stride, padding=self.padding)
-        return functional.relu(self.norm(found.transpose(1, 2)))
+        folded = functional.conv1d(x, self.kernel, stride=self.stride, padding=self.padding)
+        folded = folded + functional.conv1d(there, self.bias.to(x), stride=self.stride, padding=self.padding)
+        return functional.relu(self.norm(folded.transpose(1, 2)))
 
 
 class Attention(nn.Module):
@@ -87,8 +87,8 @@ class Attention(nn.Module):
         mask : (.., L, T) bool or None
             True where a place is attended to; None: everywhere.
         """
-        found = functional.scaled_dot_product_attention(self._parted(self.query(x)), *memory, attn_mask=mask)
-        left: Tensor = self.leave(found.transpose(1, 2).flatten(2))
+        attended = functional.scaled_dot_product_attention(self._parted(self.query(x)), *memory, attn_mask=mask)
+        left: Tensor = self.leave(attended.transpose(1, 2).flatten(2))
         return left
 
     def _parted(self, x: Tensor) -> Tensor:
@@ -170,15 +170,15 @@ class TransgenicDecoder(nn.Module):
         done = written[0][0].shape[2] if written else 0
         places = torch.arange(done, done + tokens.shape[1], device=tokens.device)
         x = self.norm(self.embed(tokens) + self.places(places))
-        kept: Written = []
+        caches: Written = []
         for number, layer in enumerate(self.layers):
             assert isinstance(layer, DecoderLayer)
             new = layer.own.project(x)
             if written:
                 new = torch.cat([written[number][0], new[0]], dim=2), torch.cat([written[number][1], new[1]], dim=2)
-            kept.append(new)
+            caches.append(new)
             x = layer(x, new, memory, number)
-        return self.head(x) + self.bias, kept
+        return self.head(x) + self.bias, caches
 
     def remember(self, states: Tensor, mask: Tensor | None = None) -> Memory:
         """Return what each layer attends to in the steps (B, S, D) that were read."""

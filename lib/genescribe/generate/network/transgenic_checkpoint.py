@@ -157,18 +157,18 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
         raise InputError("no weights", where=folder, remedy=f"put {_SAFE} or {_PICKLE} there")
     try:
         if path.name == _PICKLE:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            stored = torch.load(path, map_location="cpu", weights_only=True)
         elif path.name == _INDEX:
             parts = sorted(set(read_json(path)["weight_map"].values()))
-            found = {name: value for part in parts for name, value in load_file(folder / Path(part).name).items()}
+            stored = {name: value for part in parts for name, value in load_file(folder / Path(part).name).items()}
         else:
-            found = load_file(path)
-        weights = {str(name): value.float() for name, value in found.items()}
+            stored = load_file(path)
+        weights = {str(name): value.float() for name, value in stored.items()}
     except pickle.UnpicklingError:
         raise InputError("more than weights, or damaged", where=path, remedy="copy the checkpoint again") from None
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, AttributeError, EOFError) as error:
-        what = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"damaged weights ({what})", where=path, remedy="copy the checkpoint again") from None
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"damaged weights ({reason})", where=path, remedy="copy the checkpoint again") from None
     return weights
 
 
@@ -201,7 +201,7 @@ def _encoder_sizes(
     first = f"{prefix}layers.0."
     try:
         vocabulary = len(weights[f"{prefix}embed.weight"])
-        filter_width, told = weights[f"{first}filter.hidden.0.weight"].shape
+        filter_width, features = weights[f"{first}filter.hidden.0.weight"].shape
         inner, short = len(weights[f"{first}expand.weight"]), weights[f"{first}short.weight"].shape[2]
     except (KeyError, ValueError, IndexError):
         raise InputError("not the weights of a HyenaDNA encoder", where=path.parent, remedy="copy it again") from None
@@ -211,7 +211,7 @@ def _encoder_sizes(
         inner=inner,
         layers=_number(stored, layers, path),
         longest=longest,
-        bands=(told - 1) // 2,
+        bands=(features - 1) // 2,
         filter_width=filter_width,
         filter_layers=sum(name.startswith(f"{first}filter.hidden.") and name.endswith("weight") for name in weights),
         short=short,
@@ -251,13 +251,13 @@ def _target(name: str) -> str | None:
         return _REST[name]
     if _BACKBONE.match(name):
         return _encoder_target(_BACKBONE.sub("", name))
-    found = re.fullmatch(r"transgenic\.decoder\.layers\.(\d+)\.(\w+)\.(?:(\w+)\.)?(weight|bias)", name)
-    if found is None or found[2] not in _DECODER:
+    match = re.fullmatch(r"transgenic\.decoder\.layers\.(\d+)\.(\w+)\.(?:(\w+)\.)?(weight|bias)", name)
+    if match is None or match[2] not in _DECODER:
         return None
-    middle = f".{_PROJECTIONS[found[3]]}" if found[3] in _PROJECTIONS else ""
-    if (found[2] in ("self_attn", "encoder_attn")) != bool(middle):
+    middle = f".{_PROJECTIONS[match[3]]}" if match[3] in _PROJECTIONS else ""
+    if (match[2] in ("self_attn", "encoder_attn")) != bool(middle):
         return None
-    return f"decoder.layers.{found[1]}.{_DECODER[found[2]]}{middle}.{found[4]}"
+    return f"decoder.layers.{match[1]}.{_DECODER[match[2]]}{middle}.{match[4]}"
 
 
 def _encoder_target(name: str) -> str | None:
@@ -265,17 +265,17 @@ def _encoder_target(name: str) -> str | None:
         return "encoder.embed.weight"
     if name in ("ln_f.weight", "ln_f.bias"):
         return f"encoder.norm.{name.removeprefix('ln_f.')}"
-    found = re.fullmatch(r"layers\.(\d+)\.(.+)", name)
-    if found is None:
+    match = re.fullmatch(r"layers\.(\d+)\.(.+)", name)
+    if match is None:
         return None
-    layer, rest = f"encoder.layers.{found[1]}", found[2]
-    if rest == "mixer.filter_fn.bias":
+    layer, parameter = f"encoder.layers.{match[1]}", match[2]
+    if parameter == "mixer.filter_fn.bias":
         return f"{layer}.filter.skip"
-    if mlp := re.fullmatch(r"mixer\.filter_fn\.implicit_filter\.(\d+)\.(weight|bias|freq)", rest):
+    if mlp := re.fullmatch(r"mixer\.filter_fn\.implicit_filter\.(\d+)\.(weight|bias|freq)", parameter):
         # Linear layers stand at even places, sines between them.
         number = int(mlp[1])
         return f"{layer}.filter.frequency" if mlp[2] == "freq" else f"{layer}.filter.hidden.{number // 2}.{mlp[2]}"
-    head, _, part = rest.rpartition(".")
+    head, _, part = parameter.rpartition(".")
     return f"{layer}.{_LAYER[head]}.{part}" if head in _LAYER and part in ("weight", "bias") else None
 
 
@@ -301,9 +301,9 @@ def _fill(module: nn.Module, weights: Mapping[str, Tensor], folder: str | Path) 
     # An untrained frequency is not stored: it is in the configuration.
     lacking = [name for name in lacking if not name.endswith("filter.frequency")]
     unknown = sorted(weights.keys() - expected.keys())
-    for what, names in (("lacks", lacking), ("has too much:", unknown)):
+    for fault, names in (("lacks", lacking), ("has too much:", unknown)):
         if names:
-            raise InputError(f"{what} {', '.join(names[:3])}", where=folder, remedy="give weights of its config.json")
+            raise InputError(f"{fault} {', '.join(names[:3])}", where=folder, remedy="give weights of its config.json")
     for name, value in weights.items():
         if value.shape != expected[name].shape or not bool(value.isfinite().all()):
             problem = f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}, or not finite"

@@ -82,7 +82,7 @@ def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target:
         }
         write_json(folder / PROMPTS, counts)
         job = {"genetic_code": codes.pop(), "bake": {"target": "sentences"}, "prompts": to_mapping(config)}
-        inputs = {"folders": [sha256(Path(given) / MANIFEST) for given in folders]}
+        inputs = {"folders": [sha256(Path(source) / MANIFEST) for source in folders]}
         outputs = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         write_json(folder / MANIFEST, {"version": __version__, "job": job, "inputs": inputs, "outputs": outputs})
     return counts
@@ -90,12 +90,12 @@ def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target:
 
 def check_apart(prompts: Sequence[Sample], others: Sequence[Sample]) -> None:
     """Raise `InputError` where a prompt's gene overlaps one that validates or tests, on either strand."""
-    taken: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    evaluated: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for sample in others:
-        taken[sample.meta.genome, sample.meta.seqid].append(gene_span(sample))
+        evaluated[sample.meta.genome, sample.meta.seqid].append(gene_span(sample))
     for sample in prompts:
         start, end = gene_span(sample)
-        if any(a < end and start < b for a, b in taken[sample.meta.genome, sample.meta.seqid]):
+        if any(a < end and start < b for a, b in evaluated[sample.meta.genome, sample.meta.seqid]):
             raise InputError(
                 f"the prompt {sample.key} overlaps a validation or test locus",
                 where=sample.meta.genome,
@@ -120,15 +120,15 @@ def _loci(folders: Sequence[str | Path], split: str) -> Iterator[Sample]:
 def _genomes(loci: dict[str, list[Sample]], config: PromptConfig) -> set[str]:
     """Return the genomes that prompts are taken of."""
     have = {sample.meta.genome for sample in loci["train"]}
-    held = {sample.meta.genome for split in ("validation", "test") for sample in loci[split]}
+    held_out = {sample.meta.genome for split in ("validation", "test") for sample in loci[split]}
     if missing := set(config.genomes) - have:
         raise InputError(
             f"{min(missing)!r} has no training locus",
             where="prompts.genomes",
             remedy=f"known: {', '.join(sorted(have))}",
         )
-    chosen = set(config.genomes) or (have - held if config.apart == "genome" else have)
-    if config.apart == "genome" and (both := chosen & held):
+    chosen = set(config.genomes) or (have - held_out if config.apart == "genome" else have)
+    if config.apart == "genome" and (both := chosen & held_out):
         raise InputError(
             f"{min(both)!r} has validation or test loci",
             where="prompts.genomes",
@@ -139,11 +139,11 @@ def _genomes(loci: dict[str, list[Sample]], config: PromptConfig) -> set[str]:
 
 def _homologues(folders: Sequence[str | Path]) -> set[tuple[str, str]]:
     """Return (genome, gene) of the training genes that have a homologue among validation and test genes."""
-    found = [entry for folder in folders for entry in read_proteins(Path(folder))]
-    sides = [int(split != "train") for split, _, _, _ in found]
-    pairs = similar_pairs([words for _, _, _, words in found], sides)
+    proteins = [entry for folder in folders for entry in read_proteins(Path(folder))]
+    sides = [int(split != "train") for split, _, _, _ in proteins]
+    pairs = similar_pairs([words for _, _, _, words in proteins], sides)
     inside = {place for _, a, b in pairs for place in (a, b) if not sides[place]}
-    return {(found[i][1], found[i][2]) for i in inside}
+    return {(proteins[i][1], proteins[i][2]) for i in inside}
 
 
 def _unwanted(sample: Sample, genomes: set[str], config: PromptConfig, related: set[tuple[str, str]]) -> str | None:
@@ -162,9 +162,9 @@ def _drawn(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:
     by_genome: dict[str, list[int]] = defaultdict(list)
     for number, sample in enumerate(samples):
         by_genome[sample.meta.genome].append(number)
-    kept: set[int] = set()
+    drawn: set[int] = set()
     for numbers in by_genome.values():
         draws = np.array([chance(seed, samples[number].key) for number in numbers])
         order = np.argsort(draws, kind="stable")[: limit or None]
-        kept.update(numbers[place] for place in order)
-    return [sample for number, sample in enumerate(samples) if number in kept]
+        drawn.update(numbers[place] for place in order)
+    return [sample for number, sample in enumerate(samples) if number in drawn]

@@ -117,22 +117,22 @@ class GrpoTask(GenerateTask):
         gains = advantages(rewards, standardised=options.advantage == "standardised")
         pairs = [(locus.codes, outcome) for locus, group in zip(loci, groups, strict=True) for outcome in group]
         # What could not be begun has no steps to learn from.
-        kept = [i for i, (_, outcome) in enumerate(pairs) if outcome.values]
-        windows, values = [pairs[i][0] for i in kept], [pairs[i][1].values for i in kept]
+        scored = [i for i, (_, outcome) in enumerate(pairs) if outcome.values]
+        windows, values = [pairs[i][0] for i in scored], [pairs[i][1].values for i in scored]
         stats = self._stats(rewards, terms, [outcome for group in groups for outcome in group])
         drawn = policy.score(windows, values)
         reference = self.reference(device).score(windows, values).logs
         share = {name: value.to(device) for name, value in stats.items()}
-        return Rollout(windows, values, gains.flatten()[kept].to(drawn.logs), drawn.logs, reference, share)
+        return Rollout(windows, values, gains.flatten()[scored].to(drawn.logs), drawn.logs, reference, share)
 
     def _rewards(self, loci: Sequence[Locus], groups: Sequence[Sequence[Outcome]]) -> tuple[Tensor, Tensor]:
         """Return rewards (P, G) and their terms (P, G, terms)."""
-        found = []
+        rewards = []
         for locus, group in zip(loci, groups, strict=True):
             assert locus.sentence is not None
-            found.append([self.judge(locus.sentence, outcome, locus.codes) for outcome in group])
-        values = torch.tensor([[reward.value for reward in group] for group in found])
-        return values, torch.tensor([[reward.terms for reward in group] for group in found])
+            rewards.append([self.judge(locus.sentence, outcome, locus.codes) for outcome in group])
+        values = torch.tensor([[reward.value for reward in group] for group in rewards])
+        return values, torch.tensor([[reward.terms for reward in group] for group in rewards])
 
     @staticmethod
     def _stats(rewards: Tensor, terms: Tensor, outcomes: Sequence[Outcome]) -> dict[str, Tensor]:
@@ -171,10 +171,10 @@ class GrpoTask(GenerateTask):
 
     def summarise(self, counts: Counts) -> dict[str, float]:
         """Return the metrics of the family, and the reward that its F1 on all held-out loci would be."""
-        found = super().summarise(counts)
+        metrics = super().summarise(counts)
         weights = {term: weight for term, weight in zip(TERMS, self.judge.weights, strict=True) if term != "valid_orf"}
-        shown = sum(weight * found[f"{term}_f1"] for term, weight in weights.items()) / (sum(weights.values()) or 1.0)
-        return {"greedy_reward": float(shown), **found}
+        shown = sum(weight * metrics[f"{term}_f1"] for term, weight in weights.items()) / (sum(weights.values()) or 1.0)
+        return {"greedy_reward": float(shown), **metrics}
 
     def diagnose(self, model: nn.Module, batch: list[Sample]) -> list[str]:
         """Return lines about the first batch."""

@@ -34,10 +34,10 @@ class DigitAutomaton:
 
     def copy(self) -> DigitAutomaton:
         """Return an independent copy of the automaton in the same state."""
-        other = DigitAutomaton.__new__(DigitAutomaton)
-        other.__dict__.update(self.__dict__)
-        other.grammar, other._cache = self.grammar.copy(), dict(self._cache)
-        return other
+        twin = DigitAutomaton.__new__(DigitAutomaton)
+        twin.__dict__.update(self.__dict__)
+        twin.grammar, twin._cache = self.grammar.copy(), dict(self._cache)
+        return twin
 
     @property
     def finished(self) -> bool:
@@ -83,20 +83,20 @@ class DigitAutomaton:
         """Write a token."""
         grammar = self.grammar
         if grammar.listing is not None:
-            named = kind_of(token)
-            if named is None:
+            feature_name = kind_of(token)
+            if feature_name is None:
                 grammar.listing.end(finish=token == EOS)
             else:
-                same = [i for i, node in enumerate(grammar.nodes) if node.feature.kind is named[0]]
-                grammar.listing.add(same[named[1] - 1])
+                of_kind = [i for i, node in enumerate(grammar.nodes) if node.feature.kind is feature_name[0]]
+                grammar.listing.add(of_kind[feature_name[1] - 1])
         elif token == _TRANSCRIPTS:
             grammar.close()
         elif FIRST_DIGIT <= token < FIRST_DIGIT + 10:
             self._number = (self._number or 0) * 10 + token - FIRST_DIGIT
         elif self._field == "start":
-            named = kind_of(token)
-            assert named is not None and self._number is not None
-            self._kind, self._start, self._number, self._field = named[0], self._number, None, "end"
+            feature_name = kind_of(token)
+            assert feature_name is not None and self._number is not None
+            self._kind, self._start, self._number, self._field = feature_name[0], self._number, None, "end"
         elif self._field == "end":
             assert self._number is not None
             self._stop, self._number, self._field = self._number, None, "phase"

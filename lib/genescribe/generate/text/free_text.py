@@ -111,7 +111,7 @@ class FreeText:
 
     def transcripts(self) -> list[tuple[tuple[Feature, ...], tuple[int, ...]]]:
         """Return valid transcripts in the coordinates of the gene's strand, each with the indices of its features."""
-        found = []
+        transcripts = []
         for chain in self.chains:
             members = [self.nodes[i] if i >= 0 else None for i in chain]
             known = [feature for feature in members if feature is not None]
@@ -119,8 +119,8 @@ class FreeText:
                 continue
             features = self._turned(known)
             if fault(features, "+") is None and self.check(features, self.strand) is None:
-                found.append((features, chain))
-        return found
+                transcripts.append((features, chain))
+        return transcripts
 
     def _turned(self, features: Iterable[Feature]) -> tuple[Feature, ...]:
         """Return features in the order of transcription, on the gene's strand, with computed phases."""
@@ -137,10 +137,10 @@ class FreeText:
 
 def _feature(part: Sequence[int], length: int) -> tuple[int | None, Feature | None, str]:
     """Return a feature's name token, the feature and its strand; None for a name or feature that is missing."""
-    named = [(place, token) for place, token in enumerate(part) if kind_of(token) is not None]
-    if len(named) != 1:
+    names = [(place, token) for place, token in enumerate(part) if kind_of(token) is not None]
+    if len(names) != 1:
         return None, None, "+"
-    place, name = named[0]
+    place, name = names[0]
     before = list(part[:place])
     after = [token for token in part[place + 1 :] if token <= _LAST_DIGIT]
     strand, phase = [*part[place + 1 + len(after) :], 0, 0][:2]
@@ -190,9 +190,9 @@ class FreeAutomaton:
 
     def copy(self) -> FreeAutomaton:
         """Return an independent copy of the automaton in the same state."""
-        other = FreeAutomaton.__new__(FreeAutomaton)
-        other.grammar, other._capacity = self.grammar.copy(), self._capacity
-        return other
+        twin = FreeAutomaton.__new__(FreeAutomaton)
+        twin.grammar, twin._capacity = self.grammar.copy(), self._capacity
+        return twin
 
 
 def published_text(sentence: GeneSentence) -> str:
@@ -221,7 +221,7 @@ def published_prompt(sentence: GeneSentence) -> list[int]:
     """Return the tokens of a sentence's features, as a published checkpoint writes them: after ``<s>``, up to ``>``."""
     tokens = [BOS]
     for number, part in enumerate(published_text(sentence).partition(">")[0].split(";")):
-        start, name, end, *rest = part.split("|")
-        words = [*start, name, *end, *rest]
+        start, name, end, *remaining = part.split("|")
+        words = [*start, name, *end, *remaining]
         tokens += [NUMBER[word] for word in ([";"] if number else []) + words]
     return tokens

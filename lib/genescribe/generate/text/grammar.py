@@ -66,12 +66,12 @@ class Grammar:
 
     def copy(self) -> Grammar:
         """Return an independent copy of the state; the signals of the window are shared."""
-        other = Grammar.__new__(Grammar)
-        other.__dict__.update(self.__dict__)
+        twin = Grammar.__new__(Grammar)
+        twin.__dict__.update(self.__dict__)
         for name in ("nodes", "_served", "_begin"):
-            setattr(other, name, list(getattr(self, name)))
-        other.listing = None if self.listing is None else self.listing.copy()
-        return other
+            setattr(twin, name, list(getattr(self, name)))
+        twin.listing = None if self.listing is None else self.listing.copy()
+        return twin
 
     # -- features ------------------------------------------------------------------------------------------------
     def choices(self) -> list[int]:
@@ -79,12 +79,12 @@ class Grammar:
         full = len(self.nodes) >= self.most
         if self.closed or (full and self.has_coding()):
             return []
-        found = self._choices(full)
-        if not found and not self.has_coding():
+        choices = self._choices(full)
+        if not choices and not self.has_coding():
             # Features that wait for one that cannot come are given up: `close` leaves them out.
             self._served = [True] * len(self.nodes)
-            found = self._choices(full)
-        return found
+            choices = self._choices(full)
+        return choices
 
     def _choices(self, full: bool) -> list[int]:
         counts = {kind: sum(node.feature.kind is kind for node in self.nodes) for kind in LIMITS}
@@ -158,9 +158,9 @@ class Grammar:
         if first >= last:
             return places
         places[first:last] = signals.donor[first:last]
-        for rest in range(3):
+        for carried in range(3):
             # Bases that are left over, and so the phase behind the intron, repeat every three boundaries.
-            begin, after = first + (rest - (first - frame)) % 3, signals.last_acceptor[-rest % 3]
+            begin, after = first + (carried - (first - frame)) % 3, signals.last_acceptor[-carried % 3]
             places[begin:last:3] &= np.arange(begin, last, 3) <= after - signals.shortest_intron
         return places
 

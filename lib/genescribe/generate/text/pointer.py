@@ -76,9 +76,9 @@ class PointerAutomaton:
 
     def copy(self) -> PointerAutomaton:
         """Return an independent copy of the automaton in the same state."""
-        other = PointerAutomaton(self.grammar.copy())
-        other._choice, other._start = self._choice, self._start
-        return other
+        twin = PointerAutomaton(self.grammar.copy())
+        twin._choice, twin._start = self._choice, self._start
+        return twin
 
     @property
     def kind(self) -> StepKind:

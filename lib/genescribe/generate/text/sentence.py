@@ -111,10 +111,10 @@ class GeneSentence:
         features: dict[str, Feature] = {}
         strands = set()
         for part in head.removesuffix(";").split(";"):
-            found = _FEATURE.fullmatch(part)
-            if found is None:
+            match = _FEATURE.fullmatch(part)
+            if match is None:
                 raise SentenceError("not a feature", part[:60])
-            start, kind, number, end, strand, phase = found.groups()
+            start, kind, number, end, strand, phase = match.groups()
             feature = Feature(int(start), int(end), KINDS[kind], PHASES[phase])
             if kind + number in features:
                 raise SentenceError("feature named twice", kind + number)
@@ -157,11 +157,11 @@ def transcription_order(feature: Feature, strand: str) -> tuple[int, int, int, i
 
 def feature_names(features: Iterable[Feature]) -> list[str]:
     """Return CDS1, CDS2, five_prime_UTR1, ...: the type and its running number."""
-    seen = dict.fromkeys(Kind, 0)
+    counts = dict.fromkeys(Kind, 0)
     names = []
     for feature in features:
-        seen[feature.kind] += 1
-        names.append(f"{NAMES[feature.kind]}{seen[feature.kind]}")
+        counts[feature.kind] += 1
+        names.append(f"{NAMES[feature.kind]}{counts[feature.kind]}")
     return names
 
 
@@ -297,7 +297,7 @@ def gene_of(sentence: GeneSentence, identifier: str, seqid: str, offset: int = 0
     offset
         Base of the sequence at which the window begins, on the forward strand.
     """
-    found = []
+    structures = []
     for chain in sentence.transcripts:
         features = sorted((sentence.features[i] for i in chain), key=lambda f: f.start)
         coding = [f for f in features if f.kind is Kind.CDS]
@@ -305,10 +305,10 @@ def gene_of(sentence: GeneSentence, identifier: str, seqid: str, offset: int = 0
         assert first.phase is not None
         exons = tuple((a + offset, b + offset) for a, b in union((f.start, f.end) for f in features))
         cds = tuple((f.start + offset, f.end + offset) for f in coding)
-        found.append((exons, cds, first.phase))
-    found.sort()
+        structures.append((exons, cds, first.phase))
+    structures.sort()
     transcripts = (
-        Transcript(f"{identifier}.t{n}", exons, cds, phase) for n, (exons, cds, phase) in enumerate(found, 1)
+        Transcript(f"{identifier}.t{n}", exons, cds, phase) for n, (exons, cds, phase) in enumerate(structures, 1)
     )
     return Gene(identifier, seqid, sentence.strand, tuple(transcripts), biotype="protein_coding")
 
@@ -339,19 +339,21 @@ def told_part(gene: Gene) -> Told:
     rest of the gene is kept whole.
     """
     left_out: list[tuple[str, str]] = []
-    kept: dict[tuple[object, ...], Transcript] = {}
+    distinct: dict[tuple[object, ...], Transcript] = {}
     for transcript in gene.transcripts:
         key = (transcript.exons, transcript.cds, transcript.phase)
         reason = untold(transcript)
-        if reason is None and key in kept:
+        if reason is None and key in distinct:
             reason = "repeats another transcript"
         if reason is None:
-            kept[key] = transcript
+            distinct[key] = transcript
         else:
             left_out.append((transcript.id, reason))
-    if not kept:
+    if not distinct:
         return Told(None, tuple(left_out), left_out[0][1])
-    told = Gene(gene.id, gene.seqid, gene.strand, tuple(kept.values()), gene.score, gene.biotype, dict(gene.attributes))
+    told = Gene(
+        gene.id, gene.seqid, gene.strand, tuple(distinct.values()), gene.score, gene.biotype, dict(gene.attributes)
+    )
     try:
         sentence_of(told)
     except SentenceError as error:

@@ -87,10 +87,10 @@ class Listing:
 
     def copy(self) -> Listing:
         """Return an independent copy in the same state."""
-        other = Listing.__new__(Listing)
-        other.__dict__.update(self.__dict__)
-        other.chains = list(self.chains)
-        return other
+        twin = Listing.__new__(Listing)
+        twin.__dict__.update(self.__dict__)
+        twin.chains = list(self.chains)
+        return twin
 
     def members(self) -> list[int]:
         """Return the features that may continue the transcript.
@@ -129,11 +129,11 @@ class Listing:
 
     def _later(self, chain: Sequence[int]) -> int:
         """Return the features of transcripts that can follow all those which begin with `chain`."""
-        found = 0
-        for place, taken in enumerate(chain):
+        features = 0
+        for place, used in enumerate(chain):
             for i in self._options(chain[:place]):
-                found |= self._ahead[i] if i > taken else 0
-        return found
+                features |= self._ahead[i] if i > used else 0
+        return features
 
     def _options(self, chain: Sequence[int]) -> list[int]:
         if not chain:
@@ -166,10 +166,10 @@ class Listing:
 
     def _reachable(self, chain: tuple[int, ...]) -> int:
         """Return the missing features that a transcript after `chain` can have."""
-        found = self._later(chain)
+        features = self._later(chain)
         for i in self._options(chain):
-            found |= self._ahead[i]
-        return found & self._missing()
+            features |= self._ahead[i]
+        return features & self._missing()
 
     def add(self, member: int) -> None:
         """Add a feature that `members` allows."""

@@ -185,7 +185,7 @@ class Signals:
     def _split_stops(self, carried: tuple[int, ...]) -> Mask:
         """Return where the carried bases and those that follow here are a stop codon."""
         if carried not in self._joined:
-            size, found = self.length + 1, np.zeros(self.length + 1, dtype=bool)
+            size, stops = self.length + 1, np.zeros(self.length + 1, dtype=bool)
             missing = 3 - len(carried)
             if size - missing > 0 and N not in carried:
                 number, ambiguous = np.zeros(size - missing, dtype=np.int64), np.zeros(size - missing, dtype=bool)
@@ -194,8 +194,8 @@ class Signals:
                 for i in range(missing):
                     following = self._codes[i : i + size - missing]
                     number, ambiguous = 4 * number + following, ambiguous | (following == N)
-                found[: size - missing] = self._is_stop[np.where(ambiguous, AMBIGUOUS, number)]
-            self._joined[carried] = found
+                stops[: size - missing] = self._is_stop[np.where(ambiguous, AMBIGUOUS, number)]
+            self._joined[carried] = stops
         return self._joined[carried]
 
 
@@ -219,9 +219,9 @@ def _stop_ends(stops: Mask, length: int) -> NDArray[np.int32]:
 
 def _words(bases: Codes, words: set[str], shift: int) -> Mask:
     """Return the boundaries p at which a word of two bases begins (shift 0) or ends (shift 2)."""
-    found = np.zeros(len(bases) + 1, dtype=bool)
+    boundaries = np.zeros(len(bases) + 1, dtype=bool)
     for word in words:
         first, second = encode(word).tolist()
         here = (bases[:-1] == first) & (bases[1:] == second)
-        found[shift : shift + len(here)] |= here
-    return found
+        boundaries[shift : shift + len(here)] |= here
+    return boundaries

@@ -102,10 +102,10 @@ class GenerateTask(Task):
         if self._evaluated:
             data["evaluated"] = sorted(map(list, self._evaluated))
         pretrained = self.config.pretrained.folder if self.config.pretrained else None
-        given = [folder for folder in (self.config.segment, pretrained) if folder is not None]
+        sources = [folder for folder in (self.config.segment, pretrained) if folder is not None]
         files = {
             f"{number}/{path.name}": sha256(path)
-            for number, folder in enumerate(given)
+            for number, folder in enumerate(sources)
             for path in sorted(Path(folder).iterdir())
             if path.is_file()
         }
@@ -191,8 +191,8 @@ class GenerateTask(Task):
 
     def _read_part(self, sample: Sample, sentence: GeneSentence) -> Interval:
         """Return the part of a sample that the model reads, on the strand of its sentence."""
-        window, whole = (0, len(sample.codes)), sample.meta.core is not None
-        return read_part(window, sentence.span, whole=whole, flank=self.config.flank)
+        window, is_tile = (0, len(sample.codes)), sample.meta.core is not None
+        return read_part(window, sentence.span, whole_window=is_tile, flank=self.config.flank)
 
     def _empty(self, sample: Sample) -> Locus:
         """Return a window without a gene as a locus."""
@@ -238,8 +238,8 @@ class GenerateTask(Task):
         for locus, sentence in zip(evaluated, self.write(model, evaluated) if evaluated else [], strict=True):
             accepted += sentence is not None
             written += torch.from_numpy(matches(locus.sentence, sentence))
-        found = torch.tensor([accepted, len(evaluated)], dtype=torch.float64)
-        return {"steps": table, "written": written, "loci": found}
+        totals = torch.tensor([accepted, len(evaluated)], dtype=torch.float64)
+        return {"steps": table, "written": written, "loci": totals}
 
     def _is_evaluated(self, sample: Sample) -> bool:
         genes = {(sample.meta.genome, gene) for gene in sample.meta.genes}
@@ -304,11 +304,11 @@ def evaluated_genes(folders: Sequence[str | Path]) -> frozenset[tuple[str, str]]
         for job in (read_json(Path(folder) / MANIFEST)["job"] for folder in folders)
         if job.get("splits", {}).get("validation")
     }
-    found = set()
+    genes = set()
     for path in {Path(folder).parent / EVAL for folder in folders}:
         if path.is_file():
-            found |= {(row["species"], row["gene_id"]) for row in read_json(path) if row["species"] in validated}
-    return frozenset(found)
+            genes |= {(row["species"], row["gene_id"]) for row in read_json(path) if row["species"] in validated}
+    return frozenset(genes)
 
 
 def _compile_layer(module: nn.Module) -> None:
@@ -335,10 +335,10 @@ def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> 
 
 def matches(truth: GeneSentence | None, written: GeneSentence | None) -> NDArray[np.float64]:
     """Return how many there are, were written, and were written right, (3, 3): one row for each of `LEVELS`."""
-    found: list[tuple[set[object], set[object]]] = []
+    pairs: list[tuple[set[object], set[object]]] = []
     for sentence in (truth, written):
         chains = [] if sentence is None else [[sentence.features[i] for i in chain] for chain in sentence.transcripts]
         coding = [tuple((f.start, f.end) for f in chain if f.kind is Kind.CDS) for chain in chains]
-        found.append(({exon for chain in coding for exon in chain}, set(coding)))
-    rows = [[len(true), len(made), len(true & made)] for true, made in zip(*found, strict=True)]
+        pairs.append(({exon for chain in coding for exon in chain}, set(coding)))
+    rows = [[len(true), len(made), len(true & made)] for true, made in zip(*pairs, strict=True)]
     return np.array([*rows, [min(count, 1) for count in rows[1]]], dtype=np.float64)

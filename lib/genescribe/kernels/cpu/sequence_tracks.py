@@ -141,7 +141,7 @@ def counted(
     flags = {name: _bytes(tables[name]) for name in ("stops", "starts")}
     results = [torch.zeros(B, T, size) for size in (arrays["content"].shape[1], len(names) + 2, width)]
     letters = _bytes(codes)
-    left, right = (_whole([sizes.sites[name][side] for name in names]) for side in (0, 1))
+    left, right = (_int_array([sizes.sites[name][side] for name in names]) for side in (0, 1))
     sites = (_POINTER * len(names))(*(arrays[name].data_ptr() for name in names))
     for b, length in enumerate(lengths.tolist()):
         call = _Evidence(
@@ -229,7 +229,7 @@ def _bytes(x: Tensor) -> Tensor:
     return x.contiguous().view(torch.uint8) if x.dtype == torch.bool else x.to(torch.uint8).contiguous()
 
 
-def _whole(values: Sequence[int]) -> ctypes.Array[ctypes.c_int64]:
+def _int_array(values: Sequence[int]) -> ctypes.Array[ctypes.c_int64]:
     return (_INT * len(values))(*values)
 
 
