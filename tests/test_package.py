@@ -214,3 +214,23 @@ def test_public_functions_of_three_arguments_describe_them(repository: Path) -> 
             assert head and not head.startswith("What "), f"{function.name}: say what it does"
     assert described > 380
     assert not lacking, "describe every argument under Parameters:\n" + "\n".join(lacking)
+
+
+def descriptions(docstring: str) -> Iterator[tuple[str, str]]:
+    """Yield names and first lines of what a docstring says of parameters and attributes."""
+    for section in re.findall(r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=\n\n\S[^\n]*\n---|\Z)", docstring, re.M | re.S):
+        yield from re.findall(r"^(\S.*)\n    +(\S.*)", section, re.M)
+
+
+def test_arguments_are_described_by_nouns(repository: Path) -> None:
+    riddles, described = [], 0
+    for file in (repository / "lib" / "genescribe").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
+            for head, text in descriptions(ast.get_docstring(node) or ""):
+                described += 1
+                if re.match(r"(What|Which|Whose|Those|That)\b", text):
+                    riddles.append(f"{file}:{node.name}: {head}: {text}")
+    assert described > 2_000
+    assert not riddles, "say what it is, with shape and unit:\n" + "\n".join(riddles)

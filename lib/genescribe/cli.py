@@ -88,7 +88,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _nobody_reads() -> bool:
-    """Return whether what this process prints goes into a pipe at whose other end nobody reads any more."""
+    """Return whether standard output is a pipe that has no reader any more."""
     watch = select.poll()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         watch.register(stream.fileno(), 0)  # Nothing is asked for: errors and hang-ups are told all the same.
@@ -102,7 +102,7 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _remedy(error: OSError) -> str:
-    """Return what to do about an error of the system, by its kind."""
+    """Return the remedy for an error of the system, by its kind."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "correct the path"
     if isinstance(error, IsADirectoryError):
@@ -141,7 +141,7 @@ class _Formatter(argparse.HelpFormatter):
         return f"{text} (default: %(default)s)"
 
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
-        """Return what stands for the value of an option: its kind where that says more than the option's own name."""
+        """Return the placeholder of an option's value: its kind where that says more than the option's own name."""
         for kind, metavar in _METAVARS.items():
             if type(action.type) is kind:
                 return metavar
@@ -162,7 +162,7 @@ _NUMBERS: set[object] = set()
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses what cannot be meant, before a command opens anything.
+    """A parser that refuses contradictory arguments before a command opens any file.
 
     It refuses to overwrite an input (`genescribe.paths`), and options that do nothing beside the others (`only`).
     Underscores may stand for the hyphens of an option's name, and hyphens for underscores; see also `SYNONYMS`.
@@ -184,7 +184,7 @@ class Parser(argparse.ArgumentParser):
         when
             Whether they do something beside the others.
         needs
-            What they need, for the message, as ``--search beam``.
+            The option that they need, for the message, such as ``--search beam``.
         """
         self._conditions.append((tuple(names), when, needs))
 
@@ -203,7 +203,7 @@ class Parser(argparse.ArgumentParser):
         return values
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Return the options and what is left over; see `argparse`."""
+        """Return the options and the remaining words; see `argparse`."""
         return super().parse_known_args(list(self._spelled(sys.argv[1:] if args is None else args)), namespace)
 
     def error(self, message: str) -> NoReturn:
@@ -220,7 +220,7 @@ class Parser(argparse.ArgumentParser):
                         yield from command.actions(values)
 
     def paths(self, values: argparse.Namespace) -> tuple[list[Source], list[Target]]:
-        """Return what the command reads and writes."""
+        """Return the paths that the command reads and writes."""
         sources: list[Source] = []
         targets: list[Target] = []
         for _, action in self.actions(values):
@@ -357,7 +357,7 @@ class JsonText(InputText):
     """A JSON object as text; the paths in it are read."""
 
     def sources(self, value: Any) -> list[Source]:
-        """Return what looks like a path in it."""
+        """Return the words in it that look like paths."""
         try:
             return paths_in(json.loads(value))
         except (ValueError, RecursionError):

@@ -42,7 +42,7 @@ def option(
     default
         Default value; left out: the option is required.
     doc
-        What the option does, for the schema and messages.
+        Effect of the option, for the schema and messages.
     minimum, maximum
         Bounds of a number, both inclusive; None: no bound.
     default_factory
@@ -76,7 +76,7 @@ def option_of(cls: type[Any], name: str, default: Any = _MISSING) -> Any:
 
 
 def parse_options(source: str | Path, where: str) -> Any:
-    """Return what YAML or JSON text says, or that of a file.
+    """Return the contents of YAML or JSON text, or of a file.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def parse_options(source: str | Path, where: str) -> Any:
 
 
 class Idle(dict[str, str]):
-    """Options that do nothing beside the others: dotted name -> what it needs. What a method `idle` returns.
+    """Options without an effect beside the others: dotted name -> the option it needs. Returned by a method `idle`.
 
     A configuration class tells with ``def idle(self) -> Idle`` which of its options, and of those nested in them, are
     not read for the values of the others; `from_mapping` refuses such an option where it is given.
@@ -206,7 +206,7 @@ def _refuse_idle(built: Any, base: Any, data: Mapping[Any, Any], where: str, key
 
 
 def _at(data: Any, parts: list[str]) -> Any:
-    """Return what stands at a dotted place; None where there is nothing."""
+    """Return the value at a dotted place; None where there is nothing."""
     for part in parts:
         if dataclasses.is_dataclass(data):
             data = getattr(data, part, None)

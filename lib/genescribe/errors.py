@@ -1,4 +1,4 @@
-"""The error that users see: what is wrong, where, and what to do."""
+"""The error that users see: fault, place and remedy."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class InputError(ValueError):
     Parameters
     ----------
     what
-        What is wrong, in plain words.
+        The fault, in plain words.
     where
         The file (or configuration key) that holds it.
     line
         1-based line number in `where`.
     remedy
-        What the user can do about it.
+        A step that the user can take.
 
     Examples
     --------

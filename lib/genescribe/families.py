@@ -110,7 +110,7 @@ _BAKERS = {
 
 
 def baker_class(target: str) -> type[SequenceBaker]:
-    """Return what bakes a target: `labels` or `sentences`."""
+    """Return the baker of a target: `labels` or `sentences`."""
     return cast("type[SequenceBaker]", _load(_BAKERS[target]))
 
 
@@ -123,7 +123,7 @@ def family(name: str, *, where: str = "family") -> Family:
 
 
 def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFactory:
-    """Return what annotates genomes with the model of a folder, whatever its family.
+    """Return the predictor factory of a model's folder, for a model of any family.
 
     Raises
     ------
@@ -153,14 +153,14 @@ def predictor_for(
     config: PredictConfig,
     evidence: Path | None = None,
 ) -> PredictorFactory:
-    """Return what annotates pieces of a genome with the model of a folder.
+    """Return the predictor factory of a model's folder for pieces of a genome.
 
     Parameters
     ----------
     model
-        The folder.
+        Folder of the model.
     genome, pieces, config
-        What is annotated, and how.
+        The genome, the stretches of it to annotate, and the options of prediction.
     evidence
         Folder of evidence of the genome (`genescribe.evidence.collect`).
 

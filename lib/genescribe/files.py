@@ -122,7 +122,7 @@ def temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def naming(path: str | Path, temporary: str | Path | None = None) -> Iterator[None]:
-    """Let errors name the path that the user knows, not the temporary one that stands for it or what lies in that.
+    """Let errors name the path that the user knows, not the temporary one that stands for it or files in it.
 
     Errors of other paths stay as they are; without `temporary`, every error of the system is of `path`.
     """
@@ -196,14 +196,14 @@ def alone_in(directory: str | Path) -> Iterator[None]:
 
 
 def work_in(directory: str | Path) -> IO[bytes]:
-    """Hold a folder as a worker of the process that holds it; return the open file whose end is that of the hold."""
+    """Hold a folder as a worker of the process that holds it, until the returned file is closed."""
     file = (Path(directory) / WORKERS).open("a+b")
     fcntl.lockf(file, fcntl.LOCK_SH)
     return file
 
 
 def _outlive_workers(directory: Path) -> None:
-    """Wait until no worker of an earlier process holds a folder: what it still writes would be taken for this run's."""
+    """Wait until no worker of an earlier process holds a folder: its files would be taken for this run's."""
     end = time.monotonic() + PATIENCE
     with (directory / WORKERS).open("a+b") as file:
         while True:

@@ -1,4 +1,4 @@
-"""Trained models by name: those that come with the project and those of the user, and what their cards say."""
+"""Trained models by name, shipped ones and those of the user, with their cards."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ class ModelPath(InputPath):
 
 @dataclass(frozen=True)
 class Card:
-    """What a user has to know of a model before using it.
+    """Facts that users need before they use a model.
 
     Attributes
     ----------
     name, folder
-        Of the model.
+        Name and folder of the model.
     species
-        Whose genes it finds.
+        Species or clade that the model is for.
     trained_on
-        Genomes and annotations.
+        Genomes and annotations of the training data.
     not_to_test_on
         Genomes on which its figures would flatter it.
     licence
-        SPDX identifier.
+        SPDX identifier of the licence.
     text
         The whole card, as Markdown.
     """
@@ -77,7 +77,7 @@ def cache_folder() -> Path:
 
 
 def folders() -> list[Path]:
-    """Return the folders that hold models, what goes first first: those of `VARIABLE`, the cache, the shipped ones."""
+    """Return the folders that hold models, by precedence: those of `VARIABLE`, the cache, the shipped ones."""
     own = [Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     return [*own, cache_folder(), shipped("models")]
 

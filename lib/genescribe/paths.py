@@ -90,18 +90,18 @@ def as_path(text: str) -> Path:
 
 
 class PathType:
-    """Type of an option that names what is read or written."""
+    """Type of an option that names a file or folder to read or write."""
 
     def __call__(self, text: str) -> Any:
         """Return the value of the option."""
         return as_path(text)
 
     def sources(self, value: Any) -> list[Source]:
-        """Return what is read."""
+        """Return the inputs."""
         return []
 
     def targets(self, value: Any) -> list[Target]:
-        """Return what is written."""
+        """Return the outputs."""
         return []
 
 
@@ -142,7 +142,7 @@ class NameList(PathType):
 
 
 class OutputFile(PathType):
-    """A file that is written; `beside` names what is written beside it, with {name} and {stem}.
+    """A file that is written; `beside` names files written beside it, with {name} and {stem}.
 
     `converted`: it may be what is read, compressed or unpacked.
     """
@@ -156,7 +156,7 @@ class OutputFile(PathType):
 
 
 class OutputFolder(PathType):
-    """A folder that is written as a whole, replacing what exists."""
+    """A folder that is written in one step, replacing an existing one."""
 
     def targets(self, value: Any) -> list[Target]:
         """Return the folder."""
@@ -164,7 +164,7 @@ class OutputFolder(PathType):
 
 
 class RunFolder(PathType):
-    """A folder to which the command adds, or in which it resumes; `names`: what it writes there."""
+    """A folder to which the command adds, or in which it resumes; `names`: files that it writes there."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
@@ -175,7 +175,7 @@ class RunFolder(PathType):
 
 
 class SharedFolder(PathType):
-    """A folder that is read and, elsewhere in it, written; patterns of what is read."""
+    """A folder that is read and, elsewhere in it, written; patterns of the files that are read."""
 
     def __init__(self, *patterns: str) -> None:
         self.patterns = patterns
@@ -186,7 +186,7 @@ class SharedFolder(PathType):
 
 
 def paths_in(options: object) -> list[Source]:
-    """Return what looks like a path among configuration values: texts with a slash, @FILE, and names of files."""
+    """Return values of a configuration that look like paths: texts with a slash, @FILE, and names of files."""
     return [Source(Path(text.removeprefix("@"))) for text in _texts(options) if _is_path(text)]
 
 
@@ -211,7 +211,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def refuse_overwriting(sources: Sequence[Source], targets: Sequence[Target]) -> None:
-    """Refuse a command that would write what it reads, or write two things to one path. Opens nothing.
+    """Refuse a command that would overwrite its input, or write two outputs to one path. Opens nothing.
 
     Raises
     ------

@@ -24,7 +24,7 @@ class Published:
     name
         To fetch them by.
     species
-        Whose sites they score.
+        Species or clade that the sites were learned from.
     url, sha256
         Where the file lies, and its digest.
     licence
@@ -70,7 +70,7 @@ def fetch(name: str, registry: Path | None = None) -> Path:
     Parameters
     ----------
     name
-        In the registry.
+        Name in the registry.
     registry
         As for `published`.
 

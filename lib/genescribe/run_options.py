@@ -71,7 +71,7 @@ class RunOptions:
         Parameters
         ----------
         folders
-            Shards.
+            Folders of baked shards.
         where
             Source of the options, for messages.
         model, train
@@ -94,7 +94,7 @@ def add_arguments(
     Parameters
     ----------
     parser
-        Gets them.
+        Parser that gets the options.
     head
         Name of the option of the head; in the Gencode segmentation benchmark it is ``--model``.
     without

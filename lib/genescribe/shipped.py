@@ -1,4 +1,4 @@
-"""Where what comes with the library beside its modules lies: trained models, and the workflow."""
+"""The place of trained models and the workflow, which come with the library beside its modules."""
 
 from __future__ import annotations
 

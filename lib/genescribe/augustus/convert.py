@@ -71,7 +71,7 @@ def convert(species: Species, transitions: Transitions | None = None) -> Segment
     Parameters
     ----------
     species
-        The set.
+        The parameter set, as `read_species` returns it.
     transitions
         How genes are built; None: as `transitions_of` says.
     """
@@ -88,7 +88,7 @@ def convert(species: Species, transitions: Transitions | None = None) -> Segment
 
 
 def config_of(species: Species) -> SegmentModelConfig:
-    """Return the configuration: sizes of the tables, and what genes may look like."""
+    """Return the configuration: sizes of the tables, and the grammar of genes."""
     windows, introns = species.windows, species.introns
     orders = [_order(item.emission) for item in species.exons] + [_order(item) for item in species.intergenic]
     orders += [item.start.order for item in species.exons]
@@ -191,7 +191,7 @@ def _fill_class(evidence: TabulatedEvidence, species: Species, number: int) -> N
 def _start_places(
     exon: ExonClass, species: Species, between: FloatArray, coding: Sequence[FloatArray], order: int
 ) -> FloatArray:
-    """Return what the bases around a start codon are worth, (1, places, words)."""
+    """Return the scores of the bases around a start codon, (1, places, words)."""
     windows, first = species.windows, _first_word(species)
     motif = [padded_words(logs(row), order, 0.0) for row in exon.start.chances]
     if exon.start_steps is not None:
@@ -205,7 +205,7 @@ def _start_places(
 
 
 def _first_words(exon: ExonClass, phase: int, first: int, coding: Sequence[FloatArray], order: int) -> list[FloatArray]:
-    """Return what the first bases of coding sequence are worth, given the codon position of the first."""
+    """Return the scores of the first bases of coding sequence, given the codon position of the first."""
     rows = [-coding[(phase + place) % 3] for place in range(first)]
     if first:
         last = (phase + first - 1) % 3
@@ -216,7 +216,7 @@ def _first_words(exon: ExonClass, phase: int, first: int, coding: Sequence[Float
 def _donor_places(
     exon: ExonClass, species: Species, intron: FloatArray, coding: Sequence[FloatArray], order: int
 ) -> FloatArray:
-    """Return what the bases around a donor are worth, (phases, places, words)."""
+    """Return the scores of the bases around a donor, (phases, places, words)."""
     before, behind = species.windows.donor
     phases = []
     for phase in FRAMES:
@@ -241,7 +241,7 @@ def _acceptor_places(
     coding: Sequence[FloatArray],
     order: int,
 ) -> FloatArray:
-    """Return what the bases around an acceptor are worth, (phases, places, words)."""
+    """Return the scores of the bases around an acceptor, (phases, places, words)."""
     before, behind = species.windows.acceptor
     tract = [padded_words(logs(row), order, 0.0) - intron for row in intron_class.acceptor.chances]
     phases = []
@@ -269,7 +269,7 @@ def _fill_steps(evidence: TabulatedEvidence, exon: ExonClass, species: Species, 
 
 
 def _fill_words(evidence: TabulatedEvidence, species: Species) -> None:
-    """Set what the words of signals are worth."""
+    """Set the scores of the signals' words."""
     words: dict[str, FloatArray] = {}
     for name, chances in (("start", species.starts), ("stop", species.stops)):
         values = np.full(4**_CODON + 1, LOWEST)
@@ -286,7 +286,7 @@ def _fill_words(evidence: TabulatedEvidence, species: Species) -> None:
 
 
 def _fill_crf(crf: SemiCRF, species: Species, table: Transitions) -> None:
-    """Set durations, tails, transitions, and what a strand begins and ends with."""
+    """Set durations, tails, transitions, and the scores of a strand's first and last label."""
     for values in (crf.transition, crf.start, crf.final, crf.durations.score):
         values.fill_(0.0)
     _fill_lengths(crf, species, table.stay)
@@ -313,7 +313,7 @@ def _fill_crf(crf: SemiCRF, species: Species, table: Transitions) -> None:
 
 
 def _length_scores(species: Species, kind: int) -> FloatArray:
-    """Return what each length of an exon is worth: of three phases one fits."""
+    """Return the score of each length of an exon: one of three phases fits."""
     return logs(3 * species.lengths[kind], LOWEST)
 
 

@@ -50,7 +50,7 @@ class Source:
     name
         Of the genome, for the report.
     catalogue, genome
-        Genes and sequences.
+        Annotated genes, and the sequences that they lie on.
     regions
         Genes that lie whole inside one of them count; no base outside is read.
     partial
@@ -117,14 +117,14 @@ def estimate_model(
 
 
 def statistics(chosen: Sequence[Chosen], leave: float | None) -> dict[str, Any]:
-    """Return what the genes are like, which `genescribe annotate` compares its own with.
+    """Return statistics of the training genes, with which `genescribe annotate` compares its own.
 
     Parameters
     ----------
     chosen
-        The genes.
+        The training genes.
     leave
-        What `between_genes` returned; None where it is not known.
+        Result of `between_genes`; None where it is not known.
     """
     counts = LengthCounts()
     for gene in chosen:
@@ -180,9 +180,9 @@ def structure(chosen: Sequence[Chosen], leave: float) -> Transitions:
     Parameters
     ----------
     chosen
-        The genes.
+        The training genes.
     leave
-        What `between_genes` returned; half of the genes are on each strand.
+        Result of `between_genes`; half of the genes are on each strand.
     """
     single, first, inner, last = 0, np.zeros(3), np.zeros((3, 3)), np.zeros(3)
     for gene in chosen:

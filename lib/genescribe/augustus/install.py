@@ -83,7 +83,7 @@ def import_species(folder: Path, output: Path) -> str:
 
 
 def evidence_weights() -> NDArray[np.float64]:
-    """Return what evidence is worth to a model in the form of AUGUSTUS's parameter sets."""
+    """Return the weights of evidence for a model in the form of AUGUSTUS's parameter sets."""
     weights = default_weights()
     weights[[slot for name, slot in SLOTS.items() if "rna" in name]] *= READS
     return weights

@@ -33,7 +33,7 @@ class Sections:
     Attributes
     ----------
     path
-        The file.
+        Parameter file of AUGUSTUS, named in errors.
     tokens
         By class and name, what stands in a section, word by word.
     """
@@ -88,7 +88,7 @@ class Sections:
 
 @dataclass(frozen=True)
 class Section:
-    """What stands in one section."""
+    """Words of one section of a parameter file."""
 
     path: Path
     name: str

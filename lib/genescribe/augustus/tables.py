@@ -1,4 +1,4 @@
-"""What a parameter set of AUGUSTUS holds, as tables.
+"""Tables of a parameter set of AUGUSTUS.
 
 Words of bases are numbers, a, c, g, t being 0 to 3, the last base least. Columns of content tables are codon positions
 of a word's last base. Probabilities are not logarithms here, and are as the files give them.
@@ -62,7 +62,7 @@ class Steps:
         name
             Name of the section.
         number
-            Which class of GC content, from 0.
+            Number of the class of GC content, from 0.
         """
         if not sections.has(name, number):
             return None
@@ -135,7 +135,7 @@ class Introns:
     lengths : (d + 1,)
         Chance of each length up to d among the short ones.
     classes
-        By GC content.
+        One per class of GC content, ascending.
     """
 
     donor: FloatArray
@@ -175,13 +175,13 @@ class Species:
     Attributes
     ----------
     name, folder
-        Of the species.
+        Name of the species, and the folder of its parameter files.
     genetic_code
-        NCBI table.
+        Number of the NCBI translation table.
     gc, gc_window
         GC content of each class, and the bases over which it is taken.
     windows
-        Of signals.
+        Sizes of the signals' windows, in bases.
     exons
         By class of GC content.
     lengths : (4, D + 1)

@@ -40,7 +40,7 @@ class Baker:
     Parameters
     ----------
     job
-        Windows, splits, masks.
+        Options: windows, splits, and what is masked.
     lengths
         Bases of every sequence of the genome, for the splits.
 
@@ -156,7 +156,7 @@ class Baker:
         return None
 
     def _account(self, strand: Strand) -> None:
-        """Note what became of each gene of a strand."""
+        """Record the fate of each gene of a strand."""
         for gene in strand.genes:
             entry = self.index[gene.id]
             if entry["windows"]:

@@ -38,7 +38,7 @@ class SequenceBaker(Protocol):
     Attributes
     ----------
     target
-        Which `BakeConfig.target` it writes.
+        Value of `BakeConfig.target` that selects this class.
     """
 
     target: ClassVar[str]
@@ -77,7 +77,7 @@ def bake_batch(
     target: str | Path,
     baker_class: type[SequenceBaker] = Baker,
 ) -> dict[str, Any]:
-    """Bake some sequences of a genome into the folder `target`; return what its `stats.json` holds.
+    """Bake some sequences of a genome into the folder `target`; return the contents of its `stats.json`.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def bake_batch(
     seqids
         Sequences of this batch. There may be none: the number of batches is fixed before the sequences are known.
     target
-        Folder to write.
+        Folder to write; made in one step.
     baker_class
-        What the target of `job` asks for; see `genescribe.families.baker_class`.
+        The class for the target of `job`: `genescribe.families.baker_class`.
 
     Raises
     ------

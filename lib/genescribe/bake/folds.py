@@ -41,7 +41,7 @@ def clusters(genes: Iterable[Gene], genome: Genome, code: GeneticCode, seqids: S
     genes
         Of these sequences and others; every isoform counts.
     genome, code
-        To translate with.
+        Sequences and genetic code, by which genes are translated.
     seqids
         The sequences to group.
     """
@@ -77,7 +77,7 @@ def assign_folds(groups: Sequence[Sequence[str]], number: int, validation: float
     groups
         Disjoint groups of sequences.
     number
-        Folds.
+        Number of folds.
     validation
         Share of the sequences outside a fold that validate, as nearly as whole groups allow from below.
     seed

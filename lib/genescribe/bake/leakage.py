@@ -94,7 +94,7 @@ def similar_pairs(
     Parameters
     ----------
     sketches
-        Of each protein.
+        Word hashes of each protein: `sketch`.
     sides
         Of each protein; pairs of one side are not looked for.
     similar

@@ -36,7 +36,7 @@ def by_shares(
     Parameters
     ----------
     lengths
-        Sequence -> bases.
+        Length of each sequence by name, in bases.
     shares
         Parts of training, validation and test, such as 75, 10 and 15.
     seed

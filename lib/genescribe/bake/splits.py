@@ -36,7 +36,7 @@ class Region(NamedTuple):
             Bases of each sequence: the region is checked, its end filled in, and a text that is a sequence's name
             is that sequence.
         where
-            For messages.
+            File or option that the text comes from, for errors.
 
         Raises
         ------
@@ -86,7 +86,7 @@ def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str
     lengths
         Bases of each sequence.
     where
-        For messages.
+        File or option that the texts come from, for errors.
 
     Raises
     ------
@@ -152,7 +152,7 @@ class SplitRegion(NamedTuple):
 
 @dataclass(frozen=True)
 class Splits:
-    """Regions of a genome a split; "*" is every sequence that no split names. What is named nowhere is not used."""
+    """Regions of each split of a genome; "*" is every sequence that no split names. Other regions are not used."""
 
     train: list[str] = option(
         default_factory=list,

@@ -1,4 +1,4 @@
-"""The contents of `stats.json`: number and length of segments of each label, and what was left out.
+"""The contents of `stats.json`: number and length of segments of each label, and counts of genes left out.
 
 All values are counts, so that those of several batches and genomes add up.
 """
@@ -26,7 +26,7 @@ class SplitStats:
     Attributes
     ----------
     windows
-        Written.
+        Number of windows written.
     dropped
         Reason -> windows not written.
     bases : (C,) int64
@@ -126,7 +126,7 @@ class SplitStats:
 
 @dataclass
 class BakeStats:
-    """Counts of a batch: a `SplitStats` a split, and what became of the genes."""
+    """Counts of a batch: a `SplitStats` per split, and the fate of the genes."""
 
     scheme: str
     names: tuple[str, ...]
@@ -138,7 +138,7 @@ class BakeStats:
         self.splits = {split: SplitStats(len(self.names)) for split in SPLITS}
 
     def to_json(self) -> dict[str, Any]:
-        """Return what stands in `stats.json`."""
+        """Return the contents of `stats.json`."""
         return {
             "scheme": self.scheme,
             "labels": list(self.names),
@@ -149,7 +149,7 @@ class BakeStats:
 
 
 def sum_stats(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sum of what several `stats.json` hold.
+    """Return the sum of the contents of several `stats.json`.
 
     Raises
     ------

@@ -87,9 +87,9 @@ def label_strands(
     Parameters
     ----------
     codes
-        The forward strand.
+        Base codes of the forward strand.
     genes
-        Those of the sequence, forward coordinates.
+        Genes of the sequence, in coordinates of the forward strand.
     scheme, config, code, mask_ends
         See `BakeJob`.
     unknown

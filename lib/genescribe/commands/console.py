@@ -68,7 +68,7 @@ def parser_of(name: str) -> Parser:
 
 
 def overview() -> str:
-    """Return the help of the program: its commands and what each does."""
+    """Return the help of the program: its commands, with a line on each."""
     lines = ["usage: genescribe COMMAND ...", "", "Learn to annotate genomes, and annotate them."]
     for purpose, names in COMMANDS.items():
         lines += ["", f"{purpose}:"]

@@ -1,4 +1,4 @@
-"""Show which parts are installed on this machine, and what each is for.
+"""Show which parts are installed on this machine, and the purpose of each.
 
 Only Python and PyTorch are needed to annotate a genome; everything else adds speed, comparisons or the workflow.
 

@@ -21,7 +21,7 @@ class Scale:
     Attributes
     ----------
     name
-        The part.
+        Name of the part, such as ``transitions``.
     mean, spread, low, high
         Mean, root mean square deviation, minimum and maximum.
     forbidden
@@ -57,7 +57,7 @@ def scales(p: Potentials, encoder: Tensor | None = None) -> list[Scale]:
     p
         The scores of a batch.
     encoder : (B, T, D) or None
-        What the emissions were made from.
+        Output of the encoder, from which the emissions were made.
     """
     inside = torch.arange(p.shape[1], device=p.lengths.device) < p.lengths.unsqueeze(1)
     content = p.content.detach()[inside]

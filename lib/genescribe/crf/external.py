@@ -60,7 +60,7 @@ class ExternalCRF(nn.Module):
         self.register_buffer("single", torch.ones(labels, dtype=torch.bool), persistent=False)
 
     def potentials(self, emissions: Tensor, lengths: Tensor, **extra: Any) -> Potentials:
-        """Return the scores of a batch; `extra` is what other heads read: boundary scores must be absent.
+        """Return the scores of a batch; `extra` holds the arguments of other heads: boundary scores must be absent.
 
         Parameters
         ----------

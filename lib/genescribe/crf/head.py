@@ -300,7 +300,7 @@ class SemiCRF(nn.Module):
             self.durations.initialise(statistics.durations, pseudocount, continuing)
 
     def _pooled(self, statistics: RunStatistics) -> tuple[RunStatistics, Tensor, Tensor]:
-        """Return counts of tied labels added up under the one whose scores they share, and what is forbidden to it."""
+        """Return counts of tied labels added up under the label whose scores they share, and what is forbidden to it."""
         if self.config.tied is None:
             return statistics, self.transition_forbidden, self.first_forbidden
         group = nn.functional.one_hot(self.like.cpu(), self.config.labels).double()
@@ -311,7 +311,7 @@ class SemiCRF(nn.Module):
         return statistics, ~allowed.expand_as(self.transition_forbidden), ~first_allowed
 
     def extra_repr(self) -> str:
-        """Return what `print` shows."""
+        """Return the text that `print` shows."""
         return f"labels={self.config.labels}, max_duration={self.durations.rows}, period={self.config.period}"
 
 

@@ -31,7 +31,7 @@ def to_device(array: NDArray[Any], device: torch.device | str) -> Tensor:
     array
         Of numbers; on the CPU the tensor shares its memory.
     device
-        Where to.
+        Target device.
     """
     tensor = torch.from_numpy(array)
     if torch.device(device).type != "cuda":
@@ -178,7 +178,7 @@ def ordered_batches(
     Parameters
     ----------
     dataset
-        Baked windows.
+        Windows of baked shards.
     collate_fn
         Makes a batch of samples.
     size

@@ -30,7 +30,7 @@ class Cursor:
     Attributes
     ----------
     seed
-        Of the order.
+        Seed of the order of samples.
     step
         First step to be read.
     batch, micro
@@ -38,7 +38,7 @@ class Cursor:
     rank, world
         This process, and how many there are.
     workers
-        Processes that read.
+        Number of processes that read.
     buckets
         Batches whose samples are sorted by length together; 0: none are. See `bucketed_order`.
     """
@@ -70,7 +70,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     Parameters
     ----------
     count
-        Number of samples.
+        Number of samples in the epoch.
     seed
         Seed of training; another gives another order.
     epoch

@@ -29,7 +29,7 @@ class ShardDataset:
     Parameters
     ----------
     folders
-        What `bake` wrote, one folder per batch of sequences, of any number of genomes.
+        Folders of baked shards, one per batch of sequences, of any number of genomes.
     split
         "train", "validation" or "test".
 
@@ -80,7 +80,7 @@ class ShardDataset:
         return parse_sample(data, row["sizes"], where=path)
 
     def digest(self) -> str:
-        """Return a digest of what the folders hold, from the digests that `bake` noted."""
+        """Return a digest of the folders' contents, from the digests that `bake` noted."""
         total = hashlib.sha256()
         for folder in self.folders:
             for name in (MANIFEST, INDEX):
@@ -105,7 +105,7 @@ class ShardDataset:
 
 
 def _check_shards(folder: Path, split: str, rows: NDArray[Any]) -> None:
-    """Raise `InputError` where a shard cannot hold what its index says: now, and not after hours of training."""
+    """Raise `InputError` where a shard does not fit its index: now, and not after hours of training."""
     last_of_shard = rows[np.append(np.flatnonzero(np.diff(rows["shard"])), len(rows) - 1)] if len(rows) else rows
     for row in last_of_shard:
         path = folder / shard_name(split, int(row["shard"]))

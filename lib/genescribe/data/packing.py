@@ -19,7 +19,7 @@ def best_fit(lengths: Sequence[int], capacity: int, gap: int = 0) -> list[list[i
     capacity
         Size of a bin. An item that is longer has a bin to itself.
     gap
-        What stands between two items of a bin.
+        Size of the gap between two items of a bin.
 
     Examples
     --------

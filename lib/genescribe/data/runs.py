@@ -133,7 +133,7 @@ def cut(runs: Runs, start: int, end: int) -> Runs:
 
 
 def outside(segments: list[tuple[int, int, int]], masked: Sequence[Interval]) -> list[tuple[int, int, int]]:
-    """Return what the disjoint, ascending `masked` intervals leave of the segments."""
+    """Return the parts of the segments outside the disjoint, ascending `masked` intervals."""
     left: list[tuple[int, int, int]] = []
     for start, end, label in segments:
         place = max(0, bisect_left(masked, (start, 0)) - 1)

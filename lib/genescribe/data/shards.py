@@ -175,7 +175,7 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _npy_header(descr: str, shape: tuple[int, ...]) -> bytes:
-    """Return what a .npy file begins with. Most windows share it; to work it out takes longest."""
+    """Return the header of a .npy file. Most windows share it, and computing it takes longest."""
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(buffer, {"descr": descr, "fortran_order": False, "shape": shape})
     return buffer.getvalue()

@@ -43,7 +43,7 @@ class Stretch:
 
 
 def stretches(dataset: ShardDataset) -> Iterator[Stretch]:
-    """Yield what the cores of a split's windows make, in the order of genome, sequence, strand and place.
+    """Yield the stretches that the cores of a split's windows form, by genome, sequence, strand and place.
 
     Windows overlap, their cores do not. Where a window was not written, as all its bases are masked, a stretch ends and
     another begins.

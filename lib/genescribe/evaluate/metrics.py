@@ -35,7 +35,7 @@ def measure(
     Parameters
     ----------
     reference, predicted
-        Annotations.
+        Genes of the reference annotation and of the prediction.
     regions
         Score only there (`genescribe.evaluate.regions.restrict`); everywhere if None.
     sequences

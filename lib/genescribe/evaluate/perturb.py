@@ -23,7 +23,7 @@ def random_genes(seed: int, number: int, *, sequences: int = 2, spread: int = 30
     seed
         Of the random numbers.
     number
-        How many genes.
+        Number of genes.
     sequences
         How many sequences they lie on.
     spread

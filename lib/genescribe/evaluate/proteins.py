@@ -67,8 +67,8 @@ def translation(gene: Gene, transcript: Transcript, genome: Genome, code: Geneti
     transcript
         One of its transcripts.
     genome
-        Its sequences.
+        Sequences that the transcript lies on.
     code
-        Genetic code.
+        Genetic code to translate with.
     """
     return translate(coding_codes(genome, gene, transcript), transcript, code) if transcript.cds else ""

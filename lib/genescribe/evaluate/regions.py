@@ -36,7 +36,7 @@ def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iter
     Parameters
     ----------
     reference, predicted
-        Annotations.
+        Genes of the reference annotation and of the prediction.
     regions
         (seqid, start, end); an end of None is the end of the sequence.
     """
@@ -70,7 +70,7 @@ def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: 
     regions
         (seqid, start, end); an end of None is the end of the sequence.
     lengths
-        Sequence -> bases.
+        Length of each sequence by name, in bases.
     bases
         Bases to leave out at each end of a sequence.
 

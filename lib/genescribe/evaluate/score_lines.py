@@ -9,7 +9,7 @@ from genescribe.evaluate.accuracy import LEVELS
 
 
 def score_lines(metrics: Mapping[str, Any]) -> str:
-    """Return what `genescribe.evaluate.metrics.measure` found on coding sequences, a row for each level.
+    """Return the results of `genescribe.evaluate.metrics.measure` on coding sequences, a row for each level.
 
     Rows below name the other predictions: how many points of F1 this one is above each, with the paired 95% interval.
     """

@@ -22,7 +22,7 @@ def check_names(genes: Iterable[Gene], known: Collection[str], where: str, other
     Parameters
     ----------
     genes
-        Of an annotation.
+        Genes of the annotation.
     known
         Names of sequences in the other file.
     where, other_file

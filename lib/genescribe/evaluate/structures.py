@@ -1,4 +1,4 @@
-"""Transcripts reduced to what accuracy is measured on: positions and strand of exons or CDS parts."""
+"""Transcripts reduced to positions and strand of exons or CDS parts, on which accuracy is measured."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def structures(genes: Iterable[Gene], level: Level, groups: Groups, *, coding_on
     Parameters
     ----------
     genes
-        An annotation.
+        Genes of one annotation.
     level
         "cds" takes the coding parts, "exon" the exons.
     groups

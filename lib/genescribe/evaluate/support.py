@@ -15,7 +15,7 @@ def intron_support(genes: Sequence[Gene], table: EvidenceTable, regions: Iterabl
     Parameters
     ----------
     genes
-        An annotation.
+        Genes of one annotation.
     table
         Evidence of the genome; strands must agree where evidence has one.
     regions

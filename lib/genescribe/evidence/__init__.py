@@ -1,1 +1,1 @@
-"""What reads and proteins say of a genome: one table, whatever the file it comes from."""
+"""Evidence of reads and proteins on a genome: one table for all kinds of files."""

@@ -18,7 +18,7 @@ LEAST_IDENTITY = 0.3
 
 @dataclass
 class _Alignment:
-    """An alignment: where its coding parts lie, and what its row of type mRNA says."""
+    """An alignment: its coding parts, and the attributes of its row of type mRNA."""
 
     seqid: str
     strand: int

@@ -55,7 +55,7 @@ def read_bams(paths: Sequence[str | Path], genome: Genome, into: Collector, work
     paths
         BAM files, sorted by position and indexed.
     genome
-        That they were mapped to.
+        Genome that the reads were mapped to.
     into
         Collector that the evidence is added to.
     workers
@@ -197,7 +197,7 @@ def _stranded(
 
 
 class _Depth:
-    """How deeply bases are covered, in `LEVELS`; what no later read can change is summed up and forgotten."""
+    """Coverage of bases, in `LEVELS`; stretches that no later read can change are summed up and dropped."""
 
     def __init__(self) -> None:
         self._edges = array("q")  # start and end of each block

@@ -29,7 +29,7 @@ EVIDENCE_FILES = tuple(_HELP)
 
 @dataclass(frozen=True)
 class EvidenceFiles:
-    """Files of evidence by what they are."""
+    """Files of evidence by kind."""
 
     bam: tuple[Path, ...] = ()
     junctions: tuple[Path, ...] = ()
@@ -107,6 +107,6 @@ def evidence_of(files: EvidenceFiles, genome: Genome, folder: Path, workers: int
 
 
 def given_files(folder: Path) -> dict[str, list[str]]:
-    """Return the names of the files that a folder of evidence was made of, by what they are."""
+    """Return the names of the files that a folder of evidence was made of, by kind."""
     path = folder / GIVEN
     return dict(read_json(path)) if path.is_file() else {}

@@ -1,4 +1,4 @@
-"""The introns that evidence speaks for, by window: what models read that take introns as input."""
+"""The introns that evidence supports, by window: the input of models that take introns."""
 
 from __future__ import annotations
 

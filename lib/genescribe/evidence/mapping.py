@@ -21,9 +21,9 @@ def build_index(fasta: Path, folder: Path, threads: int) -> None:
     fasta
         Genome, plain or compressed.
     folder
-        Existing folder.
+        Existing folder to write into.
     threads
-        Threads of HISAT2.
+        Number of threads of HISAT2.
     """
     plain = folder / f"{PREFIX}.fa"
     with open_binary(fasta) as source, plain.open("wb") as target:
@@ -74,7 +74,7 @@ def _sorted(mapper: list[str], target: Path, threads: int) -> None:
 
 
 def _run(commands: Sequence[Sequence[str]]) -> None:
-    """Run commands, each reading what the one before writes.
+    """Run commands as a pipe.
 
     Raises
     ------

@@ -34,7 +34,7 @@ def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: in
     into
         Collector that the evidence is added to.
     workers
-        Threads of miniprot.
+        Number of threads of miniprot.
 
     Raises
     ------
@@ -72,17 +72,17 @@ def align(program: str, fasta: Path, proteins: str | Path, target: Path, longest
     Parameters
     ----------
     program
-        Path of miniprot.
+        Path of the miniprot program.
     fasta
-        Genome.
+        FASTA file of the genome.
     proteins
-        FASTA of proteins.
+        FASTA file of proteins.
     target
         GFF file to write.
     longest_intron
         Longest intron to align across, in bases.
     workers
-        Threads of miniprot.
+        Number of threads of miniprot.
 
     Raises
     ------

@@ -129,7 +129,7 @@ class EvidenceTable:
 
 
 class Collector:
-    """Rows in the making: the one way in which readers hand on what they read.
+    """Collects the rows that readers of all formats produce.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ class Text:
     Attributes
     ----------
     text
-        What it says.
+        Plain text; escaped in the page.
     kind
         "plain"; "note" for what the reader must know of the numbers beside it; "warning" for what is perhaps wrong;
         "code" for a command, its lines kept.
@@ -31,7 +31,7 @@ class Cell:
     Attributes
     ----------
     text
-        What stands there.
+        Plain text; escaped in the page.
     detail
         Smaller, behind it: an interval.
     best
@@ -62,7 +62,7 @@ class Table:
     Attributes
     ----------
     caption
-        What it shows and how it was measured.
+        Content of the table, and how it was measured.
     corner
         Heading of the names of the rows.
     columns
@@ -96,9 +96,9 @@ class Figure:
     svg
         The whole element, its ids unique to this figure (`genescribe.figures.style.to_svg`).
     caption
-        What it shows.
+        Content of the picture.
     alt
-        What a reader who cannot see it is told.
+        Description for readers who cannot see it.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """What something is, line by line.
+    """Names and values, one pair per line.
 
     Attributes
     ----------
@@ -144,13 +144,13 @@ class Track:
     Attributes
     ----------
     name
-        Shown beside it.
+        Label beside the track.
     kind
         "genes" (GFF3), coloured by their scores; "junctions" (BED), drawn as arcs; "features" (BED).
     data
         The compressed file, base64.
     height
-        In pixels.
+        Height in pixels.
     colour
         Of what has no score.
     """
@@ -171,13 +171,13 @@ class Browser:
     genome
         The sequences, gzipped FASTA, base64.
     tracks
-        Below each other.
+        Tracks from top to bottom.
     place
         Shown first: ``name:start-end``, 1-based.
     colours
         (least score, colour) of genes, the highest first.
     caption
-        What it shows.
+        Content of the browser.
     """
 
     genome: str

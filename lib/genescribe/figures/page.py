@@ -26,11 +26,11 @@ def write_report(
     Parameters
     ----------
     target
-        HTML file.
+        HTML file to write.
     sections
         In their order; those without blocks are left out.
     title, subtitle
-        At the top.
+        Heading, and the line below it.
     """
     write_text(target, render(sections, title=title, subtitle=subtitle))
 
@@ -45,7 +45,7 @@ def render(sections: Iterable[Section], *, title: str, subtitle: str = "") -> st
     title
         Title of the page.
     subtitle
-        Line below it.
+        Line below the heading.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.tests |= {
@@ -74,14 +74,14 @@ def render(sections: Iterable[Section], *, title: str, subtitle: str = "") -> st
 
 
 def _scripts() -> list[str]:
-    """Return igv.js, without the address of its source map, and what starts it."""
+    """Return igv.js, without the address of its source map, and the code that starts it."""
     folder = files("genescribe.figures")
     library = (folder / "igv" / "igv.min.js").read_text(encoding="utf-8")
     return [library.partition("\n//# sourceMappingURL")[0], (folder / "browser.js").read_text(encoding="utf-8")]
 
 
 def _options(browser: Browser) -> str:
-    """Return what the script must know, as JSON that can stand in an HTML page."""
+    """Return the options of the script, as JSON that can stand in an HTML page."""
     tracks = [
         {"name": track.name, "kind": track.kind, "height": track.height, "colour": track.colour}
         for track in browser.tracks

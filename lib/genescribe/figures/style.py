@@ -97,7 +97,7 @@ def add_legend(figure: Canvas, handles: Sequence[Artist] | None = None, *, handl
     figure
         Drawn but for its legend.
     handles
-        What to name; None: everything in any panel that has a label, each label once.
+        Artists to name; None: every labelled artist of any panel, each label once.
     handlelength
         Of the lines or patches, in font sizes.
     """
@@ -132,7 +132,7 @@ def to_svg(figure: Canvas, name: str, caption: str, alt: str) -> Figure:
     figure
         From `canvas`, drawn and converted inside one `styled()`.
     name, caption, alt
-        Of the block.
+        Identifier, caption and description of the block.
     """
     text = io.StringIO()
     # Laid out here once: `savefig` would draw everything for that a second time.

@@ -49,9 +49,9 @@ def run_name(prefix: str, task: Task, config: TrainConfig) -> str:
     Parameters
     ----------
     prefix
-        Its beginning.
+        Beginning of the name.
     task, config
-        What is trained, and how.
+        Model with its data, and options of training.
     """
     return f"{prefix}-{digest(fingerprint_of(task, config))[:8]}"
 
@@ -72,7 +72,7 @@ def compare_heads(
     Parameters
     ----------
     shards
-        What `preprocess` wrote.
+        Folders that `preprocess` wrote.
     folder
         Gets the models, one folder ``<head>-seed<n>-<digest of options and data>`` a run.
     options
@@ -80,9 +80,9 @@ def compare_heads(
     seeds
         One model per head and seed.
     heads
-        Which of them.
+        Names of the heads to compare.
     replicates
-        Bootstrap samples.
+        Number of bootstrap samples.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def validation_table(model: Path, shards: Sequence[Path]) -> str:
     model
         Folder of a trained model; `validation/` beside it gets the scores.
     shards
-        What `preprocess` wrote.
+        Folders that `preprocess` wrote.
 
     Raises
     ------

@@ -27,7 +27,7 @@ def write_json_lines(shards: Sequence[Path], folder: Path, names: Mapping[str, s
     shards
         Folders that were baked.
     folder
-        Gets the files.
+        Folder to write the files into.
     names
         Split -> name of its file, without the suffix.
     """

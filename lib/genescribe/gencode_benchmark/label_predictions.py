@@ -32,9 +32,9 @@ def predict_labels(
     model
         Trained, of a scheme whose labels do not depend on positions.
     folders
-        What bake wrote.
+        Folders of baked shards.
     split
-        "test", or another.
+        Name of the split, such as "test".
 
     Raises
     ------
@@ -57,6 +57,6 @@ def predict_labels(
 
 
 def decode_labels(predictor: SegmentPredictor, codes: Codes) -> Runs:
-    """Return the best labels of a strand, in memory that does not grow with what the network puts out."""
+    """Return the best labels of a strand, in memory that does not grow with the network's output."""
     path = predictor.decode(codes, RowsOnDemand(predictor, codes), PredictConfig(partial=True))
     return runs_of(path)

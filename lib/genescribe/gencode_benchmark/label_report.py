@@ -40,14 +40,14 @@ def score_labels(
     Parameters
     ----------
     folder
-        The model.
+        Folder of the model.
     shards
-        What bake wrote.
+        Folders of baked shards.
     target
         Folder to write: `SCORES`, the result; `COUNTS`, its `LabelCounts`; `LABELS`, true and predicted runs of each
         stretch, ``<number>.truth`` and ``<number>.predicted``.
     split, replicates, seed
-        Which windows; the bootstrap.
+        Split that is scored; number of bootstrap samples and their seed.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def score_labels(
 
 
 def describe(model: SegmentModel) -> dict[str, Any]:
-    """Return what tells models apart in a table."""
+    """Return the options that tell models apart in a table."""
     config = model.config
     return {
         "head": config.head,

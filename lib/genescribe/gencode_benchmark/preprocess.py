@@ -40,13 +40,13 @@ def preprocess(
     folder
         Gets `catalogue.duckdb`, `shards/<n>/`, `<split>.jsonl` and `<split>_segment_stats.json`.
     splits
-        Which sequences, or regions of them, train, validate and test; others are left out.
+        Sequences, or regions of them, for training, validation and test; others are left out.
     config
-        Windows.
+        Options of windows and labels.
     workers
-        Processes that bake.
+        Number of processes that bake.
     genetic_code
-        NCBI table.
+        Number of the NCBI translation table.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def preprocess(
 
 
 def _make_ready(fasta: Path, seqids: list[str]) -> None:
-    """Read sequences for nothing: the process has then imported, and the system has cached, what it will use."""
+    """Read sequences once, so that modules are imported and files are cached before the clock starts."""
     genome = Genome.open(fasta)
     for seqid in seqids:
         genome.codes(seqid)

@@ -67,7 +67,7 @@ class SentenceModel(Protocol):
     Attributes
     ----------
     config
-        Options.
+        Options of the model.
     step_kinds
         Names of the kinds of steps, for accuracy by kind.
     """

@@ -17,7 +17,7 @@ def balance(lengths: Mapping[str, int], batches: int) -> list[list[str]]:
     Parameters
     ----------
     lengths
-        Sequence name -> bases.
+        Length of each sequence by name, in bases.
     batches
         1 to `MAX_BATCHES`.
 
@@ -44,10 +44,10 @@ def batch_of(lengths: Mapping[str, int], index: int, batches: int) -> list[str]:
     Parameters
     ----------
     lengths
-        Sequence -> bases.
+        Length of each sequence by name, in bases.
     index
         Number of the batch, from 0.
     batches
-        Number of batches.
+        Number of batches, in all.
     """
     return balance(lengths, batches)[index]

@@ -1,4 +1,4 @@
-"""What a coding sequence reads as: the facts that every check of one is made of."""
+"""The codons of a coding sequence, and the facts on which every check of one rests."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_codons(
     code
         Genetic code that gives start and stop codons.
     starts : (65,) bool
-        Which codon numbers can start a protein; None: those that the genetic code lists.
+        True at the codon numbers that can start a protein; None: those that the genetic code lists.
     recoded : (n // 3,) bool
         Codons that stand for an amino acid whatever the code says, such as selenocysteine; None: none.
 

@@ -143,7 +143,7 @@ class Genome:
         return encode(raw.tobytes(), _BETWEEN_LINES)
 
     def description(self, seqid: str) -> str:
-        """Return what stands behind a sequence's name in its header; empty where that is longer than any should be."""
+        """Return the text behind a sequence's name in its header; empty where it is too long to be a description."""
         first = self._index[seqid].byte(0)
         before = b"\n" + self._bytes[max(0, first - LONGEST_HEADER) : first].tobytes()
         place = before.rfind(b"\n>")
@@ -170,7 +170,7 @@ def write_fasta(path: str | Path, records: Iterable[tuple[str, str | Codes]], *,
     records
         Headers without ``>``; sequences as text (proteins too) or as base codes.
     width
-        Bases per line.
+        Number of bases per line.
     """
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as handle:
         for header, sequence in records:

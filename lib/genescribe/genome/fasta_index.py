@@ -47,7 +47,7 @@ def index_fasta(path: Path, *, shown: str | Path | None = None) -> Index:
     Parameters
     ----------
     path
-        Plain FASTA.
+        Plain FASTA file.
     shown
         The name to blame in messages, where `path` is a copy.
     """

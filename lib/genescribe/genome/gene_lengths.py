@@ -34,7 +34,7 @@ class LengthCounts:
         self._counts["intron"].update(end - start for start, end in transcript.cds_introns)
 
     def add_json(self, value: Mapping[str, Iterable[Sequence[int]]]) -> None:
-        """Add what `to_json` returned."""
+        """Add the counts that `to_json` returned."""
         for part, rows in value.items():
             for length, count in rows:
                 self._counts[part][length] += count

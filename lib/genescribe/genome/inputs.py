@@ -75,7 +75,7 @@ def fetch_annotation(source: str, target: str | Path, *, sha256: str | None = No
     Parameters
     ----------
     source
-        Path or URL.
+        Path or URL of the annotation.
     target
         File to write.
     sha256, md5

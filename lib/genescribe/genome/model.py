@@ -91,7 +91,7 @@ class Gene:
     seqid
         Name of its sequence.
     strand
-        "+" or "-".
+        Strand of all transcripts, "+" or "-".
     transcripts
         Never empty; in the order of their (start, end, id).
     score

@@ -40,7 +40,7 @@ _DESCRIPTIONS: dict[Organelle, re.Pattern[str]] = {
 
 
 def organelle_of(seqid: str, description: str = "") -> Organelle | None:
-    """Return what a sequence is by its name, or by the rest of its FASTA header; None: nothing says an organelle.
+    """Return the organelle that a sequence is of, by its name or the rest of its FASTA header; None: no organelle.
 
     Examples
     --------

@@ -76,7 +76,7 @@ def write_parts(genes: Iterable[Gene], genome: Genome, directory: str | Path) ->
     genome
         Genome that the genes lie on.
     directory
-        Existing folder.
+        Existing folder to write into.
     """
     directory = Path(directory)
     order = {seqid: number for number, seqid in enumerate(genome.lengths)}

@@ -27,7 +27,7 @@ class GenomeStrand:
     genome, seqid, start, end
         Genome, name of the sequence, and interval, 0-based and half-open.
     strand
-        "+" or "-".
+        Strand to read, "+" or "-".
     """
 
     def __init__(self, genome: Genome, seqid: str, start: int, end: int, strand: str) -> None:

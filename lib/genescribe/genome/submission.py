@@ -46,11 +46,11 @@ class Problem(NamedTuple):
     Attributes
     ----------
     rule
-        Its name.
+        Name of the rule.
     where
         The ID of the feature, or the sequence.
     what
-        What is wrong, in words.
+        The fault, in words.
     """
 
     rule: str
@@ -88,7 +88,7 @@ class _Transcript:
 
 
 def check_submission(annotation: str | Path, genome: Genome) -> list[Problem]:
-    """Return what table2asn would complain of.
+    """Return the problems that table2asn would report.
 
     Parameters
     ----------

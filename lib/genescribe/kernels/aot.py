@@ -117,7 +117,7 @@ def example(C: int, K: int, options: bool, B: int = 2, T: int = 40) -> Potential
     options
         With boundary scores, phases, censored ends and forbidden contents.
     B, T
-        Chains and bases.
+        Numbers of chains and of bases.
     """
     generator = torch.Generator().manual_seed(0)
 
@@ -162,7 +162,7 @@ def recurrences(p: Potentials, tiles: Any) -> Iterator[Any]:
     Parameters
     ----------
     p
-        An input.
+        Example of an input.
     tiles : Tiles
         See `genescribe.kernels.triton_launch`.
     """
@@ -221,7 +221,7 @@ def signature(launch: Any) -> dict[str, str]:
 
 
 def program_key(launch: Any) -> str:
-    """Return what triton tells programs apart by: launches of equal keys share one compiled program."""
+    """Return the key by which triton tells programs apart: launches of equal keys share a compiled program."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler.compiler import make_backend
     from triton.runtime.jit import create_function_from_signature
@@ -258,7 +258,7 @@ def _compile(launch: Any, case: str, target: int) -> Usage:
 
 
 def _assemble(ptx: str) -> dict[str, Any]:
-    """Return what ptxas says of a program, and its instructions of tensor cores."""
+    """Return the report of ptxas on a program, and its instructions of tensor cores."""
     import triton
 
     architecture = re.search(r"^\.target (\w+)", ptx, re.MULTILINE)

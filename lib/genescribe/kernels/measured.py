@@ -1,4 +1,4 @@
-"""The one rule of `auto` for kernels of our own on GPUs: what was never measured on one is not chosen silently."""
+"""The rule of `auto` for the library's GPU kernels: a kernel never measured on a GPU is not chosen silently."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Tiles:
         Parameters
         ----------
         C
-            Labels.
+            Number of labels.
         warps
             Warps of a program; None: the usual.
         group

@@ -70,7 +70,7 @@ class GeneScheme:
     Parameters
     ----------
     rules
-        Which signals a gene must have; None: the defaults.
+        Allowed start codons, stop codons and splice sites; None: the defaults.
     """
 
     name = "gene"
@@ -206,7 +206,7 @@ def _exon_fault(transcript: Transcript) -> str | None:
 
 
 def _codon_fault(transcript: Transcript, codes: Codes, tables: SignalTables) -> str | None:
-    """Return whether start or stop codon, each within one exon, are not what they must be."""
+    """Return whether the start or the stop codon, each within one exon, is not allowed."""
     start, end = transcript.cds[0][0], transcript.cds[-1][1]
     if not transcript.partial5 and not tables.start[word_number(unmasked(codes[start : start + CODON]).tolist())]:
         return "start codon not among the allowed"

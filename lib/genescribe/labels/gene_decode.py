@@ -33,7 +33,7 @@ def decode_gene_runs(runs: Runs, phases: NDArray[np.bool_], *, partial: bool = T
     runs : (n, 2)
         Ends and labels, from the strand's 5' end to its 3' end.
     phases : (3, C, C)
-        Which transitions are allowed at boundaries of each position modulo 3.
+        Transitions allowed at boundaries of each position modulo 3.
     partial
         Accept a gene without start (stop) codon that reaches the strand's 5' (3') end.
 

@@ -85,7 +85,7 @@ class Grammar:
     minimum, maximum : (C,) int64
         Shortest and longest segment of each label; a maximum of 0 is no limit.
     phases : (3, C, C) bool or None
-        Those of `transitions` that are allowed at boundaries of each position modulo 3; None: all.
+        Members of `transitions` that are allowed at boundaries of each position modulo 3; None: all.
     geometric : labels
         Labels whose durations need no table.
     tied, tied_durations : C labels or None

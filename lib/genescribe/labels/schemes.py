@@ -28,13 +28,13 @@ class LabelScheme(Protocol):
     name
         Its key in `SCHEMES`.
     names
-        What each label is called; their number is C.
+        Names of the C labels.
     kinds
-        What each label means to a decoder.
+        Meaning of each label to a decoder.
     background
         The label of bases between genes.
     channels
-        What a network scores at a base.
+        Names of the scores that a network gives each base.
     opening, closing
         Labels that a strand begins (ends) with where it cuts no gene.
     """
@@ -77,7 +77,7 @@ class LabelScheme(Protocol):
         length
             Bases of the strand.
         policy
-            What becomes of non-coding genes; None: the default.
+            Treatment of non-coding genes; None: the default.
         doubtful
             Gene -> reason for which its bases are masked.
         codes : (length,) uint8 or None

@@ -20,7 +20,7 @@ from genescribe.nn.config import CONTEXTS, EncoderConfig
 
 
 class LocalFeatures(nn.Module):
-    """Residual convolutions with LayerNorm over the channels; what lies past a sequence's end is zero in each."""
+    """Residual convolutions with LayerNorm over the channels; steps past a sequence's end are zero in each."""
 
     def __init__(self, channels: int, width: int, kernel: int, layers: int) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class Encoder(nn.Module):
         return local, self.fold_norm(linear(local.reshape(B, steps, -1), self.fold))
 
     def leave(self, local: Tensor, steps: Tensor, lengths: Tensor) -> Tensor:
-        """Return the features of every base from what `enter` gave and the context of its steps.
+        """Return the features of every base from the result of `enter` and the context of its steps.
 
         Parameters
         ----------

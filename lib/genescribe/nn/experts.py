@@ -103,14 +103,14 @@ class Experts(nn.Module):
         self.bias = nn.Parameter(torch.zeros(number, width)) if geglu else None
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> tuple[Tensor, RouterSums]:
-        """Return the update of each step, and what the auxiliary losses need.
+        """Return the update of each step, and the sums for the auxiliary losses.
 
         Parameters
         ----------
         x : (..., D)
             Steps.
         present : (...) bool
-            Which of them there are; None: all. Only these count in the losses.
+            True at the steps that are no padding; None: all. Only these count in the losses.
         """
         flat = x.reshape(-1, x.shape[-1])
         scores = self.router(flat).float()

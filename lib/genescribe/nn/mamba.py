@@ -117,7 +117,7 @@ class Mamba2(Block):
 
 
 class Stub(Block):
-    """A Mamba block without a state: its gated convolution alone. For tests of what stands around it."""
+    """A Mamba block without a state, its gated convolution alone, for tests of the layers around it."""
 
     def __init__(self, width: int, d_state: int, d_conv: int, expand: int) -> None:
         super().__init__(width, d_state, d_conv, expand)
@@ -164,7 +164,7 @@ class BidirectionalMamba(nn.Module):
 
 
 def _initial_steps(size: int) -> Tensor:
-    """Return what softplus turns into step sizes of `DT_RANGE`."""
+    """Return the inverse softplus of step sizes in `DT_RANGE`."""
     low, high = (math.log(limit) for limit in DT_RANGE)
     dt = torch.exp(torch.rand(size) * (high - low) + low).clamp(min=1e-4)
     return dt + torch.log(-torch.expm1(-dt))

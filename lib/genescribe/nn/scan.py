@@ -46,7 +46,7 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Walk back: what reaches h[t] is its own gradient and decay[t+1] times that of h[t+1]."""
+        """Walk back: the gradient of h[t] is its own and decay[t+1] times that of h[t+1]."""
         decay, states, first = ctx.saved_tensors
         carried = torch.empty_like(states)
         decays, parts, after = decay.unbind(0), carried.unbind(0), grad[-1]

@@ -27,7 +27,7 @@ TILE, TILE_ON_GPU = 16_384, 1 << 18
 
 
 class ResidualUnit(nn.Module):
-    """Two of (batch norm, leaky ReLU, convolution), added to what they read.
+    """Two of (batch norm, leaky ReLU, convolution), added to their input.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class SiteEnsemble(nn.Module):
     config
         Shape that all networks have.
     replicates
-        Number of networks.
+        Number of networks in the ensemble.
     """
 
     def __init__(self, config: SiteNetworkConfig, replicates: int = 1) -> None:
@@ -198,7 +198,7 @@ def _normed(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
 
 
 def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return what a batch norm does outside training: its factor and its summand, (C,) each."""
+    """Return a batch norm in evaluation as factor and summand, (C,) each."""
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale

@@ -1,4 +1,4 @@
-"""Names of the files of an annotation; apart from what writes them, so that a command lists its options at once."""
+"""Names of the files of an annotation, apart from their writers, so that a command shows its help at once."""
 
 STEM = "annotation"
 ANNOTATION, REJECTS, SUMMARY = f"{STEM}.gff3", "rejects.jsonl", "summary.json"

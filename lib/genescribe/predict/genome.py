@@ -22,7 +22,7 @@ from genescribe.predict.work_folder import StrandKey, Work
 
 @dataclass(frozen=True, slots=True)
 class GenomePrediction:
-    """Genes of a genome and what was found but not written, as rows of `rejects.jsonl`."""
+    """Genes of a genome, and rejected ones as rows of `rejects.jsonl`."""
 
     genes: list[Gene]
     rejects: list[dict[str, Any]]
@@ -42,13 +42,13 @@ def predict_genome(
     Parameters
     ----------
     factory
-        Gives the model.
+        Opens the model in each process.
     fasta
         The genome, or its file.
     pieces
-        What to annotate, in the order of the output: `genescribe.predict.stretches.pieces_of`.
+        Stretches to annotate, in the order of the output: `genescribe.predict.stretches.pieces_of`.
     config
-        Workers, filters.
+        Number of workers, filters, rules for overlaps.
     work
         Folder of unfinished work, which a later call goes on with; it is left there. One that others may use as well is
         to be held by `genescribe.predict.work_folder.work_folder`. None: a temporary one.
@@ -65,7 +65,7 @@ def predict_genome(
 def assemble(
     pieces: Iterable[Piece], predictions: Mapping[StrandKey, StrandPrediction], config: PredictConfig
 ) -> GenomePrediction:
-    """Make one annotation of what was found on the strands: filter, resolve overlaps, give names.
+    """Make one annotation of the strands' genes: filter, resolve overlaps, give names.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def assemble(
     predictions
         Of each strand of each piece.
     config
-        Filters and rules.
+        Filters, and rules for overlaps.
     """
     candidates: dict[str, list[Candidate]] = defaultdict(list)
     rejects: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -104,7 +104,7 @@ def assemble(
 
 
 def _filtered(candidates: Iterable[Candidate], config: PredictConfig) -> tuple[list[Candidate], list[dict[str, Any]]]:
-    """Return what passes, and rows for what does not. A gene without a probability passes any threshold."""
+    """Return genes that pass, and rows for the others. A gene without a probability passes any threshold."""
     kept, rejects = [], []
     for candidate in candidates:
         gene = candidate.gene

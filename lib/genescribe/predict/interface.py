@@ -65,7 +65,7 @@ class StrandPredictor(Protocol):
     """Anything that reads genes from one strand, in two steps: bases chunk by chunk, then the strand as a whole."""
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return what the model says of the bases ``[start, end)``, whatever else is asked.
+        """Return the scores of the bases ``[start, end)``, which do not depend on other calls.
 
         Parameters
         ----------
@@ -83,9 +83,9 @@ class StrandPredictor(Protocol):
         codes : (n,) uint8
             Base codes of the whole strand, 5' to 3'.
         rows
-            What `read` returned of all its bases.
+            Scores of all its bases, as `read` returned them.
         config
-            Options of prediction.
+            Options that choose among genes.
         """
 
 
@@ -102,21 +102,21 @@ class PairPredictor(StrandPredictor, Protocol):
         codes
             Base codes of the plus and the minus strand, each 5' to 3'.
         rows
-            What `read` returned of all bases of each.
+            Scores of all bases of each strand, as `read` returned them.
         config
-            Options of prediction.
+            Options that choose among genes.
         """
 
 
 def read_all(predictor: StrandPredictor, strands: Sequence[StrandCodes]) -> list[Rows]:
-    """Return what `read` returns of all bases of each of some short strands, to the bit.
+    """Return the scores that `read` gives all bases of each of some short strands, to the bit.
 
     A predictor that reads many in less time than one by one has a method of this name, which takes them at once.
 
     Parameters
     ----------
     predictor
-        Reads them.
+        Predictor that reads them.
     strands
         Base codes of whole strands, 5' to 3'.
     """
@@ -187,12 +187,12 @@ class PredictorFactory(Protocol):
         """
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> PredictorFactory:
-        """Return what annotates these pieces of a genome, given the species that was asked for.
+        """Return the factory for these pieces of a genome, given the requested species.
 
         Parameters
         ----------
         genome
-            The genome.
+            Genome that is annotated.
         pieces
             Sequences or regions to annotate.
         species
@@ -206,10 +206,10 @@ class PredictorFactory(Protocol):
         """Return the code that coding sequences are read with, those of a sequence."""
 
     def provenance(self) -> dict[str, Any]:
-        """Return what stands in the header of its GFF3: which model, which digest."""
+        """Return the provenance for the header of its GFF3: model and digest."""
 
     def statistics(self) -> dict[str, Any]:
-        """Return what genes of the training genomes were like (`genescribe.predict.summary`), and their lengths."""
+        """Return statistics of the training genomes' genes (`genescribe.predict.summary`), and their lengths."""
 
 
 def finishes_both_strands(factory: PredictorFactory) -> bool:
@@ -227,7 +227,7 @@ class Halves(NamedTuple):
     readers
         Processes that read: one a GPU.
     writes
-        What the finisher returns are proposals: a reader, a `BatchWriter`, makes genes of them.
+        The finisher only proposes loci: the reader, a `BatchWriter`, makes genes of them.
     """
 
     reader: PredictorFactory

@@ -51,14 +51,14 @@ def add_argument(parser: argparse._ActionsContainer) -> None:
 def with_organelles(
     factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], genetic_codes: Iterable[str]
 ) -> tuple[PredictorFactory, list[Piece], list[str]]:
-    """Return what reads each sequence with its code, the pieces that have one, and warnings of those that have none.
+    """Return a factory that reads each sequence with its code, the pieces that have one, and warnings on the others.
 
     Parameters
     ----------
     factory
-        The model.
+        Opens the model in each process.
     genome, pieces
-        What is to be annotated.
+        Genome, and the stretches of it to annotate.
     genetic_codes
         ``SEQID=NUMBER``.
 
@@ -95,7 +95,7 @@ class RecodedFactory:
     Parameters
     ----------
     factory
-        The model.
+        Opens the model in each process.
     codes
         NCBI table of these sequences.
     """
@@ -138,7 +138,7 @@ class RecodedFactory:
         return {**self.factory.provenance(), "genetic-codes": codes}
 
     def statistics(self) -> dict[str, Any]:
-        """Return what the genes of the training genomes were like."""
+        """Return statistics of the genes of the training genomes."""
         return self.factory.statistics()
 
 

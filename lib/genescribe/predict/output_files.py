@@ -52,15 +52,15 @@ def write_annotation(
     Parameters
     ----------
     target
-        Folder to write.
+        Folder to write; made in one step.
     prediction
-        Genes and rejects.
+        Genes, and rows of rejected ones.
     genome
-        The sequences.
+        Genome that was annotated.
     pieces
-        What was annotated.
+        Stretches that were annotated.
     factory
-        What annotated it: its genetic code and its name.
+        Opens the model; gives its genetic code and its provenance.
     config
         Options of prediction, for the summary.
     noted
@@ -104,16 +104,16 @@ def _header(provenance: Mapping[str, Any], config: PredictConfig) -> list[str]:
 
 
 def write_batch(target: str | Path, pieces: Sequence[Piece], predictions: Mapping[StrandKey, StrandPrediction]) -> None:
-    """Write what was found on the strands of some pieces into the folder `target`, for `join_batches`.
+    """Write the predictions of the strands of some pieces into the folder `target`, for `join_batches`.
 
     Parameters
     ----------
     target
-        Folder to write.
+        Folder to write; made in one step.
     pieces
-        What was annotated.
+        Stretches that were annotated.
     predictions
-        What was found on each strand of each piece.
+        Genes and rejects of each strand of each piece.
     """
     keys = [(piece.seqid, piece.start, piece.end, strand) for piece in pieces for strand in "+-"]
     with atomic_directory(target) as folder:
@@ -121,12 +121,12 @@ def write_batch(target: str | Path, pieces: Sequence[Piece], predictions: Mappin
 
 
 def join_batches(folders: Iterable[str | Path], pieces: Sequence[Piece], config: PredictConfig) -> GenomePrediction:
-    """Make one annotation of what `write_batch` wrote, in the order of `pieces`.
+    """Make one annotation of the folders of `write_batch`, in the order of `pieces`.
 
     Parameters
     ----------
     folders
-        What `write_batch` wrote.
+        Folders that `write_batch` wrote.
     pieces
         All pieces, in the order of the output.
     config

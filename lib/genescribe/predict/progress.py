@@ -1,4 +1,4 @@
-"""What a run over a genome says while it lasts: which model and whose parameters, bases, genes, time left."""
+"""Progress of a run over a genome: the model and its parameters, bases, genes, time left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tell_model(model: Path, provenance: Mapping[str, Any]) -> None:
     Parameters
     ----------
     model
-        Its folder.
+        Folder of the model.
     provenance
         Of the predictor: `genescribe.predict.interface.PredictorFactory.provenance`.
     """
@@ -50,7 +50,7 @@ class Progress:
     Parameters
     ----------
     bar
-        Counts bases.
+        Progress bar, in bases.
     """
 
     def __init__(self, bar: tqdm[Any]) -> None:
@@ -76,7 +76,7 @@ def progress(total: int, done: int) -> Iterator[Progress]:
     total
         Bases of both strands.
     done
-        Those that were read by an earlier run.
+        Number of bases that an earlier run read.
     """
     terminal = sys.stderr.isatty()
     # On a terminal what is logged goes above the bar.

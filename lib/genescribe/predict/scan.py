@@ -48,18 +48,18 @@ LONGEST_PATH = 70  # still leaves room for the name of a socket: Linux allows 10
 def job_of(
     factory: PredictorFactory, fasta: str | Path, pieces: Sequence[Piece], config: PredictConfig
 ) -> dict[str, Any]:
-    """Return what the strands' predictions depend on, as JSON values; what filters them later is not among it.
+    """Return all that the strands' predictions depend on, as JSON values; later filters are not part of it.
 
     Parameters
     ----------
     factory
-        The model.
+        Opens the model in each process.
     fasta
-        The genome's file.
+        FASTA file of the genome.
     pieces
-        What is annotated.
+        Stretches to annotate.
     config
-        Options of prediction.
+        Options of prediction, of which some change the result.
     """
     return {
         "model": factory.provenance(),
@@ -78,7 +78,7 @@ def chunk_of(factory: PredictorFactory, config: PredictConfig) -> int:
 
 
 def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], config: PredictConfig, work: Work) -> None:
-    """Read both strands of the pieces; what is found is kept in `work`, and what it holds already is not read again.
+    """Read both strands of the pieces; predictions are kept in `work`, and strands that it holds are not read again.
 
     A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. Where
     a GPU reads, one process a GPU reads all strands, and others go over them on the CPU meanwhile. The result is the
@@ -87,11 +87,11 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
     Parameters
     ----------
     factory
-        The model.
+        Opens the model in each process.
     genome
-        The genome.
+        Genome that is annotated.
     pieces
-        What is annotated.
+        Stretches to annotate.
     config
         Options of prediction, with chunk size and number of workers.
     work
@@ -148,7 +148,7 @@ class _Job(NamedTuple):
 
 
 class _Plan:
-    """Which jobs are left, and in which order: what can be finished goes before what can be begun, to free the disk.
+    """The jobs that are left, in order: those that finish a strand go before those that begin one, to free the disk.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class _Plan:
         return None
 
     def done(self, job: _Job, predictions: list[StrandPrediction]) -> list[StrandPrediction]:
-        """Note that a job is done; return what was found, but not what is to be gone on from."""
+        """Note that a job is done; return its predictions, unless another job goes on from them."""
         if job.kind == "read":
             self._missing[job.strands] -= 1
             if not self._missing[job.strands]:
@@ -278,7 +278,7 @@ class _Worker:
         self._config, self._folder = config, folder
 
     def __call__(self, job: _Job) -> list[StrandPrediction]:
-        """Return what was found on the strands of a job; nothing where chunks were but read."""
+        """Return the predictions of the strands of a job; none where it only read chunks."""
         if job.kind == "whole":
             return self._all_at_once(job.strands)
         if job.kind == "finish":
@@ -297,13 +297,13 @@ class _Worker:
         return []
 
     def _all_at_once(self, strands: Sequence[StrandKey]) -> list[StrandPrediction]:
-        """Return what is found on short strands, all read at once."""
+        """Return the predictions of short strands, all read at once."""
         groups = [[GenomeStrand(self._genome, *key).held() for key in singles(strand)] for strand in strands]
         rows = iter(read_all(self._predictor, [codes for group in groups for codes in group]))
         return [prediction for group in groups for prediction in self._finished(group, [next(rows) for _ in group])]
 
     def _finish(self, strand: StrandKey, chunk: int) -> list[StrandPrediction]:
-        """Return what is found on a strand, or both, whose chunks are read."""
+        """Return the predictions of a strand, or both, whose chunks are read."""
         keys = singles(strand)
         starts = range(0, strand[2] - strand[1], chunk)
         rows = [StoredRows([scores_path(self._folder, key, start) for start in starts], chunk) for key in keys]

@@ -47,7 +47,7 @@ class Piece:
 
 
 def pieces_of(genome: Genome, regions: Sequence[str], flank: int, *, where: str | Path) -> list[Piece]:
-    """Return what to read for some regions, in the order of the genome; whole sequences where none is given.
+    """Return the pieces to read for some regions, in the order of the genome; whole sequences where none is given.
 
     A piece ends at a gap of `LONG_GAP` or more N, and the next begins behind it: no gene runs over it, whatever model
     reads the pieces.
@@ -61,7 +61,7 @@ def pieces_of(genome: Genome, regions: Sequence[str], flank: int, *, where: str 
     flank
         Bases beside a region that are read with it. Regions that are nearer than twice this are read as one.
     where
-        For messages.
+        File or option that the regions come from, for errors.
 
     Raises
     ------
@@ -109,11 +109,11 @@ def batch_of_pieces(pieces: Sequence[Piece], index: int, batches: int) -> list[P
     Parameters
     ----------
     pieces
-        All pieces.
+        Pieces of all batches.
     index
         Number of the batch, from 0.
     batches
-        Number of batches.
+        Number of batches, in all.
     """
     by_name = {piece.name: piece for piece in pieces}
     return [by_name[name] for name in batch_of({n: p.end - p.start for n, p in by_name.items()}, index, batches)]

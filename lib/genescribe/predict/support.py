@@ -1,4 +1,4 @@
-"""What supports each predicted transcript, in its attributes, and leaving out what nothing supports."""
+"""Support of each predicted transcript, in its attributes; leaves out transcripts without, on request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENOUGH = 0.5
 
 
 def with_support(prediction: GenomePrediction, evidence: Path | None, config: PredictConfig) -> GenomePrediction:
-    """Return genes that say what supports them; without evidence, as they are.
+    """Return genes with their support as attributes; without evidence, as they are.
 
     Parameters
     ----------

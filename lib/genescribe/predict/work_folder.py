@@ -67,7 +67,7 @@ def work_folder(folder: str | Path, shown: str | Path | None = None) -> Iterator
     folder
         Made where it does not exist.
     shown
-        What errors name instead of what lies in the folder; None: the folder.
+        Path that errors name instead of files in the folder; None: the folder.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class Work:
     folder
         Made where it is not there.
     job
-        What the results depend on, as JSON values.
+        All that the results depend on, as JSON values.
     """
 
     def __init__(self, folder: str | Path, job: Mapping[str, Any]) -> None:
@@ -134,7 +134,7 @@ class Work:
         return scores_path(self.folder, strand, start)
 
     def add(self, predictions: Mapping[StrandKey, StrandPrediction], chunks: Sequence[int]) -> None:
-        """Keep what was found on strands, and drop the scores of their chunks.
+        """Keep the predictions of strands, and drop the scores of their chunks.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class Work:
 
 
 def remove_work(folder: Path) -> None:
-    """Remove what lies in a folder of work whose results are written elsewhere, but its lock."""
+    """Remove the contents of a folder of work whose results are written elsewhere, but its lock."""
     for entry in folder.iterdir():
         if entry.name != LOCK:
             _remove(entry)
@@ -166,9 +166,9 @@ def scores_path(folder: Path, strand: StrandKey, start: int) -> Path:
     Parameters
     ----------
     folder
-        Folder of work.
+        Folder of unfinished work.
     strand
-        Piece and strand.
+        Piece and strand that the scores belong to.
     start
         First base of the chunk.
     """
@@ -190,7 +190,7 @@ class StoredRows:
     Parameters
     ----------
     paths
-        Chunk by chunk.
+        Files of the chunks, in order.
     chunk
         Bases of each but the last.
     """

@@ -147,7 +147,7 @@ def training_curves(
     Parameters
     ----------
     name, caption
-        Of the figure.
+        Identifier and caption of the figure.
     logs
         Rows of each model's `log.csv`.
     metric

@@ -93,7 +93,7 @@ def confusion_maps(genome: str, names: Sequence[str], counts: Mapping[Method, Se
     genome
         Name of the genome.
     names
-        Labels.
+        Names of the labels, in their order.
     counts
         Method -> bases by true (row) and predicted label.
     """

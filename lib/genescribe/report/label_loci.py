@@ -73,11 +73,11 @@ def choose(
     Parameters
     ----------
     truth
-        Stretch -> true runs.
+        True runs of each stretch, by its number.
     predictions
         The same of each head.
     names
-        Labels.
+        Names of the labels, in their order.
     seed
         Seed of the random choice.
     """

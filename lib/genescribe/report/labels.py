@@ -52,7 +52,7 @@ class Head:
     results
         `labels.json` of each seed.
     counts
-        Pooled over seeds.
+        Counts of all seeds, summed.
     folder
         Of the first seed.
     """
@@ -144,7 +144,7 @@ def _headlines(heads: Sequence[Head], summaries: Mapping[Method, Mapping[str, An
 
 
 def _floor(summary: Mapping[str, Any]) -> Row:
-    """Return the row of what two samples of the truth differ by, over the labels that the distances are a mean of."""
+    """Return the row of distances between two samples of the truth, over the labels of the mean distances."""
     enough = [label for label in summary["durations"].values() if label["true"]["number"] >= FEWEST]
     kl = [label["floor_kl"] for label in enough]
     shift = [label["floor_wasserstein"] / label["true"]["mean"] for label in enough]

@@ -45,7 +45,7 @@ class Locus(NamedTuple):
 
 
 def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]], seed: int = 0) -> list[Locus]:
-    """Choose what to show by three rules that do not look for success: introns, disagreement, chance.
+    """Choose loci to show by three rules that do not look for success: introns, disagreement, chance.
 
     Every stretch holds `GENES_A_PICTURE` neighbouring reference genes. The first has the most genes with introns in
     their coding sequences, the second the most genes that some methods predict exactly and others do not, the third
@@ -58,7 +58,7 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
     predictions
         One list of genes per method.
     seed
-        Of the third.
+        Seed of the third rule.
     """
     ordered = sorted(reference, key=lambda g: (g.seqid, g.start, g.end))
     size = min(GENES_A_PICTURE, len(ordered))
@@ -104,7 +104,7 @@ def draw_locus(
     reference
         Genes of the annotation.
     predictions
-        Method -> its genes.
+        Genes of each method.
     caption
         Text below the figure.
     """
@@ -182,7 +182,7 @@ def _lanes(genes: Sequence[Gene], locus: Locus) -> list[Lane]:
 
 
 def look_of(is_reference: bool, exact: bool) -> dict[str, Any]:
-    """Return how a part is filled: the reference in ink, what is exact plainly, the rest hatched."""
+    """Return how a part is filled: the reference in ink, exact parts plainly, the rest hatched."""
     if is_reference:
         return {"facecolor": INK, "alpha": 0.62, "linewidth": 0}
     if exact:
@@ -191,7 +191,7 @@ def look_of(is_reference: bool, exact: bool) -> dict[str, Any]:
 
 
 def legend(exact: str = "exact coding sequence") -> list[Patch]:
-    """Return the patches that say what the fillings mean; `exact` names what is filled plainly."""
+    """Return the legend's patches for the fillings; `exact` names the parts filled plainly."""
     names = ((True, True, "reference"), (False, True, exact), (False, False, "another one"))
     return [Patch(label=label, **look_of(reference, right)) for reference, right, label in names]
 
@@ -222,9 +222,9 @@ def draw_transcript(
     axes
         Of matplotlib; x are bases.
     transcript, strand
-        What is drawn.
+        Transcript to draw, and its strand.
     y
-        Where.
+        Height of its middle, in data coordinates.
     width
         Of the whole picture, in bases: chevrons and points keep their size on paper.
     look

@@ -53,11 +53,11 @@ def differences(metrics: Metrics, titles: Mapping[str, str], caption: str) -> Ta
     Parameters
     ----------
     metrics
-        Of each method.
+        Metrics of each method.
     titles
-        What each method is called.
+        Title of each method by its name.
     caption
-        Of the table.
+        Caption of the table.
     """
     rows: list[Row] = []
     for method, values in metrics.items():
@@ -105,7 +105,7 @@ def accuracy_details(metrics: Metrics, level: str, caption: str) -> Table:
     Parameters
     ----------
     metrics
-        Of each method.
+        Metrics of each method.
     level
         "cds" or "exon".
     caption

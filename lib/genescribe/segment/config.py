@@ -36,7 +36,7 @@ class EvidenceConfig:
 
 @dataclass(frozen=True)
 class SiteConfig:
-    """What is read around a site; its own place is the first base of a start, stop or intron, or an intron's last."""
+    """Window around a site; its own place is the first base of a start, stop or intron, or an intron's last."""
 
     left: int = option(0, doc="bases before it whose places have tables", minimum=0)
     right: int = option(0, doc="bases from it on whose places have tables", minimum=0)

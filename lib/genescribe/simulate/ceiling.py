@@ -40,10 +40,10 @@ def log_likelihood(parameters: SimulationParameters, codes: Codes, genes: list[G
     Parameters
     ----------
     parameters
-        The law.
+        Parameters of the simulation.
     codes : (n,) uint8
         Base codes of the sequence.
     genes
-        Its genes.
+        Genes of the sequence.
     """
     return float(score(potentials(parameters, codes), Segments.of([path_of(genes, codes)])))

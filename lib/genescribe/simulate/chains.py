@@ -68,7 +68,7 @@ class MarkovChain:
         return self._look_up(_contexts(symbols), symbols)
 
     def restart(self, codes: Codes) -> Floats:
-        """Return, for every base, what a segment that starts its chain anew there gains over `scores`, (T,)."""
+        """Return, for every base, the gain over `scores` of a segment that starts its chain anew there, (T,)."""
         symbols = _symbols(codes)
         n = len(symbols)
         usual = self._look_up(_contexts(symbols), symbols)
@@ -115,11 +115,11 @@ def fill(
     tracts : (n + 1,)
         Where each tract begins, and the end of the last. A tract's first base has no context.
     chain : (T,)
-        Which of `chains` draws the base.
+        Index in `chains` of the chain that draws each base.
     restart : (T,)
         The base starts its chain anew.
     chains
-        The laws.
+        Markov chains of order 3.
     rng
         Source of randomness; T uniforms are drawn.
     """

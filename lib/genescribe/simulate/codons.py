@@ -56,7 +56,7 @@ def spelled(index: int, length: int) -> Codes:
 
 
 def memory_of(prefix: Codes) -> int:
-    """Return the index in `MEMORIES` of what is remembered of the prefix of a split codon."""
+    """Return the index in `MEMORIES` for the prefix of a split codon."""
     for index, (length, word) in enumerate(MEMORIES):
         if length == len(prefix) and word and np.array_equal(prefix, encode(word)):
             return index
@@ -182,13 +182,13 @@ def draw_coding(model: CodonModel, splits: NDArray[np.int64], n: int, rng: np.ra
     Parameters
     ----------
     model
-        The law.
+        Codon usage.
     splits
         Where the introns stand: number of coding bases before each, ascending, at least `EXON_SIDE` + 4 apart.
     n
         Number of bases, a multiple of three.
     rng
-        Source of randomness.
+        Random generator.
     """
     codons = rng.choice(64, size=n // 3, p=model.joint.reshape(-1))
     bases = np.stack([codons // 16, codons // 4 % 4, codons % 4], axis=1).astype(np.uint8).reshape(-1)

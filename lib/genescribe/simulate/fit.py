@@ -60,7 +60,7 @@ def fit(
     Parameters
     ----------
     sequences
-        The genome.
+        Base codes of the genome by sequence.
     genes
         Its annotation, non-coding genes included: they bound the space between genes.
     name

@@ -41,7 +41,7 @@ def simulate(
     Parameters
     ----------
     parameters
-        The law.
+        Parameters of the simulation.
     seed
         The same seed gives the same genome.
     total_bases
@@ -90,11 +90,11 @@ def write_simulation(
     Parameters
     ----------
     sequences
-        Sequence -> base codes.
+        Base codes of each sequence by name.
     genes
-        All genes.
+        Genes of all sequences.
     fasta, gff3
-        Files to write.
+        Files to write: sequences and annotation.
     header
         Comment lines at the head of the GFF3.
     """

@@ -36,7 +36,7 @@ def draw_isoforms(
     codes
         Bases of the gene in transcript orientation.
     rng
-        Source of randomness.
+        Random generator.
     """
     law = parameters.isoforms
     isoforms = [major]

@@ -72,11 +72,11 @@ def draw_bases(parameters: SimulationParameters, segments: list[Segment], rng: n
     Parameters
     ----------
     parameters
-        The law.
+        Parameters of the simulation.
     segments
         Parts of the gene, in order.
     rng
-        Source of randomness.
+        Random generator.
     """
     signals = parameters.signals
     bases = np.full(segments[-1].end, FREE, dtype=np.uint8)

@@ -133,7 +133,7 @@ def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs, 
     genes
         Genes of the annotation.
     lengths
-        Sequence -> bases.
+        Length of each sequence by name, in bases.
     assumed
         Medians and spreads of UTR lengths.
     seed

@@ -156,7 +156,7 @@ class SimulationParameters:
     name
         Name of the parameter set.
     provenance
-        What was fitted from which genome, and what was assumed.
+        Genome that each part was fitted to, or the assumption it rests on.
     lengths, chains, codons, signals, structure, isoforms, repeats
         The parts of the law.
     """

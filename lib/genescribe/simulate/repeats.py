@@ -22,7 +22,7 @@ def draw_families(law: Repeats, chain: MarkovChain, rng: np.random.Generator) ->
     chain
         Composition of intergenic sequence.
     rng
-        Source of randomness.
+        Random generator.
     """
     sizes = law.lengths.sample(rng, (law.families * 4)).reshape(law.families, 4).max(axis=1)
     tracts = np.concatenate([[0], np.cumsum(sizes)])
@@ -46,7 +46,7 @@ def insert_repeats(tract: Codes, law: Repeats, families: list[Codes], rng: np.ra
     families
         Consensus of each family.
     rng
-        Source of randomness.
+        Random generator.
     """
     copies = rng.poisson(len(tract) * law.fraction / law.lengths.mean())
     for size in law.lengths.sample(rng, copies):

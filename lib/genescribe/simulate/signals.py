@@ -148,9 +148,9 @@ def draw_matrix(matrix: Matrix, size: int, rng: np.random.Generator) -> Codes:
     matrix
         Probabilities of the four bases at each position.
     size
-        Number of words.
+        Number of words to draw.
     rng
-        Source of randomness.
+        Random generator.
     """
     cumulative = normalised(matrix).cumsum(axis=1)[:, :3]
     uniform = rng.random((size, len(matrix)))

@@ -162,7 +162,7 @@ def _remembers(codes: Codes, memory: int) -> Floats:
 
 
 def _suffix_scores(parameters: SimulationParameters, codes: Codes, memory: int, coding: Floats) -> Floats:
-    """Return, for an intron whose last base is t, what the rest of the split codon gains over its content, (T,).
+    """Return, for an intron whose last base is t, the gain of the rest of the split codon over its content, (T,).
 
     The content of those bases is read with the intron's last bases as the start of the codon, which is wrong; it is
     taken back here.

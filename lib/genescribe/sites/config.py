@@ -10,7 +10,7 @@ from genescribe.nn.site_config import SiteNetworkConfig
 
 @dataclass(frozen=True)
 class SiteModelConfig:
-    """A network that scores sites, and what it learns from."""
+    """A network that scores sites, and its training data."""
 
     network: SiteNetworkConfig = option(default_factory=SiteNetworkConfig, doc="its shape")
     window: int = option(5000, doc="bases of a sample that are scored", minimum=100)

@@ -18,11 +18,11 @@ def save_sites(network: SiteNetwork, config: SiteModelConfig, directory: str | P
     Parameters
     ----------
     network
-        The trained network.
+        The trained network, on any device.
     config
-        Its options.
+        Options of the network.
     directory
-        Existing folder.
+        Existing folder to write into.
     """
     store_model(directory, FAMILY, config, network.state_dict())
 

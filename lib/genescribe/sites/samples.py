@@ -47,7 +47,7 @@ class SitePieces(Dataset[tuple[Codes, NDArray[np.int64]]]):
     windows
         Of one split, labelled by the scheme `gene`.
     config
-        What is scored.
+        Classes of sites, and sizes of the pieces.
 
     Attributes
     ----------

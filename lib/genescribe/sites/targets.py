@@ -28,7 +28,7 @@ def site_targets(runs: Runs, classes: Sequence[str], *, partial: bool) -> NDArra
     runs
         Labels of the scheme `gene`.
     classes
-        Those of `SITE_CLASSES` that are scored, in their order.
+        Members of `SITE_CLASSES` that are scored, in their order.
     partial
         Genes are missing: bases between genes have no known class.
 

@@ -42,7 +42,7 @@ class SiteTask(Task):
     config
         The network, and what it learns from.
     folders
-        What bake wrote with the scheme `gene`, one folder per batch of sequences.
+        Folders baked with the scheme `gene`, one per batch of sequences.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def mutated(batch: SiteBatch, share: float) -> Tensor:
     Parameters
     ----------
     batch
-        B pieces.
+        Batch of B pieces.
     share
         Of the bases that are drawn anew, a quarter of them as they were.
 

@@ -31,7 +31,7 @@ class State:
     step
         Optimiser steps taken: position in the schedule and, times the batch, in the data.
     model, optimiser
-        State dictionaries.
+        State dictionaries of the model and the optimiser.
     average
         Averaged weights by name, where the run keeps them.
     random
@@ -39,9 +39,9 @@ class State:
     best_step
         Step of the best validation so far, whose weights lie in their own file; -1 before the first.
     best_value
-        Its metric.
+        Metric of the best validation.
     stale
-        Validations since.
+        Number of validations since the best.
     lr_scale, plateau
         Scheduler `plateau`: what the learning rate is multiplied by, and validations without a better result since it
         last changed.
@@ -79,7 +79,7 @@ class Checkpoints:
     directory
         Made where it does not exist.
     fingerprint
-        What the run's result depends on; see `differences`.
+        All that the run's result depends on; see `differences`.
     """
 
     def __init__(self, directory: Path, fingerprint: Mapping[str, Any]) -> None:
@@ -126,7 +126,7 @@ class Checkpoints:
         return f"go on with the old options, give another output folder, or remove {self._directory} to begin again"
 
     def save(self, state: State) -> None:
-        """Write a state; remove what is older than the newest ones and best weights that none of them names."""
+        """Write a state; remove states older than the newest ones, and best weights that none of them names."""
         stored = {"version": _VERSION, "fingerprint": self._fingerprint, "state": vars(state)}
         with atomic_path(self._directory / f"step-{state.step:09d}.pt") as temporary:
             torch.save(stored, temporary)
@@ -166,7 +166,7 @@ def _step(path: Path) -> int:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return what changed between two fingerprints, a phrase a value.
+    """Return the differences of two fingerprints, a phrase per value.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: Mapping[str, Any]) -> None:
-    """Set the generators to what `random_state` returned."""
+    """Set the generators to the state that `random_state` returned."""
     torch.set_rng_state(state["torch"])
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002

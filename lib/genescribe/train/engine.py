@@ -47,7 +47,7 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
     task
         The model, its data and its loss.
     config
-        How to train.
+        Options of training.
     directory
         Gets `model/` (the best weights by validation, with `provenance.json`), `log.csv` and `tensorboard/`; while
         the run lasts also `checkpoints/`. The rows of `log.csv` stand by split in `training_log.csv` and
@@ -77,7 +77,7 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
 
 
 def fingerprint_of(task: Task, config: TrainConfig) -> dict[str, Any]:
-    """Return what the weights of a run follow from: options, data, the weights it starts from."""
+    """Return all that the weights of a run depend on: options, data, the weights it starts from."""
     fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": _lasting(config)}
     if config.start is not None:
         fingerprint["start"] = weights_digest(config.start)

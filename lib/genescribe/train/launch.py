@@ -64,7 +64,7 @@ class Meeting:
     addresses
         Of the hosts; the first is the meeting point.
     port
-        On it.
+        Port of the host.
     name
         Of the run: agents of another run are turned away.
     """
@@ -75,7 +75,7 @@ class Meeting:
 
 
 def environment(config: LaunchConfig) -> dict[str, str]:
-    """Return what torchrun and its processes must find in their environment; what is set already wins."""
+    """Return the environment of torchrun and its processes; variables that are set already win."""
     # Processes that start again must not meet at the store of those that died: they would wait for each other's old
     # addresses for ever (seen with torch 2.13, gloo).
     wanted = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
@@ -85,18 +85,18 @@ def environment(config: LaunchConfig) -> dict[str, str]:
 
 
 def agent(config: LaunchConfig, processes: int, meeting: Meeting | None = None, rank: int = 0) -> list[str]:
-    """Return the torchrun command of one host; what it shall run follows it.
+    """Return the torchrun command of one host; the training command follows it.
 
     Parameters
     ----------
     config
-        The launch.
+        Options of the launch: hosts, processes, meeting point.
     processes
         Processes on this host.
     meeting
         None: this is the only host.
     rank
-        Of this host.
+        Number of this host, from 0.
     """
     words = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
     words.append(f"--max-restarts={config.restarts}")
@@ -124,7 +124,7 @@ def starter(script: str, config: LaunchConfig, gpus: int) -> str:
     script
         Path of the launcher, `scripts/launch.py`.
     config
-        The launch.
+        Options of the launch: hosts, processes, meeting point.
     gpus
         GPUs of each host; 0: CPUs.
     """
@@ -147,7 +147,7 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
     Parameters
     ----------
     config
-        The launch.
+        Options of the launch: hosts, processes, meeting point.
     gpus
         GPUs of each host; 0: CPUs.
     command
@@ -263,7 +263,7 @@ def remote_command(config: LaunchConfig, rank: int, command: Sequence[str]) -> l
     rank
         Number of the host, from 0.
     command
-        The training command.
+        Training command, word by word.
     """
     variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | environment(config)
     part = [
@@ -312,7 +312,7 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
     Parameters
     ----------
     count
-        GPUs wanted.
+        Number of GPUs wanted.
     devices, locks
         Folders of the devices and of the lock files.
     patience

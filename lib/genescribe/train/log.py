@@ -32,7 +32,7 @@ class RunLog:
     Parameters
     ----------
     directory
-        Of the run.
+        Folder of the run.
     metrics
         The family's columns of a validation.
     parts

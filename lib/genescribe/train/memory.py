@@ -27,11 +27,11 @@ class MemoryWatch:
     Parameters
     ----------
     device
-        That the process computes on.
+        Device that the process computes on.
     path
         Table to write; rows are added to one that is there. None: no table.
     seconds
-        Between two rows.
+        Seconds between two rows.
     """
 
     def __init__(self, device: torch.device, path: Path | None = None, seconds: float = 30.0) -> None:
@@ -68,7 +68,7 @@ class MemoryWatch:
                     return
 
     def row(self) -> dict[str, str]:
-        """Return what is held now, by the names of `COLUMNS`."""
+        """Return the memory held now, by the names of `COLUMNS`."""
         host, machine = self._resident(), psutil.virtual_memory()
         values = {"seconds": time.monotonic() - self._started, "host_mb": host, "host_free_mb": machine.available / 1e6}
         if self._device.type == "cuda":

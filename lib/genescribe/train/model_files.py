@@ -127,7 +127,7 @@ def begin_with(model: nn.Module, directory: str | Path, parts: Sequence[str] = (
     Parameters
     ----------
     model
-        Changed in place.
+        Model that gets the weights, in place.
     directory
         Folder of the trained model.
     parts
@@ -144,7 +144,7 @@ def begin_with(model: nn.Module, directory: str | Path, parts: Sequence[str] = (
 
 
 def freeze(model: nn.Module, parts: Sequence[str]) -> None:
-    """Let the weights whose names begin with one of these stay what they are.
+    """Freeze the weights whose names begin with one of these.
 
     Raises
     ------
@@ -165,9 +165,9 @@ def named_parts(model: nn.Module, parts: Sequence[str], option: str) -> set[str]
     Parameters
     ----------
     model
-        The model.
+        Model whose parameters are searched.
     parts
-        Prefixes of names.
+        Prefixes of parameter names.
     option
         Option that they come from, for messages.
     """
@@ -180,7 +180,7 @@ def named_parts(model: nn.Module, parts: Sequence[str], option: str) -> set[str]
 
 
 def _mismatch(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor], optional: Collection[str]) -> str | None:
-    """Return what is wrong with stored weights, or None."""
+    """Return the fault of stored weights, or None."""
     lacking, unknown = expected.keys() - stored.keys() - set(optional), stored.keys() - expected.keys()
     for problem, names in (("lacks", lacking), ("has unknown", unknown)):
         if names:

@@ -48,7 +48,7 @@ class Optimiser:
         return {"parts": [part.state_dict() for part in self._parts]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
+        """Load a state that `state_dict` returned."""
         states = state["parts"] if len(self._parts) > 1 else [dict(state)]
         for part, part_state in zip(self._parts, states, strict=True):
             part.load_state_dict(part_state)
@@ -68,7 +68,7 @@ def build_optimiser(
         momentum of each hidden matrix is orthogonalised; its update is scaled to the size of AdamW's, so that one
         learning rate serves both).
     model
-        Its parameters.
+        Model whose parameters are optimised.
     exempt
         Beginnings of the names of parameters without weight decay.
     adamw_only

@@ -30,7 +30,7 @@ def describe(fingerprint: Mapping[str, Any], device: torch.device, processes: in
     fingerprint
         Options and digests of the data.
     device
-        Where training ran.
+        Device of the training.
     processes
         Number of training processes.
     """

@@ -27,11 +27,11 @@ def learning_rate(config: TrainConfig, step: int, total: int, scale: float = 1.0
     Parameters
     ----------
     config
-        Options of training.
+        Options of training: peak, warm-up, end.
     step
         Number of the step, from 0.
     total
-        Number of steps.
+        Number of steps of the run.
     scale
         Factor of the scheduler `plateau`.
 
@@ -95,7 +95,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, exempt: Sequence[str
     Parameters
     ----------
     model
-        The model.
+        Model whose parameters are grouped.
     weight_decay
         Weight decay of matrices.
     exempt

@@ -30,7 +30,7 @@ def distribute(objective: nn.Module, world: World, parallel: str) -> nn.Module:
     objective
         Its forward pass returns the loss.
     world
-        The processes.
+        Processes of the run.
     parallel
         "ddp": each has all weights. "fsdp": each holds a share; every block of an `nn.ModuleList`, and the rest, is
         gathered when it is used.
@@ -88,7 +88,7 @@ def unsharded(model: nn.Module, world: World, parallel: str) -> nn.Module:
     model
         The model, before it is divided.
     world
-        The processes.
+        Processes of the run.
     parallel
         `ddp` or `fsdp`.
     """

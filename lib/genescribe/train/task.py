@@ -26,7 +26,7 @@ class Loss:
     total : () float
         Sum over the micro-batch; its gradient is taken.
     weight : () float
-        What `total` is a sum of (bases, tokens). A step minimises the sum of totals over the sum of weights, so that
+        Number of terms in `total` (bases, tokens). A step minimises the sum of totals over the sum of weights, so that
         how a batch is divided among processes and micro-batches does not matter.
     parts
         Sums over the micro-batch, like `total`, of what the log shows beside the loss: () tensors, one for each name
@@ -44,15 +44,15 @@ class Task(ABC):
     Attributes
     ----------
     name
-        Of the family.
+        Name of the family.
     metrics
-        What `summarise` returns, in the order of the log's columns.
+        Names of the metrics that `summarise` returns, in the order of the log's columns.
     best
         The metric that decides which weights are kept; larger is better.
     no_decay
         Beginnings of the names of parameters that weight decay must leave alone.
     remedy
-        What the user can do about a loss that is not finite, in the names of the family's options.
+        Advice for a loss that is not finite, in the names of the family's options.
     adamw_only
         Beginnings of the names of matrices that the optimiser `muon` leaves to AdamW.
     parts
@@ -75,7 +75,7 @@ class Task(ABC):
 
     @abstractmethod
     def fingerprint(self) -> Mapping[str, Any]:
-        """Return what the result depends on, as JSON values: the model's options and digests of the data."""
+        """Return all that the result depends on, as JSON values: the model's options and digests of the data."""
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -113,7 +113,7 @@ class Task(ABC):
 
     @abstractmethod
     def validate(self, model: nn.Module, batch: Any) -> Counts:
-        """Return what `summarise` needs of one batch."""
+        """Return the sums of one batch that `summarise` reads."""
 
     @abstractmethod
     def summarise(self, counts: Counts) -> dict[str, float]:

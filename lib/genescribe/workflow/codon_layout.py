@@ -66,7 +66,7 @@ class CodonLayout:
         return [f"{self._root}/{run}/extract/{dataset.name}" for dataset in self.runs[run].data.datasets]
 
     def options(self, run: str, *sections: str) -> str:
-        """Return some sections of a run, as JSON: a rule runs again only when what it reads has changed.
+        """Return some sections of a run, as JSON: a rule runs again only when the options it reads have changed.
 
         The datasets are needed to check any of them, and are always there.
         """

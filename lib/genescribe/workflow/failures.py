@@ -23,7 +23,7 @@ class Failure:
 
 
 def failures(output: str) -> list[Failure]:
-    """Return the jobs that failed and did not succeed later, from what Snakemake said.
+    """Return the jobs that failed and did not succeed later, from Snakemake's output.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def failures(output: str) -> list[Failure]:
 
 
 def _own_lines(output: str) -> Iterator[str]:
-    """Leave out the logs of jobs that are shown: on a cluster they hold what another Snakemake said of its jobs."""
+    """Leave out the logs of jobs that are shown: on a cluster they hold the output of another Snakemake."""
     fences: list[str] = []
     before = ""
     for line in output.splitlines():
@@ -65,12 +65,12 @@ def _own_lines(output: str) -> Iterator[str]:
 
 
 def summary(logs: Iterable[str | Path]) -> str:
-    """Return the lines that end a failed run: each job that failed, what it was to make, and its log.
+    """Return the lines that end a failed run: each job that failed, its output, and its log.
 
     Parameters
     ----------
     logs
-        Snakemake's log files.
+        Log files of Snakemake.
     """
     lost = failures("\n".join(Path(log).read_text(errors="replace") for log in logs))
     if not lost:

@@ -51,9 +51,9 @@ def expand_folds(
     Parameters
     ----------
     genomes
-        Name -> genome.
+        Genomes by name.
     models
-        Name -> run.
+        Runs by name.
     chosen
         Names of the selected runs.
     results

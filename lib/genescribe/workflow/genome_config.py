@@ -1,4 +1,4 @@
-"""Options of a genome with its annotation: where it comes from, its splits, what is scored."""
+"""Options of a genome with its annotation: source, splits, scoring."""
 
 from __future__ import annotations
 

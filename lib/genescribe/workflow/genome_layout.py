@@ -27,7 +27,7 @@ class GenomeLayout:
     Parameters
     ----------
     config
-        The checked configuration.
+        Configuration of the workflow, checked.
     """
 
     def __init__(self, config: WorkflowConfig) -> None:
@@ -71,7 +71,7 @@ class GenomeLayout:
         return f"{self.config.results}/catalogue/{self._files(annotation)}/catalogue.duckdb"
 
     def _files(self, annotation: str) -> str:
-        """Return whose files an annotation's are: its own, or those of the genome that it is the same as."""
+        """Return the genome whose files an annotation uses: its own, or the one that `same_as` names."""
         genome, dot, reference = annotation.partition(".")
         return (self.config.genomes[genome].same_as or genome) + dot + reference
 
@@ -156,7 +156,7 @@ class GenomeLayout:
         return ",".join(self._splits(genome_name(annotation))["test"])
 
     def split_options(self, genome: str) -> str:
-        """Return what a script that reads the training split needs to know, as JSON."""
+        """Return the options of a script that reads the training split, as JSON."""
         return json.dumps(self._split_options(genome), sort_keys=True)
 
     def _split_options(self, genome: str) -> dict[str, Any]:

@@ -54,12 +54,12 @@ def show_library_to_jobs() -> None:
 
 
 class Layout(TrainLayout):
-    """Paths and options of one configuration: of its genomes, and of what is made of them.
+    """Paths and options of one configuration: of its genomes, and of all results.
 
     Parameters
     ----------
     config
-        The checked configuration.
+        Configuration of the workflow, checked.
     tools
         Command-line tools to be counted on; None: those on the PATH.
     """
@@ -161,7 +161,7 @@ class Layout(TrainLayout):
         return "" if self._has("augustus") else "it is not installed, and no conda environment brings it (--sdm conda)"
 
     def report_options(self) -> str:
-        """Return what the report cannot see in the results: why AUGUSTUS has no row for a genome."""
+        """Return facts that the report cannot see in the results: why AUGUSTUS has no row for a genome."""
         absences = {genome: self.augustus_absence(genome) for genome in self._tested()}
         pairs = (f"{genome}={reason}" for genome, reason in absences.items() if reason)
         return shlex.join(word for pair in pairs for word in ("--without-augustus", pair))
@@ -226,7 +226,7 @@ class Layout(TrainLayout):
         return paths
 
     def busco_annotation(self, method: str, genome: str) -> str:
-        """Return what holds the proteins that BUSCO looks at: a prediction's folder, or the reference's catalogue."""
+        """Return the source of the proteins that BUSCO reads: a prediction's folder, or the reference's catalogue."""
         return self.catalogue(genome) if method == REFERENCE else self.prediction(method, genome)
 
     def busco_options(self, genome: str) -> str:
@@ -253,7 +253,7 @@ class Layout(TrainLayout):
 
     # -- annotate ------------------------------------------------------------------------------------------------
     def annotate_targets(self) -> list[str]:
-        """Return what `snakemake annotate` makes."""
+        """Return the targets of `snakemake annotate`."""
         genome = self.config.annotate.genome
         if genome is None:
             raise InputError("`annotate.genome` is not set", where="configuration", remedy="add --config genome=my.fa")
@@ -271,7 +271,7 @@ class Layout(TrainLayout):
         return model_folder(self.config.annotate.model)
 
     def annotate_batches(self) -> int:
-        """Return the jobs that share the user's genome: by default as many as its size is worth."""
+        """Return the number of jobs that share the user's genome: by default, by its size."""
         section = self.config.annotate
         if section.batches is not None:
             return section.batches

@@ -37,7 +37,7 @@ class RewardLayout:
         return [folder for genome in spec.genomes for folder in self._layout.baked(spec.bake, genome)]
 
     def prompt_options(self, run: str) -> str:
-        """Return what the script that chooses prompts needs to know, as JSON."""
+        """Return the options of the script that chooses prompts, as JSON."""
         return json.dumps(to_mapping(self._layout.config.runs[run].prompts), sort_keys=True)
 
     def locus_scores(self) -> list[str]:
@@ -55,5 +55,5 @@ class RewardLayout:
         return self._layout.baked(self._layout.config.runs[self._layout.models[model][0]].bake, genome)
 
     def locus_options(self) -> str:
-        """Return what the script that scores loci needs to know, as JSON."""
+        """Return the options of the script that scores loci, as JSON."""
         return json.dumps(to_mapping(self._layout.config.eval_f1), sort_keys=True)

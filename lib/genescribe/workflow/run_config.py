@@ -20,7 +20,7 @@ class InitRunConfig(InitConfig):
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One model: what it is, how it is trained and on what."""
+    """One run: a model, its training and its data."""
 
     genomes: list[str] = option(doc="names under `genomes:`")
     family: str = option("segment", doc="model family")

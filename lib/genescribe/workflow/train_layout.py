@@ -24,7 +24,7 @@ class TrainLayout(GenomeLayout):
     Parameters
     ----------
     config
-        The checked configuration.
+        Configuration of the workflow, checked.
     """
 
     def __init__(self, config: WorkflowConfig) -> None:
@@ -44,7 +44,7 @@ class TrainLayout(GenomeLayout):
         return [folder for bake, genome in pairs for folder in self.baked(bake, genome)]
 
     def bake_options(self, bake: str, genome: str) -> str:
-        """Return what the baking script needs to know, as JSON."""
+        """Return the options of the baking script, as JSON."""
         options = {**self._split_options(genome), "bake": to_mapping(self.config.bakes[bake])}
         if hints := self.hints(bake, genome):
             options |= {"hints": hints[0], "hints_source": self.config.genomes[genome].hints_source}
@@ -78,7 +78,7 @@ class TrainLayout(GenomeLayout):
         return f"{self.config.results}/train/{model}"
 
     def train_options(self, model: str) -> str:
-        """Return what the training script needs to know, as JSON."""
+        """Return the options of the training script, as JSON."""
         run, seed = self.config.runs[self.models[model][0]], self.models[model][1]
         train = {**run.train, "seed": seed}
         if run.start is not None:
@@ -156,7 +156,7 @@ class TrainLayout(GenomeLayout):
         return starter(script, run.launch, run.gpus)
 
     def train_resources(self, model: str) -> dict[str, str | int]:
-        """Return what Slurm must know of a training job beside memory, time and threads.
+        """Return Slurm's resources of a training job beside memory, time and threads.
 
         Over several nodes the launcher calls srun itself: Snakemake's plugin is told so by `mpi`, which wants more than
         one task. GPUs are then asked for by node.

@@ -30,9 +30,9 @@ def embed(
     Parameters
     ----------
     network
-        The model.
+        The codon model.
     dna
-        Coding sequences.
+        Coding sequences, in frame.
     layers
         0 is the embedding, 1 the first block, -1 the last; several are put side by side.
     pooling
@@ -54,12 +54,12 @@ def embed(
 
 
 def described(network: Network, weights: str, layers: Sequence[int], pooling: str) -> dict[str, Any]:
-    """Return what embeddings are of; those of equal descriptions may be compared.
+    """Return a description of the embeddings; those of equal descriptions may be compared.
 
     Parameters
     ----------
     network
-        The model.
+        The codon model.
     weights
         Digest of its weights.
     layers, pooling
@@ -80,7 +80,7 @@ def extract_embeddings(
     label: str = "label",
     seed: int = 0,
 ) -> Sequences:
-    """Write the embeddings of a file's sequences as `.npz`: `embeddings`, `ids`, `labels`, and what they come from.
+    """Write the embeddings of a file's sequences as `.npz`: `embeddings`, `ids`, `labels`, and their origin.
 
     What else the file says of the sequences is in arrays `note_` and its name. Digests of the sequences and words of
     their proteins are kept as well, so that a classifier can tell training from test without them.

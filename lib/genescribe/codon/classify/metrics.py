@@ -32,7 +32,7 @@ def measure(truth: NDArray[np.int64], chances: NDArray[np.float64], *, draws: in
     draws
         Bootstrap replicates of the sequences; those that miss a class of the test leave AUROC and AUPRC out.
     seed
-        Of the draws.
+        Seed of the bootstrap.
     """
     several = len(np.unique(truth))
     point = _point(truth, chances, several)
@@ -93,7 +93,7 @@ def write_confusion(path: Path, truth: NDArray[np.int64], chances: NDArray[np.fl
     chances : (n, classes)
         Probability of each class.
     names
-        Classes.
+        Names of the classes, in the order of the rows.
     """
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (truth, chances.argmax(axis=1)), 1)

@@ -47,7 +47,7 @@ def classify_products(
     Parameters
     ----------
     data
-        Prepared folder.
+        Folder that `genescribe.codon.sequences.prepare.prepare` wrote.
     target
         Folder to write: `train.csv`, `test.csv` and below `result/` what `train_classifier` writes.
     config

@@ -36,7 +36,7 @@ class Known:
 
     @classmethod
     def of(cls, sequences: Sequences) -> Known:
-        """Return what is kept of some sequences."""
+        """Return identifiers, digests and sketches of some sequences."""
         return cls(sequences.source, sequences.ids, sequences.digests, sequences.sketches)
 
 

@@ -37,7 +37,7 @@ def results(
     counts
         Training sequences by label.
     test
-        Labelled.
+        Test sequences with labels.
     chances
         Row -> probabilities of `classes`, (n, C).
 
@@ -112,7 +112,7 @@ def write_results(
     Parameters
     ----------
     folder
-        Existing folder.
+        Existing folder to write into.
     metrics
         Contents of `metrics.json`.
     test

@@ -39,14 +39,13 @@ class Sequences:
     source
         The file that they come from.
     ids
-        Unique.
+        Identifiers, unique.
     dna
         Whole codons, upper case; empty where only embeddings were kept.
     labels
         "" where the file is silent on a sequence; empty where it gives none at all.
     notes
-        What else the file says of each: other columns of CSV, other key=value words of FASTA headers; "" where it is
-        silent on a sequence.
+        Other columns of a CSV, or other key=value words of FASTA headers; "" for a sequence without one.
     digests
         SHA-256 of each sequence.
     sketches
@@ -54,7 +53,7 @@ class Sequences:
     vectors : (n, C) float32
         Stored embeddings; None where there are none.
     made_by
-        What the stored embeddings are of: digest of the weights, layers, pooling.
+        Origin of stored embeddings: digest of the weights, layers, pooling.
     """
 
     source: str
@@ -195,7 +194,7 @@ def kmer_features(dna: Sequence[str], k: int, alphabet: str = "base") -> NDArray
     Parameters
     ----------
     dna
-        Sequences.
+        Coding sequences.
     k
         Letters of a word; at most 8 bases or 2 codons.
     alphabet

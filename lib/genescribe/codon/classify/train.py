@@ -1,4 +1,4 @@
-"""Train a classifier, test it on separate data, and save it with what later tests need."""
+"""Train a classifier, test it on separate data, and save it with all that later tests need."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ UNTRAINED, MAJORITY = "untrained embeddings", "majority"
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier and what belongs to it.
+    """A classifier with its options and the data it was trained on.
 
     Attributes
     ----------
     config
-        Its options.
+        Options it was trained with.
     classifier
-        Of scikit-learn.
+        Fitted estimator of scikit-learn or XGBoost.
     classes
         Labels in the order of its probabilities.
     counts
@@ -47,7 +47,7 @@ class Trained:
     known
         The training sequences, so that no test repeats them.
     made_by
-        What its embeddings are of; empty for k-mers.
+        Origin of the embeddings it reads; empty for k-mers.
     """
 
     config: ClassifierConfig
@@ -102,7 +102,7 @@ def train_classifier(config: ClassifierConfig, target: str | Path | None = None)
     Parameters
     ----------
     config
-        What to train on what.
+        Training and test data, features, kinds of classifier.
     target
         Folder to write in place of `config.out_dir`: `model.joblib` (the classifier, its labels and options, and what
         it keeps of its training sequences), `metrics.json`, `predictions.csv`, `confusion.png`, `calibration.png`.
@@ -178,7 +178,7 @@ def eval_classifier(
     labels
         CSV with the labels of the embeddings; None: their own.
     kind
-        What the classifier is expected to be: its kind, or the first word of it.
+        Expected kind of the classifier, or its first word; None: any.
 
     Raises
     ------

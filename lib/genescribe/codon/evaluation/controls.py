@@ -18,11 +18,11 @@ def generator_of(gene: Gene, seed: int, purpose: str) -> np.random.Generator:
     Parameters
     ----------
     gene
-        The gene.
+        The gene; its genome and name are part of the seed.
     seed
         Seed of the evaluation.
     purpose
-        What is drawn; each purpose has a stream of its own.
+        Name of the random stream: each purpose has its own.
     """
     digest = hashlib.sha256(f"{seed} {purpose} {gene.genome} {gene.id}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))

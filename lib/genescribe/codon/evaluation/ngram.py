@@ -98,7 +98,7 @@ def _continuations(counts: NDArray[np.float64], drop: int) -> NDArray[np.float64
 
 
 def _interpolated(counts: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return discounted relative frequencies, what was taken away being spread as the shorter context says.
+    """Return discounted relative frequencies; the discounted mass is spread as the shorter context says.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _interpolated(counts: NDArray[np.float64], lower: NDArray[np.float64]) -> ND
 
 
 def _discounts(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what is taken from counts of 0, 1, 2 and more; Chen and Goodman 1999, equation 26."""
+    """Return the discounts of counts of 0, 1, 2 and more; Chen and Goodman 1999, equation 26."""
     n = [float((counts == k).sum()) for k in range(1, 5)]
     if min(n) == 0:
         # Nothing is rare enough to learn a discount from: what the estimate tends to.
@@ -131,7 +131,7 @@ class InGene:
     Parameters
     ----------
     base
-        What is expected before anything is read.
+        Model that gives the prior.
     weight
         Weight of that expectation, in codons.
     """

@@ -68,7 +68,7 @@ def cai(own: NDArray[np.float64], reference: NDArray[np.float64], table: int) ->
     reference : (..., 64)
         How often in its reference set.
     table
-        NCBI genetic code.
+        Number of the NCBI translation table.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Step 2: what the codon embeddings encode about amino acids."""
+"""Step 2: amino acids in the codon embeddings."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Codons:
     last : (n,) bool
         Whether it ends its gene.
     letters : (n, 64) uint8
-        What every codon would mean there, by the gene's own code.
+        Amino acid (ASCII) of every codon at that place, by the gene's own genetic code.
     """
 
     truth: NDArray[np.int64]
@@ -64,7 +64,7 @@ class Codons:
 def next_token(
     label: str, network: Network, untrained: Network, training: Sequence[Gene], genes: Sequence[Gene]
 ) -> Step:
-    """Return what the model says of the next codon of test genes, beside a trigram and the majority.
+    """Return the model's predictions of the next codon of test genes, beside a trigram and the majority.
 
     Parameters
     ----------

@@ -59,9 +59,9 @@ def states(network: Network, genes: Sequence[Gene], places: Sequence[NDArray[np.
     Parameters
     ----------
     network
-        The model.
+        The codon model.
     genes
-        Coding sequences.
+        Coding sequences to read.
     places
         For each gene, the codons to read, counted from 0.
     """
@@ -74,7 +74,7 @@ def states(network: Network, genes: Sequence[Gene], places: Sequence[NDArray[np.
 
 
 def questions(genes: Sequence[Gene], places: Sequence[NDArray[np.int64]]) -> list[Question]:
-    """Return what is asked of the state at each chosen codon."""
+    """Return the questions that probes answer from the state at each chosen codon."""
     codons = [gene.codons[:LONGEST].astype(np.int64) for gene in genes]
     at = [codes[chosen] for codes, chosen in zip(codons, places, strict=True)]
     after = [codes[chosen + 1] for codes, chosen in zip(codons, places, strict=True)]
@@ -175,7 +175,7 @@ def probe(
     features : (n, C)
         States at n codons.
     question
-        What is asked, with the answer for each codon.
+        The question, with the answer for each codon.
     train, test : (n,) bool
         Codons to fit to, and to score on.
     """

@@ -52,9 +52,9 @@ def interpret(
     window, top
         Codons of a window of high saliency, and how many windows motifs are mined in.
     maps
-        Mutation maps.
+        Number of genes with a mutation map.
     seed
-        Of everything drawn.
+        Seed of all random choices.
     device
         Where the network computes.
 
@@ -97,7 +97,7 @@ def mutations(label: str, network: Network, untrained: Network, genes: Sequence[
     network, untrained
         The model, and the same network with fresh weights.
     genes
-        Test genes.
+        Test genes to choose from.
     maps
         Number of genes whose map is drawn.
     """

@@ -54,7 +54,7 @@ def attribute(network: Network, tokens: NDArray[np.uint8], target: int, *, steps
     Parameters
     ----------
     network
-        The model.
+        The codon model.
     tokens : (T,)
         From `<BOS_CDS>` on.
     target
@@ -95,7 +95,7 @@ def saliency(
     network, untrained
         The model, and the same network with fresh weights.
     genes
-        Test genes.
+        Test genes to choose from.
     window
         Codons of a window.
     top
@@ -279,7 +279,7 @@ def _holders(windows: Sequence[NDArray[np.uint8]]) -> dict[tuple[int, ...], int]
 
 
 def _halves(windows: Sequence[Window], generator: np.random.Generator) -> tuple[list[Window], list[Window]]:
-    """Return an eighth of some windows, and the rest: what enrichment finds where there is none."""
+    """Return an eighth of some windows, and the others: a null for enrichment."""
     order = generator.permutation(len(windows)).tolist()
     cut = len(order) // 9
     return [windows[i] for i in order[:cut]], [windows[i] for i in order[cut:]]

@@ -16,12 +16,12 @@ _NONE = "–"
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of the trained model, beside what it would be if nothing had been learned.
+    """One number of the trained model, beside its value if nothing had been learned.
 
     Attributes
     ----------
     name
-        What is measured.
+        Name of the quantity, as the report shows it.
     value
         Of the trained model.
     nulls
@@ -48,13 +48,13 @@ class Step:
     name, title
         For its folder and its heading.
     text
-        What was done, in a sentence or two.
+        Method in a sentence or two.
     measures
         The numbers to read first.
     tables
         File name -> (head, rows).
     figures
-        Pictures.
+        Pictures, in the order of the report.
     """
 
     name: str

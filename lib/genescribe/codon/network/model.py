@@ -83,7 +83,7 @@ class CodonModel(nn.Module):
     Parameters
     ----------
     config
-        Its shape.
+        Numbers of layers, heads, channels and tokens of a window.
     use_checkpoint
         Compute the blocks again in the backward pass instead of keeping what they made.
     """
@@ -115,7 +115,7 @@ class CodonModel(nn.Module):
         tokens : (N,) int64
             Segments one after the other.
         layout
-            Where they lie.
+            Places of the sequences in the row of tokens.
 
         Returns
         -------
@@ -163,7 +163,7 @@ class CodonModel(nn.Module):
         return rotations(positions, self.config.n_embd // self.config.n_head // 2)
 
     def decode(self, tokens: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
-        """Return the logits after the last of some tokens, and what the next call needs.
+        """Return the logits after the last of some tokens, and the cache for the next call.
 
         Parameters
         ----------

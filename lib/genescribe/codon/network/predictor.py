@@ -29,7 +29,7 @@ class Network:
     model
         Trained, or fresh as a control.
     device
-        Where to compute.
+        Device to compute on.
     """
 
     def __init__(self, model: CodonModel, device: torch.device | str = "cpu") -> None:
@@ -48,7 +48,7 @@ class Network:
         return cls(CodonModel.load(folder), choose_device(device))
 
     def untrained(self, seed: int = 0) -> Network:
-        """Return a network of the same shape with fresh weights: the control of what training adds."""
+        """Return a network of the same shape with fresh weights, the control for training."""
         reseed(seed, "weights")
         return Network(CodonModel(self.model.config), self.device)
 
@@ -80,7 +80,7 @@ class Network:
     def _through(
         self, genes: Iterable[NDArray[np.uint8]], compute: Callable[[Tensor, Layout], Tensor]
     ) -> Iterator[NDArray[Any]]:
-        """Yield what `compute` makes of each gene's tokens, (n, ...), genes longer than a window in windows."""
+        """Yield the result of `compute` on each gene's tokens, (n, ...), genes longer than a window in windows."""
         for group in groups(genes):
             cuts = [spans(len(gene), self.block) for gene in group]
             parts = [gene[start:end] for gene, cut in zip(group, cuts, strict=True) for start, _, end in cut]
@@ -93,7 +93,7 @@ class Network:
 
     @torch.inference_mode()
     def follow(self, tokens: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
-        """Return the logits of what follows some sequences of equal length, (B, T) -> (B, V), and what to give next.
+        """Return the logits after sequences of equal length, (B, T) -> (B, V), and the cache for the next call.
 
         Parameters
         ----------

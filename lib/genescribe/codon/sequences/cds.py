@@ -51,7 +51,7 @@ class Annotated:
     codon_start
         1, 2 or 3: the base of the first part that begins the first whole codon.
     table
-        NCBI genetic code.
+        Number of the NCBI translation table.
     partial5, partial3
         Continues beyond its first (last) base.
     pseudo
@@ -61,7 +61,7 @@ class Annotated:
     exceptions
         First base (0-based, forward strand) of each codon that is read otherwise than the code says -> amino acid.
     product
-        What it makes.
+        Name of the product.
     elsewhere
         Another sequence that a part of it lies on; empty where there is none.
     fault
@@ -128,7 +128,7 @@ class Judgement:
     Attributes
     ----------
     result
-        Used or rejected.
+        The codons, or why the CDS is not used.
     agrees
         Whether its translation is the annotated one; None where there is none to compare, or nothing to translate.
     """
@@ -163,7 +163,7 @@ def judge(
     Parameters
     ----------
     annotated
-        The CDS.
+        The CDS with its parts and qualifiers.
     codes : (n,)
         Base codes of its sequence.
     min_len
@@ -265,7 +265,7 @@ def _difference(ours: str, theirs: str) -> str:
 def _fault(
     annotated: Annotated, reading: Reading, *, min_len: int, partial: bool, ambiguous: bool
 ) -> tuple[str, str] | None:
-    """Return what speaks against a CDS, the most telling reason first."""
+    """Return why a CDS cannot be used, the most telling reason first."""
     cut5, numbers = annotated.partial5 or annotated.codon_start > 1, reading.codons
     if reading.leftover and not annotated.partial3:
         return FRAME, f"{3 * len(numbers) + reading.leftover} bases"

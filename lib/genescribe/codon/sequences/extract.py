@@ -45,11 +45,11 @@ class Entry:
     id
         Unique in its genome.
     table
-        NCBI genetic code.
+        Number of the NCBI translation table.
     codons : (n,) uint8
         See `genescribe.codon.sequences.cds.Cds`.
     product
-        What it makes.
+        Name of the product.
     partial
         "", "5'", "3'" or both.
     """
@@ -103,7 +103,7 @@ def extract(
     partial
         Use coding sequences that are cut at an end.
     ambiguous
-        What becomes of a coding sequence with ambiguous codons: `drop`, or `split` it there into partial pieces.
+        ``drop`` a coding sequence with ambiguous codons, or ``split`` it there into partial pieces.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def extract(
 
 @dataclass
 class _Judged:
-    """What became of the coding sequences of a file."""
+    """Fate of the coding sequences of a file."""
 
     cds: int = 0
     bases: int = 0

@@ -85,7 +85,7 @@ def read_genbank(path: str | Path, table: int = 11) -> Iterator[Record]:
 
 
 def _records(text: io.TextIOWrapper, path: str | Path, doubts: Counter[str]) -> Iterator[Any]:
-    """Yield the records that Biopython reads; what it only warns of is counted in `doubts`.
+    """Yield the records that Biopython reads; its warnings are counted in `doubts`.
 
     Raises
     ------

@@ -38,13 +38,13 @@ class Gene:
     split
         train, validation, test or quarantine.
     cluster
-        Its homology cluster.
+        Number of its homology cluster.
     table
-        NCBI genetic code.
+        Number of the NCBI translation table.
     homologue
         Of a test or validation CDS: whether a training CDS resembles it.
     product
-        What it makes.
+        Name of the product.
     codons : (n,) uint8
         Numbers 0..63.
     """
@@ -75,7 +75,7 @@ def prepare(
     extracted
         Dataset -> folder that `genescribe.codon.sequences.extract.extract` wrote.
     config
-        Splits and packing.
+        Options of splits and packing.
     target
         Folder to write: `SPLIT.npz` (windows), `codons.npz` and `cds.tsv` (the coding sequences), `quarantine.tsv`,
         `statistics.json`, `integrity.json`, `manifest.json`, `itos.txt`.
@@ -195,7 +195,7 @@ def _packed(every: Sequence[Entry], mine: NDArray[np.int64], config: DataConfig,
 
 
 def _integrity(every: Sequence[Entry], split: NDArray[np.int64], windows: Mapping[str, Windows]) -> dict[str, Any]:
-    """Return what packing lost or left empty, counted again from the windows themselves."""
+    """Return how much packing lost or left empty, counted again from the windows themselves."""
     by_split = {}
     for number, name in enumerate(SPLITS):
         packed = windows[name]

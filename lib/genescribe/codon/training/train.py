@@ -25,9 +25,9 @@ def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, r
     Parameters
     ----------
     config
-        The run.
+        Options of the run.
     data
-        Its prepared folder.
+        Folder that `genescribe.codon.sequences.prepare.prepare` wrote.
     target
         Folder of the run: gets `outputs.out_dir` (model, log, checkpoints) and `outputs.scores_dir` (curves).
     resume

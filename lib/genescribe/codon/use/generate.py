@@ -77,11 +77,11 @@ def generate(
     Parameters
     ----------
     network
-        The model.
+        The codon model.
     prompts : (B, T)
         Tokens, `<BOS_CDS>` first, of equal length; no end token.
     sampling
-        How to draw.
+        Temperature, top-k, and the largest number of codons.
     generator
         Source of chance, on the CPU.
     tables
@@ -129,7 +129,7 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
     sampling
         Temperature and number of most probable tokens to draw from.
     generator
-        Source of randomness.
+        Random generator on the device of the logits.
     """
     if sampling.temperature == 0:
         return logits.argmax(-1)
@@ -176,7 +176,7 @@ class Sample:
     genome, id
         The natural gene whose first codons were given.
     prefix, length, natural_length
-        Codons.
+        Numbers of codons: given, written, and of the natural gene.
     end
         stop, end token, or cut.
     codon_identity, amino_acid_identity
@@ -186,7 +186,7 @@ class Sample:
     overlap, natural_overlap
         Words of 8 codons behind the prefix that a training gene holds: of this sequence, and of the natural one.
     dna
-        The sequence.
+        Bases of the written sequence.
     """
 
     method: str
@@ -234,9 +234,9 @@ def compare(method: str, gene: Gene, codons: NDArray[np.uint8], prefix: int, wor
     method
         How it was written, for the table.
     gene
-        The natural gene.
+        The natural gene that it is compared with.
     codons : (n,) uint8
-        What was written, the given prefix included.
+        The written codons, the given prefix included.
     prefix
         Number of given codons, which do not count.
     words
@@ -271,7 +271,7 @@ def usage_sample(gene: Gene, prefix: int, usage: CodonUsage, seed: int) -> NDArr
     Parameters
     ----------
     gene
-        The natural gene.
+        The natural gene that gives the protein.
     prefix
         Number of codons that stay.
     usage
@@ -303,9 +303,9 @@ def generate_from_prefixes(
     Parameters
     ----------
     network
-        The model.
+        The codon model.
     data
-        Prepared folder.
+        Folder that `genescribe.codon.sequences.prepare.prepare` wrote.
     target
         Folder to write: `samples.csv`, one row per sequence, and `summary.csv`, one row per method and prefix.
     prefixes
@@ -313,7 +313,7 @@ def generate_from_prefixes(
     count
         Test genes to continue.
     sampling
-        How to draw.
+        Temperature, top-k, and the largest number of codons.
     seed
         Of the genes and of what is drawn.
     """
@@ -345,7 +345,7 @@ def generate_from_prefixes(
 def _written(
     network: Network, genes: Sequence[Gene], prefix: int, sampling: Sampling, seed: int, *, spelling: bool
 ) -> list[NDArray[np.uint8]]:
-    """Return what the model writes after the first codons of some genes."""
+    """Return the model's continuations of the first codons of some genes."""
     longest = max(len(gene.codons) for gene in genes) + 1 if spelling else sampling.longest
     return generate(
         network,

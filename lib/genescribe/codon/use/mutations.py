@@ -19,7 +19,7 @@ COLUMNS = ("position", "codon", "amino_acid", "mutant", "mutant_amino_acid", "ef
 
 
 def mutation_map(network: Network, codons: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the log ratio of each codon against the one that stands there, given what comes before, (n, 64).
+    """Return the log ratio of each codon against the one that stands there, given the codons before, (n, 64).
 
     One pass over the sequence. Below zero: the model prefers what stands there.
     """
@@ -35,7 +35,7 @@ def whole_map(network: Network, codons: NDArray[np.uint8], places: Sequence[int]
     Parameters
     ----------
     network
-        The model.
+        The codon model.
     codons : (n,) uint8
         A coding sequence.
     places
@@ -58,14 +58,14 @@ def whole_map(network: Network, codons: NDArray[np.uint8], places: Sequence[int]
 
 @cache
 def effect(before: int, after: int, table: int) -> str:
-    """Return what a change of one codon does to the protein: none, synonymous, missense, nonsense or stop lost.
+    """Return the effect of a codon change on the protein: none, synonymous, missense, nonsense or stop lost.
 
     Parameters
     ----------
     before, after
-        Codon numbers, 0..63.
+        Numbers of the codons, 0..63.
     table
-        NCBI genetic code.
+        Number of the NCBI translation table.
     """
     letters = GeneticCode.from_table(table).amino_acids
     if before == after:
@@ -95,7 +95,7 @@ def write_map(
     ratios : (n, 64) or (places, 64)
         Log ratio of each change.
     table
-        NCBI genetic code.
+        Number of the NCBI translation table.
     places
         Codons that the rows of `ratios` stand for, counted from 0; None: all.
     """
@@ -122,7 +122,7 @@ def mean_by_effect(codons: NDArray[np.uint8], ratios: NDArray[np.float64], table
     ratios : (n, 64)
         Log ratio of each change.
     table
-        NCBI genetic code.
+        Number of the NCBI translation table.
     """
     sums: dict[str, list[float]] = {}
     for place in range(1, len(codons) - 1):

@@ -49,7 +49,7 @@ class Query:
         sampling
             Temperature, number of most probable tokens, greatest length.
         count
-            Number of sequences.
+            Number of sequences to write.
         seed
             Seed of the draws.
         protein
@@ -126,11 +126,11 @@ class Query:
         dna
             The sequence that is asked about, in whole codons.
         sampling
-            Options of generation.
+            Options of the mode `generate`.
         top
             Number of most probable codons to show.
         seed
-            Seed of generation.
+            Seed of the mode `generate`.
         """
         if mode == "next":
             for token, letter, chance in self.next(dna, top):

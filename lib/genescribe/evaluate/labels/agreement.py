@@ -98,7 +98,7 @@ def segments(runs: Runs, *, left_censored: bool = False, right_censored: bool = 
     Parameters
     ----------
     runs
-        Of one window.
+        Runs (end, label) of one window.
     left_censored, right_censored
         The first (last) run goes on beyond the window (`WindowMeta`).
 
@@ -121,7 +121,7 @@ def segment_counts(truth: NDArray[np.int64], predicted: NDArray[np.int64], class
         From `segments`, of one window. Predicted segments that share a base with an `IGNORE` segment of the truth
         are not counted.
     classes
-        Number of classes.
+        Number of classes of labels.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def segment_f1(counts: NDArray[np.int64], names: Sequence[str]) -> dict[str, Any
     counts
         Sum of `segment_counts` over windows.
     names
-        Of the classes.
+        Names of the classes, in the order of the counts.
 
     Returns
     -------

@@ -49,7 +49,7 @@ def match(truth: NDArray[np.int64], predicted: NDArray[np.int64], tolerance: int
     Parameters
     ----------
     truth, predicted
-        Ascending positions.
+        Positions, ascending.
     tolerance
         Most bases between partners.
 

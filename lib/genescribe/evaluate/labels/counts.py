@@ -52,7 +52,7 @@ class LabelCounts:
 
     @classmethod
     def load(cls, path: str | Path) -> LabelCounts:
-        """Return what `save` wrote."""
+        """Return the counts that `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(**{field.name: stored[field.name] for field in fields(cls)})
 
@@ -73,7 +73,7 @@ def count_labels(
     truth, predicted
         Runs that end at the same base; neighbours of one label are joined, whatever head predicted them.
     labels
-        Their number, C.
+        Number of labels, C.
     background
         The label between genes.
     left_censored, right_censored

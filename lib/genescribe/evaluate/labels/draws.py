@@ -1,4 +1,4 @@
-"""Scores of labels for many draws of the units at once: what bootstrap intervals of `scores` are made of.
+"""Scores of labels for many draws of the units at once, for the bootstrap intervals of `scores`.
 
 A draw is how often each unit was taken, and all counts of a draw are sums over units: products with the sparse table of
 how many segments of each length each unit has. A draw's distribution of lengths is a running sum of these.

@@ -24,7 +24,7 @@ def summarise(counts: LabelCounts, names: Sequence[str], *, replicates: int = 10
     counts
         Of one prediction, or of several pooled.
     names
-        Of the labels.
+        Names of the labels, in their order.
     replicates, seed
         Of the bootstrap over units; no intervals where `replicates` is 0.
 
@@ -64,7 +64,7 @@ def compare(
     counts
         Method -> counts of the same stretches.
     names
-        Labels.
+        Names of the labels, in their order.
     baseline
         Method that the others are compared with.
     replicates
@@ -121,9 +121,9 @@ def bootstrap(
     counts
         Counts of the same units, one entry per prediction.
     names
-        Labels.
+        Names of the labels, in their order.
     replicates
-        Number of draws.
+        Number of bootstrap samples.
     seed
         Seed of the draws.
     """
@@ -142,7 +142,7 @@ def durations(counts: LabelCounts, names: Sequence[str], *, seed: int = 0) -> di
     counts
         Counts with the lengths of whole segments.
     names
-        Labels.
+        Names of the labels, in their order.
     seed
         Seed of the samples that give the floors.
 

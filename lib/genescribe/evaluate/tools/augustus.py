@@ -53,7 +53,7 @@ def augustus(
     Parameters
     ----------
     genome
-        Where to look.
+        Sequences to annotate.
     species
         AUGUSTUS's name of its parameters (`augustus --species=help`).
     regions
@@ -146,7 +146,7 @@ def installed_config() -> Path:
 
 
 def call(command: Sequence[str], config: Path, source: str, cwd: Path | None = None) -> str:
-    """Run a program of AUGUSTUS with a configuration folder; return what it printed, warnings after all else.
+    """Run a program of AUGUSTUS with a configuration folder; return its output, warnings last.
 
     Parameters
     ----------

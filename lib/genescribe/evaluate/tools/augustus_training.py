@@ -80,13 +80,13 @@ def train_augustus(
     Parameters
     ----------
     catalogue, genome
-        Genes and sequences.
+        Annotated genes, and the sequences that they lie on.
     regions
         Genes that lie whole inside one of them train; no base outside is read.
     target
         Folder to write: the species `retrained`, for `genescribe.evaluate.tools.augustus.augustus`.
     options
-        See there.
+        Options of the choice of genes and of `etraining`.
 
     Raises
     ------
@@ -236,9 +236,9 @@ def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int, first:
     Parameters
     ----------
     chosen
-        Training genes.
+        Training genes, with the bounds of their flanks.
     genome
-        Their sequences.
+        Sequences that they lie on.
     flank
         Bases on each side of a gene.
     first
@@ -261,7 +261,7 @@ def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int, first:
 
 
 def stop_frequencies(output: str) -> dict[str, str]:
-    r"""Return the parameters for the stop codons' frequencies from what `etraining` printed.
+    r"""Return the parameters for the stop codons' frequencies from the output of `etraining`.
 
     Raises
     ------

@@ -35,13 +35,13 @@ def write_longest_proteins(
     Parameters
     ----------
     genes
-        Of the annotation.
+        Genes of the annotation.
     regions
         Genes that lie whole inside these are taken; all of them if None.
     genome, code
-        To translate with.
+        Sequences and genetic code, by which genes are translated.
     folder
-        Gets the file.
+        Folder to write the file into.
     """
     chosen = list(genes) if regions is None else restrict(genes, [], regions).reference
     write_products(chosen, genome, code, folder)
@@ -59,9 +59,9 @@ def run_busco(fasta: str | Path, lineage: str, mode: Mode, threads: int = 1) -> 
         Name of a lineage, which BUSCO downloads (`saccharomycetes_odb10`); or the folder of one, upon which it asks
         nothing of the network.
     mode
-        What `fasta` holds.
+        Content of `fasta`: proteins or a genome.
     threads
-        At a time.
+        Number of threads.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def lineage_folder(lineage: str) -> Path | None:
 
 
 def check_busco(lineage: str) -> None:
-    """Refuse what cannot run, before the work that comes before it.
+    """Refuse settings that BUSCO cannot run with, before any other work is done.
 
     Raises
     ------

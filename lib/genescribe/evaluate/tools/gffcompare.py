@@ -34,9 +34,9 @@ def write_gtf(path: Path, genes: Sequence[Gene], level: Level = "cds", *, coding
     Parameters
     ----------
     path
-        File to write.
+        GTF file to write.
     genes
-        Genes to write.
+        Genes of one annotation.
     level
         `cds`: coding parts become exon rows; `exon`: whole exons do.
     coding_only
@@ -62,12 +62,12 @@ def run_gffcompare(
     *,
     program: str = "gffcompare",
 ) -> dict[str, Any]:
-    """Run gffcompare in `directory` and return what `parse_stats` reads from its report.
+    """Run gffcompare in `directory` and return its report as `parse_stats` reads it.
 
     Parameters
     ----------
     reference, predicted
-        Annotations.
+        Genes of the reference annotation and of the prediction.
     directory
         Existing folder for its files.
     level

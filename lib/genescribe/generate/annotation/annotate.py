@@ -39,7 +39,7 @@ class LocusWindow:
     id
         Of the gene it was given as.
     seqid, start, end
-        The locus.
+        Place of the locus, 0-based half-open.
     strand
         "+", "-", or "." where it is not known: both are tried, and the likelier sentence is taken.
     offset
@@ -77,7 +77,7 @@ class LocusResult:
     gene
         In the coordinates of the sequence, its transcripts with their scores; None where rejected.
     windows
-        What was read, in the coordinates of the sequence, a window for each text.
+        Intervals that were read, in coordinates of the sequence, one per text.
     strand
         Strand on which the windows were read.
     """
@@ -95,7 +95,7 @@ class LocusResult:
 
     @property
     def failed(self) -> bool:
-        """Whether an error, and not what was written, is why the locus has no gene."""
+        """Whether an error, and not the written text, is why the locus has no gene."""
         return self.reason.startswith("error:")
 
 
@@ -114,7 +114,7 @@ class _Piece:
 
     @property
     def gene_strand(self) -> str:
-        """Strand of what was written: that which was read, but for models that read the forward strand alone."""
+        """Strand of the written gene: the strand that was read, but for models that read the forward strand alone."""
         assert self.outcome is not None
         return "-" if self.outcome.strand == "-" else self.strand
 
@@ -166,7 +166,7 @@ class Annotator:
         return self([LocusWindow("locus", "sequence", 0, len(codes), strand, 0, codes, prompt)])[0]
 
     def __call__(self, loci: Sequence[LocusWindow]) -> list[LocusResult]:
-        """Annotate loci as one batch; what becomes of one does not depend on the others.
+        """Annotate loci as one batch; the result of each does not depend on the others.
 
         Where the batch fails, for lack of memory or otherwise, its loci are tried one by one; one that fails alone is
         rejected with the error.
@@ -307,7 +307,7 @@ class Annotator:
 
 
 def _gap_fault(transcript: Transcript, offset: int, holes: Sequence[Interval]) -> str | None:
-    """Return what is wrong about a transcript and the gaps of its window, which begins at `offset`, or None."""
+    """Return the fault of a transcript in the gaps of its window, which begins at `offset`, or None."""
     if any(touched((start - offset, end - offset), holes) for start, end in transcript.exons):
         return GAP_REASON
     long = [(left, right) for left, right in holes if right - left >= LONG_GAP]

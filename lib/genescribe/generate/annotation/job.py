@@ -146,7 +146,7 @@ def _run(job: AnnotationJob) -> int:
 
 
 def _report(counts: Mapping[str, int], output: Path, rejects: Path) -> int:
-    """Say what became of the loci; return the exit status."""
+    """Log the numbers of accepted, repaired, rejected and failed loci; return the exit status."""
     total = sum(counts[status] for status in ("accepted", "repaired", "rejected"))
     print(
         f"{total} loci: {counts['accepted']} accepted, {counts['repaired']} repaired, {counts['rejected']} rejected"

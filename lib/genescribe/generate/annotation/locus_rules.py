@@ -20,7 +20,7 @@ def gene_of_locus(result: LocusResult, locus: LocusWindow, *, several: bool = Fa
     Parameters
     ----------
     result
-        Of an annotator.
+        Result of an annotator.
     locus
         The locus as it was given.
     several

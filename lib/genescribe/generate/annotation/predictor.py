@@ -49,7 +49,7 @@ class GeneratePredictorFactory:
     Parameters
     ----------
     folder
-        What training wrote; the segment model that proposes loci stands in it.
+        Folder of a trained model, with the segment model that proposes loci in it.
     device
         auto, cpu or cuda.
     """
@@ -123,7 +123,7 @@ class GeneratePredictorFactory:
         }
 
     def statistics(self) -> dict[str, Any]:
-        """Return what the genes of the proposing model's training genomes were like."""
+        """Return statistics of the genes of the proposing model's training genomes."""
         return self.proposer.statistics()
 
 
@@ -146,11 +146,11 @@ class GeneratePredictor:
         return tuple(turned)
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return what the proposing model says of the bases ``[start, end)``; see `StrandPredictor.read`."""
+        """Return the proposing model's scores of the bases ``[start, end)``; see `StrandPredictor.read`."""
         return self.proposer.read(codes, start, end)
 
     def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return what the proposing model says of short strands; see `genescribe.predict.interface.read_all`."""
+        """Return the proposing model's scores of short strands; see `genescribe.predict.interface.read_all`."""
         return read_all(self.proposer, strands)
 
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
@@ -192,7 +192,7 @@ class GeneratePredictor:
 
 
 def _genes(rejects: Sequence[Reject], loci: Sequence[LocusWindow], results: Sequence[LocusResult]) -> StrandPrediction:
-    """Return what became of the loci of a strand."""
+    """Return the genes and rejects of the loci of a strand."""
     prediction, count = StrandPrediction(rejects=list(rejects)), 0
     for locus, result in zip(loci, results, strict=True):
         if result.gene is None:

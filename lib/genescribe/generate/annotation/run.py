@@ -36,7 +36,7 @@ class Journal:
     checkpoint
         JSON file; the lines stand beside it in `<checkpoint>.results`.
     fingerprint
-        What the results depend on. A checkpoint of another fingerprint is refused.
+        Digest of all that the results depend on. A checkpoint of another fingerprint is refused.
     resume
         Resume from the checkpoint, if there is one; otherwise start afresh.
 
@@ -65,7 +65,7 @@ class Journal:
             self.counts = state.get("finished")
 
     def restart(self) -> None:
-        """Forget what was done."""
+        """Discard all results."""
         self.batches, self._size, self.counts = 0, 0, None
 
     def add(self, results: Iterable[tuple[int, LocusResult]]) -> None:
@@ -101,7 +101,7 @@ class Journal:
 
 
 class GrowingAnnotation:
-    """The GFF3 of the batches that are done, beside the output, so that one sees what a run has found so far.
+    """The GFF3 of the batches that are done, beside the output, so that users see the genes of a run so far.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def annotate_loci(
     growing
         Gets the results of each batch as it is done.
     batch_size
-        Loci per batch.
+        Number of loci in a batch.
     num_workers
         Processes that read loci; 0: this one.
     prefetch_factor
@@ -202,7 +202,7 @@ def write_results(
         it was read, to which `pred_raw` belongs; `pred_clean` is on the forward strand. Where a locus was read in
         several windows, they stand under `windows`.
     results
-        Of all loci.
+        Results of all loci, in their order.
     lengths
         Bases of each sequence.
     provenance
@@ -212,7 +212,7 @@ def write_results(
     gm_key
         GFF3 keeps attributes that begin with a capital for itself; ``gm`` passes strict validators.
     source
-        Column two.
+        Text of column 2 of the GFF3 file.
     """
     genes = [gene for number, result in enumerate(results, 1) for gene in _named(result, number, gm_key)]
     if merge_into is not None:

@@ -41,7 +41,7 @@ class Scored:
     truth, written
         Genes of the annotation and of the model, in the coordinates of their sequences.
     results
-        What became of each locus.
+        Result of each locus.
     """
 
     truth: list[Gene] = field(default_factory=list)
@@ -72,7 +72,7 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
     model
         A model that writes sentences.
     folders
-        What bake wrote.
+        Folders of baked shards.
     config
         Split, search and batch size.
 
@@ -106,7 +106,7 @@ def write_loci(model: nn.Module, folders: Sequence[str | Path], config: ScoreCon
 
 
 def accuracy(scored: Scored, config: ScoreConfig) -> dict[str, Any]:
-    """Return the accuracy of what was written.
+    """Return the accuracy of the written genes.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def annotation_accuracy(reference: Sequence[Gene], predicted: Sequence[Gene], bo
 
 
 def gain(before: Scored, after: Scored, config: ScoreConfig) -> dict[str, Any]:
-    """Return by how much what was written after is better, level by level, paired by locus; see `paired_intervals`.
+    """Return the gain of the genes written after, level by level, paired by locus; see `paired_intervals`.
 
     Parameters
     ----------

@@ -85,8 +85,8 @@ class Outcome:
     borrowed
         For each transcript, whether another sentence brought it.
     values, logs
-        What was written, step by step, and the log probability of each step within the grammar, whatever the
-        temperature. `SentenceModel.example_as_written(values, ...)` scores it again.
+        The steps as written, and the log probability of each step within the grammar, whatever the temperature.
+        `SentenceModel.example_as_written(values, ...)` scores them again.
     strand
         Strand of the window that the sentence is on: "-" only of models that read the forward strand alone.
     """
@@ -146,9 +146,9 @@ def write(
     session
         The model, which has read the loci.
     automata
-        What each locus allows.
+        One per locus: the steps that its grammar allows.
     config
-        How to choose.
+        Kind and width of the search, temperature.
     names
         Of the loci, for chance; their places where there are none.
     prompts
@@ -251,7 +251,7 @@ class _Search:
             self.session.advance(values)
 
     def outcome(self, locus: int) -> Outcome:
-        """Return what became of a locus."""
+        """Return the outcome of a locus."""
         if finished := self.done[locus]:
             best = self._outcome(max(finished, key=lambda hypothesis: hypothesis.total), "")
             return self._with_isoforms(best, finished) if self.config.isoforms < 1 else best
@@ -334,7 +334,7 @@ def _coding(chain: Sequence[Feature]) -> tuple[Feature, ...]:
 
 
 def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
-    """Return the outcome of what was written; `reason` is why it did not end by itself."""
+    """Return the outcome of a sentence; `reason` is why it did not end by itself."""
     grammar = hypothesis.automaton.grammar
     raw = spelled(hypothesis.automaton)
     by_chain = _transcripts(hypothesis)
@@ -354,7 +354,7 @@ def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
 
 
 def spelled(automaton: Automaton) -> str:
-    """Return the text of what was written so far, whether it is a sentence or not."""
+    """Return the text written so far, whether it is a sentence or not."""
     grammar = automaton.grammar
     if isinstance(grammar, FreeText):
         return grammar.text

@@ -33,7 +33,7 @@ class Boundaries:
     Attributes
     ----------
     keys : (B, T + 1, D)
-        What a boundary looks like.
+        Features that pointers are compared with.
     evidence : (B, roles, T + 1)
         How well it fits each type of boundary.
     content : (B, contents, T + 1)
@@ -111,7 +111,7 @@ class BoundaryScorer(nn.Module):
         self.register_buffer("stretches", stretches, persistent=False)
 
     def survey(self, reading: Reading) -> Boundaries:
-        """Return what is known of the boundaries of some loci."""
+        """Return the features of the boundaries of some loci."""
         bases = nn.functional.pad(reading.bases, (0, 0, 1, 1))
         keys = self.look(torch.cat([bases[:, :-1], bases[:, 1:]], dim=-1))
         logits = self.content(reading.bases)
@@ -138,7 +138,7 @@ class BoundaryScorer(nn.Module):
         known
             Of the same B loci.
         sought
-            What for.
+            Description of the boundary that is looked for.
         """
         size = known.keys.shape[1]
         query = self.query(hidden)
@@ -166,6 +166,6 @@ class BoundaryScorer(nn.Module):
 
 
 def _bucket(distance: Tensor) -> Tensor:
-    """Return a bucket a distance: 0 for what lies before the anchor, then five an octave."""
+    """Return the bucket of each distance: 0 before the anchor, then five per octave."""
     log = (5 * torch.log2(1 + distance.clamp(min=0) / 6)).long() + 1
     return torch.where(distance < 0, 0, log.clamp(max=_BUCKETS - 1))

@@ -26,7 +26,7 @@ from genescribe.segment.network.model import SegmentModel
 
 @dataclass
 class SpelledExample:
-    """A sentence token by token, what was allowed at each, and what each base is (see `examples.Example`)."""
+    """A sentence token by token, the tokens allowed at each, and the label of each base (see `examples.Example`)."""
 
     tokens: list[int]
     allowed: list[Mask]
@@ -36,7 +36,7 @@ class SpelledExample:
 
 @dataclass
 class Tokens:
-    """B sentences of up to L tokens: what to write, what was allowed (B, L, 272), the kinds of the tokens."""
+    """B sentences of up to L tokens: the right tokens, the allowed ones (B, L, 272), and their kinds."""
 
     values: Tensor
     kinds: Tensor

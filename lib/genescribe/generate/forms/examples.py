@@ -26,11 +26,11 @@ class Example:
     Attributes
     ----------
     steps
-        What is to be written.
+        Steps of the sentence.
     allowed
-        What the grammar allows at each step.
+        Mask of the values that the grammar allows, one per step.
     content : (T,) int64
-        What each base is in the first transcript; `IGNORED` where only others have it.
+        Label of each base in the first transcript; `IGNORED` where only others have it.
     checked
         Whether the sentence obeys the signals of its window, so that they restrict the steps.
     """
@@ -52,7 +52,7 @@ def example(sentence: GeneSentence | None, signals: Signals, most_features: int,
     sentence
         The answer, on its own strand; None: a window without a gene.
     signals
-        What the bases of the window allow.
+        Start codons, stop codons and splice sites of the window.
     most_features
         Number of features after which a sentence may only be completed.
     optional
@@ -68,14 +68,14 @@ def example(sentence: GeneSentence | None, signals: Signals, most_features: int,
 
 
 def follow(steps: Sequence[Step], signals: Signals, most_features: int, optional: bool = False) -> list[Mask] | None:
-    """Return what is allowed at each step; None where a step is not.
+    """Return the mask of allowed values at each step; None where a step of the sentence is not allowed.
 
     Parameters
     ----------
     steps
         Steps of a sentence.
     signals
-        What the bases of the window allow.
+        Start codons, stop codons and splice sites of the window.
     most_features
         Number of features after which a sentence may only be completed.
     optional
@@ -109,7 +109,7 @@ def example_as_written(values: Sequence[int], signals: Signals, most_features: i
 
 
 def contents(sentence: GeneSentence | None, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return what each base is, (T,): see `Content`; all are outside where there is no gene."""
+    """Return the label of each base, (T,): see `Content`; all are outside where there is no gene."""
     content = np.full(length, Content.OUTSIDE, dtype=np.int64)
     if sentence is None:
         return content
@@ -138,11 +138,11 @@ class Steps:
     next_phase : (B, L) int64
         Phase of the coding feature that would follow the one that ends in this step; 3 in other steps.
     type_mask : (B, L, 6) bool
-        What was allowed in steps of `TYPE`.
+        Values that were allowed in steps of `TYPE`.
     pointer_step, choice, anchor, target : (B, P) int64; is_end, first, pointed : (B, P) bool
         The steps that point, see `Sought`; `pointed` is False past the last.
     pointer_mask : (B, P, T + 1) bool
-        What was allowed there.
+        Boundaries that were allowed.
     member_step, member_target : (B, M) int64; member_mask : (B, M, 2 + N) bool
         The steps of transcripts; target -100 past the last.
     feature_step : (B, N) int64

@@ -17,7 +17,7 @@ class StepLosses:
     Attributes
     ----------
     nll
-        Of each step.
+        Negative log likelihood of each step.
     right
         Whether the likeliest allowed value was the right one.
     spread
@@ -69,7 +69,7 @@ class LossSheet:
         Parameters
         ----------
         step : (B, P) int64
-            Which step of the sentence each column is.
+            Number of the step in its sentence, for each column.
         present : (B, P) bool
             Columns that are steps.
         scores : (B, P, V)
@@ -89,7 +89,7 @@ class LossSheet:
         self._options[row, step] = options
 
     def losses(self, content: Tensor, router: dict[str, Tensor]) -> StepLosses:
-        """Return what was entered."""
+        """Return the losses of all steps entered."""
         return StepLosses(self._nll, self._right, self._spread, self._options, content, router)
 
 
@@ -101,7 +101,7 @@ def smoothed(nll: Tensor, spread: Tensor, smoothing: float) -> Tensor:
     nll, spread
         Negative log likelihood of the right value, and its mean over the allowed ones; see `StepLosses`.
     smoothing
-        The share.
+        Share of the target that all allowed values divide among them.
     """
     return (1 - smoothing) * nll + smoothing * spread
 

@@ -112,7 +112,7 @@ class PointerModel(nn.Module):
         lengths : (B,) int64
             Bases of each locus.
         steps
-            Their sentences.
+            Steps of the sentences, padded.
         rows : (N,) int64
             Of which locus each of N sentences is: several of one, which is read once. None: one of each.
         """
@@ -140,7 +140,7 @@ class PointerModel(nn.Module):
         return sheet.losses(content_loss(known.logits, steps.content), memory.losses())
 
     def _inputs(self, known: Boundaries, steps: Steps) -> tuple[Tensor, Tensor]:
-        """Return what the decoder sees before each step, and where in the locus that is."""
+        """Return the decoder's input before each step, and its place in the locus."""
         kinds, values = steps.kinds[:, :-1].clamp(min=0), steps.values[:, :-1]
         pointed = (kinds == StepKind.START) | (kinds == StepKind.END)
         looks = _looks(known, torch.where(pointed, values, 0))
@@ -273,7 +273,7 @@ class PointerSession:
 
 
 class _Row:
-    """What has been written in a row, as far as the next step needs it."""
+    """State of a row: the written steps, as far as the next step needs them."""
 
     def __init__(self) -> None:
         self.kind = StepKind.TYPE

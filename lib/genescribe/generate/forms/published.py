@@ -64,7 +64,7 @@ class PublishedModel(nn.Module):
     trust_remote_code
         Run Python code that comes with the checkpoint.
     config
-        Grammar and windows.
+        Options of grammar and windows.
 
     Raises
     ------

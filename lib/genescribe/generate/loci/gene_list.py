@@ -32,11 +32,11 @@ class ListedGene(NamedTuple):
     Attributes
     ----------
     name, strand, seqid
-        Of the gene.
+        ID, strand and sequence of the gene.
     start, end
         The gene, 0-based half-open.
     low, high
-        Its window, likewise.
+        Its window, 0-based half-open.
     sentence
         On the forward strand of the window; None where it has none.
     """
@@ -67,7 +67,7 @@ def append_gene_list(
     rows
         Genes with their windows.
     genome
-        Their sequences.
+        Sequences that the genes lie on.
     species
         Name of the species; the database must not hold it yet.
     """
@@ -99,13 +99,13 @@ def add_genome(
     Parameters
     ----------
     path
-        The file.
+        DuckDB file to add to.
     fasta, annotation
         The genome, and its genes as GFF3 or GTF.
     species
-        Its name.
+        Name of the species.
     window
-        What is stored of the sequence for each gene.
+        Rule that gives the stretch of sequence stored for each gene.
 
     Returns
     -------
@@ -151,9 +151,9 @@ def write_gsf(path: str | Path, annotation: str | Path, *, absolute: bool = Fals
     Parameters
     ----------
     path
-        Where to.
+        File to write.
     annotation
-        GFF3 or GTF.
+        Annotation in GFF3 or GTF.
     absolute
         Coordinates count from the beginning of the sequence, not of the gene.
 

@@ -125,9 +125,9 @@ def write_database(path: str | Path, loci: Iterable[Locus], genome: Genome, wind
     path
         DuckDB file to write.
     loci
-        Places of genes.
+        Places of genes, in the order of annotation.
     genome
-        Their sequences.
+        Sequences that they lie on.
     window
         Gives the interval to store of a locus, from its start, its end and the length of the sequence.
     """

@@ -176,9 +176,9 @@ def evaluation_loci(folders: Sequence[Path], count: int, seed: int) -> list[dict
     Parameters
     ----------
     folders
-        What bake wrote.
+        Folders of baked shards, one per species.
     count
-        Number of loci.
+        Number of loci to choose.
     seed
         Seed of the choice within a group.
 

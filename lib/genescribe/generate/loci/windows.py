@@ -15,7 +15,7 @@ def place_window(start: int, end: int, bounds: Interval, *, flank: int, step: in
     Parameters
     ----------
     start, end
-        The locus.
+        Place of the locus, 0-based half-open.
     bounds
         Where the window may lie: the sequence, or the part of it that belongs to a split.
     flank

@@ -76,7 +76,7 @@ class DnaTokenizer:
         sequences
             Base codes; a base and its complement are counted as they stand, so give both strands if both are read.
         size
-            Tokens, at most.
+            Largest number of tokens.
         chunk
             Bases that are looked at as one word: no token reaches over its end.
         """

@@ -29,7 +29,7 @@ class Memory:
     keys, values : (B, heads, S, d), one per layer
         Of the encoder's steps.
     mask : (B, 1, 1, S) bool
-        Which steps there are.
+        True at the steps that are no padding.
     places : (B, T + 1) float
         Where among the steps each boundary of the locus lies.
     router
@@ -85,7 +85,7 @@ class GrowingCache(Cache):
     Attributes
     ----------
     written
-        Steps held.
+        Number of steps held.
     """
 
     written: int = 0
@@ -248,7 +248,7 @@ class Decoder(nn.Module):
         places : (B, L) float
             Place of each step along the steps of the locus.
         memory
-            What was read of the loci.
+            Encoding of the loci.
         cache
             Keys and values of earlier steps; None: there are none.
         present : (B, L) bool or None

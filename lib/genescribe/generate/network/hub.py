@@ -30,7 +30,7 @@ def from_hub(name: str, files: Sequence[str], revision: str | None = None) -> Pa
     Parameters
     ----------
     name
-        Of the repository.
+        Name of the repository, ``owner/name``.
     files
         Names or patterns of what is wanted.
     revision

@@ -97,7 +97,7 @@ def positions(longest: int, bands: int, length: int) -> tuple[Tensor, Tensor]:
     longest
         Positions from time 0 to time 1.
     bands
-        Frequencies.
+        Number of frequencies, B.
     length
         Positions wanted, from the first.
     """

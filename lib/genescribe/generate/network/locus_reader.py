@@ -44,7 +44,7 @@ class Reading:
     steps : (B, S, D)
         The encoder's steps.
     step_mask : (B, S) bool
-        Which of them there are.
+        True at the steps that are no padding.
     lengths : (B,) int64
         Bases of each locus.
     """
@@ -64,11 +64,11 @@ class Entered:
     local : (B, T', W)
         Features of every base that know their neighbourhood; T' is T, or more.
     steps : (B, S, D)
-        What context is to be carried among.
+        Folded steps, to be given their context.
     counts, lengths : (B,) int64
         Steps and bases of each locus.
     width
-        T.
+        Number of bases, T.
     places : (B, T + 1) float
         Where among the steps each boundary lies.
     owners : (B, T) int64
@@ -233,7 +233,7 @@ class TokenReader(Reader):
         return Entered(local, steps, counts, lengths, T, there[0], there[1])
 
     def leave(self, entered: Entered, states: Tensor) -> Reading:
-        """Return what was read of loci, given their tokens in context (B, S, D)."""
+        """Return the encoded loci, given their tokens in context (B, S, D)."""
         assert entered.owners is not None
         encoder = self.encoder
         tokens = encoder.unfold(encoder.dropout(states))

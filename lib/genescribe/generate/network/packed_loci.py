@@ -90,11 +90,11 @@ class Layout:
         return (self.bases >= 0).unsqueeze(-1).float()
 
     def pack(self, tracks: Tensor) -> Tensor:
-        """Return what is known of bases (B, T, F) in rows, (R, W * fold, F)."""
+        """Return features of bases (B, T, F) in rows, (R, W * fold, F)."""
         return _moved(tracks, self.bases)
 
     def bases_of(self, rows: Tensor) -> Tensor:
-        """Return what is known of the bases of rows (R, W * fold, F) by locus, (B, T, F)."""
+        """Return features of the bases of rows (R, W * fold, F) by locus, (B, T, F)."""
         return _moved(rows, self.bases_back)
 
     def steps_of(self, rows: Tensor) -> Tensor:

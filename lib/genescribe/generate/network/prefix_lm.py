@@ -35,7 +35,7 @@ class PrefixLayer(nn.Module):
     Parameters
     ----------
     width, heads
-        Of the steps.
+        Number of channels of a step, and of attention heads.
     config
         `prefix` says norms, units and experts.
     """
@@ -57,7 +57,7 @@ class PrefixLayer(nn.Module):
             self.feed = FeedForward(width, options.inner, geglu=published)
 
     def forward(self, x: Tensor, look: Look, present: Tensor | None) -> tuple[Tensor, RouterSums | None]:
-        """Return the steps (B, n, D) after the layer, and what its router did with those `present` (B, n).
+        """Return the steps (B, n, D) after the layer, and its router's sums over those `present` (B, n).
 
         Parameters
         ----------
@@ -82,12 +82,12 @@ class PrefixLayer(nn.Module):
 
 
 class PrefixStack(nn.Module):
-    """The layers of a prefix-LM; offers what `Decoder` does.
+    """The layers of a prefix-LM, with the interface of `Decoder`.
 
     Parameters
     ----------
     config
-        The model's options.
+        Options of the model.
 
     Raises
     ------
@@ -218,7 +218,7 @@ class PrefixStack(nn.Module):
         return torch.cat([rotate(along, places), rotate(after, order)], dim=-1)
 
     def _prefix_bias(self, order: Tensor, mask: Tensor) -> Tensor:
-        """Return what is added to the scores among steps of the bases (., ., ., S), or which of them are seen."""
+        """Return the bias of the scores among steps of the bases (., ., ., S), or the mask of visible steps."""
         if self.slopes is None:
             return mask
         far = (order.unsqueeze(-1) - order.unsqueeze(-2)).abs()
@@ -227,7 +227,7 @@ class PrefixStack(nn.Module):
         return (-self.slopes.view(-1, 1, 1) * far).masked_fill(~mask, -math.inf)
 
     def _sentence_biases(self, places: Tensor, memory: Memory, before: int) -> tuple[Tensor, Tensor]:
-        """Return what is added to the scores of new steps: (B, ., L, S) of the bases, (., ., L, n) of the sentence."""
+        """Return the biases of the scores of new steps: (B, ., L, S) of the bases, (., ., L, n) of the sentence."""
         S, L = memory.mask.shape[-1], places.shape[1]
         to_bases = torch.zeros(memory.mask.shape, device=places.device).masked_fill(~memory.mask, -math.inf)
         new = torch.arange(before, before + L, device=places.device)

@@ -44,7 +44,7 @@ class Pretrained(nn.Module):
     Parameters
     ----------
     config
-        Folder, tuning, window.
+        Folder of the checkpoint, its tuning, and bases of a window.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def _tuned(model: Any, config: PretrainedConfig, linear: str | list[str]) -> Any
 
 
 def pieces(length: int, window: int, overlap: int) -> list[tuple[int, int, int, int]]:
-    """Return (begin, end, low, high) of pieces that cover a locus: what is read, and the part of it that is kept.
+    """Return (begin, end, low, high) of pieces that cover a locus: the bases read, and the part of them used.
 
     Parameters
     ----------

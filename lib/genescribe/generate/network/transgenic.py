@@ -63,7 +63,7 @@ class Fold(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention with several heads; what is attended to is projected once and kept."""
+    """Multi-head attention whose keys and values are projected once and kept."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Attention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Attention to what is written and to what was read, and a feed-forward network, each normalised afterwards."""
+    """Self-attention, attention to the encoder, and a feed-forward network, each normalised afterwards."""
 
     def __init__(self, width: int, heads: int, inner: int) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class DecoderLayer(nn.Module):
         written
             Keys and values of all tokens so far, theirs included.
         memory
-            What was read.
+            Encoding of the window.
         number
             Number of the layer, from 0.
         """
@@ -128,7 +128,7 @@ class DecoderLayer(nn.Module):
 
 @dataclass
 class Memory:
-    """What was read: keys and values for each layer of the decoder, and which steps there are, (B, 1, 1, S)."""
+    """The encoded window: keys and values for each layer of the decoder, and the mask of its steps, (B, 1, 1, S)."""
 
     pairs: list[tuple[Tensor, Tensor]]
     mask: Tensor | None = None
@@ -163,7 +163,7 @@ class TransgenicDecoder(nn.Module):
         tokens : (B, L) int64
             New tokens.
         memory
-            What was read.
+            Encoding of the window.
         written
             Keys and values of earlier tokens, from the call before; None: there are none.
         """
@@ -181,7 +181,7 @@ class TransgenicDecoder(nn.Module):
         return self.head(x) + self.bias, caches
 
     def remember(self, states: Tensor, mask: Tensor | None = None) -> Memory:
-        """Return what each layer attends to in the steps (B, S, D) that were read."""
+        """Return the keys and values of each layer for the encoded steps (B, S, D)."""
         return Memory([layer.read.project(states) for layer in self.layers], mask)  # type: ignore[union-attr, operator]
 
 

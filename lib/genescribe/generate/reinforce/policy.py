@@ -52,7 +52,7 @@ class Policy:
         self.code = GeneticCode.from_table(self.config.genetic_code)
 
     def signals(self, window: Codes) -> Signals:
-        """Return what the bases of a window allow."""
+        """Return the start codons, stop codons and splice sites of a window."""
         return signals_of(self.config, self.code, window)
 
     @torch.no_grad()
@@ -73,9 +73,9 @@ class Policy:
         windows
             Base codes, each on the strand of its gene.
         group
-            Sentences a locus.
+            Number of sentences per locus.
         seed, names
-            What is drawn follows from both: a locus with a name of its own is drawn alike in any batch.
+            Both seed the draws: a locus is drawn alike in any batch if its name is its own.
         temperature
             Scores are divided by it where a step is drawn; `Outcome.logs` are those of the model itself.
         max_length

@@ -32,13 +32,13 @@ _SHARD = 2048
 
 
 def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target: str | Path) -> dict[str, Any]:
-    """Choose prompts among baked loci and write them; return what `prompts.json` holds.
+    """Choose prompts among baked loci and write them; return the contents of `prompts.json`.
 
     Parameters
     ----------
     folders
-        What bake wrote with the target `sentences`, of any number of genomes; validation and test loci among them are
-        what the prompts are kept apart from.
+        Folders baked with the target `sentences`, of any number of genomes; prompts are kept apart from their
+        validation and test loci.
     config
         How prompts are chosen.
     target

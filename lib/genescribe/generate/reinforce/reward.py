@@ -57,14 +57,14 @@ class Judge:
         self.weights = weights / weights.sum()
 
     def __call__(self, truth: GeneSentence, outcome: Outcome, window: Codes) -> Reward:
-        """Return the reward of what was written of a locus.
+        """Return the reward of the sentence written for a locus.
 
         Parameters
         ----------
         truth
             The annotation, on the strand of the gene.
         outcome
-            What was written.
+            The written sentence, or why there is none.
         window
             The bases of the locus, in the direction of transcription.
         """
@@ -79,9 +79,9 @@ class Judge:
         Parameters
         ----------
         truth
-            The annotated gene.
+            Sentence of the annotated gene.
         written
-            What the model wrote; None: no sentence.
+            Sentence of the model; None: no valid one.
         window : (T,) uint8
             Base codes of the window, on the strand of the gene.
         """

@@ -100,7 +100,7 @@ class GrpoTask(GenerateTask):
         raise InputError("a prompt without a gene", where=sample.key, remedy="prepare prompts with prep_grpo")
 
     def prepare(self, model: nn.Module, batch: list[Sample]) -> Rollout:
-        """Draw a group of each locus of a batch, give rewards, and score what was drawn."""
+        """Draw a group of sentences for each locus of a batch, and give rewards and scores to them."""
         loci = [self._locus(sample, shift=0) for sample in batch]
         model.eval()
         options, policy = self.grpo, Policy(model)

@@ -36,7 +36,7 @@ class FreeText:
     check
         A further condition on transcripts.
     values
-        The tokens.
+        Tokens written so far.
     nodes
         Declared features on the forward strand; None for text that is not a feature.
     chains

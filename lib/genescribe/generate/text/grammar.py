@@ -1,4 +1,4 @@
-"""The automaton of gene sentences: what may be written next, so that every sentence is a valid gene.
+"""The automaton of gene sentences: the steps allowed next, so that every sentence is a valid gene.
 
 A sentence is written on the strand of the gene, 5' to 3': feature after feature in the order of transcription, then
 transcripts as lists of features. The state knows, for each declared feature, where it could continue; it never lets a
@@ -32,7 +32,7 @@ class Grammar:
     Parameters
     ----------
     signals
-        What the window allows.
+        Start codons, stop codons and splice sites of the window.
     most_features
         A sentence with so many features declares no more than it needs to be a gene.
     optional
@@ -282,7 +282,7 @@ class Grammar:
         return len(self.nodes) - len({i for chain in self.chains for i in chain})
 
     def sentence(self) -> GeneSentence:
-        """Return what was written; features of no transcript, and an unfinished transcript, are left out.
+        """Return the sentence so far; features of no transcript, and an unfinished transcript, are left out.
 
         Raises
         ------

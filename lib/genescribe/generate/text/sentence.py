@@ -74,7 +74,7 @@ class GeneSentence:
     Attributes
     ----------
     strand
-        "+" or "-".
+        Strand of the gene, "+" or "-".
     features
         In the order of transcription; see `canonical`.
     transcripts
@@ -173,9 +173,9 @@ def canonical(
     Parameters
     ----------
     strand
-        "+" or "-".
+        Strand of the gene, "+" or "-".
     chains
-        The transcripts.
+        Features of each transcript.
     declared
         Features that must all be used; None: those of the transcripts.
 
@@ -244,7 +244,7 @@ def sentence_of(gene: Gene, offset: int = 0) -> GeneSentence:
 
 
 def untold(transcript: Transcript) -> str | None:
-    """Return what of a transcript a sentence has no words for, or None."""
+    """Return why a sentence cannot express a transcript, or None."""
     if not transcript.cds:
         return "non-coding transcript"
     if transcript.partial5 or transcript.partial3:

@@ -16,7 +16,7 @@ class Node:
     Attributes
     ----------
     feature
-        What was declared.
+        Feature as declared in the sentence.
     entry, exit
         A transcript may begin (end) with it.
     before
@@ -56,7 +56,7 @@ class Listing:
     chain
         The transcript that is being written.
     alive
-        Which features may be in a transcript.
+        Features that may be in a transcript.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:

@@ -26,7 +26,7 @@ class Signals:
     Attributes
     ----------
     length
-        T.
+        Number of bases, T.
     checked
         Whether genes must have an open reading frame and known splice sites. If not, every boundary serves for
         everything, and only the grammar restricts what is written.
@@ -85,7 +85,7 @@ class Signals:
         codes : (T,)
             The window, in the direction of transcription.
         code
-            Gives stop codons.
+            Genetic code, for its stop codons.
         rules
             Give start codons, splice sites and the shortest intron.
         """
@@ -135,7 +135,7 @@ class Signals:
         Parameters
         ----------
         first, second, third
-            Base codes, 0..3.
+            Codes of the bases, 0..3.
         """
         return bool(self._is_stop[16 * first + 4 * second + third])
 

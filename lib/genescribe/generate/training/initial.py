@@ -109,9 +109,9 @@ def spread_pieces(fasta: Path, wanted: int, size: int = 10_000) -> Iterator[Code
     Parameters
     ----------
     fasta
-        Genome.
+        FASTA file of the genome.
     wanted
-        Bases in all.
+        Number of bases to yield.
     size
         Bases of a piece.
     """

@@ -58,9 +58,9 @@ class GenerateTask(Task):
     Parameters
     ----------
     config
-        The model.
+        Options of the model.
     folders
-        What bake wrote with the target `sentences`, one folder per batch of sequences.
+        Folders baked with the target `sentences`, one per batch of sequences.
 
     Raises
     ------
@@ -209,7 +209,7 @@ class GenerateTask(Task):
         return Locus(marked(sample.codes, spoiled(hints, len(sample.codes), reading), reading.high), None)
 
     def signals(self, codes: Codes) -> Signals:
-        """Return what the bases of a locus allow."""
+        """Return the start codons, stop codons and splice sites of a locus."""
         return signals_of(self.config, self.code, codes)
 
     def _losses(self, model: nn.Module, loci: Sequence[Locus]) -> tuple[StepLosses, Tensor]:
@@ -253,7 +253,7 @@ class GenerateTask(Task):
         return [outcome.sentence for outcome in write(writer.begin(codes, lengths), automata, _GREEDY)]
 
     def summarise(self, counts: Counts) -> dict[str, float]:
-        """Return the metrics: nats per step, shares of steps right by kind, F1 of what was written."""
+        """Return the metrics: nats per step, shares of steps right by kind, F1 of the written genes."""
         steps, written = counts["steps"].numpy(), counts["written"].numpy()
         nll, right, total = steps.sum(axis=0)
         accepted, loci = counts["loci"].tolist()
@@ -280,7 +280,7 @@ class GenerateTask(Task):
         ]
 
     def compile(self, model: nn.Module) -> None:
-        """Compile what carries context along the bases."""
+        """Compile the layers that carry context along the bases."""
         reader, decoder = model.reader, model.decoder
         if isinstance(decoder, PrefixStack):
             decoder.layers.apply(_compile_layer)
@@ -317,14 +317,14 @@ def _compile_layer(module: nn.Module) -> None:
 
 
 def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> Signals:
-    """Return what the bases of a locus allow under a model's options.
+    """Return the signals of a locus that a model's options allow.
 
     Parameters
     ----------
     config
         Options of the model.
     code
-        Genetic code.
+        Genetic code, for its start and stop codons.
     codes : (T,) uint8
         Base codes of the locus, on the strand of its gene.
     """

@@ -58,7 +58,7 @@ class Sequences:
 
 
 def read_cds_rows(path: str | Path) -> tuple[list[CdsRows], Sequences]:
-    """Return the coding sequences of a GFF3 file in the order of their first rows, and what it says of its sequences.
+    """Return the coding sequences of a GFF3 file in the order of their first rows, and facts on its sequences.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ class AnnotationForm:
         path
             Annotation file to write; one that exists is replaced.
         genes
-            In any order.
+            Genes in any order.
         lengths
             Bases of each sequence, in the order to write.
         header

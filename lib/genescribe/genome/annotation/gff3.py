@@ -234,8 +234,8 @@ def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[
     path
         GFF3 or GTF, plain, gzip or bgzip.
     rejects
-        What cannot be used (trans-spliced, overlapping exons, ...) is appended here; where it is None, the number is
-        logged.
+        List to which genes and transcripts that cannot be used (trans-spliced, overlapping exons, ...) are appended;
+        None: their number is logged.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Genes as GTF 2.2, as Ensembl writes it: for what does not read GFF3."""
+"""Genes as GTF 2.2, as Ensembl writes it, for programs that do not read GFF3."""
 
 from __future__ import annotations
 
@@ -113,5 +113,5 @@ def _last_bases(parts: tuple[Interval, ...], strand: str, count: int) -> tuple[I
 
 
 def _plain(text: str) -> str:
-    """Return a value without what GTF has no way to write."""
+    """Return a value without the characters that GTF cannot hold."""
     return text.replace('"', "'").replace(";", ",").replace("\t", " ").replace("\n", " ")

@@ -16,7 +16,7 @@ def ordered_genes(genes: Iterable[Gene], lengths: Mapping[str, int], path: str |
     Parameters
     ----------
     genes
-        In any order.
+        Genes in any order.
     lengths
         Bases of each sequence, in the order to write.
     path

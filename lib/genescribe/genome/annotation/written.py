@@ -1,4 +1,4 @@
-"""What an annotation file says beside its genes: header, lengths, scores of parts, genetic codes."""
+"""The contents of an annotation file beside its genes: header, lengths, scores of parts, genetic codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = 9
 
 @dataclass(frozen=True)
 class Written:
-    """What is kept when a file is written anew.
+    """Contents to keep when a file is rewritten.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ _CHUNK_BASES = 1 << 21
 
 
 class CodingEnds(NamedTuple):
-    """First codon, last codon and what lies between, for some coding sequences; arrays of one length.
+    """First and last codons of some coding sequences, and counts over the codons between; arrays of one length.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ class Coding(NamedTuple):
     columns
         As `load_coding` returns them.
     ends
-        What the genome says of each.
+        First and last codons, and faults, read from the genome.
     """
 
     columns: Columns
@@ -223,7 +223,7 @@ def read_coding(
     columns
         As `load_coding` returns them.
     genome, codes
-        What to read, and how.
+        Sequences, and the genetic code of each.
     """
     rows = connection.execute(
         f"""SELECT p.key, p.start, p."end" FROM {parts} p JOIN coding c USING (key)

@@ -128,7 +128,7 @@ class Catalogue:
     Parameters
     ----------
     path
-        The DuckDB file.
+        DuckDB file that `build_catalogue` wrote.
 
     Raises
     ------
@@ -190,7 +190,7 @@ class Catalogue:
         return flags
 
     def rejected(self) -> list[Rejected]:
-        """Return what could not be used, in the order of the annotation file."""
+        """Return the rejected genes and transcripts, in the order of the annotation file."""
         return fetch_rejected(self._connection)
 
     def stats(self) -> dict[str, Any]:

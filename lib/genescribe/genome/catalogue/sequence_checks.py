@@ -55,7 +55,7 @@ def check(connection: duckdb.DuckDBPyConnection, genome: Genome, codes: Sequence
     codes
         Genetic code of each sequence.
     coding
-        All coding sequences.
+        All coding sequences, as `all_coding` returns them.
     """
     connection.execute("CREATE TEMP TABLE found (transcript VARCHAR, flag VARCHAR)")
     _check_coding(connection, genome, codes, coding)

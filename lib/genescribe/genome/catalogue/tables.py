@@ -73,7 +73,7 @@ class Rejected(NamedTuple):
 
 
 def fetch_rejected(connection: duckdb.DuckDBPyConnection) -> list[Rejected]:
-    """Return what was rejected, in the order of the annotation file."""
+    """Return the rejected genes and transcripts, in the order of the annotation file."""
     columns = ", ".join(f'"{name}"' for name in Rejected._fields)
     query = f"SELECT {columns} FROM rejected ORDER BY line, gene NULLS FIRST, transcript NULLS FIRST, reason"
     return [Rejected(*row) for row in connection.execute(query).fetchall()]

@@ -266,7 +266,7 @@ def attribute(key: str, *, gtf: bool) -> str:
 
 
 def _kept(*, gtf: bool) -> str:
-    """Return SQL for the transcripts that are not bad, with what their attributes say."""
+    """Return SQL for the transcripts that are not bad, with their attributes."""
     rank = " ".join(f"WHEN regexp_matches(tags, '{pattern}') THEN {value}" for value, pattern in _TAGS.items())
     return f"""
     CREATE TEMP TABLE kept AS

@@ -1,4 +1,4 @@
-"""AGAT as the sorter: its own working directory, an explicit configuration, and a list of what it changed."""
+"""AGAT as the sorter: its own working directory, an explicit configuration, and a list of its changes."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def run_agat(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
 
 
 def _execute(program: str, folder: Path) -> str:
-    """Run AGAT in `folder`; return what it says. No output is left where it fails."""
+    """Run AGAT in `folder`; return its messages. No output is left where it fails."""
     command = [program, "--gff", "input.gff", "--output", "output.gff", "--config", "agat_config.yaml"]
     # A fixed hash seed makes Perl walk its tables, and so AGAT number its IDs, in the same order each time.
     environment = os.environ | {"PERL_HASH_SEED": "0", "PERL_PERTURB_KEYS": "0", "LC_ALL": "C"}

@@ -144,7 +144,7 @@ def _complete_exons(forest: Forest, transcript: Row, parts: Parts) -> None:
 
 
 def _complete_utrs(forest: Forest, parts: Parts) -> None:
-    """Make, correct or remove UTRs until they are what the exons hold beside the CDS.
+    """Make, correct or remove UTRs until they are the parts of the exons outside the CDS.
 
     An exon between coding exons is no UTR: none is made there, but a row that is there already is kept.
     """

@@ -25,7 +25,7 @@ class Names:
         return name in self._original
 
     def original(self, name: str) -> str | None:
-        """Return the ID that the file gave to what is now called `name`."""
+        """Return the ID that the file gave to the feature now called `name`."""
         return self._original.get(name)
 
     def new(self, kind: str, original: str | None = None) -> str:
@@ -70,7 +70,7 @@ class Forest:
     locus_of
         From a transcript's ID to its locus's ID.
     repairs
-        What was changed.
+        Changes so far, one per input line and change.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Forest:
         self.repairs: list[Repair] = []
 
     def log(self, row: Row, change: str) -> None:
-        """Note a change to `row` (or to what was made from it)."""
+        """Record a change to `row` (or to a row made from it)."""
         self.repairs.append(Repair(row.line, change))
 
     def add_transcript(self, row: Row) -> None:

@@ -29,7 +29,7 @@ def natural(name: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _seqid(name: str) -> str:
-    """Return a sequence name as the file had it, but for what GFF3 cannot hold."""
+    """Return a sequence name as the file had it, but for characters that GFF3 cannot hold."""
     return _IN_SEQID.sub(lambda match: f"%{ord(match[0]):02X}", name) if _IN_SEQID.search(name) else name
 
 

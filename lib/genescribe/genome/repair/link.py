@@ -66,7 +66,7 @@ def _by_lower_case(rows: Iterable[Row]) -> dict[tuple[str, str], str | None]:
 
 
 def _move_early_buckets(forest: Forest, waiting: Waiting) -> None:
-    """Move what was read before its locus (under the shared value) to the locus's own buckets."""
+    """Move rows that were read before their locus (under the shared value) to the locus's own buckets."""
     for value in list(waiting.buckets):
         locus = waiting.known.get(value, value)
         if locus == value:

@@ -75,7 +75,7 @@ class Grouper:
             self._add_part(row, parents or attributes.get("transcript_id", []))
 
     def finish(self) -> None:
-        """Place what can be placed only when all rows are known."""
+        """Place the rows that can be placed only when all rows are known."""
         for row, attributes in self._unknown:
             self._add_unknown(row, attributes)
         self.check_cycles()

@@ -13,7 +13,7 @@ Attributes = dict[str, list[str]]
 
 
 class Repair(NamedTuple):
-    """One change to the annotation: the input line it concerns, and what was done."""
+    """One change to the annotation, and the input line it concerns."""
 
     line: int
     what: str
@@ -35,7 +35,7 @@ class Row:
     given
         The ID as the file gives it.
     owner
-        What the file names as the parent of a part, in lower case; None where it names none.
+        Parent of a part as the file names it, in lower case; None where it names none.
     by_place
         Whether a part got its parent by its place in the file alone.
     made
@@ -117,7 +117,7 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff%;=&,]")
 
 
 def encode(value: str) -> str:
-    """Percent-encode what GFF3 reserves in column nine, and all that is not ASCII."""
+    """Percent-encode characters that GFF3 reserves in column nine, and all that are not ASCII."""
     return _UNSAFE.sub(_percent, value) if _UNSAFE.search(value) else value
 
 

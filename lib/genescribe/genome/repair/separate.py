@@ -189,7 +189,7 @@ def _meet(a: list[Row], b: list[Row]) -> bool:
 
 
 def reject_chimeras(forest: Forest) -> None:
-    """Reject what is wrong in spite of all: the last step before writing.
+    """Reject transcripts that are still wrong: the last step before writing.
 
     No transcript holds CDS of two strands or sequences, of two parents that the file tells apart, or that overlap; none
     lies on another strand than its gene.

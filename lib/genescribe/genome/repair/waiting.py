@@ -17,7 +17,7 @@ class Bucket:
 
 
 class Waiting:
-    """Rows without a Parent of their own, and what is known of the shared values.
+    """Rows without a Parent of their own, and the known shared values.
 
     Attributes
     ----------

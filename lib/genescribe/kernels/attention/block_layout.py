@@ -66,7 +66,7 @@ class BlockLayout:
         return len(self.starts) - 1
 
     def row(self, i: int) -> NDArray[np.int32]:
-        """Return what block i sees."""
+        """Return the blocks that block i attends to."""
         return self.blocks[self.starts[i] : self.starts[i + 1]]
 
     def dense(self) -> NDArray[np.bool_]:

@@ -36,7 +36,7 @@ def attend(
     *,
     backend: str = "auto",
 ) -> Tensor:
-    """Return what steps see of the blocks that their block sees; 0 for steps past a count.
+    """Return block-sparse attention of the steps; 0 for steps past a count.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def _bias(
     slopes: Tensor | None,
     q: Tensor,
 ) -> Tensor:
-    """Return which keys the rows of blocks see, or, with slopes, what is added to their scores."""
+    """Return the mask of keys for the rows of blocks or, with slopes, the bias of their scores."""
     block, device = layout.block, q.device
     allowed = torch.from_numpy(np.stack([np.isin(union, layout.row(i)) for i in range(*rows)])).to(device)
     mask = allowed.repeat_interleave(block, dim=0).repeat_interleave(block, dim=1)

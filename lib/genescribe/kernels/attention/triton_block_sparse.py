@@ -23,7 +23,7 @@ from genescribe.kernels.triton_launch import Launch, jit
 def attend_blocks(
     q: Tensor, k: Tensor, v: Tensor, counts: Tensor, layout: BlockLayout, slopes: Tensor | None
 ) -> Tensor:
-    """Return what steps see; see `block_sparse.attend`.
+    """Return attention of the steps; see `block_sparse.attend`.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def attend_blocks(
     counts : (B,)
         Steps of each sequence that are no padding.
     layout
-        Which blocks see which.
+        Pairs of blocks of which the first attends to the second.
     slopes : (heads,) or None
         ALiBi: what a score loses per step of distance; None: nothing.
     """
@@ -50,7 +50,7 @@ def shared_arguments(q: Tensor, counts: Tensor, layout: BlockLayout, slopes: Ten
     counts : (B,) int32
         Steps of each sequence that are no padding.
     layout
-        Which blocks see which.
+        Pairs of blocks of which the first attends to the second.
     slopes : (heads,) or None
         ALiBi: what a score loses per step of distance; None: nothing.
     """

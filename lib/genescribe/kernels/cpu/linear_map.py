@@ -28,7 +28,7 @@ def linear(x: Tensor, layer: nn.Linear) -> Tensor:
     x : (..., inputs)
         Rows.
     layer
-        Weights and bias.
+        Layer with its weights and bias.
     """
     return _native(x, layer) if takes(x, layer) else layer(x)
 

@@ -97,7 +97,7 @@ def reading_frames(
     cap
         Codons to each side that are looked at.
     scaled : (2 cap + 1,)
-        What stands for a count of codons.
+        Track value of each count of codons.
     width
         Number of columns of the result.
     """
@@ -131,7 +131,7 @@ def counted(
     tables
         `content`, `motif`, `distance`, `rank`, `stops`, `starts`, and one of each of the sites.
     sizes
-        What the tables do not say.
+        Sizes that the shapes of the tables do not give.
     width
         Columns of the tracks.
     """
@@ -181,7 +181,7 @@ def gene_scores(
     tables: Mapping[str, Tensor],
     codon: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return content, begin and end scores of the labels, (B, T, C) float64 each: what the CRF's kernels want.
+    """Return content, begin and end scores of the labels, (B, T, C) float64 each, as the CRF's kernels read them.
 
     Parameters
     ----------

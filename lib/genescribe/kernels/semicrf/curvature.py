@@ -77,7 +77,7 @@ def _tangent(value: Tensor) -> Tensor:
 
 
 def _pulled_back(p: Potentials, change: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a change of the expanded table's counts, (B, K, C), is in the given table and in the tail, (B, C)."""
+    """Return the change of the table's and the tail's counts, given that of the expanded table's, (B, K, C)."""
     assert p.explicit is not None
     excess = (torch.arange(1, change.shape[1] + 1, device=change.device).unsqueeze(1) - p.explicit).clamp(min=0)
     past = change * (excess > 0) * (p.tail > -torch.inf)

@@ -49,7 +49,7 @@ _told: set[tuple[str, int, int, str]] = set()
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes of the edge tensor (B, T, K, C, C) in float32, which nobody builds, and of what the backend allocates."""
+    """Bytes of the edge tensor (B, T, K, C, C) in float32, which is never built, and of the backend's buffers."""
 
     edge_tensor: int
     used: int
@@ -149,7 +149,7 @@ def choose_backend(p: Potentials, backend: str = "auto", task: str = "expectatio
     backend
         Name of a backend, or `auto`.
     task
-        What is computed, `expectation` (log Z and its gradient), `viterbi` or `messages`; a backend need not offer all.
+        Operation: `expectation` (log Z and its gradient), `viterbi` or `messages`; a backend need not offer all.
 
     Raises
     ------

@@ -270,7 +270,7 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class Messages:
-    """Log-sums at every boundary, float64: what marginals, samples and segment posteriors are made of.
+    """Log-sums at every boundary, float64, from which marginals, samples and segment posteriors are computed.
 
     With ``inside(s, t, c)`` the content and duration score of the segment ``[s, t)``, its probability is
     ``exp(entry[s, c] + inside(s, t, c) + end[t-1, c] + onward[t, c] - log_partition)``. Where no sum exists the value

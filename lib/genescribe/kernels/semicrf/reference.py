@@ -159,7 +159,7 @@ class _Chain:
 
 
 class _Forward(NamedTuple):
-    """What the forward loop leaves."""
+    """Results of the forward loop."""
 
     entry: Tensor  # (T + 1, B, C)
     leave: Tensor  # (T + 1, B, C)
@@ -218,7 +218,7 @@ def _forward(chain: _Chain, add: Add, total: Sum) -> _Forward:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """What the backward loop gathers."""
+    """Sums of the backward loop."""
 
     onto: Tensor  # (T + 1, B, C): all from boundary s on, given that a segment of label c begins there
     transition: Tensor  # (B, P, C, C), and so on: expected counts
@@ -227,7 +227,7 @@ class _Sums:
 
 
 def _backward(chain: _Chain, forward: _Forward) -> tuple[Tensor, _Sums]:
-    """Return onward, (T + 1, B, C), and the expected counts of what the chains share.
+    """Return onward, (T + 1, B, C), and the expected counts of the fields that chains share.
 
     The ring holds at slot ``t % K`` the end at boundary t, all that follows, and the content before it, for the next
     K boundaries t; at boundary s slot j stands for duration ``(j - s - 1) % K + 1``.

@@ -156,7 +156,7 @@ class ViterbiStream:
 
 
 def _engine(model: Potentials, backend: str) -> Callable[[], Engine]:
-    """Return what begins a chain."""
+    """Return the recurrence of a new chain."""
     if backend == "auto":
         backend = "blocked" if library() is None else "native"
     if backend == "native":

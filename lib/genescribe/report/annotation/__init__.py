@@ -1,1 +1,1 @@
-"""The report of one annotation: what was annotated with what, the genes in numbers, what to doubt, a browser."""
+"""The report of one annotation: input and model, the genes in numbers, cautions, a browser."""

@@ -1,4 +1,4 @@
-"""What the page's genome browser shows: the sequences, the genes and the evidence, compressed into the page."""
+"""Data of the page's genome browser: the sequences, the genes and the evidence, compressed into the page."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def browser_names(seqids: Iterable[str]) -> dict[str, str]:
 
 
 def place_of(gene: Gene, names: Mapping[str, str], lengths: Mapping[str, int], around: int = _AROUND) -> str:
-    """Return what shows a gene in the browser.
+    """Return a link that shows a gene in the browser.
 
     Parameters
     ----------
     gene
-        To be shown.
+        Gene to show.
     names
         Of sequences in the browser: `browser_names`.
     lengths
@@ -111,15 +111,15 @@ def genome_browser(
     Parameters
     ----------
     genes, genome, pieces
-        The annotation.
+        Genes, the genome, and the stretches of it that were annotated.
     evidence
-        Of the genome.
+        Evidence on the genome; None: no such tracks.
     place
         Shown first: `place_of`.
     caption
-        Of the browser.
+        Caption of the browser.
     largest
-        Bytes.
+        Largest size of the page, in bytes.
     """
     names = browser_names(dict.fromkeys(piece.seqid for piece in pieces))
     packer = _Packer(largest - _RESERVED)

@@ -1,4 +1,4 @@
-"""What a reader should doubt of an annotation, in words to act on."""
+"""Cautions on an annotation, in words to act on."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EMPTY = 0.5
 
 
 def cautions(bases: BaseCounts, genes: GeneNumbers, in_repeats: int, least_posterior: float) -> list[str]:
-    """Return what the numbers of an annotation warn of, a text each.
+    """Return the warnings that the numbers of an annotation call for, a text each.
 
     Parameters
     ----------
     bases, genes
-        The numbers.
+        Numbers of bases and of genes.
     in_repeats
         Genes that lie mostly in soft-masked bases.
     least_posterior

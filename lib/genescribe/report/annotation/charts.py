@@ -101,13 +101,13 @@ def lengths(numbers: GeneNumbers, trained: Mapping[str, Any], training: str, cap
     Parameters
     ----------
     numbers
-        Of the annotation.
+        Numbers of the annotation's genes.
     trained
         `genescribe.predict.interface.PredictorFactory.statistics`.
     training
-        What the training genomes are called.
+        Name of the training genomes in the legend.
     caption
-        Of the figure.
+        Caption of the figure.
     """
     known = {part: values["mean"] for part, values in trained.get(LENGTHS, {}).items()}
     candidates = (
@@ -190,7 +190,7 @@ def support(counts: Support, caption: str) -> Figure:
 
 
 def _said(counts: Support, name: str) -> str:
-    """Return the number of genes of a class, their share, and what the model says of them."""
+    """Return the number of genes of a class, their share, and their mean probability."""
     text = f"{counts.genes[name]:,} ({share(counts.genes[name], sum(counts.genes.values()))})"
     summed, known = counts.scores.get(name, (0.0, 0))
     return f"{text}, mean probability {summed / known:.2f}" if known else text
@@ -202,7 +202,7 @@ def drawn(name: str, genes: Sequence[Gene], caption: str) -> Figure:
     Parameters
     ----------
     name, caption
-        Of the figure.
+        Identifier and caption of the figure.
     genes
         Each is drawn by its first transcript.
     """

@@ -27,9 +27,9 @@ def comparison(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers) 
     Parameters
     ----------
     annotation
-        What is shown.
+        The finished annotation.
     bases, numbers
-        Of the annotation.
+        Its numbers of bases and of genes.
     """
     if not len(numbers):
         return Section("The genes in numbers", [Text("No gene was found.", "warning")])
@@ -57,7 +57,7 @@ def comparison(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers) 
 
 
 def training_name(annotation: Annotation) -> str:
-    """Return what to call the genomes that the annotation is held against."""
+    """Return the name of the genomes that the annotation is compared with."""
     species = annotation.provenance.get("species")
     return f"training genome {species}" if species in _genomes(annotation) else "the training genomes"
 

@@ -26,7 +26,7 @@ def measure_completeness(folder: Path, lineage: str, threads: int) -> dict[str, 
     Parameters
     ----------
     folder
-        What `genescribe.predict.output_files.write_annotation` wrote: one protein per gene is taken.
+        Folder that `genescribe.predict.output_files.write_annotation` wrote: one protein per gene is taken.
     lineage, threads
         As `genescribe.evaluate.tools.busco.run_busco` takes them.
     """

@@ -20,22 +20,22 @@ from genescribe.predict.stretches import Piece
 
 @dataclass(frozen=True)
 class Annotation:
-    """A finished annotation, and what it was made with.
+    """A finished annotation, its input and its model.
 
     Attributes
     ----------
     genome, pieces
-        What was annotated.
+        Genome, and the stretches of it that were annotated.
     genes
         As they were written.
     rejects
-        What was predicted and not written, as rows of `rejects.jsonl`.
+        Rows of `rejects.jsonl`: genes that were predicted but not written.
     model
         Folder of the model.
     provenance, trained
         `provenance()` and `statistics()` of the model's `genescribe.predict.interface.PredictorFactory`.
     config
-        Options.
+        Options of prediction.
     warnings
         As in the summary.
     evidence
@@ -44,7 +44,7 @@ class Annotation:
         Name of the file of the genes, what the names of the other files begin with (empty where they have a folder of
         their own), and what the first ends with.
     completeness
-        What `genescribe.report.annotation.completeness.measure_completeness` returned; None where it was not asked for.
+        Result of `genescribe.report.annotation.completeness.measure_completeness`; None: not measured.
     """
 
     genome: Genome
@@ -74,14 +74,14 @@ class Annotation:
         evidence: Path | None,
         completeness: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Return an annotation from what made it.
+        """Return an annotation from its input, model and result.
 
         Parameters
         ----------
         prediction, genome, pieces, factory, config
             As `genescribe.predict.output_files.write_annotation` was given them.
         warnings
-            Of that function.
+            Warnings that `genescribe.predict.output_files.write_annotation` returned.
         evidence
             Folder of the evidence; None where there was none.
         completeness

@@ -69,7 +69,7 @@ class GeneNumbers:
     coding_bases
         Bases of the genome that any transcript codes with, on either strand.
     transcripts
-        Of all genes.
+        Number of transcripts of all genes.
     partial
         Genes that an end of a sequence cuts.
     empty
@@ -109,7 +109,7 @@ def count_genes(genes: Sequence[Gene], pieces: Iterable[Piece]) -> GeneNumbers:
     genes
         Of the annotation, those of a sequence one after the other.
     pieces
-        What was annotated.
+        Stretches that were annotated.
     """
     first = [gene.transcripts[0] for gene in genes]
     coding: dict[str, list[Interval]] = defaultdict(list)

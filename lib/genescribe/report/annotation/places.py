@@ -26,9 +26,9 @@ def places(annotation: Annotation, evidence: EvidenceTable | None, largest: int 
     Parameters
     ----------
     annotation
-        What is shown.
+        The finished annotation.
     evidence
-        Of the genome.
+        Evidence on the genome; None: not shown.
     largest
         Bytes of a page.
     """

@@ -48,7 +48,7 @@ def title_of(annotation: Annotation) -> str:
 
 
 def subtitle_of(annotation: Annotation) -> str:
-    """Return what stands below the heading."""
+    """Return the line below the heading."""
     return f"Model {annotation.model.name}, genescribe {__version__}. The page works without a network."
 
 

@@ -59,9 +59,9 @@ class EvidenceCounts:
     Parameters
     ----------
     evidence
-        Whose tables are counted.
+        Module whose tables are counted.
     scheme
-        Labels.
+        Label scheme of the windows.
     tables
         Words that may be signals.
     """
@@ -207,9 +207,9 @@ def fit_evidence(
     evidence
         The tables to fill, in place.
     samples
-        Labelled windows.
+        Windows with labels.
     scheme
-        Their labels.
+        Label scheme of the windows.
     tables
         Start codons, stop codons and splice sites.
     """

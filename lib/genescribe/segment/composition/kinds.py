@@ -1,4 +1,4 @@
-"""What evidence a model has beside its network: counted from training genes, or tables of an imported parameter set."""
+"""Evidence of a model beside its network: counted from training genes, or tables of an imported parameter set."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def evidence_of(
     config
         Options of the model.
     scheme
-        Its labels.
+        Label scheme of the model.
     code
-        Genetic code.
+        Genetic code of the genome.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def evidence_of(
 
 
 def check_trainable(config: SegmentModelConfig) -> None:
-    """Raise `InputError` where a model's evidence is not what training counts."""
+    """Raise `InputError` where a model's evidence cannot be counted in training."""
     if config.tables is not None:
         raise InputError(
             "tables of an import, which training does not fill",

@@ -39,7 +39,7 @@ def fit_species(
     model
         With a bank; its CRF already has the statistics of all genomes.
     samples
-        Training windows.
+        Training windows with labels.
     scheme, tables
         Labels, and words that may be signals.
     statistics

@@ -70,9 +70,9 @@ class CountedEvidence(nn.Module):
     Parameters
     ----------
     config
-        Sizes.
+        Sizes of the tables.
     code
-        Whose stops end a run of codons, and whose canonical starts have a rank.
+        Genetic code: stop codons end a run of codons, canonical start codons have a rank.
     cap
         Bases before a start codon that its rank looks at, rounded down to whole codons.
     """

@@ -1,4 +1,4 @@
-"""Evidence from tables that were made elsewhere: what other gene finders learned, in the place of what is counted here.
+"""Evidence from tables of other gene finders, in place of tables counted here.
 
 `segment.composition.tables` counts its tables from training genes. These are given: by the parameter set of a hidden
 Markov model of genes (`genescribe.augustus`). They say more of a gene's parts, so that a decoder with nothing learned
@@ -44,7 +44,7 @@ class TabulatedEvidence(nn.Module):
     Parameters
     ----------
     config
-        Sizes.
+        Sizes of the tables.
     tables
         Words that may be signals.
     """
@@ -87,7 +87,7 @@ class TabulatedEvidence(nn.Module):
         return sizes
 
     def combined(self, signals: Tensor) -> Tensor:
-        """Return what the expansion takes: the signals as they are."""
+        """Return the signals as they are."""
         return signals
 
     @torch.no_grad()
@@ -142,7 +142,7 @@ class TabulatedEvidence(nn.Module):
     def _values(
         self, name: str, at: tuple[Tensor, Tensor], bases: Tensor, number: Tensor, lower: Tensor, share: Tensor
     ) -> Tensor:
-        """Return what sites are worth, (n, phases)."""
+        """Return the scores of sites, (n, phases)."""
         site, word = self.site(name), self._word(name, at, bases)
         lower, share = lower[at], share[at]
         places = self._places(at, number, -site.left, site.right)
@@ -163,7 +163,7 @@ class TabulatedEvidence(nn.Module):
         return [(i - first) * rows + line[flat + i] for i in range(first, last)]
 
     def _word(self, name: str, at: tuple[Tensor, Tensor], bases: Tensor) -> Tensor:
-        """Return what the word of a site is worth, (n,)."""
+        """Return the score of a site's word, (n,)."""
         shifts = self.site(name).word
         widest = max((abs(shift) for shift in shifts), default=0)
         padded = nn.functional.pad(bases, (widest, widest), value=N)

@@ -18,7 +18,7 @@ class Expansion(nn.Module):
     Parameters
     ----------
     scheme
-        Labels and channels.
+        Label scheme with its channels.
     """
 
     reach = 0

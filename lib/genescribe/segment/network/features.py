@@ -36,9 +36,9 @@ class Tracks(nn.Module):
     Parameters
     ----------
     names
-        Which, in order; the keys of `TRACKS`.
+        Names of the tracks in order, keys of `TRACKS`.
     code
-        Whose stops end a run of codons, and whose canonical starts begin a gene.
+        Genetic code: stop codons end a run of codons, canonical start codons begin a gene.
     cap
         Largest length that is told apart, in bases; rounded down to whole codons.
     softmask_dropout

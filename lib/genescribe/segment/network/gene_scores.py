@@ -72,9 +72,9 @@ class GeneExpansion(Expansion):
     Parameters
     ----------
     scheme
-        Which signals a gene must have.
+        Label scheme, with the start codons, stop codons and splice sites that it allows.
     code
-        Whose codons start and stop.
+        Genetic code, for its start and stop codons.
     phased
         There are signals of `PHASES` too.
     """

@@ -44,7 +44,7 @@ class Scores(NamedTuple):
     begin, end : (B, T, C) or None
         Score of a segment whose first (last) base is t.
     logits : (B, T, channels)
-        What `content` is made of: its softmax over `LabelScheme.channels` is the posterior of a base by itself.
+        Scores before expansion: their softmax over `LabelScheme.channels` is the posterior of a base by itself.
     """
 
     content: Tensor
@@ -68,7 +68,7 @@ class ChannelScores(NamedTuple):
     signals : (B, T, signals) or None
         Scores of boundaries.
     logits : (B, T, channels)
-        What `content` is made of.
+        Scores that `content` is made of.
     """
 
     content: Tensor
@@ -122,11 +122,11 @@ class SegmentModel(nn.Module):
         self.species = _species_of(config, self)
 
     def forward(self, use: Callable[[SegmentModel], T]) -> T:
-        """Return what `use` makes of this model: by `torch.func.functional_call`, of this model with other weights."""
+        """Return the result of `use` on this model: by `torch.func.functional_call`, with other weights."""
         return use(self)
 
     def as_species(self, number: int | None, use: Callable[[SegmentModel], T]) -> T:
-        """Return what `use` makes of this model with the parameters of a genome; None: with those that all share.
+        """Return the result of `use` on this model with the parameters of a genome; None: with those that all share.
 
         Gradients reach the shared weights and the genome's offsets.
         """
@@ -170,7 +170,7 @@ class SegmentModel(nn.Module):
         lengths : (B,) int64
             Bases of each sequence.
         evidence
-            What counting says of the same bases; None: it is worked out here.
+            Counted evidence of the same bases; None: computed here.
         """
         assert self.encoder is not None
         return cast(Tensor, self.encoder(self._tracks(codes, lengths, evidence), lengths))
@@ -258,7 +258,7 @@ class SegmentModel(nn.Module):
         lengths : (B,) int64
             Bases of each strand.
         evidence
-            What counting says of the same bases; None: it is worked out here.
+            Counted evidence of the same bases; None: computed here.
         """
         assert self.encoder is not None
         tracks = self._tracks(codes, lengths, evidence)
@@ -274,7 +274,7 @@ class SegmentModel(nn.Module):
         tiles
             As for `Encoder.tiled`.
         evidence
-            What counting says of the same bases; None: it is worked out here.
+            Counted evidence of the same bases; None: computed here.
         """
         assert self.encoder is not None
         tracks = self._tracks(codes, torch.tensor([codes.shape[1]], device=codes.device), evidence)
@@ -302,7 +302,7 @@ class SegmentModel(nn.Module):
         return ChannelScores(content, _added(signals, sites), logits)
 
     def _with_evidence(self, signals: Tensor | None, evidence: Tensor) -> Tensor:
-        """Return the scores of boundaries with what counting says of them."""
+        """Return the scores of boundaries with those of counted evidence."""
         assert self.evidence is not None
         counted: Tensor = self.evidence.combined(self.signal_gain * evidence)
         return counted if signals is None else signals + counted

@@ -51,9 +51,9 @@ class SpeciesBank(nn.Module):
     Parameters
     ----------
     names
-        Of the genomes.
+        Names of the genomes.
     weights, tables
-        What all share: weights that get an offset, and buffers that each genome has its own of.
+        Shared weights, each with an offset per genome; and buffers that each genome has its own of.
     """
 
     composition: Tensor
@@ -104,7 +104,7 @@ class SpeciesBank(nn.Module):
         shared
             The model's own weights, by name.
         number
-            Of the genome.
+            Number of the genome.
         """
         weights = {
             name: shared[name] + STEP.get(name, 1.0) * self.offsets[_flat(name)][number] for name in self._weights
@@ -113,7 +113,7 @@ class SpeciesBank(nn.Module):
 
     @torch.no_grad()
     def set_entry(self, number: int, shared: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-        """Set what a genome begins with: `own` weights, as offsets to the shared, and tables.
+        """Set the initial entry of a genome: `own` weights, as offsets to the shared, and tables.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ def stretches(length: int, most: int = SAMPLE, size: int = STRETCH) -> list[tupl
     length
         Bases that there are.
     most
-        Bases to read.
+        Largest number of bases to read.
     size
         Bases of a stretch, at most half of `most`.
 

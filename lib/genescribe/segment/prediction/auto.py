@@ -1,4 +1,4 @@
-"""The model of the package that suits a genome: what annotates where no model is named."""
+"""The shipped model that suits a genome, used where no model is named."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def read_chunk(model: SegmentModel, codes: StrandCodes, start: int, end: int, gr
     Parameters
     ----------
     model
-        On its device.
+        Model on its device, in evaluation mode.
     codes
         Base codes of the whole strand, 5' to 3'.
     start, end
@@ -60,12 +60,12 @@ def read_chunk(model: SegmentModel, codes: StrandCodes, start: int, end: int, gr
 def read_short(
     model: SegmentModel, strands: Sequence[StrandCodes], read: Callable[[StrandCodes, int, int], Rows]
 ) -> list[Rows]:
-    """Return what `read` returns of all bases of each strand, to the bit; short ones are read side by side.
+    """Return the scores that `read` gives all bases of each strand, to the bit; short ones are read side by side.
 
     Parameters
     ----------
     model
-        On the CPU.
+        Model on the CPU, in evaluation mode.
     strands
         Base codes of whole strands, 5' to 3'.
     read
@@ -105,7 +105,7 @@ def read_batches(model: SegmentModel, strands: Sequence[StrandCodes], grain: int
     Parameters
     ----------
     model
-        On its device.
+        Model on its device, in evaluation mode.
     strands
         Base codes of strands of at most the grain, 5' to 3'.
     grain

@@ -64,7 +64,7 @@ class BothStrands:
         Parameters
         ----------
         length
-            Its bases.
+            Number of bases of the sequence.
         """
         other = copy(self)
         other._length = length
@@ -159,7 +159,7 @@ class BothStrands:
         return columns
 
     def split(self, path: Segmentation) -> tuple[Segmentation, Segmentation]:
-        """Return the path of each strand, 5' to 3': what is of the other strand lies between genes."""
+        """Return the path of each strand, 5' to 3': segments of the other strand are intergenic."""
         n, b = self._count, self._background
         plus = torch.where(self._index < n, self._index, b)
         minus = torch.where(self._index < n, b, self._index - n)

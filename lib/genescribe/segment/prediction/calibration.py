@@ -47,7 +47,7 @@ def fit_on_genomes(model: Path, known: Sequence[Known], config: PredictConfig | 
     model
         Folder of a segment model.
     known
-        What is annotated.
+        Annotated genomes, with the regions to use.
     config
         Options of prediction; default: the usual ones.
 

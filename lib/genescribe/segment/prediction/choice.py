@@ -49,7 +49,7 @@ FEW = 20_000
 
 
 class Score(NamedTuple):
-    """What speaks for the parameters of a genome.
+    """Scores of the parameters of a genome.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Whose parameters are used, and why.
+    """The chosen parameters, and why.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Choice:
     scores
         Of the candidates by name, the best first.
     warning
-        What makes it doubtful; empty: nothing.
+        Reason for doubt; empty: none.
     """
 
     species: str
@@ -100,7 +100,7 @@ class Choice:
 
 
 def choose(model: SegmentModel, counts: NDArray[np.int64], sample: Sequence[Codes]) -> Choice:
-    """Return whose parameters suit a genome; the same on every run, whatever the machine's threads.
+    """Return the parameters that suit a genome; the same on every run, with any number of threads.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def decide(scores: Mapping[str, Score], bases: int) -> Choice:
     Parameters
     ----------
     scores
-        By name.
+        Score of each candidate, by name.
     bases
         How many were read.
 

@@ -50,8 +50,8 @@ class SegmentPredictorFactory:
     device
         auto, cpu or cuda.
     species
-        Whose parameters are used, of a model that has those of several genomes: a name, `POOLED` or `EACH`. `AUTO` is
-        decided by `for_genome`, and is the pooled ones until then.
+        Parameters to use, of a model that has those of several genomes: a name, `POOLED` or `EACH`. `for_genome`
+        decides `AUTO`; until then it means the pooled ones.
     code
         NCBI table that is read by instead of the model's.
     evidence
@@ -159,7 +159,7 @@ class SegmentPredictorFactory:
         }
 
     def statistics(self) -> dict[str, Any]:
-        """Return what the genes of the training genomes were like, or of the one whose parameters are used.
+        """Return statistics of the genes of the training genomes, or of the one whose parameters are used.
 
         Empty where the model does not say.
         """
@@ -186,11 +186,11 @@ class EachPredictor:
         self._predictors: dict[str, SegmentPredictor] = {}
 
     def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return what the model says of the bases ``[start, end)``; see `StrandPredictor.read`."""
+        """Return the scores of the bases ``[start, end)``; see `StrandPredictor.read`."""
         return self.predictor(codes).read(codes, start, end)
 
     def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return what the model says of all bases of some strands; see `genescribe.predict.interface.read_all`."""
+        """Return the scores of all bases of some strands; see `genescribe.predict.interface.read_all`."""
         return read_all_by(self.predictor, strands)
 
     def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:

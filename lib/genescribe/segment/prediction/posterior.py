@@ -57,7 +57,7 @@ def chain_posteriors(
     path
         The decoded segments of a strand.
     chains
-        In any order.
+        Chains of segments of `path`, in any order.
     potentials
         Scores of any window.
     single : (C,) bool
@@ -214,7 +214,7 @@ class _Window:
 
 
 def coding_span(transcript: Transcript) -> Interval:
-    """Return the bases from the first that codes to the last: what a gene's probability is about."""
+    """Return the bases from the first coding one to the last, to which a gene's probability refers."""
     return transcript.cds[0][0], transcript.cds[-1][1]
 
 

@@ -51,7 +51,7 @@ class SegmentPredictor:
     model
         The network and its CRF.
     temperature
-        What all scores are divided by before they become probabilities.
+        Divisor of all scores before they become probabilities.
     support
         Evidence of the genome; None: none.
     """
@@ -84,7 +84,7 @@ class SegmentPredictor:
 
     @torch.no_grad()
     def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return what `read` returns of all bases of each strand, to the bit; on a GPU they are read by this alone."""
+        """Return the scores that `read` gives all bases of each strand, to the bit; on a GPU read by this alone."""
         if self.device.type == "cuda":
             return read_batches(self.model, strands, self._grain)
         return read_short(self.model, strands, self.read)
@@ -193,9 +193,9 @@ class SegmentPredictor:
         codes : (n,) uint8
             Base codes of the whole strand, 5' to 3'.
         rows
-            What `read` returned of all its bases.
+            Scores of all its bases, as `read` returned them.
         config
-            Options of prediction.
+            Options of prediction: partial genes at the edges.
         supported
             Evidence on the strand; None: there is none.
         """
@@ -317,7 +317,7 @@ class SegmentPredictor:
         codes : (n,) uint8
             Base codes of the whole strand, 5' to 3'.
         rows
-            What `read` returned of all its bases.
+            Scores of all its bases, as `read` returned them.
         low, high
             Bases of the chain, 0-based and half-open.
         """

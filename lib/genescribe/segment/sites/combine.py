@@ -45,7 +45,7 @@ def combine(
     model
         Folder of a segment model.
     species
-        Whose parameters of it are used.
+        Name of the parameters to use, of a model that has several.
     sites
         The networks: folders that training wrote, published checkpoints, folders of replicates of one, or of segment
         models whose networks are taken.
@@ -117,7 +117,7 @@ def networks_of(path: Path) -> list[SiteEnsemble]:
 
 
 def fitting_windows(known: ShardDataset, most: int) -> list[tuple[Batch, float]]:
-    """Return windows, one in each batch, and what each weighs so that together they stand for all.
+    """Return windows, one in each batch, and their weights, by which they represent all windows.
 
     Half of them hold genes where there are enough: there is most to learn, and in large genomes they are few.
     """

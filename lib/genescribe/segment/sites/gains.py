@@ -1,4 +1,4 @@
-"""What signal networks are worth to a segment model: a few numbers, fitted on windows that neither was trained on.
+"""Gains of signal networks in a segment model: a few numbers, fitted on windows that neither was trained on.
 
 Networks are surest where they have learned by heart, so their gains are fitted on validation windows (stacking; Wolpert
 1992), by the conditional likelihood of the CRF. Beside gain and offset of each network and signal, the scores that the
@@ -47,12 +47,12 @@ SHRINKAGE = 0.1
 
 @dataclass(frozen=True)
 class GainFit:
-    """What the fit found.
+    """Result of the fit.
 
     Attributes
     ----------
     windows
-        It is from.
+        Number of windows used.
     left_out
         Windows that it is not from, since the model allows none of their segmentations: imported models have rules of
         their own.
@@ -144,7 +144,7 @@ def fit_gains(model: SegmentModel, batches: Iterable[tuple[Batch, float]], steps
     batches
         Windows that neither the model nor its networks were trained on, one in each, and what each weighs.
     steps
-        Of the optimiser.
+        Number of steps of the optimiser.
 
     Raises
     ------
@@ -237,7 +237,7 @@ class _Gains(nn.Module):
 
     @torch.no_grad()
     def write(self, model: SegmentModel) -> None:
-        """Put the values into the model; what scales its own scores goes into the weights that they come from."""
+        """Put the values into the model; the gain of its own scores goes into the weights that they come from."""
         assert model.sites is not None
         model.sites.gain.copy_(self._value("gain") * self.scored)
         model.sites.offset.copy_(self._value("offset") * self.scored)
@@ -256,7 +256,7 @@ class _Gains(nn.Module):
 
 
 class _Window:
-    """A window's scores without the networks, and what the networks say: computed once."""
+    """A window's scores without the networks, and those of the networks: computed once."""
 
     @torch.no_grad()
     def __init__(self, model: SegmentModel, batch: Batch, weight: float) -> None:

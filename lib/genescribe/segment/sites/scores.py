@@ -30,7 +30,7 @@ class SiteScores(nn.Module):
     Parameters
     ----------
     configs
-        The networks.
+        Options of each network.
     """
 
     def __init__(self, configs: Sequence[SiteScoresConfig]) -> None:
@@ -59,7 +59,7 @@ class SiteScores(nn.Module):
         return (self.gain * odds + self.offset).sum(-2)
 
     def log_odds(self, codes: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log odds of each base, (B, T, networks, signals); 0 for what a network does not score.
+        """Return the log odds of each base, (B, T, networks, signals); 0 for signals that a network does not score.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class SiteScores(nn.Module):
         codes : (B, T) integer
             The bases and `reach` to both sides, less where a sequence ends.
         inside
-            Those that are scored.
+            Bases to score.
         """
         low, high = inside.start - self.reach, inside.stop + self.reach
         part = codes[:, max(0, low) : high]

@@ -1,4 +1,4 @@
-"""What evidence is worth: features of reads and proteins on a strand, and the learned log odds of each.
+"""Features of reads and proteins on a strand, and the learned log odds of each.
 
 Support is read in bins of its logarithm, by kind and source. All weights are 0 where a model has none; those of a
 model's folder stand in `support.json`, and the usual ones come with the library (`default_weights`).
@@ -139,7 +139,7 @@ def bins_of(kind: int, source: NDArray[np.uint8], weight: NDArray[np.float64]) -
     Parameters
     ----------
     kind
-        Kind of evidence.
+        Code of the kind of evidence, a key of `BINS`.
     source : (n,) uint8
         Source of each row.
     weight : (n,) float64

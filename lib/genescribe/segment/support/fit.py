@@ -1,4 +1,4 @@
-"""Learns what evidence is worth: the likelihood of annotated genes, given evidence as it is, thinned or false.
+"""Learns the weights of evidence by the likelihood of annotated genes, given evidence as it is, thinned or false.
 
 The model stays as it is; what is learned are the log odds of `segment.support.features`. Windows of training genes
 are read once; each time one is used, its evidence is drawn anew: all of it, a share of the reads, some false introns.
@@ -51,14 +51,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FitWindow:
-    """A stretch of a strand with what the model says of it, its labels and its evidence.
+    """A stretch of a strand with its scores, its labels and its evidence.
 
     Attributes
     ----------
     strand
-        Its bases.
+        Bases of the window.
     potentials
-        Scores without evidence.
+        Scores of the model, without evidence.
     runs
         Labels; `IGNORE` where nothing is known.
     rows
@@ -66,7 +66,7 @@ class FitWindow:
     depths
         By the share of the reads that is kept, `EvidenceTable.depths` of the genome.
     model, temperature
-        Whose scores they are, and what these are divided by before they are log odds.
+        Model that scored the window, and the divisor of its scores.
     """
 
     strand: GenomeStrand
@@ -93,15 +93,15 @@ def fit_windows(
     model
         With the parameters of this genome.
     genome
-        Its sequences.
+        Sequences of the genome.
     genes
-        Annotation.
+        Genes of the annotation.
     table
         Evidence of the genome.
     regions
         Sequence, start and end.
     temperature
-        Of the model.
+        Divisor of the model's scores.
     """
     predictor = SegmentPredictor(model, temperature)
     rng = np.random.default_rng(0)
@@ -197,16 +197,16 @@ def drawn(window: FitWindow, rng: np.random.Generator) -> tuple[Rows, NDArray[np
 
 
 def thinned(rows: Rows, share: float, rng: np.random.Generator) -> Rows:
-    """Return rows with a share of their reads, and of what else there is.
+    """Return rows with a share of their reads, and of the other evidence.
 
     Parameters
     ----------
     rows
-        Rows of evidence.
+        Rows of evidence, not changed.
     share
         Share to keep, 0..1.
     rng
-        Source of randomness.
+        Random generator.
     """
     rows = rows.copy()
     if share < 1:
@@ -261,11 +261,11 @@ def window_loss(window: FitWindow, rows: Rows, depths: NDArray[np.float64], weig
     window
         A labelled window with its scores.
     rows
-        Evidence on it.
+        Rows of evidence on the window.
     depths : (sources,) float64
         Usual number of reads of each source.
     weights
-        Learned weights, differentiable.
+        Learned weights, (slots,), differentiable.
     """
     _, start, end, sign = window.strand.place
     stops = GeneticCode.from_table(window.model.config.genetic_code).always_stop[:64]

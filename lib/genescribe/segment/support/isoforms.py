@@ -64,7 +64,7 @@ def further_paths(
     potentials
         Scores of a window with evidence.
     temperature
-        What log odds are divided by.
+        Divisor of log odds.
     """
     if transcript.partial5 or transcript.partial3:
         return

@@ -54,7 +54,7 @@ class Lanes(NamedTuple):
     Attributes
     ----------
     used
-        Lanes in use.
+        Number of lanes in use.
     first, last
         Ends of the introns; `last` holds the last base itself.
     spans : (k, 3) int64
@@ -84,13 +84,13 @@ def lay_out(
     Parameters
     ----------
     starts, ends
-        Of the introns.
+        Bounds of the introns, 0-based half-open.
     order
         Their indices; those that come first are placed first.
     alone
         Whether an intron may not share a bundle.
     most
-        Lanes, at most.
+        Largest number of lanes.
     """
     lanes: list[list[_Bundle]] = [[] for _ in range(most)]
     for index in order:

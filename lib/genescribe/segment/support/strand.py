@@ -74,11 +74,11 @@ class SupportedStrand:
     Parameters
     ----------
     crf
-        Of the model.
+        CRF head of the model.
     evidence
-        Of the strand.
+        Evidence on the strand.
     weights : (slots,) float64
-        What it is worth. Where these require a gradient, scores do.
+        Score of each kind and bin of evidence. Where these require a gradient, scores do.
     """
 
     def __init__(self, crf: SemiCRF, evidence: StrandEvidence, weights: Tensor) -> None:
@@ -104,7 +104,7 @@ class SupportedStrand:
         return RunStream(self.model(p, self.lanes.used), self.single(self.lanes.used), 0, self._crf.config.backend)
 
     def model(self, p: Potentials, lanes: int) -> Potentials:
-        """Return what does not depend on the bases, with the labels of some lanes.
+        """Return the scores that do not depend on the bases, with the labels of some lanes.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class SupportedStrand:
         return self._scores.new_zeros(len(ends.position)).index_add(0, torch.from_numpy(ends.owner), terms)
 
     def _add_unsupported(self, begin: Tensor, low: int) -> None:
-        """Add to begin scores what an intron without support is worth where others have it."""
+        """Add to begin scores the weight of an intron without support where others have it."""
         near, first = self.evidence.near, SLOTS["unsupported.0"]
         start = int(np.searchsorted(near[:, 0], low, side="right")) - 1
         for row in range(max(start, 0), int(np.searchsorted(near[:, 0], low + len(begin)))):
@@ -339,14 +339,14 @@ class SupportedStrand:
 
 
 class GenomeSupport:
-    """Evidence of a genome and what it is worth to a model.
+    """Evidence on a genome, and its weights in a model.
 
     Parameters
     ----------
     table
-        The evidence.
+        Evidence on the genome.
     weights : (slots,)
-        What it is worth.
+        Score of each kind and bin of evidence.
     """
 
     def __init__(self, table: EvidenceTable, weights: NDArray[np.float64]) -> None:
@@ -368,7 +368,7 @@ class GenomeSupport:
 
 
 def provenance_of(evidence: Path, model: Path) -> dict[str, str]:
-    """Return digests of evidence and of what it is worth."""
+    """Return digests of evidence and of its weights."""
     weights = json.dumps(named_weights(weights_of(model)), sort_keys=True)
     return {
         EVIDENCE: EvidenceTable.load(evidence).digest(),

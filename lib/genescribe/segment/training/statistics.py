@@ -31,7 +31,7 @@ class Genomes:
     Parameters
     ----------
     folders
-        What bake wrote.
+        Folders of baked shards.
     parts
         The statistics of each.
 
@@ -97,7 +97,7 @@ def class_weights(bases: Iterable[float], balance: float) -> Tensor:
 
 
 def run_statistics(split: Mapping[str, Any], names: Sequence[str]) -> RunStatistics:
-    """Return what the CRF starts from, out of one split of `stats.json`."""
+    """Return the statistics that the CRF starts from, out of one split of `stats.json`."""
     durations = tuple(dict(map(tuple, split["durations"][name])) for name in names)
     first = torch.tensor([split["bases"][name] for name in names], dtype=torch.float64)
     return RunStatistics(durations, torch.tensor([split["transitions"]], dtype=torch.float64), first, bases=first)

@@ -62,9 +62,9 @@ class SegmentTask(Task):
     Parameters
     ----------
     config
-        The model.
+        Options of the model.
     folders
-        What bake wrote, one folder per batch of sequences.
+        Folders of baked shards, one per batch of sequences.
 
     Raises
     ------
@@ -136,7 +136,7 @@ class SegmentTask(Task):
         return model
 
     def _count(self, model: SegmentModel) -> None:
-        """Set what counting the training windows tells."""
+        """Set the tables that are counted from the training windows."""
         check_trainable(self.config)
         model.crf.initialise_from_statistics(run_statistics(self._train, self.scheme.names))
         if isinstance(model.evidence, CountedEvidence):

@@ -98,7 +98,7 @@ def _segments(runs: Runs) -> list[tuple[int, int, int]]:
 
 
 def brier_score(probability: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Return the mean squared distance of probability and outcome; what has no probability is not counted.
+    """Return the mean squared distance of probability and outcome; genes without a probability are not counted.
 
     Examples
     --------

@@ -225,7 +225,7 @@ class _Run:
         )
 
     def trace(self) -> Trace:
-        """Return what the walk needs."""
+        """Return the state that the walk back needs."""
         names = ("entries", "base", "leave", "offset", "arrived")
         arrays = {name: getattr(self, name).cpu().numpy() for name in names}
         rest, source = self.rest[:-1].cpu().numpy(), self.rest_source[:-1].cpu().numpy()
@@ -263,7 +263,7 @@ class Walk:
         begin
             Boundary at which the following segment begins.
         label
-            Its label.
+            Label of the segment that begins at `begin`.
         ends
             Ends of segments, last first; extended in place.
         """
@@ -327,7 +327,7 @@ def last_segment(model: BestRecurrence, p: Potentials, trace: Trace, walk: Walk,
     Parameters
     ----------
     model
-        The recurrence.
+        Recurrence of the best scores.
     p
         Potentials: the log scores of a batch of chains.
     trace

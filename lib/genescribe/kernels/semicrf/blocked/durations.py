@@ -92,7 +92,7 @@ class DurationCounts:
         self.alive = None if layout.alive is None else in_blocks(layout.forward(layout.alive))
 
     def counts(self) -> tuple[Tensor, Tensor]:
-        """Return what `duration_counts` returns."""
+        """Return the expected counts of durations and tails; see `duration_counts`."""
         p, durations, layout = self.posterior.p, self.posterior.durations, self.posterior.layout
         B, _, K, C = p.shape
         by_row = self.entries.weights.new_zeros(B, C, K)

@@ -57,7 +57,7 @@ class Durations:
     Attributes
     ----------
     order : (C,) int64
-        Which label of the potentials stands at each place.
+        Label of the potentials at each sorted place.
     rows : (K, C)
         Scores of durations 1..K; past a label's reach they are not read.
     reach : (C,) int64
@@ -176,7 +176,7 @@ class Layout:
     mirror : (T', B) int64
         Where base i of a chain stands in the mirrored chain, and the reverse.
     shift : (T', B)
-        What was taken out of the content of each base, 0 past the length.
+        Score taken out of the content of each base, 0 past the length.
     level : (blocks, N, C)
         Whole-number part of S at the start of each block.
     before, after : (blocks, size, N, C)
@@ -260,7 +260,7 @@ def lay_out(p: Potentials, order: Tensor, size: int, both: bool) -> Layout:
     p
         The scores, (B, T, C).
     order : (C,) int64
-        Which label stands at each place.
+        Label of the potentials at each sorted place.
     size
         Bases per block, one of `SIZES`.
     both

@@ -1,4 +1,4 @@
-"""State of the best-path recurrence: what a part of the chains hands to the next one, and what it leaves behind."""
+"""State of the best-path recurrence: the message of a part of the chains to the next, and the trace it leaves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Message:
     boundary : int
         Position in the chain.
     total : (N,)
-        What was taken out of A.
+        Score taken out of A.
     entries : (pad, size, N, C)
         W of the last bases, -inf where a forbidden base cut them off.
     rest, rest_source : (N, C)

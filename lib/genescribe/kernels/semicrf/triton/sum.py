@@ -51,9 +51,9 @@ def sum_chains(layout: Layout, durations: Durations, tiles: Tiles | None = None)
     Parameters
     ----------
     layout
-        The chains.
+        Chains in blocks, with their potentials.
     durations
-        Their durations.
+        Scores of durations, labels sorted.
     tiles
         Sizes of the kernel; None: those that `Tiles.of` chooses.
     """
@@ -68,9 +68,9 @@ def launch(layout: Layout, run: Run, tiles: Tiles | None = None) -> Launch:
     Parameters
     ----------
     layout
-        The chains.
+        Chains in blocks, with their potentials.
     run
-        To be filled.
+        Result, filled by the launch.
     tiles
         Sizes of the kernel; None: those that `Tiles.of` chooses.
     """

@@ -59,7 +59,7 @@ def best_launch(layout: Layout, table: FarTable, best: BestScores) -> Launch:
     table
         Scores of durations by block distance.
     best
-        To be filled.
+        Result, filled by the launch.
     """
     _, _, N, C = layout.enter.shape
     tiles = Tiles.of(C)
