@@ -28,7 +28,7 @@ def main() -> None:
         "--lineage", type=InputText(), required=True, help="folder of a lineage, or the name of one to download"
     )
     arguments.add_argument("--threads", type=integer(1), default=1, help="threads of BUSCO")
-    arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
+    arguments.add_argument("--output", type=OutputFile(forms=("JSON",)), required=True, help="JSON file to write")
     arguments.only(["regions", "genetic_code"], lambda args: args.annotation is not None, "--annotation")
     args = arguments.parse_args()
 

@@ -31,7 +31,7 @@ def main() -> None:
         "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
     )
     arguments.add_argument("--backend", default="auto", help="backend of the semi-Markov kernel")
-    arguments.add_argument("--output", type=OutputFile(), required=True, help="GFF3 file to write")
+    arguments.add_argument("--output", type=OutputFile(forms=("GFF3",)), required=True, help="GFF3 file to write")
     args = arguments.parse_args()
 
     parameters = load_parameters(args.parameters).with_durations(args.durations).sharpened(args.sharpness)

@@ -55,7 +55,7 @@ def main() -> None:
         "--without", type=InputPath(), help="file with names of genes to leave without CDS, one a line"
     )
     arguments.add_argument("--shift", type=integer(0), default=130, help="most bases to move introns by")
-    arguments.add_argument("-o", "--output", type=OutputFile(), required=True, help="GFF3 to write")
+    arguments.add_argument("-o", "--output", type=OutputFile(forms=("GFF3",)), required=True, help="GFF3 to write")
     args = arguments.parse_args()
     genome = Genome.open(args.fasta)
     introns = {

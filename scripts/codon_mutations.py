@@ -24,7 +24,10 @@ def main() -> None:
         help="codons (from 1) whose changes are scored by the whole sequence, not only by the preceding codons",
     )
     arguments.add_argument(
-        "--output", type=OutputFile("{stem}.svg"), required=True, help="TSV file to write, with a figure next to it"
+        "--output",
+        type=OutputFile("{stem}.svg", forms=("TSV",)),
+        required=True,
+        help="TSV file to write, with a figure next to it",
     )
     args = arguments.parse_args()
     network, codons = Network.load(args.model), to_codons(dna_tokens(args.dna, where="--dna"))

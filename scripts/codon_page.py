@@ -14,7 +14,7 @@ def main() -> None:
     arguments.add_argument(
         "run", type=SharedFolder("*.json", "*.csv", "*.tsv", "*.npz", "*.fa", "*.safetensors"), help="folder of the run"
     )
-    arguments.add_argument("--output", type=OutputFile(), required=True, help="HTML file to write")
+    arguments.add_argument("--output", type=OutputFile(forms=("HTML",)), required=True, help="HTML file to write")
     args = arguments.parse_args()
     subtitle = f"Written by genescribe {__version__}. Figures and tables are made from the files in the run's folder."
     write_report(args.output, run_sections(args.run), title=args.run.resolve().name, subtitle=subtitle)

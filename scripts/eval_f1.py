@@ -51,7 +51,7 @@ def main() -> None:
     arguments.add_argument("--data", type=InputPath(), nargs="+", help="folders of loci that bake wrote")
     arguments.add_argument("--options", type=JsonText(), default="{}", help="JSON object with the keys of `eval_f1`")
     arguments.add_argument("--against", type=InputPath(), help="folder of another model")
-    arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
+    arguments.add_argument("--output", type=OutputFile(forms=("JSON",)), required=True, help="JSON file to write")
     arguments.only(["against", "data"], lambda args: args.model, "--model")
     args = arguments.parse_args()
     config = from_mapping(ScoreConfig, json_options(args.options), where="--options")

@@ -39,7 +39,7 @@ def main() -> None:
         "--gain", type=float, default=1.0, help="factor of the weights of RNA, to be chosen on other genes"
     )
     arguments.add_argument("--seed", type=int, default=0, help="of the order of windows and what is drawn")
-    arguments.add_argument("--output", type=OutputFile(), required=True, help="support.json to write")
+    arguments.add_argument("--output", type=OutputFile(forms=("JSON",)), required=True, help="support.json to write")
     args = arguments.parse_args()
 
     model = SegmentModel.load(args.model)

@@ -29,7 +29,7 @@ def main() -> None:
         "--utr3-median", type=number(1), help="median 3' UTR length to assume if none is annotated, in bases"
     )
     arguments.add_argument("--utr-source", help="source of the assumed medians")
-    arguments.add_argument("--output", type=OutputFile(), required=True, help="JSON file to write")
+    arguments.add_argument("--output", type=OutputFile(forms=("JSON",)), required=True, help="JSON file to write")
     options = arguments.parse_args()
     given = (options.utr5_median, options.utr3_median, options.utr_source)
     if any(value is not None for value in given) and None in given:

@@ -16,7 +16,9 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("genome", type=InputPath(), help="FASTA, plain, gzip or bgzip")
     arguments.add_argument("annotation", type=InputPath(), help="GFF3 or GTF of its genes")
-    arguments.add_argument("--db", type=OutputFile(), required=True, help="DuckDB file to write or to add to")
+    arguments.add_argument(
+        "--db", type=OutputFile(forms=("DuckDB",)), required=True, help="DuckDB file to write or to add to"
+    )
     arguments.add_argument("--species", required=True, help="name of the species, new to the file")
     args = arguments.parse_args()
     count, left_out = add_genome(args.db, args.genome, args.annotation, args.species, published_window)

@@ -16,7 +16,7 @@ def main() -> None:
     arguments.add_argument("--index", type=InputPath(), help="folder of the index: maps short reads")
     arguments.add_argument("--reads", type=InputPath(), nargs="+", default=[], help="FASTQ, or both files of pairs")
     arguments.add_argument("--threads", type=int, default=1, help="of the mapper")
-    arguments.add_argument("--output", type=OutputFile("{name}.bai"), help="BAM file to write")
+    arguments.add_argument("--output", type=OutputFile("{name}.bai", forms=("BAM",)), help="BAM file to write")
     args = arguments.parse_args()
 
     if args.build and args.fasta:

@@ -24,7 +24,7 @@ def add_files(arguments: Parser) -> None:
     add(
         "-o",
         "--output",
-        type=OutputFile("{name}.loci.duckdb", "{name}.rejects.txt", "{name}.ckpt.json", "{name}.part"),
+        type=OutputFile("{name}.loci.duckdb", "{name}.rejects.txt", "{name}.ckpt.json", "{name}.part", forms=("GFF3",)),
         default=AnnotationJob.output,
         help="GFF3 to write",
     )

@@ -18,6 +18,20 @@ from genescribe.errors import InputError
 
 COMPRESSED = (".gz", ".bgz")
 """Ends of the names of compressed files."""
+ENDS = {
+    "GFF3": (".gff3", ".gff"),
+    "GTF": (".gtf",),
+    "BED": (".bed",),
+    "FASTA": (".fa", ".fasta", ".fna", ".faa"),
+    "FASTQ": (".fq", ".fastq"),
+    "BAM": (".bam",),
+    "JSON": (".json",),
+    "TSV": (".tsv",),
+    "CSV": (".csv",),
+    "HTML": (".html", ".htm"),
+    "DuckDB": (".duckdb", ".db"),
+}
+"""Form of a file -> ends of names that stand for it. A file is not written under a name that says it is another."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,24 @@ def stem_of(path: Path) -> str:
     >>> stem_of(Path("a/b.1.gff3.gz")), stem_of(Path("b.gff3"))
     ('b.1', 'b')
     """
-    return Path(path.stem).stem if path.suffix in COMPRESSED else path.stem
+    return Path(path.stem).stem if is_compressed(path) else path.stem
+
+
+def is_compressed(path: Path) -> bool:
+    """Return whether the name of a file ends as that of a compressed one."""
+    return path.suffix.lower() in COMPRESSED
+
+
+def form_of(path: Path) -> str | None:
+    """Return the form that the end of a file's name stands for, whether compressed or not; None where it says none.
+
+    Examples
+    --------
+    >>> form_of(Path("a.gtf.gz")), form_of(Path("a.GFF")), form_of(Path("a.out"))
+    ('GTF', 'GFF3', None)
+    """
+    end = (Path(path.stem) if is_compressed(path) else path).suffix.lower()
+    return next((form for form, ends in ENDS.items() if end in ends), None)
 
 
 def as_path(text: str) -> Path:
@@ -141,14 +172,37 @@ class NameList(PathType):
         return [Source(Path(value[1:]))] if isinstance(value, str) and value[:1] == "@" and value[1:] else []
 
 
+def as_target(text: str) -> Path:
+    """Return a path that is written; that of the standard output is refused, since results are files."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("- is no name of a file; give one: nothing is written to the standard output")
+    return as_path(text)
+
+
 class OutputFile(PathType):
     """A file that is written; `beside` names files written beside it, with {name} and {stem}.
 
+    `forms`: of `ENDS`, what it can be; () if its name may be any. `compressed`: it is, where its name says so.
     `converted`: it may be what is read, compressed or unpacked.
     """
 
-    def __init__(self, *beside: str, converted: bool = False) -> None:
-        self.beside, self.converted = beside, converted
+    def __init__(
+        self, *beside: str, forms: tuple[str, ...] = (), compressed: bool = False, converted: bool = False
+    ) -> None:
+        self.beside, self.forms, self.compressed, self.converted = beside, forms, compressed, converted
+
+    def __call__(self, text: str) -> Path:
+        """Return the path; a name that says what the file will not be is refused."""
+        path = as_target(text)
+        if text.endswith(os.sep):
+            raise argparse.ArgumentTypeError(f"{text} is a folder; give the name of a file")
+        if is_compressed(path) and not self.compressed:
+            raise argparse.ArgumentTypeError(f"{text}: the file is written uncompressed; leave out {path.suffix}")
+        form = form_of(path)
+        if self.forms and form is not None and form not in self.forms:
+            written, ends = " or ".join(self.forms), " or ".join(ENDS[form][0] for form in self.forms)
+            raise argparse.ArgumentTypeError(f"{text}: {written} is written, not {form}; let the name end in {ends}")
+        return path
 
     def targets(self, value: Any) -> list[Target]:
         """Return the file."""
@@ -157,6 +211,10 @@ class OutputFile(PathType):
 
 class OutputFolder(PathType):
     """A folder that is written in one step, replacing an existing one."""
+
+    def __call__(self, text: str) -> Path:
+        """Return the path."""
+        return as_target(text)
 
     def targets(self, value: Any) -> list[Target]:
         """Return the folder."""
@@ -168,6 +226,10 @@ class RunFolder(PathType):
 
     def __init__(self, *names: str) -> None:
         self.names = names
+
+    def __call__(self, text: str) -> Path:
+        """Return the path."""
+        return as_target(text)
 
     def targets(self, value: Any) -> list[Target]:
         """Return the folder."""
@@ -276,7 +338,7 @@ def _refused(path: Path, problem: str, remedy: str) -> InputError:
 
 
 def _plain(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix in COMPRESSED else path
+    return path.with_suffix("") if is_compressed(path) else path
 
 
 def _same(a: Path, b: Path) -> bool:

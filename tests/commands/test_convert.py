@@ -8,6 +8,8 @@ import pytest
 
 from genescribe.commands import console
 from genescribe.errors import InputError
+from genescribe.files import GZIP_MAGIC
+from genescribe.genome.annotation.formats import AnnotationForm
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.model import Gene, Transcript
 
@@ -28,7 +30,7 @@ def test_every_form_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -
     for target in ("a.gtf", "a.bed", "a.gff3.gz", "a.gtf.gz", "g.gff3.gz"):
         for _ in range(2):  # Again over what it wrote.
             console.main(["convert", "g.gff3", target])
-        assert f"1 genes: {target}" in capsys.readouterr().out
+        assert f"1 gene: {target}" in capsys.readouterr().out
     assert (folder / "a.gtf").read_text().startswith("#genescribe 9\n#species: yeast\n")
     assert (folder / "g.gff3.gz.tbi").exists()
     console.main(["convert", "a.gff3.gz", "back.gff3"])
@@ -37,6 +39,32 @@ def test_every_form_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert [gene.transcripts[0].cds for gene in read_genes(folder / "back.gff3")] == [((100, 109),)]
     console.main(["convert", "g.gff3", "named.txt", "--format", "bed"])
     assert "\t500\t+\t100\t109\t" in (folder / "named.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [
+        ("a.gff3", "gtf"),
+        ("a.gff", "bed"),
+        ("a.GTF.gz", "gff3"),
+        ("a.gtf", "bed"),
+        ("a.bed.bgz", "gtf"),
+        ("a.fa", "gtf"),
+    ],
+)
+def test_a_file_is_what_its_name_says(folder: Path, target: str, asked: str) -> None:
+    """In every command that takes --format."""
+    for words in (["convert", "g.gff3", target], ["annotate", "g.fa", "--model", "yeast", "--output", target]):
+        with pytest.raises((InputError, SystemExit)):
+            console.main([*words, "--format", asked])
+    assert sorted(path.name for path in folder.iterdir()) == ["g.fa", "g.gff3"]
+    AnnotationForm.of(Path("a.txt"), "gtf", None)
+
+
+def test_capitals_in_a_name_mean_the_same(folder: Path) -> None:
+    console.main(["convert", "g.gff3", "A.GTF.GZ"])
+    assert (folder / "A.GTF.GZ").read_bytes()[:2] == GZIP_MAGIC and (folder / "A.GTF.GZ.tbi").exists()
+    assert read_genes(folder / "A.GTF.GZ")
 
 
 @pytest.mark.parametrize("words", [["g.gff3", "g.gff3"], ["g.gff3", "./g.gff3"], ["missing.gff3", "a.gtf"]])

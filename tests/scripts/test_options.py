@@ -6,14 +6,16 @@ import argparse
 import ast
 import inspect
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.scripts import programs
 
+from genescribe.commands import console
 from genescribe.evidence.collect import EvidenceFiles
-from genescribe.paths import PathType
+from genescribe.paths import ENDS, OutputFile, OutputFolder, PathType, RunFolder
 
 LIBRARY = programs.REPOSITORY / "lib" / "genescribe"
 COMMANDS = [(name, command) for name in programs.NAMES for command in programs.commands(name)]
@@ -99,6 +101,33 @@ def test_no_output_is_an_input(name: str, command: list[str], tmp_path: Path, ca
             assert ended.err.count("\n") == 1 and str(kept) in ended.err, ended.err
             assert kept.read_bytes() == b"precious\n"
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+PARSERS = {name: programs.parser(name) for name in programs.NAMES} | {
+    name: console.parser_of(name) for name in console.NAMES
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_name_that_says_what_the_output_is_not_is_refused(name: str, tmp_path: Path) -> None:
+    """A table under the name of a page, plain text under that of a compressed file, a file called `-`."""
+    for _, action in PARSERS[name].actions():
+        kind: Any = action.type
+        if isinstance(kind, OutputFile | OutputFolder | RunFolder):
+            with pytest.raises(argparse.ArgumentTypeError, match="- is no name of a file"):
+                kind("-")
+        if isinstance(kind, OutputFile):
+            assert kind.forms or not any(
+                f"{form} {word}" in str(action.help) for form in ENDS for word in ("file", "to")
+            )
+            wrong = [f"a{ends[0]}" for form, ends in ENDS.items() if kind.forms and form not in kind.forms]
+            wrong += [] if kind.compressed else ["a.gz", "a.GZ"]
+            for text in (*wrong, f"new{os.sep}"):
+                with pytest.raises(argparse.ArgumentTypeError, match=text):
+                    kind(text)
+            for text in (f"a{end}" for form in kind.forms for end in ENDS[form]):
+                assert kind(text) == Path(text)
+            assert kind("a.out") == Path("a.out")
 
 
 # -- what may be given is read ---------------------------------------------------------------------------------------

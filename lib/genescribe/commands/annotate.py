@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.evaluate.tools.busco import check_busco
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
     from genescribe.families import predictor_for
-    from genescribe.genome.annotation.formats import AnnotationForm
+    from genescribe.genome.annotation.formats import AnnotationForm, genes_in_words
     from genescribe.genome.fasta import Genome
     from genescribe.predict.file_names import REPORT
     from genescribe.predict.genome import predict_genome
@@ -89,11 +89,12 @@ def main(args: argparse.Namespace) -> None:
         warnings = write_annotation(folder, prediction, genome, pieces, factory, config, warnings, form)
         counts = measure_completeness(folder, args.busco, config.workers) if args.busco else None
         report = Annotation.of(prediction, genome, pieces, factory, config, warnings, evidence, counts)
-        write_annotation_report(folder / REPORT, report.named(target))
+        reported = write_annotation_report(folder / REPORT, report.named(target))
         _move(folder, target, form.suffix)
         remove_work(work)
-    others, stem = ",".join(name for name in beside if name != REPORT), stem_of(target)
-    print(f"{len(prediction.genes)} genes: {target}; read {stem}.{REPORT} first; also {stem}.{{{others}}}")
+    others, stem = ",".join(name for name in beside if name != REPORT), target.with_name(stem_of(target))
+    first = f"read {stem}.{REPORT} first; " if reported else ""
+    print(f"{genes_in_words(len(prediction.genes))}: {target}; {first}also {stem}.{{{others}}}")
 
 
 def _move(folder: Path, target: Path, suffix: str) -> None:
@@ -120,11 +121,10 @@ def _beside() -> tuple[str, ...]:
 
 
 def _output() -> OutputFile:
-    from genescribe.genome.annotation.formats import INDEXES
+    from genescribe.genome.annotation.formats import INDEXES, WRITTEN
 
-    return OutputFile(
-        "{name}.work", *(f"{{name}}{index}" for index in INDEXES), *(f"{{stem}}.{name}" for name in _beside())
-    )
+    beside = (*(f"{{name}}{index}" for index in INDEXES), *(f"{{stem}}.{name}" for name in _beside()))
+    return OutputFile("{name}.work", *beside, forms=WRITTEN, compressed=True)
 
 
 def _usual_output(fasta: Path, model: Path, suffix: str) -> Path:
@@ -137,8 +137,7 @@ def _usual_output(fasta: Path, model: Path, suffix: str) -> Path:
     """
     from genescribe.genome.annotation.gff3 import SOURCE
 
-    name = fasta.name.removesuffix(".gz").removesuffix(".bgz")
-    target = Path(f"{Path(name).stem}{suffix}")
+    target = Path(f"{stem_of(fasta)}{suffix}")
     (written,) = _output().targets(target)
     refuse_overwriting([Source(fasta), Source(model)], [written])
     if target.exists():

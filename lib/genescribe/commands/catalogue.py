@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
     building.add_argument(
         "--tolerant", action="store_true", help="reject the genes of malformed rows, instead of stopping at the first"
     )
-    building.add_argument("-o", "--output", type=OutputFile("{name}.wal"), help="catalogue to write")
+    building.add_argument("-o", "--output", type=OutputFile("{name}.wal", forms=("DuckDB",)), help="catalogue to write")
     parser.add_argument("--stats", type=OutputFile(), help="also write the printed table to this file")
     parser.only(
         ["fasta", "annotation", "genetic_code", "tolerant", "output"],

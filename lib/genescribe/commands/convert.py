@@ -17,10 +17,11 @@ from genescribe.paths import InputPath, OutputFile
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
-    from genescribe.genome.annotation.formats import FORMS, INDEXES
+    from genescribe.genome.annotation.formats import FORMS, INDEXES, WRITTEN
 
     parser.add_argument("source", type=InputPath(), help="well-formed GFF3 or GTF; repair others with genescribe sort")
-    target = OutputFile(*(f"{{name}}{index}" for index in INDEXES), converted=True)
+    beside = (f"{{name}}{index}" for index in INDEXES)
+    target = OutputFile(*beside, forms=WRITTEN, compressed=True, converted=True)
     parser.add_argument("target", type=target, help="file to write")
     parser.add_argument("--format", choices=FORMS, help="default: as the target's name says, or else gff3")
     parser.add_argument("--locus-tag", metavar="PREFIX", help="add what NCBI asks of a submission: docs/submit.md")
@@ -28,7 +29,7 @@ def add_arguments(parser: Parser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Run the command."""
-    from genescribe.genome.annotation.formats import AnnotationForm
+    from genescribe.genome.annotation.formats import AnnotationForm, genes_in_words
     from genescribe.genome.annotation.gff3 import read_genes
     from genescribe.genome.annotation.written import read_written, with_scores
 
@@ -37,4 +38,4 @@ def main(args: argparse.Namespace) -> None:
     written = read_written(args.source)
     lengths = written.lengths_for(genes)
     form.write(args.target, with_scores(genes, written), lengths, written.header, genetic_code=written.genetic_code)
-    print(f"{len(genes)} genes: {args.target}")
+    print(f"{genes_in_words(len(genes))}: {args.target}")

@@ -41,7 +41,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="NAME=FILE",
         help="another prediction to compare with, paired by gene; repeatable",
     )
-    files.add_argument("--output", type=OutputFile(), help="JSON file to write, with all scores")
+    files.add_argument("--output", type=OutputFile(forms=("JSON",)), help="JSON file to write, with all scores")
     group = parser.add_argument_group("what is scored")
     group.add_argument("--regions", type=NameList(), default=[], help="score only seqid or seqid:start-end, ...")
     group.add_argument(

@@ -33,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--figures", type=OutputFolder(), help="folder in which to also write each figure and its caption"
     )
-    parser.add_argument("--output", type=OutputFile(), required=True, help="HTML file to write")
+    parser.add_argument("--output", type=OutputFile(forms=("HTML",)), required=True, help="HTML file to write")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -24,9 +24,12 @@ def add_arguments(parser: Parser) -> None:
 
     files = parser.add_argument_group("output")
     files.add_argument(
-        "--output-fasta", type=OutputFile(), required=True, help="FASTA file to write, repeats softmasked"
+        "--output-fasta",
+        type=OutputFile(forms=("FASTA",)),
+        required=True,
+        help="FASTA file to write, repeats softmasked",
     )
-    files.add_argument("--output-gff3", type=OutputFile(), required=True, help="GFF3 file to write")
+    files.add_argument("--output-gff3", type=OutputFile(forms=("GFF3",)), required=True, help="GFF3 file to write")
     law = parser.add_argument_group("what genes are like")
     law.add_argument(
         "--parameters", type=InputText(), required=True, help=f"{', '.join(parameter_sets())}, or a JSON file"

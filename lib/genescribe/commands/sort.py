@@ -19,7 +19,7 @@ def add_arguments(parser: Parser) -> None:
     from genescribe.genome.repair.sort import LOCUS_TAGS, SORTERS
 
     parser.add_argument("source", type=InputPath(), help="GFF3 or GTF, plain, gzip or bgzip")
-    parser.add_argument("target", type=OutputFile("{name}.repairs.tsv"), help="GFF3 to write")
+    parser.add_argument("target", type=OutputFile("{name}.repairs.tsv", forms=("GFF3",)), help="GFF3 to write")
     parser.add_argument(
         "--sorter", choices=SORTERS, default="builtin", help="agat needs AGAT on PATH; auto uses it if it is installed"
     )

@@ -18,6 +18,7 @@ from genescribe.evaluate.tools.busco import lineage_folder
 from genescribe.genome.batches import MAX_BATCHES
 from genescribe.genome.inputs import resolve_path
 from genescribe.models import available, model_folder
+from genescribe.paths import is_compressed, stem_of
 from genescribe.predict.options import FILTERS, command_line
 from genescribe.shipped import INSTALLED
 from genescribe.workflow.config import EVIDENCE, WorkflowConfig
@@ -30,7 +31,6 @@ RETRAINED = "augustus_retrained"
 OUTSIDE_TOOLS = frozenset({"augustus", "busco"})
 """Programs whose rows are left out where they are missing."""
 BASES_A_JOB = 100_000_000
-COMPRESSED = (".gz", ".bgz")
 IRRELEVANT = ("workers", "device", "chunk", "posteriors")
 """Options of reading that joining batches does not ask for: the batches themselves come anew where one changes."""
 
@@ -278,7 +278,7 @@ class Layout(TrainLayout):
         genome = Path(str(section.genome))
         size = genome.stat().st_size if genome.is_file() else 0
         # A base takes about two bits in a compressed file.
-        bases = size * 4 if genome.suffix in COMPRESSED else size
+        bases = size * 4 if is_compressed(genome) else size
         return min(max(1, -(-bases // BASES_A_JOB)), MAX_BATCHES)
 
     def annotate_evidence(self) -> list[str]:
@@ -369,8 +369,7 @@ def annotation_names(genome: str, model: str, regions: Sequence[str] = ()) -> tu
     ('my', 'yeast-d3fe43')
     """
     path, folder = Path(os.path.relpath(genome)), Path(os.path.relpath(model))
-    name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    name = _word(name)
+    name = _word(stem_of(path))
     plain = path == Path(f"{name}.fa")
     called = _word(folder.parent.name if folder.name == "model" else folder.name)
     usual = not regions and _has_its_name(folder, called)

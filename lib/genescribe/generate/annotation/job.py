@@ -32,6 +32,7 @@ from genescribe.genome.annotation.gff3 import SOURCE, read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene, Transcript
 from genescribe.genome.repair.sort import sort_annotation
+from genescribe.paths import form_of
 from genescribe.train.distributed import named_device
 from genescribe.train.model_files import CONFIG
 
@@ -184,7 +185,7 @@ def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> tuple[list[Locus], 
 
     An annotation that is not said to be sorted is sorted and repaired first.
     """
-    bed = Path(job.loci).name.removesuffix(".gz").endswith(".bed")
+    bed = form_of(Path(job.loci)) == "BED"
     if job.prompt and bed:
         raise InputError("a BED file has no transcripts", where=job.loci, remedy="give GFF3 or GTF with --prompt")
     with temporary_folder() as scratch:

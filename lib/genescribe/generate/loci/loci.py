@@ -20,6 +20,7 @@ from genescribe.generate.annotation.annotate import LocusWindow
 from genescribe.genome.annotation.text import table_rows
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Interval
+from genescribe.paths import form_of
 
 _GENES = ("gene",)
 _TRANSCRIPTS = ("mRNA", "transcript")
@@ -53,8 +54,7 @@ def read_loci(path: str | Path, lengths: Mapping[str, int]) -> tuple[list[Locus]
     InputError
         A row that is none; no locus; none that lies in the genome.
     """
-    name = Path(path).name.removesuffix(".gz")
-    rows = _bed(path) if name.endswith(".bed") else _gff(path)
+    rows = _bed(path) if form_of(Path(path)) == "BED" else _gff(path)
     loci: list[Locus] = []
     outside: list[Locus] = []
     counts: dict[str, int] = {}

@@ -15,15 +15,22 @@ from genescribe.genome.annotation.gff3 import write_gff3
 from genescribe.genome.annotation.gtf import write_gtf
 from genescribe.genome.annotation.locus_tags import LocusTags
 from genescribe.genome.model import Gene
-from genescribe.paths import COMPRESSED, stem_of
+from genescribe.paths import form_of, is_compressed, stem_of
 
 Form = Literal["gff3", "gtf", "bed"]
 FORMS: tuple[Form, ...] = ("gff3", "gtf", "bed")
 INDEXES = (".tbi", ".csi")
 """What is added to the name of a compressed file for its index: CSI where a sequence is too long for tabix's own."""
-_SUFFIXES: dict[str, Form] = {".gtf": "gtf", ".bed": "bed"}
+_NAMED: dict[str | None, Form] = {"GFF3": "gff3", "GTF": "gtf", "BED": "bed"}
+WRITTEN = ("GFF3", "GTF", "BED")
+"""The forms by the names that `genescribe.paths` has for them."""
 _LONGEST = 2**29
 """Bases of the longest sequence that a .tbi index can address."""
+
+
+def genes_in_words(number: int) -> str:
+    """Return a number of genes as a person says it."""
+    return f"{number:,} gene{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -72,12 +79,22 @@ class AnnotationForm:
             Format that the user asks for; None: by the name of the file.
         locus_tag
             Prefix of locus tags, or None.
+
+        Raises
+        ------
+        InputError
+            The name of the file says another form than the one asked for.
         """
         if path is None:
             return cls(form or "gff3", False, locus_tag)
-        compressed = path.suffix in COMPRESSED
-        inner = Path(path.stem).suffix if compressed else path.suffix
-        return cls(form or _SUFFIXES.get(inner.lower(), "gff3"), compressed, locus_tag)
+        named = _NAMED.get(form_of(path))
+        if form and named and form != named:
+            raise InputError(
+                f"the name is that of a {named} file, and --format asks for {form}",
+                where=path,
+                remedy=f"leave out --format, or let the name end in .{form}",
+            )
+        return cls(form or named or "gff3", is_compressed(path), locus_tag)
 
     @property
     def suffix(self) -> str:
