@@ -43,7 +43,6 @@ def main() -> None:
     add = arguments.add_argument
     add("--loci", type=int, default=64, help="loci, half of each genome")
     add("--longest", type=int, default=1_000, help="bases of a gene at most")
-    add("--form", choices=("pointer", "digits"), default="pointer", help="form of the sentence")
     add("--steps", type=int, default=600, help="steps of training at most, of 16 loci each")
     add("--seed", type=int, default=1, help="of the weights and the order of the loci")
     add("--output", type=Path, required=True, help="JSON to write")
@@ -51,14 +50,12 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     encoder = EncoderConfig("attention", hidden_dim=96, num_layers=2, conv_width=48, fold=6, dropout=0.0)
-    config = GenerateModelConfig(
-        form=args.form, encoder=encoder, decoder_layers=2, dropout=0.0, softmask_dropout=0.0, shift=0
-    )
+    config = GenerateModelConfig(encoder=encoder, decoder_layers=2, dropout=0.0, softmask_dropout=0.0, shift=0)
     with tempfile.TemporaryDirectory(prefix="genescribe-") as scratch:
         task = GenerateTask(config, [bake(Path(scratch), name) for name in GENOMES])
         loci = chosen(task, args.loci, args.longest)
     report = learn(task, loci, args.steps)
-    write_json(args.output, {"loci": len(loci), "form": args.form, "seed": args.seed} | report)
+    write_json(args.output, {"loci": len(loci), "seed": args.seed} | report)
 
 
 def bake(folder: Path, name: str) -> Path:

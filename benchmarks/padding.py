@@ -1,4 +1,4 @@
-"""Padding and speed of training batches: as they come, of like lengths, and packed. Writes JSON.
+"""Padding and speed of training batches: as they come, and of like lengths. Writes JSON.
 
     python benchmarks/padding.py --configfile examples/prefix_simulated.yaml --run prefix_pointer \
         --data results/prefix_simulated/bake/loci/sim/batch_0 --output benchmarks/results/padding.json
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,9 @@ from genescribe.data.cursor import Cursor
 from genescribe.data.sample import Sample
 from genescribe.files import write_json
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.network.packed_loci import Layout
 from genescribe.generate.training.task import GenerateTask
 
-WAYS = {"as they come": (0, False), "buckets": (16, False), "packed": (0, True), "buckets, packed": (16, True)}
+WAYS = {"as they come": 0, "buckets": 16}
 
 
 def main() -> None:
@@ -37,7 +35,6 @@ def main() -> None:
     arguments.add_argument("--run", required=True)
     arguments.add_argument("--data", type=Path, nargs="+", required=True)
     arguments.add_argument("--batch", type=int, nargs="+", default=[8, 32])
-    arguments.add_argument("--capacity", type=int, default=4096, help="bases of a packed row")
     arguments.add_argument("--loci", type=int, default=96, help="loci that each way is timed on")
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
@@ -47,14 +44,14 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for batch in args.batch:
         rows += measured(config, args, batch)
-    report = {"version": __version__, "torch": torch.__version__, "capacity": args.capacity, "rows": rows}
+    report = {"version": __version__, "torch": torch.__version__, "rows": rows}
     write_json(args.output, report)
 
 
 def measured(config: GenerateModelConfig, args: argparse.Namespace, batch: int) -> list[dict[str, Any]]:
     ways = {}
-    for name, (buckets, packed) in WAYS.items():
-        task = GenerateTask(replace(config, prefix=replace(config.prefix, pack=args.capacity * packed)), args.data)
+    for name, buckets in WAYS.items():
+        task = GenerateTask(config, args.data)
         torch.manual_seed(0)
         steps = list(islice(task.batches(Cursor(1, 0, batch, batch, buckets=buckets)), 160))
         ways[name] = task, task.build().train(), steps
@@ -71,9 +68,8 @@ def measured(config: GenerateModelConfig, args: argparse.Namespace, batch: int) 
             model.zero_grad()
     rows = []
     for name, (task, _, steps) in ways.items():
-        filled, held = map(
-            sum, zip(*(padded(task, step, args.capacity * WAYS[name][1]) for step in steps), strict=True)
-        )
+        lengths = [lengths_of(task, step) for step in steps]
+        filled, held = sum(map(sum, lengths)), sum(len(row) * max(row) for row in lengths)
         row = {"batch": batch, "way": name, "padding": round(1 - filled / held, 3)}
         row |= {"kb_a_second": round(bases[name] / 1000 / seconds[name], 1)}
         rows.append(row)
@@ -83,15 +79,6 @@ def measured(config: GenerateModelConfig, args: argparse.Namespace, batch: int) 
 
 def lengths_of(task: GenerateTask, step: list[Sample]) -> list[int]:
     return [len(task._locus(sample, shift=0).codes) for sample in step]
-
-
-def padded(task: GenerateTask, step: list[Sample], capacity: int) -> tuple[int, int]:
-    """Return the bases of a step, and the places in its rows."""
-    lengths = lengths_of(task, step)
-    if not capacity:
-        return sum(lengths), len(lengths) * max(lengths)
-    fold, reach = task.config.encoder.fold, task.config.encoder.conv_kernel // 2
-    return sum(lengths), Layout.of(torch.tensor(lengths), max(lengths), fold, reach, capacity).bases.numel()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genescribe.cli import integer, list_of, parser, run
-from genescribe.codon.classify.embeddings import POOLINGS, extract_embeddings
+from genescribe.codon.classify.embeddings import extract_embeddings
 from genescribe.paths import InputPath, OutputFile
 
 
@@ -16,7 +16,6 @@ def main() -> None:
     arguments.add_argument(
         "--layers", type=list_of(integer()), default=[-1], help="0: embedding, 1: first block, -1: last"
     )
-    arguments.add_argument("--pooling", choices=POOLINGS, default="mean", help="pooling over codons")
     arguments.add_argument("--label", default="label", help="name of the label")
     arguments.add_argument("--untrained", action="store_true", help="use untrained weights, as a control")
     arguments.add_argument("--seed", type=integer(0), default=0, help="seed of untrained weights")
@@ -28,7 +27,6 @@ def main() -> None:
         args.fasta or args.csv,
         args.output,
         layers=args.layers,
-        pooling=args.pooling,
         untrained=args.untrained,
         label=args.label,
         seed=args.seed,

@@ -102,7 +102,6 @@ def add_writing(arguments: Parser) -> None:
         help="orf: valid reading frames and splice sites; grammar: grammar alone",
     )
     add("--revision", help="commit of a checkpoint on the hub")
-    add("--trust_remote_code", action="store_true", help="run Python code that is part of a checkpoint")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from genescribe.kernels.attention.block_sparse import attend
 from genescribe.kernels.semicrf import dispatch as semicrf
 from genescribe.kernels.semicrf.potentials import Potentials
 from genescribe.kernels.semicrf.viterbi_stream import ViterbiStream
-from genescribe.nn.mamba import Mamba, Mamba2
+from genescribe.nn.mamba import Mamba
 from gpu_steps.step import Context, Row
 
 BACKENDS = ("triton", "blocked")
@@ -68,17 +68,16 @@ def attention(context: Context, tell: Callable[[Row], None]) -> None:
 
 
 def scan(context: Context, tell: Callable[[Row], None]) -> None:
-    """Compare Mamba's blocks on the device with those on the CPU; `mamba-ssm` computes them where it is installed."""
+    """Compare a Mamba block on the device with one on the CPU; `mamba-ssm` computes it where it is installed."""
     B, T, width, state = context.sizes.scan
     theirs = importlib.util.find_spec("mamba_ssm") is not None and context.device.type == "cuda"
     which = "mamba-ssm" if theirs else "PyTorch, as mamba-ssm is not installed"
-    for kind in (Mamba, Mamba2):
-        torch.manual_seed(0)
-        block, x = kind(width, state, 4, 2), torch.randn(B, T, width)
-        wanted = _with_gradient(block, x)
-        found = _with_gradient(block.to(context.device), x.to(context.device))
-        for part, mine, reference in zip(("forward", "gradient"), found, wanted, strict=True):
-            tell(_row(f"{kind.__name__}, {which}, {part}", _error(mine, reference), SCAN))
+    torch.manual_seed(0)
+    block, x = Mamba(width, state, 4, 2), torch.randn(B, T, width)
+    wanted = _with_gradient(block, x)
+    found = _with_gradient(block.to(context.device), x.to(context.device))
+    for part, mine, reference in zip(("forward", "gradient"), found, wanted, strict=True):
+        tell(_row(f"Mamba, {which}, {part}", _error(mine, reference), SCAN))
 
 
 def _row(what: str, error: float, limit: float) -> Row:

@@ -32,7 +32,7 @@ _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
     "--max-duration": ("model.max_duration", {"type": int, "help": "longest explicit duration, K"}),
     "--hidden-dim": ("model.encoder.hidden_dim", {"type": int, "help": "width of the context"}),
     "--num-layers": ("model.encoder.num_layers", {"type": int, "help": "layers of the context"}),
-    "--d-state": ("model.encoder.d_state", {"type": int, "help": "mamba, mamba2: numbers of state per channel"}),
+    "--d-state": ("model.encoder.d_state", {"type": int, "help": "mamba: numbers of state per channel"}),
     "--d-conv": ("model.encoder.d_conv", {"type": int, "help": "mamba: steps that the convolution sees"}),
     "--expand": ("model.encoder.expand", {"type": int, "help": "mamba: inner width, a multiple of --hidden-dim"}),
     "--epochs": ("train.epochs", {"type": float, "help": "passes over the training windows"}),
@@ -86,9 +86,7 @@ class RunOptions:
         return chosen.build_task(options, folders), training
 
 
-def add_arguments(
-    parser: Parser, *, head: str = "--head", without: Collection[str] = (), processes: bool = True
-) -> None:
+def add_arguments(parser: Parser, *, head: str = "--head", without: Collection[str] = ()) -> None:
     """Add the options of a run to a script's parser.
 
     Parameters
@@ -99,8 +97,6 @@ def add_arguments(
         Name of the option of the head; in the Gencode segmentation benchmark it is ``--model``.
     without
         Single options that the script sets itself.
-    processes
-        Whether the script calls `start_processes`.
     """
     group = parser.add_argument_group("what is trained, and how")
     group.add_argument("--config", type=InputPath(), help="YAML or JSON file with family, model and train")
@@ -110,16 +106,15 @@ def add_arguments(
         if flag not in without:
             single.add_argument(head if flag == "--head" else flag, dest=flag, default=argparse.SUPPRESS, **how)
     single.add_argument("--no-triton", action="store_true", help="on a GPU: the PyTorch kernel, `blocked`")
-    if processes:
-        several = parser.add_argument_group("several processes; or start the script with torchrun")
-        several.add_argument("--distributed", action="store_true", help="start --world-size processes on this machine")
-        several.add_argument("--world-size", type=integer(1), default=1, help="number of processes")
-        several.add_argument("--nccl-ifname", help="network interface of NCCL")
-        parser.only(["distributed"], lambda args: args.world_size > 1, "--world-size above 1")
-        parser.only(["world_size"], lambda args: args.distributed, "--distributed")
-        parser.only(
-            ["nccl_ifname"], lambda args: args.distributed or "WORLD_SIZE" in os.environ, "--distributed, or torchrun"
-        )
+    several = parser.add_argument_group("several processes; or start the script with torchrun")
+    several.add_argument("--distributed", action="store_true", help="start --world-size processes on this machine")
+    several.add_argument("--world-size", type=integer(1), default=1, help="number of processes")
+    several.add_argument("--nccl-ifname", help="network interface of NCCL")
+    parser.only(["distributed"], lambda args: args.world_size > 1, "--world-size above 1")
+    parser.only(["world_size"], lambda args: args.distributed, "--distributed")
+    parser.only(
+        ["nccl_ifname"], lambda args: args.distributed or "WORLD_SIZE" in os.environ, "--distributed, or torchrun"
+    )
 
 
 def read_options(arguments: argparse.Namespace) -> tuple[RunOptions, str]:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genescribe.bake.config import BakeConfig
 from genescribe.bake.windows import Tile, chance, label_strands, tiles, window_key
 from genescribe.data.runs import IGNORE, labels_from_runs
 from genescribe.genome.alphabet import encode, reverse_complement
@@ -27,10 +26,8 @@ def gene(identifier: str, start: int, end: int, strand: str = "+", *, coding: bo
     return Gene(identifier, "s", strand, (Transcript(identifier, span, span if coding else ()),))
 
 
-def labels(
-    codes: np.ndarray, genes: list[Gene], config: BakeConfig | None = None, **options: object
-) -> list[list[int]]:
-    strands = label_strands(codes, genes, SCHEME, config or BakeConfig(), CODE, **options)  # type: ignore[arg-type]
+def labels(codes: np.ndarray, genes: list[Gene], **options: object) -> list[list[int]]:
+    strands = label_strands(codes, genes, SCHEME, CODE, **options)  # type: ignore[arg-type]
     return [labels_from_runs(strand.encoded.runs).tolist() for strand in strands]
 
 
@@ -57,19 +54,12 @@ class TestMasks:
         assert forward == [0] * 5 + gene_labels + [0] * 16
         assert reverse == [0] * 1 + gene_labels + [0] * 20
 
-    def test_the_other_strand_can_be_ignored(self) -> None:
-        codes = encode("C" * 5 + "ATGAAACCCTAA" + "C" * 3 + "TTAGGGTTTCAT" + "C")
-        config = BakeConfig(other_strand="ignore")
-        forward, reverse = labels(codes, [gene("a", 5, 17), gene("b", 20, 32, "-")], config)
-        assert forward[20:32] == [IGNORE] * 12 and forward[5:17] == [9] * 3 + [1] * 6 + [10] * 3
-        assert reverse[::-1][5:17] == [IGNORE] * 12
-
     @pytest.mark.parametrize("strand", "+-")
     def test_a_gene_that_makes_no_protein_is_masked(self, strand: str) -> None:
         codes = np.concatenate([encode("CC"), encode("ATGTAACCCTAA")])
         oriented = codes if strand == "+" else reverse_complement(codes)
         place = (2, 14) if strand == "+" else (0, 12)
-        found = label_strands(oriented, [gene("g", *place, strand)], SCHEME, BakeConfig(), CODE)["+-".index(strand)]
+        found = label_strands(oriented, [gene("g", *place, strand)], SCHEME, CODE)["+-".index(strand)]
         assert labels_from_runs(found.encoded.runs).tolist() == [0, 0] + [IGNORE] * 12
         assert found.encoded.problems == [("g", "in-frame stop")]
 
@@ -79,10 +69,11 @@ class TestMasks:
         assert reverse == [IGNORE] * 4 + [0] * 12 + [IGNORE] * 4
 
     def test_long_gaps_are_masked_between_genes_only(self) -> None:
-        codes = encode("CC" + "N" * 5 + "CC" + "N" * 4 + "ATG" + "N" * 6 + "TAA")
-        forward, reverse = labels(codes, [gene("g", 13, 25)], BakeConfig(assembly_gap=5))
-        assert forward == [0] * 2 + [IGNORE] * 5 + [0] * 6 + [9] * 3 + [1] * 6 + [10] * 3
-        assert reverse[::-1] == [0] * 2 + [IGNORE] * 5 + [0] * 9 + [IGNORE] * 6 + [0] * 3
+        codes = encode("CC" + "N" * 50 + "CC" + "N" * 49 + "ATGAAA" + "GT" + "N" * 50 + "AG" + "CCCTAA")
+        exons = ((103, 109), (163, 169))
+        forward, reverse = labels(codes, [Gene("g", "s", "+", (Transcript("g", exons, exons),))])
+        assert forward == [0] * 2 + [IGNORE] * 50 + [0] * 51 + [9] * 3 + [1] * 3 + [4] * 54 + [3] * 3 + [10] * 3
+        assert reverse[::-1] == [0] * 2 + [IGNORE] * 50 + [0] * 59 + [IGNORE] * 50 + [0] * 8
 
     def test_what_the_catalogue_could_not_read_is_masked_on_its_strand(self) -> None:
         codes = np.concatenate([encode("C" * 8), ORF])

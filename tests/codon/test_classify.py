@@ -167,11 +167,11 @@ def test_classifiers_read_saved_embeddings(files: tuple[Path, Path], trained: Pa
         eval_classifier(tmp_path / "stored" / "model.joblib", tmp_path / "eval", sequences=third)
     with pytest.raises(InputError, match="50 ids are in"):
         eval_classifier(tmp_path / "stored" / "model.joblib", tmp_path / "eval", embeddings=train)
-    with pytest.raises(InputError, match="other pooling than those of training"):
+    with pytest.raises(InputError, match="other layers than those of training"):
         eval_classifier(
             tmp_path / "stored" / "model.joblib",
             tmp_path / "eval",
-            embeddings=embeddings(trained, third, tmp_path / "max.npz", pooling="max"),
+            embeddings=embeddings(trained, third, tmp_path / "first.npz", layers=[0]),
         )
     with pytest.raises(InputError, match="other weights than those of training"):
         train_classifier(
@@ -326,20 +326,15 @@ def test_what_is_no_file_of_embeddings_or_classifier_is_refused(
 def test_embeddings_do_not_depend_on_their_neighbours(trained: Path, files: tuple[Path, Path], tmp_path: Path) -> None:
     network = Network.load(trained / "train" / "model")
     some = ["ATGAAACCC", "ATG", "ATG" + "GCT" * 50]
-    for pooling in ("mean", "max", "last", "begin"):
-        together = embed(network, some, layers=[0, -1], pooling=pooling)
-        assert together.shape == (3, 64)
-        assert np.allclose(
-            together,
-            np.concatenate([embed(network, [one], layers=[0, -1], pooling=pooling) for one in some]),
-            atol=1e-5,
-        )
+    together = embed(network, some, layers=[0, -1])
+    assert together.shape == (3, 64)
+    alone = np.concatenate([embed(network, [one], layers=[0, -1]) for one in some])
+    assert np.allclose(together, alone, atol=1e-5)
     source = marked(files[0], tmp_path / "marked.csv", "real")
-    extract_embeddings(trained / "train" / "model", source, tmp_path / "e.npz", pooling="max")
+    extract_embeddings(trained / "train" / "model", source, tmp_path / "e.npz")
     with np.load(tmp_path / "e.npz") as stored:
         assert stored["embeddings"].shape == (50, 32)
         assert stored["labels"].tolist()[:2] == ["red", "blue"]
-        assert str(stored["pooling"]) == "max"
         assert set(stored["note_origin"].tolist()) == {"real"}
     with pytest.raises(InputError, match="layers"):
         extract_embeddings(trained / "train" / "model", files[0], tmp_path / "f.npz", layers=[9])

@@ -189,7 +189,7 @@ def test_genes_longer_than_a_window_are_read_alike_by_every_use(positions: Any) 
         assert np.allclose(network.predict(tokens[:length]), scored[: length - 1], atol=1e-6)
     (states,) = network.states_many([tokens], [0, -1])
     assert states.shape == (201, 32)
-    assert embed(network, [dna_of(codons)], pooling="mean")[0] == pytest.approx(states[1:, 16:].mean(0), abs=1e-5)
+    assert embed(network, [dna_of(codons)])[0] == pytest.approx(states[1:, 16:].mean(0), abs=1e-5)
     written = generate(
         network,
         tokens[None, :40],

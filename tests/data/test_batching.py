@@ -162,10 +162,8 @@ class TestCollate:
 class TestOrdered:
     @pytest.mark.parametrize("world", [1, 2, 5])
     def test_each_window_once_whatever_the_world(self, dataset: ShardDataset, world: int) -> None:
-        parts = [
-            list(ordered_batches(dataset, collate, size=3, tokens=120, rank=rank, world=world)) for rank in range(world)
-        ]
-        whole = [batch.keys for batch in ordered_batches(dataset, collate, size=3, tokens=120)]
+        parts = [list(ordered_batches(dataset, collate, size=3, rank=rank, world=world)) for rank in range(world)]
+        whole = [batch.keys for batch in ordered_batches(dataset, collate, size=3)]
         assert sorted(batch.keys for part in parts for batch in part) == sorted(whole)
         assert sorted(key for keys in whole for key in keys) == sorted(sample.key for sample in dataset)
 
@@ -176,13 +174,13 @@ class TestOrdered:
         assert alone == helped
 
     @settings(deadline=None)
-    @given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 8), st.integers(0, 120))
-    def test_groups_keep_both_limits(self, lengths: list[int], size: int, tokens: int) -> None:
-        groups = pack(np.array(lengths, dtype=np.int64), size=size, tokens=tokens)
+    @given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 8))
+    def test_groups_are_of_like_lengths(self, lengths: list[int], size: int) -> None:
+        groups = pack(np.array(lengths, dtype=np.int64), size=size)
         assert sorted(number for group in groups for number in group) == list(range(len(lengths)))
-        for group in groups:
-            padded = len(group) * max(lengths[number] for number in group)
-            assert len(group) == 1 or (len(group) <= size and (not tokens or padded <= tokens))
+        assert all(len(group) <= size for group in groups)
+        longest = [lengths[number] for group in groups for number in group]
+        assert longest == sorted(longest, reverse=True)
 
 
 def test_chosen_windows_are_read_once_each(dataset: ShardDataset) -> None:

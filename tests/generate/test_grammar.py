@@ -1,4 +1,4 @@
-"""The automata: what they let through is a gene, and every gene that obeys the signals is let through."""
+"""The automaton: what it lets through is a gene, and every gene that obeys the signals is let through."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.generate.sentence_strategies import LENGTH, genes
 
-from genescribe.generate.text import pointer, tokenizer
-from genescribe.generate.text.digits import DigitAutomaton
+from genescribe.generate.text import pointer
 from genescribe.generate.text.grammar import Grammar
 from genescribe.generate.text.pointer import PointerAutomaton
 from genescribe.generate.text.sentence import GeneSentence, gene_of, sentence_of
@@ -22,7 +21,6 @@ from genescribe.labels.gene_rules import GeneRules
 
 CODE = GeneticCode.from_table(1)
 RULES = GeneRules(splice_sites=["GT-AG", "GC-AG", "AT-AC"])
-FORMS = {"pointer": PointerAutomaton, "digits": DigitAutomaton}
 
 
 def on_its_strand(gene: Gene) -> GeneSentence:
@@ -30,28 +28,24 @@ def on_its_strand(gene: Gene) -> GeneSentence:
     return sentence if sentence.strand == "+" else sentence.reverse_complement(LENGTH)
 
 
-def values(form: str, sentence: GeneSentence) -> list[int]:
-    if form == "digits":
-        return tokenizer.encode(sentence)
+def values(sentence: GeneSentence) -> list[int]:
     return [step.value for step in pointer.encode(sentence)]
 
 
-@pytest.mark.parametrize("form", FORMS)
 @settings(max_examples=40, deadline=None)
 @given(gene=genes())
-def test_the_free_grammar_takes_every_sentence(form: str, gene: Gene) -> None:
+def test_the_free_grammar_takes_every_sentence(gene: Gene) -> None:
     sentence = on_its_strand(gene)
-    automaton = FORMS[form](Grammar(Signals.free(LENGTH)))
-    for value in values(form, sentence):
+    automaton = PointerAutomaton(Grammar(Signals.free(LENGTH)))
+    for value in values(sentence):
         assert automaton.allowed()[value]
         automaton.advance(value)
     assert automaton.finished
     assert automaton.grammar.sentence() == sentence
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_is_written_at_random_is_a_gene(form: str, seed: int) -> None:
+def test_whatever_is_written_at_random_is_a_gene(seed: int) -> None:
     """A model of random weights, in short: valid reading frames and splice sites, and no dead end."""
     rng = np.random.default_rng(seed)
     codes = rng.choice(5, size=int(rng.integers(300, 900)), p=[0.3, 0.2, 0.2, 0.29, 0.01]).astype(np.uint8)
@@ -61,7 +55,7 @@ def test_whatever_is_written_at_random_is_a_gene(form: str, seed: int) -> None:
     text = decode(codes)
     written = 0
     for _ in range(4):
-        automaton = FORMS[form](Grammar(signals, most_features=int(rng.integers(1, 12))))
+        automaton = PointerAutomaton(Grammar(signals, most_features=int(rng.integers(1, 12))))
         grammar = automaton.grammar
         for _ in range(3000):
             options = np.flatnonzero(automaton.allowed())
@@ -86,8 +80,7 @@ def test_whatever_is_written_at_random_is_a_gene(form: str, seed: int) -> None:
     assert written or not signals.start.any()
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_gene_with_isoforms_is_let_through(form: str) -> None:
+def test_a_gene_with_isoforms_is_let_through() -> None:
     #         0123456789
     leader = "CCCCCCCCCC"
     intron = "GT" + "C" * 26 + "AG"
@@ -96,8 +89,8 @@ def test_a_gene_with_isoforms_is_let_through(form: str) -> None:
     # ATGGCCGCCG CCGCCGCC GCCTAA: 10 + 8 + 6 = 24 bases; without the middle exon: 16 bases, no frame.
     a = "0|five_prime_UTR1|10|+|.;10|CDS1|20|+|A;50|CDS2|58|+|C;88|CDS3|94|+|A;94|three_prime_UTR1|98|+|.;"
     sentence = GeneSentence.parse(a + ">five_prime_UTR1|CDS1|CDS2|CDS3|three_prime_UTR1;CDS1|CDS2|CDS3")
-    automaton = FORMS[form](Grammar(Signals.of(codes, CODE, GeneRules())))
-    for value in values(form, sentence):
+    automaton = PointerAutomaton(Grammar(Signals.of(codes, CODE, GeneRules())))
+    for value in values(sentence):
         assert automaton.allowed()[value]
         automaton.advance(value)
     assert automaton.finished
@@ -130,5 +123,4 @@ def test_signals_against_their_definition(text: str) -> None:
 
 def test_nothing_to_begin_with_is_a_dead_end() -> None:
     signals = Signals.of(encode("CCCCCCCC"), CODE, GeneRules())
-    for automaton in (PointerAutomaton(Grammar(signals)), DigitAutomaton(Grammar(signals))):
-        assert not automaton.allowed().any()
+    assert not PointerAutomaton(Grammar(signals)).allowed().any()

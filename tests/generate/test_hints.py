@@ -23,7 +23,19 @@ from genescribe.generate.annotation.job import AnnotationJob, run_job
 from genescribe.generate.annotation.score import accuracy, annotated, locus_of, write_loci
 from genescribe.generate.config import HintConfig, ScoreConfig
 from genescribe.generate.loci.bake import SentenceBaker
-from genescribe.generate.loci.hint_flags import FLAGS, hint_tracks, marked, oriented, spoiled
+from genescribe.generate.loci.hint_flags import (
+    FLAGS,
+    MISSING,
+    MISTAKEN,
+    SHIFT,
+    SHIFTED,
+    SPURIOUS,
+    WITHOUT,
+    hint_tracks,
+    marked,
+    oriented,
+    spoiled,
+)
 from genescribe.generate.model import load_model
 from genescribe.generate.training.task import GenerateTask
 from genescribe.genome.alphabet import reverse_complement, unmasked
@@ -106,14 +118,13 @@ def test_hints_turn_with_their_window(rows: list[tuple[int, int, str, int]]) -> 
     )
 
 
-def test_training_spoils_evidence_at_the_rates_it_is_told() -> None:
+def test_training_spoils_evidence_at_its_rates() -> None:
     torch.manual_seed(0)
-    config = HintConfig(high=10, without=0.25, missing=0.2, shifted=0.1, mistaken=0.15, spurious=1.5, shift=5)
     hints = [Hint(100 * i, 100 * i + 50, "+", 20.0 if i % 2 else 3.0) for i in range(20)]
     counts: Counter[str] = Counter()
     shown = 0
     for _ in range(600):
-        found = spoiled(hints, 2_000, config)
+        found = spoiled(hints, 2_000, 10.0)
         if not found:
             counts["none"] += 1
             continue
@@ -124,15 +135,14 @@ def test_training_spoils_evidence_at_the_rates_it_is_told() -> None:
             counts["exact"] += same is not None
             counts["mistaken"] += same is not None and (same.score >= 10) != (hint.score >= 10)
         counts["spurious"] += sum(
-            not any(abs(a - h.start) <= 5 and abs(b - h.end) <= 5 for h in hints) for a, b in kept
+            not any(abs(a - h.start) <= SHIFT and abs(b - h.end) <= SHIFT for h in hints) for a, b in kept
         )
         assert all(0 <= hint.start < hint.end <= 2_000 for hint in found)
-    assert counts["none"] / 600 == pytest.approx(0.25, abs=0.06)
+    assert counts["none"] / 600 == pytest.approx(WITHOUT, abs=0.06)
     # The first hint begins at base 0: moved out, it is gone.
-    assert counts["exact"] / (20 * shown) == pytest.approx(0.8 * 0.9, abs=0.03)
-    assert counts["mistaken"] / counts["exact"] == pytest.approx(0.15, abs=0.02)
-    assert counts["spurious"] / shown == pytest.approx(1.5, abs=0.2)
-    assert spoiled(hints, 2_000, HintConfig(without=0, missing=0, shifted=0, mistaken=0, spurious=0)) == hints
+    assert counts["exact"] / (20 * shown) == pytest.approx((1 - MISSING) * (1 - SHIFTED), abs=0.03)
+    assert counts["mistaken"] / counts["exact"] == pytest.approx(MISTAKEN, abs=0.02)
+    assert counts["spurious"] / shown == pytest.approx(SPURIOUS, abs=0.1)
 
 
 def test_evidence_is_baked_and_lies_on_the_strand_of_its_gene(baked: Path) -> None:
@@ -173,7 +183,7 @@ def load_once(baked: Path, task: GenerateTask) -> torch.nn.Module:
 def test_a_model_that_reads_evidence_uses_it(baked: Path, tmp_path: Path) -> None:
     """Trained shortly with evidence, then scored with it and with it taken away."""
     config = TrainConfig(max_steps=24, batch_size=8, lr=5e-3, validate_epochs=5, device="cpu")
-    options = toy_config(hints=HintConfig(without=0.2, spurious=0.2))
+    options = toy_config(hints=HintConfig())
     folder = train(GenerateTask(options, [baked]), config, tmp_path / "run")
     model = load_model(folder)
     scoring = ScoreConfig(split="validation", bootstrap=10)
@@ -197,7 +207,7 @@ def test_hints_on_the_command_line(baked: Path, tmp_path: Path) -> None:
     loci = tmp_path / "loci.bed"
     loci.write_text("".join(f"t{n}\t40\t{LENGTH - 40}\tg{n}\t0\t+\n" for n in range(4)))
     jobs = {}
-    for name, options in (("with", {"hints": HintConfig(without=0.1)}), ("plain", {})):
+    for name, options in (("with", {"hints": HintConfig()}), ("plain", {})):
         model = random_model(tmp_path / name, **options)
         jobs[name] = AnnotationJob(
             str(folder / "genome.fa"), str(loci), str(tmp_path / f"{name}.gff3"), model=str(model), num_workers=0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from tests.generate.toy_loci import bake_toy, learned_by_heart, toy_config
 from torch import Tensor
 
+from genescribe.data.cursor import Cursor
 from genescribe.errors import InputError
 from genescribe.generate.config import ExpertsConfig, GenerateModelConfig, PrefixConfig, SparseConfig
 from genescribe.generate.network.decoder import Cache
@@ -157,12 +159,12 @@ def test_losses_of_the_router_are_told_apart(tmp_path: Path) -> None:
     assert router is not None and float(router.abs().sum()) > 0
 
 
-@pytest.mark.parametrize(("form", "experts"), [("pointer", 4), ("digits", 0)])
-def test_one_batch_is_learned_by_heart(form: str, experts: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("experts", [4, 0])
+def test_one_batch_is_learned_by_heart(experts: int, tmp_path: Path) -> None:
     """Eight loci, two strands, isoforms: after a few hundred steps each is written as it stands in the annotation."""
     baked = bake_toy(tmp_path / "toy", {"t": 8, "v": 1, "x": 1})
     config = replace(
-        toy_config(form, architecture="prefix_lm"),
+        toy_config(architecture="prefix_lm"),
         decoder_layers=2,
         prefix=PrefixConfig(experts=ExpertsConfig(experts)),
     )
@@ -170,3 +172,20 @@ def test_one_batch_is_learned_by_heart(form: str, experts: int, tmp_path: Path) 
     assert len(task.training) == 8
     model, loci = learned_by_heart(task, below=1e-4)
     assert [locus.sentence for locus in loci] == task.write(model, loci)
+
+
+def test_buckets_go_by_what_is_read_of_a_window(tmp_path: Path) -> None:
+    task = GenerateTask(
+        replace(toy_config(architecture="prefix_lm"), decoder_layers=2),
+        [bake_toy(tmp_path / "toy", {"t": 24, "v": 1, "x": 1})],
+    )
+    sizes = task._sizes()
+    assert sizes.tolist() == [len(task._locus(sample, shift=0).codes) for sample in task.training]
+    cursor = Cursor(1, 0, 4, 4, buckets=6)
+    whole = list(islice(task.batches(cursor), 12))
+    key = {sample.key: size for sample, size in zip(task.training, sizes.tolist(), strict=True)}
+    spread = [max(key[s.key] for s in batch) - min(key[s.key] for s in batch) for batch in whole]
+    plain = list(islice(task.batches(replace(cursor, buckets=0)), 12))
+    assert sum(spread) < 0.5 * sum(max(key[s.key] for s in one) - min(key[s.key] for s in one) for one in plain)
+    again = list(islice(task.batches(replace(cursor, step=5)), 7))
+    assert [[s.key for s in batch] for batch in again] == [[s.key for s in batch] for batch in whole[5:]]

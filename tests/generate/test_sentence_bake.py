@@ -18,7 +18,6 @@ from genescribe.config import from_mapping
 from genescribe.data.dataset import ShardDataset
 from genescribe.errors import InputError
 from genescribe.files import read_json
-from genescribe.generate.config import PrefixConfig
 from genescribe.generate.loci.bake import LOCI, SentenceBaker
 from genescribe.generate.text.sentence import GeneSentence, gene_of, sentence_of
 from genescribe.generate.training.task import GenerateTask, matches
@@ -123,17 +122,13 @@ class KilledError(Exception):
     """Stands for a process that is killed."""
 
 
-@pytest.mark.parametrize(
-    ("form", "buckets", "pack"), [("pointer", 0, 0), ("digits", 0, 0), ("digits", 3, 0), ("pointer", 3, 500)]
-)
+@pytest.mark.parametrize(("buckets", "architecture"), [(0, "encoder_decoder"), (3, "prefix_lm")])
 def test_training_that_was_killed_goes_on_to_the_same_weights(
-    form: str, buckets: int, pack: int, toy: Path, tmp_path: Path
+    buckets: int, architecture: str, toy: Path, tmp_path: Path
 ) -> None:
     options = {"max_steps": 6, "batch_size": 4, "lr": 3e-3, "validate_epochs": 0.5, "checkpoint_steps": 1}
     config = from_mapping(TrainConfig, options | {"device": "cpu", "buckets": buckets}, where="test")
-    model = toy_config(form, shift=20, dropout=0.1)
-    if pack:
-        model = replace(model, architecture="prefix_lm", prefix=PrefixConfig(pack=pack))
+    model = toy_config(shift=20, dropout=0.1, architecture=architecture)
 
     class Killed(GenerateTask):
         steps = 0

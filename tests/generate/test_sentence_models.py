@@ -1,8 +1,7 @@
-"""Both forms: written step by step as trained, alone as in a batch; folders; the search."""
+"""Sentences: written step by step as trained, alone as in a batch; folders; the search."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from genescribe.generate.model import build_model, load_model, pad_codes, read_c
 from genescribe.generate.network import decoder as decoder_module
 from genescribe.generate.network.decoder import Decoder
 from genescribe.generate.text.sentence import sentence_of
-from genescribe.generate.text.window_signals import Signals
 from genescribe.generate.training.task import GenerateTask, Locus
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
@@ -32,7 +30,6 @@ from genescribe.genome.model import Gene
 from genescribe.labels.decode import validate_gene
 from genescribe.train.model_files import CONFIG
 
-FORMS = ("pointer", "digits")
 CODE = GeneticCode.from_table(1)
 
 
@@ -41,14 +38,13 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bake_toy(tmp_path_factory.mktemp("toy"), {"t": 12, "v": 4, "x": 4})
 
 
-def task_and_loci(form: str, baked: Path) -> tuple[GenerateTask, list[Locus]]:
-    task = GenerateTask(toy_config(form), [baked])
+def task_and_loci(baked: Path) -> tuple[GenerateTask, list[Locus]]:
+    task = GenerateTask(toy_config(), [baked])
     return task, [task._locus(task.training[i], shift=0) for i in range(len(task.training))]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_steps_one_by_one_are_as_likely_as_all_at_once(form: str, baked: Path) -> None:
-    task, loci = task_and_loci(form, baked)
+def test_steps_one_by_one_are_as_likely_as_all_at_once(baked: Path) -> None:
+    task, loci = task_and_loci(baked)
     torch.manual_seed(0)
     model = task.build().eval()
     loci = [locus for locus in loci if model.example(locus.sentence, task.signals(locus.codes)).checked]
@@ -61,7 +57,7 @@ def test_steps_one_by_one_are_as_likely_as_all_at_once(form: str, baked: Path) -
     forced = []
     for locus in loci:
         example = model.example(locus.sentence, task.signals(locus.codes))
-        forced.append([step.value for step in example.steps] if form == "pointer" else example.tokens)
+        forced.append([step.value for step in example.steps])
     outcomes = write(session, automata, SearchConfig(), prompts=forced)
     for outcome, locus, nll in zip(outcomes, loci, losses.nll.sum(dim=1).tolist(), strict=True):
         assert outcome.status == "accepted"
@@ -70,11 +66,10 @@ def test_steps_one_by_one_are_as_likely_as_all_at_once(form: str, baked: Path) -
         assert all(0 <= score <= 1 for score in outcome.scores)
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
-def test_a_batch_is_its_loci_one_by_one(form: str, method: str, baked: Path, tmp_path: Path) -> None:
-    model = load_model(random_model(tmp_path / "model", form))
-    task, loci = task_and_loci(form, baked)
+def test_a_batch_is_its_loci_one_by_one(method: str, baked: Path, tmp_path: Path) -> None:
+    model = load_model(random_model(tmp_path / "model"))
+    task, loci = task_and_loci(baked)
     annotator = Annotator(model, SearchConfig(method=method, beams=3, seed=5))  # type: ignore[arg-type]
     windows = [
         LocusWindow(f"g{i}", "s", 5 * (i % 4), len(locus.codes) - 7 * i, "+-."[i % 3], 0, locus.codes)
@@ -96,11 +91,10 @@ def test_a_batch_is_its_loci_one_by_one(form: str, method: str, baked: Path, tmp
     assert [result.raw for result in again] == [result.raw for result in together]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_batch_of_32_is_its_loci_one_by_one(form: str, baked: Path, tmp_path: Path) -> None:
+def test_a_batch_of_32_is_its_loci_one_by_one(baked: Path, tmp_path: Path) -> None:
     """Loci of 32 lengths: padding and neighbours change nothing, to the last step that is written."""
-    model = load_model(random_model(tmp_path / "model", form))
-    _, loci = task_and_loci(form, baked)
+    model = load_model(random_model(tmp_path / "model"))
+    _, loci = task_and_loci(baked)
     annotator = Annotator(model, SearchConfig(max_length=60))
     windows = [
         LocusWindow(f"g{i}", "s", 0, 395 - 6 * i, "+-"[i % 2], 0, loci[i % len(loci)].codes[: 395 - 6 * i])
@@ -116,15 +110,14 @@ def test_a_batch_of_32_is_its_loci_one_by_one(form: str, baked: Path, tmp_path: 
         )
 
 
-@pytest.mark.parametrize("form", FORMS)
 def test_the_compiled_step_is_two_graphs_and_changes_nothing(
-    form: str, baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One graph for any number of rows, steps and bases, one for a single row: more would compile at every step."""
     torch._dynamo.reset()
     monkeypatch.setattr(decoder_module, "GROWTH", 8)
-    model = load_model(random_model(tmp_path / "model", form))
-    _, loci = task_and_loci(form, baked)
+    model = load_model(random_model(tmp_path / "model"))
+    _, loci = task_and_loci(baked)
     windows = [
         LocusWindow(f"g{i}", "s", 0, len(locus.codes), "+", 0, locus.codes[: len(locus.codes) - 9 * i])
         for i, locus in enumerate(loci[:4])
@@ -160,7 +153,7 @@ def test_a_step_that_cannot_be_compiled_ends_the_run(tmp_path: Path, baked: Path
     """No locus is rejected for it: it is no fault of theirs."""
     torch._dynamo.reset()
     model = load_model(random_model(tmp_path / "model"))
-    _, loci = task_and_loci("pointer", baked)
+    _, loci = task_and_loci(baked)
 
     def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., object]:
         raise RuntimeError("no compiler here")
@@ -172,7 +165,7 @@ def test_a_step_that_cannot_be_compiled_ends_the_run(tmp_path: Path, baked: Path
 
 def test_a_wider_beam_is_at_least_as_likely(baked: Path, tmp_path: Path) -> None:
     model = load_model(random_model(tmp_path / "model"))
-    task, loci = task_and_loci("pointer", baked)
+    task, loci = task_and_loci(baked)
     codes, lengths = pad_codes([locus.codes for locus in loci], "cpu")
     found = {}
     for beams in (1, 6):
@@ -191,7 +184,7 @@ def test_likely_transcripts_of_other_sentences_are_written_too(
     search: SearchConfig, baked: Path, tmp_path: Path
 ) -> None:
     model = load_model(random_model(tmp_path / "model"))
-    _, loci = task_and_loci("pointer", baked)
+    _, loci = task_and_loci(baked)
     windows = [LocusWindow(f"g{i}", "s", 0, len(x.codes), "+", 0, x.codes) for i, x in enumerate(loci[:6])]
     kept = {least: Annotator(model, replace(search, isoforms=least))(windows) for least in (1.0, 0.3, 0.0001)}
     gained = 0
@@ -210,24 +203,23 @@ def test_likely_transcripts_of_other_sentences_are_written_too(
     assert gained > 3
 
 
-def test_a_prompt_is_gone_on_from(baked: Path, tmp_path: Path) -> None:
-    for form in FORMS:
-        model = load_model(random_model(tmp_path / form, form))
-        fasta, annotation, _ = toy_genome(tmp_path / f"{form}.genome", {"t": 4})
-        genome = Genome.open(fasta)
-        for gene in read_genes(annotation):
-            given = gene.transcripts[0]
-            codes = genome.codes(gene.seqid)
-            result = Annotator(model).sequence(codes, strand=gene.strand, prompt=given)
-            assert result.gene is not None
-            sentence = sentence_of(Gene("g", gene.seqid, gene.strand, (given,)))
-            sentence = sentence if gene.strand == "+" else sentence.reverse_complement(len(codes))
-            assert result.raw.startswith(str(sentence).partition(">")[0])
+def test_a_prompt_is_gone_on_from(tmp_path: Path) -> None:
+    model = load_model(random_model(tmp_path / "model"))
+    fasta, annotation, _ = toy_genome(tmp_path / "genome", {"t": 4})
+    genome = Genome.open(fasta)
+    for gene in read_genes(annotation):
+        given = gene.transcripts[0]
+        codes = genome.codes(gene.seqid)
+        result = Annotator(model).sequence(codes, strand=gene.strand, prompt=given)
+        assert result.gene is not None
+        sentence = sentence_of(Gene("g", gene.seqid, gene.strand, (given,)))
+        sentence = sentence if gene.strand == "+" else sentence.reverse_complement(len(codes))
+        assert result.raw.startswith(str(sentence).partition(">")[0])
 
 
 def test_a_sentence_that_grows_too_long_is_repaired_or_rejected(tmp_path: Path, baked: Path) -> None:
     model = load_model(random_model(tmp_path / "model"))
-    _, loci = task_and_loci("pointer", baked)
+    _, loci = task_and_loci(baked)
     for length in (1, 3, 9, 30):
         for locus in loci:
             result = Annotator(model, SearchConfig(max_length=length)).sequence(locus.codes)
@@ -257,7 +249,7 @@ def test_no_start_codon_is_a_reject(tmp_path: Path) -> None:
 
 def test_an_error_rejects_its_locus_alone(tmp_path: Path, baked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model(random_model(tmp_path / "model"))
-    _, loci = task_and_loci("pointer", baked)
+    _, loci = task_and_loci(baked)
     annotator = Annotator(model)
     begin = model.begin
 
@@ -274,9 +266,8 @@ def test_an_error_rejects_its_locus_alone(tmp_path: Path, baked: Path, monkeypat
     assert "OutOfMemoryError" in results[2].reason
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_folder_gives_the_model_back(form: str, tmp_path: Path) -> None:
-    folder = random_model(tmp_path / "model", form)
+def test_a_folder_gives_the_model_back(tmp_path: Path) -> None:
+    folder = random_model(tmp_path / "model")
     first, again = load_model(folder), load_model(folder)
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
@@ -289,20 +280,6 @@ def test_a_folder_gives_the_model_back(form: str, tmp_path: Path) -> None:
         load_model(folder)
     with pytest.raises(InputError, match="no such file"):
         read_config(tmp_path)
-
-
-def test_the_first_loss_of_the_digit_form_is_that_of_the_vocabulary(baked: Path) -> None:
-    """Law: what knows nothing is as unsure as chance (ln 272 where nothing is masked)."""
-    task, loci = task_and_loci("digits", baked)
-    torch.manual_seed(0)
-    model = task.build().eval()
-    examples = [model.example(locus.sentence, Signals.free(len(locus.codes))) for locus in loci]
-    codes, lengths = pad_codes([locus.codes for locus in loci], "cpu")
-    steps = model.batch(examples, codes.shape[1])
-    steps.mask[:] = True
-    with torch.no_grad():
-        nll = model(codes, lengths, steps).nll
-    assert float(nll.sum() / (steps.kinds >= 0).sum()) == pytest.approx(math.log(272), rel=0.15)
 
 
 def test_windows() -> None:

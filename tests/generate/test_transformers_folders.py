@@ -1,4 +1,4 @@
-"""Folders in the `transformers` format, made here: encoders to be built on, checkpoints to be run."""
+"""Folders in the `transformers` format, made here: encoders to be built on; checkpoints from the hub."""
 
 from __future__ import annotations
 
@@ -13,20 +13,14 @@ import numpy as np
 import pytest
 import torch
 from tests.generate.published_transgenic import write_transgenic
-from tests.generate.toy_loci import bake_toy, toy_config, toy_genome
+from tests.generate.toy_loci import bake_toy, toy_config
 
-from genescribe.config import from_mapping
 from genescribe.errors import InputError
-from genescribe.generate.annotation.annotate import Annotator
-from genescribe.generate.annotation.job import AnnotationJob, run_job
-from genescribe.generate.annotation.search import SearchConfig
-from genescribe.generate.config import GenerateModelConfig, PretrainedConfig
-from genescribe.generate.forms.published import PublishedModel, load_published
-from genescribe.generate.forms.transgenic import TransgenicModel
+from genescribe.generate.config import PretrainedConfig
+from genescribe.generate.forms.transgenic import TransgenicModel, load_published
 from genescribe.generate.model import load_model, pad_codes, save_model
 from genescribe.generate.network.pretrained import Pretrained, pieces
 from genescribe.generate.training.task import GenerateTask
-from genescribe.genome.annotation.gff3 import read_genes
 
 transformers = pytest.importorskip("transformers", reason="needs the extra `pretrained`")
 pytestmark = [
@@ -60,32 +54,6 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
     )
     transformers.BertModel(config).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tiny checkpoint that reads letters and writes the published vocabulary."""
-    folder = tmp_path_factory.mktemp("checkpoint")
-    letters(folder, {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "A": 4, "C": 5, "G": 6, "T": 7, "N": 8})
-    torch.manual_seed(0)
-    config = transformers.BartConfig(
-        vocab_size=272,
-        d_model=16,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=16,
-        decoder_ffn_dim=16,
-        max_position_embeddings=2048,
-        decoder_start_token_id=2,
-        pad_token_id=1,
-        bos_token_id=0,
-        eos_token_id=2,
-        forced_eos_token_id=None,
-    )
-    transformers.BartForConditionalGeneration(config).save_pretrained(folder)
     return folder
 
 
@@ -132,54 +100,11 @@ def test_an_encoder_is_built_on(tuning: str, encoder: Path, tmp_path: Path) -> N
     torch.testing.assert_close(first, second)
 
 
-def test_a_checkpoint_writes_inside_the_grammar(checkpoint: Path, tmp_path: Path) -> None:
-    fasta, annotation, _ = toy_genome(tmp_path, {"t": 3})
-    options = {"fasta": str(fasta), "loci": str(annotation), "model": str(checkpoint), "num_workers": 0}
-    outputs = []
-    for batch_size in (1, 3):
-        output = tmp_path / f"out{batch_size}.gff3"
-        changes = {"output": str(output), "no_sort": True, "batch_size": batch_size, "search": {"max_length": 400}}
-        assert run_job(from_mapping(AnnotationJob, {**options, **changes}, where="test")) == 0
-        rejects = [json.loads(line) for line in Path(f"{output}.rejects.txt").read_text().splitlines()]
-        genes = read_genes(output)
-        assert len(genes) + len(rejects) == 3
-        outputs.append([(g.attributes["GM"], [(t.exons, t.cds) for t in g.transcripts]) for g in genes])
-    assert outputs[0] == outputs[1]
-
-
-def test_the_cache_changes_nothing(checkpoint: Path) -> None:
-    """Each step from the cache is as likely as if the decoder read everything anew; a beam reorders it."""
-    model = PublishedModel(str(checkpoint))
-    codes, lengths = pad_codes([np.random.default_rng(i).choice(4, size=90).astype(np.uint8) for i in range(2)], "cpu")
-    session = model.begin(codes, lengths)
-    tokens: list[list[int]] = [[model.start], [model.start]]
-    for step in range(6):
-        scores = session.scores()
-        ids = model.letters("".join("ACGT"[c] for c in codes[0].tolist()), return_tensors="pt")["input_ids"]
-        with torch.no_grad():
-            whole = model.model(input_ids=ids, decoder_input_ids=torch.tensor([tokens[0]])).logits[0, -1]
-        np.testing.assert_allclose(scores[0], whole.numpy(), atol=1e-4)
-        values = [10 + step, 30 + step]
-        tokens = [[*tokens[0], values[0]], [*tokens[1], values[1]]]
-        session.advance(values)
-        if step == 2:
-            session.keep([1, 0])
-            session.keep([1, 0])
-    result = Annotator(model, SearchConfig("beam", 2, max_length=200)).sequence(codes[0].numpy().astype(np.uint8))
-    assert result.status in ("accepted", "repaired", "rejected")
-
-
-def test_what_cannot_be_loaded_is_one_line(checkpoint: Path, encoder: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_loaded_is_one_line(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nor a checkpoint of TransGenic"):
+        load_published(str(encoder))
     with pytest.raises(InputError, match="cannot be loaded"):
-        PublishedModel(str(tmp_path))
-    with pytest.raises(InputError, match="no fixed revision"):
-        PublishedModel("someone/model", trust_remote_code=True)
-    other = tmp_path / "other"
-    letters(other, {"<pad>": 0, "<unk>": 1, "A": 2})
-    config = transformers.T5Config(vocab_size=40, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
-    transformers.T5ForConditionalGeneration(config).save_pretrained(other)
-    with pytest.raises(InputError, match="a vocabulary of 40"):
-        PublishedModel(str(other))
+        Pretrained(PretrainedConfig(str(tmp_path)))
     with pytest.raises(InputError, match="no such folder"):
         Pretrained(PretrainedConfig(str(tmp_path / "nowhere")))
     with pytest.raises(InputError, match="do not spell"):
@@ -195,27 +120,24 @@ def _spoiled(encoder: Path, folder: Path) -> Path:
     return folder
 
 
-def test_code_of_a_folder_runs_only_when_asked_for(checkpoint: Path, tmp_path: Path) -> None:
+def test_code_of_a_folder_is_not_run(encoder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "own"
-    transformers.AutoModelForSeq2SeqLM.from_pretrained(checkpoint).save_pretrained(folder)
-    transformers.AutoTokenizer.from_pretrained(checkpoint).save_pretrained(folder)
+    transformers.AutoModel.from_pretrained(encoder).save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)
     settings = json.loads((folder / "config.json").read_text())
     settings |= {"model_type": "scribe_test", "auto_map": {
-        "AutoConfig": "own_code.OwnConfig", "AutoModelForSeq2SeqLM": "own_code.OwnModel"}}  # fmt: skip
+        "AutoConfig": "own_code.OwnConfig", "AutoModel": "own_code.OwnModel"}}  # fmt: skip
     (folder / "config.json").write_text(json.dumps(settings))
     marker = tmp_path / "ran"
     (folder / "own_code.py").write_text(
-        "from pathlib import Path\nfrom transformers import BartConfig, BartForConditionalGeneration\n"
+        "from pathlib import Path\nfrom transformers import BertConfig, BertModel\n"
         f"Path({str(marker)!r}).touch()\n"
-        "class OwnConfig(BartConfig):\n    model_type = 'scribe_test'\n"
-        "class OwnModel(BartForConditionalGeneration):\n    config_class = OwnConfig\n"
+        "class OwnConfig(BertConfig):\n    model_type = 'scribe_test'\n"
+        "class OwnModel(BertModel):\n    config_class = OwnConfig\n"
     )
     with pytest.raises(InputError, match="cannot be loaded"):
-        PublishedModel(str(folder))
+        Pretrained(PretrainedConfig(str(folder)))
     assert not marker.exists()
-    model = PublishedModel(str(folder), trust_remote_code=True, config=GenerateModelConfig(genetic_code=1))
-    assert marker.exists()
-    assert type(model.model).__name__ == "OwnModel"
 
 
 def test_a_name_on_the_hub_without_network_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,8 +150,6 @@ def test_a_name_on_the_hub_without_network_is_one_line_at_once(monkeypatch: pyte
     monkeypatch.setattr("socket.create_connection", unreachable)
     monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setattr("time.sleep", waits)
-    with pytest.raises(InputError, match="nobody/nothing: cannot be loaded"):
-        PublishedModel("nobody/nothing")
     with pytest.raises(InputError, match="nobody/nothing: no such folder; cannot be loaded from the hub") as caught:
         load_published("nobody/nothing")
     assert "\n" not in str(caught.value)

@@ -25,8 +25,7 @@ from genescribe.generate.annotation.annotate import Annotator, LocusWindow
 from genescribe.generate.annotation.job import AnnotationJob, run_job
 from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import PretrainedConfig
-from genescribe.generate.forms.published import load_published
-from genescribe.generate.forms.transgenic import STEP, TransgenicModel, published_window
+from genescribe.generate.forms.transgenic import STEP, TransgenicModel, load_published, published_window
 from genescribe.generate.model import load_model, pad_codes, save_model
 from genescribe.generate.network.hyena import causal_convolution, positions, window_rates
 from genescribe.generate.network.pretrained import Pretrained
@@ -347,7 +346,7 @@ def test_a_sentence_that_is_cut_keeps_the_transcripts_that_are_whole(
     text = published_text(sentence_of(gene))
     dictate(monkeypatch, lambda window: text)
     model = TransgenicModel(checkpoint)
-    model.config = toy_config("digits", genetic_code=1, constraint="grammar")
+    model.config = toy_config(genetic_code=1, constraint="grammar")
     tokens = tokens_of(text)
     lasts = [place for place, token in enumerate(tokens) if token == NUMBER[";"] and NUMBER[">"] in tokens[:place]]
     for length, count in ((len(tokens), 2), (len(tokens) - 2, 1), (lasts[0] + 1, 1), (lasts[0], 0)):

@@ -89,18 +89,18 @@ def bake_toy(folder: Path, sizes: dict[str, int], *, splits: Splits = SPLITS, ge
     return folder / "baked"
 
 
-def toy_config(form: str = "pointer", **changes: object) -> GenerateModelConfig:
+def toy_config(**changes: object) -> GenerateModelConfig:
     """Return the options of a very small model."""
     encoder = EncoderConfig("attention", hidden_dim=32, num_layers=1, conv_width=24, fold=6, dropout=0.0)
-    values = {"encoder": encoder, "decoder_layers": 1, "dropout": 0.0, "flank": 30, "shift": 0, "pointer_width": 24}
-    return GenerateModelConfig(form=form, **(values | changes))  # type: ignore[arg-type]
+    values = {"encoder": encoder, "decoder_layers": 1, "dropout": 0.0, "flank": 30, "shift": 0}
+    return GenerateModelConfig(**(values | changes))  # type: ignore[arg-type]
 
 
-def random_model(folder: Path, form: str = "pointer", **changes: object) -> Path:
+def random_model(folder: Path, **changes: object) -> Path:
     """Write the folder of a model with random weights: it knows nothing."""
     torch.manual_seed(3)
     folder.mkdir(parents=True)
-    save_model(build_model(toy_config(form, genetic_code=1, **changes)), folder)
+    save_model(build_model(toy_config(genetic_code=1, **changes)), folder)
     return folder
 
 

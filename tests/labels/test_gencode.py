@@ -13,7 +13,7 @@ from genescribe.data.runs import IGNORE, labels_from_runs
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.labels.gencode import GencodeScheme
 from genescribe.labels.gene_rules import GeneRules
-from genescribe.labels.grammar import Encoded, LabelPolicy
+from genescribe.labels.grammar import Encoded
 
 SCHEME = GencodeScheme(GeneRules(shortest_intron=4))
 GRAMMAR = SCHEME.grammar
@@ -109,12 +109,11 @@ class TestMasks:
         assert [p.reason for p in encoded.problems] == ["intron too short"]
         assert SCHEME.configured(GeneRules(shortest_intron=20)).grammar.minimum[[4, 5, 6]].tolist() == [20] * 3
 
-    @pytest.mark.parametrize(("policy", "label"), [("ignore", IGNORE), ("intergenic", 0)])
-    def test_non_coding_genes_follow_the_policy(self, policy: str, label: int) -> None:
+    def test_non_coding_genes_are_masked(self) -> None:
         genes = [gene("n", Transcript("n", ((2, 8), (10, 20)))), gene("c", coding([(15, 27)], 15, 27))]
-        encoded = SCHEME.encode(genes, 30, LabelPolicy(noncoding=policy))  # type: ignore[arg-type]
+        encoded = SCHEME.encode(genes, 30)
         labels = labels_from_runs(encoded.runs)
-        assert labels[2:15].tolist() == [label] * 13
+        assert labels[2:15].tolist() == [IGNORE] * 13
         assert labels[15:27].tolist() == [9] * 3 + [1] * 6 + [10] * 3
         assert encoded.problems == [("n", "non-coding")]
 

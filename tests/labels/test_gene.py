@@ -15,7 +15,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.labels.gene import GeneScheme
 from genescribe.labels.gene_rules import GeneRules
-from genescribe.labels.grammar import Encoded, LabelPolicy
+from genescribe.labels.grammar import Encoded
 
 CODE = GeneticCode.from_table(1)
 SCHEME = GeneScheme(GeneRules(shortest_intron=6))
@@ -191,7 +191,6 @@ class TestMasks:
         encoded = self.encode(*genes, doubtful={"d": "why"})
         assert encoded.runs.tolist() == [[2, 0], [8, IGNORE], [12, 0], [24, IGNORE], [60, 0]]
         assert encoded.problems == [("n", "non-coding"), ("d", "why")]
-        assert self.encode(noncoding, policy=LabelPolicy("intergenic")).runs.tolist() == [[60, 0]]
 
     def test_the_bases_are_needed(self) -> None:
         with pytest.raises(ValueError, match="needs the bases"):

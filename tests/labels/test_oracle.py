@@ -18,7 +18,6 @@ from genescribe.evaluate.accuracy import LEVELS, compare
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene, Interval, Transcript, mirror
-from genescribe.labels.grammar import LabelPolicy
 from genescribe.labels.schemes import SCHEMES
 
 SCHEME = SCHEMES["gencode"]
@@ -72,14 +71,13 @@ def round_trip(genes: Sequence[Gene], lengths: dict[str, int]) -> tuple[list[Gen
     held: list[Gene] = []
     decoded: list[Gene] = []
     problems: Counter[str] = Counter()
-    policy = LabelPolicy(noncoding="intergenic")
     for (seqid, strand), oriented in by_strand(genes, lengths).items():
         length = lengths[seqid]
-        encoded = SCHEME.encode(oriented, length, policy)
+        encoded = SCHEME.encode(oriented, length)
         problems.update(problem.reason for problem in encoded.problems)
         troubled = {problem.gene_id for problem in encoded.problems}
         plain = [Gene(gene.id, seqid, "+", (encoded.placed[gene.id],)) for gene in oriented if gene.id not in troubled]
-        alone = SCHEME.decode(SCHEME.encode(plain, length, policy).runs)
+        alone = SCHEME.decode(SCHEME.encode(plain, length).runs)
         assert alone.rejects == []
         # In the company of what is masked no gene comes out that is not there.
         beside = SCHEME.decode(encoded.runs).transcripts

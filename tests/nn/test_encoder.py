@@ -93,7 +93,7 @@ def test_reversal_is_its_own_inverse() -> None:
     [
         (
             {"kind": "gru"},
-            "encoder.kind: unknown encoder 'gru'; known: attention, bilstm, conv, mamba, mamba2, mamba_stub",
+            "encoder.kind: unknown encoder 'gru'; known: attention, bilstm, conv, mamba, mamba_stub",
         ),
         ({"conv_kernel": 4}, "encoder.conv_kernel: 4 is even; give an odd number"),
     ],

@@ -6,48 +6,32 @@ import math
 
 import pytest
 import torch
-from tests.nn.slow_scan import TOLERANCE, slow_heads, slow_selective
+from tests.nn.slow_scan import TOLERANCE, slow_selective
 from torch.nn import functional
 
-from genescribe.errors import InputError
 from genescribe.nn.config import EncoderConfig
 from genescribe.nn.encoder import Encoder
-from genescribe.nn.mamba import BLOCKS, Mamba, Mamba2
+from genescribe.nn.mamba import BLOCKS, Mamba
 from genescribe.train.schedule import parameter_groups
 
 KINDS = sorted(BLOCKS)
 
-# From mamba-ssm 2.2.4: modules/mamba_simple.py and modules/mamba2.py with ngroups 1, d_model 32, d_state 16, d_conv 4,
-# expand 2 (d_inner 64, dt_rank 2; one head of 64).
+# From mamba-ssm 2.2.4: modules/mamba_simple.py with d_model 32, d_state 16, d_conv 4, expand 2 (d_inner 64, dt_rank 2).
 SHAPES = {
-    "mamba": {
-        "A_log": (64, 16),
-        "D": (64,),
-        "in_proj.weight": (128, 32),
-        "conv1d.weight": (64, 1, 4),
-        "conv1d.bias": (64,),
-        "x_proj.weight": (34, 64),
-        "dt_proj.weight": (64, 2),
-        "dt_proj.bias": (64,),
-        "out_proj.weight": (32, 64),
-    },
-    "mamba2": {
-        "dt_bias": (1,),
-        "A_log": (1,),
-        "D": (1,),
-        "in_proj.weight": (161, 32),
-        "conv1d.weight": (96, 1, 4),
-        "conv1d.bias": (96,),
-        "norm.weight": (64,),
-        "out_proj.weight": (32, 64),
-    },
+    "A_log": (64, 16),
+    "D": (64,),
+    "in_proj.weight": (128, 32),
+    "conv1d.weight": (64, 1, 4),
+    "conv1d.bias": (64,),
+    "x_proj.weight": (34, 64),
+    "dt_proj.weight": (64, 2),
+    "dt_proj.bias": (64,),
+    "out_proj.weight": (32, 64),
 }
 
 
-@pytest.mark.parametrize("kind", sorted(SHAPES))
-def test_parameters_are_those_of_mamba_ssm(kind: str) -> None:
-    block = BLOCKS[kind](32, 16, 4, 2)
-    assert {name: tuple(value.shape) for name, value in block.state_dict().items()} == SHAPES[kind]
+def test_parameters_are_those_of_mamba_ssm() -> None:
+    assert {name: tuple(value.shape) for name, value in Mamba(32, 16, 4, 2).state_dict().items()} == SHAPES
 
 
 def test_mamba_1_is_its_equations() -> None:
@@ -64,22 +48,6 @@ def test_mamba_1_is_its_equations() -> None:
     torch.testing.assert_close(block(x), expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
-def test_mamba_2_is_its_equations() -> None:
-    torch.manual_seed(2)
-    block, x = Mamba2(64, 4, 4, 2), torch.randn(2, 30, 64)
-    assert block.heads == 2
-    gate, mixed, dt = (x @ block.in_proj.weight.T).split([128, 136, 2], dim=-1)
-    padded = functional.pad(mixed, (0, 0, 3, 0))
-    taps = block.conv1d.weight[:, 0]
-    mixed = functional.silu(sum(padded[:, k : k + 30] * taps[:, k] for k in range(4)) + block.conv1d.bias)
-    inner, B, C = mixed.split([128, 4, 4], dim=-1)
-    dt = torch.log1p(torch.exp(dt + block.dt_bias))
-    y = slow_heads(inner.reshape(2, 30, 2, 64), dt, -torch.exp(block.A_log), B, C, block.D).flatten(2)
-    y = y * functional.silu(gate)
-    y = y / (y.square().mean(-1, keepdim=True) + 1e-5).sqrt() * block.norm.weight
-    torch.testing.assert_close(block(x), y @ block.out_proj.weight.T, atol=TOLERANCE, rtol=TOLERANCE)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_block_sees_the_past_alone(kind: str) -> None:
     torch.manual_seed(3)
@@ -91,15 +59,11 @@ def test_a_block_sees_the_past_alone(kind: str) -> None:
     assert bool(x.grad[0, :17].any()) == (kind != "mamba_stub")
 
 
-@pytest.mark.parametrize("kind", ["mamba", "mamba2"])
-def test_first_step_sizes_lie_in_their_range(kind: str) -> None:
+def test_first_step_sizes_lie_in_their_range() -> None:
     torch.manual_seed(4)
-    block = BLOCKS[kind](512, 8, 4, 2)
-    bias = block.dt_proj.bias if isinstance(block, Mamba) else block.dt_bias  # type: ignore[union-attr]
-    steps = functional.softplus(bias.detach())
+    steps = functional.softplus(Mamba(512, 8, 4, 2).dt_proj.bias.detach())
     assert float(steps.min()) > 0.0009 and float(steps.max()) < 0.11
-    if kind == "mamba":
-        assert abs(float(steps.log().mean()) - math.log(0.01)) < 0.15
+    assert abs(float(steps.log().mean()) - math.log(0.01)) < 0.15
 
 
 def test_decay_rates_do_not_decay() -> None:
@@ -111,17 +75,8 @@ def test_decay_rates_do_not_decay() -> None:
 
 def test_half_precision_serves_the_projections_alone() -> None:
     torch.manual_seed(5)
-    encoder = Encoder(EncoderConfig(kind="mamba2", hidden_dim=32, conv_width=8, dropout=0.0), 4)
+    encoder = Encoder(EncoderConfig(kind="mamba", hidden_dim=32, conv_width=8, dropout=0.0), 4)
     x, lengths = torch.randn(1, 200, 4), torch.tensor([200])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = encoder(x, lengths)
     torch.testing.assert_close(half.float(), encoder(x, lengths), atol=0.1, rtol=0.1)
-
-
-def test_heads_that_do_not_divide_are_refused() -> None:
-    with pytest.raises(InputError) as caught:
-        Encoder(EncoderConfig(kind="mamba2", hidden_dim=48), 4)
-    assert str(caught.value) == (
-        "encoder.hidden_dim: 2 times 48 channels are not heads of 64; "
-        "make encoder.expand times encoder.hidden_dim a multiple of 64"
-    )

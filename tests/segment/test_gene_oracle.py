@@ -25,7 +25,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.labels.gene import GeneScheme
 from genescribe.labels.gene_labels import CHANNELS
-from genescribe.labels.grammar import LabelPolicy, representative
+from genescribe.labels.grammar import representative
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.gene_scores import GeneExpansion
 from genescribe.segment.network.head import crf_config, scheme_of
@@ -93,11 +93,10 @@ def check_strand(genes: Sequence[Gene], codes: Codes) -> list[str]:
         transcript = representative(gene)
         if transcript is not None and (reason := SCHEME.fault(transcript, codes, CODE)):
             faults[gene.id] = reason
-    policy = LabelPolicy(noncoding="intergenic")
-    encoded = SCHEME.encode(genes, len(codes), policy, faults, codes)
+    encoded = SCHEME.encode(genes, len(codes), faults, codes)
     troubled = {problem.gene_id for problem in encoded.problems}
     plain = [Gene(gene.id, "s", "+", (encoded.placed[gene.id],)) for gene in genes if gene.id not in troubled]
-    runs = SCHEME.encode(plain, len(codes), policy, codes=codes).runs
+    runs = SCHEME.encode(plain, len(codes), codes=codes).runs
     decoded = SCHEME.decode(runs)
     assert decoded.rejects == []
     held = [gene.transcripts[0] for gene in plain]

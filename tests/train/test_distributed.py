@@ -31,7 +31,7 @@ from genescribe.train.launch import environment as launch_environment
 PROGRAM = Path(__file__).with_name("toy_task.py")
 # Micro-batches of two: then the dropout of a sample is the same, whichever process draws it.
 CONFIG = TrainConfig(
-    max_steps=12, batch_size=8, micro_batch=2, lr=0.02, log_every=1, validate_epochs=1.0, checkpoint_steps=3, ema=0.9
+    max_steps=12, batch_size=8, micro_batch=2, lr=0.02, log_every=1, validate_epochs=1.0, checkpoint_steps=3
 )
 
 

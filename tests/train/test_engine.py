@@ -72,7 +72,7 @@ def test_it_learns_and_leaves_a_model_with_its_provenance(tmp_path: Path) -> Non
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_at_any_step_it_ends_with_the_same_bits(tmp_path: Path, workers: int) -> None:
     """SIGKILL, twice, at random moments, in mid-epoch, with and without reading processes."""
-    config = replace(CONFIG, max_steps=60, num_workers=workers, ema=0.9, checkpoint_seconds=0.2)
+    config = replace(CONFIG, max_steps=60, num_workers=workers, checkpoint_seconds=0.2)
     task = ToyTask(pause=0.02)
     train(replace(task, pause=0.0), replace(config, num_workers=0), tmp_path / "unbroken")
     broken, chance = tmp_path / "broken", random.Random(workers)
@@ -178,15 +178,6 @@ def test_patience_ends_a_run_that_no_longer_gains(tmp_path: Path) -> None:
     train(ToyTask(), config, tmp_path)
     validated = [int(row["step"]) for row in rows(tmp_path) if row["split"] == "validation"]
     assert validated == [2, 4, 6, 8]
-
-
-def test_the_average_of_the_weights_is_kept(tmp_path: Path) -> None:
-    task, config = ToyTask(validation=0), replace(CONFIG, max_steps=2, lr=0.5, warmup=0.0, final_lr=1.0)
-    train(task, config, tmp_path / "plain")
-    train(task, replace(config, ema=0.5), tmp_path / "average")
-    train(task, replace(config, ema=0.5, max_steps=1), tmp_path / "first")
-    assert not same(tmp_path / "plain", tmp_path / "average")
-    assert not same(tmp_path / "first", tmp_path / "average")
 
 
 def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:

@@ -91,9 +91,7 @@ class Baker:
             unknown.append((item.strand or ".", (item.start, item.end)))
             self._enter(item.gene, seqid, item.strand, item.start, item.end, f"catalogue: {item.reason}")
             self.stats.rejected[f"catalogue: {item.reason}"] += 1
-        strands = label_strands(
-            codes, genes, self.scheme, self.config, self.code, mask_ends=self.job.mask_ends, unknown=unknown
-        )
+        strands = label_strands(codes, genes, self.scheme, self.code, mask_ends=self.job.mask_ends, unknown=unknown)
         for strand in strands:
             for problem in strand.encoded.problems:
                 self.index[problem.gene_id]["reason"] = problem.reason

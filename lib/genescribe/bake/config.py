@@ -50,11 +50,6 @@ class BakeConfig:
     )
     window: int = option(10_000, doc="length of a window in bases", minimum=1)
     overlap: int = option(500, doc="overlap of adjacent windows, in bases", minimum=0)
-    other_strand: Literal["intergenic", "ignore"] = option(
-        "intergenic", doc="label of bases that only genes on the other strand cover"
-    )
-    noncoding: Literal["ignore", "intergenic"] = option("ignore", doc="label of genes without a coding transcript")
-    assembly_gap: int = option(50, doc="mask intergenic runs of at least this many N; 0: none", minimum=0)
     empty_rate: float = option(
         1.0,
         doc="fraction of the training windows without genes that is kept; all other windows are kept",
@@ -66,7 +61,7 @@ class BakeConfig:
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
-        of_labels = ("scheme", "gene", "window", "overlap", "other_strand", "noncoding", "assembly_gap", "empty_rate")
+        of_labels = ("scheme", "gene", "window", "overlap", "empty_rate")
         return (
             Idle()
             .unless(self.target == "sentences", "target: sentences", "loci")

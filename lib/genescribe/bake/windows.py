@@ -7,15 +7,16 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from genescribe.bake.config import BakeConfig
 from genescribe.data.runs import ignore
 from genescribe.genome.alphabet import Codes, gaps, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene, Interval, mirror
 from genescribe.labels.decode import validate_gene
-from genescribe.labels.grammar import Encoded, LabelPolicy, representative
+from genescribe.labels.grammar import Encoded, representative
 from genescribe.labels.schemes import LabelScheme
 
+ASSEMBLY_GAP = 50
+"""Fewest N in a row between genes that are masked."""
 _LONGEST_NAME = 28
 
 
@@ -76,7 +77,6 @@ def label_strands(
     codes: Codes,
     genes: Sequence[Gene],
     scheme: LabelScheme,
-    config: BakeConfig,
     code: GeneticCode,
     *,
     mask_ends: int = 0,
@@ -90,22 +90,20 @@ def label_strands(
         Base codes of the forward strand.
     genes
         Genes of the sequence, in coordinates of the forward strand.
-    scheme, config, code, mask_ends
+    scheme, code, mask_ends
         See `BakeJob`.
     unknown
         Strand and place of annotation that could not be read: masked, but where a gene has labels.
     """
     length = len(codes)
-    masked = gaps(codes, config.assembly_gap) if config.assembly_gap else []
+    masked = gaps(codes, ASSEMBLY_GAP)
     strands = []
     for strand in "+-":
         turned = [gene if strand == "+" else mirror(gene, length) for gene in genes if gene.strand == strand]
         oriented = codes if strand == "+" else reverse_complement(codes)
         doubtful = _doubtful(turned, oriented, code, scheme)
-        encoded = scheme.encode(turned, length, LabelPolicy(config.noncoding), doubtful, oriented)
+        encoded = scheme.encode(turned, length, doubtful, oriented)
         hidden = [*masked, *(span for sign, span in unknown if sign in (strand, ".", "?"))]
-        if config.other_strand == "ignore":
-            hidden += [(gene.start, gene.end) for gene in genes if gene.strand != strand and representative(gene)]
         runs = ignore(encoded.runs, [turn(*span, length, strand) for span in hidden], over=scheme.background)
         runs = ignore(runs, [(0, mask_ends), (length - mask_ends, length)])
         strands.append(Strand(strand, oriented, turned, Encoded(runs, encoded.placed, encoded.problems)))

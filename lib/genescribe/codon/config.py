@@ -125,7 +125,6 @@ class CodonTrainSection:
     use_checkpoint: bool = option_of(CodonOptions, "use_checkpoint")
     label_smoothing: float = option_of(CodonOptions, "label_smoothing")
     clip: float = option_of(TrainConfig, "clip")
-    ema: float = option_of(TrainConfig, "ema")
     start: str | None = option(
         None,
         doc="another codon run of this configuration, or the folder of a model, whose weights training starts from",

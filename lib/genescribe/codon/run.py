@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from genescribe.codon.config import (
     CodonModelConfig,
@@ -170,19 +169,4 @@ def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig
             where="options of the run",
             remedy="give either --config or --options",
         )
-    return checked_run(parse_options(text or "" if path is None else Path(path), where), where=where)
-
-
-def checked_run(data: Mapping[str, Any], *, where: str, key: str = "") -> CodonRunConfig:
-    """Return checked options; errors name the file.
-
-    Parameters
-    ----------
-    data
-        Parsed YAML or JSON.
-    where
-        File that it came from, for messages.
-    key
-        Dotted path of `data` in that file.
-    """
-    return from_mapping(CodonRunConfig, data, where=where, key=key)
+    return from_mapping(CodonRunConfig, parse_options(text or "" if path is None else Path(path), where), where=where)

@@ -20,8 +20,8 @@ class SemiCRFConfig:
     * single-base: max_duration 1 and not geometric. It may follow itself, and its runs are chains of single bases: with
       ``max_duration = 1`` for all, this is the linear CRF.
 
-    Explicit and geometric labels do not follow themselves unless listed in `self_transitions`: else a run of one
-    label could be cut into segments in many ways, and their number, not their score, would decide.
+    Explicit and geometric labels do not follow themselves: else a run of one label could be cut into segments in many
+    ways, and their number, not their score, would decide.
     """
 
     labels: int = option(doc="number of labels, C", minimum=1)
@@ -31,7 +31,6 @@ class SemiCRFConfig:
         True, doc="allow segments longer than max_duration, with a geometric tail; for all labels or one per label"
     )
     geometric: tuple[int, ...] = option((), doc="labels with a geometric duration from min_duration on")
-    self_transitions: tuple[int, ...] = option((), doc="labels whose segments may follow each other")
     allowed_transitions: tuple[tuple[int, int], ...] | None = option(
         None, doc="pairs (source, destination) between different labels; null allows all"
     )
@@ -101,7 +100,7 @@ class SemiCRFConfig:
     def allows(self, source: int, destination: int) -> bool:
         """Return whether the transition is allowed in some phase."""
         if source == destination:
-            return source in self.self_transitions or self.single_base(source)
+            return self.single_base(source)
         return self.allowed_transitions is None or (source, destination) in self.allowed_transitions
 
     def _check_lengths(self) -> None:
@@ -117,7 +116,6 @@ class SemiCRFConfig:
     def _check_labels(self) -> None:
         used = {
             "geometric": self.geometric,
-            "self_transitions": self.self_transitions,
             "allowed_transitions": tuple(label for pair in self.allowed_transitions or () for label in pair),
             "forbidden_phases": tuple(label for triple in self.forbidden_phases for label in triple[1:]),
             "tied": self.tied or (),

@@ -167,7 +167,6 @@ def ordered_batches(
     collate_fn: Callable[[list[Sample]], T],
     *,
     size: int,
-    tokens: int = 0,
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
@@ -183,8 +182,6 @@ def ordered_batches(
         Makes a batch of samples.
     size
         Most windows of a batch.
-    tokens
-        Most bases of a batch, padding included; 0: no limit. A window that is longer stands alone.
     rank, world
         Process `rank` of `world` takes every `world`-th batch: the batches do not depend on `world`.
     workers
@@ -193,12 +190,12 @@ def ordered_batches(
         The numbers of the windows; None: all of them.
     """
     numbers = np.arange(len(dataset)) if among is None else among
-    batches = [numbers[group].tolist() for group in pack(dataset.lengths[numbers], size=size, tokens=tokens)]
+    batches = [numbers[group].tolist() for group in pack(dataset.lengths[numbers], size=size)]
     yield from _load(dataset, batches[rank::world], collate_fn, workers)
 
 
-def pack(lengths: NDArray[np.int64], *, size: int, tokens: int = 0) -> list[list[int]]:
-    """Return groups of windows of like length, each at most `size` windows and `tokens` padded bases.
+def pack(lengths: NDArray[np.int64], *, size: int) -> list[list[int]]:
+    """Return groups of at most `size` windows of like length.
 
     Parameters
     ----------
@@ -206,22 +203,15 @@ def pack(lengths: NDArray[np.int64], *, size: int, tokens: int = 0) -> list[list
         Bases of each window.
     size
         Most windows of a group.
-    tokens
-        Most bases of a group, padding included; a longer window stands alone.
 
     Examples
     --------
-    >>> pack(np.array([5, 10, 5, 9, 30]), size=4, tokens=20)
-    [[4], [1, 3], [0, 2]]
+    >>> pack(np.array([5, 10, 5, 9, 30]), size=2)
+    [[4, 1], [3, 0], [2]]
     """
-    groups: list[list[int]] = []
-    # Longest first: a device that runs out of memory does so at once. The first window of a group sets its width.
-    for number in np.argsort(-lengths, kind="stable").tolist():
-        full = not groups or len(groups[-1]) >= size
-        if full or (tokens and (len(groups[-1]) + 1) * int(lengths[groups[-1][0]]) > tokens):
-            groups.append([])
-        groups[-1].append(number)
-    return groups
+    # Longest first: a device that runs out of memory does so at once.
+    order = np.argsort(-lengths, kind="stable").tolist()
+    return [order[first : first + size] for first in range(0, len(order), size)]
 
 
 def _load(

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Sequence
 
 
-def best_fit(lengths: Sequence[int], capacity: int, gap: int = 0) -> list[list[int]]:
+def best_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
     """Return the numbers of the items in each bin: longest items first, each into the bin that it leaves fullest.
 
     Best fit decreasing (Johnson, 1973): at most 11/9 of the fewest bins there could be, and one more. The answer is a
@@ -18,26 +18,22 @@ def best_fit(lengths: Sequence[int], capacity: int, gap: int = 0) -> list[list[i
         Of the items, at least 1 each.
     capacity
         Size of a bin. An item that is longer has a bin to itself.
-    gap
-        Size of the gap between two items of a bin.
 
     Examples
     --------
     >>> best_fit([5, 3, 8, 2, 4], capacity=10)
     [[2, 3], [0, 4], [1]]
-    >>> best_fit([5, 3, 8, 2, 4], capacity=10, gap=1)
-    [[2], [0, 4], [1, 3]]
     """
     bins: list[list[int]] = []
     spaces: list[tuple[int, int]] = []  # (what is left, bin), ascending
     for item in sorted(range(len(lengths)), key=lambda item: -lengths[item]):
-        place = bisect.bisect_left(spaces, (lengths[item] + gap, -1))
+        place = bisect.bisect_left(spaces, (lengths[item], -1))
         if place == len(spaces):
             bins.append([item])
             left, number = capacity - lengths[item], len(bins) - 1
         else:
             left, number = spaces.pop(place)
             bins[number].append(item)
-            left -= lengths[item] + gap
+            left -= lengths[item]
         bisect.insort(spaces, (left, number))
     return bins

@@ -24,12 +24,11 @@ from genescribe.evaluate.accuracy import (
 METRICS = ("sensitivity", "precision", "f1")
 
 _BLOCK = 1 << 22
+_TAIL = (1 - 0.95) / 2
 
 
-def intervals(
-    counts: Counts, replicates: int = 1000, seed: int = 0, confidence: float = 0.95
-) -> dict[str, dict[str, list[float] | None]]:
-    """Return the interval of each metric of each level.
+def intervals(counts: Counts, replicates: int = 1000, seed: int = 0) -> dict[str, dict[str, list[float] | None]]:
+    """Return the 95% interval of each metric of each level.
 
     Parameters
     ----------
@@ -39,8 +38,6 @@ def intervals(
         How many times the units are drawn.
     seed
         Of the draws; equal seeds give equal intervals.
-    confidence
-        Share of the replicates inside the interval.
 
     Returns
     -------
@@ -49,13 +46,13 @@ def intervals(
     """
     values = _metrics(_drawn_totals([counts], replicates, seed)[0])
     return {
-        level: {metric: _percentiles(values[:, i, j], confidence) for j, metric in enumerate(METRICS)}
+        level: {metric: percentiles(values[:, i, j]) for j, metric in enumerate(METRICS)}
         for i, level in enumerate(LEVELS)
     }
 
 
 def paired_intervals(
-    first: Counts, second: Counts, replicates: int = 1000, seed: int = 0, confidence: float = 0.95
+    first: Counts, second: Counts, replicates: int = 1000, seed: int = 0
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return by how much the second prediction is better than the first, with its interval.
 
@@ -63,7 +60,7 @@ def paired_intervals(
     ----------
     first, second
         From one call of `accuracy.tally`, so that their units are the same.
-    replicates, seed, confidence
+    replicates, seed
         As in `intervals`.
 
     Returns
@@ -86,7 +83,7 @@ def paired_intervals(
         level: {
             metric: {
                 "difference": None if np.isnan(gain[i, j]) else float(gain[i, j]),
-                "interval": _percentiles(gains[:, i, j], confidence),
+                "interval": percentiles(gains[:, i, j]),
                 "not_better": None if np.isnan(gain[i, j]) else float(np.mean(~(gains[:, i, j] > 0))),
             }
             for j, metric in enumerate(METRICS)
@@ -123,9 +120,7 @@ def _metrics(totals: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([sensitivity, precision, f1], axis=-1)
 
 
-def _percentiles(values: NDArray[np.float64], confidence: float) -> list[float] | None:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return None
-    tail = (1 - confidence) / 2
-    return [float(v) for v in np.quantile(known, [tail, 1 - tail])]
+def percentiles(draws: NDArray[np.float64]) -> list[float] | None:
+    """Return the 95% percentile interval of some draws; None where none has a value."""
+    known = draws[~np.isnan(draws)]
+    return [float(end) for end in np.quantile(known, [_TAIL, 1 - _TAIL])] if len(known) else None

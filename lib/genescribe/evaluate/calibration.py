@@ -59,7 +59,7 @@ def calibration(
     }
 
 
-def reliability(probability: Sequence[float], right: Sequence[bool], bins: int = BINS) -> dict[str, Any]:
+def reliability(probability: Sequence[float], right: Sequence[bool]) -> dict[str, Any]:
     """Return count, expected calibration error, Brier score and, a bin, count, mean probability and share right.
 
     Parameters
@@ -68,8 +68,6 @@ def reliability(probability: Sequence[float], right: Sequence[bool], bins: int =
         Probability of each prediction.
     right
         Whether it was right.
-    bins
-        Number of bins of equal width between 0 and 1.
 
     Examples
     --------
@@ -78,13 +76,13 @@ def reliability(probability: Sequence[float], right: Sequence[bool], bins: int =
     (0.16, [1, 4])
     """
     p, outcome = np.asarray(probability, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    place = np.minimum((p * bins).astype(np.int64), bins - 1)
+    place = np.minimum((p * BINS).astype(np.int64), BINS - 1)
     rows, error = [], 0.0
     for number in np.unique(place).tolist():
         inside = place == number
         mean, share = float(p[inside].mean()), float(outcome[inside].mean())
         error += float(inside.mean()) * abs(mean - share)
-        span = {"low": number / bins, "high": (number + 1) / bins}
+        span = {"low": number / BINS, "high": (number + 1) / BINS}
         rows.append({**span, "count": int(inside.sum()), "mean_probability": mean, "right": share})
     brier = float(np.square(p - outcome).mean())
     return {"count": len(p), "expected_calibration_error": error, "brier": brier, "bins": rows}

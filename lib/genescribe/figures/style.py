@@ -82,9 +82,9 @@ def styled() -> Any:
     return rc_context(_SETTINGS)
 
 
-def canvas(height: float, width: float = WIDTH) -> Canvas:
+def canvas(height: float) -> Canvas:
     """Return an empty figure of so many inches; to be called inside `styled()`."""
-    figure = Canvas(figsize=(width, height), layout="constrained")
+    figure = Canvas(figsize=(WIDTH, height), layout="constrained")
     FigureCanvasSVG(figure)
     return figure
 

@@ -30,7 +30,6 @@ class PretrainedConfig:
     checkpointing: bool = option(
         False, doc="compute the states of its layers again for the gradient: less memory, a third more time"
     )
-    trust_remote_code: bool = option(False, doc="run Python code from the folder")
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
@@ -43,23 +42,9 @@ class PretrainedConfig:
 
 @dataclass(frozen=True)
 class HintConfig:
-    """Options of intron evidence, and of the noise in training that keeps a model from depending on it."""
+    """Intron evidence; noise in training keeps a model from depending on it, see `loci.hint_flags`."""
 
     high: float = option(10.0, doc="score from which evidence has high confidence (reads that span the intron)")
-    without: float = option(
-        0.3, doc="training: fraction of the loci that are shown without evidence", minimum=0.0, maximum=1.0
-    )
-    missing: float = option(0.15, doc="training: fraction of the introns left out", minimum=0.0, maximum=1.0)
-    shifted: float = option(0.05, doc="training: fraction of the introns with one end moved", minimum=0.0, maximum=1.0)
-    shift: int = option(12, doc="training: largest shift of an end, in bases", minimum=1)
-    mistaken: float = option(
-        0.1, doc="training: fraction of the introns with inverted confidence", minimum=0.0, maximum=1.0
-    )
-    spurious: float = option(0.5, doc="training: mean number of false introns added per locus", minimum=0.0)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.shifted > 0, "shifted above 0", "shift")
 
 
 @dataclass(frozen=True)
@@ -90,12 +75,6 @@ class PrefixConfig:
         doc="tokenizer.json of a byte-pair encoding whose tokens are the steps; none: `encoder.fold` bases per step",
     )
     attention: Literal["dense", "sparse"] = option("dense", doc="attention among the steps of the bases")
-    pack: int = option(
-        0,
-        doc="training: pack the loci of a batch into rows of this many bases, without attention between "
-        "loci; 0: one row per locus",
-        minimum=0,
-    )
     sparse: SparseConfig = option(default_factory=SparseConfig, doc="options of sparse attention")
     experts: ExpertsConfig = option(default_factory=ExpertsConfig, doc="mixture of experts")
 
@@ -111,9 +90,6 @@ class GenerateModelConfig:
     architecture: Literal["encoder_decoder", "prefix_lm"] = option(
         "encoder_decoder", doc="how the locus is read and the sentence written"
     )
-    form: Literal["pointer", "digits"] = option(
-        "pointer", doc="coordinates are positions in the encoder's output, or numbers in digits"
-    )
     encoder: EncoderConfig = option(
         default_factory=lambda: EncoderConfig("attention", hidden_dim=256, num_layers=4, conv_width=64, fold=6),
         doc="encoder; the decoder attends to its steps",
@@ -127,14 +103,12 @@ class GenerateModelConfig:
     segment: str | None = option(
         None, doc="folder of a segment model: its posteriors are additional tracks, and it proposes loci; copied"
     )
-    segment_tracks: bool = option(True, doc="read the posteriors of that model; if not, it only proposes loci")
     pretrained: PretrainedConfig | None = option(None, doc="an encoder from a transformers folder")
     decoder_layers: int = option(4, doc="layers of the decoder; of a prefix-LM, all layers", minimum=1)
     prefix: PrefixConfig = option(
         default_factory=PrefixConfig,
         doc="prefix_lm: options of its layers; encoder.kind and encoder.num_layers are not used",
     )
-    pointer_width: int = option(64, doc="width in which boundaries are compared with the decoder's query", minimum=2)
     dropout: float = option(0.1, doc="dropout in the decoder", minimum=0.0, maximum=0.9)
     genetic_code: int = option(0, doc="NCBI translation table; 0: as in the data", minimum=0, maximum=33)
     gene: GeneRules = option(default_factory=GeneRules, doc="start codons, splice sites and shortest intron")
@@ -146,9 +120,6 @@ class GenerateModelConfig:
         False, doc="a window may contain no gene, and the answer may be empty; learned from windows of bake.loci.empty"
     )
     most_features: int = option(96, doc="number of features after which a sentence may only be completed", minimum=2)
-    content_scale: float = option(
-        0.1, doc="initial factor of the content of a segment in the score of its end; learned", minimum=0.0
-    )
     label_smoothing: float = option(
         0.0,
         doc="fraction of the training target that is spread evenly over all allowed values",
@@ -168,8 +139,6 @@ class GenerateModelConfig:
             .unless(prefix, "architecture: prefix_lm", "prefix")
             .unless(not prefix, "architecture: encoder_decoder", *context)
             .unless(not (prefix and self.prefix.tokenizer), "no tokenizer", "encoder.fold")
-            .unless(self.form != "digits", "form: pointer", "pointer_width", "content_scale")
-            .unless(self.segment is not None, "segment", "segment_tracks")
             .unless(not FRAMES.isdisjoint(self.features), "a track of reading frames", "feature_cap")
             .unless("softmask" in self.features, "the track softmask", "softmask_dropout")
             .unless(self.constraint == "orf", "constraint: orf", "gene.splice_sites", "gene.starts")

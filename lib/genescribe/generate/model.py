@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from genescribe.data.batching import to_device
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.forms.digit_model import DigitModel
-from genescribe.generate.forms.losses import StepLosses
 from genescribe.generate.forms.pointer_model import PointerModel
 from genescribe.generate.text.free_text import FreeText
 from genescribe.generate.text.grammar import Grammar
@@ -62,57 +60,24 @@ class Session(Protocol):
 
 
 class SentenceModel(Protocol):
-    """A model that writes the sentence of a locus, given on the strand of its gene.
-
-    Attributes
-    ----------
-    config
-        Options of the model.
-    step_kinds
-        Names of the kinds of steps, for accuracy by kind.
-    """
+    """A model that writes the sentence of a locus, given on its strand: this library's or a published one."""
 
     config: GenerateModelConfig
-    step_kinds: tuple[str, ...]
 
     def automaton(self, signals: Signals) -> Automaton:
         """Return the constraint on the sentence of a window."""
 
-    def example(self, sentence: GeneSentence | None, signals: Signals) -> Any:
-        """Return the training example of a sentence, or of a window without a gene."""
-
-    def example_as_written(self, values: Sequence[int], signals: Signals) -> Any:
-        """Return the example of steps as they were written under `signals`, the sentence ended or not."""
-
     def prompt(self, sentence: GeneSentence) -> list[int]:
         """Return the values that declare the features of a sentence, to be gone on from."""
-
-    def batch(self, examples: Sequence[Any], length: int) -> Any:
-        """Return the tensors of examples; they have `kinds` (B, L), -1 past the end, and `to(device)`."""
-
-    def __call__(self, codes: Tensor, lengths: Tensor, steps: Any, rows: Tensor | None = None) -> StepLosses:
-        """Return how unlikely each step of such a batch is; `rows` says of which locus each sentence is."""
 
     def begin(self, codes: Tensor, lengths: Tensor) -> Session:
         """Read loci and begin to write."""
 
 
-ARCHITECTURES: dict[tuple[str, str], type[nn.Module]] = {
-    ("encoder_decoder", "pointer"): PointerModel,
-    ("encoder_decoder", "digits"): DigitModel,
-    ("prefix_lm", "pointer"): PointerModel,
-    ("prefix_lm", "digits"): DigitModel,
-}
-"""Model of an architecture and a form."""
-
-
-def build_model(config: GenerateModelConfig) -> nn.Module:
+def build_model(config: GenerateModelConfig) -> PointerModel:
     """Return a model with fresh weights."""
-    segment = None
-    if config.segment is not None and config.segment_tracks:
-        segment = SegmentModel.load(config.segment).requires_grad_(False)
-    made: nn.Module = ARCHITECTURES[config.architecture, config.form](config, segment)
-    return made
+    segment = None if config.segment is None else SegmentModel.load(config.segment).requires_grad_(False)
+    return PointerModel(config, segment)
 
 
 def save_model(model: nn.Module, directory: str | Path) -> None:

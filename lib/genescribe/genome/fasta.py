@@ -58,7 +58,7 @@ class Genome:
         self._bytes = mapped(plain)
 
     @classmethod
-    def open(cls, path: str | Path, *, check: bool = False, scratch: str | Path | None = None) -> Genome:
+    def open(cls, path: str | Path, *, scratch: str | Path | None = None) -> Genome:
         """Open a plain, gzip or bgzip FASTA file.
 
         Parameters
@@ -66,8 +66,6 @@ class Genome:
         path
             The file. Its index is read from, or written to, `<path>.fai`; where that cannot be written it is kept
             in memory.
-        check
-            Check every byte, also where an index says that it was done.
         scratch
             Folder of the plain copy, where one has to be made; None: that of temporary files. The copy lasts as long
             as this object; other processes are to be given this object, which they read the same copy through.
@@ -81,7 +79,7 @@ class Genome:
         _check_readable(path)
         if is_gzip(path):
             return cls._rewritten(path, scratch)
-        index = None if check else read_index(path)
+        index = read_index(path)
         if index is None:
             try:
                 index = index_fasta(path)
@@ -160,7 +158,7 @@ class Genome:
         return (Genome, (self.path, self._plain, self._index))
 
 
-def write_fasta(path: str | Path, records: Iterable[tuple[str, str | Codes]], *, width: int = LINE_WIDTH) -> None:
+def write_fasta(path: str | Path, records: Iterable[tuple[str, str | Codes]]) -> None:
     """Write (header, sequence) records in one step.
 
     Parameters
@@ -169,14 +167,12 @@ def write_fasta(path: str | Path, records: Iterable[tuple[str, str | Codes]], *,
         FASTA file to write; one that exists is replaced.
     records
         Headers without ``>``; sequences as text (proteins too) or as base codes.
-    width
-        Number of bases per line.
     """
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as handle:
         for header, sequence in records:
             text = sequence if isinstance(sequence, str) else decode(sequence)
             handle.write(f">{header}\n")
-            handle.writelines(f"{text[i : i + width]}\n" for i in range(0, len(text), width))
+            handle.writelines(f"{text[i : i + LINE_WIDTH]}\n" for i in range(0, len(text), LINE_WIDTH))
 
 
 def expand_fasta(source: str | Path, target: str | Path, *, shown: str | Path | None = None) -> Index:
@@ -268,6 +264,6 @@ def _rewrap(path: Path) -> None:
         out.write(f"{pending}\n" if pending else "")
 
 
-def _some(names: Iterable[str], limit: int = 5) -> str:
+def _some(names: Iterable[str]) -> str:
     names = list(names)
-    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -24,7 +24,6 @@ from genescribe.labels.grammar import (
     Encoded,
     Grammar,
     Kind,
-    LabelPolicy,
     Problem,
     representative,
     unrepresentable,
@@ -129,7 +128,6 @@ class GencodeScheme:
         self,
         genes: Sequence[Gene],
         length: int,
-        policy: LabelPolicy | None = None,
         doubtful: Mapping[str, str] = _NOTHING,
         codes: Codes | None = None,
     ) -> Encoded:
@@ -143,7 +141,6 @@ class GencodeScheme:
         the bases that they share are masked, and what each has alone keeps its labels.
         """
         del codes
-        policy = policy or LabelPolicy()
         reasons: dict[str, str] = {}
         placed: dict[str, Transcript] = {}
         masked: list[Interval] = []
@@ -172,8 +169,7 @@ class GencodeScheme:
         for transcript in placed.values():
             segments.extend(outside(_segments(transcript), masked))
         runs = runs_from_segments(sorted(segments), length, INTERGENIC)
-        if policy.noncoding == "ignore":
-            runs = ignore_runs(runs, passed_over, over=INTERGENIC)
+        runs = ignore_runs(runs, passed_over, over=INTERGENIC)
         return Encoded(runs, placed, [Problem(gene.id, reasons[gene.id]) for gene in genes if gene.id in reasons])
 
     def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:

@@ -55,7 +55,6 @@ from genescribe.labels.grammar import (
     Encoded,
     Grammar,
     Kind,
-    LabelPolicy,
     Problem,
     representative,
     unrepresentable,
@@ -144,7 +143,6 @@ class GeneScheme:
         self,
         genes: Sequence[Gene],
         length: int,
-        policy: LabelPolicy | None = None,
         doubtful: Mapping[str, str] = _NOTHING,
         codes: Codes | None = None,
     ) -> Encoded:
@@ -159,7 +157,6 @@ class GeneScheme:
         """
         if codes is None:
             raise ValueError("the scheme 'gene' needs the bases of the strand")
-        policy = policy or LabelPolicy()
         chosen = {gene.id: representative(gene) for gene in genes}
         coding = {name: transcript for name, transcript in chosen.items() if transcript is not None}
         reasons = {name: "non-coding" for name in chosen if name not in coding}
@@ -178,8 +175,7 @@ class GeneScheme:
         for transcript in placed.values():
             segments.extend(outside(_segments(transcript, codes), masked))
         runs = runs_from_segments(sorted(segments), length, INTERGENIC)
-        if policy.noncoding == "ignore":
-            runs = ignore_runs(runs, [(gene.start, gene.end) for gene in genes if gene.id not in coding], INTERGENIC)
+        runs = ignore_runs(runs, [(gene.start, gene.end) for gene in genes if gene.id not in coding], INTERGENIC)
         return Encoded(runs, placed, [Problem(name, reasons[name]) for name in chosen if name in reasons])
 
     def decode(self, runs: Runs, *, partial: bool = True) -> Decoded:

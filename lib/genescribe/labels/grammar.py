@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +30,6 @@ class Kind(IntEnum):
     STOP = 4
     UTR3 = 5
     INTRON = 6
-
-
-@dataclass(frozen=True, slots=True)
-class LabelPolicy:
-    """Options of labelling where the annotation leaves a choice.
-
-    Attributes
-    ----------
-    noncoding
-        Genes without a coding transcript: "ignore" masks them, "intergenic" passes over them. Neither touches the
-        labels of a coding gene that they overlap.
-    """
-
-    noncoding: Literal["ignore", "intergenic"] = "ignore"
 
 
 class Problem(NamedTuple):

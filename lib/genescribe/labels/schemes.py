@@ -17,7 +17,7 @@ from genescribe.labels.decode import Decoded
 from genescribe.labels.gencode import GencodeScheme
 from genescribe.labels.gene import GeneScheme
 from genescribe.labels.gene_rules import GeneRules
-from genescribe.labels.grammar import Encoded, Grammar, Kind, LabelPolicy
+from genescribe.labels.grammar import Encoded, Grammar, Kind
 
 
 class LabelScheme(Protocol):
@@ -62,13 +62,12 @@ class LabelScheme(Protocol):
         self,
         genes: Sequence[Gene],
         length: int,
-        policy: LabelPolicy | None = None,
         doubtful: Mapping[str, str] = MappingProxyType({}),
         codes: Codes | None = None,
     ) -> Encoded:
         """Return the labels of a strand of `length` bases; genes in `doubtful` are masked for the reason given.
 
-        A scheme whose labels depend on the sequence needs its bases, `codes`.
+        Non-coding genes are masked where they touch no coding gene.
 
         Parameters
         ----------
@@ -76,8 +75,6 @@ class LabelScheme(Protocol):
             Genes in the coordinates of the strand, 5' to 3'.
         length
             Bases of the strand.
-        policy
-            Treatment of non-coding genes; None: the default.
         doubtful
             Gene -> reason for which its bases are masked.
         codes : (length,) uint8 or None

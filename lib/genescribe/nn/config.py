@@ -12,7 +12,6 @@ CONTEXTS = {
     "bilstm": "genescribe.nn.bilstm.BiLSTM",
     "conv": "genescribe.nn.dilated.DilatedConvolutions",
     "mamba": "genescribe.nn.mamba.BidirectionalMamba",
-    "mamba2": "genescribe.nn.mamba.BidirectionalMamba",
     "mamba_stub": "genescribe.nn.mamba.BidirectionalMamba",
 }
 """What carries context along a sequence, in both directions, padding unseen: a class made from an `EncoderConfig`, with
@@ -32,18 +31,17 @@ class EncoderConfig:
     conv_width: int = option(48, doc="width of the local and final features per base", minimum=1)
     conv_kernel: int = option(9, doc="width of a convolution in bases; odd", minimum=1)
     conv_layers: int = option(2, doc="local convolutions", minimum=1)
-    d_state: int = option(16, doc="mamba, mamba2: size of the state per channel", minimum=1)
-    d_conv: int = option(4, doc="mamba, mamba2, mamba_stub: width of the causal convolution in steps", minimum=1)
-    expand: int = option(2, doc="mamba, mamba2, mamba_stub: inner width, as a multiple of hidden_dim", minimum=1)
+    d_state: int = option(16, doc="mamba: size of the state per channel", minimum=1)
+    d_conv: int = option(4, doc="mamba, mamba_stub: width of the causal convolution in steps", minimum=1)
+    expand: int = option(2, doc="mamba, mamba_stub: inner width, as a multiple of hidden_dim", minimum=1)
     fold: int = option(9, doc="bases per step of the context; 1: no folding", minimum=1)
 
     def idle(self) -> Idle:
         """Return the options that are not read beside the others."""
-        mamba = self.kind.startswith("mamba")
         return (
             Idle()
-            .unless(mamba and self.kind != "mamba_stub", "kind: mamba or mamba2", "d_state")
-            .unless(mamba, "kind: mamba, mamba2 or mamba_stub", "d_conv", "expand")
+            .unless(self.kind == "mamba", "kind: mamba", "d_state")
+            .unless(self.kind in ("mamba", "mamba_stub"), "kind: mamba or mamba_stub", "d_conv", "expand")
         )
 
     def __post_init__(self) -> None:

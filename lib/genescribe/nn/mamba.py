@@ -1,7 +1,7 @@
 """Bidirectional Mamba over steps.
 
-A block has the parameters of `mamba_ssm.Mamba` or `mamba_ssm.Mamba2` under the same names, in the same shapes and with
-the same initial values, whatever computes it: what a GPU has trained a laptop can use.
+A block has the parameters of `mamba_ssm.Mamba` under the same names, in the same shapes and with the same initial
+values, whatever computes it: what a GPU has trained a laptop can use.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genescribe.errors import InputError
 from genescribe.nn.bilstm import reorder, reversal
 from genescribe.nn.config import EncoderConfig
-from genescribe.nn.scan import chunked_scan, selective_scan
+from genescribe.nn.scan import selective_scan
 
 DT_RANGE = (0.001, 0.1)
 """Step sizes at the start are drawn log-uniformly from here."""
-HEAD = 64
-"""Channels of a head of Mamba-2."""
 
 
 class Block(nn.Module):
@@ -82,40 +79,6 @@ class Mamba(Block):
         return out
 
 
-class Mamba2(Block):
-    """Mamba-2 (Dao and Gu 2024): one A a head, so that the scan is matrix multiplication."""
-
-    def __init__(self, width: int, d_state: int, d_conv: int, expand: int) -> None:
-        super().__init__(width, d_state, d_conv, expand)
-        self.head = min(HEAD, self.inner)
-        if self.inner % self.head:
-            raise InputError(
-                f"{expand} times {width} channels are not heads of {self.head}",
-                where="encoder.hidden_dim",
-                remedy=f"make encoder.expand times encoder.hidden_dim a multiple of {self.head}",
-            )
-        self.heads, mixed = self.inner // self.head, self.inner + 2 * d_state
-        self.in_proj = nn.Linear(width, self.inner + mixed + self.heads, bias=False)
-        self.conv1d = self._convolution(mixed)
-        self.dt_bias = nn.Parameter(_initial_steps(self.heads))
-        self.A_log = nn.Parameter(torch.empty(self.heads).uniform_(1, 16).log())
-        self.D = nn.Parameter(torch.ones(self.heads))
-        self.norm = nn.RMSNorm(self.inner, eps=1e-5)
-        self.out_proj = nn.Linear(self.inner, width, bias=False)
-
-    def forward(self, steps: Tensor) -> Tensor:
-        """Map (B, S, D) to (B, S, D); a step sees itself and those before."""
-        gate, mixed, dt = self.in_proj(steps).split([self.inner, self.inner + 2 * self.d_state, self.heads], dim=-1)
-        x, B, C = torch.split(self._convolved(self.conv1d, mixed), [self.inner, self.d_state, self.d_state], dim=-1)
-        with torch.autocast(steps.device.type, enabled=False):
-            dt = functional.softplus(_single(dt) + self.dt_bias)
-            heads = _single(x).reshape(*x.shape[:2], self.heads, self.head)
-            y = chunked_scan(heads, dt, -self.A_log.exp(), _single(B), _single(C), self.D).flatten(2)
-            y = self.norm(y * functional.silu(_single(gate)))
-        out: Tensor = self.out_proj(y)
-        return out
-
-
 class Stub(Block):
     """A Mamba block without a state, its gated convolution alone, for tests of the layers around it."""
 
@@ -132,7 +95,7 @@ class Stub(Block):
         return out
 
 
-BLOCKS: dict[str, type[Mamba] | type[Mamba2] | type[Stub]] = {"mamba": Mamba, "mamba2": Mamba2, "mamba_stub": Stub}
+BLOCKS: dict[str, type[Mamba] | type[Stub]] = {"mamba": Mamba, "mamba_stub": Stub}
 
 
 class BidirectionalMamba(nn.Module):

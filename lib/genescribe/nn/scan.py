@@ -1,14 +1,12 @@
-"""The recurrences of selective state-space models, in plain PyTorch.
+"""The recurrence of selective state-space models, in plain PyTorch.
 
 With a state h of N numbers per channel, a step size dt, a decay A < 0 and input x (Gu and Dao 2023, arXiv:2312.00752,
 equations 2 and 4, the input by Euler's rule as their code has it):
 
     h[t] = exp(dt[t] A) h[t-1] + dt[t] B[t] x[t]        y[t] = C[t] h[t] + D x[t]
 
-Mamba-1 has an A a channel and state; `selective_scan` walks its steps one by one, which on a CPU is faster than an
-associative scan. Mamba-2 has one A a head; `chunked_scan` is then matrix multiplication inside chunks and a short
-recurrence between them (Dao and Gu 2024, arXiv:2405.21060, section 6). On a CUDA GPU where `mamba-ssm` is installed,
-both call its kernels instead.
+The steps are walked one by one, which on a CPU is faster than an associative scan. On a CUDA GPU where `mamba-ssm` is
+installed, its kernel is called instead.
 """
 
 from __future__ import annotations
@@ -24,9 +22,7 @@ from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 STEPS = 256
-"""Steps of Mamba-1 whose states are held at a time; they are computed again for the gradient."""
-CHUNK = 64
-"""Steps of a chunk of Mamba-2."""
+"""Steps whose states are held at a time; they are computed again for the gradient."""
 
 
 class _Recurrence(torch.autograd.Function):
@@ -71,7 +67,7 @@ def recurrence(decay: Tensor, gain: Tensor, first: Tensor) -> Tensor:
 
 
 def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    """Return y of Mamba-1's recurrence.
+    """Return y of the recurrence.
 
     Parameters
     ----------
@@ -91,8 +87,8 @@ def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Te
     if x.is_cuda and _installed():
         first = (part.transpose(1, 2).contiguous() for part in (x, dt))
         last = (part.transpose(1, 2).contiguous() for part in (B, C))
-        y = _kernel("mamba_ssm.ops.selective_scan_interface", "selective_scan_fn")(*first, A, *last, D)
-        return cast(Tensor, y.transpose(1, 2))
+        kernels = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
+        return cast(Tensor, kernels.selective_scan_fn(*first, A, *last, D).transpose(1, 2))
     return cast(Tensor, _walk(x, dt, A, B, C)) + D * x
 
 
@@ -119,61 +115,6 @@ def _walk_part(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Te
     return (states @ C.unsqueeze(-1)).squeeze(-1), states[-1]
 
 
-def chunked_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, chunk: int = CHUNK) -> Tensor:
-    """Return y of Mamba-2's recurrence.
-
-    Parameters
-    ----------
-    x : (B, T, H, P)
-        Input of H heads of P channels.
-    dt : (B, T, H)
-        Step sizes, > 0.
-    A, D : (H,)
-        Decay rate, negative, and weight of the input itself.
-    B, C : (B, T, N)
-        Input and output weights, shared by the heads.
-    chunk
-        Steps that are multiplied out at once.
-
-    Returns
-    -------
-    (B, T, H, P)
-    """
-    if x.is_cuda and _installed():
-        scan = _kernel("mamba_ssm.ops.triton.ssd_combined", "mamba_chunk_scan_combined")
-        return cast(Tensor, scan(x, dt, A, B.unsqueeze(2), C.unsqueeze(2), chunk_size=chunk, D=D))
-    T = x.shape[1]
-    # Steps of size zero neither decay nor add.
-    xs, dts, Bs, Cs = (_in_chunks(part, chunk) for part in (x * dt.unsqueeze(-1), dt, B, C))
-    passed = (dts * A).cumsum(dim=2).transpose(2, 3)  # (B, chunks, H, Q): log decay from the chunk's start.
-    causal = torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).tril()
-    decay = (passed.unsqueeze(-1) - passed.unsqueeze(-2)).masked_fill(~causal, -torch.inf).exp()
-    weights = (Cs @ Bs.transpose(-1, -2)).unsqueeze(2) * decay  # (B, chunks, H, Q, Q)
-    heads = xs.transpose(2, 3)  # (B, chunks, H, Q, P)
-    inside = weights @ heads
-    # What each chunk leaves behind, (B, chunks, H, N, P), and what all those before it left.
-    left = (Bs.transpose(-1, -2).unsqueeze(2) * (passed[..., -1:] - passed).exp().unsqueeze(-2)) @ heads
-    states = recurrence(
-        passed[..., -1].exp()[..., None, None].expand_as(left).transpose(0, 1).contiguous(),
-        left.transpose(0, 1).contiguous(),
-        torch.zeros_like(left[:, 0]),
-    )
-    before = torch.nn.functional.pad(states.transpose(0, 1)[:, :-1], (0, 0) * 3 + (1, 0))
-    across = passed.exp().unsqueeze(-1) * (Cs.unsqueeze(2) @ before)
-    y = (inside + across).transpose(2, 3).flatten(1, 2)[:, :T]
-    return y + D.unsqueeze(-1) * x
-
-
-def _in_chunks(part: Tensor, chunk: int) -> Tensor:
-    """(B, T, ...) -> (B, chunks, chunk, ...), zeros behind."""
-    part = torch.nn.functional.pad(part, (0, 0) * (part.ndim - 2) + (0, -part.shape[1] % chunk))
-    return part.reshape(len(part), -1, chunk, *part.shape[2:])
-
-
 @cache
 def _installed() -> bool:
     return importlib.util.find_spec("mamba_ssm") is not None
-
-
-def _kernel(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(module), name)

@@ -39,7 +39,7 @@ class LabelLocus(NamedTuple):
     why: str
 
 
-def draw_label_loci(genome: str, names: Sequence[str], heads: Mapping[Method, Path], seed: int = 0) -> list[Figure]:
+def draw_label_loci(genome: str, names: Sequence[str], heads: Mapping[Method, Path]) -> list[Figure]:
     """Draw three stretches, chosen by rules that do not look for success: introns, disagreement, chance.
 
     Parameters
@@ -48,14 +48,12 @@ def draw_label_loci(genome: str, names: Sequence[str], heads: Mapping[Method, Pa
         Of the genome and the labels; the first label lies between genes.
     heads
         Folder of each head's scores (`segment.label_report`).
-    seed
-        Of the third stretch.
     """
     first = next(iter(heads.values()))
     places = read_json(first / "labels.json")["stretches"]
     runs = {method: _runs(folder) for method, folder in heads.items()}
     truth = {int(key.partition(".")[0]): part for key, part in _runs(first).items() if key.endswith(".truth")}
-    loci = choose(truth, [{n: labels[f"{n}.predicted"] for n in truth} for labels in runs.values()], names, seed)
+    loci = choose(truth, [{n: labels[f"{n}.predicted"] for n in truth} for labels in runs.values()], names)
     figures = []
     for number, locus in enumerate(loci, 1):
         place = places[locus.stretch]
@@ -66,7 +64,7 @@ def draw_label_loci(genome: str, names: Sequence[str], heads: Mapping[Method, Pa
 
 
 def choose(
-    truth: Mapping[int, Runs], predictions: Sequence[Mapping[int, Runs]], names: Sequence[str], seed: int = 0
+    truth: Mapping[int, Runs], predictions: Sequence[Mapping[int, Runs]], names: Sequence[str]
 ) -> list[LabelLocus]:
     """Choose the stretch with most introns, the one on which the heads disagree most, and one at random.
 
@@ -78,8 +76,6 @@ def choose(
         The same of each head.
     names
         Names of the labels, in their order.
-    seed
-        Seed of the random choice.
     """
     candidates: list[tuple[LabelLocus, int, int]] = []
     for number, runs in sorted(truth.items()):
@@ -99,7 +95,7 @@ def choose(
     rules = (
         ("the stretch with most introns", [introns for _, introns, _ in candidates]),
         ("the stretch on which the heads disagree most", [odds for *_, odds in candidates]),
-        ("a stretch drawn at random", random.Random(seed).sample(range(len(candidates)), len(candidates))),
+        ("a stretch drawn at random", random.Random(0).sample(range(len(candidates)), len(candidates))),
     )
     chosen: list[LabelLocus] = []
     for why, scores in rules:

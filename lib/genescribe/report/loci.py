@@ -44,7 +44,7 @@ class Locus(NamedTuple):
     why: str
 
 
-def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]], seed: int = 0) -> list[Locus]:
+def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]) -> list[Locus]:
     """Choose loci to show by three rules that do not look for success: introns, disagreement, chance.
 
     Every stretch holds `GENES_A_PICTURE` neighbouring reference genes. The first has the most genes with introns in
@@ -57,8 +57,6 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
         The genes that are scored.
     predictions
         One list of genes per method.
-    seed
-        Seed of the third rule.
     """
     ordered = sorted(reference, key=lambda g: (g.seqid, g.start, g.end))
     size = min(GENES_A_PICTURE, len(ordered))
@@ -73,7 +71,7 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
     rules = (
         ("the stretch with most genes that have introns", [sum(map(is_spliced, run)) for run in runs]),
         ("the stretch on which the methods disagree most", [disagreement(run) for run in runs]),
-        ("a stretch drawn at random", random.Random(seed).sample(range(len(runs)), len(runs))),
+        ("a stretch drawn at random", random.Random(0).sample(range(len(runs)), len(runs))),
     )
     chosen: list[Locus] = []
     drawn: set[str] = set()

@@ -32,8 +32,6 @@ class State:
         Optimiser steps taken: position in the schedule and, times the batch, in the data.
     model, optimiser
         State dictionaries of the model and the optimiser.
-    average
-        Averaged weights by name, where the run keeps them.
     random
         Random state of torch, NumPy and Python; see `random_state`.
     best_step
@@ -58,7 +56,6 @@ class State:
     step: int = 0
     model: dict[str, Any] = field(default_factory=dict)
     optimiser: dict[str, Any] = field(default_factory=dict)
-    average: dict[str, Any] = field(default_factory=dict)
     random: dict[str, Any] = field(default_factory=dict)
     best_step: int = -1
     best_value: float = 0.0

@@ -64,9 +64,6 @@ class TrainConfig:
         "ddp", doc="several processes: replicate all weights (ddp), or shard weights and optimiser (fsdp)"
     )
     compile: bool = option(False, doc="compile the expensive parts of the model with torch.compile")
-    ema: float = option(
-        0.0, doc="decay of the averaged weights that are validated and kept; 0: none", minimum=0.0, maximum=0.9999
-    )
     validate_epochs: float = option(1.0, doc="epochs between validations", minimum=0.001)
     patience: int = option(0, doc="validations without improvement before training stops; 0: never", minimum=0)
     log_every: int = option(10, doc="steps between rows of the log", minimum=1)

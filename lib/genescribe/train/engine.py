@@ -11,13 +11,13 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from genescribe.config import to_mapping
 from genescribe.data.cursor import Cursor
@@ -33,7 +33,7 @@ from genescribe.train.objective import Objective, add_counts
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
 from genescribe.train.schedule import PLATEAU_FACTOR, learning_rate, micro_batch, reseed, total_steps
-from genescribe.train.sharding import distribute, full, gathered, sharded_like, unsharded, without_sync
+from genescribe.train.sharding import distribute, full, gathered, unsharded, without_sync
 from genescribe.train.task import Counts, Task
 
 _logger = logging.getLogger("genescribe.train")
@@ -131,7 +131,6 @@ class _Run:
             task.compile(self.model)
         self.objective = distribute(Objective(task, self.model, self.parts), world, config.parallel)
         self.optimiser = build_optimiser(config, self.model, task.no_decay, task.adamw_only)
-        self.average: dict[str, Tensor] = {}
         self._restore()
         self.memory = MemoryWatch(world.device, directory / f"memory_{world.rank}.csv")
         if config.precision == "bf16" and not computes_in_bf16(world.device):
@@ -230,8 +229,6 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, self.state.step, self.total, self.state.lr_scale)
         self.optimiser.step()
-        for name, average in self.average.items():
-            average.lerp_(self.model.get_parameter(name).detach(), 1 - self.config.ema)
         return [loss, 1.0, *means[2:]], norm
 
     def _read(self, batches: Iterator[Any], key: tuple[int, ...], *, first: bool) -> Any:
@@ -264,29 +261,28 @@ class _Run:
     # -- validation ----------------------------------------------------------------------------------------------
     def _validate(self, log: RunLog | None) -> None:
         started = time.monotonic()
-        with self._averaged():
-            counts = self._count()
-            if not counts:
-                return
-            metrics = self.task.summarise(counts)
-            state, value = self.state, metrics[self.task.best]
-            if not math.isfinite(value):
-                raise InputError(
-                    f"{self.task.best} is {value} in the validation after step {state.step}",
-                    where=self.directory,
-                    remedy=self.task.remedy,
-                )
-            gained = state.best_step < 0 or value > state.best_value
-            state.stale = 0 if gained else state.stale + 1
-            state.plateau = 0 if gained else state.plateau + 1
-            if self.config.scheduler == "plateau" and state.plateau >= self.config.plateau_patience:
-                state.lr_scale, state.plateau = state.lr_scale * PLATEAU_FACTOR, 0
-            # Of equals the later is kept: it has learned longer.
-            if gained or value == state.best_value:
-                state.best_step, state.best_value = state.step, value
-                weights = full(self.model.state_dict())
-                if self.world.leads:
-                    self.checkpoints.save_best(state.step, weights)
+        counts = self._count()
+        if not counts:
+            return
+        metrics = self.task.summarise(counts)
+        state, value = self.state, metrics[self.task.best]
+        if not math.isfinite(value):
+            raise InputError(
+                f"{self.task.best} is {value} in the validation after step {state.step}",
+                where=self.directory,
+                remedy=self.task.remedy,
+            )
+        gained = state.best_step < 0 or value > state.best_value
+        state.stale = 0 if gained else state.stale + 1
+        state.plateau = 0 if gained else state.plateau + 1
+        if self.config.scheduler == "plateau" and state.plateau >= self.config.plateau_patience:
+            state.lr_scale, state.plateau = state.lr_scale * PLATEAU_FACTOR, 0
+        # Of equals the later is kept: it has learned longer.
+        if gained or value == state.best_value:
+            state.best_step, state.best_value = state.step, value
+            weights = full(self.model.state_dict())
+            if self.world.leads:
+                self.checkpoints.save_best(state.step, weights)
         state.done |= 0 < self.config.patience <= state.stale
         if log is not None:
             log.row(self._common("validation") | metrics | {"validation_seconds": time.monotonic() - started})
@@ -307,22 +303,6 @@ class _Run:
             add_counts(everyone, counts)
         return everyone
 
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Put the averaged weights in the model's place for a while."""
-        swap = {name: self.model.get_parameter(name).detach().clone() for name in self.average}
-        try:
-            self._fill(self.average)
-            yield
-        finally:
-            self._fill(swap)
-
-    @torch.no_grad()
-    def _fill(self, weights: Mapping[str, Tensor]) -> None:
-        for name, weight in weights.items():
-            parameter = self.model.get_parameter(name)
-            parameter.copy_(sharded_like(weight, parameter))
-
     # -- state, logs, files --------------------------------------------------------------------------------------
     def _restore(self) -> None:
         state = self.state
@@ -330,10 +310,6 @@ class _Run:
             self.optimiser.load_state_dict(state.optimiser)
             restore_random_state(state.random)
             _logger.info("resuming at step %d of %d", state.step, self.total)
-        if self.config.ema:
-            for name, parameter in self.model.named_parameters():
-                start = state.average[name] if state.average else parameter.detach().clone()
-                self.average[name] = sharded_like(start, parameter)
 
     def _is_time_to_save(self) -> bool:
         late = time.monotonic() - self.saved >= self.config.checkpoint_seconds
@@ -345,11 +321,10 @@ class _Run:
         self.saved = time.monotonic()
         # All processes gather a sharded model.
         model, optimiser = full(self.model.state_dict()), full(self.optimiser.state_dict())
-        average = full(self.average)
         if not self.world.leads:
             return
         self.state.model, self.state.optimiser = model, optimiser
-        self.state.average, self.state.random = average, random_state()
+        self.state.random = random_state()
         self.state.seconds = time.monotonic() - self.started
         self.checkpoints.save(self.state)
 
@@ -377,8 +352,6 @@ class _Run:
                 _logger.info("%s", line)
 
     def _write_model(self, fingerprint: Mapping[str, Any]) -> None:
-        if self.state.best_step < 0 and self.average:
-            self._fill(self.average)
         weights = full(self.model.state_dict())
         if not self.world.leads:
             return

@@ -132,17 +132,13 @@ def test_prompts_are_apart_from_held_out_loci(tmp_path: Path) -> None:
     counts = prepare_prompts([first, second], PromptConfig(homologues="keep"), tmp_path / "all")
     assert counts["prompts"] == {"a": 12, "b": 8}
     assert counts["held_out"] == {"a": 4}
-    # By genome: only `b` has neither validation nor test loci.
-    apart = PromptConfig(apart="genome", homologues="keep", per_genome=5)
+    apart = PromptConfig(genomes=["b"], homologues="keep")
     counts = prepare_prompts([first, second], apart, tmp_path / "apart")
-    assert counts["prompts"] == {"b": 5}
+    assert counts["prompts"] == {"b": 8}
     assert counts["left_out"] == {"its genome is not among those of the prompts": 12}
-    assert counts["not_drawn"] == 3
     prompts = ShardDataset([tmp_path / "apart"], "train")
     assert {prompts[i].meta.genome for i in range(len(prompts))} == {"b"}
-    assert GenerateTask(toy_config(), [tmp_path / "apart"]).samples() == 5
-    with pytest.raises(InputError, match="'a' has validation or test loci"):
-        prepare_prompts([first, second], replace(apart, genomes=["a"]), tmp_path / "refused")
+    assert GenerateTask(toy_config(), [tmp_path / "apart"]).samples() == 8
     with pytest.raises(InputError, match="'c' has no training locus"):
         prepare_prompts([first, second], PromptConfig(genomes=["c"]), tmp_path / "refused")
     with pytest.raises(InputError, match="no prompt is left"):
@@ -151,14 +147,14 @@ def test_prompts_are_apart_from_held_out_loci(tmp_path: Path) -> None:
 
 
 def test_the_same_prompts_are_the_same_bytes(tmp_path: Path, baked: Path) -> None:
-    config = PromptConfig(per_genome=6, held_out=3, homologues="keep")
+    config = PromptConfig(held_out=3, homologues="keep")
     for name in ("one", "two"):
         prepare_prompts([baked], config, tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == ["bake.json", "prompts.json", "train-00000.tar", "validation-00000.tar", "windows.npy"]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert read_json(tmp_path / "one" / "prompts.json")["prompts"] == {"toy": 6}
+    assert read_json(tmp_path / "one" / "prompts.json")["held_out"] == {"toy": 3}
 
 
 def test_homologues_of_held_out_genes_are_no_prompts(tmp_path: Path) -> None:

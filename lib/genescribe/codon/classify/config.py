@@ -21,12 +21,11 @@ class ClassifierConfig:
     train_labels: str | None = option(
         None, doc="CSV with the labels of train_embeddings, matched by id or order; none: the labels in the .npz file"
     )
-    test_embeddings: str | None = option(None, doc="instead of test: .npz file of the same model, layers and pooling")
+    test_embeddings: str | None = option(None, doc="instead of test: .npz file of the same model and layers")
     test_labels: str | None = option(None, doc="CSV with the labels of test_embeddings")
     kind: Kind = option("probe_logreg", doc="probe_* and mlp use embeddings, kmer_* use k-mers of the sequence")
     model: str | None = option(None, doc="folder of a codon model, for the embeddings of train and test")
     layers: list[int] = option(default_factory=lambda: [-1], doc="layers of the model, concatenated; -1 is the last")
-    pooling: Literal["mean", "last", "max", "begin"] = option("mean", doc="how the vectors of codons are combined")
     control: bool = option(True, doc="with a model: also train the same classifier on untrained weights, as a control")
     k: int = option(3, doc="length of a k-mer", minimum=1, maximum=8)
     alphabet: Literal["base", "codon"] = option("base", doc="k-mers of bases, or of codons in frame (k at most 2)")
@@ -74,10 +73,10 @@ class ClassifierConfig:
             raise InputError(
                 f"{self.kind} reads embeddings", where="model", remedy="name a codon model, or give train_embeddings"
             )
-        if (stored or not embeds) and (self.model is not None or self.layers != [-1] or self.pooling != "mean"):
+        if (stored or not embeds) and (self.model is not None or self.layers != [-1]):
             raise InputError(
                 "given beside stored embeddings" if stored else f"{self.kind} reads no embeddings",
-                where="model, layers, pooling",
+                where="model, layers",
                 remedy="take them out" + (", or give train and test" if stored else ""),
             )
 

@@ -17,15 +17,12 @@ from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256
 from genescribe.train.model_files import weights_digest
 
-POOLINGS = ("mean", "last", "max", "begin")
 _NOTE = "note_"
 _SKETCHES = ("sketches", "sketch_sizes")
 
 
-def embed(
-    network: Network, dna: Sequence[str], *, layers: Sequence[int] = (-1,), pooling: str = "mean"
-) -> NDArray[np.float32]:
-    """Return one vector per sequence, (n, layers x C).
+def embed(network: Network, dna: Sequence[str], *, layers: Sequence[int] = (-1,)) -> NDArray[np.float32]:
+    """Return one vector per sequence, the mean over its codons, (n, layers x C).
 
     Parameters
     ----------
@@ -35,8 +32,6 @@ def embed(
         Coding sequences, in frame.
     layers
         0 is the embedding, 1 the first block, -1 the last; several are put side by side.
-    pooling
-        Over codons: `mean`, `max`, `last` (the last codon), `begin` (`<BOS_CDS>`). There is no padding to leave out.
 
     Raises
     ------
@@ -46,14 +41,11 @@ def embed(
     depth = network.model.config.n_layer
     if not layers or not all(-depth - 1 <= layer <= depth for layer in layers):
         raise InputError(f"layers {list(layers)} of 0 to {depth}", where="layers", remedy="name layers that exist")
-    vectors = []
-    for states in network.states_many((dna_tokens(sequence) for sequence in dna), layers):
-        codons = states[1:] if len(states) > 1 else states
-        vectors.append({"mean": codons.mean(0), "max": codons.max(0), "last": codons[-1], "begin": states[0]}[pooling])
-    return np.stack(vectors)
+    every = network.states_many((dna_tokens(sequence) for sequence in dna), layers)
+    return np.stack([(states[1:] if len(states) > 1 else states).mean(0) for states in every])
 
 
-def described(network: Network, weights: str, layers: Sequence[int], pooling: str) -> dict[str, Any]:
+def described(network: Network, weights: str, layers: Sequence[int]) -> dict[str, Any]:
     """Return a description of the embeddings; those of equal descriptions may be compared.
 
     Parameters
@@ -62,11 +54,11 @@ def described(network: Network, weights: str, layers: Sequence[int], pooling: st
         The codon model.
     weights
         Digest of its weights.
-    layers, pooling
+    layers
         See `embed`.
     """
     depth = network.model.config.n_layer
-    return {"weights": weights, "layers": [layer % (depth + 1) for layer in layers], "pooling": pooling}
+    return {"weights": weights, "layers": [layer % (depth + 1) for layer in layers]}
 
 
 def extract_embeddings(
@@ -75,7 +67,6 @@ def extract_embeddings(
     target: str | Path,
     *,
     layers: Sequence[int] = (-1,),
-    pooling: str = "mean",
     untrained: bool = False,
     label: str = "label",
     seed: int = 0,
@@ -95,8 +86,6 @@ def extract_embeddings(
         `.npz` file to write.
     layers
         Layers whose states are joined; 0 is the embedding, negative numbers count from the last.
-    pooling
-        How the states of a sequence's codons become one vector.
     untrained
         Use the same network with fresh weights.
     label
@@ -114,9 +103,9 @@ def extract_embeddings(
         network = network.untrained(seed)
     sequences = read_sequences(source, label=label)
     warn_of_blank_labels(sequences, label)
-    values = embed(network, sequences.dna, layers=layers, pooling=pooling)
+    values = embed(network, sequences.dna, layers=layers)
     weights = f"fresh weights, seed {seed}" if untrained else weights_digest(model)
-    made_by = described(network, weights, layers, pooling)
+    made_by = described(network, weights, layers)
     notes: dict[str, Any] = {f"{_NOTE}{name}": np.array(values) for name, values in sequences.notes.items()}
     with atomic_path(target) as temporary, temporary.open("wb") as out:
         np.savez(
@@ -156,7 +145,7 @@ def read_embeddings(path: str | Path) -> Sequences:
             tuple(arrays["digests"].tolist()),
             tuple(np.split(words, np.cumsum(sizes)[:-1])),
             arrays["embeddings"],
-            {name: arrays[name].tolist() for name in ("weights", "layers", "pooling")},
+            {name: arrays[name].tolist() for name in ("weights", "layers")},
         )
     except (KeyError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from genescribe.codon.evaluation.scoring import interval
+from genescribe.evaluate.bootstrap import percentiles
 
 NAMES = ("balanced_accuracy", "macro_f1", "auroc", "auprc")
 BINS = 10
@@ -44,7 +44,7 @@ def measure(truth: NDArray[np.int64], chances: NDArray[np.float64], *, draws: in
             if value is not None:
                 replicates[name].append(value)
     return {
-        name: {"value": value, "interval": interval(np.array(replicates[name]))}
+        name: {"value": value, "interval": percentiles(np.array(replicates[name]))}
         for name, value in point.items()
         if value is not None
     } | {"calibration_error": {"value": calibration(truth, chances)[2], "interval": None}}

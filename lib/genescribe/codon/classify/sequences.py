@@ -53,7 +53,7 @@ class Sequences:
     vectors : (n, C) float32
         Stored embeddings; None where there are none.
     made_by
-        Origin of stored embeddings: digest of the weights, layers, pooling.
+        Origin of stored embeddings: digest of the weights, layers.
     """
 
     source: str

@@ -231,7 +231,7 @@ def _made_by(config: ClassifierConfig, network: Network | None, train: Sequences
         return dict(train.made_by)
     if config.reads_words or network is None or config.model is None:
         return {}
-    return described(network, weights_digest(config.model), config.layers, config.pooling)
+    return described(network, weights_digest(config.model), config.layers)
 
 
 def _other_embeddings(test: Sequences, wanted: dict[str, Any]) -> InputError:
@@ -247,4 +247,4 @@ def _features(config: ClassifierConfig, network: Network | None, samples: Sequen
         return samples.vectors
     if config.reads_words or network is None:
         return kmer_features(samples.dna, config.k, config.alphabet)
-    return embed(network, samples.dna, layers=config.layers, pooling=config.pooling)
+    return embed(network, samples.dna, layers=config.layers)

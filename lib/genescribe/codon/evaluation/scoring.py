@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from genescribe.codon.evaluation.ngram import CodonUsage, Probabilities, synonyms
 from genescribe.codon.sequences.prepare import Gene
 from genescribe.codon.sequences.vocabulary import FIRST_CODON, to_tokens
+from genescribe.evaluate.bootstrap import percentiles
 
 COLUMNS = ("nll", "codons", "synonym_nll", "synonyms", "right")
 
@@ -118,11 +119,6 @@ def draws(count: int, replicates: int, seed: int = 0) -> NDArray[np.float64]:
     return generator.multinomial(count, np.full(count, 1 / count), size=replicates).astype(float)
 
 
-def interval(values: NDArray[np.float64]) -> list[float] | None:
-    """Return the 95% percentile interval of bootstrap values; None where there are none."""
-    return [float(x) for x in np.percentile(values, [2.5, 97.5])] if len(values) else None
-
-
 def summary(scores: GeneScores, weights: NDArray[np.float64]) -> dict[str, Any]:
     """Return the metrics of some genes with their intervals; those that were not measured are left out."""
     result: dict[str, Any] = {}
@@ -133,7 +129,7 @@ def summary(scores: GeneScores, weights: NDArray[np.float64]) -> dict[str, Any]:
     }
     for name, (measure, column) in measures.items():
         if scores.values[:, column].sum():
-            result[name] = {"value": float(measure()), "interval": interval(measure(weights))}
+            result[name] = {"value": float(measure()), "interval": percentiles(measure(weights))}
     return result
 
 
@@ -154,7 +150,7 @@ def compared(first: GeneScores, second: GeneScores, weights: NDArray[np.float64]
         a, b = getattr(first, name), getattr(second, name)
         result["synonym_accuracy" if name == "accuracy" else name] = {
             "difference": float(b() - a()),
-            "interval": interval(b(weights) - a(weights)),
+            "interval": percentiles(b(weights) - a(weights)),
         }
     return result
 

@@ -13,10 +13,12 @@ from genescribe.codon.sequences.vocabulary import CODONS
 from genescribe.figures.blocks import Figure
 from genescribe.figures.style import INK, LINES, MUTED, PALETTE, canvas, styled, to_svg
 
+LONGEST = 150
+"""Most codons of a mutation map."""
 _COLOURS = dict(zip(CLASSES, (PALETTE[1], PALETTE[2], PALETTE[0], PALETTE[3], MUTED[0]), strict=True))
 
 
-def scatter(name: str, points: NDArray[np.float64], axes_names: Sequence[str], caption: str, table: int = 11) -> Figure:
+def scatter(name: str, points: NDArray[np.float64], axes_names: Sequence[str], caption: str) -> Figure:
     """Draw a codon at each of 64 points, coloured by the class of its amino acid.
 
     Parameters
@@ -29,10 +31,8 @@ def scatter(name: str, points: NDArray[np.float64], axes_names: Sequence[str], c
         Labels of the x and y axes.
     caption
         Text below the figure.
-    table
-        NCBI genetic code that gives the amino acids.
     """
-    amino_acids = letters(table)
+    amino_acids = letters(11)
     with styled():
         figure = canvas(4.6)
         axes = figure.subplots()
@@ -112,7 +112,6 @@ def lines(
     logx: bool = False,
     logy: bool = False,
     diagonal: bool = False,
-    height: float = 2.7,
 ) -> Figure:
     """Draw curves: panel title -> curve name -> (x, y).
 
@@ -130,11 +129,9 @@ def lines(
         Whether an axis is logarithmic.
     diagonal
         Draw the line x = y.
-    height
-        Height in inches.
     """
     with styled():
-        figure = canvas(height)
+        figure = canvas(2.7)
         drawn = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         known = list(dict.fromkeys(curve for curves in panels.values() for curve in curves))
         for axes, (title, curves) in zip(drawn, panels.items(), strict=True):
@@ -168,8 +165,6 @@ def bars(
     caption: str,
     *,
     y: str,
-    height: float = 2.6,
-    intervals: Mapping[str, Sequence[tuple[float, float]]] | None = None,
 ) -> Figure:
     """Draw grouped bars: series name -> one value per group.
 
@@ -185,23 +180,15 @@ def bars(
         Text below the figure.
     y
         Label of the y axis.
-    height
-        Height in inches.
-    intervals
-        Series name -> (low, high) per group; None: no error bars.
     """
     with styled():
-        figure = canvas(height)
+        figure = canvas(2.6)
         axes = figure.subplots()
         width = 0.84 / len(series)
         for number, (label, values) in enumerate(series.items()):
             where = np.arange(len(groups)) + (number - (len(series) - 1) / 2) * width
             colour = PALETTE[number] if number < 3 else MUTED[(number - 3) % len(MUTED)]
             axes.bar(where, values, width * 0.92, color=colour, label=label, linewidth=0)
-            if intervals and label in intervals:
-                ends = np.array(intervals[label])
-                spread = np.abs(ends.T - np.array(values))
-                axes.errorbar(where, values, spread, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5)
         axes.set_xticks(range(len(groups)), groups, fontsize=7.5)
         axes.set(ylabel=y)
         axes.tick_params(axis="x", length=0)
@@ -211,9 +198,9 @@ def bars(
 
 
 def mutation_picture(
-    name: str, codons: NDArray[np.uint8], ratios: NDArray[np.float64], table: int, gene: str, *, longest: int = 150
+    name: str, codons: NDArray[np.uint8], ratios: NDArray[np.float64], table: int, gene: str
 ) -> Figure:
-    """Draw a mutation map, codons ordered by amino acid, up to `longest` codons.
+    """Draw a mutation map, codons ordered by amino acid, up to `LONGEST` codons.
 
     Parameters
     ----------
@@ -227,15 +214,13 @@ def mutation_picture(
         NCBI genetic code that gives the amino acids.
     gene
         Name of the gene, for the caption.
-    longest
-        Most codons to draw.
     """
     order = codon_order(table)
     amino_acids = letters(table)
-    shown = ratios[:longest, order].T
+    shown = ratios[:LONGEST, order].T
     rows = [f"{CODONS[i]} {chr(amino_acids[i])}" for i in order.tolist()]
     step = 1 if len(codons) <= 60 else 5
-    places = range(min(len(codons), longest))
+    places = range(min(len(codons), LONGEST))
     columns = [f"{i + 1} {chr(amino_acids[codons[i]])}" if i % step == 0 else "" for i in places]
     caption = (
         f"Mutation map {gene}: log ratio of every codon against the one that stands there, given what comes before. "

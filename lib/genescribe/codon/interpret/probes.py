@@ -101,8 +101,9 @@ def questions(genes: Sequence[Gene], places: Sequence[NDArray[np.int64]]) -> lis
     return asked
 
 
-def _mean_before(values: NDArray[np.float64], places: NDArray[np.int64], reach: int = 20) -> NDArray[np.float64]:
-    return np.array([values[max(0, place - reach + 1) : place + 1].mean() for place in places.tolist()])
+def _mean_before(values: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean of up to 20 values that end at each place."""
+    return np.array([values[max(0, place - 19) : place + 1].mean() for place in places.tolist()])
 
 
 def probes(label: str, network: Network, untrained: Network, genes: Sequence[Gene], *, seed: int) -> Step:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genescribe.evaluate.bootstrap import percentiles
 from genescribe.evaluate.labels.agreement import binned_kl, position_f1, segment_f1, wasserstein
 from genescribe.evaluate.labels.boundaries import TOLERANCES
 from genescribe.evaluate.labels.counts import LabelCounts, check_same_truth
@@ -50,7 +51,7 @@ def summarise(counts: LabelCounts, names: Sequence[str], *, replicates: int = 10
     }
     if replicates:
         drawn = bootstrap([counts], names, replicates, seed)[0]
-        result["intervals"] = {name: interval(drawn[:, i]) for i, name in enumerate(HEADLINES)}
+        result["intervals"] = {name: percentiles(drawn[:, i]) for i, name in enumerate(HEADLINES)}
     return result
 
 
@@ -88,7 +89,7 @@ def compare(
     drawn = bootstrap([counts[name] for name in order], names, replicates, seed)
     return {
         name: {
-            metric: {"difference": _plain(gain[i]), "interval": interval(gains[:, i])}
+            metric: {"difference": _plain(gain[i]), "interval": percentiles(gains[:, i])}
             for i, metric in enumerate(HEADLINES)
         }
         for name, gain, gains in (
@@ -172,13 +173,6 @@ def durations(counts: LabelCounts, names: Sequence[str], *, seed: int = 0) -> di
             "floor_wasserstein": float(np.mean([wasserstein(a, b) for a, b in pairs])),
         }
     return result
-
-
-def interval(values: NDArray[np.float64], confidence: float = 0.95) -> list[float] | None:
-    """Return the percentile interval of some draws; None where none has a value."""
-    known = values[~np.isnan(values)]
-    tail = (1 - confidence) / 2
-    return [float(v) for v in np.quantile(known, [tail, 1 - tail])] if len(known) else None
 
 
 def _by_tolerance(counts: NDArray[np.int64]) -> dict[str, dict[str, float | int | None]]:

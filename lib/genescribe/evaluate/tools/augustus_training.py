@@ -33,6 +33,8 @@ FEWEST = 10
 ADVISED = 200
 LONGEST_FLANK = 10_000
 SHORTEST_INTRON = 20
+GENERIC = 201
+"""Shortest coding sequence of AUGUSTUS's generic parameters: the largest value to choose."""
 STOPS = {"tag": "amber", "taa": "ochre", "tga": "opal"}
 REPORT = "training.json"
 
@@ -210,7 +212,7 @@ def flank_length(transcripts: Sequence[Transcript]) -> int:
     return min(sum(lengths) // (2 * len(lengths)), LONGEST_FLANK)
 
 
-def minimum_coding(lengths: Sequence[int], wanted: int | None, generic: int = 201) -> int:
+def minimum_coding(lengths: Sequence[int], wanted: int | None) -> int:
     """Return the shortest coding sequence to predict.
 
     Parameters
@@ -219,15 +221,13 @@ def minimum_coding(lengths: Sequence[int], wanted: int | None, generic: int = 20
         Coding bases of the training genes.
     wanted
         Value that the user gave; None: from the lengths.
-    generic
-        Largest value to choose, that of AUGUSTUS's generic parameters.
 
     Examples
     --------
     >>> minimum_coding([300] * 99 + [90], None), minimum_coding([90, 120, 300], None), minimum_coding([90], 60)
     (201, 90, 60)
     """
-    return wanted if wanted is not None else min(generic, sorted(lengths)[len(lengths) // 100])
+    return wanted if wanted is not None else min(GENERIC, sorted(lengths)[len(lengths) // 100])
 
 
 def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int, first: int = 1) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genescribe.errors import InputError
-from genescribe.evaluate.structures import Groups, Level, structures
+from genescribe.evaluate.structures import Groups, structures
 from genescribe.genome.model import Gene
 
 OPTIONS = ("--strict-match", "-e", "0", "--no-merge", "-T")
@@ -28,8 +28,8 @@ _TOTALS = re.compile(r"^# ?\s*(Query|Reference) mRNAs :\s+(\d+) in\s+(\d+) loci\
 _EXON_TOTALS = re.compile(r"^\s*(Missed|Novel) (exons|introns):\s+\d+/(\d+)", re.MULTILINE)
 
 
-def write_gtf(path: Path, genes: Sequence[Gene], level: Level = "cds", *, coding_only: bool = True) -> None:
-    """Write transcripts in the order of their coordinates, their coding parts (or exons) as exon rows.
+def write_gtf(path: Path, genes: Sequence[Gene]) -> None:
+    """Write coding transcripts in the order of their coordinates, their coding parts as exon rows.
 
     Parameters
     ----------
@@ -37,13 +37,9 @@ def write_gtf(path: Path, genes: Sequence[Gene], level: Level = "cds", *, coding
         GTF file to write.
     genes
         Genes of one annotation.
-    level
-        `cds`: coding parts become exon rows; `exon`: whole exons do.
-    coding_only
-        Leave out transcripts without a coding sequence.
     """
     groups = Groups()
-    transcripts = structures(genes, level, groups, coding_only=coding_only)
+    transcripts = structures(genes, "cds", groups)
     places = list(groups)
     rows = []
     for number, structure in enumerate(transcripts):
@@ -55,12 +51,7 @@ def write_gtf(path: Path, genes: Sequence[Gene], level: Level = "cds", *, coding
 
 
 def run_gffcompare(
-    reference: Sequence[Gene],
-    predicted: Sequence[Gene],
-    directory: Path,
-    level: Level = "cds",
-    *,
-    program: str = "gffcompare",
+    reference: Sequence[Gene], predicted: Sequence[Gene], directory: Path, *, program: str = "gffcompare"
 ) -> dict[str, Any]:
     """Run gffcompare in `directory` and return its report as `parse_stats` reads it.
 
@@ -70,13 +61,11 @@ def run_gffcompare(
         Genes of the reference annotation and of the prediction.
     directory
         Existing folder for its files.
-    level
-        `cds` or `exon`: what is compared.
     program
         Name or path of gffcompare.
     """
-    write_gtf(directory / "reference.gtf", reference, level)
-    write_gtf(directory / "predicted.gtf", predicted, level)
+    write_gtf(directory / "reference.gtf", reference)
+    write_gtf(directory / "predicted.gtf", predicted)
     command = [program, *OPTIONS, "-r", "reference.gtf", "-o", "compared", "predicted.gtf"]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if done.returncode:

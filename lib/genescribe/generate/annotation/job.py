@@ -22,8 +22,7 @@ from genescribe.generate.annotation.locus_rules import gene_of_locus
 from genescribe.generate.annotation.run import GrowingAnnotation, Journal, annotate_loci, write_results
 from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.forms.published import load_published
-from genescribe.generate.forms.transgenic import TransgenicModel, published_window
+from genescribe.generate.forms.transgenic import TransgenicModel, load_published, published_window
 from genescribe.generate.loci.gene_list import ListedGene, append_gene_list, sentence_text
 from genescribe.generate.loci.loci import Locus, LocusDataset, Window, flanked, read_loci, write_database
 from genescribe.generate.model import FAMILY, SentenceModel, load_model
@@ -51,7 +50,6 @@ class AnnotationJob:
     reject_output: str | None = option(None, doc="JSON lines of rejected loci")
     model: str = option("jlomas/HyenaTransgenic-768L12A6-400M", doc="folder, or name on the hub")
     revision: str | None = option(None, doc="commit on the hub")
-    trust_remote_code: bool = option(False, doc="run code that is part of a checkpoint")
     device: str = option("auto", doc="auto, cuda or cpu")
     precision: Literal["auto", "fp32", "fp16", "bf16"] = option("auto", doc="precision of the computation")
     compile: bool = option(False, doc="compile the decoder step")
@@ -165,7 +163,7 @@ def load_writer(job: AnnotationJob) -> nn.Module:
     if ours:
         model = load_model(job.model)
     else:
-        model = load_published(job.model, revision=job.revision, trust_remote_code=job.trust_remote_code)
+        model = load_published(job.model, revision=job.revision)
     if job.constraint is not None:
         assert isinstance(model.config, GenerateModelConfig)
         model.config = replace(model.config, constraint=job.constraint)

@@ -116,7 +116,7 @@ class GeneratePredictorFactory:
     def provenance(self) -> dict[str, Any]:
         """Return the family, the form and digests of the model's two files."""
         return {
-            "model": f"generate ({self.config.architecture}, {self.config.form})",
+            "model": f"generate ({self.config.architecture})",
             "model-config-sha256": sha256(self.folder / CONFIG),
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
             **({} if self.evidence is None else {EVIDENCE: EvidenceTable.load(self.evidence).digest()}),

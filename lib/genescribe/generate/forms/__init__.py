@@ -1,1 +1,1 @@
-"""The forms of a model that writes genes: pointers, digits, published checkpoints."""
+"""The forms of a model that writes genes: this library's, published checkpoints."""

@@ -1,4 +1,4 @@
-"""The pointer form of a model: predicts the steps of a sentence from the encoded locus."""
+"""A model that writes gene sentences: predicts the steps of a sentence from the encoded locus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.forms.backbone import build_trunk
 from genescribe.generate.forms.boundary_scores import Boundaries, BoundaryScorer, Sought
 from genescribe.generate.forms.examples import (
     IGNORED,
@@ -22,19 +21,25 @@ from genescribe.generate.forms.examples import (
     phase_after,
 )
 from genescribe.generate.forms.losses import LossSheet, StepLosses, content_loss
-from genescribe.generate.network.decoder import Cache, Memory
+from genescribe.generate.network.decoder import Cache, Decoder, Memory
+from genescribe.generate.network.locus_reader import Reader, TokenReader
+from genescribe.generate.network.prefix_lm import PrefixStack
 from genescribe.generate.text.grammar import Grammar
 from genescribe.generate.text.pointer import CLOSE, FIRST_MEMBER, PointerAutomaton, StepKind, encode
 from genescribe.generate.text.sentence import GeneSentence
 from genescribe.generate.text.window_signals import Signals
 from genescribe.segment.network.model import SegmentModel
 
+POINTER_WIDTH = 64
+"""Width in which boundaries are compared with the decoder's query."""
+CONTENT_SCALE = 0.1
+"""Initial factor of the content of a segment in the score of its end; learned."""
 _BEGIN = CLOSE + 1
 _KINDS = len(StepKind)
 
 
 class PointerModel(nn.Module):
-    """Reads a locus on the strand of its gene; writes its sentence in the pointer form.
+    """Reads a locus on the strand of its gene; writes its sentence, whose coordinates point into the locus.
 
     Parameters
     ----------
@@ -50,13 +55,19 @@ class PointerModel(nn.Module):
         super().__init__()
         hidden, width = config.encoder.hidden_dim, config.encoder.conv_width
         self.config = config
-        self.reader, self.decoder = build_trunk(config, segment)
-        self.scorer = BoundaryScorer(width, hidden, config.pointer_width, config.content_scale)
+        self.reader = (Reader if config.prefix.tokenizer is None else TokenReader)(config, segment)
+        # Either decoder offers `read`, what is known of loci, and `forward`, the hidden states of steps of sentences.
+        self.decoder: Decoder | PrefixStack
+        if config.architecture == "prefix_lm":
+            self.decoder = PrefixStack(config)
+        else:
+            self.decoder = Decoder(hidden, config.decoder_layers, config.dropout)
+        self.scorer = BoundaryScorer(width, hidden, POINTER_WIDTH, CONTENT_SCALE)
         self.embed_kind = nn.Embedding(_KINDS, hidden)
         self.embed_type = nn.Embedding(_BEGIN + 1, hidden)
         self.embed_phase = nn.Embedding(4, hidden)
         self.embed_member = nn.Embedding(FIRST_MEMBER, hidden)
-        self.embed_place = nn.Linear(config.pointer_width, hidden)
+        self.embed_place = nn.Linear(POINTER_WIDTH, hidden)
         self.embed_feature = nn.Linear(hidden, hidden)
         self.type_head = nn.Linear(hidden, CLOSE + 1)
         self.member_head = nn.Linear(hidden, FIRST_MEMBER)

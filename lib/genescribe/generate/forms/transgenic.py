@@ -14,8 +14,14 @@ from torch import Tensor, nn
 
 from genescribe.errors import InputError
 from genescribe.generate.config import GenerateModelConfig
+from genescribe.generate.network.hub import from_hub
 from genescribe.generate.network.transgenic import Memory, TransgenicDecoder, Written
-from genescribe.generate.network.transgenic_checkpoint import load_transgenic
+from genescribe.generate.network.transgenic_checkpoint import (
+    TRANSGENIC,
+    WEIGHTS,
+    kind_of_checkpoint,
+    load_transgenic,
+)
 from genescribe.generate.text import tokenizer
 from genescribe.generate.text.free_text import FreeAutomaton, published_prompt
 from genescribe.generate.text.sentence import Feature, GeneSentence, Kind
@@ -58,6 +64,35 @@ def published_window(start: int, end: int, length: int) -> Interval:
     return low, min(high, length)
 
 
+def load_published(source: str, *, revision: str | None = None) -> TransgenicModel:
+    """Return a checkpoint of TransGenic as a model that writes sentences, whatever code lies beside it.
+
+    Parameters
+    ----------
+    source
+        A local folder, or the name of a repository on the hub.
+    revision
+        Commit of the hub's repository.
+
+    Raises
+    ------
+    InputError
+        It cannot be had or loaded, or is another model.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = from_hub(source, ["config.json"], revision)
+    if kind_of_checkpoint(folder) != TRANSGENIC:
+        raise InputError(
+            "neither a model of the family generate nor a checkpoint of TransGenic",
+            where=source,
+            remedy="give one; a HyenaDNA or transformers encoder goes into model.pretrained",
+        )
+    if not Path(source).is_dir():
+        folder = from_hub(source, ["config.json", *WEIGHTS], revision)
+    return TransgenicModel(folder)
+
+
 class TransgenicModel(nn.Module):
     """A checkpoint of TransGenic: bases in, tokens of `genescribe.generate.text.tokenizer` out.
 
@@ -74,8 +109,6 @@ class TransgenicModel(nn.Module):
         See `load_transgenic`; a vocabulary other than the published one.
     """
 
-    step_kinds = ("digit", "feature", "phase", "mark")
-
     def __init__(self, folder: str | Path, config: GenerateModelConfig | None = None) -> None:
         super().__init__()
         self.network = load_transgenic(folder)
@@ -87,9 +120,7 @@ class TransgenicModel(nn.Module):
                 remedy="give another checkpoint",
             )
         self.limit = sizes.encoder.longest
-        self.config = config or GenerateModelConfig(
-            form="digits", genetic_code=1, flank=STEP, window_limit=max(600, self.limit)
-        )
+        self.config = config or GenerateModelConfig(genetic_code=1, flank=STEP, window_limit=max(600, self.limit))
         self.eval()
 
     @property

@@ -15,11 +15,18 @@ import torch
 from torch import Tensor
 
 from genescribe.evidence.junctions import Hint
-from genescribe.generate.config import HintConfig
 from genescribe.genome.alphabet import Codes
 
 BEGIN, END, THROUGH = 16, 64, 256
 """Flags of high confidence; those of low confidence are twice as large."""
+WITHOUT = 0.3
+"""Fraction of the training loci that are shown without evidence."""
+MISSING, SHIFTED, MISTAKEN = 0.15, 0.05, 0.1
+"""Fractions of the introns of a training locus that are left out, have one end moved, or the other confidence."""
+SHIFT = 12
+"""Largest shift of an end, in bases."""
+SPURIOUS = 0.5
+"""Mean number of false introns added to a training locus."""
 FLAGS = (BEGIN, 2 * BEGIN, END, 2 * END, THROUGH, 2 * THROUGH)
 
 
@@ -45,7 +52,7 @@ def oriented(hints: Iterable[Hint], strand: str, low: int, high: int) -> list[Hi
     return sorted(turned)
 
 
-def spoiled(hints: Sequence[Hint], length: int, config: HintConfig) -> list[Hint]:
+def spoiled(hints: Sequence[Hint], length: int, high: float) -> list[Hint]:
     """Return hints as training shows them: some missing, shifted, of another confidence, and some that are false.
 
     Draws from torch's generator, which the engine seeds by step and sample.
@@ -56,27 +63,27 @@ def spoiled(hints: Sequence[Hint], length: int, config: HintConfig) -> list[Hint
         Introns of a window, relative to its first base.
     length
         Bases of the window.
-    config
-        Shares of the introns that are changed.
+    high
+        Score from which evidence has high confidence.
     """
-    if float(torch.rand(())) < config.without:
+    if float(torch.rand(())) < WITHOUT:
         return []
     noisy = []
     for start, end, strand, score in hints:
-        rates = torch.tensor([config.missing, config.shifted, config.mistaken])
+        rates = torch.tensor([MISSING, SHIFTED, MISTAKEN])
         missing, shifted, mistaken = (torch.rand(3) < rates).tolist()
         if missing:
             continue
         if shifted:
-            by = int(torch.randint(1, config.shift + 1, ())) * (1 if float(torch.rand(())) < 0.5 else -1)
+            by = int(torch.randint(1, SHIFT + 1, ())) * (1 if float(torch.rand(())) < 0.5 else -1)
             start, end = (start + by, end) if float(torch.rand(())) < 0.5 else (start, end + by)
         if mistaken:
-            score = config.high - 1 if score >= config.high else config.high
+            score = high - 1 if score >= high else high
         noisy.append(Hint(start, end, strand, score))
-    for _ in range(int(torch.poisson(torch.tensor(float(config.spurious))))):
+    for _ in range(int(torch.poisson(torch.tensor(SPURIOUS)))):
         ends = sorted(torch.randint(0, length + 1, (2,)).tolist())
         strong = float(torch.rand(())) < 0.5
-        noisy.append(Hint(ends[0], ends[1], "+", config.high if strong else config.high - 1))
+        noisy.append(Hint(ends[0], ends[1], "+", high if strong else high - 1))
     return [hint for hint in noisy if 0 <= hint.start < hint.end <= length]
 
 

@@ -209,7 +209,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(width, dropout) for _ in range(layers))
         self.norm = nn.RMSNorm(width)
 
-    def read(self, reader: Reader, codes: Tensor, lengths: Tensor, *, absolute: bool = False) -> tuple[Reading, Memory]:
+    def read(self, reader: Reader, codes: Tensor, lengths: Tensor) -> tuple[Reading, Memory]:
         """Read loci, once, for all sentences that are written of them.
 
         Parameters
@@ -220,13 +220,10 @@ class Decoder(nn.Module):
             Base codes of loci on the strands of their genes, padded.
         lengths : (B,) int64
             Bases of each locus.
-        absolute
-            Tell the layers also where in the locus each step lies, and not only how far from each other they are.
         """
         entered = reader.enter(codes, lengths)
         reading = reader.leave(entered, reader.context(entered))
-        steps = reading.steps + sinusoids(reading.steps) if absolute else reading.steps
-        pairs = [layer.remember(steps) for layer in self._layers()]
+        pairs = [layer.remember(reading.steps) for layer in self._layers()]
         mask = reading.step_mask[:, None, None]
         return reading, Memory([k for k, _ in pairs], [v for _, v in pairs], mask, entered.places)
 
@@ -304,12 +301,3 @@ class Decoder(nn.Module):
 def _plain(x: Tensor) -> Tensor:
     """Return a copy with the strides of its shape, that is no view: the compiler tells all of this apart."""
     return x.clone(memory_format=torch.contiguous_format)
-
-
-def sinusoids(steps: Tensor) -> Tensor:
-    """Return the places of steps (B, n, D) as sines and cosines (Vaswani et al., 2017), (n, D)."""
-    width = steps.shape[-1]
-    half = width // 2
-    rates = 10_000.0 ** (-torch.arange(half, device=steps.device, dtype=torch.float32) / half)
-    angles = torch.arange(steps.shape[1], device=steps.device).float().unsqueeze(-1) * rates
-    return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=-1), (0, 0 if width % 2 == 0 else 1))

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.loci.hint_flags import FLAGS, hint_tracks
 from genescribe.generate.network.bpe import DnaTokenizer
-from genescribe.generate.network.packed_loci import Layout
 from genescribe.generate.network.pretrained import Pretrained
 from genescribe.genome.alphabet import SOFTMASK
 from genescribe.genome.genetic_code import GeneticCode
@@ -73,8 +72,6 @@ class Entered:
         Where among the steps each boundary lies.
     owners : (B, T) int64
         The step of each base, where steps are tokens.
-    layout
-        Where loci share rows: `local` and `steps` are of rows then.
     """
 
     local: Tensor
@@ -84,13 +81,11 @@ class Entered:
     width: int
     places: Tensor
     owners: Tensor | None = None
-    layout: Layout | None = None
 
     @property
     def mask(self) -> Tensor:
         """True for steps, False for padding, (B, S)."""
-        size = self.steps.shape[1] if self.layout is None else self.layout.steps_back.shape[1]
-        return torch.arange(size, device=self.counts.device) < self.counts[:, None]
+        return torch.arange(self.steps.shape[1], device=self.counts.device) < self.counts[:, None]
 
 
 class Reader(nn.Module):
@@ -145,33 +140,8 @@ class Reader(nn.Module):
         local, steps = self.encoder.enter(self._tracks(codes, lengths), lengths)
         return Entered(local, steps, self.encoder.held(lengths), lengths, codes.shape[1], self._places(codes))
 
-    def enter_packed(self, codes: Tensor, lengths: Tensor, capacity: int) -> Entered:
-        """Return loci up to where context comes in, several in each row of `capacity` bases; see `enter`.
-
-        Parameters
-        ----------
-        codes : (B, T)
-            Base codes, padded.
-        lengths : (B,) int64
-            Bases of each locus.
-        capacity
-            Bases of a row.
-        """
-        encoder, width = self.encoder, codes.shape[1]
-        reach = encoder.config.conv_kernel // 2
-        layout = Layout.of(lengths, width, self.fold, reach, capacity)
-        local = encoder.local(layout.pack(self._tracks(codes, lengths)), layout.covered)
-        steps = encoder.fold_norm(encoder.fold(local.reshape(*layout.owner.shape, -1)))
-        counts = encoder.held(lengths)
-        return Entered(local, steps, counts, lengths, width, self._places(codes), layout=layout)
-
     def leave(self, entered: Entered, states: Tensor) -> Reading:
-        """Return what was read of loci, given their steps in context (B, S, D), or those of the rows they share."""
-        if (layout := entered.layout) is not None:
-            encoder = self.encoder
-            context = encoder.unfold(encoder.dropout(states)).reshape(entered.local.shape)
-            bases = layout.bases_of(encoder.joined(entered.local, context, None))
-            return Reading(bases, layout.steps_of(states), entered.mask, entered.lengths)
+        """Return what was read of loci, given their steps in context (B, S, D)."""
         bases = self.encoder.leave(entered.local, states, entered.lengths)[:, : entered.width]
         return Reading(bases, states, entered.mask, entered.lengths)
 

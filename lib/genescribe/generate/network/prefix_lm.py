@@ -18,9 +18,8 @@ from torch import Tensor, nn
 
 from genescribe.errors import InputError
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.generate.network.decoder import Cache, Memory, sinusoids
+from genescribe.generate.network.decoder import Cache, Memory
 from genescribe.generate.network.locus_reader import Reader, Reading
-from genescribe.generate.network.packed_loci import Layout
 from genescribe.kernels.attention.block_sparse import attend
 from genescribe.nn.attention import FeedForward, heads_of, rotate, split_heads
 from genescribe.nn.experts import Experts, RouterSums
@@ -116,33 +115,19 @@ class PrefixStack(nn.Module):
             )
         if options.attention == "sparse":
             options.sparse.check("model.prefix.sparse")
-        if options.pack and (options.attention == "sparse" or options.tokenizer is not None):
-            raise InputError(
-                "loci share rows under dense attention among folded bases alone",
-                where="model.prefix.pack",
-                remedy="leave it at 0 (train.buckets serves every model), or drop attention: sparse and tokenizer",
-            )
         self.sparse = options.sparse if options.attention == "sparse" else None
-        self.pack = options.pack
         self.layers = nn.ModuleList(PrefixLayer(width, heads, config) for _ in range(config.decoder_layers))
         self.norm: nn.Module = norm_of(width, False) if options.preset == "default" else nn.Identity()
         slopes = alibi_slopes(heads) if options.preset == "dnabert2" else None
         self.register_buffer("slopes", slopes, persistent=False)
 
-    def read(self, reader: Reader, codes: Tensor, lengths: Tensor, *, absolute: bool = False) -> tuple[Reading, Memory]:
+    def read(self, reader: Reader, codes: Tensor, lengths: Tensor) -> tuple[Reading, Memory]:
         """Read loci, once, for all sentences that are written of them; see `Decoder.read`."""
-        packed = self.pack and self.training
-        entered = reader.enter_packed(codes, lengths, self.pack) if packed else reader.enter(codes, lengths)
-        steps = entered.steps
-        if absolute:
-            places = sinusoids(steps)
-            steps = steps + (places if entered.layout is None else places[entered.layout.order])
-        states, memory = self.prefill(steps, entered.counts, entered.places, entered.layout)
+        entered = reader.enter(codes, lengths)
+        states, memory = self.prefill(entered.steps, entered.counts, entered.places)
         return reader.leave(entered, states), memory
 
-    def prefill(
-        self, steps: Tensor, counts: Tensor, places: Tensor, layout: Layout | None = None
-    ) -> tuple[Tensor, Memory]:
+    def prefill(self, steps: Tensor, counts: Tensor, places: Tensor) -> tuple[Tensor, Memory]:
         """Run the steps of the bases through the layers.
 
         Parameters
@@ -153,30 +138,23 @@ class PrefixStack(nn.Module):
             How many steps of each are no padding.
         places : (B, T + 1) float
             Where among the steps each boundary lies.
-        layout
-            The steps are of rows that loci share, (R, W, D).
 
         Returns
         -------
-        states : (B, S, D) or (R, W, D)
+        states : (B, S, D)
             After the last layer.
         memory
             Keys and values of each layer, by locus.
         """
-        if layout is None:
-            order = torch.arange(steps.shape[1], device=steps.device)
-            present = order < counts[:, None]
-            there, visible = present, present[:, None, None]
-        else:
-            order, present, visible = layout.order, layout.present, layout.mask
-            there = layout.steps_back >= 0
-        memory = Memory([], [], there[:, None, None], places)
-        bias = self._prefix_bias(order, visible) if self.sparse is None else None
+        order = torch.arange(steps.shape[1], device=steps.device)
+        present = order < counts[:, None]
+        memory = Memory([], [], present[:, None, None], places)
+        bias = self._prefix_bias(order, memory.mask) if self.sparse is None else None
 
         def look(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             q, k = self._turn(q, order, order), self._turn(k, order, order)
-            memory.keys.append(k if layout is None else layout.heads_of(k))
-            memory.values.append(v if layout is None else layout.heads_of(v))
+            memory.keys.append(k)
+            memory.values.append(v)
             if self.sparse is not None:
                 return attend(q, k, v, counts, self.sparse, self.slopes)
             return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
@@ -218,12 +196,10 @@ class PrefixStack(nn.Module):
         return torch.cat([rotate(along, places), rotate(after, order)], dim=-1)
 
     def _prefix_bias(self, order: Tensor, mask: Tensor) -> Tensor:
-        """Return the bias of the scores among steps of the bases (., ., ., S), or the mask of visible steps."""
+        """Return the bias of the scores among steps of the bases (B, ., ., S), or the mask of visible steps."""
         if self.slopes is None:
             return mask
-        far = (order.unsqueeze(-1) - order.unsqueeze(-2)).abs()
-        if far.dim() == 3:
-            far = far.unsqueeze(1)
+        far = (order[:, None] - order).abs()
         return (-self.slopes.view(-1, 1, 1) * far).masked_fill(~mask, -math.inf)
 
     def _sentence_biases(self, places: Tensor, memory: Memory, before: int) -> tuple[Tensor, Tensor]:

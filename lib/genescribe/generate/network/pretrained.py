@@ -49,7 +49,7 @@ class Pretrained(nn.Module):
     Raises
     ------
     InputError
-        No such folder, remote code that was not asked for, or a tokenizer whose tokens do not spell the bases.
+        No such folder, an encoder with code of its own, or a tokenizer whose tokens do not spell the bases.
     """
 
     def __init__(self, config: PretrainedConfig) -> None:
@@ -119,13 +119,12 @@ class Pretrained(nn.Module):
 def _transformer(config: PretrainedConfig) -> tuple[Any, Any]:
     """Return tokenizer and encoder of a folder for `transformers`."""
     transformers = need("transformers")
-    options = {"trust_remote_code": config.trust_remote_code, "local_files_only": True}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, **options)
-        return tokenizer, transformers.AutoModel.from_pretrained(config.folder, **options)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, local_files_only=True)
+        return tokenizer, transformers.AutoModel.from_pretrained(config.folder, local_files_only=True)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        remedy = "check the folder; trust_remote_code lets its own code run"
+        remedy = "give one that `transformers` loads without code of its own"
         raise InputError(f"cannot be loaded ({first})", where=config.folder, remedy=remedy) from None
 
 

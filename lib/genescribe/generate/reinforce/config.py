@@ -18,12 +18,6 @@ class RewardConfig:
     exon: float = option(1.0, doc="weight of the F1 of coding exons", minimum=0.0)
     gene: float = option(1.0, doc="weight of the gene: 1 if the coding sequence of an isoform is right", minimum=0.0)
     transcript: float = option(0.0, doc="weight of the F1 of coding sequences, all isoforms", minimum=0.0)
-    valid_orf: float = option(
-        0.0, doc="weight of the fraction of transcripts that are open reading frames", minimum=0.0
-    )
-    unfinished: float = option(
-        0.0, doc="reward of a sentence that reached max_length or could not be completed", minimum=0.0, maximum=1.0
-    )
 
 
 @dataclass(frozen=True)
@@ -34,12 +28,8 @@ class GrpoConfig:
     temperature: float = option(1.0, doc="sampling temperature", minimum=0.01)
     max_length: int = option(256, doc="largest number of steps in a sample", minimum=1)
     updates: int = option(2, doc="optimiser steps per batch of samples", minimum=1)
-    clip: float = option(0.2, doc="probability ratios are clipped below at 1 - clip", minimum=0.0, maximum=1.0)
-    clip_high: float = option(0.2, doc="probability ratios are clipped above at 1 + clip_high", minimum=0.0)
+    clip: float = option(0.2, doc="probability ratios are clipped to 1 - clip and 1 + clip", minimum=0.0, maximum=1.0)
     kl: float = option(0.02, doc="weight of the KL divergence from the initial model", minimum=0.0)
-    advantage: Literal["standardised", "centred"] = option(
-        "standardised", doc="rewards minus the mean of their group, divided by its standard deviation or not"
-    )
     reward: RewardConfig = option(default_factory=RewardConfig, doc="terms of the reward")
 
 
@@ -48,11 +38,7 @@ class PromptConfig:
     """Loci to be written for rewards, and loci held out from them."""
 
     genomes: list[str] = option(default_factory=list, doc="genomes of the prompts; empty: all with a training split")
-    per_genome: int = option(0, doc="prompts per genome, chosen at random; 0: all", minimum=0)
     held_out: int = option(0, doc="validation loci per genome, chosen at random; 0: all", minimum=0)
-    apart: Literal["genome", "locus"] = option(
-        "locus", doc="genome: genomes with validation or test loci give no prompts; locus: only these loci are excluded"
-    )
     homologues: Literal["drop", "keep"] = option(
         "drop", doc="prompts whose protein has a homologue among validation and test loci"
     )

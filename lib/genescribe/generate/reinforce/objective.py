@@ -8,24 +8,22 @@ from torch import Tensor
 _LEAST = 1e-6
 
 
-def advantages(rewards: Tensor, *, standardised: bool = True) -> Tensor:
-    """Return how much better each sample is than its group, (P, G).
+def advantages(rewards: Tensor) -> Tensor:
+    """Return how much better each sample is than its group, in standard deviations of the group, (P, G).
+
+    A group whose rewards are all the same has no advantages.
 
     Parameters
     ----------
     rewards : (P, G)
         Of G samples of each of P prompts.
-    standardised
-        Divide by the group's standard deviation. A group whose rewards are all the same has no advantages.
     """
     centred = rewards - rewards.mean(dim=1, keepdim=True)
-    if not standardised:
-        return centred
     spread = centred.square().mean(dim=1, keepdim=True).sqrt()
     return torch.where(spread > _LEAST, centred / spread.clamp(min=_LEAST), torch.zeros_like(centred))
 
 
-def surrogate(ratio: Tensor, advantage: Tensor, low: float, high: float) -> Tensor:
+def surrogate(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
     """Return the clipped objective of each step, to be raised (Schulman et al. 2017, arXiv:1707.06347, equation 7).
 
     Parameters
@@ -34,10 +32,10 @@ def surrogate(ratio: Tensor, advantage: Tensor, low: float, high: float) -> Tens
         Probability of a step under the policy, over that under the policy that drew it.
     advantage
         Of its sample; of the same shape, or broadcast to it.
-    low, high
-        Ratios count from 1 - low to 1 + high.
+    clip
+        Ratios count from 1 - clip to 1 + clip.
     """
-    return torch.minimum(ratio * advantage, ratio.clamp(1 - low, 1 + high) * advantage)
+    return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
 
 
 def k3(logs: Tensor, reference: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """A model that writes sentences as a policy: samples, and log probabilities of any sequence.
 
-Every training stage beyond the cross-entropy builds on it, whatever the architecture (encoder-decoder, prefix-LM) and
-the form (pointers, digits). It uses what `SentenceModel` offers: `begin` reads the loci once (prefill), its `Session`
+Every training stage beyond the cross-entropy builds on it, whatever the architecture (encoder-decoder, prefix-LM). It
+uses what `PointerModel` offers: `begin` reads the loci once (prefill), its `Session`
 takes steps with a key/value cache, and `example_as_written` with `batch` scores what was drawn in one pass.
 Drawing and scoring take what may be written from the same automaton, so that both give a sequence the same
 probability; `tests/generate/test_policy.py` holds them to 1e-4.
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from genescribe.generate.annotation.search import Outcome, SearchConfig, write
-from genescribe.generate.model import SentenceModel, pad_codes
+from genescribe.generate.forms.pointer_model import PointerModel
+from genescribe.generate.model import pad_codes
 from genescribe.generate.text.window_signals import Signals
 from genescribe.generate.training.task import signals_of
 from genescribe.genome.alphabet import Codes
@@ -43,11 +44,11 @@ class Policy:
     Parameters
     ----------
     model
-        See `SentenceModel`. Scores are those of the drawn steps only in evaluation mode: dropout changes them.
+        See `PointerModel`. Scores are those of the drawn steps only in evaluation mode: dropout changes them.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.model, self.writer = model, cast(SentenceModel, model)
+        self.model, self.writer = model, cast(PointerModel, model)
         self.config = self.writer.config
         self.code = GeneticCode.from_table(self.config.genetic_code)
 

@@ -47,14 +47,13 @@ def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target:
     Raises
     ------
     InputError
-        Folders without sentences or of several genetic codes; a genome that has no training locus, or, where genomes
-        are to be apart, one with validation or test loci; no prompt is left.
+        Folders without sentences or of several genetic codes; a genome that has no training locus; no prompt is left.
     """
     codes = genetic_codes(folders)
     if len(codes) != 1:
         raise InputError("genomes of several genetic codes", where="--data", remedy="prepare prompts of each apart")
     loci = {split: list(_loci(folders, split)) for split in SPLITS}
-    chosen = _genomes(loci, config)
+    chosen = _genomes(loci["train"], config)
     left_out: Counter[str] = Counter()
     prompts = []
     related = _homologues(folders) if config.homologues == "drop" else set()
@@ -64,7 +63,6 @@ def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target:
             prompts.append(sample)
         else:
             left_out[reason] += 1
-    prompts = _drawn(prompts, config.per_genome, config.seed)
     held_out = _drawn(loci["validation"], config.held_out, config.seed)
     if not prompts:
         raise InputError(f"no prompt is left: {dict(left_out)}", where="prompts", remedy="give more genomes, or limits")
@@ -78,7 +76,6 @@ def prepare_prompts(folders: Sequence[str | Path], config: PromptConfig, target:
             "prompts": dict(sorted(Counter(sample.meta.genome for sample in prompts).items())),
             "held_out": dict(sorted(Counter(sample.meta.genome for sample in held_out).items())),
             "left_out": dict(sorted(left_out.items())),
-            "not_drawn": len(loci["train"]) - sum(left_out.values()) - len(prompts),
         }
         write_json(folder / PROMPTS, counts)
         job = {"genetic_code": codes.pop(), "bake": {"target": "sentences"}, "prompts": to_mapping(config)}
@@ -117,24 +114,16 @@ def _loci(folders: Sequence[str | Path], split: str) -> Iterator[Sample]:
             yield sample
 
 
-def _genomes(loci: dict[str, list[Sample]], config: PromptConfig) -> set[str]:
+def _genomes(loci: Sequence[Sample], config: PromptConfig) -> set[str]:
     """Return the genomes that prompts are taken of."""
-    have = {sample.meta.genome for sample in loci["train"]}
-    held_out = {sample.meta.genome for split in ("validation", "test") for sample in loci[split]}
+    have = {sample.meta.genome for sample in loci}
     if missing := set(config.genomes) - have:
         raise InputError(
             f"{min(missing)!r} has no training locus",
             where="prompts.genomes",
             remedy=f"known: {', '.join(sorted(have))}",
         )
-    chosen = set(config.genomes) or (have - held_out if config.apart == "genome" else have)
-    if config.apart == "genome" and (both := chosen & held_out):
-        raise InputError(
-            f"{min(both)!r} has validation or test loci",
-            where="prompts.genomes",
-            remedy="leave it out, or set prompts.apart: locus",
-        )
-    return chosen
+    return set(config.genomes) or have
 
 
 def _homologues(folders: Sequence[str | Path]) -> set[tuple[str, str]]:

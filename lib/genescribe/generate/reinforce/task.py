@@ -81,7 +81,7 @@ class GrpoTask(GenerateTask):
     def __init__(self, config: GrpoConfig, folders: Sequence[str | Path], start: str | Path) -> None:
         super().__init__(read_config(start), folders)
         self.grpo, self.start, self.repeats = config, Path(start), config.updates
-        self.judge = Judge(config.reward, self.code)
+        self.judge = Judge(config.reward)
         self.parts, self.metrics = PARTS, ("greedy_reward", *self.metrics)
         self._reference: Policy | None = None
 
@@ -114,7 +114,7 @@ class GrpoTask(GenerateTask):
         )
         device = next(model.parameters()).device
         rewards, terms = self._rewards(loci, groups)
-        gains = advantages(rewards, standardised=options.advantage == "standardised")
+        gains = advantages(rewards)
         pairs = [(locus.codes, outcome) for locus, group in zip(loci, groups, strict=True) for outcome in group]
         # What could not be begun has no steps to learn from.
         scored = [i for i, (_, outcome) in enumerate(pairs) if outcome.values]
@@ -130,7 +130,7 @@ class GrpoTask(GenerateTask):
         rewards = []
         for locus, group in zip(loci, groups, strict=True):
             assert locus.sentence is not None
-            rewards.append([self.judge(locus.sentence, outcome, locus.codes) for outcome in group])
+            rewards.append([self.judge(locus.sentence, outcome) for outcome in group])
         values = torch.tensor([[reward.value for reward in group] for group in rewards])
         return values, torch.tensor([[reward.terms for reward in group] for group in rewards])
 
@@ -155,10 +155,10 @@ class GrpoTask(GenerateTask):
         options = self.grpo
         scored = Policy(model).score(batch.windows, batch.values)
         ratio = (scored.logs - batch.drawn).exp()
-        gain = surrogate(ratio, batch.advantages[:, None], options.clip, options.clip_high)
+        gain = surrogate(ratio, batch.advantages[:, None], options.clip)
         apart = k3(scored.logs, batch.reference)
         total = ((options.kl * apart - gain) * scored.present).sum() / options.max_length
-        outside = ((ratio < 1 - options.clip) | (ratio > 1 + options.clip_high)) & scored.present
+        outside = ((ratio - 1).abs() > options.clip) & scored.present
         present = scored.present.sum().clamp(min=1)
         samples = batch.stats["samples"]
         parts = {
@@ -172,8 +172,7 @@ class GrpoTask(GenerateTask):
     def summarise(self, counts: Counts) -> dict[str, float]:
         """Return the metrics of the family, and the reward that its F1 on all held-out loci would be."""
         metrics = super().summarise(counts)
-        weights = {term: weight for term, weight in zip(TERMS, self.judge.weights, strict=True) if term != "valid_orf"}
-        shown = sum(weight * metrics[f"{term}_f1"] for term, weight in weights.items()) / (sum(weights.values()) or 1.0)
+        shown = sum(weight * metrics[f"{term}_f1"] for term, weight in zip(TERMS, self.judge.weights, strict=True))
         return {"greedy_reward": float(shown), **metrics}
 
     def diagnose(self, model: nn.Module, batch: list[Sample]) -> list[str]:

@@ -7,7 +7,7 @@ last one too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from genescribe.generate.text.sentence import LIMITS, NAMES, GeneSentence, Kind, SentenceError
 
@@ -71,17 +71,6 @@ def _parted(before: str, after: str) -> bool:
     return not (before in DIGITS and after in DIGITS)
 
 
-def decode(tokens: Sequence[int]) -> GeneSentence:
-    """Return the sentence that tokens spell.
-
-    Raises
-    ------
-    SentenceError
-        They spell none.
-    """
-    return GeneSentence.parse(text_of(tokens))
-
-
 def kind_of(token: int) -> tuple[Kind, int] | None:
     """Return the type and number of a token like CDS3; None for other tokens."""
     first = FIRST_DIGIT + len(DIGITS) + len(MARKS)
@@ -90,14 +79,3 @@ def kind_of(token: int) -> tuple[Kind, int] | None:
             return kind, token - first + 1
         first += LIMITS[kind]
     return None
-
-
-def name_token(kind: Kind, number: int) -> int:
-    """Return the token of the `number`-th feature of a type, counted from 1.
-
-    Examples
-    --------
-    >>> VOCABULARY[name_token(Kind.UTR5, 2)]
-    'five_prime_UTR2'
-    """
-    return NUMBER[f"{NAMES[kind]}{number}"]

@@ -37,6 +37,8 @@ _LAYER = {
     "attention.output.LayerNorm": "norm",
     "mlp.layernorm": "norm_after",
 }
+PIECE = 10_000
+"""Bases of a piece that an encoding is learned from."""
 
 
 def initialise(
@@ -103,7 +105,7 @@ def initialise(
     return config
 
 
-def spread_pieces(fasta: Path, wanted: int, size: int = 10_000) -> Iterator[Codes]:
+def spread_pieces(fasta: Path, wanted: int) -> Iterator[Codes]:
     """Yield pieces of a genome, evenly spread over it, `wanted` bases in all or all that there are.
 
     Parameters
@@ -112,14 +114,12 @@ def spread_pieces(fasta: Path, wanted: int, size: int = 10_000) -> Iterator[Code
         FASTA file of the genome.
     wanted
         Number of bases to yield.
-    size
-        Bases of a piece.
     """
     genome = Genome.open(fasta)
-    begins = [(seqid, begin) for seqid, length in genome.lengths.items() for begin in range(0, length, size)]
+    begins = [(seqid, begin) for seqid, length in genome.lengths.items() for begin in range(0, length, PIECE)]
     every = max(1, sum(genome.lengths.values()) // wanted)
     for seqid, begin in begins[::every]:
-        yield genome.codes(seqid, begin, min(begin + size, genome.lengths[seqid]))
+        yield genome.codes(seqid, begin, min(begin + PIECE, genome.lengths[seqid]))
 
 
 def read_checkpoint(folder: Path, config: GenerateModelConfig) -> tuple[GenerateModelConfig, dict[str, Tensor]]:

@@ -25,11 +25,12 @@ from genescribe.files import read_json, sha256
 from genescribe.generate.annotation.search import SearchConfig, write
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.losses import StepLosses, smoothed, smoothing_floor
+from genescribe.generate.forms.pointer_model import PointerModel
 from genescribe.generate.loci.bake import genetic_codes
 from genescribe.generate.loci.hint_flags import marked, oriented, spoiled
 from genescribe.generate.loci.species_folders import EVAL
 from genescribe.generate.loci.windows import read_part
-from genescribe.generate.model import ARCHITECTURES, FAMILY, SentenceModel, build_model, pad_codes, save_model
+from genescribe.generate.model import FAMILY, build_model, pad_codes, save_model
 from genescribe.generate.network.locus_reader import Reader
 from genescribe.generate.network.prefix_lm import PrefixLayer, PrefixStack
 from genescribe.generate.text.sentence import GeneSentence, Kind
@@ -83,7 +84,6 @@ class GenerateTask(Task):
         self.folders = folders
         self.training, self.validation = ShardDataset(folders, "train"), ShardDataset(folders, "validation")
         self._evaluated = evaluated_genes(folders)
-        self._kinds = cast(SentenceModel, ARCHITECTURES[config.architecture, config.form]).step_kinds
         routed = config.architecture == "prefix_lm" and config.prefix.experts.number
         smooth = ("smoothed", "smoothing_floor") if config.label_smoothing else ()
         self.parts = ("cross_entropy", "content", *smooth, *(("balance", "router_z") if routed else ()))
@@ -91,7 +91,7 @@ class GenerateTask(Task):
             "nll",
             "perplexity",
             "accuracy",
-            *(f"accuracy_{kind}" for kind in self._kinds),
+            *(f"accuracy_{kind}" for kind in PointerModel.step_kinds),
             *(f"{level}_f1" for level in LEVELS),
             "accepted",
         )
@@ -186,7 +186,7 @@ class GenerateTask(Task):
             strand = GeneSentence.parse(sample.meta.sentence).strand
             hints = oriented(map(Hint._make, sample.meta.hints), strand, 0, len(codes))
             inside = oriented(hints, "+", low, high)
-            window = marked(window, spoiled(inside, len(window), reading) if spoil else inside, reading.high)
+            window = marked(window, spoiled(inside, len(window), reading.high) if spoil else inside, reading.high)
         return Locus(window, sentence.shifted(-low))
 
     def _read_part(self, sample: Sample, sentence: GeneSentence) -> Interval:
@@ -206,14 +206,14 @@ class GenerateTask(Task):
         if reading is None:
             return Locus(sample.codes, None)
         hints = oriented(map(Hint._make, sample.meta.hints), sample.meta.strand, 0, len(sample.codes))
-        return Locus(marked(sample.codes, spoiled(hints, len(sample.codes), reading), reading.high), None)
+        return Locus(marked(sample.codes, spoiled(hints, len(sample.codes), reading.high), reading.high), None)
 
     def signals(self, codes: Codes) -> Signals:
         """Return the start codons, stop codons and splice sites of a locus."""
         return signals_of(self.config, self.code, codes)
 
     def _losses(self, model: nn.Module, loci: Sequence[Locus]) -> tuple[StepLosses, Tensor]:
-        writer = cast(SentenceModel, model)
+        writer = cast(PointerModel, model)
         examples = [writer.example(locus.sentence, self.signals(locus.codes)) for locus in loci]
         device = next(model.parameters()).device
         codes, lengths = pad_codes([locus.codes for locus in loci], device)
@@ -227,8 +227,8 @@ class GenerateTask(Task):
         """
         loci = [self._locus(sample, shift=0) for sample in batch]
         losses, kinds = self._losses(model, loci)
-        table = torch.zeros(len(self._kinds), 3, dtype=torch.float64)
-        for kind in range(len(self._kinds)):
+        table = torch.zeros(len(PointerModel.step_kinds), 3, dtype=torch.float64)
+        for kind in range(len(PointerModel.step_kinds)):
             chosen = kinds == kind
             parts = (losses.nll[chosen].double().sum(), losses.right[chosen].sum(), chosen.sum())
             table[kind] = torch.stack([part.double().cpu() for part in parts])
@@ -247,7 +247,7 @@ class GenerateTask(Task):
 
     def write(self, model: nn.Module, loci: Sequence[Locus]) -> list[GeneSentence | None]:
         """Return the sentences that the model writes greedily."""
-        writer = cast(SentenceModel, model)
+        writer = cast(PointerModel, model)
         codes, lengths = pad_codes([locus.codes for locus in loci], next(model.parameters()).device)
         automata = [writer.automaton(self.signals(locus.codes)) for locus in loci]
         return [outcome.sentence for outcome in write(writer.begin(codes, lengths), automata, _GREEDY)]
@@ -259,7 +259,8 @@ class GenerateTask(Task):
         accepted, loci = counts["loci"].tolist()
         nll = nll / max(total, 1)
         result = {"nll": nll, "perplexity": float(np.exp(min(nll, 50.0))), "accuracy": right / max(total, 1)}
-        result |= {f"accuracy_{kind}": steps[i, 1] / max(steps[i, 2], 1) for i, kind in enumerate(self._kinds)}
+        for i, kind in enumerate(PointerModel.step_kinds):
+            result[f"accuracy_{kind}"] = steps[i, 1] / max(steps[i, 2], 1)
         for level, (true, predicted, both) in zip(LEVELS, written, strict=True):
             result[f"{level}_f1"] = 2 * both / (true + predicted) if true + predicted else 0.0
         return {name: float(value) for name, value in result.items()} | {"accepted": accepted / max(loci, 1)}
@@ -268,7 +269,7 @@ class GenerateTask(Task):
         """Return lines about the first batch: size, and how many sentences obey the signals of their windows."""
         size = sum(parameter.numel() for parameter in model.parameters())
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-        writer = cast(SentenceModel, model)
+        writer = cast(PointerModel, model)
         loci = [self._locus(sample, shift=0) for sample in batch]
         sound = sum(writer.example(locus.sentence, self.signals(locus.codes)).checked for locus in loci)
         return [

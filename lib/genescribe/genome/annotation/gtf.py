@@ -18,8 +18,6 @@ def write_gtf(
     genes: Iterable[Gene],
     lengths: Mapping[str, int],
     header: Iterable[str] = (),
-    *,
-    source: str = SOURCE,
 ) -> None:
     """Write genes as GTF in one step, by sequence and start.
 
@@ -35,21 +33,19 @@ def write_gtf(
         As of `genescribe.genome.annotation.gff3.write_gff3`.
     header
         Comment lines to stand at the top, without ``#``.
-    source
-        Name of the program, column 2 of every row.
 
     Raises
     ------
     InputError
         A gene on an unknown sequence or past its end.
     """
-    rows = ((gene, _gene_rows(gene, source)) for gene in ordered_genes(genes, lengths, path))
+    rows = ((gene, _gene_rows(gene)) for gene in ordered_genes(genes, lengths, path))
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         out.writelines(f"#{' '.join(line.split())}\n" for line in header)
         out.writelines(in_order(rows))
 
 
-def _gene_rows(gene: Gene, source: str) -> Iterator[tuple[int, str]]:
+def _gene_rows(gene: Gene) -> Iterator[tuple[int, str]]:
     biotype = gene.biotype or ("protein_coding" if any(t.cds for t in gene.transcripts) else "")
     own = [("gene_id", gene.id)]
     kind = [("gene_biotype", biotype)] if biotype else []
@@ -61,7 +57,7 @@ def _gene_rows(gene: Gene, source: str) -> Iterator[tuple[int, str]]:
         start, end = interval
         text = " ".join(f'{key} "{_plain(value)}";' for key, value in columns)
         shown = "." if score is None else repr(float(score))
-        columns_1_to_8 = (gene.seqid, source, feature, start + 1, end, shown, gene.strand, frame)
+        columns_1_to_8 = (gene.seqid, SOURCE, feature, start + 1, end, shown, gene.strand, frame)
         return start, "\t".join(map(str, columns_1_to_8)) + f"\t{text}\n"
 
     yield row("gene", (gene.start, gene.end), own + name + kind, gene.score)

@@ -54,9 +54,9 @@ def read_text(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]
     reader.check_seen()
 
 
-def read_lines(path: Path, *, shown: str | Path | None = None) -> Iterator[str]:
+def read_lines(path: Path) -> Iterator[str]:
     """Yield the lines that `read_text` gives, without their ends; parameters and errors as there."""
-    for block in read_text(path, shown=shown):
+    for block in read_text(path):
         yield from block.decode().split("\n")[:-1]
 
 

@@ -1,4 +1,4 @@
-"""The pattern of block-sparse attention: a window, global blocks, and random blocks.
+"""The pattern of block-sparse attention: a window and global blocks.
 
 Who sees is seen (as in BigBird: Zaheer et al., 2020, "Big Bird: transformers for longer sequences"), and what a block
 sees depends neither on padding nor on what comes behind it: the layout of a shorter sequence is the corner of that of
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.config import option
-from genescribe.data.cursor import hash64
 from genescribe.errors import InputError
 
 BLOCKS = (16, 32, 64, 128)
@@ -23,13 +22,11 @@ BLOCKS = (16, 32, 64, 128)
 
 @dataclass(frozen=True)
 class SparseConfig:
-    """Options of the attention pattern: adjacent blocks, global blocks, random blocks."""
+    """Options of the attention pattern: adjacent blocks, global blocks."""
 
     block: int = option(64, doc="steps of a block: 16, 32, 64 or 128", minimum=16, maximum=128)
     window: int = option(512, doc="steps attended to on each side; a multiple of block", minimum=0)
     global_blocks: int = option(1, doc="global first blocks, which attend to all and are attended to by all", minimum=0)
-    random_blocks: int = option(0, doc="earlier blocks, chosen at random, that each block also attends to", minimum=0)
-    seed: int = option(1, doc="seed of the random blocks", minimum=0)
 
     def check(self, where: str = "sparse") -> None:
         """Raise `InputError` where no such attention can be laid out."""
@@ -98,10 +95,6 @@ def block_layout(steps: int, config: SparseConfig) -> BlockLayout:
     pairs = [np.stack([number[: n - far], number[far:]]) for far in range(min(reach + 1, n))]
     first = np.arange(min(config.global_blocks, n))
     pairs.append(np.stack([np.repeat(first, n), np.tile(number, len(first))]))
-    for draw in range(config.random_blocks):
-        key = np.uint64(config.seed) << np.uint64(40) ^ np.uint64(draw) << np.uint64(32)
-        drawn = hash64(number.astype(np.uint64) ^ key) % np.maximum(number, 1).astype(np.uint64)
-        pairs.append(np.stack([drawn.astype(np.int64), number]))
     left, right = np.concatenate(pairs, axis=1)
     # Rows first; each pair in both directions, once.
     keys = np.unique(np.concatenate([left * n + right, right * n + left]))

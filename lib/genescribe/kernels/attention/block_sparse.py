@@ -2,7 +2,6 @@
 
 - `reference`: PyTorch, a few rows of blocks at a time; differentiable, on any device.
 - `triton`: forward and backward as GPU kernels (`triton_block_sparse`); in Triton's interpreter on the CPU for tests.
-- `flex`: `torch.nn.attention.flex_attention` on the same layout; on the CPU it has no backward.
 
 ``auto`` is `reference`, and `triton` on a GPU once it was measured there (`genescribe.kernels.measured`).
 """
@@ -11,8 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -23,7 +20,7 @@ from genescribe.errors import InputError
 from genescribe.kernels.attention.block_layout import BlockLayout, SparseConfig, block_layout
 from genescribe.kernels.measured import TRITON_MEASURED
 
-BACKENDS = ("reference", "triton", "flex")
+BACKENDS = ("reference", "triton")
 
 
 def attend(
@@ -49,7 +46,7 @@ def attend(
     slopes : (heads,) float, optional
         ALiBi: what a step of distance takes from a score (Press et al., 2022).
     backend
-        auto, reference, triton or flex.
+        auto, reference or triton.
 
     Raises
     ------
@@ -62,8 +59,6 @@ def attend(
         from genescribe.kernels.attention.triton_block_sparse import attend_blocks
 
         return attend_blocks(q, k, v, counts, layout, slopes)
-    if name == "flex":
-        return _flex(q, k, v, counts, layout, slopes)
     return _reference(q, k, v, counts, layout, slopes)
 
 
@@ -142,37 +137,3 @@ def _bias(
         return mask
     far = (queries[:, None] - keys).abs()
     return (-slopes.view(-1, 1, 1).to(q.dtype) * far).masked_fill(~mask, -math.inf)
-
-
-# -- flex_attention ----------------------------------------------------------------------------------------------
-@lru_cache(maxsize=1)
-def compiled_flex() -> Callable[..., Tensor]:
-    """Return torch's kernel, to be compiled when it is first called: without that it makes the whole matrix."""
-    from torch.nn.attention.flex_attention import flex_attention
-
-    compiled: Callable[..., Tensor] = torch.compile(flex_attention, dynamic=True)
-    return compiled
-
-
-def _flex(q: Tensor, k: Tensor, v: Tensor, counts: Tensor, layout: BlockLayout, slopes: Tensor | None) -> Tensor:
-    from torch.nn.attention.flex_attention import BlockMask
-
-    S, device = q.shape[2], q.device
-    dense = torch.from_numpy(layout.dense()).to(device)
-    number = dense.sum(dim=1).int()
-    columns = torch.argsort((~dense).int(), dim=1, stable=True).int()
-
-    def visible(b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        # The blocks of the mask only spare work: what is seen stands here, whole.
-        return dense[i // layout.block, j // layout.block] & ((j < counts[b]) | (i == j))
-
-    def nearer(score: Tensor, b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        assert slopes is not None
-        return score - slopes[h] * (i - j).abs()
-
-    mask = BlockMask.from_kv_blocks(
-        number[None, None], columns[None, None], BLOCK_SIZE=layout.block, mask_mod=visible, seq_lengths=(S, S)
-    )
-    out: Tensor = compiled_flex()(q, k, v, score_mod=None if slopes is None else nearer, block_mask=mask)
-    there = torch.arange(S, device=device) < counts[:, None]
-    return out * there[:, None, :, None]

@@ -130,8 +130,8 @@ def count_genes(genes: Sequence[Gene], pieces: Iterable[Piece]) -> GeneNumbers:
     )
 
 
-def masked_genes(genes: Iterable[Gene], genome: Genome, least: float = 0.5) -> int:
-    """Return how many genes lie mostly in soft-masked bases: perhaps those of transposons.
+def masked_genes(genes: Iterable[Gene], genome: Genome) -> int:
+    """Return how many genes have at least half of their coding bases soft-masked: perhaps those of transposons.
 
     Parameters
     ----------
@@ -139,14 +139,12 @@ def masked_genes(genes: Iterable[Gene], genome: Genome, least: float = 0.5) -> i
         Each is judged by its first transcript.
     genome
         On which they lie.
-    least
-        Share of its coding bases that must be masked.
     """
     number = 0
     for gene in genes:
         transcript = gene.transcripts[0]
         masked = sum(int((genome.codes(gene.seqid, *part) >= SOFTMASK).sum()) for part in transcript.cds)
-        number += bool(transcript.cds) and masked >= least * transcript.cds_length
+        number += bool(transcript.cds) and 2 * masked >= transcript.cds_length
     return number
 
 
