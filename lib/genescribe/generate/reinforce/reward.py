@@ -44,7 +44,7 @@ class Judge:
     """
 
     def __init__(self, config: RewardConfig) -> None:
-        weights = np.array([getattr(config, term) for term in TERMS], dtype=np.float64)
+        weights = np.array([config.exon, config.gene, config.transcript], dtype=np.float64)
         if not weights.sum():
             raise InputError("no term has a weight", where="grpo.reward", remedy="give exon or gene a weight")
         self.weights = weights / weights.sum()
