@@ -97,7 +97,7 @@ BAD = {
         {"vocabulary": 512, "genomes": ["h"]},
         r"`inits\.i\.genomes` names 'h'; name a genome",
     ),
-    "hints for labels": ("genomes.g.hints", "introns.gff", r"`genomes\.g\.hints` does nothing here; it needs a run"),
+    "hints for labels": ("genomes.g.hints", "introns.gff", r"no run reads `genomes\.g\.hints`: training"),
     "idle model option": (
         "runs.r.model",
         {"head": "linear", "max_duration": 9},

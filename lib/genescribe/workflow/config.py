@@ -133,7 +133,6 @@ class WorkflowConfig:
             _check_init(config, name, init, where)
         for name, genome in config.genomes.items():
             _check_genome(config, name, genome, where)
-            _check_hints(config, name, genome, where)
         genomes, runs, select = expand_folds(config.genomes, config.runs, config.select, config.results, where)
         return replace(config, genomes=genomes, runs=runs, select=select)
 
@@ -199,17 +198,6 @@ def schema() -> dict[str, Any]:
             }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "genescribe workflow configuration"}
     return head | result
-
-
-def _check_hints(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:
-    """Refuse hints that no run of the genome reads."""
-    bakes = [config.bakes[run.bake] for run in config.runs.values() if name in run.genomes and run.bake in config.bakes]
-    if genome.hints is not None and bakes and all(bake.target != "sentences" for bake in bakes):
-        raise InputError(
-            f"no run reads `genomes.{name}.hints`: training takes them with `target: sentences` alone",
-            where=where,
-            remedy="leave them out; `annotate` takes evidence for models with the labels `gene`",
-        )
 
 
 def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) -> None:
@@ -309,12 +297,12 @@ def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where
             where=where,
             remedy=f"name them at the genome {genome.same_as}: they are scored on for both",
         )
-    bakes = [config.bakes[run.bake] for run in config.runs.values() if name in run.genomes and not run.trained]
-    if genome.hints and bakes and all(bake.target != "sentences" for bake in bakes):
+    runs = [run for run in config.runs.values() if name in run.genomes]
+    if genome.hints and runs and all(run.trained or config.bakes[run.bake].target != "sentences" for run in runs):
         raise InputError(
-            f"`{key}.hints` does nothing here",
+            f"no run reads `{key}.hints`: training takes them with `target: sentences` alone",
             where=where,
-            remedy="it needs a run that bakes target: sentences; leave it out",
+            remedy="leave them out; `annotate` takes evidence for models with the labels `gene`",
         )
     if genome.folds and genome.splits != Splits():
         raise InputError(f"`{key}` has both `folds` and `splits`", where=where, remedy="give one of them")
