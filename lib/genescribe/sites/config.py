@@ -25,7 +25,6 @@ class SiteModelConfig:
         minimum=0.0,
         maximum=1.0,
     )
-    validation_samples: int = option(1000, doc="most samples that validation reads, spread over all", minimum=1)
     mutated: float = option(
         0.0,
         doc="share of the bases of training replaced by random ones, afresh in each step, so that sequences are not "

@@ -28,6 +28,8 @@ from genescribe.sites.model_folder import FAMILY, save_sites
 from genescribe.sites.samples import SiteBatch, SitePieces, collate_sites
 from genescribe.train.task import Counts, Loss, Task
 
+VALIDATION_SAMPLES = 1000
+"""Most samples that validation reads, spread over all."""
 KEPT = 3
 """Bases on both sides of a site that are never replaced: those that all such sites share."""
 BINS, LOWEST, STEP = 600, -20.0, 0.05
@@ -100,7 +102,7 @@ class SiteTask(Task):
 
     def validation_batches(self, rank: int, world: int, size: int, workers: int) -> Iterator[SiteBatch]:
         """Yield validation batches; see `Task.validation_batches`."""
-        count = min(len(self.validation), self.config.validation_samples)
+        count = min(len(self.validation), VALIDATION_SAMPLES)
         chosen = np.unique(np.linspace(0, max(0, len(self.validation) - 1), count).astype(np.int64)).tolist()
         groups = [chosen[i : i + size] for i in range(0, len(chosen), size)]
         yield from _loaded(self.validation, groups[rank::world], workers)

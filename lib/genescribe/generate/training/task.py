@@ -73,7 +73,7 @@ class GenerateTask(Task):
     best = "exon_f1"
     no_decay = ("scorer.distances", "scorer.scales")
     remedy = "lower train.lr, set train.clip, or train.precision: float32"
-    adamw_only = ("embed", "reader.embed", "type_head", "member_head", "head")
+    adamw_only = ("embed", "reader.embed", "type_head", "member_head")
 
     def __init__(self, config: GenerateModelConfig, folders: Sequence[str | Path]) -> None:
         codes = genetic_codes(folders)
