@@ -115,8 +115,6 @@ def test_the_console_script_is_there(repository: Path) -> None:
 # -- sizes -----------------------------------------------------------------------------------------------------------
 MODULES, LINES, FUNCTION = 15, 400, 60
 LONG = {
-    "kernels/semicrf/triton/far.py:arriving": "a part of a Triton kernel, its arguments a line each",
-    "kernels/semicrf/triton/near.py:near_sum": "likewise",
     "kernels/semicrf/triton/sum.py:recurrence": "a Triton kernel: one program, its 34 arguments a line each",
     "kernels/semicrf/triton/viterbi.py:best_scores": "a Triton kernel: one program, its arguments a line each",
 }

@@ -316,7 +316,7 @@ def _check_apart(path: Path, source: Source, *, converted: bool) -> None:
         if place == "." or _inside(read, path):
             raise _refused(path, f"would replace {read}, which is read", "give another path")
         if place is not None and any(fnmatch.fnmatchcase(place, pattern) for pattern in source.within):
-            raise _refused(path, "would overwrite what is read", "give another path")
+            raise _refused(path, "would overwrite an input", "give another path")
         return
     if _same(path, read):
         raise _refused(path, f"is read{'' if path == read else f' (as {read})'} and would be overwritten", _ELSEWHERE)

@@ -27,13 +27,19 @@ RUN_FILES = ("model", "log.csv", "training_log.csv", "eval_log.csv", "checkpoint
 HEADS = ("linear", "semicrf", "pytorch-crf")
 
 _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
-    "--head": ("model.head", {"choices": HEADS, "help": "linear CRF (K=1), semi-Markov CRF, or that package"}),
-    "--encoder": ("model.encoder.kind", {"choices": tuple(sorted(CONTEXTS)), "help": "what carries context"}),
+    "--head": (
+        "model.head",
+        {"choices": HEADS, "help": "linear CRF (K=1), semi-Markov CRF, or the package pytorch-crf"},
+    ),
+    "--encoder": (
+        "model.encoder.kind",
+        {"choices": tuple(sorted(CONTEXTS)), "help": "layers that carry context along the sequence"},
+    ),
     "--max-duration": ("model.max_duration", {"type": int, "help": "longest explicit duration, K"}),
     "--hidden-dim": ("model.encoder.hidden_dim", {"type": int, "help": "width of the context"}),
     "--num-layers": ("model.encoder.num_layers", {"type": int, "help": "layers of the context"}),
-    "--d-state": ("model.encoder.d_state", {"type": int, "help": "mamba: numbers of state per channel"}),
-    "--d-conv": ("model.encoder.d_conv", {"type": int, "help": "mamba: steps that the convolution sees"}),
+    "--d-state": ("model.encoder.d_state", {"type": int, "help": "mamba: size of the state per channel"}),
+    "--d-conv": ("model.encoder.d_conv", {"type": int, "help": "mamba: width of the convolution, in steps"}),
     "--expand": ("model.encoder.expand", {"type": int, "help": "mamba: inner width, a multiple of --hidden-dim"}),
     "--epochs": ("train.epochs", {"type": float, "help": "passes over the training windows"}),
     "--batch-size": ("train.batch_size", {"type": int, "help": "windows per step, over all processes"}),
@@ -45,7 +51,7 @@ _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {
     "--log-every": ("train.validate_epochs", {"type": float, "help": "epochs between validations"}),
     "--device": ("train.device", {"help": "auto, cpu, cuda or cuda:N"}),
     "--seed": ("train.seed", {"type": int, "help": "seed of weights, order and dropout"}),
-    "--num-workers": ("train.num_workers", {"type": int, "help": "processes that read data, a training process"}),
+    "--num-workers": ("train.num_workers", {"type": int, "help": "reader processes per training process"}),
 }
 """Option -> the key that it sets, and how argparse reads it.
 
@@ -98,7 +104,7 @@ def add_arguments(parser: Parser, *, head: str = "--head", without: Collection[s
     without
         Single options that the script sets itself.
     """
-    group = parser.add_argument_group("what is trained, and how")
+    group = parser.add_argument_group("model and training")
     group.add_argument("--config", type=InputPath(), help="YAML or JSON file with family, model and train")
     group.add_argument("--options", type=JsonText(), help="the same as JSON text; overrides the file")
     single = parser.add_argument_group("single options, which override both")
@@ -106,7 +112,7 @@ def add_arguments(parser: Parser, *, head: str = "--head", without: Collection[s
         if flag not in without:
             single.add_argument(head if flag == "--head" else flag, dest=flag, default=argparse.SUPPRESS, **how)
     single.add_argument("--no-triton", action="store_true", help="on a GPU: the PyTorch kernel, `blocked`")
-    several = parser.add_argument_group("several processes; or start the script with torchrun")
+    several = parser.add_argument_group("distributed training (or start the command with torchrun)")
     several.add_argument("--distributed", action="store_true", help="start --world-size processes on this machine")
     several.add_argument("--world-size", type=integer(1), default=1, help="number of processes")
     several.add_argument("--nccl-ifname", help="network interface of NCCL")

@@ -38,8 +38,10 @@ def add_arguments(parser: Parser) -> None:
         help="file to write, compressed and indexed if its name ends in .gz; all other files are next to it "
         "(default: the name of the genome with .gff3, in the current folder)",
     )
-    files.add_argument("--format", choices=FORMS, help="default: as the name of --output says, or else gff3")
-    files.add_argument("--locus-tag", metavar="PREFIX", help="add what NCBI asks of a submission: docs/submit.md")
+    files.add_argument("--format", choices=FORMS, help="default: by the suffix of --output, else gff3")
+    files.add_argument(
+        "--locus-tag", metavar="PREFIX", help="add locus tags and names as NCBI requires them: docs/submit.md"
+    )
     files.add_argument(
         "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
     )

@@ -20,7 +20,7 @@ def add_arguments(parser: Parser) -> None:
     files.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     files.add_argument("--catalogue", type=InputPath(), required=True, help="catalogue of its annotation")
     files.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
-    group = parser.add_argument_group("what is baked")
+    group = parser.add_argument_group("contents")
     group.add_argument(
         "--options",
         type=JsonText(),

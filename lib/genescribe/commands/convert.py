@@ -1,6 +1,7 @@
-"""Write an annotation in another form: GFF3, GTF or BED12, compressed and indexed, or with NCBI's locus tags.
+"""Write an annotation in another format: GFF3, GTF or BED12, compressed and indexed, or with NCBI's locus tags.
 
-The form is that of the target's name; a name that ends in .gz is compressed with bgzip and indexed for JBrowse and IGV.
+The suffix of the target gives the format; a target that ends in .gz is compressed with bgzip and indexed for JBrowse
+and IGV.
 
     genescribe convert genes.gff3 genes.gtf
     genescribe convert genes.gff3 genes.gff3.gz
@@ -23,8 +24,10 @@ def add_arguments(parser: Parser) -> None:
     beside = (f"{{name}}{index}" for index in INDEXES)
     target = OutputFile(*beside, forms=WRITTEN, compressed=True, converted=True)
     parser.add_argument("target", type=target, help="file to write")
-    parser.add_argument("--format", choices=FORMS, help="default: as the target's name says, or else gff3")
-    parser.add_argument("--locus-tag", metavar="PREFIX", help="add what NCBI asks of a submission: docs/submit.md")
+    parser.add_argument("--format", choices=FORMS, help="default: by the suffix of the target, else gff3")
+    parser.add_argument(
+        "--locus-tag", metavar="PREFIX", help="add locus tags and names as NCBI requires them: docs/submit.md"
+    )
 
 
 def main(args: argparse.Namespace) -> None:

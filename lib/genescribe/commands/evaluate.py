@@ -42,7 +42,7 @@ def add_arguments(parser: Parser) -> None:
         help="another prediction to compare with, paired by gene; repeatable",
     )
     files.add_argument("--output", type=OutputFile(forms=("JSON",)), help="JSON file to write, with all scores")
-    group = parser.add_argument_group("what is scored")
+    group = parser.add_argument_group("scoring")
     group.add_argument("--regions", type=NameList(), default=[], help="score only seqid or seqid:start-end, ...")
     group.add_argument(
         "--mask-ends", type=integer(0), default=0, help="bases at both ends of each sequence that are not scored"

@@ -1,7 +1,7 @@
-"""List trained models, show the card of one, fetch published weights, import a parameter set of AUGUSTUS.
+"""List trained models, show a model's card, fetch published weights, import a parameter set of AUGUSTUS.
 
-Models come with the program. What is fetched or imported goes to ~/.cache/genescribe/models ($XDG_CACHE_HOME); more can
-be added in folders listed in $GENESCRIBE_MODELS, on machines without a network too. Whatever is listed can be named.
+Models come with the program. Fetched and imported ones go to ~/.cache/genescribe/models ($XDG_CACHE_HOME); more can
+be added in folders listed in $GENESCRIBE_MODELS, on machines without a network too. Every listed name can be used.
 
     genescribe models list
     genescribe models show yeast
@@ -22,8 +22,10 @@ from genescribe.registry import Published, fetch, published
 def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|fetch|import-augustus")
-    listing = actions.add_parser("list", help="what there is, and what can be fetched", description="List the models.")
-    show = actions.add_parser("show", help="the card of one", description="Show the card of a model.")
+    listing = actions.add_parser(
+        "list", help="list trained models and published weights", description="List the models."
+    )
+    show = actions.add_parser("show", help="show the card of a model", description="Show the card of a model.")
     show.add_argument("name", help="a name from the list, or the folder of a model")
     fetching = actions.add_parser(
         "fetch", help="download published weights", description="Download published weights and verify their digest."

@@ -1,4 +1,4 @@
-"""Read one batch of a genome's sequences with a trained model.
+"""Predict genes on one batch of a genome's sequences, for a workflow of your own.
 
 Writes FOLDER/strands.jsonl. The batches of a genome are joined into one annotation by scripts/join_predictions.py.
 
@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
     )
     files.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     files.add_argument("--evidence", type=InputPath(), help="folder that collect_evidence.py wrote")
-    group = parser.add_argument_group("what is read")
+    group = parser.add_argument_group("sequences")
     group.add_argument(
         "--regions", type=NameList(), default=[], help="only these regions: seqid or seqid:start-end, ..."
     )

@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
         help="FASTA file to write, repeats softmasked",
     )
     files.add_argument("--output-gff3", type=OutputFile(forms=("GFF3",)), required=True, help="GFF3 file to write")
-    law = parser.add_argument_group("what genes are like")
+    law = parser.add_argument_group("genes")
     law.add_argument(
         "--parameters", type=InputText(), required=True, help=f"{', '.join(parameter_sets())}, or a JSON file"
     )

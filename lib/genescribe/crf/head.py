@@ -300,7 +300,7 @@ class SemiCRF(nn.Module):
             self.durations.initialise(statistics.durations, pseudocount, continuing)
 
     def _pooled(self, statistics: RunStatistics) -> tuple[RunStatistics, Tensor, Tensor]:
-        """Return counts of tied labels added up under the label whose scores they share, and what it is forbidden."""
+        """Return counts of tied labels summed under the label that lends its scores, and its forbidden transitions."""
         if self.config.tied is None:
             return statistics, self.transition_forbidden, self.first_forbidden
         group = nn.functional.one_hot(self.like.cpu(), self.config.labels).double()

@@ -19,9 +19,9 @@ GIVEN = "given.json"
 _log = logging.getLogger(__name__)
 _HELP = {
     "bam": "RNA-seq reads aligned to the genome, sorted and indexed; repeatable",
-    "junctions": "introns of reads: SJ.out.tab of STAR, BED of regtools or TopHat; repeatable",
+    "junctions": "introns from spliced reads: SJ.out.tab of STAR, BED of regtools or TopHat; repeatable",
     "hints": "AUGUSTUS's or ProtHint's hints in GFF; repeatable",
-    "proteins": "of relatives: FASTA (aligned by miniprot), or the GFF of miniprot or GeMoMa; repeatable",
+    "proteins": "proteins of related species: FASTA (aligned by miniprot), or GFF of miniprot or GeMoMa; repeatable",
 }
 EVIDENCE_FILES = tuple(_HELP)
 """Destinations of the options that name files of evidence."""

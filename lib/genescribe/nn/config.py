@@ -22,7 +22,7 @@ forward(steps (B, S, D), lengths (B,)) -> (B, S, D). One more kind is one more m
 class EncoderConfig:
     """An encoder of bases."""
 
-    kind: str = option("bilstm", doc=f"what carries context along the sequence: {', '.join(sorted(CONTEXTS))}")
+    kind: str = option("bilstm", doc=f"layers that carry context along the sequence: {', '.join(sorted(CONTEXTS))}")
     hidden_dim: int = option(128, doc="width of the context, both directions together", minimum=2)
     num_layers: int = option(2, doc="layers of the context", minimum=1)
     dropout: float = option(

@@ -29,7 +29,8 @@ class SiteNetworkConfig:
     context: Literal[80, 400, 2000, 10000] = option(400, doc="bases that a score depends on, both sides together")
     width: int = option(32, doc="channels", minimum=1)
     classes: list[str] = option(
-        default_factory=lambda: list(SITE_CLASSES), doc=f"what is scored, in this order: {', '.join(SITE_CLASSES)}"
+        default_factory=lambda: list(SITE_CLASSES),
+        doc=f"classes of sites to score, in this order: {', '.join(SITE_CLASSES)}",
     )
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ class PredictConfig:
         maximum=1.0,
     )
     isoforms: Literal["none", "supported"] = option(
-        "none", doc="further transcripts of a gene: none, or those that introns with support by evidence ask for"
+        "none", doc="additional transcripts per gene: none, or those implied by introns that evidence supports"
     )
     require_evidence: bool = option(False, doc="only transcripts that evidence supports")
     flank: int = option(20_000, doc="bases read on both sides of a region, for genes that cross its edge", minimum=0)

@@ -38,16 +38,16 @@ class EvidenceConfig:
 class SiteConfig:
     """Window around a site; its own place is the first base of a start, stop or intron, or an intron's last."""
 
-    left: int = option(0, doc="bases before it whose places have tables", minimum=0)
-    right: int = option(0, doc="bases from it on whose places have tables", minimum=0)
-    word: list[int] = option(default_factory=list, doc="places of the bases of its word, ascending")
+    left: int = option(0, doc="bases before the site that have a table", minimum=0)
+    right: int = option(0, doc="bases from the site on that have a table", minimum=0)
+    word: list[int] = option(default_factory=list, doc="offsets of the bases of the site's word, ascending")
 
 
 @dataclass(frozen=True)
 class TabulatedConfig:
     """Sizes of tables that an import fills; see `genescribe.segment.composition.tabulated`."""
 
-    order: int = option(4, doc="bases before a base that it is given", minimum=1, maximum=7)
+    order: int = option(4, doc="number of preceding bases that a base depends on", minimum=1, maximum=7)
     gc: list[float] = option(default_factory=lambda: [0.5], doc="GC content of each class, ascending")
     gc_window: int = option(10_000, doc="bases over which the GC content is taken", minimum=1)
     start: SiteConfig = option(default_factory=SiteConfig, doc="around start codons")

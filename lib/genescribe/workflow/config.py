@@ -44,10 +44,11 @@ class AnnotateConfig:
         None, doc="completeness by BUSCO, on the page: folder of a lineage, or the name of one to download"
     )
     bam: list[str] = option(default_factory=list, doc="RNA-seq reads aligned to the genome, sorted and indexed")
-    junctions: list[str] = option(default_factory=list, doc="introns of reads: SJ.out.tab of STAR, or BED")
+    junctions: list[str] = option(default_factory=list, doc="introns from spliced reads: SJ.out.tab of STAR, or BED")
     hints: list[str] = option(default_factory=list, doc="AUGUSTUS's or ProtHint's hints, GFF")
     proteins: list[str] = option(
-        default_factory=list, doc="of relatives: FASTA, aligned by miniprot, or the GFF of miniprot or GeMoMa"
+        default_factory=list,
+        doc="proteins of related species: FASTA, aligned by miniprot, or the GFF of miniprot or GeMoMa",
     )
     reads: list[str] = option(
         default_factory=list, doc="FASTQ of short reads to be mapped by HISAT2; both files of pairs with a + between"

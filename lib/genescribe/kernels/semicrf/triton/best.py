@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import triton.language as tl
 
+from genescribe.kernels.semicrf.triton.blocks import earlier_scores, with_source
 from genescribe.kernels.triton_launch import jit, row_of
 
 NOWHERE = tl.constexpr(2**31 - 1)
@@ -12,32 +13,16 @@ NOWHERE = tl.constexpr(2**31 - 1)
 
 @jit()
 def near_best(  # type: ignore[no-untyped-def]
-    last,
-    ends,
-    begun,
-    enter,
-    leave,
-    alive,
-    steps,
-    rows,
-    entry_out,
-    leave_out,
-    begun_out,
-    came_from_out,
-    begin,
-    base_step,
-    chain,
-    source_label,
-    period,
-    phases,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
+    last, ends, begun, scores, tables, results, places, C, SIZE: tl.constexpr, LABELS: tl.constexpr
 ):
     """Step through the bases of a block: store scores and pointers, and return the best at its last base.
 
     `last` is the best at the block's beginning, `ends` and `begun` what earlier blocks give at its ends.
     """
+    enter, leave, alive = scores
+    steps, rows = tables
+    entry_out, leave_out, begun_out, came_from_out = results
+    begin, base_step, chain, step_at, period, phases = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C
@@ -46,7 +31,7 @@ def near_best(  # type: ignore[no-untyped-def]
     sources = tl.full([SIZE, LABELS], none, tl.float64)
     for i in tl.range(0, SIZE):
         at = (begin + i) * base_step + chain
-        step = tl.load(steps + ((begin + i) % period) * phases + source_label, both, none)
+        step = tl.load(steps + ((begin + i) % period) * phases + step_at, both, none)
         score = last[:, None] + step
         entered = tl.max(score, 0)
         # Of equals the lowest label: the path does not depend on the order of threads.
@@ -55,10 +40,7 @@ def near_best(  # type: ignore[no-untyped-def]
         tl.store(entry_out + at, entered, here)
         tl.store(came_from_out + at, came_from, here)
         source = entered + tl.load(enter + at, here, none)
-        sources = tl.where(j[:, None] == i, source[None, :], sources)
-        if alive is not None:
-            sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], none, sources)
-        near = tl.load(rows + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], none)
+        sources, near = with_source(sources, source, rows, alive, at, i, begin, C, none, SIZE, LABELS)
         near += sources
         inside = tl.max(near, 0)
         # Likewise the longest of equal segments: the one that begins first.
@@ -118,38 +100,13 @@ def carry_best(  # type: ignore[no-untyped-def]
 
 @jit()
 def far_best(  # type: ignore[no-untyped-def]
-    entry,
-    enter,
-    base,
-    rows,
-    arrived,
-    oldest,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    SOURCES: tl.constexpr,
-    LABELS: tl.constexpr,
+    logs, arrived, oldest, block, far, N, chain, C, SIZE: tl.constexpr, SOURCES: tl.constexpr, LABELS: tl.constexpr
 ):
     """Return the best over earlier blocks' sources at the ends of a block, less `arrived`, and where it begins."""
-    c = tl.arange(0, LABELS)
-    j = tl.arange(0, SIZE)
-    i = tl.arange(0, SOURCES)
-    here = c < C
-    none = float("-inf")
-    base_step = N.to(tl.int64) * C
-    ends = tl.full([SIZE, LABELS], none, tl.float64)
+    ends = tl.full([SIZE, LABELS], float("-inf"), tl.float64)
     begun = tl.full([SIZE, LABELS], NOWHERE, tl.int32)
     for place in tl.range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
-        position = (place + i)[:, None]
-        at = position * base_step + chain[None, :]
-        shift = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
-        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + shift[None, :]
-        source = tl.where(position >= oldest[None, :], source, none)
-        row = block * SIZE - place - i[:, None, None] + j[None, :, None]
-        score = source[:, None, :] + tl.load(rows + row * C + c[None, None, :], here[None, None, :], none)
+        score, position = earlier_scores(logs, arrived, oldest, place, block, N, chain, C, SIZE, SOURCES, LABELS)
         best = tl.max(score, 0)
         best_begun = tl.min(tl.where(score == best[None, :, :], position[:, :, None], NOWHERE), 0)
         begun = tl.where(best > ends, best_begun, begun)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import triton.language as tl
 
 from genescribe.kernels.semicrf.blocked.sum import FLOOR
+from genescribe.kernels.semicrf.triton.blocks import earlier_scores
 from genescribe.kernels.triton_launch import jit, log_add, log_sum
 
 SURE = 1e-130
@@ -21,10 +22,7 @@ NO_SCALE = tl.constexpr(FLOOR)
 
 @jit()
 def far_sum(  # type: ignore[no-untyped-def]
-    weights,
-    scale,
-    far_weights,
-    far_scale,
+    factors,
     arrived,
     alive,
     oldest,
@@ -41,8 +39,9 @@ def far_sum(  # type: ignore[no-untyped-def]
 ):
     """Return the log-sums over the sources of blocks from `least` on at the ends of a later one, less `arrived`.
 
-    And whether to sum again.
+    And whether to sum again. `factors` are weights and scale of sources and of durations.
     """
+    weights, scale, far_weights, far_scale = factors
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     i = tl.arange(0, SOURCES)
@@ -85,38 +84,13 @@ def far_sum(  # type: ignore[no-untyped-def]
 
 @jit()
 def far_log_sum(  # type: ignore[no-untyped-def]
-    entry,
-    enter,
-    base,
-    rows,
-    arrived,
-    oldest,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    SOURCES: tl.constexpr,
-    LABELS: tl.constexpr,
+    logs, arrived, oldest, block, far, N, chain, C, SIZE: tl.constexpr, SOURCES: tl.constexpr, LABELS: tl.constexpr
 ):
     """Return the same sums, taken in the log domain."""
-    c = tl.arange(0, LABELS)
-    j = tl.arange(0, SIZE)
-    i = tl.arange(0, SOURCES)
-    here = c < C
-    none = float("-inf")
-    base_step = N.to(tl.int64) * C
-    ends = tl.full([SIZE, LABELS], none, tl.float64)
+    ends = tl.full([SIZE, LABELS], float("-inf"), tl.float64)
     for place in tl.range(tl.maximum(block - far, 0) * SIZE, block * SIZE, SOURCES):
-        position = (place + i)[:, None]
-        at = position * base_step + chain[None, :]
-        shift = tl.load(base + place // SIZE * base_step + chain, here, 0.0) - arrived
-        source = tl.load(entry + at, here[None, :], none) + tl.load(enter + at, here[None, :], none) + shift[None, :]
-        source = tl.where(position >= oldest[None, :], source, none)
-        row = block * SIZE - place - i[:, None, None] + j[None, :, None]
-        duration = tl.load(rows + row * C + c[None, None, :], here[None, None, :], none)
-        ends = log_add(ends, log_sum(source[:, None, :] + duration, 0))
+        terms, _ = earlier_scores(logs, arrived, oldest, place, block, N, chain, C, SIZE, SOURCES, LABELS)
+        ends = log_add(ends, log_sum(terms, 0))
     return ends
 
 
@@ -169,15 +143,9 @@ def carry_rest(  # type: ignore[no-untyped-def]
 @jit()
 def arriving(  # type: ignore[no-untyped-def]
     rest,
-    weights,
-    scale,
+    factors,
     outer,
-    far_weights,
-    far_scale,
-    entry_out,
-    enter,
-    base_out,
-    rows,
+    logs,
     alive,
     inject,
     onward,
@@ -207,32 +175,14 @@ def arriving(  # type: ignore[no-untyped-def]
     if outer is not None:
         least = tl.maximum(least, block // GROUP * GROUP)
     ends, unsure = far_sum(
-        weights,
-        scale,
-        far_weights,
-        far_scale,
-        arrived,
-        alive,
-        oldest,
-        least,
-        block,
-        N,
-        chain,
-        C,
-        SIZE,
-        SOURCES,
-        LABELS,
-        LOW,
-        FAR_SURE,
+        factors, arrived, alive, oldest, least, block, N, chain, C, SIZE, SOURCES, LABELS, LOW, FAR_SURE
     )
     if outer is not None:
         before = tl.load(outer + tile, here[None, :], none)
         unsure = unsure | (tl.max(tl.max(before, 1), 0) == float("inf"))
         ends = log_add(ends, tl.where(before < float("inf"), before - arrived[None, :], none))
     if unsure:
-        ends = far_log_sum(
-            entry_out, enter, base_out, rows, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS
-        )
+        ends = far_log_sum(logs, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS)
     if onward is not None:
         slope = tl.load(tail + c, here, none)
         ends = log_add(ends, rest[None, :] + (j + 1)[:, None] * slope[None, :])

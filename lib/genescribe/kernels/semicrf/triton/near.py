@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import triton.language as tl
 
+from genescribe.kernels.semicrf.triton.blocks import with_source
 from genescribe.kernels.triton_launch import jit, log_add, log_sum, row_of
 
 MILD = 115.0
@@ -24,26 +25,13 @@ SURE = 1e-100
 
 @jit()
 def near_log(  # type: ignore[no-untyped-def]
-    last,
-    ends,
-    enter,
-    leave,
-    alive,
-    steps,
-    rows,
-    entry_out,
-    leave_out,
-    begin,
-    base_step,
-    chain,
-    step_at,
-    period,
-    phases,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
+    last, ends, scores, tables, results, places, C, SIZE: tl.constexpr, LABELS: tl.constexpr
 ):
     """Step through a block in the log domain: store entry and leave, return the last leave, and W of the bases."""
+    enter, leave, alive = scores
+    steps, rows = tables
+    entry_out, leave_out = results
+    begin, base_step, chain, step_at, period, phases = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C
@@ -57,10 +45,7 @@ def near_log(  # type: ignore[no-untyped-def]
         entered = tl.where(begin + i > 0, entered, last)
         tl.store(entry_out + at, entered, here)
         source = entered + tl.load(enter + at, here, none)
-        sources = tl.where(j[:, None] == i, source[None, :], sources)
-        if alive is not None:
-            sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], none, sources)
-        near = tl.load(rows + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], none)
+        sources, near = with_source(sources, source, rows, alive, at, i, begin, C, none, SIZE, LABELS)
         ended = log_add(log_sum(sources + near, 0), row_of(ends, j, i))
         last = ended + tl.load(leave + at, here, none)
         tl.store(leave_out + at, last, here)
@@ -71,17 +56,9 @@ def near_log(  # type: ignore[no-untyped-def]
 def near_exp(  # type: ignore[no-untyped-def]
     last,
     ends,
-    enter,
-    leave,
-    alive,
-    steps_exp,
-    rows_exp,
-    begin,
-    base_step,
-    chain,
-    step_at,
-    period,
-    phases,
+    scores,
+    tables,
+    places,
     C,
     SIZE: tl.constexpr,
     LABELS: tl.constexpr,
@@ -89,6 +66,9 @@ def near_exp(  # type: ignore[no-untyped-def]
     SURE: tl.constexpr,
 ):
     """Step through a block in the exponential domain: return entry and leave, and whether they may be used."""
+    enter, leave, alive = scores
+    steps_exp, rows_exp = tables
+    begin, base_step, chain, step_at, period, phases = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C
@@ -116,10 +96,7 @@ def near_exp(  # type: ignore[no-untyped-def]
         entered = tl.minimum(entered, 1 / SURE)
         entries = tl.where(j[:, None] == i, entered[None, :], entries)
         source = entered * exp_within(tl.load(enter + at, here, none), WIDE)
-        sources = tl.where(j[:, None] == i, source[None, :], sources)
-        if alive is not None:
-            sources = tl.where((begin + j)[:, None] < tl.load(alive + at, here, 0)[None, :], 0.0, sources)
-        near = tl.load(rows_exp + (i - j)[:, None] * C + c[None, :], (j <= i)[:, None] & here[None, :], 0.0)
+        sources, near = with_source(sources, source, rows_exp, alive, at, i, begin, C, 0.0, SIZE, LABELS)
         inside = tl.sum(sources * near, 0)
         doubt = doubt | (inside > 1e150)
         ended = tl.minimum(inside, 1e150) * exp_within(tl.load(leave + at, here, none), WIDE)
@@ -147,21 +124,11 @@ def log_of(x):  # type: ignore[no-untyped-def]
 def near_sum(  # type: ignore[no-untyped-def]
     last,
     ends,
-    enter,
-    leave,
-    alive,
-    steps,
-    rows,
-    steps_exp,
-    rows_exp,
-    entry_out,
-    leave_out,
-    begin,
-    base_step,
-    chain,
-    step_at,
-    period,
-    phases,
+    scores,
+    tables,
+    tables_exp,
+    results,
+    places,
     mild,
     C,
     SIZE: tl.constexpr,
@@ -173,6 +140,9 @@ def near_sum(  # type: ignore[no-untyped-def]
 
     In the exponential domain where all digits are sure to stay, else in the log domain.
     """
+    enter, _, alive = scores
+    entry_out, leave_out = results
+    begin, base_step, chain, _, _, _ = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C
@@ -184,26 +154,7 @@ def near_sum(  # type: ignore[no-untyped-def]
     # then the block is done again in the log domain.
     steady = mild > 0
     if steady:
-        entries, leaves, steady = near_exp(
-            last,
-            ends,
-            enter,
-            leave,
-            alive,
-            steps_exp,
-            rows_exp,
-            begin,
-            base_step,
-            chain,
-            step_at,
-            period,
-            phases,
-            C,
-            SIZE,
-            LABELS,
-            LOW,
-            NEAR_SURE,
-        )
+        entries, leaves, steady = near_exp(last, ends, scores, tables_exp, places, C, SIZE, LABELS, LOW, NEAR_SURE)
         if steady:
             entries = log_of(entries)
             leaves = log_of(leaves)
@@ -215,24 +166,5 @@ def near_sum(  # type: ignore[no-untyped-def]
                 dead = tl.load(alive + (begin + SIZE - 1) * base_step + chain, here, 0)
                 sources = tl.where((begin + j)[:, None] < dead[None, :], none, sources)
     if steady == 0:
-        last, sources = near_log(
-            last,
-            ends,
-            enter,
-            leave,
-            alive,
-            steps,
-            rows,
-            entry_out,
-            leave_out,
-            begin,
-            base_step,
-            chain,
-            step_at,
-            period,
-            phases,
-            C,
-            SIZE,
-            LABELS,
-        )
+        last, sources = near_log(last, ends, scores, tables, results, places, C, SIZE, LABELS)
     return last, sources

@@ -16,10 +16,7 @@ from genescribe.kernels.triton_launch import jit
 
 @jit()
 def far_products(  # type: ignore[no-untyped-def]
-    weights,
-    scale,
-    far_weights,
-    far_scale,
+    factors,
     alive,
     outer,
     first,
@@ -36,6 +33,7 @@ def far_products(  # type: ignore[no-untyped-def]
 
     inf marks a sum that cannot be trusted: the block's far part is then taken in the log domain.
     """
+    weights, scale, far_weights, far_scale = factors
     none = float("-inf")
     i = tl.arange(0, SIZE)
     target = first + tl.arange(0, GROUP)

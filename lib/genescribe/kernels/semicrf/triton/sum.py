@@ -24,6 +24,7 @@ from genescribe.kernels.semicrf.blocked.layout import Durations, Layout
 from genescribe.kernels.semicrf.blocked.sum import Scores
 from genescribe.kernels.semicrf.triton import far as triton_far
 from genescribe.kernels.semicrf.triton import near as triton_near
+from genescribe.kernels.semicrf.triton.blocks import chain_places, oldest_sources, take_level
 from genescribe.kernels.semicrf.triton.far import arriving, carry_rest
 from genescribe.kernels.semicrf.triton.layout import LOW, SIZE, FarTable
 from genescribe.kernels.semicrf.triton.near import near_sum
@@ -176,10 +177,10 @@ def recurrence(  # type: ignore[no-untyped-def]
     j = tl.arange(0, SIZE)
     here = c < C
     none = float("-inf")
-    base_step = N.to(tl.int64) * C
-    chain = tl.program_id(0).to(tl.int64) * C + c
-    step_at = tl.program_id(0).to(tl.int64) // shared * C * C + c[:, None] * C + c[None, :]
-    phases = (N // shared) * C * C
+    base_step, phases, chain, step_at = chain_places(N, C, shared, LABELS)
+    scores = (enter, leave, alive)
+    factors = (weights, scale, far_weights, far_scale)
+    logs = (entry_out, enter, base_out, rows)
     last = tl.load(first + chain, here, none)
     rest = tl.full([LABELS], none, tl.float64)
     mean = tl.zeros([LABELS], tl.float64)
@@ -189,40 +190,16 @@ def recurrence(  # type: ignore[no-untyped-def]
         at_block = block * base_step + chain
         tile = (begin + j)[:, None] * base_step + chain[None, :]
         arrived = offset - tl.load(level + at_block, here, 0.0)
-        oldest = tl.zeros([LABELS], tl.int64)  # sources before this boundary do not reach the block
-        if alive is not None:
-            oldest = tl.load(alive + (begin - 1) * base_step + chain, here & (block > 0), 0)
+        oldest = oldest_sources(alive, block, base_step, chain, C, SIZE, LABELS)
         if outer is not None:  # noqa: SIM102 (decided when it is compiled, the inner one when it runs)
             if block % GROUP == 0:
-                far_products(
-                    weights,
-                    scale,
-                    far_weights,
-                    far_scale,
-                    alive,
-                    outer,
-                    block,
-                    blocks,
-                    far,
-                    N,
-                    C,
-                    SIZE,
-                    GROUP,
-                    LOW,
-                    FAR_SURE,
-                )
+                far_products(factors, alive, outer, block, blocks, far, N, C, SIZE, GROUP, LOW, FAR_SURE)
                 tl.debug_barrier()
         ends = arriving(
             rest,
-            weights,
-            scale,
+            factors,
             outer,
-            far_weights,
-            far_scale,
-            entry_out,
-            enter,
-            base_out,
-            rows,
+            logs,
             alive,
             inject,
             onward,
@@ -241,36 +218,20 @@ def recurrence(  # type: ignore[no-untyped-def]
             LOW,
             FAR_SURE,
         )
-        # The block's scores are kept near 0 by a whole number, which float64 holds exactly.
-        top = tl.maximum(tl.max(tl.max(ends + tl.load(leave + tile, here[None, :], none), 1), 0), tl.max(last, 0))
-        shift = tl.where(top > none, tl.floor(top + 0.5), 0.0)
-        offset += shift
-        ends -= shift
-        last -= shift
-        base = arrived + shift
-        tl.store(offset_out + block * N + tl.program_id(0), offset)
-        tl.store(base_out + at_block, base, here)
+        ends, last, offset, base = take_level(
+            ends, last, arrived, offset, leave, offset_out, base_out, block, N, base_step, chain, C, SIZE, LABELS
+        )
         tl.store(arrived_out + at_block, arrived, here)
         tl.store(rest_out + at_block, rest, here)
         tl.store(mean_out + at_block, mean, here)
         last, sources = near_sum(
             last,
             ends,
-            enter,
-            leave,
-            alive,
-            steps,
-            rows,
-            steps_exp,
-            rows_exp,
-            entry_out,
-            leave_out,
-            begin,
-            base_step,
-            chain,
-            step_at,
-            period,
-            phases,
+            scores,
+            (steps, rows),
+            (steps_exp, rows_exp),
+            (entry_out, leave_out),
+            (begin, base_step, chain, step_at, period, phases),
             mild,
             C,
             SIZE,

@@ -16,6 +16,7 @@ from torch import Tensor
 from genescribe.kernels.semicrf.blocked.layout import Durations, Layout
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf.triton.best import NOWHERE, carry_best, far_best, near_best
+from genescribe.kernels.semicrf.triton.blocks import chain_places, oldest_sources, take_level
 from genescribe.kernels.semicrf.triton.layout import SIZE, FarTable, lay_out_chains
 from genescribe.kernels.triton_launch import Launch, Tiles, jit
 
@@ -218,10 +219,8 @@ def best_scores(  # type: ignore[no-untyped-def]
     j = tl.arange(0, SIZE)
     here = c < C
     none = float("-inf")
-    base_step = N.to(tl.int64) * C
-    chain = tl.program_id(0).to(tl.int64) * C + c
-    source_label = tl.program_id(0).to(tl.int64) // shared * C * C + c[:, None] * C + c[None, :]
-    phases = (N // shared) * C * C
+    base_step, phases, chain, step_at = chain_places(N, C, shared, LABELS)
+    logs = (entry_out, enter, base_out, rows)
     last = tl.load(first + chain, here, none)
     rest = tl.full([LABELS], none, tl.float64)
     rest_begun = tl.full([LABELS], NOWHERE, tl.int32)
@@ -232,12 +231,8 @@ def best_scores(  # type: ignore[no-untyped-def]
         at_block = block * base_step + chain
         tile = (begin + j)[:, None] * base_step + chain[None, :]
         arrived = offset - tl.load(level + at_block, here, 0.0)
-        oldest = tl.zeros([LABELS], tl.int64)
-        if alive is not None:
-            oldest = tl.load(alive + (begin - 1) * base_step + chain, here & (block > 0), 0)
-        ends, begun = far_best(
-            entry_out, enter, base_out, rows, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS
-        )
+        oldest = oldest_sources(alive, block, base_step, chain, C, SIZE, LABELS)
+        ends, begun = far_best(logs, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS)
         if onward is not None:
             past = rest[None, :] + (j + 1)[:, None] * slope[None, :]
             begun = tl.where(past > ends, rest_begun[None, :], begun)
@@ -248,34 +243,17 @@ def best_scores(  # type: ignore[no-untyped-def]
             arriving = tl.load(inject + tile, here[None, :], none) - arrived[None, :]
             begun = tl.where(arriving > ends, 0, begun)
             ends = tl.maximum(ends, arriving)
-        # Whole numbers are taken out, which float64 holds exactly: the path is that of the scores as given.
-        top = tl.maximum(tl.max(tl.max(ends + tl.load(leave + tile, here[None, :], none), 1), 0), tl.max(last, 0))
-        shift = tl.where(top > none, tl.floor(top + 0.5), 0.0)
-        offset += shift
-        ends -= shift
-        last -= shift
-        base = arrived + shift
-        tl.store(offset_out + block * N + tl.program_id(0), offset)
-        tl.store(base_out + at_block, base, here)
+        ends, last, offset, _ = take_level(
+            ends, last, arrived, offset, leave, offset_out, base_out, block, N, base_step, chain, C, SIZE, LABELS
+        )
         last = near_best(
             last,
             ends,
             begun,
-            enter,
-            leave,
-            alive,
-            steps,
-            rows,
-            entry_out,
-            leave_out,
-            begun_out,
-            came_from_out,
-            begin,
-            base_step,
-            chain,
-            source_label,
-            period,
-            phases,
+            (enter, leave, alive),
+            (steps, rows),
+            (entry_out, leave_out, begun_out, came_from_out),
+            (begin, base_step, chain, step_at, period, phases),
             C,
             SIZE,
             LABELS,
