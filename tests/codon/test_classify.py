@@ -292,7 +292,7 @@ def test_options_that_would_do_nothing_are_refused() -> None:
     for options, message in (
         ({"train": "a"}, "neither given"),
         ({"train": "a", "train_embeddings": "b", "test": "c"}, "both given"),
-        ({"train": "a", "test_embeddings": "b", "model": "m"}, "one side are sequences"),
+        ({"train": "a", "test_embeddings": "b", "model": "m"}, "one side has sequences"),
         ({"train": "a", "test": "b", "model": "m", "test_labels": "c"}, "test_labels: given without"),
         ({"train": "a", "test": "b"}, "probe_logreg reads embeddings"),
         ({"train": "a", "test": "b", "kind": "kmer_svm", "model": "m"}, "kmer_svm reads no embeddings"),

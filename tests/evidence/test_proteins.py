@@ -26,7 +26,7 @@ ALIGNED = (
         (">a\nMKVL*\nAAG\n", "a stop inside"),
         (">a\nMKVL1AAG\n", "no amino acid"),
         (f">a\n{'ACGTTGCA' * 50}\n", "nucleotides, not proteins"),
-        (">a\nMKV\n>a\nMKV\n", "stands twice"),
+        (">a\nMKV\n>a\nMKV\n", "occurs twice"),
         (">\nMKV\n", "without a name"),
         (">a\n>b\n", "no protein"),
     ],

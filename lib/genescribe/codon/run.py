@@ -43,7 +43,7 @@ class CodonRunConfig:
         bad = [name for name in names if not re.fullmatch(r"[\w.-]+", name)]
         if bad or len(set(names)) != len(names) or not names:
             raise InputError(
-                "names of datasets are missing, repeated or hold other signs",
+                "names of datasets are missing, repeated or hold other characters",
                 where="data.datasets",
                 remedy="use letters, digits, dot, - and _",
             )

@@ -96,4 +96,4 @@ def _run(commands: Sequence[Sequence[str]]) -> None:
     statuses = [process.wait() for process in processes]
     for words, status in zip(commands, statuses, strict=True):
         if status:
-            raise InputError(f"{words[0]} ended with {status}", where="mapping", remedy="see what it said above")
+            raise InputError(f"{words[0]} ended with {status}", where="mapping", remedy="see its messages above")

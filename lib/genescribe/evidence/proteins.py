@@ -121,7 +121,7 @@ def check_proteins(path: str | Path) -> int:
                 )
                 if not name or name in seen:
                     raise InputError(
-                        f"the protein {name!r} stands twice" if name else "a protein without a name",
+                        f"the protein {name!r} occurs twice" if name else "a protein without a name",
                         where=path,
                         line=number,
                         remedy="give each a name of its own",

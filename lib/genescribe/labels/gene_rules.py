@@ -85,7 +85,7 @@ class SignalTables:
                 raise InputError(
                     f"genetic code {code.number} has the stop codon {codon}",
                     where="scheme 'gene'",
-                    remedy="use the scheme 'gencode': only stops TA. and TG. are told across introns",
+                    remedy="use the scheme 'gencode': only stops TA. and TG. are distinguished across introns",
                 )
         return cls(
             start=_words(rules.start_codons(code), 3),

@@ -62,7 +62,7 @@ class ClassifierConfig:
                 )
         if (self.train is None) != (self.test is None):
             raise InputError(
-                "one side are sequences, the other embeddings", where="train, test", remedy="give both as one kind"
+                "one side has sequences, the other embeddings", where="train, test", remedy="give both as one kind"
             )
         stored, embeds = self.train_embeddings is not None, not self.reads_words
         if stored and not embeds:

@@ -131,7 +131,7 @@ def _input(annotation: Annotation, bases: BaseCounts, table: EvidenceTable | Non
     blocks: list[Block] = [Particulars(items)]
     if rows_of:
         blocks.append(Table("Digests of what the genes were predicted with", "of", ["SHA-256"], rows_of, folded=True))
-    return Section("What was annotated, with what", blocks)
+    return Section("Input and model", blocks)
 
 
 def _model(annotation: Annotation) -> list[tuple[str, str]]:
