@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from tests.generate.sentence_strategies import LENGTH, genes
 
 from genescribe.generate.text import tokenizer
-from genescribe.generate.text.sentence import NAMES, GeneSentence, Kind, SentenceError, gene_of, sentence_of, told_part
+from genescribe.generate.text.sentence import (
+    NAMES,
+    GeneSentence,
+    Kind,
+    SentenceError,
+    expressible_part,
+    gene_of,
+    sentence_of,
+)
 from genescribe.genome.model import Gene, Transcript, mirror
 
 
@@ -123,12 +131,12 @@ def test_what_is_no_sentence(text: str, reason: str) -> None:
     ],
 )
 def test_what_no_sentence_can_say(transcript: Transcript, reason: str) -> None:
-    told = told_part(Gene("g", "s", "+", (transcript,)))
+    told = expressible_part(Gene("g", "s", "+", (transcript,)))
     assert told.gene is None
     assert told.reason == reason
     assert told.left_out == (("t", reason),)
     sound = Transcript("u", ((0, 9),), ((0, 9),))
-    told = told_part(Gene("g", "s", "+", (transcript, sound, sound)))
+    told = expressible_part(Gene("g", "s", "+", (transcript, sound, sound)))
     assert told.gene is not None
     assert told.gene.transcripts == (sound,)
     assert told.left_out == (("t", reason), ("u", "repeats another transcript"))
@@ -136,7 +144,7 @@ def test_what_no_sentence_can_say(transcript: Transcript, reason: str) -> None:
 
 def test_more_features_than_tokens_are_refused_whole() -> None:
     exons = tuple((20 * i, 20 * i + 9) for i in range(151))
-    told = told_part(Gene("g", "s", "+", (Transcript("t", exons, exons),)))
+    told = expressible_part(Gene("g", "s", "+", (Transcript("t", exons, exons),)))
     assert told.gene is None
     assert told.reason == "more than 150 CDS features"
 

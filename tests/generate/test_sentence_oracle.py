@@ -13,7 +13,7 @@ import pytest
 
 from genescribe.evaluate.accuracy import compare
 from genescribe.generate.text import tokenizer
-from genescribe.generate.text.sentence import gene_of, sentence_of, told_part
+from genescribe.generate.text.sentence import expressible_part, gene_of, sentence_of
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.catalogue.database import Catalogue, build_catalogue
 from genescribe.genome.model import Gene, mirror
@@ -103,7 +103,7 @@ def round_trip(path: Path, folder: Path) -> dict[str, Counter[str]]:
         "transcripts": Counter(),
     }
     for gene in genes:
-        told = told_part(gene)
+        told = expressible_part(gene)
         lost["transcripts"].update(reason for _, reason in told.left_out)
         if told.gene is None:
             lost["genes"][str(told.reason)] += 1

@@ -86,7 +86,7 @@ def test_names_of_the_gencode_benchmark(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_one_line_a_class_of_shapes(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(semicrf, "_told", set())
+    monkeypatch.setattr(semicrf, "_logged", set())
     with caplog.at_level(logging.INFO, logger=semicrf.__name__):
         for T in (100, 101, 102, 300):
             semicrf.log_partition(random_potentials(1, T, 3, 2), "reference")

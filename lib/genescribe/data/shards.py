@@ -72,7 +72,7 @@ class ShardWriter:
             self._close(split)
             self._handles[split] = (self.folder / shard_name(split, number)).open("wb")
         handle = self._handles[split]
-        members = (_npy(sample.codes), _npy(sample.runs), _json(_told(sample.meta)))
+        members = (_npy(sample.codes), _npy(sample.runs), _json(_described(sample.meta)))
         row = (SPLITS.index(split), number, handle.tell(), tuple(map(len, members)), len(sample.codes))
         for suffix, data in zip(SUFFIXES, members, strict=True):
             handle.write(_header(sample.key + suffix, len(data)))
@@ -162,7 +162,7 @@ def meta_from_json(value: dict[str, Any]) -> WindowMeta:
     return WindowMeta(**{**value, **changed})
 
 
-def _told(meta: WindowMeta) -> dict[str, Any]:
+def _described(meta: WindowMeta) -> dict[str, Any]:
     """Return the values of a window's JSON member; windows without sentence or hints have none there."""
     # Not `asdict`, whose deep copies take longer than writing the file.
     values = {field.name: getattr(meta, field.name) for field in fields(meta)}

@@ -62,8 +62,8 @@ class SignalTables:
     def of(cls, rules: GeneRules, code: GeneticCode, *, training: bool = True) -> SignalTables:
         """Return the tables.
 
-        Stop codons other than TA. and TG. cannot be told across an intron. Labels with such a code are an error; what
-        is predicted with one, for the mitochondrion of a genome, is checked after decoding.
+        Stop codons other than TA. and TG. cannot be recognised across an intron. Labels with such a code are an error;
+        genes predicted with one, for the mitochondrion of a genome, are checked after decoding.
 
         Parameters
         ----------

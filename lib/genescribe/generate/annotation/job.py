@@ -26,7 +26,7 @@ from genescribe.generate.forms.transgenic import TransgenicModel, load_published
 from genescribe.generate.loci.gene_list import ListedGene, append_gene_list, sentence_text
 from genescribe.generate.loci.loci import Locus, LocusDataset, Window, flanked, read_loci, write_database
 from genescribe.generate.model import FAMILY, SentenceModel, load_model
-from genescribe.generate.text.sentence import untold
+from genescribe.generate.text.sentence import inexpressible
 from genescribe.genome.annotation.gff3 import SOURCE, read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene, Transcript
@@ -206,7 +206,7 @@ def first_transcripts(genes: Iterable[Gene]) -> dict[str, Transcript]:
     """
     by_gene = {}
     for gene in genes:
-        first = next((transcript for transcript in gene.transcripts if untold(transcript) is None), None)
+        first = next((transcript for transcript in gene.transcripts if inexpressible(transcript) is None), None)
         if first is not None:
             by_gene[gene.id] = first
     if not by_gene:

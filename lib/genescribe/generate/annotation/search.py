@@ -263,7 +263,7 @@ class _Search:
 
     @staticmethod
     def _outcome(hypothesis: _Hypothesis, reason: str) -> Outcome:
-        outcome = _told(hypothesis, reason)
+        outcome = _outcome_of(hypothesis, reason)
         return replace(outcome, values=hypothesis.values, logs=hypothesis.logs, strand=_strand(hypothesis))
 
     def _with_isoforms(self, best: Outcome, finished: Sequence[_Hypothesis]) -> Outcome:
@@ -333,7 +333,7 @@ def _coding(chain: Sequence[Feature]) -> tuple[Feature, ...]:
     return tuple(feature for feature in chain if feature.kind is Kind.CDS)
 
 
-def _told(hypothesis: _Hypothesis, reason: str) -> Outcome:
+def _outcome_of(hypothesis: _Hypothesis, reason: str) -> Outcome:
     """Return the outcome of a sentence; `reason` is why it did not end by itself."""
     grammar = hypothesis.automaton.grammar
     raw = spelled(hypothesis.automaton)

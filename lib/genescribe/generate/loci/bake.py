@@ -32,7 +32,7 @@ from genescribe.files import read_json, sha256, write_json
 from genescribe.generate.loci.tiles import TileWindow, tile_windows
 from genescribe.generate.loci.windows import place_window
 from genescribe.generate.text import tokenizer
-from genescribe.generate.text.sentence import GeneSentence, SentenceError, sentence_of, told_part
+from genescribe.generate.text.sentence import GeneSentence, SentenceError, expressible_part, sentence_of
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.catalogue.tables import Rejected
 from genescribe.genome.genetic_code import GeneticCode
@@ -212,7 +212,7 @@ class SentenceBaker:
 
     def _part(self, gene: Gene, codes: Codes) -> tuple[Gene | None, list[str]]:
         """Return what of a gene is said, None where nothing is, and why the rest is not."""
-        part = told_part(gene)
+        part = expressible_part(gene)
         if part.gene is None:
             return None, [part.reason or "no transcript"]
         sound, faults = self._sound(part.gene, codes)

@@ -13,7 +13,7 @@ from genescribe.errors import InputError
 from genescribe.files import atomic_path
 from genescribe.generate.loci.loci import Window
 from genescribe.generate.text.free_text import published_text
-from genescribe.generate.text.sentence import sentence_of, told_part
+from genescribe.generate.text.sentence import expressible_part, sentence_of
 from genescribe.genome.alphabet import decode, unmasked
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
@@ -181,7 +181,7 @@ def write_gsf(path: str | Path, annotation: str | Path, *, absolute: bool = Fals
 
 def sentence_text(gene: Gene, offset: int) -> tuple[str | None, str]:
     """Return the sentence of a gene on a window that begins at `offset`, in the published order; or None and why."""
-    part = told_part(gene)
+    part = expressible_part(gene)
     if part.gene is None:
         return None, part.reason or ""
     return published_text(sentence_of(part.gene, offset)), ""

@@ -57,7 +57,9 @@ class Pretrained(nn.Module):
         if not Path(config.folder).is_dir():
             raise InputError("no such folder", where=config.folder, remedy="download the encoder and give its folder")
         if config.overlap >= config.window:
-            raise InputError("the overlap is as long as the window", where="pretrained.overlap", remedy="make it less than window")
+            raise InputError(
+                "the overlap is as long as the window", where="pretrained.overlap", remedy="make it less than window"
+            )
         self.config = config
         self.tokenizer: Any = None
         model: Any

@@ -233,17 +233,17 @@ def sentence_of(gene: Gene, offset: int = 0) -> GeneSentence:
     Raises
     ------
     SentenceError
-        Something of the gene cannot be said: see `untold`, and `canonical`.
+        Something of the gene cannot be said: see `inexpressible`, and `canonical`.
     """
     chains = []
     for transcript in gene.transcripts:
-        if reason := untold(transcript):
+        if reason := inexpressible(transcript):
             raise SentenceError(reason, transcript.id)
         chains.append(_features(transcript, gene.strand, offset))
     return canonical(gene.strand, chains)
 
 
-def untold(transcript: Transcript) -> str | None:
+def inexpressible(transcript: Transcript) -> str | None:
     """Return why a sentence cannot express a transcript, or None."""
     if not transcript.cds:
         return "non-coding transcript"
@@ -314,13 +314,13 @@ def gene_of(sentence: GeneSentence, identifier: str, seqid: str, offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Expressible:
     """The part of a gene that a sentence can express, and reasons for the rest.
 
     Attributes
     ----------
     gene
-        The gene with the transcripts that can be said, each once; None where there is none.
+        The gene with the transcripts that can be expressed, each once; None where there is none.
     left_out
         (transcript, reason) of the others.
     reason
@@ -332,17 +332,17 @@ class Told:
     reason: str | None = None
 
 
-def told_part(gene: Gene) -> Told:
-    """Return the part of a gene that a sentence can say.
+def expressible_part(gene: Gene) -> Expressible:
+    """Return the part of a gene that a sentence can express.
 
-    A transcript that no sentence has words for is left out with its reason, and so is one that repeats another; the
+    A transcript that no sentence can express is left out with its reason, and so is one that repeats another; the
     rest of the gene is kept whole.
     """
     left_out: list[tuple[str, str]] = []
     distinct: dict[tuple[object, ...], Transcript] = {}
     for transcript in gene.transcripts:
         key = (transcript.exons, transcript.cds, transcript.phase)
-        reason = untold(transcript)
+        reason = inexpressible(transcript)
         if reason is None and key in distinct:
             reason = "repeats another transcript"
         if reason is None:
@@ -350,12 +350,12 @@ def told_part(gene: Gene) -> Told:
         else:
             left_out.append((transcript.id, reason))
     if not distinct:
-        return Told(None, tuple(left_out), left_out[0][1])
-    told = Gene(
+        return Expressible(None, tuple(left_out), left_out[0][1])
+    part = Gene(
         gene.id, gene.seqid, gene.strand, tuple(distinct.values()), gene.score, gene.biotype, dict(gene.attributes)
     )
     try:
-        sentence_of(told)
+        sentence_of(part)
     except SentenceError as error:
-        return Told(None, tuple(left_out), error.reason)
-    return Told(told, tuple(left_out))
+        return Expressible(None, tuple(left_out), error.reason)
+    return Expressible(part, tuple(left_out))

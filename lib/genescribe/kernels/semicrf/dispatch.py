@@ -44,7 +44,7 @@ _ON_GPU = ("triton", "blocked", "reference") if TRITON_MEASURED else ("blocked",
 PREFERENCE = {"cuda": _ON_GPU, "cpu": ("native", "blocked", "reference")}
 """Which backends `auto` asks, in order, on each kind of device."""
 
-_told: set[tuple[str, int, int, str]] = set()
+_logged: set[tuple[str, int, int, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,8 @@ def _chosen(p: Potentials, backend: str, task: str) -> tuple[ModuleType, Potenti
     level = logging.INFO if torch.is_grad_enabled() else logging.DEBUG
     # One line per class of shapes: lengths differ from batch to batch and would fill the log.
     shape_class = (name, K, C, f"{T.bit_length()} {p.content.device.type} {level}")
-    if shape_class not in _told:
-        _told.add(shape_class)
+    if shape_class not in _logged:
+        _logged.add(shape_class)
         memory = memory_estimate(p, name)
         log.log(level, "semi-Markov CRF: backend %s for T %d, K %d, C %d; %s", name, T, K, C, memory)
     return module, p if getattr(module, "READS_EXPLICIT", False) else p.expanded()
