@@ -30,7 +30,9 @@ FAMILY = "generate"
 class Automaton(Protocol):
     """The constraint on a sentence in progress."""
 
-    grammar: Grammar | FreeText
+    @property
+    def grammar(self) -> Grammar | FreeText:
+        """What a sentence may say."""
 
     @property
     def finished(self) -> bool:

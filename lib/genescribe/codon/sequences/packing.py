@@ -130,8 +130,9 @@ def pack(
         bins = [[part] for parts in cut for part in parts]
     else:
         every = [part for parts in cut for part in parts]
-        # Between two pieces of a window stands a <SEP>.
-        bins = [[every[i] for i in members] for members in best_fit([part.length for part in every], block_size, gap=1)]
+        # Between two pieces of a window stands a <SEP>: each piece brings one, and the last has room beyond the window.
+        packed = best_fit([part.length + 1 for part in every], block_size + 1)
+        bins = [[every[i] for i in members] for members in packed]
     # A lone token holds no transition; that is what is left of a CDS without codons.
     empty = [members for members in bins if all(part.length < 2 for part in members)]
     bins = [members for members in bins if any(part.length > 1 for part in members)]
