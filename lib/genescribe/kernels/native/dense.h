@@ -1,4 +1,4 @@
-// Vectors of floats, their exp, erf and sigmoid, and products of rows with a matrix. Included once an instruction set,
+// Vectors of floats, their exp, log, erf and sigmoid, and products of rows with a matrix. Included once an instruction set,
 // inside its namespace.
 
 typedef float fvec __attribute__((vector_size(8 * WIDTH)));
@@ -50,6 +50,17 @@ inline fvec exp_floats(fvec x) {
     p = p * r + 1.f;
     p = p * r + 1.f;
     return (fvec)((fivec)p + ((fivec)z << 23));
+}
+
+// log to a few units in the last place of positive normal x. After FreeBSD's e_logf.c (Sun, 1993).
+inline fvec log_floats(fvec x) {
+    const fivec root_half = fivec{} + 0x3f3504f3;
+    const fivec bits = (fivec)x, exponent = (bits - root_half) >> 23;  // arithmetic: floor
+    const fvec f = (fvec)(bits - (exponent << 23)) - 1.f;
+    const fvec k = __builtin_convertvector(exponent, fvec);
+    const fvec s = f / (2.f + f), z = s * s, w = z * z, half = 0.5f * f * f;
+    const fvec rest = w * (0.40000972152f + w * 0.24279078841f) + z * (0.66666662693f + w * 0.28498786688f);
+    return k * 6.9313812256e-01f - ((half - (s * (half + rest) + k * 9.0580006145e-06f)) - f);
 }
 
 inline fvec sigmoid(fvec x) { return 1.f / (1.f + exp_floats(-x)); }

@@ -11,8 +11,8 @@ namespace {
 #include "durations.h"
 #include "counts.h"
 #include "best.h"
-#include "rows.h"
 #include "dense.h"
+#include "rows.h"
 #include "local.h"
 #include "lstm.h"
 }  // namespace

@@ -1,30 +1,38 @@
 // What is worked out of rows of scores by themselves. Included once an instruction set, inside its namespace.
 
-// Log posteriors of channels, mixed with doubt: see channel_scores.py, which has the equations.
+// Log posteriors of channels, mixed with doubt: see channel_scores.py, which has the equations. A lane is a row.
 inline void log_posteriors(const LogPosteriors &x) {
-    const int64_t n = x.channels, padded = (n + WIDTH - 1) / WIDTH * WIDTH;
-    Buffer<double> row(padded), inside(padded);  // inside: 1 where a channel is not coding
-    for (int64_t c = 0; c < padded; c++) inside[c] = c < n && x.noncoding[c] ? 1. : 0.;
-    for (int64_t i = 0; i < x.rows; i++) {
-        const float *logits = x.logits + i * n;
-        double top = logits[0];
-        for (int64_t c = 1; c < n; c++) top = logits[c] > top ? logits[c] : top;
-        for (int64_t c = 0; c < padded; c++) row[c] = c < n ? logits[c] - top : -1e4;
-        vec sums = {};
-        for (int64_t c = 0; c < padded; c += WIDTH) {
-            store(row + c, exp_(load(row + c)));
-            sums += load(row + c);
+    const int64_t n = x.channels;
+    const float kept = float(1. - x.floor), doubt = float(x.floor / double(n)), share = float(x.share);
+    Buffer<float> columns(size_t(n) * LANES);
+    for (int64_t row = 0; row < x.rows; row += LANES) {
+        const int64_t count = x.rows - row < LANES ? x.rows - row : LANES;
+        const float *logits = x.logits + row * n;
+        for (int64_t r = 0; r < LANES; r++)
+            for (int64_t c = 0; c < n; c++) columns[c * LANES + r] = logits[(r < count ? r : 0) * n + c];
+        fvec top = load_floats(columns), total = {}, together = {};
+        for (int64_t c = 1; c < n; c++) {
+            const fvec each = load_floats(columns + c * LANES);
+            top = each > top ? each : top;
         }
-        const double factor = (1. - x.floor) / sum(sums), doubt = x.floor / double(n);
-        vec together = {};
-        for (int64_t c = 0; c < padded; c += WIDTH) {
-            const vec mixed = load(row + c) * factor + doubt;
-            together += mixed * load(inside + c);
-            store(row + c, log_(mixed));
+        for (int64_t c = 0; c < n; c++) {
+            const fvec each = exp_floats(load_floats(columns + c * LANES) - top);
+            store_floats(columns + c * LANES, each);
+            total += each;
         }
-        const double all = log_(sum(together)), share = x.share;
-        float *to = x.output + i * n;
-        for (int64_t c = 0; c < n; c++) to[c] = float(inside[c] ? all + share * (row[c] - all) : row[c]);
+        const fvec factor = kept / total;
+        for (int64_t c = 0; c < n; c++) {
+            const fvec mixed = load_floats(columns + c * LANES) * factor + doubt;
+            if (x.noncoding[c]) together += mixed;
+            store_floats(columns + c * LANES, log_floats(mixed));
+        }
+        const fvec all = log_floats(together);
+        for (int64_t c = 0; c < n; c++) {
+            if (!x.noncoding[c]) continue;
+            store_floats(columns + c * LANES, all + share * (load_floats(columns + c * LANES) - all));
+        }
+        for (int64_t r = 0; r < count; r++)
+            for (int64_t c = 0; c < n; c++) x.output[(row + r) * n + c] = columns[c * LANES + r];
     }
 }
 
