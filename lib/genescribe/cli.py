@@ -43,7 +43,7 @@ NEW_OBJECTS = 100_000
 """After so many new objects Python looks for dead ones that refer to each other, and not after 700: libraries make
 hundreds of thousands at import that stay, and a fifth of a short run went to looking at them again and again."""
 SYNONYMS = {"--genome": "--fasta"}
-"""What people type for an option by the name that other programs give it."""
+"""Names that other programs give an option -> its name here."""
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
 

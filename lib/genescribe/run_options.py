@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from genescribe.train.task import Task
 
 RUN_FILES = ("model", "log.csv", "training_log.csv", "eval_log.csv", "checkpoints", "tensorboard")
-"""What training writes into the folder of a run."""
+"""Files that training writes into the folder of a run."""
 HEADS = ("linear", "semicrf", "pytorch-crf")
 
 _BENCHMARK: dict[str, tuple[str, dict[str, Any]]] = {

@@ -58,7 +58,7 @@ from genescribe.segment.config import SegmentModelConfig, SiteConfig, TabulatedC
 from genescribe.segment.network.model import SegmentModel
 
 SOFTMASK_BONUS = 1.15
-"""What AUGUSTUS's default configuration of hints multiplies a softmasked base outside coding exons by."""
+"""Factor of a softmasked base outside coding exons in AUGUSTUS's default configuration of hints."""
 _CODON, _CODING, _INTRON = 3, CHANNELS.index("codon1"), CHANNELS.index("intron")
 _CONSENSUS = 2
 _SPLICED_OUT = range(INTRON0, UTR3)

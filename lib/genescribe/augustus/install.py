@@ -25,7 +25,7 @@ CONFIG_VARIABLE = "AUGUSTUS_CONFIG_PATH"
 _USUAL = (Path("/usr/share/augustus/config"), Path("/usr/local/share/augustus/config"), Path("/opt/augustus/config"))
 CARD = "README.md"
 READS = 0.5
-"""What introns of reads are worth beside these parameters, as a share of what they are worth beside a network: of 0.3,
+"""Weight of introns of reads beside these parameters, as a share of their weight beside a network: of 0.3,
 0.5, 0.7, 1 and 2 the validation parts of fly and Arabidopsis chose it."""
 
 

@@ -20,7 +20,7 @@ from genescribe.errors import InputError
 from genescribe.files import atomic_directory, read_json
 
 KINDS = ("intron", "start", "stop", "CDSpart", "exonpart", "nonexonpart")
-"""What a row speaks for, by its number in the column `kind`."""
+"""Kinds of evidence, by their number in the column `kind`."""
 INTRON, START, STOP, CDSPART, EXONPART, NONEXONPART = range(len(KINDS))
 SOURCES = ("rna", "protein", "manual")
 """Where a row comes from, by its number in the column `source`."""

@@ -33,7 +33,7 @@ KINDS = (
 )
 
 CHANNELS = ("intergenic", "utr5", "utr5_intron", "codon1", "codon2", "codon3", "stop", "intron", "utr3", "utr3_intron")
-"""What a network scores at a base: a coding base by its place in the codon, whatever the exon."""
+"""Scores that a network gives a base: a coding base by its place in the codon, in any exon."""
 SHORTEST_INITIAL, SHORTEST_INTERNAL = 3, 2
 """An initial exon holds the start codon; of an internal exon of one base, a codon could span two introns."""
 

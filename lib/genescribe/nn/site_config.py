@@ -11,7 +11,7 @@ from genescribe.errors import InputError
 NONE = "none"
 """Class of the bases that are no site; the first."""
 SITE_CLASSES = ("acceptor", "donor", "start", "stop")
-"""What a base may be: first base of an exon behind an intron, last before one, first base of a start or stop codon.
+"""Classes of a base: first base of an exon behind an intron, last before one, first base of a start or stop codon.
 
 The first two stand in the order and at the bases of SpliceAI, so that published weights fit."""
 UNITS = {80: ((11, 1),), 400: ((11, 1), (11, 4)), 2000: ((11, 1), (11, 4), (21, 10))} | {

@@ -24,7 +24,7 @@ CALIBRATED = "calibrated"
 CHOICE, SCORES, DOUBT = "species-choice", "species-scores", "species-doubt"
 """Keys of it where the species was chosen by the sequence: why, what speaks for each candidate, and a warning."""
 Rows = NDArray[np.float32]
-"""What a model says of bases, (n, anything)."""
+"""Scores of n bases, (n, columns of the model)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from genescribe.errors import InputError
 _SLURM_PORTS = range(20_000, 30_000)
 """Where the agents of a Slurm job meet: a port from its number, so that two jobs on one node do not meet."""
 _PASSED_ON = ("PATH", "PYTHONPATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
-"""What a host that is reached by a remote shell must be told of this process's environment."""
+"""Variables of this process's environment that a host reached by a remote shell needs."""
 
 
 @dataclass(frozen=True)

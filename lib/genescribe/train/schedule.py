@@ -16,7 +16,7 @@ from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 
 PLATEAU_FACTOR = 0.5
-"""What the scheduler `plateau` multiplies the learning rate by."""
+"""Factor of the learning rate in the scheduler `plateau`."""
 
 
 def learning_rate(config: TrainConfig, step: int, total: int, scale: float = 1.0) -> float:

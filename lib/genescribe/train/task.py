@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from genescribe.data.cursor import Cursor
 
 Counts = dict[str, Tensor]
-"""What validation adds up over batches and processes: float64 tensors of fixed shapes."""
+"""Sums of validation over batches and processes: float64 tensors of fixed shapes."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from genescribe.genome.batches import MAX_BATCHES
 
 OWN_BASELINES = ("orf_rule", "augustus", "augustus_retrained", "ceiling")
 REFERENCE = "reference"
-"""What stands in a method's place for the annotation that predictions are compared with."""
+"""Name in a method's place of the annotation that predictions are compared with."""
 
 
 @dataclass(frozen=True)

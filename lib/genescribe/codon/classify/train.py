@@ -25,7 +25,7 @@ from genescribe.files import atomic_directory, sha256
 from genescribe.train.model_files import weights_digest
 
 _NO_CLASSIFIER = (KeyError, ValueError, EOFError, TypeError, AttributeError, ImportError, pickle.UnpicklingError)
-"""What reading another file as one of joblib's may end in."""
+"""Errors of reading another file as one of joblib's."""
 
 UNTRAINED, MAJORITY = "untrained embeddings", "majority"
 

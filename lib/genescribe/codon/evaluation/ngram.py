@@ -19,7 +19,7 @@ from genescribe.genome.genetic_code import GeneticCode
 Probabilities = NDArray[np.float64]
 
 _TARGETS = np.array([EOS, *range(FIRST_CODON, SIZE)])
-"""What may follow a token of a coding sequence."""
+"""Tokens that may follow a token of a coding sequence."""
 
 
 class Predictor(Protocol):

@@ -30,7 +30,7 @@ HEADLINES = (
     "duration_kl",
     "duration_distance",
 )
-"""What is compared between heads; see `genescribe.evaluate.labels.scores.headlines`."""
+"""Scores that are compared between heads; see `genescribe.evaluate.labels.scores.headlines`."""
 _BLOCK = 1 << 19
 """Numbers of segments that are held at a time, a length and draw each: they stay in the processor's cache."""
 

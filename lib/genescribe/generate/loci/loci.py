@@ -106,7 +106,7 @@ def _gff(path: str | Path) -> Iterator[tuple[int, Locus]]:
 
 
 Window = Callable[[int, int, int], Interval]
-"""What is read of a sequence for a locus: of its start and end and the bases of the sequence."""
+"""Interval to read for a locus, from its start, its end and the length of the sequence."""
 
 
 def flanked(flank: int) -> Window:

@@ -42,7 +42,7 @@ from genescribe.train.task import Counts, Loss, Task
 
 _GREEDY = SearchConfig()
 LEVELS = ("exon", "transcript", "gene")
-"""What validation counts of what was written; `gene`: loci of which an isoform's coding sequence is right."""
+"""Units of written genes that validation counts; `gene`: loci of which an isoform's coding sequence is right."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from genescribe.paths import form_of, is_compressed, stem_of
 Form = Literal["gff3", "gtf", "bed"]
 FORMS: tuple[Form, ...] = ("gff3", "gtf", "bed")
 INDEXES = (".tbi", ".csi")
-"""What is added to the name of a compressed file for its index: CSI where a sequence is too long for tabix's own."""
+"""Suffixes of the index of a compressed file: CSI where a sequence is too long for tabix's own."""
 _NAMED: dict[str | None, Form] = {"GFF3": "gff3", "GTF": "gtf", "BED": "bed"}
 WRITTEN = ("GFF3", "GTF", "BED")
-"""The forms by the names that `genescribe.paths` has for them."""
+"""Names of the forms in `genescribe.paths`."""
 _LONGEST = 2**29
 """Bases of the longest sequence that a .tbi index can address."""
 

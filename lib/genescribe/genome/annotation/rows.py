@@ -31,7 +31,7 @@ REMEDIES = {
     "duplicate_id": "give each gene and transcript an ID of its own, or sort the annotation first",
     "cyclic_parents": "correct the Parent attributes",
 }
-"""What makes a file unusable as a whole, and what to do about it."""
+"""Faults that make a whole file unusable, with their remedies."""
 
 # The first thing wrong with a row, as [code, words]; f is the list of its columns.
 _PROBLEM = """

@@ -18,7 +18,7 @@ from genescribe.genome.fasta import read_blocks
 from genescribe.genome.fasta_index import CHUNK
 
 FASTA_MARK = "##FASTA"
-"""What is left of embedded sequences."""
+"""Line that stands for embedded sequences."""
 
 _FASTA = re.compile("^(##FASTA|>)", re.MULTILINE)
 _CONTROL = re.compile("[\x00\x01]")

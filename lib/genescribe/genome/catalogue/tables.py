@@ -36,7 +36,7 @@ REASON_REMEDIES = {
     "cds_outside_exons": "correct the exon rows, or sort the annotation first, which widens them",
     "across_origin": "genes across the origin cannot be used: give an annotation with other genes",
 }
-"""What to do where nothing is left after rejection for a reason; for all others, sorting builds what is missing."""
+"""Remedies where nothing is left after rejection for a reason; for all others, sorting builds what is missing."""
 
 _OWN_KEYS = {"ID", "Parent", "biotype", "gene_biotype", "gene_type", "gene_id", "transcript_id"}
 _OWN_KEYS |= {"partial", "start_range", "end_range"}

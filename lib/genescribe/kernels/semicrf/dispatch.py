@@ -42,7 +42,7 @@ ALIASES = {"exact": "reference", "streaming": "auto"}
 
 _ON_GPU = ("triton", "blocked", "reference") if TRITON_MEASURED else ("blocked", "reference")
 PREFERENCE = {"cuda": _ON_GPU, "cpu": ("native", "blocked", "reference")}
-"""Which backends `auto` asks, in order, on each kind of device."""
+"""Backends that `auto` tries, in order, on each kind of device."""
 
 _logged: set[tuple[str, int, int, str]] = set()
 

@@ -10,7 +10,7 @@ from genescribe.genome.model import Gene, Transcript
 from genescribe.predict.support import COVERAGE, ENOUGH, INTRONS, PROTEIN
 
 CLASSES = ("all introns supported", "some introns supported", "no intron supported", "single exon")
-"""What reads say of a gene, the best first: of the introns of its first transcript."""
+"""Classes of support of a gene by reads, the best first: of the introns of its first transcript."""
 
 
 @dataclass(slots=True)

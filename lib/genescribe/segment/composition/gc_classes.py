@@ -1,4 +1,4 @@
-"""Which class of GC content a base lies in: tables of several classes are mixed by the GC content around it.
+"""Class of GC content of a base: tables of several classes are mixed by the GC content around it.
 
 Codons and what lies between genes differ more with the GC content of a region than between many species: isochores of
 mammals and birds, gene-rich and gene-poor parts of grasses. Tables are kept for a few GC contents; between two of them

@@ -48,7 +48,7 @@ from genescribe.segment.network.expansion import Expansion
 SIGNALS = ("start", "donor", "acceptor", "stop")
 """Boundaries that the network scores, whatever the label."""
 PHASES = 3
-"""What donors and acceptors are worth besides, by the bases of a codon before the intron: further signals, or none."""
+"""Additional scores of donors and acceptors, by the bases of a codon before the intron: further signals, or none."""
 PHASED = ("donor", "acceptor")
 """Signals that have them, in their order behind `SIGNALS`."""
 _A, _G, _T = 0, 2, 3

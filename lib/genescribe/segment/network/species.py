@@ -34,7 +34,7 @@ POOLED = "pooled"
 SHARED = ("crf.", "content_gain", "signal_gain", "head.bias", "encoder.fold.bias")
 """Beginnings of the names of weights to which a genome has an offset."""
 STEP = {"content_gain": 8.0, "signal_gain": 8.0}
-"""What an offset is multiplied by, where it is not 1: gains differ by tenths, and a genome is met in few steps."""
+"""Factors of offsets, where they are not 1: gains differ by tenths, and a genome is met in few steps."""
 TABLES = "evidence."
 """Beginning of the names of buffers of which a genome has its own."""
 WORD = 6

@@ -41,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a part leaves, as `Message`, in numpy: `pad` blocks of earlier parts stand before the part's own.
+    """Trace of a part, as `Message`, in numpy: `pad` blocks of earlier parts stand before the part's own.
 
     Attributes
     ----------
