@@ -141,7 +141,7 @@ def config_of(species: Species) -> SegmentModelConfig:
 
 
 def _longest(species: Species) -> dict[str, int]:
-    """Return the rows of introns' tables: what is longer than the longest short intron is geometric."""
+    """Return the rows of introns' tables: lengths beyond the longest short intron are geometric."""
     if species.introns is None:
         return {}
     return {NAMES[label]: len(species.introns.lengths) for label in (UTR5_INTRON, *_SPLICED_OUT, UTR3_INTRON)}

@@ -14,7 +14,7 @@ CONTEXTS = {
     "mamba": "genescribe.nn.mamba.BidirectionalMamba",
     "mamba_stub": "genescribe.nn.mamba.BidirectionalMamba",
 }
-"""Layers that carry context along a sequence in both directions, padding unseen: classes made of an `EncoderConfig`, with
+"""Layers that carry context along a sequence in both directions, padding unseen: classes of an `EncoderConfig`, with
 forward(steps (B, S, D), lengths (B,)) -> (B, S, D). One more kind is one more module and a line."""
 
 

@@ -79,7 +79,7 @@ class Encoder(nn.Module):
         return self.leave(local, steps, lengths)[:, : tracks.shape[1]], steps
 
     def is_batch_invariant(self) -> bool:
-        """Return whether the bits of a sequence's features do not depend on what else is in its batch.
+        """Return whether the bits of a sequence's features are independent of the rest of its batch.
 
         They do not where native code works out every row by itself; elsewhere the last ones may.
         """

@@ -158,7 +158,7 @@ def _pairs_and_groups(metrics: Mapping[Method, Any], place: str) -> list[Block]:
 
 
 def _calibration(annotation: str, metrics: Mapping[Method, Any], place: str) -> list[Block]:
-    """Show whether probabilities mean what they say, where a method gives any."""
+    """Show whether probabilities are calibrated, where a method gives any."""
     calibrated = {method: values for method, values in metrics.items() if values.get("calibration")}
     if not calibrated:
         return []

@@ -94,7 +94,7 @@ class SitePieces(Dataset[tuple[Codes, NDArray[np.int64]]]):
         return codes, targets
 
     def _targets(self, sample: Sample) -> NDArray[np.int64]:
-        """Return the classes of a window; of bases whose context was cut off with it, none is known."""
+        """Return the classes of a window; those of bases whose context was cut off are unknown."""
         config = self._config
         partial = sample.meta.genome in config.partial
         targets = site_targets(sample.runs, config.network.classes, partial=partial)

@@ -15,7 +15,7 @@ _NOTE = " (check log file(s) for error details)"
 
 @dataclass
 class Failure:
-    """A job whose last attempt failed, as Snakemake's log tells of it."""
+    """A job whose last attempt failed, from Snakemake's log."""
 
     rule: str
     output: str = "no file"

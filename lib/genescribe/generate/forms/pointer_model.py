@@ -172,7 +172,7 @@ class PointerModel(nn.Module):
         return torch.cat([first, inputs], dim=1), torch.cat([zero, at], dim=1)
 
     def _embed(self, kinds: Tensor, values: Tensor, next_phase: Tensor, looks: Tensor) -> Tensor:
-        """Return what steps are seen as; `looks` are the keys of the boundaries that they point to."""
+        """Return the embeddings of steps; `looks` are the keys of the boundaries that they point to."""
         pointed = ((kinds == StepKind.START) | (kinds == StepKind.END)).unsqueeze(-1)
         typed, member = kinds == StepKind.TYPE, (kinds == StepKind.MEMBER) & (values < FIRST_MEMBER)
         types = self.embed_type(torch.where(typed, values, 0))
@@ -182,7 +182,7 @@ class PointerModel(nn.Module):
         return out
 
     def _embed_feature(self, choice: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        """Return what a feature is seen as where a transcript names it: its type and the keys of its boundaries."""
+        """Return the embedding of a feature that a transcript names: its type and the keys of its boundaries."""
         both = self.embed_place(start) + self.embed_place(end).flip(-1)
         out: Tensor = self.embed_feature(both + self.embed_type(choice.clamp(max=CLOSE)))
         return out

@@ -211,7 +211,7 @@ class SentenceBaker:
         return "crosses the edge of a split" if self.regions.get(seqid) else "its sequence is in no split"
 
     def _part(self, gene: Gene, codes: Codes) -> tuple[Gene | None, list[str]]:
-        """Return what of a gene is said, None where nothing is, and why the rest is not."""
+        """Return the part of a gene that its sentence holds (None: nothing), and why the rest is left out."""
         part = expressible_part(gene)
         if part.gene is None:
             return None, [part.reason or "no transcript"]

@@ -97,7 +97,7 @@ def files_of(folder: Path) -> tuple[Path, Path]:
 
 
 def bake_species(raw: str | Path, config: SpeciesConfig, target: str | Path) -> SpeciesReport:
-    """Bake every species of a folder; return what became of each.
+    """Bake every species of a folder; return the outcome of each.
 
     Parameters
     ----------

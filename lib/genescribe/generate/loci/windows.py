@@ -45,7 +45,7 @@ def place_window(start: int, end: int, bounds: Interval, *, flank: int, step: in
 
 
 def read_part(window: Interval, gene: Interval, *, whole_window: bool, flank: int) -> Interval:
-    """Return what is read of a window: its gene and flanks, or all of it where it was not laid around a gene.
+    """Return the part of a window to read: its gene and flanks, or all of it where it was not laid around a gene.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class Memory:
     router: list[RouterSums] = field(default_factory=list)
 
     def rows(self, index: Tensor) -> Memory:
-        """Return some rows; what routers did with all of them stays."""
+        """Return some rows; the routers' sums over all of them stay."""
         keys, values = [k[index] for k in self.keys], [v[index] for v in self.values]
         return Memory(keys, values, self.mask[index], self.places[index], list(self.router))
 
@@ -184,7 +184,7 @@ class DecoderLayer(nn.Module):
         return rotate(q, positions), rotate(k, positions), v
 
     def _after(self, x: Tensor, attended: Tensor, places: Tensor, memory: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """Return steps after the rest of the layer, given what they saw of the steps before."""
+        """Return steps after the rest of the layer, given their attention to the steps before."""
         x = x + self.dropout(self.leave(attended.transpose(1, 2).flatten(2)))
         sought = rotate(split_heads(self.seek(self.norms[1](x)), self.heads), places)
         of_locus = _attend(sought, memory[0], memory[1], attn_mask=memory[2])

@@ -90,7 +90,7 @@ def window_rates(width: int) -> Tensor:
 
 
 def positions(longest: int, bands: int, length: int) -> tuple[Tensor, Tensor]:
-    """Return time from 0 to 1, (T,), and what a filter is told of each position: time, cosines and sines, (T, 1 + 2B).
+    """Return time from 0 to 1, (T,), and the inputs of a filter at each position: time, cosines and sines, (T, 1 + 2B).
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ class Reader(nn.Module):
         return Entered(local, steps, self.encoder.held(lengths), lengths, codes.shape[1], self._places(codes))
 
     def leave(self, entered: Entered, states: Tensor) -> Reading:
-        """Return what was read of loci, given their steps in context (B, S, D)."""
+        """Return the encoded loci, given their steps in context (B, S, D)."""
         bases = self.encoder.leave(entered.local, states, entered.lengths)[:, : entered.width]
         return Reading(bases, states, entered.mask, entered.lengths)
 
@@ -214,7 +214,7 @@ class TokenReader(Reader):
 
 @torch.no_grad()
 def _posteriors(segment: SegmentModel, codes: Tensor, lengths: Tensor) -> Tensor:
-    """Return what a segment model makes of every base.
+    """Return a segment model's posteriors of every base.
 
     The posterior of each base by itself (B, T, channels); and, of whole segmentations, the probability that a base has
     a label, and that a segment of it begins (ends) there (B, T, 3 labels).

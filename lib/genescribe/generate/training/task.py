@@ -167,7 +167,7 @@ class GenerateTask(Task):
         return Loss(total, steps, parts)
 
     def _locus(self, sample: Sample, *, shift: int, spoil: bool = False) -> Locus:
-        """Return a locus on its strand, its flanks cut to what the model reads; less by chance where it may shift.
+        """Return a locus on its strand with the flanks that the model reads; shorter ones at random where it may shift.
 
         Evidence goes with it where the model reads any; `spoil`: as training shows it, see `spoiled`.
         """

@@ -52,7 +52,7 @@ class Written:
 
 
 def read_written(path: str | Path) -> Written:
-    """Read a GFF3 or GTF file for what `read_genes` does not keep."""
+    """Read the contents of a GFF3 or GTF file that `read_genes` does not keep."""
     written = Written([], {}, {"exon": {}, "CDS": {}}, {})
     at_top = True
     for line in read_lines(Path(path)):

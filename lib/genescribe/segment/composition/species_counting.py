@@ -30,7 +30,7 @@ def fit_species(
     tables: SignalTables,
     statistics: Mapping[str, RunStatistics],
 ) -> None:
-    """Set what all genomes share to the counts of all, and each genome's entry to its own.
+    """Set the shared tables to the counts of all genomes, and each genome's entry to its own.
 
     To a genome's counts those of `pool_genes` genes of all genomes are added.
 

@@ -211,7 +211,7 @@ class SegmentModel(nn.Module):
         return self._channel_scores(features, evidence, sites)
 
     def is_batch_invariant(self) -> bool:
-        """Return whether the bits of a sequence's scores do not depend on what else is in its batch."""
+        """Return whether the bits of a sequence's scores are independent of the rest of its batch."""
         return self.sites is None and (self.encoder is None or self.encoder.is_batch_invariant())
 
     def tiled_scores(self, codes: Tensor, tiles: Sequence[tuple[int, int]]) -> ChannelScores:
