@@ -203,7 +203,7 @@ rule codon_classify:
 # A run's page, and its one log: what every job of it said, each under the name of its file.
 rule codon_page:
     input:
-        said=lambda wildcards: CODON.said(wildcards.codon),
+        evaluations=lambda wildcards: CODON.evaluations(wildcards.codon),
         log=lambda wildcards: f"{CODON.folder(wildcards.codon)}/{CODON.runs[wildcards.codon].outputs.out_dir}/log.csv",
     output:
         page=report(

@@ -135,12 +135,12 @@ class CodonLayout:
         return [] if kind.startswith("kmer") else [self.model(run)]
 
     def all_scores(self) -> list[str]:
-        """Return everything that is said of the models, and each run's page and log."""
+        """Return all evaluations of the models, and each run's page and log."""
         pages = [f"{self.folder(run)}/{name}" for run in self.runs for name in ("report.html", "log.txt")]
-        return [*(path for run in self.runs for path in self.said(run)), *pages]
+        return [*(path for run in self.runs for path in self.evaluations(run)), *pages]
 
-    def said(self, run: str) -> list[str]:
-        """Return everything that is said of a model."""
+    def evaluations(self, run: str) -> list[str]:
+        """Return the files of all evaluations of a model."""
         scores, folder = self.scores(run), self.folder(run)
         classified = [f"{folder}/classify/{kind}" for kind in self.runs[run].evaluate.classifiers]
         return [f"{scores}/metrics.json", f"{scores}/gen_prefix/summary.csv", f"{folder}/interpret", *classified]
