@@ -22,8 +22,8 @@ def main() -> None:
     arguments.add_argument("--fasta", type=InputPath(), nargs="*", default=[], help="genomes to learn an encoding from")
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
-    config = from_mapping(GenerateModelConfig, json_options(args.model), where="--model", key="model")
-    init = from_mapping(InitConfig, json_options(args.init), where="--init")
+    config = from_mapping(GenerateModelConfig, json_options(args.model, where="--model"), where="--model", key="model")
+    init = from_mapping(InitConfig, json_options(args.init, where="--init"), where="--init")
     if args.fasta and not init.vocabulary:
         raise InputError("does nothing here", where="--fasta", remedy="it needs --init with vocabulary; leave it out")
     made = initialise(config, init, args.fasta, args.output)

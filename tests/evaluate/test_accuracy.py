@@ -99,7 +99,6 @@ class TestByHand:
         rna = Gene("r", "s", "+", (Transcript("r.1", ((900, 990),)),))
         assert compare([coding, rna], [other_ends])["gene"]["f1"] == 1.0
         assert found(compare([coding, rna], [other_ends], level="exon"), "gene") == (1, 1, 0, 0)
-        assert found(compare([coding, rna], [other_ends], level="exon", coding_only=False), "gene") == (2, 1, 0, 0)
 
     @pytest.mark.parametrize(
         ("shorter", "kept"),

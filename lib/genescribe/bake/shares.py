@@ -23,11 +23,10 @@ SHORTEST_WINDOW = 20_000
 
 def by_shares(
     lengths: Mapping[str, int],
-    shares: Sequence[int] = SHARES,
     seed: int = 1,
     loci: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, list[SplitRegion]]:
-    """Return a genome divided among training, validation and test by chance, in given shares of its loci.
+    """Return a genome divided among training, validation and test by chance, in `SHARES` of its loci.
 
     Whole sequences go to a part, where there are enough of them. A sequence longer than half of the smallest part is
     first cut into windows of like lengths, which go to different parts: at most a fifth of the smallest part long, and
@@ -37,8 +36,6 @@ def by_shares(
     ----------
     lengths
         Length of each sequence by name, in bases.
-    shares
-        Parts of training, validation and test, such as 75, 10 and 15.
     seed
         Seed of the choice.
     loci
@@ -59,7 +56,7 @@ def by_shares(
     [5205556, 694445, 1099999]
     """
     total = sum(lengths.values())
-    smallest = total * min(shares) / sum(shares)
+    smallest = total * min(SHARES) / sum(SHARES)
     pieces: list[tuple[str, int, int]] = []
     for seqid, length in lengths.items():
         window = max(SHORTEST_WINDOW, smallest / 5)
@@ -75,7 +72,7 @@ def by_shares(
         total = int(sizes.sum())
     # A piece belongs where its middle lies.
     middles = np.cumsum(sizes) - sizes / 2
-    parts = np.searchsorted(np.cumsum(shares)[:-1] * total / sum(shares), middles, side="right")
+    parts = np.searchsorted(np.cumsum(SHARES)[:-1] * total / sum(SHARES), middles, side="right")
     names: dict[str, list[str]] = {split: [] for split in SPLITS}
     for place, part in zip(order.tolist(), parts.tolist(), strict=True):
         seqid, start, end = pieces[place]

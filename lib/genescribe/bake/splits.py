@@ -162,7 +162,7 @@ class Splits:
     validation: list[str] = option(default_factory=list, doc="the same")
     test: list[str] = option(default_factory=list, doc="the same")
 
-    def regions(self, lengths: Mapping[str, int], *, where: str = "splits") -> dict[str, list[SplitRegion]]:
+    def regions(self, lengths: Mapping[str, int]) -> dict[str, list[SplitRegion]]:
         """Return the regions of each sequence, ascending and disjoint; touching ones of a split are one.
 
         Parameters
@@ -181,28 +181,28 @@ class Splits:
             texts: list[str] = getattr(self, split)
             everything += [split] * (EVERYTHING in texts)
             explicit = (text for text in texts if text != EVERYTHING)
-            for seqid, start, end in read_regions(explicit, lengths, where=f"{where}.{split}"):
+            for seqid, start, end in read_regions(explicit, lengths, where=f"splits.{split}"):
                 assert end is not None
                 by_seqid.setdefault(seqid, []).append(SplitRegion(start, end, split))
         if len(everything) > 1:
             raise InputError(
                 f"{' and '.join(everything)} both take all that is not named",
-                where=where,
+                where="splits",
                 remedy="give * to one of them",
             )
         for split in everything:
             for seqid, length in lengths.items():
                 by_seqid.setdefault(seqid, [SplitRegion(0, length, split)])
-        return {seqid: _joined(seqid, by_seqid[seqid], where) for seqid in lengths if seqid in by_seqid}
+        return {seqid: _joined(seqid, by_seqid[seqid]) for seqid in lengths if seqid in by_seqid}
 
 
-def _joined(seqid: str, regions: list[SplitRegion], where: str) -> list[SplitRegion]:
+def _joined(seqid: str, regions: list[SplitRegion]) -> list[SplitRegion]:
     joined: list[SplitRegion] = []
     for region in sorted(regions):
         if joined and region.start < joined[-1].end:
             raise InputError(
                 f"{joined[-1].split} and {region.split} share bases of {seqid}",
-                where=where,
+                where="splits",
                 remedy="let the regions end before others begin",
             )
         if joined and region.start == joined[-1].end and region.split == joined[-1].split:

@@ -64,7 +64,6 @@ def compare(
     *,
     level: Level = "cds",
     regions: Iterable[Stretch] | None = None,
-    coding_only: bool = True,
 ) -> dict[str, Any]:
     """Score a prediction.
 
@@ -76,8 +75,6 @@ def compare(
         "cds" compares coding sequences, "exon" whole transcripts.
     regions
         Score only there; the rule for genes that cross an edge is that of `genescribe.evaluate.regions.restrict`.
-    coding_only
-        At level "exon", leave out transcripts without a coding sequence.
 
     Returns
     -------
@@ -88,7 +85,7 @@ def compare(
     if regions is not None:
         inside = restrict(reference, predicted, regions)
         reference, predicted, left_out = inside.reference, inside.predicted, inside.left_out
-    counts = tally(reference, predicted, level=level, coding_only=coding_only)[0]
+    counts = tally(reference, predicted, level=level)[0]
     return {**summarize(counts.sum(axis=0)), "left_out": left_out}
 
 
@@ -130,9 +127,7 @@ def harmonic_mean(sensitivity: float | None, precision: float | None) -> float |
     return 2 * sensitivity * precision / (sensitivity + precision)
 
 
-def tally(
-    reference: Sequence[Gene], *predictions: Sequence[Gene], level: Level = "cds", coding_only: bool = True
-) -> list[Counts]:
+def tally(reference: Sequence[Gene], *predictions: Sequence[Gene], level: Level = "cds") -> list[Counts]:
     """Count every level in every unit, for several predictions over the same units.
 
     Parameters
@@ -142,9 +137,7 @@ def tally(
     predictions
         Genes of each prediction.
     level
-        `cds`: coding parts are compared; `exon`: whole exons.
-    coding_only
-        Leave out transcripts without a coding sequence.
+        `cds`: coding parts are compared; `exon`: whole exons of transcripts with a coding sequence.
 
     Returns
     -------
@@ -152,7 +145,7 @@ def tally(
         One a prediction.
     """
     groups = Groups()
-    annotations = [structures(genes, level, groups, coding_only=coding_only) for genes in (reference, *predictions)]
+    annotations = [structures(genes, level, groups) for genes in (reference, *predictions)]
     units = _Units(annotations)
     truth = annotations[0]
     return [_count(truth, prediction, units) for prediction in annotations[1:]]

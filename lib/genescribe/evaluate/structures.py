@@ -70,8 +70,8 @@ class Groups(dict[tuple[str, str], int]):
         return self[key]
 
 
-def structures(genes: Iterable[Gene], level: Level, groups: Groups, *, coding_only: bool = True) -> list[Structure]:
-    """Return the structures of all transcripts, sorted by group, start and end.
+def structures(genes: Iterable[Gene], level: Level, groups: Groups) -> list[Structure]:
+    """Return the structures of all coding transcripts, sorted by group, start and end.
 
     Parameters
     ----------
@@ -81,15 +81,13 @@ def structures(genes: Iterable[Gene], level: Level, groups: Groups, *, coding_on
         "cds" takes the coding parts, "exon" the exons.
     groups
         Shared by all annotations that are compared with each other.
-    coding_only
-        At level "exon", leave out transcripts without a coding sequence.
     """
     records = []
     for number, gene in enumerate(genes):
         group = groups[gene.seqid, gene.strand]
         for transcript in gene.transcripts:
-            parts = transcript.cds if level == "cds" or (coding_only and not transcript.cds) else transcript.exons
-            if parts:
+            if transcript.cds:
+                parts = transcript.cds if level == "cds" else transcript.exons
                 records.append(Structure(group, tuple(union(parts)), number))
     return sorted(records, key=lambda s: (s.group, s.start, s.end, s.exons))
 

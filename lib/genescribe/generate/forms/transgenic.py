@@ -100,8 +100,6 @@ class TransgenicModel(nn.Module):
     ----------
     folder
         `config.json` and weights.
-    config
-        Options of what may be written: the genetic code, and whether reading frames must be open.
 
     Raises
     ------
@@ -109,7 +107,7 @@ class TransgenicModel(nn.Module):
         See `load_transgenic`; a vocabulary other than the published one.
     """
 
-    def __init__(self, folder: str | Path, config: GenerateModelConfig | None = None) -> None:
+    def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.network = load_transgenic(folder)
         sizes = self.network.sizes
@@ -120,7 +118,7 @@ class TransgenicModel(nn.Module):
                 remedy="give another checkpoint",
             )
         self.limit = sizes.encoder.longest
-        self.config = config or GenerateModelConfig(genetic_code=1, flank=STEP, window_limit=max(600, self.limit))
+        self.config = GenerateModelConfig(genetic_code=1, flank=STEP, window_limit=max(600, self.limit))
         self.eval()
 
     @property
