@@ -177,3 +177,13 @@ def mirror(gene: Gene, length: int) -> Gene:
     ordered = tuple(sorted(transcripts, key=lambda t: (t.start, t.end, t.id)))
     strand = "-" if gene.strand == "+" else "+"
     return Gene(gene.id, gene.seqid, strand, ordered, gene.score, gene.biotype, dict(gene.attributes))
+
+
+def shifted(gene: Gene, offset: int) -> Gene:
+    """Return the gene so many bases further on."""
+
+    def move(intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
+        return tuple((start + offset, end + offset) for start, end in intervals)
+
+    transcripts = tuple(replace(t, exons=move(t.exons), cds=move(t.cds)) for t in gene.transcripts)
+    return replace(gene, transcripts=transcripts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from genescribe.genome.model import Gene, Interval, Transcript, mirror
+from genescribe.genome.model import Gene, Transcript, mirror, shifted
 from genescribe.genome.strand import Reject
 from genescribe.predict.interface import PredictedTranscript, StrandPrediction
 
@@ -54,16 +54,6 @@ def to_forward(
         low, high = (reject.start, reject.end) if strand == "+" else (length - reject.end, length - reject.start)
         rejects.append(Reject(low + start, high + start, reject.reason))
     return genes, rejects
-
-
-def shifted(gene: Gene, offset: int) -> Gene:
-    """Return the gene so many bases further on."""
-
-    def move(intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
-        return tuple((start + offset, end + offset) for start, end in intervals)
-
-    transcripts = tuple(replace(t, exons=move(t.exons), cds=move(t.cds)) for t in gene.transcripts)
-    return replace(gene, transcripts=transcripts)
 
 
 def shared_cds(a: Transcript, b: Transcript) -> int:

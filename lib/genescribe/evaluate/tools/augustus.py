@@ -19,7 +19,7 @@ from genescribe.evaluate.regions import Stretch
 from genescribe.files import temporary_folder
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
-from genescribe.genome.model import Gene, Interval
+from genescribe.genome.model import Gene, shifted
 
 CONFIG_VARIABLE = "AUGUSTUS_CONFIG_PATH"
 RETRAINED = "retrained"
@@ -198,10 +198,6 @@ def _run(command: Sequence[str], fasta: Path, config: Path) -> dict[int, list[Ge
 
 def _shifted(gene: Gene, seqid: str, offset: int) -> Gene:
     """Return a gene found on a cut-out stretch in the coordinates and names of its sequence."""
-
-    def move(parts: tuple[Interval, ...]) -> tuple[Interval, ...]:
-        return tuple((start + offset, end + offset) for start, end in parts)
-
     prefix = f"{seqid}:{offset + 1}." if offset else f"{seqid}."
-    transcripts = tuple(replace(t, id=prefix + t.id, exons=move(t.exons), cds=move(t.cds)) for t in gene.transcripts)
+    transcripts = tuple(replace(t, id=prefix + t.id) for t in shifted(gene, offset).transcripts)
     return replace(gene, id=prefix + gene.id, seqid=seqid, transcripts=transcripts)

@@ -23,7 +23,7 @@ from genescribe.generate.training.task import signals_of
 from genescribe.genome.alphabet import LONG_GAP, Codes, gaps, reverse_complement
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import touched
-from genescribe.genome.model import Gene, Interval, Transcript, mirror
+from genescribe.genome.model import Gene, Interval, Transcript, mirror, shifted
 from genescribe.labels.decode import GAP_REASON, LONG_GAP_REASON
 
 Status = Literal["accepted", "repaired", "rejected"]
@@ -331,14 +331,7 @@ def _forward(sentence: GeneSentence, scores: Sequence[float], piece: _Piece, loc
     scored = tuple(replace(t, score=by_structure.get((t.exons, t.cds))) for t in gene.transcripts)
     gene = replace(gene, transcripts=scored)
     gene = gene if piece.gene_strand == "+" else mirror(gene, len(piece.codes))
-    return _moved(gene, piece.low + locus.offset)
-
-
-def _moved(gene: Gene, offset: int) -> Gene:
-    def move(parts: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-        return tuple((a + offset, b + offset) for a, b in parts)
-
-    return replace(gene, transcripts=tuple(replace(t, exons=move(t.exons), cds=move(t.cds)) for t in gene.transcripts))
+    return shifted(gene, piece.low + locus.offset)
 
 
 def _free() -> None:

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from genescribe.genome.repair.forest import Forest
 from genescribe.genome.repair.levels import needs_children
-from genescribe.genome.repair.rows import Row
+from genescribe.genome.repair.rows import Row, any_overlap
 
 Spans = list[tuple[int, int]]
 
@@ -58,16 +58,12 @@ def _parts_overlap(forest: Forest, x: Row, y: Row) -> bool:
     mine, theirs = forest.parts.get(x.id or "", {}), forest.parts.get(y.id or "", {})
     for kind in ("cds", "exon"):
         if kind in mine and kind in theirs:
-            return _any_overlap(mine[kind], theirs[kind])
+            return any_overlap(mine[kind], theirs[kind])
         if kind in mine or kind in theirs:
             return False
     if mine or theirs:
-        return any(_any_overlap(mine[kind], theirs[kind]) for kind in mine.keys() & theirs.keys())
+        return any(any_overlap(mine[kind], theirs[kind]) for kind in mine.keys() & theirs.keys())
     return True
-
-
-def _any_overlap(a: list[Row], b: list[Row]) -> bool:
-    return any(x.start <= y.end and y.start <= x.end for x in a for y in b)
 
 
 def drop_identical(forest: Forest) -> None:

@@ -146,3 +146,8 @@ def encode_reserved(name: str, value: str) -> str | None:
     if target is None or int(target[2]) > int(target[3]):
         return None
     return f"{encode(target[1]).replace(' ', '%20')} {target[2]} {target[3]}{target[4] or ''}"
+
+
+def any_overlap(rows: list[Row], others: list[Row]) -> bool:
+    """Return whether a row and one of the others share a base."""
+    return any(row.start <= other.end and other.start <= row.end for row in rows for other in others)

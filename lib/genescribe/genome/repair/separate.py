@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from genescribe.genome.repair.forest import Forest
-from genescribe.genome.repair.rows import Row
+from genescribe.genome.repair.rows import Row, any_overlap
 
 
 def set_strays_apart(forest: Forest) -> None:
@@ -165,7 +165,7 @@ def _split(forest: Forest, transcript: Row, coding: list[Row]) -> None:
     if (
         None in groups
         or any(clashing(distinct(rows)) for rows in alternatives)
-        or not all(_meet(a, b) for a, b in combinations(alternatives, 2))
+        or not all(any_overlap(a, b) for a, b in combinations(alternatives, 2))
     ):
         forest.reject(transcript, "its CDS rows overlap")
         return
@@ -182,10 +182,6 @@ def _split(forest: Forest, transcript: Row, coding: list[Row]) -> None:
             row.id = row.id if row.kind == "cds" else None
             row.parent = twin.id
             forest.add_part(row)
-
-
-def _meet(a: list[Row], b: list[Row]) -> bool:
-    return any(x.start <= y.end and y.start <= x.end for x in a for y in b)
 
 
 def reject_chimeras(forest: Forest) -> None:
