@@ -13,7 +13,7 @@ import pytest
 
 from genescribe.evaluate.accuracy import compare
 from genescribe.generate.text import tokenizer
-from genescribe.generate.text.sentence import expressible_part, gene_of, sentence_of
+from genescribe.generate.text.sentence import GeneSentence, expressible_part, gene_of, sentence_of
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.catalogue.database import Catalogue, build_catalogue
 from genescribe.genome.model import Gene, mirror
@@ -109,7 +109,7 @@ def round_trip(path: Path, folder: Path) -> dict[str, Counter[str]]:
             lost["genes"][str(told.reason)] += 1
             continue
         window, length = max(0, gene.start - 100), lengths[gene.seqid]
-        sentence = tokenizer.decode(tokenizer.encode(sentence_of(told.gene, window)))
+        sentence = GeneSentence.parse(tokenizer.text_of(tokenizer.encode(sentence_of(told.gene, window))))
         assert sentence.reverse_complement(length) == sentence_of(mirror(told.gene, length), -window)
         said.append(told.gene)
         heard.append(gene_of(sentence, gene.id, gene.seqid, window))
