@@ -144,7 +144,8 @@ def to_svg(figure: Canvas, name: str, caption: str, alt: str) -> Figure:
         engine.execute(figure)
     figure.set_layout_engine("none")
     with rc_context({"svg.hashsalt": name}):
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        # `savefig` would draw twice, once for nothing.
+        FigureCanvasSVG(figure).print_svg(text, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return Figure(name, clean_svg(text.getvalue(), name, alt), caption, alt)
 
 
