@@ -1,11 +1,12 @@
 """Bases a second and peak memory of annotation, beside AUGUSTUS on the same sequence in the same run.
 
-    GENESCRIBE_DATA=... python benchmarks/predict.py --model DIR --output benchmarks/results/predict.json
+    GENESCRIBE_DATA=... python benchmarks/predict.py --output benchmarks/results/predict.json
 
-Annotates yeast and the beginning of a C. elegans chromosome, both strands, posterior probabilities on, as
-scripts/annotate.py does, and runs AUGUSTUS with its stock settings and with --sample=0 --UTR=off, a process a core,
-each on a share of the sequence. Seconds of CPU are summed over processes, so that what else the machine does counts
-little; of this program they hold starting Python and loading the model.
+Annotates yeast, the beginning of a C. elegans chromosome and 3 Mb of the fly, both strands, posterior probabilities on,
+as scripts/annotate.py does with one worker, and runs AUGUSTUS with its stock settings and with --sample=0 --UTR=off on
+the beginning of the same sequence. The programs take turns, several times over, and the median of each is reported.
+Seconds of CPU are of all processes, so that what else the machine does counts little; of this program they hold all
+there is: starting Python, loading the model, the choice of the species, the report.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -28,52 +30,55 @@ from genescribe.files import write_json
 from genescribe.genome.fasta import Genome, write_fasta
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class Set(NamedTuple):
+    """What is annotated: the sequences of a genome, each from a base on, by a model and with a species of AUGUSTUS."""
+
+    path: str
+    first: int
+    model: str
+    species: str
+    skip: str = ""
+
+
 SETS = {
-    "yeast": (
-        "eukaryotes/Saccharomyces.cerevisiae/genome.fa.gz",
-        "saccharomyces_cerevisiae_S288C",
-        ("IV", "VII", "XV", "XII", "XVI", "XIII", "II", "XIV", "X", "XI", "V", "VIII", "IX", "III", "VI", "I"),
-        0,
+    "yeast": Set(
+        "eukaryotes/Saccharomyces.cerevisiae/genome.fa.gz", 0, "yeast", "saccharomyces_cerevisiae_S288C", "Mito"
     ),
-    "C. elegans": ("scale/Caenorhabditis.elegans_WS220_noCDS/genome.fa.gz", "caenorhabditis", (), 2_000_000),
+    "C. elegans": Set(
+        "scale/Caenorhabditis.elegans_WS220_noCDS/genome.fa.gz", 2_000_000, "all_genomes", "caenorhabditis"
+    ),
+    "fly": Set("eukaryotes/Drosophila.melanogaster_2L_3Mb/genome.fa.gz", 0, "all_genomes", "fly"),
 }
-"""Name -> genome, AUGUSTUS species, sequences (none: the first), first base."""
 PR_SET_CHILD_SUBREAPER = 36
 """Of `prctl`, in linux/prctl.h."""
 AUGUSTUS = {"AUGUSTUS, stock": (), "AUGUSTUS, --sample=0 --UTR=off": ("--sample=0", "--UTR=off")}
 
 
-def cut(source: Path, folder: Path, seqids: tuple[str, ...], start: int, bases: int, shares: int) -> list[Path]:
-    """Write `bases` of a genome whole, and in as many shares as asked for; return the files, the whole first."""
+def cut(given: Set, source: Path, target: Path, bases: int) -> int:
+    """Write the first `bases` of a set, as many as there are; return their number."""
     genome = Genome.open(source)
-    records, left = [], bases
-    for seqid in seqids or (next(iter(genome.lengths)),):
-        codes = genome.codes(seqid, start, min(genome.lengths[seqid], start + left))
-        records.append((seqid, codes))
-        left -= len(codes)
-        if left <= 0:
-            break
-    write_fasta(folder / "whole.fa", records)
-    pieces: list[list[Any]] = [[] for _ in range(shares)]
-    for seqid, codes in records:
-        size = -(-len(codes) // shares)
-        for number in range(shares):
-            pieces[number].append((f"{seqid}_{number}", codes[number * size : (number + 1) * size]))
-    for number, piece in enumerate(pieces):
-        write_fasta(folder / f"share_{number}.fa", piece)
-    return [folder / "whole.fa", *(folder / f"share_{number}.fa" for number in range(shares))]
+    records: list[tuple[str, Any]] = []
+    left = bases
+    for seqid, length in genome.lengths.items():
+        if seqid != given.skip and left > 0:
+            records.append((seqid, genome.codes(seqid, given.first, min(length, given.first + left))))
+            left -= len(records[-1][1])
+    write_fasta(target, records)
+    return bases - left
 
 
-def timed(commands: list[list[str]]) -> dict[str, float]:
-    """Run commands side by side; return wall seconds, CPU seconds of all, and the largest process's peak in MiB.
+def timed(command: list[str]) -> dict[str, float]:
+    """Run a command; return wall seconds, CPU seconds of all its processes, and the largest one's peak in MiB.
 
-    Processes that outlive the command that began them are waited for and counted too.
+    Processes that outlive the command are waited for and counted too.
     """
     # Whatever a command leaves behind becomes a child of this process.
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
     began = time.perf_counter()
-    running = {process.pid: process for process in (subprocess.Popen(w, stdout=subprocess.DEVNULL) for w in commands)}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     used, seconds = [], 0.0
     while True:
         try:
@@ -81,7 +86,7 @@ def timed(commands: list[list[str]]) -> dict[str, float]:
         except ChildProcessError:
             break
         used.append(usage)
-        if process := running.pop(pid, None):
+        if pid == process.pid:
             seconds, process.returncode = time.perf_counter() - began, os.waitstatus_to_exitcode(status)
             if process.returncode:
                 raise subprocess.CalledProcessError(process.returncode, process.args)
@@ -92,42 +97,53 @@ def timed(commands: list[list[str]]) -> dict[str, float]:
     }
 
 
+def measure(given: Set, source: Path, scratch: Path, args: Any) -> list[dict[str, Any]]:
+    """Return a row per program: its median of all rounds, and the CPU seconds of each."""
+    long, short = scratch / "long.fa", scratch / "short.fa"
+    sizes = cut(given, source, long, args.bases), cut(given, source, short, args.augustus_bases)
+    annotate = [sys.executable, str(REPOSITORY / "scripts" / "annotate.py"), str(long), "--model", given.model]
+    programs = {f"genescribe, models/{given.model}": (sizes[0], [*annotate, "--workers", "1"])}
+    if shutil.which("augustus"):
+        for title, words in AUGUSTUS.items():
+            command = ["augustus", f"--species={given.species}", "--softmasking=0", *words, str(short)]
+            programs[title] = (sizes[1], command)
+    rounds: dict[str, list[dict[str, float]]] = {title: [] for title in programs}
+    for number in range(args.rounds):
+        for title, (_, command) in programs.items():
+            target = ["-o", str(scratch / f"{number}.gff3")] if command[0] == sys.executable else []
+            rounds[title].append(timed([*command, *target]))
+    rows = []
+    for title, (bases, _) in programs.items():
+        middle = {key: statistics.median(one[key] for one in rounds[title]) for key in rounds[title][0]}
+        each = [one["cpu_seconds"] for one in rounds[title]]
+        rate = bases / middle["cpu_seconds"] / 1e6
+        rows.append({"program": title, "bases": bases, "mb_per_cpu_second": rate, **middle, "rounds": each})
+    return rows
+
+
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="folder of a trained model")
-    arguments.add_argument("--workers", type=int, default=2, help="processes of each program")
-    arguments.add_argument("--bases", type=int, default=5_000_000, help="bases of each genome")
+    arguments.add_argument("--bases", type=int, default=12_000_000, help="bases of each genome at most")
+    arguments.add_argument("--augustus-bases", type=int, default=150_000, help="of these, the first for AUGUSTUS")
+    arguments.add_argument("--rounds", type=int, default=3, help="runs of each program")
+    arguments.add_argument("--genomes", nargs="+", choices=SETS, default=list(SETS), help="which genomes")
     arguments.add_argument("--output", type=Path, help="JSON file to write")
     args = arguments.parse_args()
     data = os.environ.get("GENESCRIBE_DATA")
     if not data:
         raise InputError("not set", where="GENESCRIBE_DATA", remedy="name the folder of docs/data.md")
     rows = []
-    for name, (path, species, seqids, start) in SETS.items():
+    for name in args.genomes:
         with tempfile.TemporaryDirectory() as scratch:
-            whole, *shares = cut(Path(data) / path, Path(scratch), seqids, start, args.bases, args.workers)
-            bases = sum(Genome.open(whole).lengths.values())
-            script = [
-                sys.executable,
-                str(REPOSITORY / "scripts" / "annotate.py"),
-                str(whole),
-                "--model",
-                str(args.model),
-            ]
-            ours = [*script, "--workers", str(args.workers), "-o", str(Path(scratch) / "out.gff3")]
-            found = {"genescribe": timed([ours])}
-            if shutil.which("augustus"):
-                for title, words in AUGUSTUS.items():
-                    found[title] = timed(
-                        [["augustus", f"--species={species}", "--softmasking=0", *words, str(one)] for one in shares]
-                    )
-        for title, measured in found.items():
-            rate = bases / measured["cpu_seconds"] / 1e6
-            rows.append({"genome": name, "program": title, "bases": bases, "mb_per_cpu_second": rate, **measured})
-            cpu, peak = measured["cpu_seconds"], measured["peak_mib"]
-            print(f"{name}, {title}: {bases:,} bases, {cpu:.1f} CPU s, {rate:.4f} Mb a CPU second, {peak:.0f} MiB")
+            measured = measure(SETS[name], Path(data) / SETS[name].path, Path(scratch), args)
+        for row in measured:
+            row["times_genescribe"] = measured[0]["mb_per_cpu_second"] / row["mb_per_cpu_second"]
+            cpu, rate = row["cpu_seconds"], row["mb_per_cpu_second"]
+            print(f"{name}, {row['program']}: {row['bases']:,} bases, {cpu:.1f} CPU s, {rate:.4f} Mb a CPU second")
+            print(f"    {row['times_genescribe']:.1f} times as long per base as genescribe; {row['peak_mib']:.0f} MiB")
+            rows.append({"genome": name, **row})
         if args.output:  # after each genome: a run that is cut off leaves what it has
-            provenance = {"torch": torch.__version__, "workers": args.workers, "bases": args.bases}
+            provenance = {"torch": torch.__version__, "rounds": args.rounds}
             write_json(args.output, {"provenance": provenance, "rows": rows})
 
 
