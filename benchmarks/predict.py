@@ -138,9 +138,10 @@ def main() -> None:
             measured = measure(SETS[name], Path(data) / SETS[name].path, Path(scratch), args)
         for row in measured:
             row["times_genescribe"] = measured[0]["mb_per_cpu_second"] / row["mb_per_cpu_second"]
-            cpu, rate = row["cpu_seconds"], row["mb_per_cpu_second"]
-            print(f"{name}, {row['program']}: {row['bases']:,} bases, {cpu:.1f} CPU s, {rate:.4f} Mb a CPU second")
-            print(f"    {row['times_genescribe']:.1f} times as long per base as genescribe; {row['peak_mib']:.0f} MiB")
+            cpu, rate, peak = row["cpu_seconds"], row["mb_per_cpu_second"], row["peak_mib"]
+            behind = f", {row['times_genescribe']:.1f} times behind" if row is not measured[0] else ""
+            size = f"{row['bases']:,} bases, {cpu:.1f} CPU s, {peak:.0f} MiB"
+            print(f"{name}, {row['program']}: {size}, {rate:.4f} Mb a CPU second{behind}")
             rows.append({"genome": name, **row})
         if args.output:  # after each genome: a run that is cut off leaves what it has
             provenance = {"torch": torch.__version__, "rounds": args.rounds}
