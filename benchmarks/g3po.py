@@ -3,9 +3,10 @@
     snakemake baselines --cores 2 --configfile examples/g3po.yaml
     python benchmarks/g3po.py --data G3PO --augustus results/g3po/baseline/augustus/g3po/whole/genes.gff3 --work WORK
 
-The records of a species are annotated with the model of its clade, and with the one that `--model auto` chooses. The
-clade is that of AUGUSTUS's nearest stock species in examples/g3po.yaml. Only predictions that overlap the one labelled
-gene of a record are scored. Writes benchmarks/results/g3po.json; docs/accuracy.md has the table.
+The records of a species are annotated with the model of its clade, with the one that `--model auto` chooses, and with
+AUGUSTUS's nearest parameter set, imported, and the networks of the clade's model beside it. The clade is that of
+AUGUSTUS's nearest stock species in examples/g3po.yaml. Only predictions that overlap the one labelled gene of a record
+are scored. Needs AUGUSTUS's species folders. Writes benchmarks/results/g3po.json; docs/accuracy.md has the table.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from genescribe.augustus.install import import_species, species_folder
 from genescribe.cli import parser, run
 from genescribe.evaluate.metrics import measure
 from genescribe.families import predictor_for
@@ -30,7 +32,10 @@ from genescribe.models import model_folder
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.stretches import pieces_of
+from genescribe.segment.network.model import read_config
+from genescribe.segment.network.species import POOLED
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
+from genescribe.segment.sites.combine import combine
 
 ROOT = Path(__file__).resolve().parents[1]
 CLADES: Mapping[str, Sequence[str]] = {
@@ -69,7 +74,33 @@ def group_of(rank: str) -> str:
     return GROUPS.get(rank, "others")
 
 
-def annotate(genome: Genome, records: Sequence[str], model: str, species: str, work: Path) -> tuple[str, list[Gene]]:
+def published(near: str, clade: str, folder: Path) -> Path:
+    """Return AUGUSTUS's parameter set of a species as a model, with the networks of a clade's model if that has any.
+
+    Parameters
+    ----------
+    near
+        AUGUSTUS's species.
+    clade
+        Name of a model of the package.
+    folder
+        Of such models; what it holds is not made again.
+    """
+    alone = folder / near
+    if not alone.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        import_species(species_folder(near), alone)
+    if not read_config(model_folder(clade)).sites:
+        return alone
+    with_networks = folder / f"{near}+{clade}"
+    if not with_networks.is_dir():
+        combine(alone, POOLED, [model_folder(clade)], [], with_networks)
+    return with_networks
+
+
+def annotate(
+    genome: Genome, records: Sequence[str], model: str | Path, species: str, work: Path
+) -> tuple[str, list[Gene]]:
     """Return the model that annotates some records of one species, and the genes; what `work` holds is not made again.
 
     Parameters
@@ -79,7 +110,7 @@ def annotate(genome: Genome, records: Sequence[str], model: str, species: str, w
     records
         Those of a species.
     model, species
-        As of `genescribe annotate`.
+        As of `genescribe annotate`: a name or a folder.
     work
         Folder of a FASTA file and, for each model, a GFF3 file.
     """
@@ -88,7 +119,7 @@ def annotate(genome: Genome, records: Sequence[str], model: str, species: str, w
         work.mkdir(parents=True, exist_ok=True)
         write_fasta(fasta, ((record, genome.codes(record, 0, genome.lengths[record])) for record in records))
     config = PredictConfig(workers=1, species=species, posteriors=False)
-    chosen = work / f"{model}.{species}.json"
+    chosen = work / f"{Path(model).name}.{species}.json"
     if not chosen.is_file():
         part = Genome.open(fasta)
         pieces = pieces_of(part, [], config.flank, where=fasta)
@@ -105,7 +136,7 @@ def annotate(genome: Genome, records: Sequence[str], model: str, species: str, w
 def compare(
     reference: Sequence[Gene], found: Mapping[str, Sequence[Gene]], groups: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the scores of each method, and the paired differences of the first two to the last, by group and of all.
+    """Return the scores of each method, and the paired differences of the others to the last, by group and of all.
 
     Parameters
     ----------
@@ -146,11 +177,16 @@ def main() -> None:
     lots: dict[str, list[str]] = defaultdict(list)
     for record in genome.lengths:
         lots[table[record]["species"]].append(record)
-    found: dict[str, list[Gene]] = {"clade": [], "auto": []}
+    found: dict[str, list[Gene]] = {"clade": [], "auto": [], "published": []}
     models: dict[str, dict[str, str]] = {}
     for name, records in sorted(lots.items()):
-        clade = clade_of(nearest(records[0], rules))
-        asked = {"clade": (clade, "each" if clade == OTHERS else "auto"), "auto": ("auto", "auto")}
+        near = nearest(records[0], rules)
+        clade = clade_of(near)
+        asked: dict[str, tuple[str | Path, str]] = {
+            "clade": (clade, "each" if clade == OTHERS else "auto"),
+            "auto": ("auto", "auto"),
+            "published": (published(near, clade, args.work / "models"), "auto"),
+        }
         models[name] = {}
         for method, (model, species) in asked.items():
             models[name][method], genes = annotate(genome, records, model, species, args.work / name.replace(" ", "_"))

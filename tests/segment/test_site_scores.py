@@ -257,6 +257,27 @@ def test_gains_can_be_set_and_data_then_tells_the_temperature_alone(tmp_path: Pa
     assert not (tmp_path / "wrong").exists()
 
 
+def test_a_chosen_offset_counts_where_no_network_scores_the_signal(tmp_path: Path) -> None:
+    """What beginning a gene costs can be set beside published networks, which score splice sites alone."""
+    imported(tmp_path)
+    (tmp_path / "sites").mkdir()
+    splices = SiteModelConfig(replace(NETWORK, classes=["acceptor", "donor"]))
+    save_sites(SiteNetwork(splices.network), splices, tmp_path / "sites")
+    parts = (tmp_path / "imported", POOLED, [tmp_path / "sites"])
+    combine(*parts, [], tmp_path / "usual")
+    combine(*parts, [], tmp_path / "set", gains={"start": [0.5, 2.0, 1.0]})
+    usual, chosen = SegmentModel.load(tmp_path / "usual"), SegmentModel.load(tmp_path / "set")
+    codes, lengths = torch.randint(0, 4, (1, 900)), torch.tensor([900])
+    with torch.no_grad():
+        usual_signals, signals = (model.channel_scores(codes, lengths).signals for model in (usual, chosen))
+    assert usual_signals is not None and signals is not None
+    more = torch.zeros(signals.shape[-1])
+    more[SIGNALS.index("start")] = 2.0
+    torch.testing.assert_close(signals, usual_signals + more)
+    origin = json.loads((tmp_path / "set" / ORIGIN).read_text())
+    assert origin["networks"][0]["signals"]["start"] == {"gain": 0.0, "offset": 2.0}
+
+
 def test_windows_that_an_imported_model_forbids_are_left_out(tmp_path: Path) -> None:
     whole = combined(imported(tmp_path), [ensemble()])
     shards = bake_toy(tmp_path / "shards", scheme="gene")

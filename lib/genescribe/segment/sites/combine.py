@@ -151,7 +151,7 @@ def _origin(
         fitted = {
             name: {"gain": round(gain, 3), "offset": round(offset, 3)}
             for name, (gain, offset) in zip(SIGNALS, values, strict=True)
-            if name in ensemble.config.classes
+            if name in ensemble.config.classes or offset
         }
         files = sorted(path.iterdir()) if path.is_dir() and not (path / CONFIG).is_file() else [path]
         files = [path / WEIGHTS] if (path / CONFIG).is_file() else files

@@ -103,7 +103,8 @@ def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None 
     model
         Its content keeps its factor.
     chosen
-        By signal: gain and offset of the networks, and the factor of the model's own score; None: the usual ones.
+        By signal: gain and offset of the networks, and the factor of the model's own score; None: the usual ones. The
+        offset counts where no network scores the signal too: that of starts is what beginning a gene costs less.
 
     Raises
     ------
@@ -122,7 +123,8 @@ def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None 
     assert model.sites is not None
     for number, name in enumerate(SIGNALS):
         model.sites.gain.data[:, number] = usual[name][0] * model.sites.scored[:, number]
-        model.sites.offset.data[:, number] = usual[name][1] * model.sites.scored[:, number]
+        offsets = model.sites.shifted if name in values else model.sites.scored
+        model.sites.offset.data[:, number] = usual[name][1] * offsets[:, number]
     _Gains(model, CONTENT[0], usual).write(model)
 
 
@@ -191,6 +193,7 @@ class _Gains(nn.Module):
     """The values that are fitted: each its usual one and a step, in units of which likelihoods bend alike."""
 
     scored: Tensor
+    shifted: Tensor
 
     def __init__(
         self, model: SegmentModel, content: Sequence[float], usual: Mapping[str, tuple[float, ...]] | None = None
@@ -198,7 +201,7 @@ class _Gains(nn.Module):
         super().__init__()
         usual = usual or _usual_of(model)
         assert model.sites is not None
-        self.scored = model.sites.scored
+        self.scored, self.shifted = model.sites.scored, model.sites.shifted
         self._coding = torch.ones(model.expansion.channels, dtype=torch.bool)
         self._coding[model.expansion.noncoding] = False
         self._usual = {
@@ -230,7 +233,8 @@ class _Gains(nn.Module):
 
     def signals_of(self, own: Tensor, odds: Tensor) -> Tensor:
         """Return the signals, given those of the model without networks, and the networks' log odds."""
-        sites: Tensor = (self.scored * (self._value("gain") * odds + self._value("offset"))).sum(-2)
+        scores = self.scored * self._value("gain") * odds + self.shifted * self._value("offset")
+        sites: Tensor = scores.sum(-2)
         return _with_phases(self._value("kept"), own.shape[-1]) * own + nn.functional.pad(
             sites, (0, own.shape[-1] - len(SIGNALS))
         )
@@ -240,7 +244,7 @@ class _Gains(nn.Module):
         """Put the values into the model; the gain of its own scores goes into the weights that they come from."""
         assert model.sites is not None
         model.sites.gain.copy_(self._value("gain") * self.scored)
-        model.sites.offset.copy_(self._value("offset") * self.scored)
+        model.sites.offset.copy_(self._value("offset") * self.shifted)
         own_gain = self._value("kept")
         learned, coding, noncoding = self._value("content").tolist()
         model.config = replace(model.config, content_scale=model.config.content_scale * learned)
