@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from genescribe.errors import InputError
@@ -15,12 +16,14 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import CHOICE, SCORES
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.network.model import read_config
-from genescribe.segment.prediction.auto import AutoPredictorFactory
+from genescribe.segment.network.species import word_counts
+from genescribe.segment.prediction.auto import AutoPredictorFactory, alike
+from genescribe.segment.prediction.factory import sample_words
 
 GENOMES = {
     "Drosophila.melanogaster_2L_3Mb": "insects",
     "Homo.sapiens_chr1_chunks": "vertebrates",
-    "Plasmodium.falciparum_chr1-8": "all_genomes",
+    "Plasmodium.falciparum_chr1-8": "plasmodium",
     "Populus.trichocarpa_Chr01_8Mb": "plants",
     "Saccharomyces.cerevisiae": "all_genomes",
 }
@@ -59,8 +62,37 @@ def test_a_species_that_is_named_replaces_the_choice(species: str, model: str, t
     assert chooser.for_genome(genome, pieces, species).evidence == tmp_path
 
 
-@pytest.mark.parametrize("text", ['{"family": "auto"}', '{"family": "auto", "chooser": "yeast", "models": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"family": "auto"}',
+        '{"family": "auto", "chooser": "yeast", "models": []}',
+        '{"family": "auto", "chooser": "yeast", "models": {}, "words": {"a": [0.5]}}',
+    ],
+)
 def test_a_folder_that_names_no_models_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match="names no model to choose with"):
         AutoPredictorFactory(tmp_path)
+
+
+def test_a_genome_that_the_chooser_does_not_know_is_told_by_its_words() -> None:
+    words = AutoPredictorFactory(model_folder("auto"), "cpu").words
+    chances = words["plasmodium"].reshape(4, 4, 4)
+    rng = np.random.default_rng(3)
+    bases = [0, 3]
+    for _ in range(60_000):
+        following = chances[bases[-2], bases[-1]]
+        bases.append(int(rng.choice(4, p=following / following.sum())))
+    own = np.array(bases, dtype=np.uint8)
+    assert alike(word_counts(own), words) == "plasmodium"
+    assert alike(word_counts(own[:10_000]), words) is None  # too little to tell
+    assert alike(word_counts(rng.permutation(own)), words) is None  # as many of each base, but other words
+    assert alike(word_counts(own), {}) is None
+
+
+@pytest.mark.parametrize("name", ["Saccharomyces.cerevisiae", "Drosophila.melanogaster_2L_3Mb"])
+def test_no_other_genome_has_its_words(data_dir: Path, name: str, tmp_path: Path) -> None:
+    genome = Genome.open(data_dir / "eukaryotes" / name / "genome.fa.gz", scratch=tmp_path)
+    words = AutoPredictorFactory(model_folder("auto"), "cpu").words
+    assert alike(sample_words(genome, pieces_of(genome, [], 0, where=genome.path)), words) is None

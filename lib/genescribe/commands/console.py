@@ -14,7 +14,7 @@ from genescribe.errors import InputError
 from genescribe.paths import OutputFolder, PathType, RunFolder, SharedFolder
 
 COMMANDS = {
-    "annotate genomes": ("annotate", "models", "report"),
+    "annotate genomes": ("annotate", "adapt", "models", "report"),
     "use and share genes": ("convert", "check"),
     "compare with a reference": ("evaluate", "sort", "simulate"),
     "train models": ("catalogue", "bake", "train", "predict"),

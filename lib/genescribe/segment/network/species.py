@@ -157,15 +157,7 @@ class SpeciesBank(nn.Module):
         counts : (4^6,)
             How often each word stands in the sequences: `word_counts`.
         """
-        shares = _beginnings(counts / max(1, counts.sum()))
-        present = shares > 0
-        here, there = (
-            shares[present],
-            _beginnings(_stationary(self.composition.double().exp().cpu().numpy()))[:, present],
-        )
-        # What n words of one strand differ by from their own law: (kinds - 1) / 2n; counts are of both strands.
-        chance = (4**_SHORT_WORD - 1) / max(1, counts.sum())
-        nats = np.maximum(0.0, np.log(here / there) @ here - chance)
+        nats = divergence(counts, _beginnings(_stationary(self.composition.double().exp().cpu().numpy())))
         return dict(zip((*self.names, POOLED), nats.tolist(), strict=True))
 
     def nearest(self, counts: NDArray[np.int64]) -> str:
@@ -213,6 +205,25 @@ def word_counts(codes: Codes) -> NDArray[np.int64]:
         number = windows @ 4 ** np.arange(WORD - 1, -1, -1)
         counts += np.bincount(number[(windows < N).all(axis=1)], minlength=4**WORD)
     return counts
+
+
+def divergence(counts: NDArray[np.int64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far the words of three bases of sequences are from those of genomes, (n,), in nats.
+
+    Parameters
+    ----------
+    counts : (4^6,)
+        How often each word of six bases stands in the sequences: `word_counts`.
+    there : (n, 4^3)
+        Share of each word of three bases in the genomes.
+    """
+    shares = _beginnings(counts / max(1, counts.sum()))
+    present = shares > 0
+    here = shares[present]
+    # What n words of one strand differ by from their own law: (kinds - 1) / 2n; counts are of both strands.
+    chance = (4**_SHORT_WORD - 1) / max(1, counts.sum())
+    nats: NDArray[np.float64] = np.maximum(0.0, np.log(here / there[:, present]) @ here - chance)
+    return nats
 
 
 def with_pool(own: RunStatistics, pool: RunStatistics, share: float) -> RunStatistics:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.genome.fasta import Genome
 from genescribe.models import model_folder
 from genescribe.predict.stretches import Piece
-from genescribe.segment.prediction.factory import SegmentPredictorFactory
+from genescribe.segment.network.species import POOLED, divergence
+from genescribe.segment.prediction.choice import FEW
+from genescribe.segment.prediction.factory import SegmentPredictorFactory, sample_words
 from genescribe.train.model_files import CONFIG
+
+NEAR = 0.01
+"""Nats by which the words of three bases may differ from those of a genome that was no candidate. Two chromosomes of
+Plasmodium that its words are not from differ by 0.0016, the nearest other genome of the data and of G3PO, that of a
+microsporidium, by 0.031."""
 
 
 class AutoPredictorFactory(SegmentPredictorFactory):
@@ -21,27 +32,30 @@ class AutoPredictorFactory(SegmentPredictorFactory):
     ----------
     folder
         Its `config.json` names the model of several genomes (`chooser`), and better ones for some of these (`models`).
+        `words` names models of genomes that the chooser has no parameters for, with the share of each word of three
+        bases in the genome of each.
     device
         auto, cpu or cuda.
 
     Raises
     ------
     InputError
-        The file does not say both.
+        The file does not say these.
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         options = read_json(folder / CONFIG)
         try:
             chooser, models = str(options["chooser"]), {str(k): str(v) for k, v in options["models"].items()}
-        except (KeyError, AttributeError):
+            words = {str(k): np.array(v, dtype=np.float64).reshape(64) for k, v in options.get("words", {}).items()}
+        except (KeyError, AttributeError, TypeError, ValueError):
             raise InputError(
                 "names no model to choose with, or none to choose from",
                 where=folder / CONFIG,
                 remedy="give `chooser`, the name of a model, and `models`, from its species to names of models",
             ) from None
         super().__init__(model_folder(chooser), device)
-        self._models = models
+        self._models, self.words = models, words
 
     def for_genome(self, genome: Genome, pieces: Sequence[Piece], species: str) -> SegmentPredictorFactory:
         """Return the model for the species that was asked for, or that the pieces are most like.
@@ -49,7 +63,28 @@ class AutoPredictorFactory(SegmentPredictorFactory):
         For the arguments see `PredictorFactory.for_genome`.
         """
         chosen = super().for_genome(genome, pieces, species)
-        name = self._models.get(chosen.species)
+        name, choice = self._models.get(chosen.species), chosen.choice
+        if name is None and choice is not None and choice.species == POOLED:
+            counts = sample_words(genome, pieces)
+            name = alike(counts, self.words)
+            if name is not None:
+                choice = replace(choice, species=name, reason="its words are those of this model's genome", warning="")
         if name is None:
             return chosen
-        return SegmentPredictorFactory(model_folder(name), self.device, evidence=self.evidence, choice=chosen.choice)
+        return SegmentPredictorFactory(model_folder(name), self.device, evidence=self.evidence, choice=choice)
+
+
+def alike(counts: NDArray[np.int64], words: Mapping[str, NDArray[np.float64]]) -> str | None:
+    """Return the genome whose words of three bases are nearest to those of a sequence; None where none is near.
+
+    Parameters
+    ----------
+    counts : (4^6,)
+        Words of the sequence: `genescribe.segment.network.species.word_counts`.
+    words
+        Name -> share of each word of three bases, (4^3,).
+    """
+    if not words or counts.sum() < 2 * FEW:
+        return None
+    nats = divergence(counts, np.stack(list(words.values())))
+    return list(words)[int(nats.argmin())] if nats.min() <= NEAR else None

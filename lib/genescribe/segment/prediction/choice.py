@@ -190,7 +190,9 @@ def decide(scores: Mapping[str, Score], bases: int) -> Choice:
 
 def _pooled(why: str, scores: Mapping[str, Score]) -> Choice:
     reason = f"{why}: pooled, expect little"
-    return Choice(POOLED, reason, scores, f"{reason}; genescribe models list shows other models")
+    # What is too little to tell is too little to learn from.
+    remedy = "genescribe adapt makes a model of the genome by itself, " if scores else ""
+    return Choice(POOLED, reason, scores, f"{reason}; {remedy}genescribe models list shows other models")
 
 
 def gene_score(predictor: SegmentPredictor, sample: Sequence[Codes]) -> float:

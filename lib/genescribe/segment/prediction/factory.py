@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256
@@ -130,7 +131,7 @@ class SegmentPredictorFactory:
         """
         choice = None
         if species == AUTO and self.config.species is not None:
-            counts = sum((word_counts(codes) for codes in _sample(genome, pieces, SAMPLE, STRETCH)), _NO_WORDS)
+            counts = sample_words(genome, pieces)
             scored = list(_sample(genome, pieces, SCORED, SCORED_STRETCH))
             choice = choose(SegmentModel.load(self.folder, self._code), counts, scored)
             species = choice.species
@@ -213,12 +214,30 @@ class EachPredictor:
         return self._predictors[name]
 
 
-def _sample(genome: Genome, pieces: Sequence[Piece], most: int, size: int) -> Iterator[Codes]:
-    """Yield the parts of the regions of pieces that a sample of `most` bases in stretches of `size` holds."""
+def sampled(pieces: Sequence[Piece], most: int, size: int) -> Iterator[tuple[str, int, int]]:
+    """Yield (seqid, start, end) of the parts of the regions of pieces that a sample holds.
+
+    Parameters
+    ----------
+    pieces
+        What is annotated.
+    most, size
+        Bases of the sample, and of the stretches in which it is read.
+    """
     regions = [(piece.seqid, start, end) for piece in pieces for start, end in piece.regions]
     ends = np.cumsum([end - start for _, start, end in regions])
     for low, high in stretches(int(ends[-1]) if len(ends) else 0, most, size):
         for (seqid, start, _), last, length in zip(regions, ends, np.diff(ends, prepend=0), strict=True):
             first = int(last - length)
             if first < high and low < last:
-                yield genome.codes(seqid, start + max(low - first, 0), start + min(high - first, int(length)))
+                yield seqid, start + max(low - first, 0), start + min(high - first, int(length))
+
+
+def sample_words(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    """Return how often each word of six bases stands in a sample of a genome, (4^6,); see `word_counts`."""
+    return sum((word_counts(codes) for codes in _sample(genome, pieces, SAMPLE, STRETCH)), _NO_WORDS)
+
+
+def _sample(genome: Genome, pieces: Sequence[Piece], most: int, size: int) -> Iterator[Codes]:
+    """Yield the bases of a sample."""
+    return (genome.codes(*part) for part in sampled(pieces, most, size))

@@ -1,0 +1,58 @@
+"""Make a model of a genome that no model fits, from the genome alone.
+
+Its genes are predicted with the nearest model, a model is counted from those that are sure, and so on in rounds until
+the genes hardly change. Reads and proteins help in every round. If interrupted, run the same command to resume.
+
+    genescribe adapt genome.fa -o my_model
+    genescribe annotate genome.fa --model my_model
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from genescribe.cli import Parser, integer
+from genescribe.errors import InputError
+from genescribe.models import DEFAULT, HELP, ModelPath
+from genescribe.paths import InputPath, OutputFolder
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of this command."""
+    from genescribe.evidence.collect import add_evidence_arguments
+
+    files = parser.add_argument_group("input and output")
+    files.add_argument("fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
+    files.add_argument("-o", "--output", type=OutputFolder(), required=True, metavar="MODEL", help="folder to write")
+    files.add_argument("--model", type=ModelPath(), default=DEFAULT, help=f"what to begin with: {HELP}")
+    add_evidence_arguments(parser)
+    parser.add_argument("--workers", type=integer(1), default=2, help="number of processes")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run the command."""
+    from genescribe.evidence.collect import EvidenceFiles, evidence_of
+    from genescribe.families import predictor_for
+    from genescribe.genome.fasta import Genome
+    from genescribe.predict.config import PredictConfig
+    from genescribe.predict.progress import tell_model
+    from genescribe.predict.stretches import pieces_of
+    from genescribe.predict.work_folder import remove_work, work_folder
+    from genescribe.segment.adaptation.rounds import adapt, is_settled, pieces_to_read
+
+    if args.output.exists() and (not args.output.is_dir() or any(args.output.iterdir())):
+        raise InputError("exists already", where=args.output, remedy="give another name with --output, or remove it")
+    config, files = PredictConfig(workers=args.workers), EvidenceFiles.of(args)
+    with work_folder(args.output.with_name(f"{args.output.name}.work"), shown=args.output) as work:
+        genome = Genome.open(args.fasta, scratch=work)
+        pieces = pieces_to_read(genome, pieces_of(genome, [], config.flank, where=args.fasta))
+        evidence = evidence_of(files, genome, work / "evidence", config.workers)
+        start = predictor_for(args.model, genome, pieces, config, evidence)
+        tell_model(start.folder, start.provenance())
+        rounds = adapt(start, genome, pieces, config, args.output, work)
+        remove_work(work)
+    settled = "" if is_settled(rounds) else ", not settled"
+    print(
+        f"{args.output}: a model of {len(rounds[-1].genes)} genes, {len(rounds) - 1} rounds{settled}; "
+        f"genescribe annotate {args.fasta} --model {args.output}"
+    )

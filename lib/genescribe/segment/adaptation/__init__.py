@@ -1,0 +1,1 @@
+"""A model of a genome without annotation: counted from its own predicted genes, in rounds."""

@@ -1,0 +1,204 @@
+"""A model of a genome without annotation, by self-training: annotate, count a model from the genes, annotate with it.
+
+GeneMark-ES trains itself likewise (Lomsadze et al. 2005, Nucleic Acids Res. 33:6494). Here the first genes are those of
+a model that exists, however distant its genomes; all that they need is codons enough that look like the genome's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from genescribe import __version__
+from genescribe.errors import InputError
+from genescribe.files import atomic_directory, write_json
+from genescribe.genome.fasta import Genome
+from genescribe.genome.model import Gene
+from genescribe.genome.organelles import organelles_of
+from genescribe.models import CARD, model_folder
+from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import predict_genome
+from genescribe.predict.interface import PredictorFactory
+from genescribe.predict.stretches import Piece
+from genescribe.segment.adaptation.counting import Counted, count_model
+from genescribe.segment.network.model import STATISTICS, read_config
+from genescribe.segment.prediction.factory import SegmentPredictorFactory, sampled
+from genescribe.segment.training.temperature import CALIBRATION
+
+OPTIONS = "all_genomes"
+"""Model whose options, gains among them, the counted model has."""
+MOST, STRETCH = 24_000_000, 1_000_000
+"""Bases of a genome that are read, and of the stretches of a larger one: more genes tell little more."""
+ROUNDS = 10
+"""At most."""
+ALIKE = 0.85
+"""Share of genes that two rounds have in common (F1) at which rounds end: further ones tend to split genes."""
+FEWEST = 100
+"""Genes that it takes at least, in every round."""
+TEMPERATURE = 3.0
+"""Of the probabilities of a counted model: those of genes that it was counted from are far too high."""
+_log = logging.getLogger("adapt")
+
+
+class Round(NamedTuple):
+    """One annotation of the genome.
+
+    Attributes
+    ----------
+    factory
+        The model.
+    genes
+        What it found.
+    alike
+        Share of the genes that this round and the one before have in common (F1); 0 in the first.
+    """
+
+    factory: PredictorFactory
+    genes: list[Gene]
+    alike: float
+
+
+def pieces_to_read(genome: Genome, pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces of nuclear sequences, or stretches of `MOST` bases spread evenly over them.
+
+    Parameters
+    ----------
+    genome
+        Its descriptions name organelles.
+    pieces
+        All of it.
+
+    Raises
+    ------
+    InputError
+        It has no other sequences than organelles.
+    """
+    described = {piece.seqid: genome.description(piece.seqid) for piece in pieces}
+    organelles = organelles_of(described)
+    nuclear = [piece for piece in pieces if piece.seqid not in organelles]
+    if not nuclear:
+        raise InputError("nothing but organelles", where=genome.path, remedy="give the nuclear genome")
+    if sum(piece.end - piece.start for piece in nuclear) <= MOST:
+        return nuclear
+    return [Piece(seqid, start, end, ((start, end),)) for seqid, start, end in sampled(nuclear, MOST, STRETCH)]
+
+
+def annotate_in_rounds(
+    start: PredictorFactory, genome: Genome, pieces: Sequence[Piece], config: PredictConfig, work: Path
+) -> Iterator[Round]:
+    """Yield the rounds, until the genes hardly change: the first by `start`, each other by a model of the one before.
+
+    Parameters
+    ----------
+    start
+        A model, which any evidence of the genome was given to.
+    genome, pieces
+        What is read: `pieces_to_read`.
+    config
+        Workers, device.
+    work
+        Folder of models and unfinished work, which a later call goes on with; it is left there.
+
+    Raises
+    ------
+    InputError
+        Fewer than `FEWEST` genes in a round.
+    """
+    options, config = read_config(model_folder(OPTIONS)), replace(config, posteriors=False)
+    factory, before = start, frozenset[object]()
+    for number in range(ROUNDS + 1):
+        genes = predict_genome(factory, genome, pieces, config, work / f"round{number}").genes
+        structures = _structures(genes)
+        alike = 2 * len(structures & before) / max(1, len(structures) + len(before))
+        _log.info(
+            "round %d: %d genes, %d with introns, %.0f%% as before", number, len(genes), _spliced(genes), 100 * alike
+        )
+        if len(genes) < FEWEST:
+            bases = sum(piece.end - piece.start for piece in pieces)
+            raise InputError(
+                f"too little to learn from: {len(genes)} genes found in {bases:,} bases, {FEWEST} needed",
+                where=genome.path,
+                remedy="give more of the genome, reads or proteins (--bam, --proteins), or begin with another --model",
+            )
+        yield Round(factory, genes, alike)
+        if alike >= ALIKE or number == ROUNDS:
+            return
+        folder, before = work / f"model{number + 1}", structures
+        _write(count_model(options, genome, pieces, genes), folder)
+        factory = SegmentPredictorFactory(folder, config.device, evidence=getattr(start, "evidence", None))
+
+
+def adapt(
+    start: PredictorFactory, genome: Genome, pieces: Sequence[Piece], config: PredictConfig, target: Path, work: Path
+) -> list[Round]:
+    """Write the model of the last round; return the rounds.
+
+    Parameters
+    ----------
+    start, genome, pieces, config, work
+        As for `annotate_in_rounds`.
+    target
+        Folder to write.
+    """
+    rounds = list(annotate_in_rounds(start, genome, pieces, config, work))
+    with atomic_directory(target) as made:
+        for path in rounds[-1].factory.folder.iterdir():
+            (made / path.name).write_bytes(path.read_bytes())
+        (made / CARD).write_text(_card(rounds, genome, pieces), encoding="utf-8")
+    return rounds
+
+
+def is_settled(rounds: Sequence[Round]) -> bool:
+    """Return whether the genes of the last two rounds are alike."""
+    return rounds[-1].alike >= ALIKE
+
+
+def _spliced(genes: Sequence[Gene]) -> int:
+    return sum(any(transcript.cds_introns for transcript in gene.transcripts) for gene in genes)
+
+
+def _structures(genes: Sequence[Gene]) -> frozenset[object]:
+    return frozenset((gene.seqid, gene.strand, transcript.cds) for gene in genes for transcript in gene.transcripts)
+
+
+def _name(factory: PredictorFactory) -> str:
+    species = factory.provenance().get("species")
+    return factory.folder.name + (f", {species}" if species else "")
+
+
+def _write(counted: Counted, folder: Path) -> None:
+    with atomic_directory(folder) as made:
+        counted.model.save(made)
+        write_json(made / STATISTICS, counted.statistics)
+        write_json(made / CALIBRATION, {"temperature": TEMPERATURE, "windows": 0, "genes": 0})
+
+
+def _card(rounds: Sequence[Round], genome: Genome, pieces: Sequence[Piece]) -> str:
+    bases = sum(piece.end - piece.start for piece in pieces)
+    lines = [
+        "---",
+        f"species: {json.dumps('the genome ' + genome.path.name)}",
+        f"trained_on: {len(rounds[-1].genes)} genes predicted in {bases:,} of its bases; no annotation",
+        "not_to_test_on: nothing; no annotation was read",
+        "---",
+        "# A model of a genome without annotation",
+        "",
+        f"Counted by genescribe {__version__} from predicted genes, in rounds (docs/models.md). The genes of round 0",
+        f"are those of {_name(rounds[0].factory)}, all others those of a model that was counted from the round before.",
+        "",
+        "| round | genes | with introns | as in the round before |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {number} | {len(made.genes)} | {_spliced(made.genes)} | {made.alike:.0%} |"
+            for number, made in enumerate(rounds)
+        ),
+        "",
+        *([] if is_settled(rounds) else ["The genes of the last two rounds still differ.", ""]),
+        "How good it is was not measured: no gene of the genome is known. Its probabilities are not calibrated. Its",
+        "statistics are those of its own genes: that an annotation with it resembles them says nothing.",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,139 @@
+"""`genescribe adapt`: a model of a genome without annotation, from its own predicted genes."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genescribe.commands import console
+from genescribe.errors import InputError
+from genescribe.evaluate.metrics import measure
+from genescribe.files import read_json
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.genome.model import Gene
+from genescribe.models import read_card
+from genescribe.predict import genome as prediction
+from genescribe.predict.stretches import pieces_of
+from genescribe.segment.adaptation import rounds
+from genescribe.simulate import load_parameters, simulate
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current folder, which is empty."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Gene]]:
+    """Return a genome like that of Arabidopsis, with a mitochondrion of N, and its genes."""
+    sequences, genes = simulate(load_parameters("arabidopsis_thaliana"), 5, total_bases=300_000, n_sequences=2)
+    fasta = tmp_path_factory.mktemp("plant") / "plant.fa"
+    write_fasta(fasta, [*sequences.items(), ("MT", np.full(500, 4, dtype=np.uint8))])
+    return fasta, genes
+
+
+def genes_by(model: str, fasta: Path, target: Path) -> list[Gene]:
+    """Return what a model finds."""
+    console.main(["annotate", str(fasta), "--model", model, "--no-posteriors", "--workers", "1", "-o", str(target)])
+    return read_genes(target)
+
+
+def adapt(fasta: Path, *words: str) -> None:
+    """Run the command, beginning with the model of a fission yeast."""
+    console.main(["adapt", str(fasta), "--model", "pombe", "--workers", "1", *words])
+
+
+def test_a_model_of_a_stranger_becomes_one_of_the_genome(
+    plant: tuple[Path, list[Gene]],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fasta, genes = plant
+    monkeypatch.setattr(rounds, "FEWEST", 20)
+    monkeypatch.setattr(rounds, "ROUNDS", 3)
+    caplog.set_level(logging.INFO)
+    adapt(fasta, "-o", "first")
+    assert capsys.readouterr().out.strip().endswith(f"genescribe annotate {fasta} --model first")
+    assert "round 0: " in caplog.text and "round 1: " in caplog.text
+    assert sorted(path.name for path in folder.iterdir()) == ["first"]
+
+    found = {name: genes_by(name, fasta, folder / f"{name}.gff3") for name in ("pombe", "first")}
+    f1 = {name: measure(genes, some)["cds"]["exon"]["f1"] or 0.0 for name, some in found.items()}
+    assert f1["first"] > f1["pombe"] + 0.1
+
+    card = read_card("first")
+    assert "plant.fa" in card.species and "no annotation" in card.trained_on and "not measured" in card.text
+    assert read_json(folder / "first.summary.json")["calibrated"] == "false"
+    assert read_json(folder / "first" / "statistics.json")["genes_per_mb"] > 0
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # Stopped in the second round and run again: the same model, and the first round is not read again.
+    with monkeypatch.context() as stop:
+        stop.setattr(rounds, "SegmentPredictorFactory", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            adapt(fasta, "-o", "second")
+    assert not (folder / "second").exists()
+    caplog.clear()
+    adapt(fasta, "-o", "second")
+    assert "strands are done from an earlier run" in caplog.text
+    for name in ("config.json", "model.safetensors", "README.md"):
+        assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes()
+
+
+def test_rounds_end_where_the_genes_no_longer_change(
+    plant: tuple[Path, list[Gene]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fasta, genes = plant
+    monkeypatch.setattr(rounds, "FEWEST", 20)
+    monkeypatch.setattr(rounds, "predict_genome", lambda *_: prediction.GenomePrediction(genes, []))
+    adapt(fasta, "-o", "model")
+    assert "| 1 |" in read_card("model").text and "| 2 |" not in read_card("model").text
+    assert "still differ" not in read_card("model").text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (">a\n" + "ACGT" * 5_000, r"a.fa: too little to learn from: \d+ genes found in 20,000 bases, 100 needed; give"),
+        (">MT\n" + "ACGT" * 5_000, "nothing but organelles"),
+        (">a\nMKWVTFISLLFLFSSAYSRGVFRRDAHKSEVAHRFKDLGEENFKALVLIAFAQYLQQCPFEDHVK\n", "a.fa"),
+        ("", "a.fa"),
+    ],
+)
+def test_what_is_no_genome_to_learn_from_is_refused(folder: Path, text: str, message: str) -> None:
+    (folder / "a.fa").write_text(text + "\n")
+    with pytest.raises(InputError, match=message):
+        adapt(Path("a.fa"), "-o", "model")
+    assert not (folder / "model").exists()
+
+
+def test_a_folder_that_holds_something_stays(folder: Path) -> None:
+    (folder / "a.fa").write_text(">a\nACGT\n")
+    (folder / "model").mkdir()
+    (folder / "model" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="model: exists already; give another name"):
+        adapt(Path("a.fa"), "-o", "model")
+    assert (folder / "model" / "thesis.txt").read_text() == "mine"
+
+
+def test_of_a_large_genome_stretches_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fasta(tmp_path / "a.fa", [("a", np.zeros(1_000, np.uint8)), ("b", np.zeros(700, np.uint8))])
+    genome = Genome.open(tmp_path / "a.fa")
+    pieces = pieces_of(genome, [], 0, where="a.fa")
+    assert rounds.pieces_to_read(genome, pieces) == pieces
+    monkeypatch.setattr(rounds, "MOST", 400)
+    monkeypatch.setattr(rounds, "STRETCH", 100)
+    some = rounds.pieces_to_read(genome, pieces)
+    assert {piece.seqid for piece in some} == {"a", "b"}
+    assert 300 <= sum(piece.end - piece.start for piece in some) <= 400
