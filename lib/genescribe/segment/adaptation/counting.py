@@ -50,7 +50,7 @@ def count_model(config: SegmentModelConfig, genome: Genome, pieces: Sequence[Pie
     genome, pieces
         Sequences, and the stretches of them in which genes were predicted.
     genes
-        All that was predicted.
+        All predicted genes.
     """
     model = SegmentModel(replace(config, species=None, encoder=None, sites=[]))
     scheme, evidence, crf = model.scheme, model.evidence, model.crf

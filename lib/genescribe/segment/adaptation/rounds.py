@@ -52,7 +52,7 @@ class Round(NamedTuple):
     factory
         The model.
     genes
-        What it found.
+        Predicted genes.
     alike
         Share of the genes that this round and the one before have in common (F1); 0 in the first.
     """
@@ -97,7 +97,7 @@ def annotate_in_rounds(
     start
         A model, which any evidence of the genome was given to.
     genome, pieces
-        What is read: `pieces_to_read`.
+        The genome, and the stretches to read: `pieces_to_read`.
     config
         Workers, device.
     work

@@ -220,7 +220,7 @@ def sampled(pieces: Sequence[Piece], most: int, size: int) -> Iterator[tuple[str
     Parameters
     ----------
     pieces
-        What is annotated.
+        Sequences or regions to annotate.
     most, size
         Bases of the sample, and of the stretches in which it is read.
     """
