@@ -10,11 +10,14 @@ the genes hardly change. Reads and proteins help in every round. If interrupted,
 from __future__ import annotations
 
 import argparse
+import logging
 
 from genescribe.cli import Parser, integer
 from genescribe.errors import InputError
 from genescribe.models import DEFAULT, HELP, ModelPath
 from genescribe.paths import InputPath, OutputFolder
+
+_log = logging.getLogger("adapt")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -35,10 +38,12 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.families import predictor_for
     from genescribe.genome.fasta import Genome
     from genescribe.predict.config import PredictConfig
+    from genescribe.predict.interface import CHOICE
     from genescribe.predict.progress import tell_model
     from genescribe.predict.stretches import pieces_of
     from genescribe.predict.work_folder import remove_work, work_folder
     from genescribe.segment.adaptation.rounds import adapt, is_settled, pieces_to_read
+    from genescribe.segment.network.species import POOLED
 
     if args.output.exists() and (not args.output.is_dir() or any(args.output.iterdir())):
         raise InputError("exists already", where=args.output, remedy="give another name with --output, or remove it")
@@ -48,7 +53,10 @@ def main(args: argparse.Namespace) -> None:
         pieces = pieces_to_read(genome, pieces_of(genome, [], config.flank, where=args.fasta))
         evidence = evidence_of(files, genome, work / "evidence", config.workers)
         start = predictor_for(args.model, genome, pieces, config, evidence)
-        tell_model(start.folder, start.provenance())
+        about = start.provenance()
+        tell_model(start.folder, about)
+        if about.get(CHOICE) and about["species"] != POOLED:
+            _log.warning("%s knows a genome like this one and may be the better model: compare", start.folder.name)
         rounds = adapt(start, genome, pieces, config, args.output, work)
         remove_work(work)
     settled = "" if is_settled(rounds) else ", not settled"
