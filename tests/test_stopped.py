@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,14 +90,76 @@ def test_other_errors_of_that_class_are_not_hidden() -> None:
     assert done.returncode == 1 and "RuntimeError: something else" in done.stderr
 
 
-def test_sigterm_leaves_nothing_temporary(tmp_path: Path) -> None:
+ENDED = [(signal.SIGTERM, ""), (signal.SIGINT, "\ngenescribe: interrupted\n")]
+POOL = """
+import os, sys, time
+from multiprocessing import get_context
+from genescribe.processes import process_pool
+def wait(place):
+    open(f"{place}/{os.getpid()}", "w").close()
+    time.sleep(60)
+def main():
+    print("there", flush=True)
+    with process_pool(2, get_context(sys.argv[2]) if sys.argv[2] else None) as pool:
+        list(pool.map(wait, [sys.argv[1]] * 2))
+"""
+TURNED = """
+import os, signal
+def main():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except SystemExit:
+        raise ImportError("a library makes this of it") from None
+"""
+
+
+@pytest.mark.parametrize(("number", "said"), ENDED, ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("when", ["they start", "they work"])
+@pytest.mark.parametrize("method", ["", "spawn", "forkserver"])
+def test_a_signal_ends_all_processes_without_a_traceback(
+    tmp_path: Path, method: str, when: str, number: signal.Signals, said: str
+) -> None:
+    """As the terminal sends it: to all of them."""
+    (tmp_path / "pool.py").write_text(POOL + RUN)
+    command = [sys.executable, str(tmp_path / "pool.py"), str(tmp_path), method]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
+        assert run.stdout is not None and run.stdout.readline() == "there\n"
+        while when == "they work" and len(list(tmp_path.glob("[0-9]*"))) < 2:
+            time.sleep(0.02)
+        os.killpg(run.pid, number)
+        assert run.wait(60) == 128 + number
+        assert run.stderr is not None and run.stderr.read() == said
+    for place in tmp_path.glob("[0-9]*"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(place.name), 0)
+
+
+def test_an_error_that_a_library_makes_of_a_signal_is_not_told() -> None:
+    done = subprocess.run([sys.executable, "-c", TURNED + RUN], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+
+
+def test_nor_is_it_a_report_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever catches every error lets this one through."""
+    from genescribe.report.annotation import page
+
+    annotation: Any = None
+    assert not page.write_annotation_report(tmp_path / "report.html", annotation)
+    monkeypatch.setattr("genescribe.processes._status", 143)
+    with pytest.raises(AttributeError):
+        page.write_annotation_report(tmp_path / "report.html", annotation)
+
+
+@pytest.mark.parametrize(("number", "said"), ENDED, ids=["SIGTERM", "SIGINT"])
+def test_a_signal_leaves_nothing_temporary(tmp_path: Path, number: signal.Signals, said: str) -> None:
     (tmp_path / "tmp").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
     command = [sys.executable, "-c", WAITING + RUN, str(tmp_path / "out" / "result")]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None and run.stdout.readline() == "there\n"
         assert list((tmp_path / "tmp").iterdir()) and list((tmp_path / "out").iterdir())
-        run.terminate()
-        assert run.wait(60) == 128 + signal.SIGTERM
-        assert run.stderr is not None and run.stderr.read() == ""
+        run.send_signal(number)
+        assert run.wait(60) == 128 + number
+        assert run.stderr is not None and run.stderr.read() == said
     assert not list((tmp_path / "tmp").iterdir()) and not list((tmp_path / "out").iterdir())

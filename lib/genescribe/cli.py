@@ -10,7 +10,6 @@ import logging
 import math
 import os
 import select
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
@@ -31,6 +30,7 @@ from genescribe.paths import (
     paths_in,
     refuse_overwriting,
 )
+from genescribe.processes import end_on_signals, ending
 
 EXIT_INPUT = 2
 _KILLED = (
@@ -51,13 +51,15 @@ Number = TypeVar("Number", int, float)
 def run(main: Callable[[], None]) -> None:
     """Run a command's `main`; an `InputError`, a refused file or a killed worker becomes one line, exit status 2.
 
-    SIGTERM (a time limit, `scancel`) ends it as an exception would: temporary files are removed.
+    SIGTERM and Ctrl-C end it as an exception would: see `genescribe.processes`.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
-    signal.signal(signal.SIGTERM, _stop)
+    for library in ("torch", "matplotlib"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    end_on_signals()
     gc.set_threshold(NEW_OBJECTS)
     try:
-        main()
+        _run_or_end(main)
     except RuntimeError as error:
         # PyTorch tells what became of a process that reads data by the text of its error alone.
         if isinstance(error, BrokenExecutor) or str(error).startswith("DataLoader worker"):
@@ -87,18 +89,21 @@ def run(main: Callable[[], None]) -> None:
         gc.disable()
 
 
+def _run_or_end(main: Callable[[], None]) -> None:
+    try:
+        main()
+    except Exception:
+        if (status := ending()) is None:
+            raise
+        sys.exit(status)
+
+
 def _nobody_reads() -> bool:
     """Return whether standard output is a pipe that has no reader any more."""
     watch = select.poll()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         watch.register(stream.fileno(), 0)  # Nothing is asked for: errors and hang-ups are told all the same.
     return bool(watch.poll(0))
-
-
-def _stop(number: int, frame: object) -> None:
-    # A second one must not interrupt what the first began to clear away.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(128 + number)
 
 
 def _remedy(error: OSError) -> str:

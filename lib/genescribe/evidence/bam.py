@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from genescribe.evidence.table import EXONPART, INTRON, RNA, ROW, Collector, Row
 from genescribe.evidence.text import OVERHANG
 from genescribe.genome.alphabet import decode, unmasked
 from genescribe.genome.fasta import Genome
+from genescribe.processes import process_pool
 
 LONGEST = 1_000_000
 """Bases of the longest gap in a read that is taken for an intron."""
@@ -77,7 +77,7 @@ def _mapped(parts: Sequence[_Part], workers: int) -> Iterator[Rows]:
     if workers < 2 or len(parts) < 2:
         yield from map(read_sequence, parts)
         return
-    with ProcessPoolExecutor(min(workers, len(parts))) as pool:
+    with process_pool(min(workers, len(parts))) as pool:
         yield from pool.map(read_sequence, parts)
 
 

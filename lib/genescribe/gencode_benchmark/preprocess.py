@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from genescribe.gencode_benchmark.json_lines import write_json_lines
 from genescribe.genome.batches import balance
 from genescribe.genome.catalogue.database import build_catalogue
 from genescribe.genome.fasta import Genome
+from genescribe.processes import process_pool
 
 FILES = {"train": "train", "validation": "val", "test": "test"}
 """Split -> beginning of the names of its files."""
@@ -64,7 +64,7 @@ def preprocess(
     job = BakeJob("genome", config, splits, genetic_code=genetic_code)
     batches = balance({name: lengths[name] for name in lengths if name in used}, max(1, workers))
     shards = [folder / "shards" / str(number) for number in range(len(batches))]
-    with ProcessPoolExecutor(max(1, len(batches) - 1), mp_context=get_context("spawn")) as processes:
+    with process_pool(max(1, len(batches) - 1), get_context("spawn")) as processes:
         # This process is one of those that bake; the others start while it loads the annotation.
         for seqids in batches[1:]:
             processes.submit(_make_ready, genome.plain, seqids)

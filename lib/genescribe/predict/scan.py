@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -38,6 +38,7 @@ from genescribe.predict.memory import keep_memory
 from genescribe.predict.progress import progress
 from genescribe.predict.stretches import Piece
 from genescribe.predict.work_folder import BOTH, StoredRows, StrandKey, Work, save_scores, scores_path, singles, units
+from genescribe.processes import process_pool
 
 UNIT = 1 << 17
 """Bases of short strands that are one job: handing over a job and bringing its result to the disk costs as much as
@@ -390,11 +391,5 @@ def _processes(
     context = start_method(type(factory).__module__)
     counter = context.Value("i", 0)
     arguments = (factory, genome, config, work.folder, counter)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise, initargs=arguments) as pool:
-        try:
-            yield pool
-        finally:
-            # Nobody waits for what they are at. Left to end by themselves they may not: one that is killed while it
-            # waits for work takes the lock of the queue with it, and the others wait for that lock for ever.
-            for process in multiprocessing.active_children():
-                process.terminate()
+    with process_pool(workers, context, _initialise, arguments) as pool:
+        yield pool

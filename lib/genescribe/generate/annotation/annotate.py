@@ -25,6 +25,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import touched
 from genescribe.genome.model import Gene, Interval, Transcript, mirror, shifted
 from genescribe.labels.decode import GAP_REASON, LONG_GAP_REASON
+from genescribe.processes import ending
 
 Status = Literal["accepted", "repaired", "rejected"]
 BIOTYPE = "protein_coding"
@@ -184,6 +185,8 @@ class Annotator:
             # Of the run and not of a locus: what was asked for cannot be had here.
             raise
         except Exception as error:
+            if ending() is not None:
+                raise
             # Whatever it is, the other loci go on.
             if len(pieces) > 1:
                 _free()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from genescribe.processes import ending
 from genescribe.report.annotation.finished import Annotation
 
 _log = logging.getLogger(__name__)
@@ -13,7 +14,7 @@ _log = logging.getLogger(__name__)
 def write_annotation_report(target: str | Path, annotation: Annotation) -> bool:
     """Write the page in one step; return whether it was written.
 
-    Whatever goes wrong is told in one line, and the annotation stays as it is.
+    Whatever goes wrong is told in one line, and the annotation stays as it is; but a signal ends the program.
     """
     try:
         # matplotlib takes a while to import.
@@ -22,6 +23,8 @@ def write_annotation_report(target: str | Path, annotation: Annotation) -> bool:
 
         write_report(target, sections_of(annotation), title=title_of(annotation), subtitle=subtitle_of(annotation))
     except Exception as error:
+        if ending() is not None:
+            raise
         reason = " ".join(str(error).split()) or "no reason given"
         _log.warning("no report was written (%s: %s); the annotation is complete", type(error).__name__, reason)
         return False
