@@ -142,3 +142,26 @@ def test_duckdb_has_nothing_to_complain_of_at_exit() -> None:
     code = "from genescribe import cli; cli.run(lambda: __import__('duckdb'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a, b,", ["a", "b"]),
+        ("2L:1-30", ["2L:1-30"]),
+        ("2L:1,000-20,000,3R", ["2L:1,000-20,000", "3R"]),
+        ("2L:1-20,000,2L:30,000-40,000", ["2L:1-20,000", "2L:30,000-40,000"]),
+        ("1,200", ["1", "200"]),
+        ("a:b,c:1-2", ["a:b", "c:1-2"]),
+    ],
+)
+def test_a_list_of_names_or_regions(text: str, names: list[str]) -> None:
+    """With thousands as genome browsers write them."""
+    assert NameList()(text) == names
+
+
+@pytest.mark.parametrize("text", ["", ",", " , "])
+def test_a_list_of_nothing_is_not_everything(text: str) -> None:
+    """As of a shell's variable that is not set."""
+    with pytest.raises(argparse.ArgumentTypeError, match="an empty list"):
+        NameList()(text)

@@ -54,10 +54,18 @@ def test_models_of_ones_own_are_found_by_name(tmp_path: Path, monkeypatch: pytes
 
 
 def test_an_unknown_model_is_told_with_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"yeats: no such model; .*known: all_genomes, auto, .*yeast"):
-        read_card("yeats")
-    with pytest.raises(InputError, match=r"no model in this folder; give the folder of one, or a name: .*all_genomes"):
-        load_predictor(tmp_path)
+    (tmp_path / "file").write_text("")
+    for given, message in (
+        ("yeats", "yeats: no such model; did you mean yeast"),
+        ("Plant", "did you mean plants"),
+        ("horse", "horse: no such model; give the folder of a model, or a name: all_genomes, auto, .*yeast"),
+        (tmp_path, "no model in this folder; give .* name: all_genomes"),
+        (tmp_path / "file", "is a file, not the folder of a model; give"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_card(str(given))
+        with pytest.raises(InputError, match=message):
+            load_predictor(given)
 
 
 @pytest.mark.parametrize("card", ["---\n: [\n---\n", "---\njust text\n---\n", "---\nno end\n"])

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from genescribe.codon.config import CodonOptions
 from genescribe.errors import InputError
+from genescribe.evidence.collect import EVIDENCE_OPTIONS
 from genescribe.files import read_json
 from genescribe.generate.config import GenerateModelConfig
-from genescribe.models import available
+from genescribe.models import no_model
 from genescribe.segment.config import SegmentModelConfig
 from genescribe.sites.config import SiteModelConfig
 from genescribe.train.config import TrainConfig
@@ -133,9 +134,8 @@ def load_predictor(model: str | Path, *, device: str = "auto") -> PredictorFacto
     path = Path(model) / "config.json"
     try:
         name = read_json(path)["family"]
-    except FileNotFoundError:
-        remedy = f"give the folder of one, or a name: {', '.join(available())}"
-        raise InputError("no model in this folder", where=model, remedy=remedy) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise no_model(model) from None
     except (ValueError, KeyError, TypeError):
         raise InputError("not the configuration of a model", where=path, remedy="train the model again") from None
     predictor = _CHOOSERS.get(name) or family(name, where=str(path)).predictor
@@ -174,7 +174,7 @@ def predictor_for(
         factory = factory.with_evidence(evidence)
     elif config.require_evidence or config.isoforms != "none":
         name = "--require-evidence" if config.require_evidence else "--isoforms supported"
-        raise InputError(f"{name} without evidence", where="command line", remedy="give --bam, --hints or --proteins")
+        raise InputError(f"{name} without evidence", where="command line", remedy=f"give {EVIDENCE_OPTIONS}")
     return factory.for_genome(genome, pieces, config.species)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,18 @@ def model_folder(model: str | Path | None) -> Path:
     return path if (path / _CONFIG).is_file() else available().get(str(path), path)
 
 
+def no_model(model: str | Path) -> InputError:
+    """Return the error that a path or a name is that of no model, with the names that are near."""
+    path, names = Path(model), list(available())
+    near = difflib.get_close_matches(str(model).lower(), names, 3)
+    known = f"give the folder of a model, or a name: {', '.join(names) or 'none is installed'}"
+    if path.is_dir():
+        return InputError("no model in this folder", where=model, remedy=known)
+    if path.exists():
+        return InputError("is a file, not the folder of a model", where=model, remedy=known)
+    return InputError("no such model", where=model, remedy=f"did you mean {' or '.join(near)}?" if near else known)
+
+
 def read_card(name: str) -> Card:
     """Return the card of a model: the YAML at the head of its README.md and the text below.
 
@@ -122,8 +135,7 @@ def read_card(name: str) -> Card:
     if not (folder / _CONFIG).is_file():
         folder = fetched(name) or folder
     if not (folder / _CONFIG).is_file() and not any(folder.glob(WEIGHTS_PATTERN)):
-        known = ", ".join(available()) or "none"
-        raise InputError("no such model", where=name, remedy=f"give the folder of a model, or a name; known: {known}")
+        raise no_model(name)
     path = folder / CARD
     try:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""

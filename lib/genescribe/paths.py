@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,8 +165,11 @@ class NameList(PathType):
     """Names or regions with commas between, each of them a name or the @FILE of such names."""
 
     def __call__(self, text: str) -> list[str]:
-        """Return the names."""
-        return [part.strip() for part in text.split(",") if part.strip()]
+        """Return the names; a region may have its thousands separated by commas, as genome browsers show them."""
+        names = [part.strip() for part in _NAME.findall(text) if part.strip()]
+        if not names:
+            raise argparse.ArgumentTypeError("an empty list")
+        return names
 
     def sources(self, value: Any) -> list[Source]:
         """Return the files of names."""
@@ -177,6 +181,10 @@ def as_target(text: str) -> Path:
     if text == "-":
         raise argparse.ArgumentTypeError("- is no name of a file; give one: nothing is written to the standard output")
     return as_path(text)
+
+
+_NUMBER = r"\d{1,3}(?:,\d{3})*"
+_NAME = re.compile(rf"[^,]+:{_NUMBER}-{_NUMBER}(?=,|$)|[^,]+")
 
 
 class OutputFile(PathType):

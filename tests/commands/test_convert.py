@@ -90,3 +90,18 @@ def test_what_is_no_gff3_is_one_line(folder: Path) -> None:
     (folder / "a.bed").write_text("s\t1\t2\n")
     with pytest.raises(InputError, match=r"a\.bed:1: is no row of GFF3"):
         console.main(["check", "a.bed", "--fasta", "g.fa"])
+
+
+@pytest.mark.parametrize("text", ["", "s\tx\tintron\t91\t150\t.\t+\t.\tID=i\n"])
+def test_no_gene_is_told_and_not_taken_for_right(
+    folder: Path, text: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "none.gff3").write_text(f"##gff-version 3\n{text}")
+    with pytest.raises(SystemExit):
+        console.main(["check", "none.gff3", "--fasta", "g.fa"])
+    assert "none.gff3: there is no row of type gene" in capsys.readouterr().out
+    with pytest.raises(InputError, match="no gene with a coding sequence to compare with"):
+        console.main(["evaluate", "none.gff3", "g.gff3"])
+    caplog.clear()
+    console.main(["evaluate", "g.gff3", "none.gff3"])
+    assert ("no gene with a coding sequence" in caplog.text) == bool(text)

@@ -98,3 +98,9 @@ def test_a_failing_busco_is_one_line(
     monkeypatch.setenv("PATH", str(tools))
     with pytest.raises(InputError, match=message):
         run_busco(tmp_path / "p.faa", str(lineage(tmp_path / "x_odb10")), "proteins")
+
+
+def test_without_a_network_no_lineage_is_tried_for_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genescribe.evaluate.tools.busco.SERVER", "http://127.0.0.1:9/")
+    with pytest.raises(InputError, match=r"fungi_odb10: it is to be downloaded, and .* cannot be reached"):
+        run_busco(tmp_path / "p.faa", "fungi_odb10", "proteins")

@@ -127,6 +127,10 @@ def test_bad_files_are_named_in_one_line(tmp_path: Path) -> None:
     pysam.AlignmentFile(str(bald), "wb", header={"HD": {"VN": "1.6", "SO": "coordinate"}}).close()
     text = tmp_path / "text.bam"
     text.write_text("c\t1\t2\n")
+    sam, cram = tmp_path / "reads.sam", tmp_path / "reads.cram"
+    sam.write_text("@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:c\tLN:2000\n")
+    cram.write_bytes(b"CRAM\3\0")
+    (tmp_path / "folder.bam").mkdir()
     for path, message in (
         (bare, "no index"),
         (unsorted, "not sorted"),
@@ -136,6 +140,9 @@ def test_bad_files_are_named_in_one_line(tmp_path: Path) -> None:
         (bald, "not a BAM file with a header"),
         (text, "not a BAM file"),
         (tmp_path / "none.bam", "no such file"),
+        (sam, "a SAM file, not BAM; samtools sort"),
+        (cram, "a CRAM file, not BAM; samtools view"),
+        (tmp_path / "folder.bam", "is a folder, not a file"),
     ):
         with pytest.raises(InputError, match=message) as error:
             table_of([path], genome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genescribe.errors import InputError
+from genescribe.evidence.collect import EVIDENCE_FILES, EvidenceFiles
 from genescribe.evidence.table import KINDS, PROTEIN, RNA, SOURCES, STRANDS, Collector, EvidenceTable
 from genescribe.evidence.text import read_text
 
@@ -124,7 +126,9 @@ def test_alignments_of_proteins(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("c\tx\tintron\t101\t2000\t1\t+\t.\tsrc=E\n", r"c:101-2000 lies outside the genome"),
-        ("e\tx\tintron\t101\t200\t1\t+\t.\tsrc=E\n", r"e:101-200 lies outside the genome"),
+        ("e\tx\tintron\t101\t200\t1\t+\t.\tsrc=E\n", "the genome has no sequence 'e'; .*such as c"),
+        ("c\tx\tintron\t200\t101\t1\t+\t.\tsrc=E\n", "c:200-101 ends before it starts"),
+        ("c x intron 101 200 1 + . src=E\n", "no tabs in it; separate its columns by tabs"),
         ("c\tx\tintron\t0\t200\t1\t+\t.\tsrc=E\n", "outside the genome"),
         ("c\tx\tmRNA\t101\t200\t1\t+\t.\tsrc=E\n", "type mRNA is no evidence"),
         ("c\tx\tintron\tten\t200\t1\t+\t.\tsrc=E\n", "not a GFF row"),
@@ -185,3 +189,16 @@ def test_a_table_is_sorted_and_comes_back_from_disk(rows: list[tuple[str, int, i
         table.save(f"{folder}/t")
         again = EvidenceTable.load(f"{folder}/t")
         assert again.rows.tobytes() == table.rows.tobytes() and again.digest() == table.digest()
+
+
+def test_no_file_counts_twice(tmp_path: Path) -> None:
+    """Under two names or two options, either."""
+    path, link = tmp_path / "h.gff", tmp_path / "link.gff"
+    path.write_text("c\tx\tintron\t101\t200\t1\t+\t.\tsrc=E\n")
+    link.symlink_to(path)
+    for files in ({"hints": [path, path]}, {"hints": [path], "junctions": [link]}):
+        with pytest.raises(InputError, match="is given twice"):
+            EvidenceFiles.of(Namespace(**{name: files.get(name, []) for name in EVIDENCE_FILES}))
+    for place, message in ((tmp_path, "is a folder"), (tmp_path / "none", "no such file")):
+        with pytest.raises(InputError, match=f"{message}.*correct --bam"):
+            EvidenceFiles.of(Namespace(bam=[place], junctions=[], hints=[], proteins=[]))

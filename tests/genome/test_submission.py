@@ -128,7 +128,7 @@ def test_two_genes_with_one_tag(tmp_path: Path) -> None:
 def test_a_sequence_may_be_too_short(tmp_path: Path) -> None:
     (tmp_path / "g.fa").write_text(">a\nACGT\n")
     write_gff3(tmp_path / "g.gff3", [], {"a": 4})
-    assert rules(tmp_path / "g.gff3", Genome.open(tmp_path / "g.fa")) == {"ShortSeq"}
+    assert rules(tmp_path / "g.gff3", Genome.open(tmp_path / "g.fa")) == {"ShortSeq", "gene"}
 
 
 def test_a_mitochondrion_is_read_with_its_code(tmp_path: Path) -> None:

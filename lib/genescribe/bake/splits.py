@@ -65,7 +65,10 @@ class Region(NamedTuple):
         if lengths is None:
             return cls(seqid, start, end)
         if seqid not in lengths:
-            raise InputError(f"no sequence {seqid!r}", where=where, remedy=f"the genome has {_some(lengths)} ...")
+            what = f"no sequence {seqid!r}"
+            if seqid == text and name in lengths:
+                what = f"{text!r} is neither a sequence nor seqid:start-end"
+            raise InputError(what, where=where, remedy=f"the genome has {_some(lengths)}")
         if end is not None and end > lengths[seqid]:
             raise InputError(
                 f"region {text!r} goes past the end of {seqid}",
@@ -106,7 +109,7 @@ def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str
             matches = [Region(seqid, 0, length) for seqid, length in lengths.items() if fnmatchcase(seqid, text)]
             if not matches:
                 raise InputError(
-                    f"no sequence matches {text!r}", where=where, remedy=f"the genome has {_some(lengths)} ..."
+                    f"no sequence matches {text!r}", where=where, remedy=f"the genome has {_some(lengths)}"
                 )
             regions += matches
         else:
@@ -139,7 +142,7 @@ def _lines(path: str, where: str) -> list[str]:
 
 
 def _some(lengths: Mapping[str, int]) -> str:
-    return ", ".join(list(lengths)[:8])
+    return ", ".join(list(lengths)[:8]) + (f" and {len(lengths) - 8:,} more" if len(lengths) > 8 else "")
 
 
 class SplitRegion(NamedTuple):

@@ -80,7 +80,7 @@ def main(args: argparse.Namespace) -> None:
         check_busco(args.busco)
     with work_folder(target.with_name(f"{target.name}.work"), shown=target) as work:
         genome = Genome.open(args.fasta, scratch=work)
-        pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
+        pieces = pieces_of(genome, args.regions, config.flank, where="--regions" if args.regions else args.fasta)
         evidence = evidence_of(evidence_files, genome, work / "evidence", config.workers)
         factory, pieces, warnings = with_organelles(
             predictor_for(args.model, genome, pieces, config, evidence), genome, pieces, args.genetic_code_of

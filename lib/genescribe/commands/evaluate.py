@@ -86,6 +86,9 @@ def main(args: argparse.Namespace) -> None:
     regions = read_regions(args.regions or lengths, lengths, where="--regions")
     reference, predicted = read_annotation(args.reference), read_annotation(args.predicted)
     others = {name: (path, read_annotation(path)) for name, path in map(named_file, args.against)}
+    if not reference:
+        what = "no gene with a coding sequence to compare with"
+        raise InputError(what, where=args.reference, remedy="give an annotation with rows of type CDS")
     check_names(reference, lengths, str(args.reference), str(args.fasta))
     for path, genes in ((args.predicted, predicted), *others.values()):
         check_names(genes, lengths, str(path), str(args.fasta))

@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> None:
     config = config_of(args)
     with work_folder(args.work) as folder:
         genome = Genome.open(args.fasta, scratch=folder)
-        pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
+        pieces = pieces_of(genome, args.regions, config.flank, where="--regions" if args.regions else args.fasta)
         factory, pieces, _ = with_organelles(
             predictor_for(args.model, genome, pieces, config, args.evidence), genome, pieces, args.genetic_code_of
         )

@@ -32,6 +32,7 @@ _HELD = 1 << 19
 """Aligned blocks that are kept before their depth is summed up."""
 _ALIGNED, _DELETED, _SKIPPED = (0, 7, 8), 2, 3  # of a CIGAR
 _SIGN = {"+": 1, "-": -1}
+_SAM_HEADERS = (b"@HD", b"@SQ", b"@RG", b"@PG", b"@CO")
 _FORWARD = ("GTAG", "GCAG", "ATAC")
 _REVERSE = ("CTAC", "CTGC", "GTAT")
 
@@ -83,8 +84,7 @@ def _mapped(parts: Sequence[_Part], workers: int) -> Iterator[Rows]:
 
 def _sequences(path: str | Path, lengths: Mapping[str, int]) -> list[str]:
     """Return the sequences of a file on which reads lie, or raise `InputError`."""
-    if not Path(path).is_file():
-        raise InputError("no such file", where=path, remedy="give a sorted and indexed BAM file")
+    _check_bam(path)
     quiet = pysam.set_verbosity(0)
     try:
         with pysam.AlignmentFile(str(path), "rb") as bam:
@@ -116,6 +116,21 @@ def _sequences(path: str | Path, lengths: Mapping[str, int]) -> list[str]:
             remedy="map the reads to this genome, with its names",
         )
     return [name for name in covered if name in lengths]
+
+
+def _check_bam(path: str | Path) -> None:
+    """Refuse what is no BAM file, by its first bytes: pysam also opens others, and reads them wrongly or not at all."""
+    if not Path(path).is_file():
+        problem = "is a folder, not a file" if Path(path).is_dir() else "no such file"
+        raise InputError(problem, where=path, remedy="give a sorted and indexed BAM file")
+    with Path(path).open("rb") as file:
+        begin = file.read(4)
+    if begin == b"CRAM":
+        remedy = f"samtools view -b -T GENOME -o reads.bam {path}, then samtools index reads.bam"
+        raise InputError("a CRAM file, not BAM", where=path, remedy=remedy)
+    if begin[:3] in _SAM_HEADERS:
+        remedy = f"samtools sort -o reads.bam {path}, then samtools index reads.bam"
+        raise InputError("a SAM file, not BAM", where=path, remedy=remedy)
 
 
 def read_sequence(part: _Part) -> Rows:

@@ -24,6 +24,8 @@ _HELP = {
     "proteins": "proteins of related species: FASTA (aligned by miniprot), or GFF of miniprot or GeMoMa; repeatable",
 }
 EVIDENCE_FILES = tuple(_HELP)
+EVIDENCE_OPTIONS = " or ".join(f"--{name}" for name in _HELP)
+"""These options, for messages."""
 """Destinations of the options that name files of evidence."""
 
 
@@ -46,14 +48,25 @@ class EvidenceFiles:
         Raises
         ------
         InputError
-            One of them is not there.
+            One of them is not there, or is given twice.
         """
         files = cls(**{field.name: tuple(getattr(arguments, field.name)) for field in fields(cls)})
         for field in fields(cls):
             for path in getattr(files, field.name):
                 if not path.is_file():
-                    raise InputError("no such file", where=path, remedy=f"correct --{field.name}")
+                    problem = "is a folder, not a file" if path.is_dir() else "no such file"
+                    raise InputError(problem, where=path, remedy=f"correct --{field.name}")
+        cls._refuse_twice([path for field in fields(cls) for path in getattr(files, field.name)])
         return files
+
+    @staticmethod
+    def _refuse_twice(paths: list[Path]) -> None:
+        real = [path.resolve() for path in paths]
+        for number, path in enumerate(real):
+            if path in real[:number]:
+                raise InputError(
+                    "is given twice", where=paths[number], remedy="its support would count twice: give it once"
+                )
 
 
 def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:

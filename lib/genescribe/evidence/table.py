@@ -157,13 +157,15 @@ class Collector:
         path, line
             File and row that name the interval, for the message.
         """
-        if not 0 <= start < end <= self.lengths.get(seqid, -1):
-            raise InputError(
-                f"{seqid}:{start + 1}-{end} lies outside the genome",
-                where=path,
-                line=line,
-                remedy="give evidence of this genome",
-            )
+        if 0 <= start < end <= self.lengths.get(seqid, -1):
+            return
+        what, remedy = f"{seqid}:{start + 1}-{end} lies outside the genome", "give evidence of this genome"
+        if seqid not in self.lengths:
+            what = f"the genome has no sequence {seqid!r}"
+            remedy += f", with its names, such as {next(iter(self.lengths), '')}"
+        elif start >= end:
+            what, remedy = f"{seqid}:{start + 1}-{end} ends before it starts", "repair the row"
+        raise InputError(what, where=path, line=line, remedy=remedy)
 
     def add(
         self, seqid: str, start: int, end: int, kind: int, strand: int, source: int, weight: float, protein: int = -1

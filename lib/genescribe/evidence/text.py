@@ -111,9 +111,10 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
                     remedy=f"give rows of {', '.join(KINDS)}",
                 ) from None
             except (ValueError, IndexError, KeyError):
-                raise InputError(
-                    f"not a {_NAMES[parse]} row", where=path, line=number, remedy="repair the row"
-                ) from None
+                what, remedy = f"not a {_NAMES[parse]} row", "repair the row"
+                if len(fields) == 1 and len(fields[0].split()) > 1:
+                    what, remedy = f"{what}: no tabs in it", "separate its columns by tabs"
+                raise InputError(what, where=path, line=number, remedy=remedy) from None
             for row in rows:
                 into.check_place(row.seqid, row.start, row.end, path, number)
                 into.add(*row)

@@ -113,10 +113,12 @@ def check_submission(annotation: str | Path, genome: Genome) -> list[Problem]:
         elif "Parent" in row.attributes and row.kind.lower().endswith(("rna", "transcript")):
             transcripts[row.name] = _Transcript(row)
     problems = [*_sequences(genome)]
+    if not genes:
+        problems.append(Problem("gene", Path(annotation).name, "there is no row of type gene"))
     for part in parts:
         owner = transcripts.get(part.attributes.get("Parent", ""))
         if owner is None:
-            problems.append(Problem("parent", part.name, f"a {part.kind} row belongs to no mRNA"))
+            problems.append(Problem("parent", part.name, f"a row of type {part.kind} belongs to no mRNA"))
         else:
             (owner.cds if part.kind == "CDS" else owner.exons).append(part)
     problems += _places([*genes, *(t.row for t in transcripts.values()), *parts], genome)
@@ -193,7 +195,7 @@ def _identifiers(transcripts: Iterable[_Transcript]) -> Iterator[Problem]:
             continue
         for row in (transcript.row, *transcript.cds):
             if not row.attributes.get("product"):
-                yield Problem("product", row.name, f"a {row.kind} row without a product")
+                yield Problem("product", row.name, f"a row of type {row.kind} without a product")
             wanted = ("transcript_id", "protein_id") if row.kind == "CDS" else ("transcript_id",)
             for key in wanted:
                 value = row.attributes.get(key, "")
@@ -231,7 +233,7 @@ def _sequence_rules(transcript: _Transcript, genome: Genome) -> Iterator[Problem
     row = transcript.row
     for part in [*transcript.exons, *transcript.cds]:
         if _has_gap(genome.codes(part.seqid, part.start, part.end)):
-            yield Problem("FeatureBeginsOrEndsInGap", row.name, f"a {part.kind} row over {GAP} or more N")
+            yield Problem("FeatureBeginsOrEndsInGap", row.name, f"a row of type {part.kind} over {GAP} or more N")
             break
     cds = sorted(transcript.cds, key=lambda part: part.place)
     if not cds:

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from genescribe.bake.splits import EVERYTHING
 from genescribe.errors import InputError
 from genescribe.evaluate.tools.busco import lineage_folder
 from genescribe.genome.batches import MAX_BATCHES
@@ -331,7 +332,7 @@ class Layout(TrainLayout):
         section = self.config.annotate
         codes = [f"--genetic-code-of={seqid}={code}" for seqid, code in section.genetic_code_of.items()]
         evidence = [f"--evidence={folder}" for folder in self.annotate_evidence()]
-        words = [*command_line(self.config.predict, without), "--regions", ",".join(section.regions)]
+        words = [*command_line(self.config.predict, without), "--regions", ",".join(section.regions) or EVERYTHING]
         return shlex.join([*words, *codes, *evidence])
 
     def _annotate_folder(self) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +24,10 @@ from genescribe.genome.model import Gene
 from genescribe.genome.products import LONGEST_PROTEINS, write_products
 
 PROGRAM = "busco"
+SERVER = "https://busco-data2.ezlab.org/v5/data/file_versions.tsv"
+"""Where BUSCO looks first."""
+PATIENCE = 10.0
+"""Seconds to wait for it."""
 Mode = Literal["proteins", "genome"]
 COUNTS = {"Complete": "single", "Duplicated": "duplicated", "Fragmented": "fragmented", "Missing": "missing"}
 """Status in BUSCO's table -> key of the result. BUSCO calls single-copy genes `Complete`."""
@@ -75,6 +81,8 @@ def run_busco(fasta: str | Path, lineage: str, mode: Mode, threads: int = 1) -> 
         BUSCO is not installed or fails; no such lineage.
     """
     folder = lineage_folder(lineage)
+    if folder is None:
+        _check_network(lineage)
     with temporary_folder() as work:
         # BUSCO takes a lineage for a folder only where its path has a slash, and works beside where it is started.
         where = (
@@ -88,8 +96,19 @@ def run_busco(fasta: str | Path, lineage: str, mode: Mode, threads: int = 1) -> 
         except FileNotFoundError:
             raise InputError("busco is not on PATH", where="BUSCO", remedy="install it, or use --sdm conda") from None
         if done.returncode:
-            raise InputError(f"BUSCO failed: {_reason(done)}", where=fasta, remedy="see the lines above")
+            raise InputError(f"BUSCO failed: {_reason(done)}", where=lineage, remedy="see its documentation")
         return read_result(work / "out") | {"mode": mode}
+
+
+def _check_network(lineage: str) -> None:
+    """Refuse to download a lineage without a network: BUSCO itself tries for minutes."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(SERVER, method="HEAD"), timeout=PATIENCE).close()
+    except urllib.error.HTTPError:
+        return  # It answers.
+    except OSError as error:
+        what = f"it is to be downloaded, and {SERVER} cannot be reached ({getattr(error, 'reason', error)})"
+        raise InputError(what, where=lineage, remedy="give the folder of a lineage") from None
 
 
 def lineage_folder(lineage: str) -> Path | None:

@@ -13,7 +13,7 @@ from genescribe.files import atomic_path
 from genescribe.genome.annotation.features import load_features
 from genescribe.genome.annotation.locus_tags import LocusTags
 from genescribe.genome.annotation.row_order import in_order, ordered_genes
-from genescribe.genome.annotation.rows import load_rows
+from genescribe.genome.annotation.rows import first_row, load_rows
 from genescribe.genome.catalogue.tables import Rejected, fetch_genes, fetch_rejected
 from genescribe.genome.catalogue.tree import load_tree
 from genescribe.genome.model import Gene, Interval, Transcript, cds_phases
@@ -258,4 +258,7 @@ def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[
             _log.warning(
                 "%s: %d genes or transcripts cannot be used, first %s", path, len(rejected), rejected[0].detail
             )
-        return fetch_genes(connection)
+        genes = fetch_genes(connection)
+        if not genes and first_row(connection, "SELECT count(*) FROM sequences")[0]:
+            _log.warning("%s: it has rows, but no gene with a coding sequence", path)
+        return genes
