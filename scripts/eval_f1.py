@@ -17,6 +17,7 @@ from genescribe import __version__
 from genescribe.cli import JsonText, json_options, parser, run
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
+from genescribe.evaluate.sequence_names import check_names
 from genescribe.files import sha256, write_json
 from genescribe.generate.annotation.score import accuracy, annotation_accuracy, gain, write_loci
 from genescribe.generate.config import ScoreConfig
@@ -29,6 +30,7 @@ from genescribe.train.model_files import WEIGHTS
 def of_annotations(args: argparse.Namespace, config: ScoreConfig) -> dict[str, Any]:
     """Return the scores of an annotation."""
     reference, predicted = (read_genes(path) for path in args.annotations)
+    check_names(predicted, {gene.seqid for gene in reference}, str(args.annotations[1]), str(args.annotations[0]))
     files = {"reference_sha256": sha256(args.annotations[0]), "predicted_sha256": sha256(args.annotations[1])}
     return {"version": __version__, **files, **annotation_accuracy(reference, predicted, config.bootstrap)}
 

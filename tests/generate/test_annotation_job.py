@@ -168,6 +168,16 @@ def test_a_sorted_input_and_workers_change_nothing(inputs: dict[str, Path], tmp_
     assert [dataset[i].id for i in range(len(dataset))] == [gene.id for gene in read_genes(inputs["loci"])]
 
 
+def test_rows_of_genes_are_enough(inputs: dict[str, Path], tmp_path: Path) -> None:
+    """Where they lie is all that is asked for."""
+    rows = [line for line in inputs["loci"].read_text().splitlines() if line.split("\t")[2:3] == ["gene"]]
+    regions = tmp_path / "regions.gff3"
+    regions.write_text("\n".join(["##gff-version 3", *reversed(rows), ""]))
+    for name, loci in (("whole", inputs["loci"]), ("bare", regions)):
+        assert run_job(a_job(inputs | {"loci": loci}, tmp_path / f"{name}.gff3", no_sort=False)) == 0
+    assert read_genes(tmp_path / "bare.gff3") == read_genes(tmp_path / "whole.gff3")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -24,7 +24,7 @@ from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.transgenic import TransgenicModel, load_published, published_window
 from genescribe.generate.loci.gene_list import ListedGene, append_gene_list, sentence_text
-from genescribe.generate.loci.loci import Locus, LocusDataset, Window, flanked, read_loci, write_database
+from genescribe.generate.loci.loci import Locus, LocusDataset, Window, flanked, only_regions, read_loci, write_database
 from genescribe.generate.model import FAMILY, SentenceModel, load_model
 from genescribe.generate.text.sentence import inexpressible
 from genescribe.genome.annotation.gff3 import SOURCE, read_genes
@@ -181,18 +181,23 @@ def _junctions(job: AnnotationJob, genome: Genome, config: GenerateModelConfig) 
 def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> tuple[list[Locus], list[Locus], dict[str, Transcript]]:
     """Return the loci of a job, those outside the genome, and by locus the transcript that is to be completed.
 
-    An annotation that is not said to be sorted is sorted and repaired first.
+    An annotation that is not said to be sorted is sorted and repaired first, but for one of nothing but rows of genes.
     """
     bed = form_of(Path(job.loci)) == "BED"
     if job.prompt and bed:
         raise InputError("a BED file has no transcripts", where=job.loci, remedy="give GFF3 or GTF with --prompt")
     with temporary_folder() as scratch:
         source = Path(job.loci)
-        if not (job.no_sort or bed):
+        # A gene without transcripts is no gene to whoever repairs an annotation.
+        regions = not bed and only_regions(source)
+        if not (job.no_sort or bed or regions):
             source = scratch / "sorted.gff3"
             sort_annotation(job.loci, source, sorter="auto")
         with naming(job.loci, source):
             loci, outside = read_loci(source, lengths)
+            if regions and not job.no_sort:
+                number = {seqid: place for place, seqid in enumerate(lengths)}
+                loci.sort(key=lambda locus: (number[locus.seqid], locus.start, locus.end))
             return loci, outside, first_transcripts(read_genes(source)) if job.prompt else {}
 
 

@@ -105,6 +105,11 @@ def _gff(path: str | Path) -> Iterator[tuple[int, Locus]]:
     yield from genes or transcripts
 
 
+def only_regions(path: str | Path) -> bool:
+    """Return whether a GFF3 or GTF file has rows of genes and nothing else: places, without what lies in them."""
+    return all(len(fields) > 2 and fields[2] in _GENES for _, fields in table_rows(path))
+
+
 Window = Callable[[int, int, int], Interval]
 """Interval to read for a locus, from its start, its end and the length of the sequence."""
 
