@@ -103,6 +103,16 @@ def main():
     with process_pool(2, get_context(sys.argv[2]) if sys.argv[2] else None) as pool:
         list(pool.map(wait, [sys.argv[1]] * 2))
 """
+HOLDING = """
+from multiprocessing import Lock, get_context
+from genescribe.processes import process_pool
+def hold(number):
+    global lock
+    lock = Lock()
+def main():
+    with process_pool(2, get_context("spawn")) as pool:
+        list(pool.map(hold, range(2)))
+"""
 TURNED = """
 import os, signal
 def main():
@@ -133,6 +143,13 @@ def test_a_signal_ends_all_processes_without_a_traceback(
     for place in tmp_path.glob("[0-9]*"):
         with pytest.raises(ProcessLookupError):
             os.kill(int(place.name), 0)
+
+
+def test_processes_that_are_done_end_by_themselves(tmp_path: Path) -> None:
+    """One that is killed would leave to others what it holds of the system, who say so."""
+    (tmp_path / "pool.py").write_text(HOLDING + RUN)
+    done = subprocess.run([sys.executable, str(tmp_path / "pool.py")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_error_that_a_library_makes_of_a_signal_is_not_told() -> None:

@@ -98,7 +98,7 @@ def process_pool(
     initializer: Callable[..., object] | None = None,
     arguments: tuple[Any, ...] = (),
 ) -> Iterator[ProcessPoolExecutor]:
-    """Give processes; those that still work when the block is left are ended.
+    """Give processes; those that still work when an error leaves the block are ended.
 
     Nobody waits for what they are at. Left to end by themselves they may not: one that is killed while it waits for
     work takes the lock of the queue with it, and the others wait for that lock for ever.
@@ -117,6 +117,7 @@ def process_pool(
     with _Pool(workers, mp_context=context, initializer=_ready, initargs=(initializer, arguments)) as pool:
         try:
             yield pool
-        finally:
+        except BaseException:
             for process in multiprocessing.active_children():
                 process.terminate()
+            raise
