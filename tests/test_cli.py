@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from genescribe.cli import JsonText, integer, list_of, number, parser
+from genescribe.cli import JsonText, Parser, integer, list_of, number, parser
 from genescribe.errors import InputError
 from genescribe.paths import InputPath, InputText, NameList, OutputFile
 
@@ -165,3 +165,18 @@ def test_a_list_of_nothing_is_not_everything(text: str) -> None:
     """As of a shell's variable that is not set."""
     with pytest.raises(argparse.ArgumentTypeError, match="an empty list"):
         NameList()(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("--modle=x", "did you mean --model?"), ("--regoins", "did you mean --regions?"), ("--zzz", "see tool --help")],
+)
+def test_a_misspelt_option_is_told_with_the_one_that_is_near(
+    word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = Parser(prog="tool")
+    arguments.add_argument("--model")
+    arguments.add_subparsers(dest="command").add_parser("one").add_argument("--regions")
+    with pytest.raises(SystemExit):
+        arguments.parse_args(["one", word])
+    assert capsys.readouterr().err == f"genescribe: error: unrecognized arguments: {word}; {said}\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import gc
 import inspect
+import io
 import json
 import logging
 import math
@@ -56,6 +58,8 @@ def run(main: Callable[[], None]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     for library in ("torch", "matplotlib"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # Names of files need not be UTF-8.
     end_on_signals()
     gc.set_threshold(NEW_OBJECTS)
     try:
@@ -212,8 +216,11 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(list(self._spelled(sys.argv[1:] if args is None else args)), namespace)
 
     def error(self, message: str) -> NoReturn:
-        """End with one line."""
-        _fail(f"{message}; see {self.prog} --help")
+        """End with one line; for an option that is misspelt, with the one that is near."""
+        unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
+        names = [name for _, action in self.actions() for name in action.option_strings]
+        near = [name for word in unknown for name in difflib.get_close_matches(word.partition("=")[0], names, 1)]
+        _fail(f"{message}; {f'did you mean {near[0]}?' if near else f'see {self.prog} --help'}")
 
     def actions(self, values: argparse.Namespace | None = None) -> Iterator[tuple[Parser, argparse.Action]]:
         """Yield each option with its parser, those of the chosen command included (of all, where none is chosen)."""

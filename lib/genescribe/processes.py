@@ -60,7 +60,8 @@ def _held_back() -> Iterator[None]:
     global _waiting
     # The mask is for the processes that start in the block. Here other threads may still get the signals.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    _waiting = numbers = []
+    numbers: list[int] = []
+    _waiting = numbers
     try:
         yield
     finally:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from genescribe.commands import console
 from genescribe.errors import InputError
+from genescribe.figures.page import write_report
 from genescribe.files import GZIP_MAGIC
 from genescribe.genome.annotation.formats import AnnotationForm
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
@@ -105,3 +109,14 @@ def test_no_gene_is_told_and_not_taken_for_right(
     caplog.clear()
     console.main(["evaluate", "g.gff3", "none.gff3"])
     assert ("no gene with a coding sequence" in caplog.text) == bool(text)
+
+
+def test_a_name_may_be_any_bytes(folder: Path) -> None:
+    """Those of an old disk are Latin-1."""
+    name = os.fsdecode(b"caf\xe9.gtf")
+    words = [sys.executable, "-m", "genescribe", "convert", "g.gff3", name]
+    environment = os.environ | {"PYTHONUTF8": "0", "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1 gene: caf\xe9.gtf\n", b"")
+    write_report(folder / "page.html", [], title=name, subtitle="")
+    assert "caf?.gtf" in (folder / "page.html").read_text(encoding="utf-8")

@@ -32,7 +32,9 @@ def write_report(
     title, subtitle
         Heading, and the line below it.
     """
-    write_text(target, render(sections, title=title, subtitle=subtitle))
+    page = render(sections, title=title, subtitle=subtitle)
+    # Names of files need not be UTF-8; a page is.
+    write_text(target, page.encode(errors="replace").decode())
 
 
 def render(sections: Iterable[Section], *, title: str, subtitle: str = "") -> str:

@@ -77,7 +77,9 @@ def read_genbank(path: str | Path, table: int = 11) -> Iterator[Record]:
             features = [feature for feature in record.features if feature.type == "CDS"]
             yield record.id, codes, [_annotated(feature, record, table, names) for feature in features]
     if not records:
-        raise InputError("no GenBank record", where=path, remedy="give a GenBank flat file (.gbff)")
+        raise InputError(
+            "no GenBank record", where=path, remedy="give a GenBank flat file (.gbff), or GFF3 with --fasta"
+        )
     for doubt, count in doubts.most_common(_SHOWN):
         _logger.warning("%s: %s%s", path, doubt, f" ({count} times)" if count > 1 else "")
     if len(doubts) > _SHOWN:
