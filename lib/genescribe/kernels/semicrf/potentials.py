@@ -299,7 +299,7 @@ class Messages:
 
 @dataclass(frozen=True, eq=False)
 class BoundaryMessages:
-    """Those of `Messages` that stand at some boundaries of one chain, in their order.
+    """The `Messages` at some boundaries of one chain, in their order.
 
     Attributes
     ----------
