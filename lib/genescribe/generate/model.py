@@ -32,7 +32,7 @@ class Automaton(Protocol):
 
     @property
     def grammar(self) -> Grammar | FreeText:
-        """What a sentence may say."""
+        """The features and transcripts that a sentence may hold."""
 
     @property
     def finished(self) -> bool:
