@@ -40,7 +40,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="[PATTERN=]NAME",
-        help="augustus: its name of the parameters; of those of the sequences whose names match a pattern; repeatable",
+        help="augustus: name of the parameters, or PATTERN=NAME for sequences whose names match; repeatable",
     )
     arguments.add_argument(
         "--trained", type=InputPath(), help="augustus: folder that train_augustus.py wrote, for --species"

@@ -50,9 +50,9 @@ def main() -> None:
     arguments.add_argument("--fasta", type=InputPath(), required=True, help="genome")
     arguments.add_argument("--annotation", type=InputPath(), required=True, help="GFF3 with rows gene, mRNA and UTRs")
     arguments.add_argument("--introns", type=InputPath(), required=True, help="GFF of introns; column 6: reads")
-    arguments.add_argument("--prefix", default="", help="before the names of the sequences in the annotation and FASTA")
+    arguments.add_argument("--prefix", default="", help="prefix of the sequence names in the annotation and FASTA")
     arguments.add_argument(
-        "--without", type=InputPath(), help="file with names of genes to leave without CDS, one a line"
+        "--without", type=InputPath(), help="file with names of genes to leave without CDS, one per line"
     )
     arguments.add_argument("--shift", type=integer(0), default=130, help="most bases to move introns by")
     arguments.add_argument("-o", "--output", type=OutputFile(forms=("GFF3",)), required=True, help="GFF3 to write")

@@ -1,4 +1,4 @@
-"""Read what reads and proteins say of a genome into one table, for predict.py and join_predictions.py."""
+"""Collect the evidence of reads and proteins on a genome in one table, for predict.py and join_predictions.py."""
 
 from __future__ import annotations
 

@@ -34,9 +34,11 @@ def main() -> None:
         "--gains",
         type=JsonText(),
         help='beside an imported model, gains to set instead, JSON: {"donor": [gain, offset, factor of own score]}; '
-        "--data then tells the temperature alone",
+        "--data then sets the temperature alone",
     )
-    arguments.add_argument("--windows", type=int, default=120, help="most windows of it, spread over all")
+    arguments.add_argument(
+        "--windows", type=int, default=120, help="largest number of windows of --data to use, spread over all"
+    )
     arguments.add_argument("-o", "--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
 

@@ -33,7 +33,7 @@ def main() -> None:
         help="JSON object as for bake.py: genome, splits, skip, mask_ends",
     )
     arguments.add_argument(
-        "--partial", action="append", default=[], metavar="GENOME", help="genome of which genes are not annotated"
+        "--partial", action="append", default=[], metavar="GENOME", help="genome whose annotation lacks genes"
     )
     arguments.add_argument(
         "--parameters", type=JsonText(), default="{}", help="JSON object: lines of AUGUSTUS's parameter file"

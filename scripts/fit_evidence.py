@@ -1,4 +1,4 @@
-"""Learn what evidence is worth to a model of genes, from annotated genomes with evidence; the model stays as it is.
+"""Learn the weights of evidence in a gene model from annotated genomes with evidence; the model does not change.
 
 Writes support.json, which in a model's folder takes the place of the weights that come with the library. GENOMES is a
 YAML file, a list of genomes: fasta, annotation, evidence (a list of files), regions, species, and where an annotation's
@@ -33,12 +33,12 @@ def main() -> None:
     arguments.add_argument(
         "--model", type=InputPath(), required=True, help="folder of a segment model with the labels gene"
     )
-    arguments.add_argument("--passes", type=int, default=4, help="over all windows")
+    arguments.add_argument("--passes", type=int, default=4, help="passes over all windows")
     arguments.add_argument("--tempered", action="store_true", help="fit the model's calibrated probabilities")
     arguments.add_argument(
-        "--gain", type=float, default=1.0, help="factor of the weights of RNA, to be chosen on other genes"
+        "--gain", type=float, default=1.0, help="factor of the weights of RNA evidence, to be chosen on other genes"
     )
-    arguments.add_argument("--seed", type=int, default=0, help="of the order of windows and what is drawn")
+    arguments.add_argument("--seed", type=int, default=0, help="seed of the order of windows and of all random choices")
     arguments.add_argument("--output", type=OutputFile(forms=("JSON",)), required=True, help="support.json to write")
     args = arguments.parse_args()
 

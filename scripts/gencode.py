@@ -55,7 +55,7 @@ def main() -> None:
     several.add_argument("--output", type=RunFolder(), help="folder for the models (default: DIR/compare)")
     several.add_argument("--output-json", type=OutputFile(forms=("JSON",)), help="file for the results")
     several.add_argument("--seeds", type=list_of(integer(0)), default=[1], help="one model per head and seed")
-    several.add_argument("--heads", type=list_of(head), default=list(HEADS), help="which heads")
+    several.add_argument("--heads", type=list_of(head), default=list(HEADS), help="heads to compare")
     several.add_argument("--bootstrap", type=integer(0), default=1000, help="bootstrap samples for the intervals")
     add_arguments(several, without=("--head", "--seed"))
     args = arguments.parse_args()
