@@ -19,7 +19,7 @@ from genescribe.segment.sites.combine import combine
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--model", type=ModelPath(), required=True, help="folder of a segment model, scheme gene")
-    arguments.add_argument("--species", default=POOLED, help="whose parameters of it, where it has several genomes'")
+    arguments.add_argument("--species", default=POOLED, help="parameters to use, of a model of several genomes")
     arguments.add_argument(
         "--sites", type=NetworkPath(), action="append", required=True, help="a signal network; repeatable"
     )
