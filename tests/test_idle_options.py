@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import genescribe
-from genescribe.config import Idle, from_mapping, option, to_mapping
+from genescribe.config import Idle, from_mapping, json_schema, option, to_mapping
 from genescribe.errors import InputError
 from genescribe.generate.config import GenerateModelConfig
 
@@ -153,7 +153,10 @@ class Whole:
     """A whole."""
 
     kind: str = option("plain", doc="kind")
-    width: int = option(8, doc="only of wide ones")
+    width: int = option(8, doc="width")
+    height: int = option(8, doc="height", needs="kind: wide or high")
+    depth: int = option(1, doc="depth", needs="height above 0")
+    flat: int = option(1, doc="flatness", needs="no depth")
     part: Part = option(default_factory=lambda: Part(3), doc="part")
 
     def idle(self) -> Idle:
@@ -171,6 +174,29 @@ def test_a_key_that_does_nothing_is_refused_where_it_says_something() -> None:
     assert from_mapping(Whole, {"part": {}}, where="c", base=Whole(width=5)).width == 5
     with pytest.raises(InputError, match="`width`"):
         from_mapping(Whole, {"width": 8}, where="c", base=Whole(width=5))
+
+
+def test_a_key_that_needs_another_is_refused_without_it() -> None:
+    for given, key, needs in (
+        ({"height": 9}, "height", "kind: wide or high"),
+        ({"kind": "high", "height": 0, "depth": 2}, "depth", "height above 0"),
+        ({"flat": 2}, "flat", "no depth"),
+    ):
+        with pytest.raises(InputError, match=f"`{key}` does nothing here; it needs {needs}; leave it out"):
+            from_mapping(Whole, given, where="c")
+    assert from_mapping(Whole, {"kind": "high", "height": 9, "depth": 0, "flat": 2}, where="c").flat == 2
+    assert json_schema(Whole)["properties"]["height"]["description"] == "height (only with kind: wide or high)"
+
+
+@pytest.mark.parametrize("cls", configurations(), ids=lambda cls: cls.__name__)
+def test_what_a_key_needs_exists(cls: type[Any]) -> None:
+    fields = cls.__dataclass_fields__
+    for field in fields.values():
+        if needs := field.metadata.get("needs"):
+            name, _, values = needs.removeprefix("no ").removesuffix(" above 0").partition(": ")
+            assert name in fields, f"{field.name} needs {needs}"
+            choices = {str(choice) for choice in typing.get_args(typing.get_type_hints(cls)[name])}
+            assert not values or not choices or all(any(v in c for c in choices) for v in values.split(" or "))
 
 
 @pytest.mark.parametrize("cls", [c for c in configurations() if hasattr(c, "idle")], ids=lambda cls: cls.__name__)

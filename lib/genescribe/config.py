@@ -33,6 +33,7 @@ def option(
     doc: str,
     minimum: float | None = None,
     maximum: float | None = None,
+    needs: str | None = None,
     default_factory: Any = _MISSING,
 ) -> Any:
     """Return a dataclass field with its documentation and bounds (both inclusive).
@@ -45,10 +46,13 @@ def option(
         Effect of the option, for the schema and messages.
     minimum, maximum
         Bounds of a number, both inclusive; None: no bound.
+    needs
+        Another option of the class without which this one is not read, as ``scheduler: plateau``, ``kind: a or b``,
+        ``hints`` (is given, or above 0) or ``no hosts``; `from_mapping` refuses this one where it does nothing.
     default_factory
         Function that makes the default; for lists, mappings and dataclasses.
     """
-    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum}
+    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum, "needs": needs}
     if default_factory is not _MISSING:
         return dataclasses.field(default_factory=default_factory, metadata=metadata)
     if default is _MISSING:
@@ -56,7 +60,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def option_of(cls: type[Any], name: str, default: Any = _MISSING) -> Any:
+def option_of(cls: type[Any], name: str, default: Any = _MISSING, *, needs: str | None = None) -> Any:
     """Return a dataclass field with the documentation, bounds and default of an option of another class.
 
     Parameters
@@ -67,12 +71,15 @@ def option_of(cls: type[Any], name: str, default: Any = _MISSING) -> Any:
         Name of the option there.
     default
         Default in its place; left out: the same.
+    needs
+        See `option`; None: as there.
     """
     fields: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
     field = fields[name]
+    metadata = field.metadata if needs is None else {**field.metadata, "needs": needs}
     if field.default_factory is not _MISSING:
-        return dataclasses.field(default_factory=field.default_factory, metadata=field.metadata)
-    return dataclasses.field(default=field.default if default is _MISSING else default, metadata=field.metadata)
+        return dataclasses.field(default_factory=field.default_factory, metadata=metadata)
+    return dataclasses.field(default=field.default if default is _MISSING else default, metadata=metadata)
 
 
 def parse_options(source: str | Path, where: str) -> Any:
@@ -102,8 +109,8 @@ def parse_options(source: str | Path, where: str) -> Any:
 class Idle(dict[str, str]):
     """Options without an effect beside the others: dotted name -> the option it needs. Returned by a method `idle`.
 
-    A configuration class tells with ``def idle(self) -> Idle`` which of its options, and of those nested in them, are
-    not read for the values of the others; `from_mapping` refuses such an option where it is given.
+    Where `needs` of `option` cannot say it, a configuration class tells with ``def idle(self) -> Idle`` which of its
+    options, and of those nested in them, are not read for the values of the others.
 
     Examples
     --------
@@ -191,11 +198,15 @@ def _default(spec: dataclasses.Field[Any]) -> Any:
 
 def _refuse_idle(built: Any, base: Any, data: Mapping[Any, Any], where: str, key: str) -> None:
     """Refuse options that were given, with other values than the defaults, and are not read."""
-    if not hasattr(built, "idle"):
-        return
+    idle = {
+        spec.name: spec.metadata["needs"]
+        for spec in dataclasses.fields(built)
+        if spec.metadata.get("needs") and not _has(built, spec.metadata["needs"])
+    }
+    idle |= built.idle() if hasattr(built, "idle") else {}
     usual = {spec.name: _plain(_default(spec)) for spec in dataclasses.fields(built)} if base is None else _plain(base)
     values = _plain(built)
-    for dotted, needs in built.idle().items():
+    for dotted, needs in idle.items():
         parts = dotted.split(".")
         if _at(data, parts) is not None and _at(values, parts) != _at(usual, parts):
             raise InputError(
@@ -203,6 +214,16 @@ def _refuse_idle(built: Any, base: Any, data: Mapping[Any, Any], where: str, key
                 where=where,
                 remedy=f"it needs {needs}; leave it out",
             )
+
+
+def _has(config: Any, needs: str) -> bool:
+    """Return whether a configuration has what an option needs; see `option`."""
+    name, _, values = needs.partition(": ")
+    if values:
+        return str(getattr(config, name)) in values.split(" or ")
+    if name.startswith("no "):
+        return not getattr(config, name.removeprefix("no "))
+    return bool(getattr(config, name.removesuffix(" above 0")))
 
 
 def _at(data: Any, parts: list[str]) -> Any:
@@ -246,7 +267,8 @@ def json_schema(cls: type[Any], base: Any = None) -> dict[str, Any]:
             if spec.metadata.get(bound) is not None:
                 schema[bound] = spec.metadata[bound]
         if "doc" in spec.metadata:
-            schema["description"] = spec.metadata["doc"]
+            needs = spec.metadata.get("needs")
+            schema["description"] = spec.metadata["doc"] + (f" (only with {needs})" if needs else "")
         if spec.default is not _MISSING:
             schema["default"] = _plain(below)
         elif spec.default_factory is _MISSING:

@@ -14,9 +14,13 @@ from genescribe.labels.gene_rules import GeneRules
 class LociConfig:
     """Options of windows around loci."""
 
-    flank: int = option(300, doc="least number of bases on both sides of a gene in its window", minimum=0)
+    flank: int = option(
+        300, doc="least number of bases on both sides of a gene in its window", minimum=0, needs="tile_step: 0"
+    )
     window_step: int = option(6144, doc="the length of a window is a multiple of this many bases", minimum=1)
-    window_limit: int = option(49_152, doc="longest window; genes that need more are rejected", minimum=1)
+    window_limit: int = option(
+        49_152, doc="longest window; genes that need more are rejected", minimum=1, needs="tile_step: 0"
+    )
     tile_step: int = option(
         0,
         doc="bases between the starts of windows of window_step bases, each with all genes on a strand that "
@@ -29,10 +33,6 @@ class LociConfig:
         "of those without one that is kept); see model.may_be_empty",
         minimum=0.0,
     )
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(not self.tile_step, "tile_step: 0", "flank", "window_limit")
 
 
 @dataclass(frozen=True)

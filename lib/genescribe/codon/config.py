@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.codon.sequences.vocabulary import SIZE
-from genescribe.config import Idle, option, option_of
+from genescribe.config import option, option_of
 from genescribe.errors import InputError
 from genescribe.train.config import TrainConfig
 
@@ -54,8 +54,8 @@ class DatasetConfig:
 
     name: str = option(doc="name of the genome; up to the first dot, space or underscore it is its genus")
     gbff: str | None = option(None, doc="GenBank file, plain or gzip; also below $GENESCRIBE_DATA")
-    fasta: str | None = option(None, doc="sequences of a GFF3 file")
-    gff3: str | None = option(None, doc="coding sequences of a FASTA file")
+    fasta: str | None = option(None, doc="sequences of a GFF3 file", needs="no gbff")
+    gff3: str | None = option(None, doc="coding sequences of a FASTA file", needs="no gbff")
     min_len: int = option(30, doc="least number of codons, without the stop codon", minimum=1)
     table: int = option(11, doc="NCBI genetic code, if the file does not give one", minimum=1, maximum=33)
     partial: bool = option(False, doc="use coding sequences that are incomplete at an end")
@@ -65,10 +65,6 @@ class DatasetConfig:
     split: Literal["auto", "train", "validation", "test"] = option(
         "auto", doc="split of the whole genome; auto: from split_by and the fractions"
     )
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.gbff is None, "no gbff", "fasta", "gff3")
 
     def __post_init__(self) -> None:
         if (self.gbff is None) == (self.fasta is None or self.gff3 is None):
@@ -90,7 +86,7 @@ class DataConfig:
 
     datasets: list[DatasetConfig] = option(doc="genomes")
     windows_per_seq: int = option(
-        0, doc="pack_mode single: exact number of windows per CDS; 0: as many as needed", minimum=0
+        0, doc="exact number of windows per CDS; 0: as many as needed", minimum=0, needs="pack_mode: single"
     )
     val_frac: float = option(0.05, doc="fraction of the codons for validation", minimum=0.0, maximum=0.9)
     test_frac: float = option(0.1, doc="fraction of the codons for test", minimum=0.0, maximum=0.9)
@@ -100,10 +96,6 @@ class DataConfig:
     split_by: Literal["genome", "genus", "cluster"] = option(
         "genome", doc="groups that are never divided between splits"
     )
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.pack_mode == "single", "pack_mode: single", "windows_per_seq")
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ class CodonTrainSection:
     epochs: float | Literal["auto"] = option(
         5.0, doc="passes over the data, 0: none; auto: from tokens_per_param", minimum=0
     )
-    tokens_per_param: float = option(20.0, doc="epochs auto: training tokens per parameter", minimum=0.01)
+    tokens_per_param: float = option(20.0, doc="training tokens per parameter", minimum=0.01, needs="epochs: auto")
     optimizer: Literal["adamw", "adafactor", "muon"] = option_of(TrainConfig, "optimizer")
     amp: bool = option(True, doc="bfloat16 products if the device supports them; the loss stays in float32")
     use_checkpoint: bool = option_of(CodonOptions, "use_checkpoint")
@@ -131,10 +123,6 @@ class CodonTrainSection:
     )
     start_parts: list[str] = option_of(TrainConfig, "start_parts")
     freeze: list[str] = option_of(TrainConfig, "freeze")
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.epochs == "auto", "epochs: auto", "tokens_per_param")
 
 
 @dataclass(frozen=True)
@@ -148,33 +136,21 @@ class ScheduleConfig:
     early_stop_patience: int = option_of(TrainConfig, "patience")
     validate_epochs: float = option_of(TrainConfig, "validate_epochs", 0.5)
 
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.scheduler == "plateau", "scheduler: plateau", "plateau_patience")
-
 
 @dataclass(frozen=True)
 class SystemConfig:
     """The machine."""
 
     compile: bool = option_of(TrainConfig, "compile")
-    compile_mode: str = option_of(CodonOptions, "compile_mode")
+    compile_mode: str = option_of(CodonOptions, "compile_mode", needs="compile")
     matmul_precision: Literal["highest", "high", "medium"] = option_of(CodonOptions, "matmul_precision")
     num_workers: int = option_of(TrainConfig, "num_workers")
     pin_memory: bool = option_of(CodonOptions, "pin_memory")
-    prefetch_factor: int = option_of(CodonOptions, "prefetch_factor")
-    persistent_workers: bool = option_of(CodonOptions, "persistent_workers")
+    prefetch_factor: int = option_of(CodonOptions, "prefetch_factor", needs="num_workers above 0")
+    persistent_workers: bool = option_of(CodonOptions, "persistent_workers", needs="num_workers above 0")
     device: str = option_of(TrainConfig, "device")
     threads: int = option(1, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job", minimum=0)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return (
-            Idle()
-            .unless(self.compile, "compile", "compile_mode")
-            .unless(self.num_workers > 0, "num_workers above 0", "prefetch_factor", "persistent_workers")
-        )
 
 
 @dataclass(frozen=True)

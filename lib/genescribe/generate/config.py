@@ -22,22 +22,16 @@ class PretrainedConfig:
     tuning: Literal["frozen", "lora", "ia3", "full"] = option(
         "frozen", doc="which weights are trained: none, LoRA updates, IA3 factors, all"
     )
-    lora_rank: int = option(8, doc="rank of the LoRA updates", minimum=1)
+    lora_rank: int = option(8, doc="rank of the LoRA updates", minimum=1, needs="tuning: lora")
     window: int = option(
         6_000, doc="bases that the encoder reads at once; longer loci are read in overlapping pieces", minimum=12
     )
     overlap: int = option(600, doc="overlap of adjacent pieces in bases, divided in the middle", minimum=0)
     checkpointing: bool = option(
-        False, doc="compute the states of its layers again for the gradient: less memory, a third more time"
+        False,
+        doc="compute the states of its layers again for the gradient: less memory, a third more time",
+        needs="tuning: lora or ia3 or full",
     )
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return (
-            Idle()
-            .unless(self.tuning == "lora", "tuning: lora", "lora_rank")
-            .unless(self.tuning != "frozen", "tuning other than frozen", "checkpointing")
-        )
 
 
 @dataclass(frozen=True)
@@ -52,13 +46,9 @@ class ExpertsConfig:
     """A mixture of experts in the place of each layer's feed-forward network."""
 
     number: int = option(0, doc="experts per layer; 0: a plain feed-forward network", minimum=0, maximum=512)
-    top_k: int = option(2, doc="experts used by each step", minimum=1)
-    balance: float = option(0.01, doc="weight of the load-balance loss", minimum=0.0)
-    router_z: float = option(0.001, doc="weight of the router's z-loss", minimum=0.0)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.number > 0, "number above 0", "top_k", "balance", "router_z")
+    top_k: int = option(2, doc="experts used by each step", minimum=1, needs="number above 0")
+    balance: float = option(0.01, doc="weight of the load-balance loss", minimum=0.0, needs="number above 0")
+    router_z: float = option(0.001, doc="weight of the router's z-loss", minimum=0.0, needs="number above 0")
 
 
 @dataclass(frozen=True)
@@ -75,12 +65,10 @@ class PrefixConfig:
         doc="tokenizer.json of a byte-pair encoding whose tokens are the steps; none: `encoder.fold` bases per step",
     )
     attention: Literal["dense", "sparse"] = option("dense", doc="attention among the steps of the bases")
-    sparse: SparseConfig = option(default_factory=SparseConfig, doc="options of sparse attention")
+    sparse: SparseConfig = option(
+        default_factory=SparseConfig, doc="options of sparse attention", needs="attention: sparse"
+    )
     experts: ExpertsConfig = option(default_factory=ExpertsConfig, doc="mixture of experts")
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.attention == "sparse", "attention: sparse", "sparse")
 
 
 @dataclass(frozen=True)
@@ -153,14 +141,10 @@ class ScoreConfig:
     method: Literal["greedy", "beam", "sample"] = option(
         "greedy", doc="most probable step, most probable sentence, or random"
     )
-    beams: int = option(4, doc="beam: sentences kept per locus", minimum=1)
+    beams: int = option(4, doc="sentences kept per locus", minimum=1, needs="method: beam")
     max_length: int = option(2048, doc="largest number of steps or tokens in a sentence", minimum=1)
     batch_size: int = option(16, doc="loci per batch; does not change the result", minimum=1)
     bootstrap: int = option(1000, doc="bootstrap samples for the intervals", minimum=0)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.method == "beam", "method: beam", "beams")
 
 
 @dataclass(frozen=True)
@@ -173,9 +157,7 @@ class InitConfig:
         "weights",
     )
     vocabulary: int = option(0, doc="tokens of a byte-pair encoding to learn from the genomes; 0: none", minimum=0)
-    genomes: list[str] = option(default_factory=list, doc="genomes that the encoding is learned from")
+    genomes: list[str] = option(
+        default_factory=list, doc="genomes that the encoding is learned from", needs="vocabulary"
+    )
     seed: int = option(1, doc="seed of untrained weights", minimum=0)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.vocabulary > 0, "vocabulary", "genomes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genescribe.config import Idle, option
+from genescribe.config import option
 from genescribe.errors import InputError
 
 CONTEXTS = {
@@ -31,18 +31,14 @@ class EncoderConfig:
     conv_width: int = option(48, doc="width of the local and final features per base", minimum=1)
     conv_kernel: int = option(9, doc="width of a convolution in bases; odd", minimum=1)
     conv_layers: int = option(2, doc="local convolutions", minimum=1)
-    d_state: int = option(16, doc="mamba: size of the state per channel", minimum=1)
-    d_conv: int = option(4, doc="mamba, mamba_stub: width of the causal convolution in steps", minimum=1)
-    expand: int = option(2, doc="mamba, mamba_stub: inner width, as a multiple of hidden_dim", minimum=1)
+    d_state: int = option(16, doc="size of the state per channel", minimum=1, needs="kind: mamba")
+    d_conv: int = option(
+        4, doc="width of the causal convolution in steps", minimum=1, needs="kind: mamba or mamba_stub"
+    )
+    expand: int = option(
+        2, doc="inner width, as a multiple of hidden_dim", minimum=1, needs="kind: mamba or mamba_stub"
+    )
     fold: int = option(9, doc="bases per step of the context; 1: no folding", minimum=1)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return (
-            Idle()
-            .unless(self.kind == "mamba", "kind: mamba", "d_state")
-            .unless(self.kind in ("mamba", "mamba_stub"), "kind: mamba or mamba_stub", "d_conv", "expand")
-        )
 
     def __post_init__(self) -> None:
         if self.kind not in CONTEXTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genescribe.config import Idle, option
+from genescribe.config import option
 
 NEUTRAL = frozenset(
     {
@@ -30,10 +30,10 @@ class TrainConfig:
         None, doc="folder of a trained model whose weights training starts from; none: random weights"
     )
     start_parts: list[str] = option(
-        default_factory=list, doc="prefixes of the names of the weights to take from `start`; empty: all"
+        default_factory=list, doc="prefixes of the names of the weights to take from `start`; empty: all", needs="start"
     )
     freeze: list[str] = option(default_factory=list, doc="prefixes of the names of weights that are not trained")
-    epochs: float = option(10.0, doc="passes over the training samples, if max_steps is 0; 0: none", minimum=0.0)
+    epochs: float = option(10.0, doc="passes over the training samples; 0: none", minimum=0.0, needs="max_steps: 0")
     max_steps: int = option(0, doc="optimiser steps; 0: from epochs", minimum=0)
     batch_size: int = option(32, doc="samples per step, over all processes", minimum=1)
     micro_batch: int = option(
@@ -55,7 +55,7 @@ class TrainConfig:
     scheduler: Literal["cosine", "plateau"] = option(
         "cosine", doc="plateau: halve lr after plateau_patience validations without improvement"
     )
-    plateau_patience: int = option(2, doc="scheduler plateau: validations to wait", minimum=1)
+    plateau_patience: int = option(2, doc="validations to wait", minimum=1, needs="scheduler: plateau")
     clip: float = option(1.0, doc="largest norm of the gradient; 0: no clipping", minimum=0.0)
     precision: Literal["auto", "float32", "bf16"] = option(
         "auto", doc="bf16: autocast if the device supports bfloat16, else float32; auto: the same on GPUs only"
@@ -72,12 +72,3 @@ class TrainConfig:
     num_workers: int = option(0, doc="data processes per training process; 0: read in the training process", minimum=0)
     device: str = option("auto", doc="auto, cpu, cuda, cuda:N or mps")
     seed: int = option(1, doc="seed of weights, order and dropout", minimum=0)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return (
-            Idle()
-            .unless(self.start is not None, "start", "start_parts")
-            .unless(not self.max_steps, "max_steps: 0", "epochs")
-            .unless(self.scheduler == "plateau", "scheduler: plateau", "plateau_patience")
-        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genescribe.bake.splits import Splits
-from genescribe.config import Idle, option
+from genescribe.config import option
 from genescribe.genome.batches import MAX_BATCHES
 
 OWN_BASELINES = ("orf_rule", "augustus", "augustus_retrained", "ceiling")
@@ -111,13 +111,9 @@ class GenomeConfig:
     hints: str | None = option(
         None, doc="GFF or BED file of introns supported by evidence, also below $GENESCRIBE_DATA; baked with sentences"
     )
-    hints_source: str | None = option(None, doc="use only rows with this source (column 2 of GFF)")
+    hints_source: str | None = option(None, doc="use only rows with this source (column 2 of GFF)", needs="hints")
     augustus: str | dict[str, str] | None = option(
         None, doc="AUGUSTUS species of the baseline, or pattern of sequence names -> species; none: no AUGUSTUS row"
     )
     baselines: GivenConfig = option(default_factory=GivenConfig, doc="annotations to compare with")
     busco: BuscoConfig | None = option(None, doc="completeness by BUSCO, if it is installed; none: not computed")
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.hints is not None, "hints", "hints_source")

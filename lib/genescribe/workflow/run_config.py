@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genescribe.config import Idle, option
+from genescribe.config import option
 from genescribe.generate.config import InitConfig
 from genescribe.generate.reinforce.config import GrpoConfig, PromptConfig
 from genescribe.train.launch import LaunchConfig
@@ -33,12 +33,10 @@ class RunConfig:
     )
     scored: bool = option(True, doc="false: only a starting point of other runs, neither scored nor reported")
     grpo: GrpoConfig | None = option(None, doc="family generate: train with rewards, starting from `start`")
-    prompts: PromptConfig = option(default_factory=PromptConfig, doc="grpo: loci for prompts, and held-out loci")
+    prompts: PromptConfig = option(
+        default_factory=PromptConfig, doc="loci for prompts, and held-out loci", needs="grpo"
+    )
     trained: str | None = option(None, doc="folder or name of a trained model to score; nothing is baked or trained")
     threads: int = option(2, doc="CPU threads of the training job", minimum=1)
     gpus: int = option(0, doc="GPUs of the training job, on each of its hosts", minimum=0)
     launch: LaunchConfig = option(default_factory=LaunchConfig, doc="hosts and processes of the training job")
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return Idle().unless(self.grpo is not None, "grpo", "prompts")

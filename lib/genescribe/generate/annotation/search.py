@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.config import Idle, option
+from genescribe.config import option
 from genescribe.generate.annotation.draws import generator, kept_weights
 from genescribe.generate.model import Automaton, Session
 from genescribe.generate.text.free_text import FreeText
@@ -33,34 +33,31 @@ class SearchConfig:
     method: Literal["greedy", "beam", "sample"] = option(
         "greedy", doc="most probable step, most probable sentence, or random"
     )
-    beams: int = option(4, doc="beam: sentences kept per locus", minimum=1)
-    samples: int = option(1, doc="sample: sentences drawn per locus; the most probable is used", minimum=1)
+    beams: int = option(4, doc="sentences kept per locus", minimum=1, needs="method: beam")
+    samples: int = option(
+        1, doc="sentences drawn per locus; the most probable is used", minimum=1, needs="method: sample"
+    )
     isoforms: float = option(
         1.0,
-        doc="beam, sample: also write a transcript of another sentence if the sentences with its coding "
+        doc="also write a transcript of another sentence if the sentences with its coding "
         "sequence have at least this total probability; 1: none",
         minimum=0.0001,
         maximum=1.0,
+        needs="method: beam or sample",
     )
-    temperature: float = option(1.0, doc="sample: temperature that divides the scores", minimum=0.01)
-    top_k: int = option(0, doc="sample: draw from this many most probable values; 0: from all", minimum=0)
+    temperature: float = option(1.0, doc="temperature that divides the scores", minimum=0.01, needs="method: sample")
+    top_k: int = option(
+        0, doc="draw from this many most probable values; 0: from all", minimum=0, needs="method: sample"
+    )
     top_p: float = option(
         1.0,
-        doc="sample: draw from the most probable values that together have at least this probability",
+        doc="draw from the most probable values that together have at least this probability",
         minimum=0.0001,
         maximum=1.0,
+        needs="method: sample",
     )
-    seed: int = option(1, doc="sample: random seed; the result does not depend on the batch", minimum=0)
+    seed: int = option(1, doc="random seed; the result does not depend on the batch", minimum=0, needs="method: sample")
     max_length: int = option(2048, doc="largest number of steps or tokens in a sentence", minimum=1)
-
-    def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
-        return (
-            Idle()
-            .unless(self.method == "beam", "method: beam", "beams")
-            .unless(self.method == "sample", "method: sample", "samples", "temperature", "top_k", "top_p", "seed")
-            .unless(self.method != "greedy", "method: beam or sample", "isoforms")
-        )
 
 
 @dataclass
