@@ -80,6 +80,7 @@ ARRIVES: dict[str, tuple[Any, Callable[[TrainConfig, CodonOptions], bool]]] = {
 
 NEEDS: dict[str, dict[str, Any]] = {
     "schedule.plateau_patience": {"scheduler": "plateau"},
+    "train.start_parts": {"start": "runs/model"},
     "system.compile_mode": {"compile": True},
     "system.prefetch_factor": {"num_workers": 2},
     "system.persistent_workers": {"num_workers": 2},
