@@ -148,7 +148,11 @@ def _run(words: Sequence[str]) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        raise InputError(lines[-1] if lines else f"exit status {done.returncode}", where=" ".join(words[1:3]))
+        raise InputError(
+            lines[-1] if lines else f"exit status {done.returncode}",
+            where=" ".join(words[1:3]),
+            remedy="mend that and run it again",
+        )
 
 
 def _stretches(made: Path, source: Path, sizes: Sizes) -> None:

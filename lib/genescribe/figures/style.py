@@ -145,7 +145,8 @@ def to_svg(figure: Canvas, name: str, caption: str, alt: str) -> Figure:
     figure.set_layout_engine("none")
     with rc_context({"svg.hashsalt": name}):
         # `savefig` would draw twice, once for nothing.
-        FigureCanvasSVG(figure).print_svg(text, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        svg: Any = FigureCanvasSVG(figure)
+        svg.print_svg(text, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return Figure(name, clean_svg(text.getvalue(), name, alt), caption, alt)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from genescribe.bake.config import BakeConfig
 from genescribe.bake.stats import SplitStats
 from genescribe.bake.windows import Strand, label_strands
 from genescribe.crf.head import SemiCRF
@@ -56,7 +55,6 @@ def count_model(config: SegmentModelConfig, genome: Genome, pieces: Sequence[Pie
     scheme, evidence, crf = model.scheme, model.evidence, model.crf
     assert isinstance(scheme, GeneScheme) and isinstance(evidence, CountedEvidence) and isinstance(crf, SemiCRF)
     code, rules = GeneticCode.from_table(config.genetic_code), config.gene or GeneRules()
-    bake = BakeConfig(scheme=scheme.name, gene=rules)
     counts = EvidenceCounts(evidence, scheme, SignalTables.of(rules, code))
     structure = SplitStats(len(scheme.names))
     for piece in pieces:
@@ -66,7 +64,7 @@ def count_model(config: SegmentModelConfig, genome: Genome, pieces: Sequence[Pie
             for gene in genes
             if gene.seqid == piece.seqid and piece.start <= gene.start and gene.end <= piece.end
         ]
-        for strand in label_strands(codes, inside, scheme, bake, code):
+        for strand in label_strands(codes, inside, scheme, code):
             structure.add_region(strand.encoded.runs, 0, len(codes))
             structure.add_window(strand.encoded.runs, slice(0, len(codes)))
             for transcript in strand.encoded.placed.values():
