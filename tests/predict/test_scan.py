@@ -161,7 +161,7 @@ def test_killed_and_run_again_it_goes_on_and_gives_the_same_bytes(
         str(work),
     ]
     started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while len(chunks := list((work / "scores").glob("*.npy"))) < 3:
+    while len(chunks := list((work / "scores").glob("*.scores"))) < 3:
         assert started.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
     os.kill(started.pid, signal.SIGKILL)

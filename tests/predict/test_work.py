@@ -52,7 +52,7 @@ def start(plain: Path, folder: Path, fasta: Path, *more: str) -> subprocess.Pope
 
 def reached(process: subprocess.Popen[str], folder: Path, chunks: int = 1) -> None:
     """Wait until so many chunks are read."""
-    while len(list((folder / "out" / "g.gff3.work" / "scores").glob("*.npy"))) < chunks:
+    while len(list((folder / "out" / "g.gff3.work" / "scores").glob("*.scores"))) < chunks:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.01)
 

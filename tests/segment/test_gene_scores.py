@@ -75,6 +75,27 @@ def as_runs(path: Segmentation) -> np.ndarray:
     return torch.stack([path.ends, path.labels], dim=1).numpy().astype(np.int32)
 
 
+@pytest.mark.parametrize("phased", [False, True])
+def test_signals_that_are_not_read_change_nothing(phased: bool) -> None:
+    rng, random = np.random.default_rng(6), torch.Generator().manual_seed(6)
+    scheme, _ = head(EVERY_SITE)
+    expansion = GeneExpansion(scheme, CODE, phased)
+    codes = np.stack([sequence(rng, 200), sequence(rng, 200)])
+    bases, lengths = torch.from_numpy(codes.astype(np.int64)), torch.tensor([200, 143])
+    content = torch.randn(2, 200, len(CHANNELS), generator=random)
+    signals = torch.randn(2, 200, expansion.signals, generator=random)
+    read = expansion.reads(bases, lengths)
+    assert 0.05 < float(read.float().mean()) < 0.5
+    for count in (1, 2):
+        given = [x[:count] for x in (bases, lengths)]
+        whole = expansion(content[:count], signals[:count], *given)
+        cleared = expansion(content[:count], signals[:count].masked_fill(~read[:count], 0), *given)
+        other = expansion(content[:count], signals[:count].masked_fill(read[:count], 0), *given)
+        for n, length in enumerate(given[1].tolist()):
+            assert all(torch.equal(a[n, :length], b[n, :length]) for a, b in zip(whole, cleared, strict=True))
+            assert not all(torch.equal(a[n, :length], b[n, :length]) for a, b in zip(whole, other, strict=True))
+
+
 class TestEveryDecodedGeneIsValid:
     SEEDS = 80
 

@@ -53,7 +53,7 @@ def progress(folder: Path) -> int:
     work = folder / "out" / "g.gff3.work"
     try:
         strands = (work / "strands.jsonl").read_bytes().count(b"\n")
-        return 10 * strands + len(list((work / "scores").glob("*.npy")))
+        return 10 * strands + len(list((work / "scores").glob("*.scores")))
     except OSError:
         return 0
 

@@ -4,14 +4,16 @@
 | --- | --- |
 | `job.json` | what the results depend on; where it differs, all else is thrown away |
 | `strands.jsonl` | one line per finished strand |
-| `scores/*.npy` | what the model says of a chunk of bases; removed when its strand is done |
+| `scores/*.scores` | what the model says of a chunk of bases; removed when its strand is done |
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genescribe.files import LOCK, alone_in, atomic_path, full_disk_explained, naming, read_json, write_json
 from genescribe.genome.fasta import COPY
@@ -34,6 +37,8 @@ StrandKey = tuple[str, int, int, str]
 """Sequence, start, end, strand."""
 BOTH = "."
 """Instead of a sign: both strands, finished together."""
+_PLACE = np.dtype(np.uint32)
+"""Place of a score within a chunk."""
 
 
 def singles(strand: StrandKey) -> list[StrandKey]:
@@ -175,13 +180,29 @@ def scores_path(folder: Path, strand: StrandKey, start: int) -> Path:
     seqid, begin, end, sign = strand
     # A digest: names of sequences may hold anything, and be longer than a file name may be.
     name = f"{hashlib.sha256(seqid.encode()).hexdigest()}_{begin}_{end}_{'f' if sign == '+' else 'r'}"
-    return folder / SCORES / f"{name}.{start}.npy"
+    return folder / SCORES / f"{name}.{start}.scores"
 
 
 def save_scores(path: Path, rows: Rows) -> None:
-    """Write the scores of a chunk in one step."""
+    """Write the scores of a chunk in one step: of columns that are mostly 0, what is not, and where.
+
+    Parameters
+    ----------
+    path
+        File to write: arrays of numpy one after another.
+    rows : (n, anything) float32
+        The scores.
+    """
+    counts = np.count_nonzero(rows, axis=0)
+    thin = counts * (_PLACE.itemsize + rows.itemsize) < len(rows) * rows.itemsize
     with atomic_path(path) as temporary, temporary.open("wb") as out:
-        np.save(out, rows)
+        # All of four bytes each: what is mapped is aligned.
+        np.save(out, thin.astype(np.int32))
+        np.save(out, np.compress(~thin, rows, axis=1) if thin.any() else rows)
+        for column in rows.T[thin]:
+            places = np.flatnonzero(column).astype(_PLACE)
+            np.save(out, places)
+            np.save(out, column[places])
 
 
 class StoredRows:
@@ -190,22 +211,46 @@ class StoredRows:
     Parameters
     ----------
     paths
-        Files of the chunks, in order.
+        Chunk by chunk.
     chunk
         Bases of each but the last.
     """
 
     def __init__(self, paths: Sequence[Path], chunk: int) -> None:
         self._paths, self._chunk = paths, chunk
+        self._open = functools.lru_cache(maxsize=2)(_mapped)
 
     def __getitem__(self, key: slice, /) -> Rows:
         low, high = key.start, key.stop
         parts = []
         for index in range(low // self._chunk, (high - 1) // self._chunk + 1):
             first = index * self._chunk
-            rows = np.load(self._paths[index], mmap_mode="r")
-            parts.append(rows[max(0, low - first) : high - first])
+            parts.append(self._part(index, max(0, low - first), min(self._chunk, high - first)))
         return np.concatenate(parts)
+
+    def _part(self, index: int, low: int, high: int) -> Rows:
+        flags, full, *columns = self._open(self._paths[index])
+        thin = flags.astype(bool)
+        rows = np.zeros((min(high, len(full)) - low, len(thin)), dtype=full.dtype)
+        rows[:, ~thin] = full[low:high]
+        for column, places, values in zip(np.flatnonzero(thin), columns[::2], columns[1::2], strict=True):
+            some = slice(*np.searchsorted(places, (low, high)))
+            rows[places[some] - low, column] = values[some]
+        return rows
+
+
+def _mapped(path: Path) -> list[NDArray[Any]]:
+    """Return the arrays of a file, mapped into memory."""
+    data = np.asarray(np.memmap(path, mode="r"))
+    found: list[NDArray[Any]] = []
+    with path.open("rb") as file:
+        while file.tell() < len(data):
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+            file.seek(math.prod(shape) * dtype.itemsize, os.SEEK_CUR)
+            found.append(data[start : file.tell()].view(dtype).reshape(shape))
+    return found
 
 
 def read_strands(path: Path) -> list[tuple[StrandKey, StrandPrediction]]:

@@ -60,6 +60,10 @@ class Expansion(nn.Module):
         begin, end = (part.contiguous() for part in signals.chunk(2, dim=-1))
         return content, begin, end
 
+    def reads(self, codes: Tensor, lengths: Tensor) -> Tensor | None:
+        """Return which signals `forward` reads, (B, T, signals) bool; None: all. For the arguments see there."""
+        return None
+
     def targets(self, labels: Tensor) -> Tensor:
         """Return the channel of each base, (B, T), given its label or -1, which stays."""
         position = torch.arange(labels.shape[1], device=labels.device) % 3

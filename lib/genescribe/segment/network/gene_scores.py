@@ -117,6 +117,14 @@ class GeneExpansion(Expansion):
             return sequence_tracks.gene_scores(content, signals, codes, offsets, tables, CHANNELS.index("codon1"))
         return self.reference(content, signals, codes, lengths, offset)
 
+    def reads(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        """Return which signals `forward` reads, (B, T, signals) bool: those that the sequence allows."""
+        words = _Words(codes, lengths)
+        codon = words.number(0, 1, 2)
+        donor, acceptor = self.donor[words.number(0, 1)] | words.first, self.acceptor[words.number(-1, 0)] | words.last
+        phased = [donor] * PHASES + [acceptor] * PHASES if self.signals > len(SIGNALS) else []
+        return torch.stack([self.start[codon], donor, acceptor, self.stop[codon], *phased], dim=2)
+
     @staticmethod
     def _suits_native(content: Tensor, codes: Tensor, lengths: Tensor) -> bool:
         plain = not torch.is_grad_enabled() and content.dtype == torch.float32 and content.device.type == "cpu"

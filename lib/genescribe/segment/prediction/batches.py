@@ -21,9 +21,20 @@ SHORT_AT_ONCE = 1 << 15
 """Bases of short strands in a call on the CPU: enough that calls cost little, few enough for the caches."""
 
 
-def columns_of(scores: ChannelScores) -> Tensor:
-    """Return the scores of channels and signals side by side, (B, T, anything) float32."""
-    return torch.cat([x for x in (scores.content, scores.signals) if x is not None], dim=-1).float()
+def columns_of(scores: ChannelScores, reads: Tensor | None) -> Tensor:
+    """Return the scores of channels and signals side by side, (B, T, anything) float32.
+
+    Parameters
+    ----------
+    scores
+        Of the network.
+    reads
+        `Expansion.reads`: the signals that are not read become 0, which takes no room on the disk.
+    """
+    if scores.signals is None:
+        return scores.content.float()
+    signals = scores.signals if reads is None else scores.signals.masked_fill(~reads, 0)
+    return torch.cat([scores.content, signals], dim=-1).float()
 
 
 @torch.no_grad()
@@ -47,7 +58,11 @@ def read_chunk(model: SegmentModel, codes: StrandCodes, start: int, end: int, gr
         low, last = max(0, first - halo), min(first + grain, len(codes))
         tiles = [(at - low, min(at + tile, last) - low) for at in range(first, last, tile)]
         bases = to_device(np.ascontiguousarray(codes[low : last + halo]), device).long().unsqueeze(0)
-        columns = columns_of(model.tiled_scores(bases, tiles))[0]
+        # Up to an edge of the strand, or as many bases as tell what is read.
+        known = torch.tensor([bases.shape[1]], device=device)
+        reads = model.expansion.reads(bases, known)
+        inside = None if reads is None else reads[:, tiles[0][0] : tiles[-1][1]]
+        columns = columns_of(model.tiled_scores(bases, tiles), inside)[0]
         if first == start:
             rows = torch.empty(end - start, columns.shape[1], pin_memory=on_gpu)
         # From pinned memory the next group need not wait for the copy of this one.
@@ -91,7 +106,8 @@ def _read_batch(model: SegmentModel, strands: Sequence[StrandCodes]) -> list[Row
     for row, strand in zip(codes, strands, strict=True):
         row[: len(strand)] = strand[:]
     lengths = torch.tensor([len(strand) for strand in strands])
-    columns = columns_of(model.channel_scores(torch.from_numpy(codes).long(), lengths))
+    bases = torch.from_numpy(codes).long()
+    columns = columns_of(model.channel_scores(bases, lengths), model.expansion.reads(bases, lengths))
     return [rows[:length].numpy() for rows, length in zip(columns, lengths.tolist(), strict=True)]
 
 
@@ -123,7 +139,8 @@ def read_batches(model: SegmentModel, strands: Sequence[StrandCodes], grain: int
             for row, number in enumerate(members):
                 lengths[row] = len(strands[number])
                 bases[row, : lengths[row]] = strands[number][0 : len(strands[number])]
-            columns = columns_of(model.strand_scores(to_device(bases, device).long(), to_device(lengths, device)))
+            given = to_device(bases, device).long(), to_device(lengths, device)
+            columns = columns_of(model.strand_scores(*given), model.expansion.reads(*given))
             # To pinned memory: the next batch need not wait for the copy of this one.
             pinned = torch.empty(columns.shape, pin_memory=device.type == "cuda").copy_(columns, non_blocking=True)
             scores |= {number: pinned[row, : lengths[row]] for row, number in enumerate(members)}
