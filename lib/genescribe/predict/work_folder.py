@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genescribe.files import LOCK, alone_in, atomic_path, full_disk_explained, naming, read_json, write_json
 from genescribe.genome.fasta import COPY
@@ -39,6 +38,8 @@ BOTH = "."
 """Instead of a sign: both strands, finished together."""
 _PLACE = np.dtype(np.uint32)
 """Place of a score within a chunk."""
+_BLOCK = 1 << 14
+"""Bases whose scores are written at a time."""
 
 
 def singles(strand: StrandKey) -> list[StrandKey]:
@@ -198,7 +199,10 @@ def save_scores(path: Path, rows: Rows) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as out:
         # All of four bytes each: what is mapped is aligned.
         np.save(out, thin.astype(np.int32))
-        np.save(out, np.compress(~thin, rows, axis=1) if thin.any() else rows)
+        shape = {"descr": rows.dtype.str, "fortran_order": False, "shape": (len(rows), int((~thin).sum()))}
+        np.lib.format.write_array_header_1_0(out, shape)
+        for low in range(0, len(rows), _BLOCK):  # A copy of the whole would be as large as the scores.
+            out.write(np.compress(~thin, rows[low : low + _BLOCK], axis=1).data)
         for column in rows.T[thin]:
             places = np.flatnonzero(column).astype(_PLACE)
             np.save(out, places)
@@ -218,7 +222,7 @@ class StoredRows:
 
     def __init__(self, paths: Sequence[Path], chunk: int) -> None:
         self._paths, self._chunk = paths, chunk
-        self._open = functools.lru_cache(maxsize=2)(_mapped)
+        self._arrays = functools.cache(_arrays)
 
     def __getitem__(self, key: slice, /) -> Rows:
         low, high = key.start, key.stop
@@ -229,7 +233,10 @@ class StoredRows:
         return np.concatenate(parts)
 
     def _part(self, index: int, low: int, high: int) -> Rows:
-        flags, full, *columns = self._open(self._paths[index])
+        # Mapped anew each time: pages of a map that stays would stay in memory.
+        data = np.asarray(np.memmap(self._paths[index], mode="r"))
+        arrays = self._arrays(self._paths[index])
+        flags, full, *columns = (data[part].view(dtype).reshape(shape) for part, dtype, shape in arrays)
         thin = flags.astype(bool)
         rows = np.zeros((min(high, len(full)) - low, len(thin)), dtype=full.dtype)
         rows[:, ~thin] = full[low:high]
@@ -239,17 +246,17 @@ class StoredRows:
         return rows
 
 
-def _mapped(path: Path) -> list[NDArray[Any]]:
-    """Return the arrays of a file, mapped into memory."""
-    data = np.asarray(np.memmap(path, mode="r"))
-    found: list[NDArray[Any]] = []
+def _arrays(path: Path) -> list[tuple[slice, np.dtype[Any], tuple[int, ...]]]:
+    """Return the bytes, the type and the shape of each array of a file."""
+    found = []
+    size = path.stat().st_size
     with path.open("rb") as file:
-        while file.tell() < len(data):
+        while file.tell() < size:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             start = file.tell()
-            file.seek(math.prod(shape) * dtype.itemsize, os.SEEK_CUR)
-            found.append(data[start : file.tell()].view(dtype).reshape(shape))
+            end = file.seek(math.prod(shape) * dtype.itemsize, os.SEEK_CUR)
+            found.append((slice(start, end), dtype, shape))
     return found
 
 
