@@ -1,4 +1,4 @@
-"""Write an annotation in another format: GFF3, GTF or BED12, compressed and indexed, or with NCBI's locus tags.
+"""Write an annotation as GFF3, GTF or BED12, compressed and indexed, or with NCBI's locus tags.
 
 The suffix of the target gives the format; a target that ends in .gz is compressed with bgzip and indexed for JBrowse
 and IGV.
