@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
+import termios
 
 import pytest
 
@@ -33,6 +36,25 @@ def test_a_log_has_lines_with_bases_and_genes(
     assert lines[0].startswith("50.0k of 200k bases of both strands;")
     assert re.fullmatch(r"200k of 200k bases of both strands, 4 genes; \d\d:\d\d gone, 00:00 left", lines[-1])
     assert not any("\r" in line or not line for line in lines)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 79, 80, 120])
+def test_every_terminal_shows_bases_genes_and_time(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However narrow: the bar gives way to them."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal, os.fdopen(ours, "rb") as shown:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with progress(200_000, 0) as bar:
+            bar.count_genes(strand(None, None))
+            bar.count_bases(200_000)
+        terminal.flush()
+        text = b""
+        while not text.endswith(b"\n"):
+            text += os.read(shown.fileno(), 1 << 16)
+    lines = re.split(r"[\r\n]+", text.decode())
+    assert all(len(line) <= columns for line in lines)
+    assert all(part in lines[-2] for part in ("200k/200k", "2 genes", "00:00"))
 
 
 @pytest.mark.parametrize(

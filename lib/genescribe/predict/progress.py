@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -15,6 +16,9 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from genescribe.predict.interface import CHOICE, DOUBT, SCORES, StrandPrediction
 
 LOG_FORMAT = "{n_fmt} of {total_fmt} bases of both strands{postfix}; {elapsed} gone, {remaining} left"
+NARROW_FORMAT = "{n_fmt}/{total_fmt}{postfix}, {remaining} left"
+NARROW = 80
+"""Columns of a terminal below which a line without a bar says more."""
 LOGGED_EVERY = 30.0
 """Seconds between two lines of a log; a terminal has a bar."""
 _log = logging.getLogger("annotate")
@@ -91,10 +95,16 @@ def progress(total: int, done: int) -> Iterator[Progress]:
             unit_scale=True,
             file=sys.stderr if terminal else _LogLines(),
             mininterval=0.2 if terminal else LOGGED_EVERY,
-            bar_format=None if terminal else LOG_FORMAT,
+            bar_format=_format(terminal),
         ) as bar,
     ):
         yield Progress(bar)
+
+
+def _format(terminal: bool) -> str | None:
+    if not terminal:
+        return LOG_FORMAT
+    return NARROW_FORMAT if os.get_terminal_size(sys.stderr.fileno()).columns < NARROW else None
 
 
 class _LogLines:
