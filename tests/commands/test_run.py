@@ -34,3 +34,19 @@ def test_without_snakemake_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
 def test_what_is_shipped_is_there() -> None:
     for name in ("Snakefile", "config.yaml", "rules/common.smk", "scripts/annotate.py", "envs/torch.yaml", "models"):
         assert shipped(name).exists(), name
+
+
+@pytest.mark.parametrize(
+    "words", [["--configfile", "no.yaml"], ["--configfile=no.yaml"], ["--configfiles", "is.yaml", "no.yaml", "-n"]]
+)
+def test_a_configuration_that_is_not_there_is_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("is.yaml").touch()
+    with pytest.raises(InputError, match=r"no\.yaml: no such file; correct --configfile"):
+        console.main(["run", "--cores", "1", *words])
+    started: list[Any] = []
+    monkeypatch.setattr(os, "execve", lambda *given: started.append(given))
+    console.main(["run", "--configfile", "is.yaml", "--cores", "1", "all"])
+    assert started

@@ -95,6 +95,10 @@ def test_f1_of_loci_and_of_annotations(repository: Path, folder: Path, tmp_path:
     )
     with pytest.raises(SystemExit):
         run_script(repository, f"eval_f1.py {genes} --output {tmp_path}/one.json")
+    text = genes.read_text().splitlines()
+    (tmp_path / "other.gff3").write_text("\n".join(x if x.startswith("#") else f"other_{x}" for x in text))
+    with pytest.raises(SystemExit):
+        run_script(repository, f"eval_f1.py {genes} {tmp_path}/other.gff3 --output {tmp_path}/one.json")
 
 
 def test_coding_sequences_are_counted_once() -> None:

@@ -14,11 +14,14 @@ import argparse
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from genescribe.cli import Parser
 from genescribe.errors import InputError
 from genescribe.shipped import shipped
+
+_CONFIGURATION = ("--configfile", "--configfiles")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -34,13 +37,26 @@ def main(args: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        Snakemake is not installed.
+        Snakemake is not installed; a file of configuration is not there.
     """
     if importlib.util.find_spec("snakemake") is None:
         raise InputError("Snakemake is not installed", where="run", remedy="pip install 'genescribe[workflow]'")
+    _check_configuration(args.words)
     # The rules call `python`: it must be the one that has this library.
     folders = [str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep)]
     environment = os.environ | {"PATH": os.pathsep.join(dict.fromkeys(folders))}
     words = [sys.executable, "-m", "snakemake", "--snakefile", str(shipped("Snakefile")), *args.words]
     sys.stdout.flush()
     os.execve(sys.executable, words, environment)
+
+
+def _check_configuration(words: Sequence[str]) -> None:
+    """Refuse files of configuration that are not there: Snakemake ends with a traceback."""
+    option = ""
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word.startswith("-"):
+            option = "" if equals else name
+        path = value if equals else word
+        if (name if equals else option) in _CONFIGURATION and path != option and not Path(path).is_file():
+            raise InputError("no such file", where=path, remedy="correct --configfile")
