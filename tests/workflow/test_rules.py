@@ -156,7 +156,7 @@ def test_annotate_reads_its_own_section_only(repository: Path, tmp_path: Path) -
     ("arguments", "message"),
     [
         (["annotate"], "`annotate.genome` is not set; add --config genome=my.fa"),
-        (["annotate", "--config", "genome=no.fa", "model=m"], "no.fa: no such file or folder"),
+        (["annotate", "--config", "genome=no.fa", "model=m"], "no.fa: no such file"),
         (["results/predict/nonesuch/x/whole"], "No rule to produce results/predict/nonesuch/x/whole"),
         (["--config", "genomez=1"], "unknown key `genomez`"),
         (["--config", "bootstrap=many"], "`bootstrap` is 'many' (string); give an integer"),

@@ -351,7 +351,7 @@ def test_annotate_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"`annotate.genome` is not set; add --config genome=my.fa"):
         Layout(WorkflowConfig.load(MINIMAL)).annotate_targets()
     data = {**MINIMAL, "genome": str(tmp_path / "no.fa"), "model": str(tmp_path)}
-    with pytest.raises(InputError, match=r"no\.fa: no such file or folder; correct genome="):
+    with pytest.raises(InputError, match=r"no\.fa: no such file; correct genome="):
         Layout(WorkflowConfig.load(data)).annotate_targets()
 
 

@@ -18,7 +18,7 @@ from genescribe.errors import InputError
 from genescribe.evaluate.tools.busco import lineage_folder
 from genescribe.genome.batches import MAX_BATCHES
 from genescribe.genome.inputs import resolve_path
-from genescribe.models import available, model_folder
+from genescribe.models import available, model_folder, no_model
 from genescribe.paths import is_compressed, stem_of
 from genescribe.predict.options import FILTERS, command_line
 from genescribe.shipped import INSTALLED
@@ -258,9 +258,10 @@ class Layout(TrainLayout):
         genome = self.config.annotate.genome
         if genome is None:
             raise InputError("`annotate.genome` is not set", where="configuration", remedy="add --config genome=my.fa")
-        for key, path in (("genome", Path(genome)), ("model", self.annotate_model())):
-            if not path.exists():
-                raise InputError("no such file or folder", where=path, remedy=f"correct {key}= in --config")
+        if not Path(genome).exists():
+            raise InputError("no such file", where=genome, remedy="correct genome= in --config")
+        if not self.annotate_model().exists():
+            raise no_model(self.annotate_model())
         for name in EVIDENCE:
             self.evidence_files(name)
         if self.config.annotate.busco:
