@@ -122,9 +122,11 @@ def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None 
     usual = _usual_of(model) | values
     assert model.sites is not None
     for number, name in enumerate(SIGNALS):
-        model.sites.gain.data[:, number] = usual[name][0] * model.sites.scored[:, number]
-        offsets = model.sites.shifted if name in values else model.sites.scored
-        model.sites.offset.data[:, number] = usual[name][1] * offsets[:, number]
+        scored = model.sites.scored[:, number]
+        model.sites.gain.data[:, number] = usual[name][0] * scored
+        model.sites.offset.data[:, number] = usual[name][1] * scored
+        if name in values and not scored.any():
+            model.sites.offset.data[0, number] = usual[name][1]
     _Gains(model, CONTENT[0], usual).write(model)
 
 
@@ -201,7 +203,8 @@ class _Gains(nn.Module):
         super().__init__()
         usual = usual or _usual_of(model)
         assert model.sites is not None
-        self.scored, self.shifted = model.sites.scored, model.sites.shifted
+        self.scored = model.sites.scored
+        self.shifted = self.scored | (model.sites.offset != 0)
         self._coding = torch.ones(model.expansion.channels, dtype=torch.bool)
         self._coding[model.expansion.noncoding] = False
         self._usual = {

@@ -41,9 +41,6 @@ class SiteScores(nn.Module):
         scored = [[signal in config.network.classes for signal in SIGNALS] for config in configs]
         self.scored = torch.tensor(scored)
         """(networks, signals) bool: which signals a network scores."""
-        self.shifted = self.scored.clone()
-        self.shifted[0] |= ~self.scored.any(0)
-        """Which have an offset: these, and where no network scores a signal, the first."""
         self.ensembles.requires_grad_(requires_grad=False)
 
     @property
