@@ -7,14 +7,12 @@ own rows are evidence, origin (column 2 of these rows).
 
 from __future__ import annotations
 
-import yaml
-
 from genescribe.bake.splits import read_regions
 from genescribe.cli import parser, run
 from genescribe.errors import InputError
 from genescribe.evidence.table import Collector
 from genescribe.evidence.text import read_text
-from genescribe.files import write_json
+from genescribe.files import parse_yaml, write_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.inputs import resolve_path
@@ -45,7 +43,7 @@ def main() -> None:
     model = SegmentModel.load(args.model)
     temperature = temperature_of(args.model) if args.tempered else 1.0
     windows: list[FitWindow] = []
-    for number, given in enumerate(yaml.safe_load(args.genomes.read_text(encoding="utf-8"))):
+    for number, given in enumerate(parse_yaml(args.genomes, str(args.genomes))):
         if not isinstance(given, dict) or set(given) - KEYS or not KEYS - {"origin", "species"} <= set(given):
             raise InputError(
                 f"genome {number + 1} needs {', '.join(sorted(KEYS))}", where=args.genomes, remedy="correct its keys"

@@ -12,7 +12,6 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from genescribe.errors import InputError
@@ -80,30 +79,6 @@ def option_of(cls: type[Any], name: str, default: Any = _MISSING, *, needs: str 
     if field.default_factory is not _MISSING:
         return dataclasses.field(default_factory=field.default_factory, metadata=metadata)
     return dataclasses.field(default=field.default if default is _MISSING else default, metadata=metadata)
-
-
-def parse_options(source: str | Path, where: str) -> Any:
-    """Return the contents of YAML or JSON text, or of a file.
-
-    Raises
-    ------
-    InputError
-        It cannot be parsed, or is no text.
-    """
-    # Here, since rules that read no such text run where there is no YAML.
-    import yaml
-
-    try:
-        return yaml.safe_load(source if isinstance(source, str) else source.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        line = mark.line + 1 if mark else None
-        raise InputError(f"not YAML or JSON: {problem}", where=where, line=line, remedy="correct it") from None
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8 text", where=where, remedy="give a YAML or JSON file") from None
-    except (RecursionError, ValueError) as error:
-        raise InputError(f"not YAML or JSON: {error}", where=where, remedy="correct it") from None
 
 
 class Idle(dict[str, str]):

@@ -1,4 +1,4 @@
-"""Atomic writing of files, compressed or plain, and their digests."""
+"""Atomic writing of files, compressed or plain, their digests, and reading of JSON and YAML."""
 
 from __future__ import annotations
 
@@ -289,6 +289,30 @@ def write_records(path: str | Path, records: Mapping[str, Any]) -> None:
 def read_json(path: str | Path) -> Any:
     """Read a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def parse_yaml(source: str | Path, where: str) -> Any:
+    """Return the value of YAML or JSON text, or of a file.
+
+    Raises
+    ------
+    InputError
+        It cannot be parsed, or is no text.
+    """
+    # Here, since rules that read no such text run where there is no YAML.
+    import yaml
+
+    try:
+        return yaml.safe_load(source if isinstance(source, str) else source.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        line = mark.line + 1 if mark else None
+        raise InputError(f"not YAML or JSON: {problem}", where=where, line=line, remedy="correct it") from None
+    except UnicodeDecodeError:
+        raise InputError("not UTF-8 text", where=where, remedy="give a YAML or JSON file") from None
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"not YAML or JSON: {error}", where=where, remedy="correct it") from None
 
 
 def is_gzip(path: str | Path) -> bool:

@@ -111,7 +111,7 @@ def process_pool(
     context
         How they start; None: as is usual on this system.
     initializer, arguments
-        What each of them calls first, and with what.
+        Function that each of them calls first, and its arguments.
     """
     # Where Python starts it later it lets through the signals that are held back then.
     resource_tracker.ensure_running()

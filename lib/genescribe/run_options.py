@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genescribe.cli import JsonText, Parser, integer
-from genescribe.config import from_mapping, option, parse_options
+from genescribe.config import from_mapping, option
 from genescribe.errors import InputError
 from genescribe.families import family
+from genescribe.files import parse_yaml
 from genescribe.nn.config import CONTEXTS
 from genescribe.paths import InputPath
 from genescribe.train.config import TrainConfig
@@ -167,7 +168,7 @@ def _has_cuda() -> bool:
 
 
 def _parsed(source: str | Path, where: str) -> dict[str, Any]:
-    data = parse_options(source, where)
+    data = parse_yaml(source, where)
     if not isinstance(data, dict):
         raise InputError("holds no options", where=where, remedy="write `family:`, `model:` and `train:`")
     return data

@@ -18,8 +18,9 @@ from genescribe.codon.config import (
     ScheduleConfig,
     SystemConfig,
 )
-from genescribe.config import from_mapping, option, parse_options
+from genescribe.config import from_mapping, option
 from genescribe.errors import InputError
+from genescribe.files import parse_yaml
 from genescribe.train.config import TrainConfig
 
 _logger = logging.getLogger("genescribe.codon")
@@ -169,4 +170,4 @@ def load_run(path: str | Path | None, text: str | None = None) -> CodonRunConfig
             where="options of the run",
             remedy="give either --config or --options",
         )
-    return from_mapping(CodonRunConfig, parse_options(text or "" if path is None else Path(path), where), where=where)
+    return from_mapping(CodonRunConfig, parse_yaml(text or "" if path is None else Path(path), where), where=where)

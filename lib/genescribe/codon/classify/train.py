@@ -9,7 +9,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from genescribe.codon.classify.config import ClassifierConfig
@@ -21,7 +20,7 @@ from genescribe.codon.classify.sequences import Sequences, kmer_features, read_s
 from genescribe.codon.network.predictor import Network
 from genescribe.config import from_mapping, to_mapping
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, sha256
+from genescribe.files import atomic_directory, parse_yaml, sha256
 from genescribe.train.model_files import weights_digest
 
 _NO_CLASSIFIER = (KeyError, ValueError, EOFError, TypeError, AttributeError, ImportError, pickle.UnpicklingError)
@@ -88,12 +87,7 @@ def load_classifier_config(path: str | Path) -> ClassifierConfig:
     InputError
         It cannot be parsed, or holds unknown keys or values.
     """
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"not YAML ({problem})", where=path, remedy="correct it") from None
-    return from_mapping(ClassifierConfig, data, where=str(path))
+    return from_mapping(ClassifierConfig, parse_yaml(Path(path), str(path)), where=str(path))
 
 
 def train_classifier(config: ClassifierConfig, target: str | Path | None = None) -> dict[str, Any]:
