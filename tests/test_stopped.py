@@ -103,6 +103,18 @@ def main():
     with process_pool(2, get_context(sys.argv[2]) if sys.argv[2] else None) as pool:
         list(pool.map(wait, [sys.argv[1]] * 2))
 """
+READING = """
+import time
+from torch.utils.data import DataLoader
+class Data(list):
+    def __getitem__(self, i):
+        time.sleep(0.01)
+        return i
+def main():
+    for i in DataLoader(Data(range(10_000)), num_workers=2):
+        if i == 4:
+            print("there", flush=True)
+"""
 HOLDING = """
 from multiprocessing import Lock, get_context
 from genescribe.processes import process_pool
@@ -143,6 +155,17 @@ def test_a_signal_ends_all_processes_without_a_traceback(
     for place in tmp_path.glob("[0-9]*"):
         with pytest.raises(ProcessLookupError):
             os.kill(int(place.name), 0)
+
+
+@pytest.mark.parametrize(("number", "said"), ENDED, ids=["SIGTERM", "SIGINT"])
+def test_processes_that_read_data_end_without_a_traceback(number: signal.Signals, said: str) -> None:
+    command = [sys.executable, "-c", READING + RUN]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
+        assert run.stdout is not None and run.stdout.readline() == "there\n"
+        os.killpg(run.pid, number)
+        assert run.wait(60) == 128 + number
+        assert run.stderr is not None and run.stderr.read() == said
 
 
 def test_processes_that_are_done_end_by_themselves(tmp_path: Path) -> None:

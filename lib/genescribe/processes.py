@@ -47,6 +47,8 @@ def _end(number: int, frame: object) -> None:
     # A second signal must not interrupt what the first began to clear away.
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+    # Nor must news of workers that got it, too: PyTorch makes an error of them.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _status = 128 + number
     if number == signal.SIGINT and multiprocessing.parent_process() is None:
         # Not by print: this may have interrupted one.

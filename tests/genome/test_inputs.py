@@ -6,7 +6,11 @@ import functools
 import gzip
 import hashlib
 import http.server
+import socket
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +154,14 @@ def test_a_published_list_gives_the_digest_of_its_file(tmp_path: Path) -> None:
     assert published_md5(sums.as_uri(), "https://example.org/release/genome.fa.gz") == "1" * 32
     with pytest.raises(InputError, match=r"does not name genes.gtf"):
         published_md5(sums.as_uri(), "https://example.org/genes.gtf")
+
+
+def test_without_a_network_nothing_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object, **keywords: object) -> None:
+        raise urllib.error.URLError(socket.gaierror(-2, "Name or service not known"))
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("tried again"))
+    with pytest.raises(InputError, match=r"downloaded \(\[Errno -2\] Name or service not known\); check the network"):
+        fetch_fasta("https://nowhere.invalid/x.fa", tmp_path / "x.fa", sha256="0" * 64)
+    assert not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ import http.client
 import logging
 import os
 import shutil
+import socket
 import time
 import urllib.error
 import urllib.parse
@@ -164,12 +165,18 @@ def _verify(path: Path, source: str, digests: dict[str, str | None]) -> None:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether trying again is useless: no URL, no such file, refused by the server."""
+    """Whether trying again is useless: no URL, no such file, refused by the server, no network."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code < 500 and error.code != http.HTTPStatus.TOO_MANY_REQUESTS
     if isinstance(error, urllib.error.URLError):
-        return isinstance(error.reason, str | FileNotFoundError)
+        return isinstance(error.reason, str | FileNotFoundError | socket.gaierror)
     return isinstance(error, ValueError)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError):
+        return str(error.reason)
+    return str(error)
 
 
 def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -> None:
@@ -190,6 +197,7 @@ def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
             if _is_final(error) or attempt == attempts:
-                raise InputError(f"cannot be downloaded ({error})", where=url, remedy="check the address") from None
-            _log.info("%s: %s; trying again", url, error)
+                what = f"cannot be downloaded ({_reason(error)})"
+                raise InputError(what, where=url, remedy="check the network and the address") from None
+            _log.info("%s: %s; trying again", url, _reason(error))
             time.sleep(wait * 2 ** (attempt - 1))
