@@ -26,7 +26,7 @@ NOT_TO_ANNOTATE = (HEAVY | {"pysam", "pandas", "sympy", "networkx", "tensorboard
 def examples(name: str) -> list[list[str]]:
     lines = (console.command(name).__doc__ or "").splitlines()
     # What follows > is the shell's.
-    return [shlex.split(line.partition(" > ")[0])[2:] for line in lines if line.startswith("    ")]
+    return [shlex.split(line.partition(" > ")[0])[1:] for line in lines if line.startswith("    ")]
 
 
 def test_every_module_is_a_command() -> None:
@@ -81,9 +81,9 @@ def test_examples_are_accepted(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     found = examples(name)
     assert found, f"the docstring of {name} has no example"
-    parser = console.parser_of(name)
-    for words in found:
-        parser.parse_args(["--", *words] if name == "run" else words)
+    assert name in {command for command, *_ in found}
+    for command, *words in found:
+        console.parser_of(command).parse_args(["--", *words] if command == "run" else words)
 
 
 @pytest.mark.parametrize("name", console.NAMES)
@@ -130,7 +130,7 @@ def test_python_m_is_the_same_program(tmp_path: Path) -> None:
 
 
 def test_a_parser_of_a_command_checks_its_paths(tmp_path: Path) -> None:
-    genome = tmp_path / "g.fa"
+    genome = tmp_path / "g.gff3"
     genome.write_text(">a\nACGT\n")
     parser: Parser = console.parser_of("annotate")
     with pytest.raises(InputError, match="is read and would be overwritten"):

@@ -248,7 +248,7 @@ class StoredRows:
 
 def _arrays(path: Path) -> list[tuple[slice, np.dtype[Any], tuple[int, ...]]]:
     """Return the bytes, the type and the shape of each array of a file."""
-    found = []
+    arrays = []
     size = path.stat().st_size
     with path.open("rb") as file:
         while file.tell() < size:
@@ -256,8 +256,8 @@ def _arrays(path: Path) -> list[tuple[slice, np.dtype[Any], tuple[int, ...]]]:
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             start = file.tell()
             end = file.seek(math.prod(shape) * dtype.itemsize, os.SEEK_CUR)
-            found.append((slice(start, end), dtype, shape))
-    return found
+            arrays.append((slice(start, end), dtype, shape))
+    return arrays
 
 
 def read_strands(path: Path) -> list[tuple[StrandKey, StrandPrediction]]:
