@@ -26,7 +26,7 @@ import torch
 
 from genescribe.cli import parser, run
 from genescribe.errors import InputError
-from genescribe.files import write_json
+from genescribe.files import read_json, write_json
 from genescribe.genome.fasta import Genome, write_fasta
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -114,8 +114,8 @@ def measure(given: Set, source: Path, scratch: Path, args: Any) -> list[dict[str
             rounds[title].append(timed([*command, *target]))
     rows = []
     for title, (bases, _) in programs.items():
-        middle = {key: statistics.median(one[key] for one in rounds[title]) for key in rounds[title][0]}
-        each = [one["cpu_seconds"] for one in rounds[title]]
+        middle = {key: statistics.median(turn[key] for turn in rounds[title]) for key in rounds[title][0]}
+        each = [turn["cpu_seconds"] for turn in rounds[title]]
         rate = bases / middle["cpu_seconds"] / 1e6
         rows.append({"program": title, "bases": bases, "mb_per_cpu_second": rate, **middle, "rounds": each})
     return rows
@@ -143,9 +143,12 @@ def main() -> None:
             size = f"{row['bases']:,} bases, {cpu:.1f} CPU s, {peak:.0f} MiB"
             print(f"{name}, {row['program']}: {size}, {rate:.4f} Mb a CPU second{behind}")
             rows.append({"genome": name, **row})
-        if args.output:  # after each genome: a run that is cut off leaves what it has
-            provenance = {"torch": torch.__version__, "rounds": args.rounds}
-            write_json(args.output, {"provenance": provenance, "rows": rows})
+        if args.output:
+            # After each genome: a run that is cut off leaves what it has. Those of other runs stay.
+            before = read_json(args.output)["rows"] if args.output.exists() else []
+            others = [row for row in before if row["genome"] not in args.genomes[: args.genomes.index(name) + 1]]
+            provenance = {"torch": torch.__version__}
+            write_json(args.output, {"provenance": provenance, "rows": others + rows})
 
 
 if __name__ == "__main__":
