@@ -73,7 +73,7 @@ def test_rounds_make_a_model_that_annotates(
     assert read_json(folder / "first.summary.json")["calibrated"] is False
     assert read_json(folder / "first" / "statistics.json")["genes_per_mb"] > 0
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     # Stopped in the second round and run again: the same model, and the first round is not read again.
