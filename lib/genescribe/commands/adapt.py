@@ -1,10 +1,10 @@
 """Make a model of a genome that no model fits, from the genome alone.
 
-Its genes are predicted with the nearest model, a model is counted from those that are sure, and so on in rounds until
-the genes hardly change. Reads and proteins help in every round. If interrupted, run the same command to resume.
+Its genes are predicted with the nearest model, a model is counted from them, and so on in rounds until
+the genes hardly change. Reads and proteins help in every round. If interrupted, run the same command to resume. The
+model is for `genescribe annotate genome.fa --model my_model`.
 
     genescribe adapt genome.fa -o my_model
-    genescribe annotate genome.fa --model my_model
 """
 
 from __future__ import annotations
