@@ -90,7 +90,10 @@ def test_chunks_change_no_bit_and_windows_agree_with_them() -> None:
     assert np.array_equal(np.concatenate(pieces), whole)
     at_once = model.channel_scores(torch.from_numpy(codes.astype(np.int64))[None], torch.tensor([len(codes)]))
     assert at_once.signals is not None
-    torch.testing.assert_close(torch.from_numpy(whole[:, -len(SIGNALS) :]), at_once.signals[0], atol=2e-3, rtol=1e-3)
+    reads = model.expansion.reads(torch.from_numpy(codes.astype(np.int64))[None], torch.tensor([len(codes)]))
+    assert reads is not None and reads[0].any(0).all() and not reads[0].all()
+    stored = torch.from_numpy(whole[:, -len(SIGNALS) :])
+    torch.testing.assert_close(stored, at_once.signals[0] * reads[0], atol=2e-3, rtol=1e-3)
 
 
 @torch.no_grad()
