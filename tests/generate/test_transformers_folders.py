@@ -120,7 +120,14 @@ def _spoiled(encoder: Path, folder: Path) -> Path:
     return folder
 
 
-def test_code_of_a_folder_is_not_run(encoder: Path, tmp_path: Path) -> None:
+def test_code_of_a_folder_is_not_run(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def yes(prompt: str) -> str:
+        asked.append(prompt)
+        return "y"
+
+    monkeypatch.setattr("builtins.input", yes)
     folder = tmp_path / "own"
     transformers.AutoModel.from_pretrained(encoder).save_pretrained(folder)
     transformers.AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)
@@ -137,7 +144,7 @@ def test_code_of_a_folder_is_not_run(encoder: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="cannot be loaded"):
         Pretrained(PretrainedConfig(str(folder)))
-    assert not marker.exists()
+    assert not marker.exists() and not asked
 
 
 def test_a_name_on_the_hub_without_network_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,9 +121,11 @@ class Pretrained(nn.Module):
 def _transformer(config: PretrainedConfig) -> tuple[Any, Any]:
     """Return tokenizer and encoder of a folder for `transformers`."""
     transformers = need("transformers")
+    # Told nothing of a folder's own code, the library asks at the terminal whether to run it.
+    options = {"trust_remote_code": False, "local_files_only": True}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, local_files_only=True)
-        return tokenizer, transformers.AutoModel.from_pretrained(config.folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, **options)
+        return tokenizer, transformers.AutoModel.from_pretrained(config.folder, **options)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         remedy = "give one that `transformers` loads without code of its own"
