@@ -24,6 +24,7 @@ from genescribe.segment.adaptation import rounds
 from genescribe.segment.adaptation.counting import count_model
 from genescribe.segment.network.model import read_config
 from genescribe.segment.network.species import POOLED
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.simulate import load_parameters, simulate
 
@@ -100,6 +101,20 @@ def test_a_model_that_is_counted_from_true_genes_finds_them(plant: tuple[Path, l
     predicted = predictor.finish(codes, predictor.read(codes, 0, len(codes)), config).transcripts
     truth = {t.cds for gene in genes if (gene.seqid, gene.strand) == ("chr1", "+") for t in gene.transcripts}
     assert sum(found.transcript.cds in truth for found in predicted) > 0.4 * len(predicted) > 0
+
+
+def test_codons_are_read_by_the_code_of_the_first_model(
+    plant: tuple[Path, list[Gene]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ciliate's TAA and TAG are no stops, in no round."""
+    fasta, genes = plant
+    genome = Genome.open(fasta)
+    pieces = [piece for piece in pieces_of(genome, [], 0, where=fasta) if piece.seqid != "MT"]
+    monkeypatch.setattr(rounds, "FEWEST", 20)
+    monkeypatch.setattr(rounds, "predict_genome", lambda *_: prediction.GenomePrediction(genes, []))
+    start = SegmentPredictorFactory(model_folder("pombe"), "cpu", code=6)
+    *_, last = rounds.annotate_in_rounds(start, genome, pieces, PredictConfig(workers=1), tmp_path)
+    assert last.factory is not start and last.factory.genetic_code().number == 6
 
 
 def mean_exons(genes: list[Gene]) -> float:

@@ -7,6 +7,7 @@ alone finds few others.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -56,13 +57,15 @@ def count_model(config: SegmentModelConfig, genome: Genome, pieces: Sequence[Pie
     assert isinstance(scheme, GeneScheme) and isinstance(evidence, CountedEvidence) and isinstance(crf, SemiCRF)
     code, rules = GeneticCode.from_table(config.genetic_code), config.gene or GeneRules()
     counts = EvidenceCounts(evidence, scheme, SignalTables.of(rules, code))
-    structure = SplitStats(len(scheme.names))
+    structure, by_seqid = SplitStats(len(scheme.names)), defaultdict[str, list[Gene]](list)
+    for gene in genes:
+        by_seqid[gene.seqid].append(gene)
     for piece in pieces:
         codes = genome.codes(piece.seqid, piece.start, piece.end)
         inside = [
             shifted(gene, -piece.start)
-            for gene in genes
-            if gene.seqid == piece.seqid and piece.start <= gene.start and gene.end <= piece.end
+            for gene in by_seqid[piece.seqid]
+            if piece.start <= gene.start and gene.end <= piece.end
         ]
         for strand in label_strands(codes, inside, scheme, code):
             structure.add_region(strand.encoded.runs, 0, len(codes))

@@ -95,7 +95,7 @@ def annotate_in_rounds(
     Parameters
     ----------
     start
-        A model, which any evidence of the genome was given to.
+        A model, which any evidence of the genome was given to. Its genetic code is that of the models that follow.
     genome, pieces
         The genome, and the stretches to read: `pieces_to_read`.
     config
@@ -108,7 +108,8 @@ def annotate_in_rounds(
     InputError
         Fewer than `FEWEST` genes in a round.
     """
-    options, config = read_config(model_folder(OPTIONS)), replace(config, posteriors=False)
+    code, config = start.genetic_code().number, replace(config, posteriors=False)
+    options = replace(read_config(model_folder(OPTIONS)), genetic_code=code)
     factory, before = start, frozenset[object]()
     for number in range(ROUNDS + 1):
         genes = predict_genome(factory, genome, pieces, config, work / f"round{number}").genes
