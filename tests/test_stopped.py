@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from genescribe.processes import process_pool
 
 KILLED = {
     "a process that reads data": """
@@ -166,6 +170,23 @@ def test_processes_that_read_data_end_without_a_traceback(number: signal.Signals
         os.killpg(run.pid, number)
         assert run.wait(60) == 128 + number
         assert run.stderr is not None and run.stderr.read() == said
+
+
+def test_an_error_ends_no_process_of_another_part_of_the_program() -> None:
+    """As in a notebook that has processes of its own."""
+    other = get_context("fork").Process(target=time.sleep, args=(60,))
+    other.start()
+
+    def fail(pool: ProcessPoolExecutor) -> None:
+        pool.submit(time.sleep, 60)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), process_pool(1) as pool:
+        fail(pool)
+    other.join(0.5)
+    assert other.is_alive()
+    other.kill()
+    other.join()
 
 
 def test_processes_that_are_done_end_by_themselves(tmp_path: Path) -> None:

@@ -117,10 +117,11 @@ def process_pool(
     """
     # Where Python starts it later it lets through the signals that are held back then.
     resource_tracker.ensure_running()
+    others = set(multiprocessing.active_children())
     with _Pool(workers, mp_context=context, initializer=_ready, initargs=(initializer, arguments)) as pool:
         try:
             yield pool
         except BaseException:
-            for process in multiprocessing.active_children():
+            for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
