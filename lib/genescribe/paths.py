@@ -48,8 +48,8 @@ class Target:
     replaced
         Of a folder: existing content is removed.
     beside
-        Further names: of a file, beside it, with {name} and {stem}; of a folder that is not replaced, those inside it
-        that are.
+        Further names: of a file or a folder that is replaced, beside it, with {name} and {stem}; of another folder,
+        those inside it that are replaced.
     converted
         It may be another form of what is read: the same file compressed, or unpacked.
     """
@@ -62,8 +62,8 @@ class Target:
 
     def written(self) -> list[Path]:
         """Return every path that is written."""
-        if self.folder:
-            return [self.path] if self.replaced else [self.path / name for name in self.beside]
+        if self.folder and not self.replaced:
+            return [self.path / name for name in self.beside]
         return [self.path, *(self.path.with_name(self._filled(name)) for name in self.beside)]
 
     def _filled(self, pattern: str) -> str:
@@ -218,7 +218,10 @@ class OutputFile(PathType):
 
 
 class OutputFolder(PathType):
-    """A folder that is written in one step, replacing an existing one."""
+    """A folder that is written in one step, replacing an existing one; `beside`: as of `OutputFile`."""
+
+    def __init__(self, *beside: str) -> None:
+        self.beside = beside
 
     def __call__(self, text: str) -> Path:
         """Return the path."""
@@ -226,7 +229,7 @@ class OutputFolder(PathType):
 
     def targets(self, value: Any) -> list[Target]:
         """Return the folder."""
-        return [Target(Path(value), folder=True, replaced=True)]
+        return [Target(Path(value), folder=True, replaced=True, beside=self.beside)]
 
 
 class RunFolder(PathType):

@@ -174,6 +174,15 @@ def test_a_folder_that_holds_something_stays(folder: Path) -> None:
     assert (folder / "model" / "thesis.txt").read_text() == "mine"
 
 
+def test_a_genome_in_the_folder_of_unfinished_work_stays(folder: Path) -> None:
+    (folder / "model.work").mkdir()
+    fasta = folder / "model.work" / "a.fa"
+    fasta.write_text(">a\nACGT\n")
+    with pytest.raises(InputError, match=r"model\.work: would be replaced, and with it .*a\.fa, which is read"):
+        adapt(fasta, "-o", "model")
+    assert fasta.exists()
+
+
 def test_of_a_large_genome_stretches_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_fasta(tmp_path / "a.fa", [("a", np.zeros(1_000, np.uint8)), ("b", np.zeros(700, np.uint8))])
     genome = Genome.open(tmp_path / "a.fa")

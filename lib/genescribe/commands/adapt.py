@@ -26,7 +26,8 @@ def add_arguments(parser: Parser) -> None:
 
     files = parser.add_argument_group("input and output")
     files.add_argument("fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
-    files.add_argument("-o", "--output", type=OutputFolder(), required=True, metavar="MODEL", help="folder to write")
+    output = OutputFolder("{name}.work")
+    files.add_argument("-o", "--output", type=output, required=True, metavar="MODEL", help="folder to write")
     files.add_argument("--model", type=ModelPath(), default=DEFAULT, help=f"what to begin with: {HELP}")
     add_evidence_arguments(parser)
     parser.add_argument("--workers", type=integer(1), default=2, help="number of processes")

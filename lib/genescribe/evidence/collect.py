@@ -24,9 +24,9 @@ _HELP = {
     "proteins": "proteins of related species: FASTA (aligned by miniprot), or GFF of miniprot or GeMoMa; repeatable",
 }
 EVIDENCE_FILES = tuple(_HELP)
+"""Destinations of the options that name files of evidence."""
 EVIDENCE_OPTIONS = " or ".join(f"--{name}" for name in _HELP)
 """These options, for messages."""
-"""Destinations of the options that name files of evidence."""
 
 
 @dataclass(frozen=True)
