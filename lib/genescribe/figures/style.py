@@ -37,11 +37,11 @@ LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "||||")
 
 WIDTH = 7.2
+"""Inches of a figure; one inch is 72 units of its SVG."""
 LEGEND_COLUMNS = 3
 """Of a legend, at most: fewer where names are long."""
 LEGEND_ROW = 0.18
 """Inches a row of names."""
-"""Inches of a figure; one inch is 72 units of its SVG."""
 
 _SETTINGS: Any = {
     "svg.fonttype": "none",
