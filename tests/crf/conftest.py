@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from genescribe.kernels.semicrf import dispatch as semicrf
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _reference_only() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(semicrf.PREFERENCE, "cpu", ("reference",))
-        yield
+# Of each test: one of the session would last for the tests of all other folders as well.
+@pytest.fixture(autouse=True)
+def _reference_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(semicrf.PREFERENCE, "cpu", ("reference",))
