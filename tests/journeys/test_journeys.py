@@ -86,7 +86,7 @@ def test_a_journey(script: Path, checkout: Path, tmp_path: Path) -> None:
 
 ENDS = {
     "biologist": "no rule is broken",
-    "relative": "genes: my.gff3",
+    "relative": ": my.gff3; read my.report.html first",
     "researcher": "results/report.html",
     "builder": '"gated"',
 }
