@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from genescribe.commands import console
 from genescribe.errors import InputError
@@ -16,12 +18,14 @@ from genescribe.files import read_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.model import Gene
+from genescribe.labels.gene_labels import CHANNELS
 from genescribe.models import model_folder, read_card
 from genescribe.predict import genome as prediction
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.adaptation import rounds
 from genescribe.segment.adaptation.counting import count_model
+from genescribe.segment.composition.tables import CountedEvidence
 from genescribe.segment.network.model import read_config
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
@@ -101,6 +105,24 @@ def test_a_model_that_is_counted_from_true_genes_finds_them(plant: tuple[Path, l
     predicted = predictor.finish(codes, predictor.read(codes, 0, len(codes)), config).transcripts
     truth = {t.cds for gene in genes if (gene.seqid, gene.strand) == ("chr1", "+") for t in gene.transcripts}
     assert sum(found.transcript.cds in truth for found in predicted) > 0.4 * len(predicted) > 0
+
+
+def test_cut_genes_are_not_the_space_between_genes(plant: tuple[Path, list[Gene]]) -> None:
+    """As if ends of contigs cut half of the genes: what codes between genes is not taken for the space between them."""
+    fasta, genes = plant
+    genome, options = Genome.open(fasta), read_config(model_folder(rounds.OPTIONS))
+    pieces = [piece for piece in pieces_of(genome, [], 0, where=fasta) if piece.seqid != "MT"]
+    half, others = genes[::2], genes[1::2]
+    cut = [replace(g, transcripts=tuple(replace(t, partial3=True) for t in g.transcripts)) for g in half]
+
+    def odds(counted: list[Gene]) -> torch.Tensor:
+        evidence = count_model(options, genome, pieces, counted)[0].evidence
+        assert isinstance(evidence, CountedEvidence)
+        return evidence.content[..., CHANNELS.index("codon1")]
+
+    known, masked, missed = odds(genes), odds([*others, *cut]), odds(others)
+    typical = known > 0.5
+    assert (masked - missed)[typical].mean() > 0.02
 
 
 def test_codons_are_read_by_the_code_of_the_first_model(

@@ -50,7 +50,7 @@ def count_model(config: SegmentModelConfig, genome: Genome, pieces: Sequence[Pie
     genome, pieces
         Sequences, and the stretches of them in which genes were predicted.
     genes
-        All predicted genes.
+        All predicted genes; those that an end of a sequence cuts count neither as genes nor as the space between genes.
     """
     model = SegmentModel(replace(config, species=None, encoder=None, sites=[]))
     scheme, evidence, crf = model.scheme, model.evidence, model.crf
@@ -67,7 +67,9 @@ def count_model(config: SegmentModelConfig, genome: Genome, pieces: Sequence[Pie
             for gene in by_seqid[piece.seqid]
             if piece.start <= gene.start and gene.end <= piece.end
         ]
-        for strand in label_strands(codes, inside, scheme, code):
+        cut_off = [(gene.strand, (gene.start, gene.end)) for gene in inside if not is_complete(gene)]
+        complete = [gene for gene in inside if is_complete(gene)]
+        for strand in label_strands(codes, complete, scheme, code, unknown=cut_off):
             structure.add_region(strand.encoded.runs, 0, len(codes))
             structure.add_window(strand.encoded.runs, slice(0, len(codes)))
             for transcript in strand.encoded.placed.values():
@@ -78,6 +80,11 @@ def count_model(config: SegmentModelConfig, genome: Genome, pieces: Sequence[Pie
     crf.initialise_from_statistics(run_statistics(counted, scheme.names))
     counts.fill(evidence)
     return Counted(model.eval(), gene_statistics(counted, scheme))
+
+
+def is_complete(gene: Gene) -> bool:
+    """Return whether no end of a sequence cuts a gene."""
+    return not any(transcript.partial5 or transcript.partial3 for transcript in gene.transcripts)
 
 
 def _windows(strand: Strand, piece: Piece, scheme: GeneScheme) -> Iterator[Sample]:

@@ -24,7 +24,7 @@ from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.interface import PredictorFactory
 from genescribe.predict.stretches import Piece
-from genescribe.segment.adaptation.counting import Counted, count_model
+from genescribe.segment.adaptation.counting import Counted, count_model, is_complete
 from genescribe.segment.network.model import STATISTICS, read_config
 from genescribe.segment.prediction.factory import SegmentPredictorFactory, sampled
 from genescribe.segment.training.temperature import CALIBRATION
@@ -108,11 +108,12 @@ def annotate_in_rounds(
     InputError
         Fewer than `FEWEST` genes in a round.
     """
-    code, config = start.genetic_code().number, replace(config, posteriors=False)
+    code, config = start.genetic_code().number, replace(config, posteriors=False, partial=True)
     options = replace(read_config(model_folder(OPTIONS)), genetic_code=code)
     factory, before = start, frozenset[object]()
     for number in range(ROUNDS + 1):
-        genes = predict_genome(factory, genome, pieces, config, work / f"round{number}").genes
+        predicted = predict_genome(factory, genome, pieces, config, work / f"round{number}").genes
+        genes = [gene for gene in predicted if is_complete(gene)]
         structures = _structures(genes)
         alike = 2 * len(structures & before) / max(1, len(structures) + len(before))
         _log.info(
@@ -129,7 +130,7 @@ def annotate_in_rounds(
         if alike >= ALIKE or number == ROUNDS:
             return
         folder, before = work / f"model{number + 1}", structures
-        _write(count_model(options, genome, pieces, genes), folder)
+        _write(count_model(options, genome, pieces, predicted), folder)
         factory = SegmentPredictorFactory(folder, config.device, evidence=getattr(start, "evidence", None))
 
 
