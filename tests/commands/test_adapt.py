@@ -171,6 +171,29 @@ def test_rounds_end_where_the_genes_no_longer_change(
     assert "still differ" not in read_card("model").text
 
 
+def test_a_first_model_that_leads_to_spurious_introns_is_not_learned_from(
+    plant: tuple[Path, list[Gene]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the second round the longest exon of each gene has an intron, anywhere."""
+    fasta, genes = plant
+    monkeypatch.setattr(rounds, "FEWEST", 20)
+    predicted = iter([genes, [with_an_intron(gene) for gene in genes]])
+    monkeypatch.setattr(rounds, "predict_genome", lambda *_: prediction.GenomePrediction(next(predicted), []))
+    with pytest.raises(InputError, match=r"spurious introns; annotate with pombe"):
+        adapt(fasta, "-o", "model")
+    assert not (folder / "model").exists()
+
+
+def with_an_intron(gene: Gene) -> Gene:
+    """Return a gene with an intron of 30 bases in its longest exon."""
+    first = gene.transcripts[0]
+    start, end = max(first.cds, key=lambda exon: exon[1] - exon[0])
+    middle = (start + end) // 2
+    parts = [(start, middle - 15), (middle + 15, end)] if end - start > 60 else [(start, end)]
+    cds = tuple(sorted([*(exon for exon in first.cds if exon != (start, end)), *parts]))
+    return replace(gene, transcripts=(replace(first, cds=cds, exons=cds),))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

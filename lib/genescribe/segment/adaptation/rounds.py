@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from genescribe.predict.genome import predict_genome
 from genescribe.predict.interface import PredictorFactory
 from genescribe.predict.stretches import Piece
 from genescribe.segment.adaptation.counting import Counted, count_model, is_complete
+from genescribe.segment.adaptation.introns import intron_bits
 from genescribe.segment.network.model import STATISTICS, read_config
 from genescribe.segment.prediction.factory import SegmentPredictorFactory, sampled
 from genescribe.segment.training.temperature import CALIBRATION
@@ -39,6 +41,9 @@ ALIKE = 0.85
 """Share of genes that two rounds have in common (F1) at which rounds end: further ones tend to split genes."""
 FEWEST = 100
 """Genes that it takes at least, in every round."""
+LOST = 1.0
+"""Bits by which the ends of introns may be less alike than in another round. Where a model begins to find spurious
+introns it learns from them to find more: they multiply, and their ends lose what real ones have in common."""
 TEMPERATURE = 3.0
 """Of the probabilities of a counted model: those of genes that it was counted from are far too high."""
 _log = logging.getLogger("adapt")
@@ -55,11 +60,14 @@ class Round(NamedTuple):
         Predicted genes.
     alike
         Share of the genes that this round and the one before have in common (F1); 0 in the first.
+    bits
+        How alike the ends of its introns are: `intron_bits`.
     """
 
     factory: PredictorFactory
     genes: list[Gene]
     alike: float
+    bits: float
 
 
 def pieces_to_read(genome: Genome, pieces: Sequence[Piece]) -> list[Piece]:
@@ -92,6 +100,8 @@ def annotate_in_rounds(
 ) -> Iterator[Round]:
     """Yield the rounds, until the genes hardly change: the first by `start`, each other by a model of the one before.
 
+    They end before a round whose introns are spurious: see `LOST`.
+
     Parameters
     ----------
     start
@@ -110,14 +120,16 @@ def annotate_in_rounds(
     """
     code, config = start.genetic_code().number, replace(config, posteriors=False, partial=True)
     options = replace(read_config(model_folder(OPTIONS)), genetic_code=code)
-    factory, before = start, frozenset[object]()
+    factory, before, most = start, frozenset[object](), -math.inf
     for number in range(ROUNDS + 1):
         predicted = predict_genome(factory, genome, pieces, config, work / f"round{number}").genes
         genes = [gene for gene in predicted if is_complete(gene)]
         structures = _structures(genes)
         alike = 2 * len(structures & before) / max(1, len(structures) + len(before))
+        bits = intron_bits(genome, pieces, genes)
         _log.info(
-            "round %d: %d genes, %d with introns, %.0f%% as before", number, len(genes), _spliced(genes), 100 * alike
+            "round %d: %d genes, %d with introns, %.1f bits at their ends, %.0f%% as before",
+            *(number, len(genes), _spliced(genes), bits, 100 * alike),
         )
         if len(genes) < FEWEST:
             bases = sum(piece.end - piece.start for piece in pieces)
@@ -126,7 +138,11 @@ def annotate_in_rounds(
                 where=genome.path,
                 remedy="give more of the genome, reads or proteins (--bam, --proteins), or begin with another --model",
             )
-        yield Round(factory, genes, alike)
+        if bits < most - LOST:
+            _log.warning("round %d does not count: introns multiply, and their ends are less alike", number)
+            return
+        most = max(most, bits)
+        yield Round(factory, genes, alike, bits)
         if alike >= ALIKE or number == ROUNDS:
             return
         folder, before = work / f"model{number + 1}", structures
@@ -145,8 +161,19 @@ def adapt(
         As for `annotate_in_rounds`.
     target
         Folder to write.
+
+    Raises
+    ------
+    InputError
+        The first model counts no better one.
     """
     rounds = list(annotate_in_rounds(start, genome, pieces, config, work))
+    if len(rounds) == 1:
+        raise InputError(
+            "a model counted from its genes would find more and more spurious introns",
+            where=genome.path,
+            remedy=f"annotate with {_name(start)}, or begin with another --model, or with reads or proteins",
+        )
     with atomic_directory(target) as made:
         for path in rounds[-1].factory.folder.iterdir():
             (made / path.name).write_bytes(path.read_bytes())
@@ -192,10 +219,10 @@ def _card(rounds: Sequence[Round], genome: Genome, pieces: Sequence[Piece]) -> s
         f"Counted by genescribe {__version__} from predicted genes, in rounds (docs/models.md). The genes of round 0",
         f"are those of {_name(rounds[0].factory)}, all others those of a model that was counted from the round before.",
         "",
-        "| round | genes | with introns | as in the round before |",
-        "| --- | --- | --- | --- |",
+        "| round | genes | with introns | bits at the ends of introns | as in the round before |",
+        "| --- | --- | --- | --- | --- |",
         *(
-            f"| {number} | {len(made.genes)} | {_spliced(made.genes)} | {made.alike:.0%} |"
+            f"| {number} | {len(made.genes)} | {_spliced(made.genes)} | {made.bits:.1f} | {made.alike:.0%} |"
             for number, made in enumerate(rounds)
         ),
         "",
