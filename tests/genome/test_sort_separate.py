@@ -167,12 +167,25 @@ def test_trans_splicing_on_genes_and_transcripts(tmp_path: Path) -> None:
 def chimeras(source: str, target: Path) -> list[str]:
     """Return the transcripts of `target` that hold CDS of two strands, of two parents or IDs, or that overlap."""
     owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for line in source.splitlines():
-        columns = line.split("\t")
+    rows = [line.split("\t") for line in source.splitlines()]
+    attributes = [dict(pair.split("=") for pair in row[8].split(";") if pair) for row in rows]
+    ids = {pairs["ID"] for row, pairs in zip(rows, attributes, strict=True) if row[2] != "CDS" and "ID" in pairs}
+    # A row without a parent may join the transcript of another one that has its locus tag.
+    parents: dict[str, set[str]] = defaultdict(set)
+    for pairs in attributes:
+        if "locus_tag" in pairs:
+            parents[pairs["locus_tag"]] |= set(filter(None, pairs.get("Parent", "").split(",")))
+    anyone = {
+        name for pairs in attributes for key in ("ID", "Parent", "locus_tag") for name in pairs.get(key, "").split(",")
+    }
+    for columns, pairs in zip(rows, attributes, strict=True):
         if columns[2] == "CDS":
-            pairs = dict(pair.split("=") for pair in columns[8].split(";") if pair)
-            names = pairs.get("Parent") or pairs.get("locus_tag") or pairs.get("ID") or ""
-            owners[columns[0], columns[3], columns[4], columns[6]] |= set(names.split(","))
+            names = set((pairs.get("Parent") or pairs.get("locus_tag") or pairs.get("ID") or "").split(","))
+            names |= {name for tag in names if not pairs.get("Parent") for name in parents.get(tag, ())}
+            # A parent that is not there means one that differs in upper and lower case only.
+            names |= {known for known in ids for name in names - ids if known.lower() == name.lower()}
+            # One without a name belongs to the transcript above it.
+            owners[columns[0], columns[3], columns[4], columns[6]] |= names if names != {""} else anyone
     members: dict[str, list[list[str]]] = defaultdict(list)
     for line in target.read_text().splitlines():
         columns = line.split("\t")
@@ -182,7 +195,8 @@ def chimeras(source: str, target: Path) -> list[str]:
     wrong = []
     for name, rows in members.items():
         rows.sort(key=lambda columns: int(columns[3]))
-        overlap = any(int(a[4]) >= int(b[3]) for a, b in pairwise(rows))
+        # Two bases are read twice where a ribosome slips.
+        overlap = any(int(a[4]) >= int(b[3]) + 2 for a, b in pairwise(rows))
         inside = [
             [names for place, names in owners.items() if place[0] == columns[0] and place[3] == columns[6]
              and int(columns[3]) <= int(place[1]) and int(place[2]) <= int(columns[4])]
