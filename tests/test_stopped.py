@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from genescribe.processes import process_pool
+from genescribe.processes import end_late, process_pool
 
 KILLED = {
     "a process that reads data": """
@@ -224,3 +224,15 @@ def test_a_signal_leaves_nothing_temporary(tmp_path: Path, number: signal.Signal
         assert run.wait(60) == 128 + number
         assert run.stderr is not None and run.stderr.read() == said
     assert not list((tmp_path / "tmp").iterdir()) and not list((tmp_path / "out").iterdir())
+
+
+def test_a_process_that_does_not_end_is_ended() -> None:
+    """It may wait for ever, for a lock that another one took with it when it was killed."""
+    context = get_context("forkserver")
+    late, done = context.Process(target=time.sleep, args=(600,)), context.Process(target=int)
+    late.start()
+    done.start()
+    end_late([late, done], 0.5)
+    late.join(60)
+    done.join(60)
+    assert late.exitcode == -signal.SIGTERM and done.exitcode == 0

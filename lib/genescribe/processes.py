@@ -6,16 +6,20 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from multiprocessing import connection, resource_tracker
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_GRACE = 10.0
+"""Seconds in which processes end when their work is done."""
 _status: int | None = None
 _waiting: list[int] | None = None
 """Signals that came while they are held back; None: they are not."""
@@ -104,7 +108,8 @@ def process_pool(
     """Give processes; those that still work when an error leaves the block are ended.
 
     Nobody waits for what they are at. Left to end by themselves they may not: one that is killed while it waits for
-    work takes the lock of the queue with it, and the others wait for that lock for ever.
+    work takes the lock of the queue with it, and the others wait for that lock for ever. So those that do not end soon
+    when all is done are ended as well.
 
     Parameters
     ----------
@@ -125,3 +130,25 @@ def process_pool(
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
+        started = set(multiprocessing.active_children()) - others
+        pool.shutdown(wait=False)
+        end_late(started, _GRACE)
+
+
+def end_late(processes: Iterable[BaseProcess], seconds: float) -> None:
+    """End the processes that have not ended by themselves.
+
+    Parameters
+    ----------
+    processes
+        Children of this process.
+    seconds
+        Time that they have.
+    """
+    waiting, end = {process.sentinel: process for process in processes}, time.monotonic() + seconds
+    while waiting and (left := end - time.monotonic()) > 0:
+        for sentinel in connection.wait(list(waiting), left):
+            assert isinstance(sentinel, int)
+            del waiting[sentinel]
+    for process in waiting.values():
+        process.terminate()
