@@ -94,7 +94,7 @@ def measure(model: Path, genome: Genome, bases: int, workers: int, scratch: Path
     watch = DiskWatch(scratch / f"{output.name}.work")
     watch.start()
     began = time.perf_counter()
-    found: dict[str, Any] = timed([[*command, "--workers", str(workers), "-o", str(output)]])
+    found: dict[str, Any] = timed([*command, "--workers", str(workers), "-o", str(output)])
     watch.stop()
     genes = sum("\tgene\t" in line for line in output.open(encoding="utf-8"))
     return {

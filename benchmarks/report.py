@@ -163,7 +163,7 @@ def main() -> None:
         if not folder.exists():
             make(folder)
         command = [sys.executable, str(SCRIPT), "--results", str(folder), "--output", str(folder / "report.html")]
-        found = timed([command])
+        found = timed(command)
     print(", ".join(f"{name} {value:.1f}" for name, value in found.items()))
     models = len(GENOMES) * len(SEEDS) * (len(HEADS) + 1)
     write_json(args.write, {"models": models, **found})
