@@ -164,6 +164,13 @@ def test_trans_splicing_on_genes_and_transcripts(tmp_path: Path) -> None:
     assert text.count("trans-splicing") == 4
 
 
+def slipped(left: list[str], right: list[str]) -> bool:
+    """Whether a ribosome slips between two CDS rows: it reads one or two bases twice, and goes on in frame."""
+    first, second = (left, right) if left[6] == "+" else (right, left)
+    read = int(first[4]) - int(first[3]) + 1 - int(first[7])
+    return int(left[4]) - int(right[3]) < 2 and -read % 3 == int(second[7])
+
+
 def chimeras(source: str, target: Path) -> list[str]:
     """Return the transcripts of `target` that hold CDS of two strands, of two parents or IDs, or that overlap."""
     owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -195,8 +202,7 @@ def chimeras(source: str, target: Path) -> list[str]:
     wrong = []
     for name, rows in members.items():
         rows.sort(key=lambda columns: int(columns[3]))
-        # Two bases are read twice where a ribosome slips.
-        overlap = any(int(a[4]) >= int(b[3]) + 2 for a, b in pairwise(rows))
+        overlap = any(int(a[4]) >= int(b[3]) and not slipped(a, b) for a, b in pairwise(rows))
         inside = [
             [names for place, names in owners.items() if place[0] == columns[0] and place[3] == columns[6]
              and int(columns[3]) <= int(place[1]) and int(place[2]) <= int(columns[4])]
