@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 # Triton reads this once, when it is first imported: without a GPU its kernels run in the interpreter.
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+# Examples are the same in every run, on machines however slow: whether a change passes must not be a matter of chance.
+# With `--hypothesis-profile=search` every run draws new ones.
+_ANY_MACHINE = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], print_blob=True
+)
+settings.register_profile("search", _ANY_MACHINE)
+settings.register_profile("same", _ANY_MACHINE, derandomize=True, database=None)
+settings.load_profile("same")
+# Nor may they depend on the modules that happen to be imported, whose constants Hypothesis would draw.
+providers._get_local_constants = providers.Constants
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -23,10 +39,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, help="kills of each test that kills; by default a small share")
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
+def pytest_configure() -> None:
     """Keep torch to one thread: results do not depend on the machine, and pytest-xdist fills the cores."""
     torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """Begin each fixture with the same random numbers, whichever test is the first to use it."""
+    torch.manual_seed(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Begin each test with the same random numbers, whatever ran before it."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """Undo what a command that runs in this process changes for all of it: other tests come after it."""
+    environment, folder, threads = os.environ.copy(), Path.cwd(), torch.get_num_threads()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+    loggers = [logging.getLogger(name) for name in (None, "torch", "matplotlib")]
+    levels, threshold = [logger.level for logger in loggers], gc.get_threshold()
+    yield
+    for name in {*os.environ, *environment} - {"PYTEST_CURRENT_TEST"}:
+        if name not in environment:
+            del os.environ[name]
+        elif os.environ.get(name) != environment[name]:
+            os.environ[name] = environment[name]
+    os.chdir(folder)
+    torch.set_num_threads(threads)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    gc.set_threshold(*threshold)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

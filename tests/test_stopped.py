@@ -68,7 +68,7 @@ from genescribe.files import atomic_path
 def main():
     with tempfile.TemporaryDirectory() as name, atomic_path(sys.argv[1]) as part:
         print("there", flush=True)
-        time.sleep(60)
+        time.sleep(600)
 """
 
 
@@ -101,7 +101,7 @@ from multiprocessing import get_context
 from genescribe.processes import process_pool
 def wait(place):
     open(f"{place}/{os.getpid()}", "w").close()
-    time.sleep(60)
+    time.sleep(600)
 def main():
     print("there", flush=True)
     with process_pool(2, get_context(sys.argv[2]) if sys.argv[2] else None) as pool:
@@ -152,9 +152,10 @@ def test_a_signal_ends_all_processes_without_a_traceback(
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
         assert run.stdout is not None and run.stdout.readline() == "there\n"
         while when == "they work" and len(list(tmp_path.glob("[0-9]*"))) < 2:
+            assert run.poll() is None
             time.sleep(0.02)
         os.killpg(run.pid, number)
-        assert run.wait(60) == 128 + number
+        assert run.wait(300) == 128 + number
         assert run.stderr is not None and run.stderr.read() == said
     for place in tmp_path.glob("[0-9]*"):
         with pytest.raises(ProcessLookupError):
@@ -168,17 +169,17 @@ def test_processes_that_read_data_end_without_a_traceback(number: signal.Signals
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
         assert run.stdout is not None and run.stdout.readline() == "there\n"
         os.killpg(run.pid, number)
-        assert run.wait(60) == 128 + number
+        assert run.wait(300) == 128 + number
         assert run.stderr is not None and run.stderr.read() == said
 
 
 def test_an_error_ends_no_process_of_another_part_of_the_program() -> None:
     """As in a notebook that has processes of its own."""
-    other = get_context("fork").Process(target=time.sleep, args=(60,))
+    other = get_context("fork").Process(target=time.sleep, args=(600,))
     other.start()
 
     def fail(pool: ProcessPoolExecutor) -> None:
-        pool.submit(time.sleep, 60)
+        pool.submit(time.sleep, 600)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), process_pool(1) as pool:
@@ -221,7 +222,7 @@ def test_a_signal_leaves_nothing_temporary(tmp_path: Path, number: signal.Signal
         assert run.stdout is not None and run.stdout.readline() == "there\n"
         assert list((tmp_path / "tmp").iterdir()) and list((tmp_path / "out").iterdir())
         run.send_signal(number)
-        assert run.wait(60) == 128 + number
+        assert run.wait(300) == 128 + number
         assert run.stderr is not None and run.stderr.read() == said
     assert not list((tmp_path / "tmp").iterdir()) and not list((tmp_path / "out").iterdir())
 
@@ -232,8 +233,8 @@ def test_a_process_that_does_not_end_is_ended() -> None:
     context = get_context("spawn")
     late, done = context.Process(target=time.sleep, args=(600,)), context.Process(target=int)
     done.start()
-    done.join(60)
+    done.join(300)
     late.start()
     end_late([late, done], 0.5)
-    late.join(60)
+    late.join(300)
     assert late.exitcode == -signal.SIGTERM and done.exitcode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.genome.gene_strategies import SEQUENCES, gene_sets, structure
 
@@ -26,7 +26,7 @@ from genescribe.genome.genetic_code import AMBIGUOUS, GeneticCode
 from genescribe.genome.model import Gene, Transcript, mirror
 from genescribe.genome.products import coding_codes
 
-quick = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=12, deadline=None)
 STANDARD = GeneticCode.from_table(1)
 
 

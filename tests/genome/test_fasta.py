@@ -13,14 +13,14 @@ from textwrap import wrap
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genescribe.genome.alphabet import decode, encode
 from genescribe.genome.fasta import Genome, expand_fasta, write_fasta
 from genescribe.genome.fasta_index import index_fasta, write_index
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=60, deadline=None)
 SEQUENCE = st.text(alphabet="ACGTNacgtnRy", min_size=1, max_size=200)
 RECORDS = st.dictionaries(st.text(alphabet="chrX10.:-", min_size=1, max_size=6), SEQUENCE, min_size=1, max_size=4)
 

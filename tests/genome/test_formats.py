@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pysam
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from tests.genome.gene_strategies import SEQUENCES, gene_sets
 
 from genescribe.errors import InputError
@@ -20,7 +20,7 @@ from genescribe.genome.annotation.written import read_written, with_scores
 from genescribe.genome.model import Gene, Transcript
 from genescribe.genome.repair.sort import sort_annotation
 
-quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=15, deadline=None)
 
 # The stop codon of the first is split by an intron; the second is cut at both ends; the third lies within the first.
 SPLIT = Transcript("a.1", ((10, 40), (60, 89), (120, 130)), ((20, 40), (60, 89), (120, 122)), score=0.5)

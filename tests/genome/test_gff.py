@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from tests.genome.gene_strategies import SEQUENCES, gene_sets
 
 from genescribe.errors import InputError
@@ -15,7 +15,7 @@ from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.catalogue.tables import REASONS, Rejected
 from genescribe.genome.model import Gene, Transcript
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=40, deadline=None)
 
 
 def rows(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.genome.compare_annotations import canonical, difference
 
@@ -151,7 +151,7 @@ def annotations(draw: st.DrawFn) -> tuple[str, int]:
     return "\n".join(lines) + "\n", rng.randint(0, 2**32)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(annotations())
 def test_nothing_is_lost_and_the_output_is_well_formed(tmp_path: Path, sample: tuple[str, int]) -> None:
     text, _ = sample
@@ -173,7 +173,7 @@ def test_nothing_is_lost_and_the_output_is_well_formed(tmp_path: Path, sample: t
             assert columns[7] in "012"
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None)
 @given(annotations())
 def test_row_order_does_not_matter_where_parents_are_named(tmp_path: Path, sample: tuple[str, int]) -> None:
     text, seed = sample
@@ -186,7 +186,7 @@ def test_row_order_does_not_matter_where_parents_are_named(tmp_path: Path, sampl
     assert canonical(target) == first, difference(canonical(target), first)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None)
 @given(annotations())
 def test_strands_are_treated_alike(tmp_path: Path, sample: tuple[str, int]) -> None:
     text, _ = sample

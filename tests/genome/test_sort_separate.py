@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.genome.compare_annotations import canonical
 from tests.genome.test_sort_builtin import unaccounted
@@ -236,7 +236,7 @@ def ill_formed(draw: st.DrawFn) -> str:
     return text_of(lines)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None)
 @given(ill_formed())
 def test_no_file_makes_a_chimera(tmp_path: Path, text: str) -> None:
     source, target = tmp_path / "in.gff", tmp_path / "out.gff3"

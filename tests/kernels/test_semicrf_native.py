@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.backend_contract import (
     MESSAGES,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
     native.library() is None, reason="the native library was not built: `pip install -e .` with a C++17 compiler"
 )
 
-EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=25, deadline=None)
 
 
 @EXAMPLES

@@ -141,7 +141,8 @@ from tests.predict import test_scan
 from genescribe.predict import scan
 def slow(path, rows, save=scan.save_scores):
     save(path, rows)
-    time.sleep(0.1)
+    if len(list(path.parent.glob("*.scores"))) == 3:
+        time.sleep(600)  # To be killed.
 scan.save_scores = slow
 test_scan.annotate(Path(sys.argv[2]), Path(sys.argv[3]), work=Path(sys.argv[4]))
 """

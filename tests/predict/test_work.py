@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from tests.held import held, release
 from tests.predict.noisy_model import CONFIG, noisy_model
 
 from genescribe.genome.fasta import Genome, write_fasta
@@ -36,23 +37,27 @@ def packed(plain: Path, target: Path) -> None:
     target.write_bytes(gzip.compress(plain.read_bytes()))
 
 
-def start(plain: Path, folder: Path, fasta: Path, *more: str) -> subprocess.Popen[str]:
-    """Start annotate.py; temporary files lie in `folder/tmp`, results in `folder/out`."""
+def start(plain: Path, folder: Path, fasta: Path, *more: str, hold: bool = False) -> subprocess.Popen[str]:
+    """Start annotate.py; temporary files lie in `folder/tmp`, results in `folder/out`.
+
+    Held, each worker reads one chunk; before it writes the next it waits for `release`.
+    """
     (folder / "tmp").mkdir(exist_ok=True)
     script = str(Path(__file__).parents[2] / "scripts" / "annotate.py")
     words = [str(fasta), "--model", str(plain.parent / "model"), "-o", str(folder / "out" / "g.gff3")]
+    environment = held(folder, "os.rename", ".scores", 2) if hold else os.environ
     return subprocess.Popen(
         [sys.executable, script, *words, "--workers", "2", "--chunk", "1", *more],
-        env=os.environ | {"TMPDIR": str(folder / "tmp"), "OMP_NUM_THREADS": "1"},
+        env=environment | {"TMPDIR": str(folder / "tmp"), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def reached(process: subprocess.Popen[str], folder: Path, chunks: int = 1) -> None:
-    """Wait until so many chunks are read."""
-    while len(list((folder / "out" / "g.gff3.work" / "scores").glob("*.scores"))) < chunks:
+def reached(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until a chunk is read."""
+    while not list((folder / "out" / "g.gff3.work" / "scores").glob("*.scores")):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.01)
 
@@ -86,7 +91,7 @@ def test_one_plain_copy_a_run_and_none_after_it(plain: Path, whole: dict[str, by
     """Of a compressed genome: stopped, killed, and run to the end."""
     packed(plain, tmp_path / "g.fa.gz")
     for stop in (signal.SIGTERM, signal.SIGKILL, None):
-        process = start(plain, tmp_path, tmp_path / "g.fa.gz")
+        process = start(plain, tmp_path, tmp_path / "g.fa.gz", hold=True)
         while not copies(tmp_path):
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.01)
@@ -95,6 +100,7 @@ def test_one_plain_copy_a_run_and_none_after_it(plain: Path, whole: dict[str, by
         assert len(copies(tmp_path)) == 1
         if stop is not None:
             process.send_signal(stop)
+        release(tmp_path)
         finish(process, {signal.SIGTERM: 143, signal.SIGKILL: -9, None: 0}[stop])
         assert psutil.wait_procs(workers, timeout=LIMIT)[1] == [], "workers outlive the process that gives them work"
         # Nobody can clear away after SIGKILL but the next run.
@@ -110,7 +116,7 @@ def test_one_plain_copy_a_run_and_none_after_it(plain: Path, whole: dict[str, by
 def test_no_copy_of_a_genome_with_uneven_lines_stays(plain: Path, tmp_path: Path) -> None:
     lines = plain.read_text().splitlines()
     (tmp_path / "g.fa").write_text("\n".join([lines[0], lines[1][:7], lines[1][7:], *lines[2:]]) + "\n")
-    process = start(plain, tmp_path, tmp_path / "g.fa")
+    process = start(plain, tmp_path, tmp_path / "g.fa", hold=True)
     reached(process, tmp_path)
     assert len(copies(tmp_path)) == 1
     process.terminate()
@@ -119,13 +125,11 @@ def test_no_copy_of_a_genome_with_uneven_lines_stays(plain: Path, tmp_path: Path
 
 
 def test_a_killed_worker_is_one_line(plain: Path, tmp_path: Path) -> None:
-    process = start(plain, tmp_path, plain)
+    process = start(plain, tmp_path, plain, hold=True)
     reached(process, tmp_path)
-    # It hands out no more work meanwhile, so that some is left when the worker is gone.
-    process.send_signal(signal.SIGSTOP)
     readers = [worker for worker in workers_of(process) if reads(worker, plain)]
     readers[0].kill()
-    process.send_signal(signal.SIGCONT)
+    release(tmp_path)
     (line,) = [line for line in finish(process, 2).splitlines() if not line[:2].isdecimal()]
     assert line.startswith("genescribe: error: a worker process was killed, probably by the system for want of memory;")
 
@@ -182,7 +186,7 @@ def test_a_worker_killed_as_it_starts_is_the_same_line(plain: Path, tmp_path: Pa
     # The long one is work for several processes.
     sizes = {"one": 12 * CONFIG.tile, **{f"contig_{i}": 30 for i in range(2000)}}
     write_fasta(tmp_path / "g.fa", [(name, np.zeros(size, dtype=np.uint8)) for name, size in sizes.items()])
-    process = start(plain, tmp_path, tmp_path / "g.fa")
+    process = start(plain, tmp_path, tmp_path / "g.fa", hold=True)
     while not (born := workers_of(process)):
         assert process.poll() is None, process.communicate()[1]
     born[-1].kill()
@@ -194,7 +198,7 @@ def test_a_worker_killed_as_it_starts_is_the_same_line(plain: Path, tmp_path: Pa
 def test_workers_that_outlive_a_killed_process_are_waited_for(
     plain: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    process = start(plain, tmp_path, plain)
+    process = start(plain, tmp_path, plain, hold=True)
     reached(process, tmp_path)
     readers = [worker for worker in workers_of(process) if reads(worker, plain)]
     for reader in readers:
@@ -237,12 +241,11 @@ def reads(process: psutil.Process, fasta: Path) -> bool:
 
 
 def test_a_second_run_with_the_same_output_is_turned_away(plain: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
-    first = start(plain, tmp_path, plain)
+    first = start(plain, tmp_path, plain, hold=True)
     reached(first, tmp_path)
-    first.send_signal(signal.SIGSTOP)
     second = start(plain, tmp_path, plain)
     said = finish(second, 2)
-    first.send_signal(signal.SIGCONT)
+    release(tmp_path)
     assert f"{tmp_path / 'out' / 'g.gff3'}: another process works here" in said
     finish(first)
     assert results(tmp_path) == whole

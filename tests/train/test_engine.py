@@ -76,11 +76,13 @@ def test_killed_at_any_step_it_ends_with_the_same_bits(tmp_path: Path, workers: 
     task = ToyTask(pause=0.02)
     train(replace(task, pause=0.0), replace(config, num_workers=0), tmp_path / "unbroken")
     broken, chance = tmp_path / "broken", random.Random(workers)
+    # It comes to the next checkpoint, and not to the end.
+    stalled = replace(task, stall=12)
     checkpoints = broken / "checkpoints"
     for kill in (1, 2):
-        process = launch(broken, vars(task), config)
+        process = launch(broken, vars(stalled), config)
         seen = len(list(checkpoints.glob("step-*.pt"))) and max(checkpoints.glob("step-*.pt")).name
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not [path for path in checkpoints.glob("step-*.pt") if not seen or path.name > seen]:
             assert process.poll() is None and time.monotonic() < deadline, f"no checkpoint before kill {kill}"
             time.sleep(0.01)
@@ -139,7 +141,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     train(task, config, tmp_path / "one")
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     process = launch(tmp_path / "two", vars(task), config, *torchrun)
-    assert process.wait(timeout=120) == 0, (tmp_path / "two.log").read_text()
+    assert process.wait(timeout=600) == 0, (tmp_path / "two.log").read_text()
     for name, weight in weights(tmp_path / "one").items():
         torch.testing.assert_close(weights(tmp_path / "two")[name], weight, atol=1e-6, rtol=1e-5)
     assert [row["accuracy"] for row in rows(tmp_path / "one")] == [row["accuracy"] for row in rows(tmp_path / "two")]

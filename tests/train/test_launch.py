@@ -72,11 +72,11 @@ def test_what_cannot_be_started_is_one_line(repository: Path, monkeypatch: pytes
 @pytest.mark.parametrize("fails", [False, True])
 def test_every_host_is_told_and_a_failing_one_ends_the_others(repository: Path, tmp_path: Path, fails: bool) -> None:
     shell = tmp_path / "shell"
-    action = "[ $1 = b ] && exit 3; exec sleep 60" if fails else "true"
+    action = "[ $1 = b ] && exit 3; exec sleep 600" if fails else "true"
     shell.write_text(f'#!/bin/sh\necho "$2" > {tmp_path}/$1.line\n{action}\n')
     shell.chmod(0o755)
     words = [sys.executable, str(repository / "scripts" / "launch.py"), "--hosts", "a,b", "--remote-shell", str(shell)]
-    done = subprocess.run([*words, "--", "x.py", "--name", "it's"], capture_output=True, text=True, timeout=50)
+    done = subprocess.run([*words, "--", "x.py", "--name", "it's"], capture_output=True, text=True, timeout=500)
     assert done.returncode == (3 if fails else 0)
     assert ("the part of b ended with status 3" in done.stderr) == fails
     line = (tmp_path / "b.line").read_text()

@@ -40,12 +40,16 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
 
 @dataclass
 class ToyTask(Task):
-    """`pause` slows each step down, so that a kill hits the run in its midst; `poison` is a sample of NaN."""
+    """`pause` slows each step down, so that a kill hits the run in its midst; `poison` is a sample of NaN.
+
+    After `stall` losses it waits to be killed, which comes in time so; 0: it does not.
+    """
 
     count: int = 37
     validation: int = 11
     dropout: float = 0.2
     pause: float = 0.0
+    stall: int = 0
     poison: int = -1
     data: str = "toy"
     name: str = "toy"
@@ -78,7 +82,8 @@ class ToyTask(Task):
         return [part.to(device) for part in batch]
 
     def loss(self, model: nn.Module, batch: Any) -> Loss:
-        time.sleep(self.pause)
+        self.stall -= 1
+        time.sleep(self.pause if self.stall else 600)
         x, y = batch
         total = (model(x).squeeze(1) - y).square().sum()
         if self.poison >= 0 and (y == Samples(self.count)[self.poison][1]).any():

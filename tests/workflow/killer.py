@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,17 +78,18 @@ def running_jobs(pid: int) -> list[tuple[str, psutil.Process]]:
 
     The rule is told by the job's log, which every job's shell redirects to.
     """
-    found = []
-    try:
-        for process in psutil.Process(pid).children(recursive=True):
+    found: list[tuple[str, psutil.Process]] = []
+    processes = []
+    with suppress(psutil.Error):
+        processes = psutil.Process(pid).children(recursive=True)
+    for process in processes:
+        with suppress(psutil.Error, OSError):  # It may end while it is looked at.
             words = process.cmdline()
             script = next((word for word in words[1:2] if "/scripts/" in word), None)
             output = Path(f"/proc/{process.pid}/fd/2").readlink() if script else None
             # A reading process looks like the job that forked it.
             if output is not None and "logs" in output.parts and process.ppid() not in {p.pid for _, p in found}:
                 found.append((output.parts[output.parts.index("logs") + 1].removesuffix(".log"), process))
-    except (psutil.Error, OSError):
-        pass  # It ended while it was looked at.
     return found
 
 

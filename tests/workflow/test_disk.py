@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from tests.held import held, release
 from tests.workflow.pipeline import finish, start
 
 from genescribe.workflow.config import WorkflowConfig
@@ -117,8 +119,10 @@ def test_a_read_only_folder_is_one_line(repository: Path, baked: Path, small_dis
 def test_a_second_workflow_in_the_folder_is_turned_away(repository: Path, tmp_path: Path) -> None:
     target, configuration = "results/tiny/bake/tiny/tiny/batch_0", ["--configfile", str(repository / TINY)]
     first = start(repository, tmp_path, target, *configuration)
-    while not list((tmp_path / ".snakemake").glob("locks/*")):
+    # The last of the locks, and not only its empty file.
+    while not any(lock.stat().st_size for lock in tmp_path.glob(".snakemake/locks/*output*")):
         assert first.poll() is None, "it ended before the second began"
+        time.sleep(0.01)
     # It would be done before the second has started where the machine is busy.
     first.send_signal(signal.SIGSTOP)
     (tmp_path / "second").mkdir()
@@ -135,10 +139,14 @@ def test_a_second_workflow_in_the_folder_is_turned_away(repository: Path, tmp_pa
 def test_two_trainings_in_one_folder(repository: Path, baked: Path, tmp_path: Path) -> None:
     """As where Snakemake was killed and its jobs were not."""
     command = commands(repository, baked, tmp_path / "out")["train.py"]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # In the midst of its steps.
+    environment = held(tmp_path, "os.rename", "step-000000002.pt")
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     while not (tmp_path / "out/run/log.csv").exists():
         assert first.poll() is None, "it ended before the second began"
+        time.sleep(0.01)
     error = fails_in_one_line(command)
     assert f"{tmp_path / 'out/run'}: another process works here" in error
+    release(tmp_path)
     assert first.wait() == 0
     assert (tmp_path / "out/run/model/model.safetensors").exists()

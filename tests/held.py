@@ -1,0 +1,46 @@
+"""Python processes that wait where a test needs them, so that what it does to them never comes too late."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_SITE = """
+import os, sys, time
+left = {number}
+def wait(event, arguments):
+    global left
+    if event == {event!r} and any(str(one).endswith({ending!r}) for one in arguments):
+        left -= 1
+        while left < 1 and os.path.exists({hold!r}):
+            time.sleep(0.01)
+sys.addaudithook(wait)
+"""
+"""A sitecustomize.py, which Python runs first."""
+
+
+def held(folder: Path, event: str, ending: str, number: int = 1) -> dict[str, str]:
+    """Return an environment whose Python processes, and those that they start, wait until `release`.
+
+    Parameters
+    ----------
+    folder
+        Folder of the test.
+    event, ending
+        Each process waits before an audit event of Python, one of whose arguments ends so.
+    number
+        Which of such events, counted in each process.
+    """
+    site = folder / "site"
+    site.mkdir(exist_ok=True)
+    hold = site / "hold"
+    hold.touch()
+    text = _SITE.format(number=number, event=event, ending=ending, hold=str(hold))
+    (site / "sitecustomize.py").write_text(text, encoding="utf-8")
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    return os.environ | {"PYTHONPATH": path}
+
+
+def release(folder: Path) -> None:
+    """Let the processes of a folder go on."""
+    (folder / "site" / "hold").unlink()
