@@ -2,9 +2,8 @@
 
 A network is a folder that scripts/train.py wrote (family sites), a published checkpoint of OpenSpliceAI, its name once
 `genescribe models fetch` brought it, a folder of replicates, or a gene finder with networks, whose networks are taken.
-The windows must be new to the model and to the networks, and all of their genes annotated. A model that
-scripts/import_augustus.py or scripts/estimate_model.py wrote needs none: gains that are usual beside such models are
-then set.
+The windows must be new to the model and to the networks, and all of their genes annotated. Models written by
+`genescribe models import-augustus` or scripts/estimate_model.py need no windows: without them, default gains are set.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Make a model of a genome that no model fits, from the genome alone.
 
-Its genes are predicted with the nearest model, a model is counted from them, and so on in rounds until
-the genes hardly change. Reads and proteins help in every round. If interrupted, run the same command to resume. The
-model is for `genescribe annotate genome.fa --model my_model`.
+Genes are predicted with the most suitable model, and a new model is estimated from them. This is repeated until the
+genes hardly change. Reads and proteins help in every round. If interrupted, run the same command to resume. Then
+annotate with the new model: `genescribe annotate genome.fa --model my_model`.
 
     genescribe adapt genome.fa -o my_model
 """
@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
     files.add_argument("fasta", type=InputPath(), help="genome: FASTA, plain, gzip or bgzip")
     output = OutputFolder("{name}.work")
     files.add_argument("-o", "--output", type=output, required=True, metavar="MODEL", help="folder to write")
-    files.add_argument("--model", type=ModelPath(), default=DEFAULT, help=f"what to begin with: {HELP}")
+    files.add_argument("--model", type=ModelPath(), default=DEFAULT, help=f"model to start from: {HELP}")
     add_evidence_arguments(parser)
     parser.add_argument("--workers", type=integer(1), default=2, help="number of processes")
 

@@ -1,6 +1,6 @@
 """Load a genome's annotation into a DuckDB catalogue, check it against the genome, and print a summary.
 
-Genes that cannot be used are recorded in it too, with the reason.
+Genes that cannot be used are listed in the catalogue with the reason.
 
     genescribe catalogue --fasta genome.fa --annotation genes.gff3 -o genome.duckdb
     genescribe catalogue genome.duckdb

@@ -14,11 +14,11 @@ from genescribe.errors import InputError
 from genescribe.paths import OutputFolder, PathType, RunFolder, SharedFolder
 
 COMMANDS = {
-    "annotate genomes": ("annotate", "adapt", "models", "report"),
-    "use and share genes": ("convert", "check"),
-    "compare with a reference": ("evaluate", "sort", "simulate"),
+    "annotate genomes": ("annotate", "adapt", "models"),
+    "work with annotations": ("convert", "check", "sort"),
+    "measure accuracy": ("evaluate", "report", "simulate"),
     "train models": ("catalogue", "bake", "train", "predict"),
-    "everything together": ("run", "doctor"),
+    "workflow and installation": ("run", "doctor"),
 }
 """Purpose -> its commands, each a module of this package."""
 NAMES = tuple(name for names in COMMANDS.values() for name in names)
@@ -75,8 +75,8 @@ def overview() -> str:
         lines += [f"  {name:<11}{(command(name).__doc__ or '').splitlines()[0]}" for name in names]
     lines += [
         "",
-        "Options of a command: genescribe COMMAND --help. Completion at the tab key: genescribe --completion bash, or",
-        "zsh, prints the script (docs/install.md). A first try:",
+        "Options of a command: genescribe COMMAND --help. Tab completion: genescribe --completion bash (or zsh) prints",
+        "the script to install (docs/install.md). To start:",
         "",
         "    genescribe annotate genome.fa",
     ]

@@ -1,4 +1,4 @@
-"""Show which parts are installed on this machine, and the purpose of each.
+"""Show which optional programs and packages are installed, and what each is for.
 
 Only Python and PyTorch are needed to annotate a genome; everything else adds speed, comparisons or the workflow.
 

@@ -1,7 +1,7 @@
-"""List trained models, show a model's card, fetch published weights, import a parameter set of AUGUSTUS.
+"""List trained models, show a model's card, fetch published weights, import AUGUSTUS parameters.
 
-Models come with the program. Fetched and imported ones go to ~/.cache/genescribe/models ($XDG_CACHE_HOME); more can
-be added in folders listed in $GENESCRIBE_MODELS, on machines without a network too. Every listed name can be used.
+Some models come with the program. Fetched and imported ones are kept in ~/.cache/genescribe/models ($XDG_CACHE_HOME);
+$GENESCRIBE_MODELS lists further folders of models. Options called --model take any of the listed names.
 
     genescribe models list
     genescribe models show yeast
@@ -23,7 +23,9 @@ def add_arguments(parser: Parser) -> None:
     """Add the options of this command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|fetch|import-augustus")
     listing = actions.add_parser(
-        "list", help="list trained models and published weights", description="List the models."
+        "list",
+        help="list trained models and published weights",
+        description="List trained models and published weights.",
     )
     show = actions.add_parser("show", help="show the card of a model", description="Show the card of a model.")
     show.add_argument("name", help="a name from the list, or the folder of a model")
@@ -33,14 +35,14 @@ def add_arguments(parser: Parser) -> None:
     fetching.add_argument("name", help="a name from the list")
     for subparser in (listing, show, fetching):
         subparser.add_argument(
-            "--registry", type=InputPath(), help="list of published weights (default: the one of the program)"
+            "--registry", type=InputPath(), help="list of published weights (default: the built-in list)"
         )
     importing = actions.add_parser(
         "import-augustus",
-        help="make a model of a parameter set of AUGUSTUS",
-        description="Make a model of a parameter set of AUGUSTUS, to annotate with. Their licence: Artistic 1.0.",
+        help="make a model from an AUGUSTUS parameter set",
+        description="Make a model from an AUGUSTUS parameter set. These are under the Artistic Licence 1.0.",
     )
-    importing.add_argument("species", metavar="SPECIES|FOLDER", help="as AUGUSTUS names it (fly), or its folder")
+    importing.add_argument("species", metavar="SPECIES|FOLDER", help="name in AUGUSTUS, such as fly, or species folder")
     importing.add_argument(
         "-o", "--output", type=OutputFolder(), metavar="MODEL", help="folder to write (default: in the cache)"
     )

@@ -12,7 +12,7 @@ from genescribe.config import Idle, option
 class PredictConfig:
     """Options of running over a genome, and of choosing the genes to write."""
 
-    workers: int = option(2, doc="number of processes; each reads one chunk of a strand at a time", minimum=1)
+    workers: int = option(2, doc="number of processes", minimum=1)
     device: str = option("auto", doc="auto, cpu or cuda; several GPUs are shared among the processes")
     species: str = option(
         "auto",
@@ -25,7 +25,7 @@ class PredictConfig:
     min_posterior: float = option(0.0, doc="reject genes with a lower posterior probability", minimum=0.0, maximum=1.0)
     min_cds: int = option(60, doc="reject shorter coding sequences, in bases with the stop codon", minimum=6)
     opposite_strands: Literal["resolve", "allow"] = option(
-        "resolve", doc="genes on opposite strands that overlap by more than max_overlap: keep the better one, or both"
+        "resolve", doc="of two genes on opposite strands that overlap too much, keep the better one, or both"
     )
     max_overlap: float = option(
         0.2,
@@ -36,7 +36,7 @@ class PredictConfig:
     isoforms: Literal["none", "supported"] = option(
         "none", doc="additional transcripts per gene: none, or those implied by introns that evidence supports"
     )
-    require_evidence: bool = option(False, doc="only transcripts that evidence supports")
+    require_evidence: bool = option(False, doc="write only transcripts that evidence supports")
     flank: int = option(20_000, doc="bases read on both sides of a region, for genes that cross its edge", minimum=0)
 
     def idle(self) -> Idle:

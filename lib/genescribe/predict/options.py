@@ -17,8 +17,8 @@ FILTERS = ("min_posterior", "min_cds", "opposite_strands", "max_overlap", "requi
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to a script's parser."""
-    reading = parser.add_argument_group("reading of sequences")
-    choosing = parser.add_argument_group("choice of genes")
+    reading = parser.add_argument_group("prediction")
+    choosing = parser.add_argument_group("filters")
     hints = typing.get_type_hints(PredictConfig)
     for field in dataclasses.fields(PredictConfig):
         kind = hints[field.name]
