@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import fcntl
 import gzip
@@ -11,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
@@ -284,6 +285,26 @@ def write_records(path: str | Path, records: Mapping[str, Any]) -> None:
     encoder = json.JSONEncoder(sort_keys=True, allow_nan=False)
     lines = (f"{encoder.encode(key)}: {encoder.encode(records[key])}" for key in sorted(records))
     write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def write_table(
+    path: str | Path, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, delimiter: str = ","
+) -> None:
+    """Write a table with a header row in one step.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    columns, rows
+        Names of the columns, and the cells of each row.
+    delimiter
+        Comma, or tab.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def read_json(path: str | Path) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from genescribe.codon.classify.train import train_classifier
 from genescribe.codon.sequences.cds import dna_of
 from genescribe.codon.sequences.prepare import Gene, read_genes
 from genescribe.errors import InputError
-from genescribe.files import atomic_path
+from genescribe.files import write_table
 
 KINDS = {
     "ribosome": r"ribosomal (subunit )?protein",
@@ -91,7 +90,5 @@ def _chosen(genes: list[Gene], per_class: int, seed: int) -> list[tuple[Gene, st
 
 
 def _write(path: Path, rows: list[tuple[Gene, str]]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(["id", "seq", "label"])
-        writer.writerows([f"{gene.genome}:{gene.id}", dna_of(gene.codons), kind] for gene, kind in rows)
+    cells = ([f"{gene.genome}:{gene.id}", dna_of(gene.codons), kind] for gene, kind in rows)
+    write_table(path, ["id", "seq", "label"], cells)

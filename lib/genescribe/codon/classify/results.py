@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from genescribe.codon.classify.config import ClassifierConfig
 from genescribe.codon.classify.metrics import measure, write_calibration, write_confusion
 from genescribe.codon.classify.sequences import Sequences
 from genescribe.errors import InputError
-from genescribe.files import write_json
+from genescribe.files import write_json, write_table
 
 NOT_LEARNED = "with labels not learned"
 
@@ -124,11 +123,11 @@ def write_results(
     """
     write_json(folder / "metrics.json", metrics)
     predicted = chances.argmax(axis=1)
-    with (folder / "predictions.csv").open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(["id", "label", "predicted", "probability"])
-        for name, label, p, row in zip(test.ids, test.labels, predicted, chances, strict=True):
-            writer.writerow([name, label, classes[p], f"{row[p]:.6f}"])
+    rows = (
+        [name, label, classes[p], f"{row[p]:.6f}"]
+        for name, label, p, row in zip(test.ids, test.labels, predicted, chances, strict=True)
+    )
+    write_table(folder / "predictions.csv", ["id", "label", "predicted", "probability"], rows)
     names = _names(classes, test)
     truth = np.array([names.index(label) for label in test.labels])
     learned = truth < len(classes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from genescribe.codon.network.predictor import Network
 from genescribe.codon.sequences.prepare import Gene, read_genes
 from genescribe.codon.sequences.vocabulary import FIRST_CODON, SIZE, to_tokens
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, read_json, write_json
+from genescribe.files import read_json, write_json, write_table
 from genescribe.genome.genetic_code import GeneticCode, codon_numbers
 
 USAGE, OWN_USAGE = "codon usage", "codon usage of its genome"
@@ -218,11 +217,10 @@ def _provenance(model: str | Path, data: str | Path) -> dict[str, Any]:
 
 
 def _write_genes(path: Path, genes: Sequence[Gene], scores: dict[str, GeneScores]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        names = list(scores)
-        writer.writerow(["genome", "id", "codons", "homologue", *(f"nats_{name}" for name in names), "product"])
-        for number, gene in enumerate(genes):
-            nats = [f"{scores[name].values[number, 0] / len(gene.codons):.4f}" for name in names]
-            homologue = "yes" if gene.homologue else "no"
-            writer.writerow([gene.genome, gene.id, len(gene.codons), homologue, *nats, gene.product])
+    rows = []
+    for number, gene in enumerate(genes):
+        nats = [f"{score.values[number, 0] / len(gene.codons):.4f}" for score in scores.values()]
+        homologue = "yes" if gene.homologue else "no"
+        rows.append([gene.genome, gene.id, len(gene.codons), homologue, *nats, gene.product])
+    columns = ["genome", "id", "codons", "homologue", *(f"nats_{name}" for name in scores), "product"]
+    write_table(path, columns, rows, delimiter="\t")

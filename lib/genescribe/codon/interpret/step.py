@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genescribe.figures.blocks import Block, Cell, Figure, Row, Table, Text
-from genescribe.files import atomic_directory, read_json, write_json
+from genescribe.files import atomic_directory, read_json, write_json, write_table
 
 _NONE = "–"
 
@@ -69,10 +68,8 @@ def write_step(step: Step, folder: str | Path) -> None:
     """Write a step: `summary.json`, a CSV per table, an SVG per picture."""
     with atomic_directory(folder) as out:
         for name, (head, rows) in step.tables.items():
-            with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as handle:
-                writer = csv.writer(handle, lineterminator="\n")
-                writer.writerow(head)
-                writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+            cells = ([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+            write_table(out / f"{name}.csv", head, cells)
         for figure in step.figures:
             (out / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
         write_json(

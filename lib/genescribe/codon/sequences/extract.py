@@ -27,7 +27,7 @@ from genescribe.codon.sequences.cds import (
 from genescribe.codon.sequences.genbank import Record, read_genbank
 from genescribe.codon.sequences.gff3 import read_gff3
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, read_json, sha256, write_json
+from genescribe.files import atomic_directory, read_json, sha256, write_json, write_table
 from genescribe.genome.fasta import write_fasta
 from genescribe.genome.genetic_code import GeneticCode
 
@@ -142,8 +142,8 @@ def extract(
     }
     with atomic_directory(target) as folder:
         write_fasta(folder / "cds.fa", [(item.id, dna_of(item.codons)) for item in used])
-        _write(folder / "cds.tsv", USED_COLUMNS, map(_used_row, used))
-        _write(folder / "rejected.tsv", REJECTED_COLUMNS, map(_rejected_row, rejected))
+        write_table(folder / "cds.tsv", USED_COLUMNS, map(_used_row, used), delimiter="\t")
+        write_table(folder / "rejected.tsv", REJECTED_COLUMNS, map(_rejected_row, rejected), delimiter="\t")
         write_json(folder / "summary.json", summary)
     return summary
 
@@ -238,10 +238,3 @@ def _used_row(cds: Cds) -> list[str | int]:
 def _rejected_row(rejected: Rejected) -> list[str | int]:
     note: Annotated = rejected.annotated
     return [note.id, note.seqid, note.place, rejected.reason, rejected.detail, note.product]
-
-
-def _write(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str | int]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)

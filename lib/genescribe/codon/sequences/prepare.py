@@ -19,7 +19,7 @@ from genescribe.codon.sequences.packing import Windows, pack
 from genescribe.codon.sequences.vocabulary import FIRST_CODON, TOKENS
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, read_json, sha256, write_json, write_text
+from genescribe.files import atomic_directory, read_json, sha256, write_json, write_table, write_text
 
 TABLE = "cds.tsv"
 COLUMNS = ("genome", "id", "split", "cluster", "codons", "table", "partial", "homologue", "product")
@@ -237,20 +237,19 @@ def _write_table(
     assignment: splits.Assignment,
 ) -> None:
     chosen = splits.names_of(assignment.split)
-    with (folder / TABLE).open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for i, cds in enumerate(every):
-            homologue = "yes" if assignment.homologue[i] else "no"
-            row = [names[genome[i]], cds.id, chosen[i], int(cluster[i]), len(cds.codons), cds.table, cds.partial]
-            writer.writerow([*row, homologue, cds.product])
-    with (folder / "quarantine.tsv").open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        writer.writerow(["genome", "id", "resembles_genome", "resembles", "share_of_words", "its_split"])
-        for i in np.flatnonzero(assignment.partner >= 0).tolist():
-            j = int(assignment.partner[i])
-            closest = [names[genome[j]], every[j].id, f"{assignment.share[i]:.3f}", chosen[j]]
-            writer.writerow([names[genome[i]], every[i].id, *closest])
+    rows = []
+    for i, cds in enumerate(every):
+        homologue = "yes" if assignment.homologue[i] else "no"
+        row = [names[genome[i]], cds.id, chosen[i], int(cluster[i]), len(cds.codons), cds.table, cds.partial]
+        rows.append([*row, homologue, cds.product])
+    write_table(folder / TABLE, COLUMNS, rows, delimiter="\t")
+    quarantined = []
+    for i in np.flatnonzero(assignment.partner >= 0).tolist():
+        j = int(assignment.partner[i])
+        closest = [names[genome[j]], every[j].id, f"{assignment.share[i]:.3f}", chosen[j]]
+        quarantined.append([names[genome[i]], every[i].id, *closest])
+    columns = ["genome", "id", "resembles_genome", "resembles", "share_of_words", "its_split"]
+    write_table(folder / "quarantine.tsv", columns, quarantined, delimiter="\t")
 
 
 def _statistics(

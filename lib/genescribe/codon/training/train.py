@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import logging
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from genescribe.codon.run import CodonRunConfig
 from genescribe.codon.sequences.vocabulary import TOKENS
 from genescribe.codon.training.task import CodonTask, perplexity
 from genescribe.errors import InputError
-from genescribe.files import write_text
+from genescribe.files import write_table, write_text
 from genescribe.train.engine import train
 
 CURVES = ("step", "train_loss", "val_loss", "perplexity", "lr")
@@ -52,17 +51,14 @@ def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, r
     options = config.training(windows=task.samples(), tokens=task.training.tokens, parameters=size)
     model = train(task, options, folder)
     write_text(folder / config.outputs.itos_path, "".join(f"{token}\n" for token in TOKENS))
-    write_text(target / config.outputs.scores_dir / config.outputs.log_csv, curves(folder / "log.csv"))
+    write_table(target / config.outputs.scores_dir / config.outputs.log_csv, CURVES, curves(folder / "log.csv"))
     return model
 
 
-def curves(log: str | Path) -> str:
-    """Return the rows of an engine's log as a table of `CURVES`: val_loss is unsmoothed, perplexity is its exponent."""
+def curves(log: str | Path) -> list[list[str]]:
+    """Return the rows of an engine's log as rows of `CURVES`: val_loss is unsmoothed, perplexity is its exponent."""
     with Path(log).open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CURVES)
     by_step: dict[str, dict[str, str]] = {}
     for row in rows:
         row_of_step = by_step.setdefault(row["step"], {})
@@ -71,6 +67,4 @@ def curves(log: str | Path) -> str:
         else:
             loss = -float(row["log_likelihood"])
             row_of_step |= {"val_loss": f"{loss:.8g}", "perplexity": f"{perplexity(loss):.8g}"}
-    for step, row_of_step in by_step.items():
-        writer.writerow([step, *(row_of_step.get(name, "") for name in CURVES[1:])])
-    return text.getvalue()
+    return [[step, *(row.get(name, "") for name in CURVES[1:])] for step, row in by_step.items()]

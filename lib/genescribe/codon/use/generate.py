@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from genescribe.codon.sequences.cds import dna_of
 from genescribe.codon.sequences.prepare import Gene, read_genes
 from genescribe.codon.sequences.vocabulary import BOS, EOS, FIRST_CODON, PAD, SEP, SIZE, to_tokens
 from genescribe.errors import InputError
-from genescribe.files import atomic_path
+from genescribe.files import write_table
 from genescribe.genome.genetic_code import GeneticCode
 
 WORD = 8
@@ -337,8 +336,9 @@ def generate_from_prefixes(
                 written = _written(network, chosen, prefix, sampling, seed, spelling=method == "protein")
             samples += [compare(method, *pair, prefix, words) for pair in zip(chosen, written, strict=True)]
     target = Path(target)
-    _write(target / "samples.csv", [field.name for field in fields(Sample)], (astuple(sample) for sample in samples))
-    _write(target / "summary.csv", *summarise(samples))
+    rows = ([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in astuple(sample)] for sample in samples)
+    write_table(target / "samples.csv", [field.name for field in fields(Sample)], rows)
+    write_table(target / "summary.csv", *summarise(samples))
     return samples
 
 
@@ -379,10 +379,3 @@ def _protein(gene: Gene) -> str:
     ends = letters[-1] == ord("*")
     # A recoded stop inside cannot be spelled otherwise.
     return letters[: len(letters) - ends].tobytes().decode("ascii")
-
-
-def _write(path: Path, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from genescribe.codon.network.predictor import Network
 from genescribe.codon.sequences.vocabulary import CODONS, FIRST_CODON, to_tokens
-from genescribe.files import atomic_path
+from genescribe.files import write_table
 from genescribe.genome.genetic_code import GeneticCode
 
 COLUMNS = ("position", "codon", "amino_acid", "mutant", "mutant_amino_acid", "effect", "log_ratio")
@@ -100,16 +99,15 @@ def write_map(
         Codons that the rows of `ratios` stand for, counted from 0; None: all.
     """
     letters = GeneticCode.from_table(table).amino_acids
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row, place in zip(ratios, range(len(codons)) if places is None else places, strict=True):
-            old = int(codons[place])
-            for new in range(64):
-                if new != old:
-                    kind = effect(old, new, table)
-                    cells = [place + 1, CODONS[old], chr(letters[old]), CODONS[new], chr(letters[new]), kind]
-                    writer.writerow([*cells, f"{row[new]:.4f}"])
+    rows = []
+    for row, place in zip(ratios, range(len(codons)) if places is None else places, strict=True):
+        old = int(codons[place])
+        for new in range(64):
+            if new != old:
+                kind = effect(old, new, table)
+                cells = [place + 1, CODONS[old], chr(letters[old]), CODONS[new], chr(letters[new]), kind]
+                rows.append([*cells, f"{row[new]:.4f}"])
+    write_table(path, COLUMNS, rows, delimiter="\t")
 
 
 def mean_by_effect(codons: NDArray[np.uint8], ratios: NDArray[np.float64], table: int) -> dict[str, float]:
