@@ -26,6 +26,7 @@ from genescribe.genome.fasta_index import write_index
 
 DATA_VARIABLE = "GENESCRIBE_DATA"
 _BLOCK = 1 << 20
+_ATTEMPTS = 4
 _DIGESTS = {"sha256": 64, "md5": 32}
 _log = logging.getLogger(__name__)
 
@@ -179,9 +180,9 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -> None:
+def _download(url: str, target: Path) -> None:
     """Download a URL, trying again after errors of the network; a refusal by the server is final."""
-    for attempt in range(1, attempts + 1):
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
             request = urllib.request.Request(url, headers={"User-Agent": "genescribe"})
             with urllib.request.urlopen(request, timeout=60) as response, target.open("wb") as out:
@@ -196,8 +197,8 @@ def _download(url: str, target: Path, *, attempts: int = 4, wait: float = 2.0) -
         except (OSError, ValueError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
-            if _is_final(error) or attempt == attempts:
+            if _is_final(error) or attempt == _ATTEMPTS:
                 what = f"cannot be downloaded ({_reason(error)})"
                 raise InputError(what, where=url, remedy="check the network and the address") from None
             _log.info("%s: %s; trying again", url, _reason(error))
-            time.sleep(wait * 2 ** (attempt - 1))
+            time.sleep(2**attempt)

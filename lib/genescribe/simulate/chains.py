@@ -85,9 +85,9 @@ class MarkovChain:
         return np.asarray(padded[contexts, symbols])
 
 
-def fit_chain(pieces: Sequence[Codes], pseudocount: float = 1.0) -> MarkovChain:
+def fit_chain(pieces: Sequence[Codes]) -> MarkovChain:
     """Count the 4-mers of `pieces` (transcript orientation); words with a masked base or N are left out."""
-    counts = np.full(4 ** (ORDER + 1), pseudocount)
+    counts = np.ones(4 ** (ORDER + 1))  # A pseudocount of 1.
     for piece in pieces:
         if len(piece) <= ORDER:
             continue

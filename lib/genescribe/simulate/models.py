@@ -123,7 +123,7 @@ def spaces(sequences: Sequences, genes: list[Gene]) -> Iterator[tuple[str, int, 
             last = gene.end if last is None else max(last, gene.end)
 
 
-def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs, seed: int = 0) -> list[Gene]:
+def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs) -> list[Gene]:
     """Return the genes, each coding transcript without UTRs extended by log-normal lengths of the assumed medians.
 
     An extension takes at most a third of the space to the next gene.
@@ -136,10 +136,8 @@ def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs, 
         Length of each sequence by name, in bases.
     assumed
         Medians and spreads of UTR lengths.
-    seed
-        Seed of the draws.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     space: dict[str, tuple[int, int]] = {}
     ordered = sorted(genes, key=lambda g: (g.seqid, g.start))
     for i, gene in enumerate(ordered):

@@ -18,6 +18,7 @@ from genescribe.genome.alphabet import Codes
 Floats = NDArray[np.float64]
 Matrix = tuple[tuple[float, float, float, float], ...]
 """Rows of the probabilities of A, C, G, T, one a position."""
+_PSEUDOCOUNT = 0.5
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def draw_matrix(matrix: Matrix, size: int, rng: np.random.Generator) -> Codes:
     return np.asarray((uniform[..., None] >= cumulative).sum(axis=2), dtype=np.uint8)
 
 
-def fit_matrix(words: Codes, pseudocount: float = 0.5) -> Matrix:
+def fit_matrix(words: Codes) -> Matrix:
     """Count the bases of aligned words, (n, positions); rows with N or masked bases are left out."""
     complete = words[(words < 4).all(axis=1)]
-    counts = np.stack([np.bincount(column, minlength=4) for column in complete.T]) + pseudocount
+    counts = np.stack([np.bincount(column, minlength=4) for column in complete.T]) + _PSEUDOCOUNT
     return tuple(tuple(round(float(x), 4) for x in row) for row in counts / counts.sum(axis=1, keepdims=True))  # type: ignore[misc]

@@ -155,20 +155,11 @@ class Signals:
             places &= self._rare[1] == self._rare[0][donor]
         return places
 
-    def continuations(self, end: int, phase: int, carried: tuple[int, ...] | None = None) -> Mask:
+    def continuations(self, end: int, phase: int) -> Mask:
         """Return where the next coding feature may begin, (T + 1,).
 
-        Behind an intron that begins at `end`; where its frame, of `phase`, reaches a stop codon; and where the codon
-        that the intron splits is no stop codon. `carried` are that codon's first bases; None: those before `end`.
-
-        Parameters
-        ----------
-        end
-            Boundary at which the intron begins.
-        phase
-            Bases of the split codon that are still to come.
-        carried
-            First bases of the split codon; None: those right before `end`.
+        Behind an intron that begins at boundary `end`; where its frame reaches a stop codon; and where the codon that
+        the intron splits, of which `phase` bases are still to come, is no stop codon.
         """
         places = self.acceptors_after(end)
         if not self.checked:
@@ -178,8 +169,7 @@ class Signals:
         reached[: size - phase] = self.stop_end[phase:] != NEVER
         places &= reached
         if phase:
-            before = tuple(int(base) for base in self._codes[end - (3 - phase) : end])
-            places &= ~self._split_stops(before if carried is None else carried)
+            places &= ~self._split_stops(tuple(int(base) for base in self._codes[end - (3 - phase) : end]))
         return places
 
     def _split_stops(self, carried: tuple[int, ...]) -> Mask:

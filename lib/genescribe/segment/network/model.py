@@ -311,10 +311,6 @@ class SegmentModel(nn.Module):
         limit = self.config.emission_clamp
         return scores.clamp(-limit, limit) if limit else scores
 
-    def emissions(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the score of each base under each label, (B, T, C) float32; see `scores` for those of boundaries."""
-        return self.scores(codes, lengths).content
-
     def penalty(self) -> Tensor:
         """Return the mean square of the CRF's allowed transition and duration scores."""
         table, _ = self.crf.durations()
