@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from genescribe.errors import InputError
-from genescribe.genome.alphabet import BASES, Codes, reverse_complement, unmasked
+from genescribe.genome.alphabet import N, gaps, reverse_complement, unmasked
 from genescribe.genome.annotation.locus_tags import PREFIX
 from genescribe.genome.annotation.text import gff3_attributes, table_rows
 from genescribe.genome.codons import read_codons
@@ -37,7 +37,6 @@ _COLUMNS = 9
 _NAME = re.compile(r"[A-Za-z0-9_.:*#-]+")
 _TAG = re.compile(rf"({PREFIX.pattern})_[A-Za-z0-9]+")
 _GENERAL_ID = re.compile(r"gnl\|[A-Za-z0-9]+\|[A-Za-z0-9_.:-]+")
-_N = BASES.index("N")
 
 
 class Problem(NamedTuple):
@@ -147,7 +146,7 @@ def _sequences(genome: Genome) -> Iterator[Problem]:
             yield Problem("ShortSeq", seqid, f"{length} bases; at least {SHORTEST_SEQUENCE} are needed")
         if len(seqid) > LONGEST_NAME or not _NAME.fullmatch(seqid):
             yield Problem("BadSeqIdFormat", seqid, f"names are up to {LONGEST_NAME} letters, digits and _.:*#-")
-        if any(unmasked(genome.codes(seqid, at, at + 1))[0] == _N for at in {0, length - 1} if length):
+        if any(unmasked(genome.codes(seqid, at, at + 1))[0] == N for at in {0, length - 1} if length):
             yield Problem("TerminalNs", seqid, "begins or ends with N: trim it before annotating")
 
 
@@ -232,7 +231,7 @@ def _structure(transcript: _Transcript, gene: _Row | None) -> Iterator[Problem]:
 def _sequence_rules(transcript: _Transcript, genome: Genome) -> Iterator[Problem]:
     row = transcript.row
     for part in [*transcript.exons, *transcript.cds]:
-        if _has_gap(genome.codes(part.seqid, part.start, part.end)):
+        if gaps(genome.codes(part.seqid, part.start, part.end), GAP):
             yield Problem("FeatureBeginsOrEndsInGap", row.name, f"a row of type {part.kind} over {GAP} or more N")
             break
     cds = sorted(transcript.cds, key=lambda part: part.place)
@@ -278,16 +277,10 @@ def _reading(
         yield Problem("NoStop", row.name, "does not end with a stop codon, and is not partial")
 
 
-def _has_gap(codes: Codes) -> bool:
-    unknown = np.concatenate([[0], (unmasked(codes) == _N).astype(np.int8), [0]])
-    edges = np.flatnonzero(np.diff(unknown)).reshape(-1, 2)
-    return bool((edges[:, 1] - edges[:, 0] >= GAP).any())
-
-
 def _at_an_end(genome: Genome, seqid: str, place: int) -> bool:
     """Whether the end of a sequence or a gap is near."""
     length = genome.lengths[seqid]
     if place <= NEAR or place >= length - NEAR:
         return True
     around = genome.codes(seqid, max(0, place - NEAR - GAP), min(length, place + NEAR + GAP))
-    return _has_gap(around)
+    return bool(gaps(around, GAP))
