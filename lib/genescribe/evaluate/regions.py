@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from genescribe.evaluate.structures import IntArray, merge
-from genescribe.genome.model import Gene
+from genescribe.genome.intervals import touched, union
+from genescribe.genome.model import Gene, Interval
 
 Stretch = tuple[str, int, int | None]
 """seqid, start, end (0-based half-open); an end of None is the sequence's."""
 
-_FAR = np.iinfo(np.int64).max
+_FAR = sys.maxsize
 
 
 class Restricted(NamedTuple):
@@ -40,25 +40,24 @@ def restrict(reference: Sequence[Gene], predicted: Sequence[Gene], regions: Iter
     regions
         (seqid, start, end); an end of None is the end of the sequence.
     """
-    inside = _Regions(regions)
-    scored_reference = [gene for gene in reference if inside.contains(gene)]
-    crossing = [gene for gene in reference if not inside.contains(gene) and inside.touched(gene)]
-    scored, cut = _Spans(scored_reference), _Spans(crossing)
+    spans = _Spans((seqid, start, _FAR if end is None else end) for seqid, start, end in regions)
+    touching = [gene for gene in reference if spans.touch(gene.seqid, gene)]
+    scored_reference = [gene for gene in touching if spans.contain(gene.seqid, gene)]
+    crossing = [gene for gene in touching if not spans.contain(gene.seqid, gene)]
+    scored, cut = _Spans.of(scored_reference), _Spans.of(crossing)
+    candidates = [gene for gene in predicted if spans.touch(gene.seqid, gene)]
     scored_predicted = [
         gene
-        for gene in predicted
-        if (not cut.overlap(gene) if inside.contains(gene) else inside.touched(gene) and scored.overlap(gene))
+        for gene in candidates
+        if (not cut.overlap(gene) if spans.contain(gene.seqid, gene) else scored.overlap(gene))
     ]
-    left_out = {
-        "reference": len(crossing),
-        "predicted": sum(inside.touched(gene) for gene in predicted) - len(scored_predicted),
-    }
+    left_out = {"reference": len(crossing), "predicted": len(candidates) - len(scored_predicted)}
     return Restricted(scored_reference, scored_predicted, left_out)
 
 
 def overlapping(genes: Iterable[Gene], others: Iterable[Gene]) -> list[Gene]:
     """Return the genes whose span shares a base with the span of one of the others, on its strand."""
-    spans = _Spans(others)
+    spans = _Spans.of(others)
     return [gene for gene in genes if spans.overlap(gene)]
 
 
@@ -88,39 +87,26 @@ def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: 
     return cut
 
 
-class _Regions:
-    """Disjoint regions of each sequence; those that touch or overlap are one."""
-
-    def __init__(self, regions: Iterable[Stretch]) -> None:
-        spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for seqid, start, end in regions:
-            spans[seqid].append((start, _FAR if end is None else end))
-        self._merged = {seqid: _merged(pairs) for seqid, pairs in spans.items()}
-
-    def contains(self, gene: Gene) -> bool:
-        starts, ends = self._merged.get(gene.seqid, _merged([]))
-        index = int(np.searchsorted(starts, gene.start, side="right")) - 1
-        return index >= 0 and gene.end <= int(ends[index])
-
-    def touched(self, gene: Gene) -> bool:
-        starts, ends = self._merged.get(gene.seqid, _merged([]))
-        return bool(np.searchsorted(starts, gene.end) > np.searchsorted(ends, gene.start, side="right"))
-
-
 class _Spans:
-    """Spans of genes by sequence and strand, for asking whether another gene overlaps any of them."""
+    """Stretches by sequence, or by sequence and strand; those that touch or overlap are one."""
 
-    def __init__(self, genes: Iterable[Gene]) -> None:
-        spans: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-        for gene in genes:
-            spans[gene.seqid, gene.strand].append((gene.start, gene.end))
-        self._merged = {key: _merged(pairs) for key, pairs in spans.items()}
+    def __init__(self, spans: Iterable[tuple[Hashable, int, int]]) -> None:
+        by_key: dict[Hashable, list[Interval]] = defaultdict(list)
+        for key, start, end in spans:
+            by_key[key].append((start, end))
+        self._merged = {key: union(intervals) for key, intervals in by_key.items()}
+
+    @classmethod
+    def of(cls, genes: Iterable[Gene]) -> _Spans:
+        return cls(((gene.seqid, gene.strand), gene.start, gene.end) for gene in genes)
+
+    def touch(self, key: Hashable, gene: Gene) -> bool:
+        return touched((gene.start, gene.end), self._merged.get(key, []))
 
     def overlap(self, gene: Gene) -> bool:
-        starts, ends = self._merged.get((gene.seqid, gene.strand), _merged([]))
-        return bool(np.searchsorted(starts, gene.end) > np.searchsorted(ends, gene.start, side="right"))
+        return self.touch((gene.seqid, gene.strand), gene)
 
-
-def _merged(pairs: Sequence[tuple[int, int]]) -> tuple[IntArray, IntArray]:
-    array = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-    return merge(array[:, 0], array[:, 1])
+    def contain(self, key: Hashable, gene: Gene) -> bool:
+        intervals = self._merged.get(key, [])
+        place = bisect_right(intervals, (gene.start, _FAR)) - 1
+        return place >= 0 and gene.end <= intervals[place][1]

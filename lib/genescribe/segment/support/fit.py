@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from genescribe.crf.head import SemiCRF
-from genescribe.data.runs import IGNORE, Runs
+from genescribe.data.runs import IGNORE, Runs, labels_from_runs
 from genescribe.evidence.table import INTRON, RNA, EvidenceTable, Rows
 from genescribe.genome.alphabet import unmasked
 from genescribe.genome.fasta import Genome
@@ -287,8 +287,7 @@ def _agreeing(runs: Runs, supported: SupportedStrand, labels: int) -> NDArray[np
     for label in range(PLAIN):
         table[label, [label, *(copy for copy in supported.copies_of(label) if copy < labels)]] = True
     table[IGNORE] = True
-    lengths = np.diff(runs[:, 0], prepend=0)
-    result: NDArray[np.bool_] = table[np.repeat(runs[:, 1], lengths)]
+    result: NDArray[np.bool_] = table[labels_from_runs(runs)]
     return result
 
 
