@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genescribe.bake.leakage import connected, similar_pairs, sketch
 from genescribe.codon.config import DataConfig, DatasetConfig
-from genescribe.codon.sequences.homology import clusters, similar_pairs
 from genescribe.codon.sequences.splits import QUARANTINE, TEST, TRAIN, VALIDATION, assign
 from genescribe.errors import InputError
 
@@ -26,7 +26,7 @@ def divided(
     genome = np.repeat(np.arange(count), each)
     linked = np.array([(a, b) for a, b, _ in pairs or []], dtype=np.int64).reshape(-1, 2)
     shares = np.array([share for *_, share in pairs or []])
-    cluster = clusters(len(genome), linked)
+    cluster = connected(len(genome), linked)
     return genome, cluster, assign(data, genome, np.full(len(genome), 100), cluster, linked, shares, seed=seed)
 
 
@@ -74,9 +74,9 @@ def test_similar_proteins_are_found_and_others_are_not() -> None:
     near[::40] = "W"
     far[generator.random(400) < 0.6] = "A"
     proteins = ["".join(one) for one in (base, near, far, generator.choice(letters, 400), base[:20])]
-    pairs, shares = similar_pairs(proteins)
+    pairs, shares = similar_pairs([sketch(protein) for protein in proteins])
     assert (0, 1) in set(map(tuple, pairs.tolist()))
     assert not any(3 in pair for pair in pairs.tolist())
     assert shares.max() <= 1
-    assert len(set(clusters(5, pairs)[[0, 1]].tolist())) == 1
-    assert clusters(5, pairs)[3] != clusters(5, pairs)[0]
+    cluster = connected(5, pairs).tolist()
+    assert cluster[0] == cluster[1] != cluster[3]

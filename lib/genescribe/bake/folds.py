@@ -7,15 +7,15 @@ validate. A gene has no homologue in another part that this search finds.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from genescribe.bake.leakage import Sketch, similar_pairs, sketch
+from genescribe.bake.leakage import Sketch, connected, similar_pairs, sketch
 from genescribe.data.cursor import hash64
 from genescribe.errors import InputError
+from genescribe.genome.batches import balance
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene
@@ -53,19 +53,11 @@ def clusters(genes: Iterable[Gene], genome: Genome, code: GeneticCode, seqids: S
             if transcript.cds and gene.seqid in place:
                 sides.append(place[gene.seqid])
                 sketches.append(sketch(translate(coding_codes(genome, gene, transcript), transcript, code)))
-    parent = list(range(len(seqids)))
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = number = parent[parent[number]]
-        return number
-
-    for _, left, right in similar_pairs(sketches, sides, SIMILAR):
-        a, b = sorted((root(sides[left]), root(sides[right])))
-        parent[b] = a
+    pairs, _ = similar_pairs(sketches, sides, similar=SIMILAR)
     groups: dict[int, list[str]] = {}
-    for number, seqid in enumerate(seqids):
-        groups.setdefault(root(number), []).append(seqid)
+    cluster = connected(len(seqids), np.array(sides, dtype=np.int64)[pairs])
+    for seqid, number in zip(seqids, cluster.tolist(), strict=True):
+        groups.setdefault(number, []).append(seqid)
     return list(groups.values())
 
 
@@ -96,11 +88,11 @@ def assign_folds(groups: Sequence[Sequence[str]], number: int, validation: float
         )
     drawn = hash64(hash64(np.array([seed], dtype=np.uint64)) ^ np.arange(len(groups), dtype=np.uint64))
     order = sorted(range(len(groups)), key=lambda i: (-len(groups[i]), int(drawn[i])))
-    home = _pack([len(groups[i]) for i in order], number)
+    packed = balance({i: len(groups[i]) for i in order}, number)
     position = {seqid: place for place, seqid in enumerate(seqid for group in groups for seqid in group)}
     folds = []
-    for fold in range(number):
-        outside = [i for i, at in zip(order, home, strict=True) if at != fold]
+    for inside in packed:
+        outside = [i for i in order if i not in inside]
         wanted = validation * sum(len(groups[i]) for i in outside)
         validating: list[int] = []
         # The smallest groups first: what trains keeps the large families.
@@ -108,7 +100,7 @@ def assign_folds(groups: Sequence[Sequence[str]], number: int, validation: float
             if sum(len(groups[j]) for j in validating) + len(groups[i]) > wanted:
                 break
             validating.append(i)
-        parts = ([i for i in outside if i not in validating], validating, [i for i in order if i not in outside])
+        parts = ([i for i in outside if i not in validating], validating, inside)
         seqids = ([seqid for i in part for seqid in groups[i]] for part in parts)
         folds.append(Fold(*(sorted(names, key=position.__getitem__) for names in seqids)))
     return folds
@@ -122,14 +114,3 @@ def summary(groups: Sequence[Sequence[str]], folds: Sequence[Fold]) -> Mapping[s
         "largest_group": max(map(len, groups)),
         "folds": [{split: len(names) for split, names in fold._asdict().items()} for fold in folds],
     }
-
-
-def _pack(sizes: Sequence[int], number: int) -> list[int]:
-    """Return the fold of each group: always the one with the fewest sequences so far."""
-    heap = [(0, fold) for fold in range(number)]
-    home = []
-    for size in sizes:
-        total, fold = heapq.heappop(heap)
-        home.append(fold)
-        heapq.heappush(heap, (total + size, fold))
-    return home

@@ -70,10 +70,13 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
     names = [name for genes in proteins.values() for name, _ in genes]
     sketches = [words for genes in proteins.values() for _, words in genes]
     order = list(proteins)
-    pairs = similar_pairs(sketches, [order.index(split) for split in splits])
-    pairs.sort(key=lambda item: (-item[0], names[item[1]], names[item[2]]))
+    pairs, shares = similar_pairs(sketches, [order.index(split) for split in splits])
+    closest = sorted(
+        zip(shares.tolist(), *pairs.T.tolist(), strict=True),
+        key=lambda item: (-item[0], names[item[1]], names[item[2]]),
+    )
     touched: dict[str, set[int]] = {}
-    for _, left, right in pairs:
+    for left, right in pairs.tolist():
         for a, b in ((left, right), (right, left)):
             touched.setdefault(f"{splits[a]}/{splits[b]}", set()).add(a)
     return {
@@ -81,52 +84,66 @@ def leakage(proteins: Mapping[str, Sequence[tuple[str, Sketch]]]) -> dict[str, A
         "shared": {pair: len(members) for pair, members in sorted(touched.items())},
         "pairs": [
             {"share": round(share, 3), "genes": [names[a], names[b]], "splits": [splits[a], splits[b]]}
-            for share, a, b in pairs[:SHOWN]
+            for share, a, b in closest[:SHOWN]
         ],
     }
 
 
 def similar_pairs(
-    sketches: Sequence[Sketch], sides: Sequence[int], similar: float = SIMILAR
-) -> list[tuple[float, int, int]]:
-    """Return the pairs of homologous proteins on different sides.
+    sketches: Sequence[Sketch],
+    sides: Sequence[int] | None = None,
+    *,
+    similar: float = SIMILAR,
+    crowd: int = CROWD,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the pairs of homologous proteins.
 
     Parameters
     ----------
     sketches
         Word hashes of each protein: `sketch`.
     sides
-        Of each protein; pairs of one side are not looked for.
+        Of each protein; only pairs on different sides are returned. None: all pairs.
     similar
         Share of the smaller protein's words in common from which two count as homologous; `FEWEST` words it takes.
+    crowd
+        Words that more proteins hold are passed over.
 
     Returns
     -------
-    list of (float, int, int)
-        Share, and the places of the two in `sketches`.
+    pairs : (P, 2) int64
+        Places in `sketches`, ascending.
+    shares : (P,) float64
+        Of the words of the smaller protein, those in common.
     """
-    sizes = [len(words) for words in sketches]
-    pairs = _shared_words(sketches, np.array(sides, dtype=np.intp))
-    shares = ((count, count / min(sizes[left], sizes[right]), left, right) for (left, right), count in pairs.items())
-    return [(share, left, right) for count, share, left, right in shares if count >= FEWEST and share >= similar]
-
-
-def _shared_words(sketches: Sequence[Sketch], sides: NDArray[np.intp]) -> dict[tuple[int, int], int]:
-    """Return the number of words in common of each pair of proteins on different sides that share any."""
-    words = np.concatenate(sketches) if sketches else np.zeros(0, dtype=np.uint64)
-    if not len(words):
-        return {}
-    owners = np.repeat(np.arange(len(sketches)), [len(words) for words in sketches])
+    sizes = np.array([len(words) for words in sketches], dtype=np.int64)
+    if not sizes.sum():
+        return np.zeros((0, 2), dtype=np.int64), np.zeros(0)
+    words, owners = np.concatenate(sketches), np.repeat(np.arange(len(sketches)), sizes)
     order = np.argsort(words, kind="stable")
     words, owners = words[order], owners[order]
-    edges = np.flatnonzero(np.append(True, words[1:] != words[:-1]))
-    counts: dict[tuple[int, int], int] = {}
-    for start, end in zip(edges.tolist(), [*edges[1:].tolist(), len(words)], strict=True):
-        if not 1 < end - start <= CROWD:
-            continue
-        group = owners[start:end]
-        left, right = (group[side] for side in np.triu_indices(len(group), 1))
-        apart = sides[left] != sides[right]
-        for pair in zip(left[apart].tolist(), right[apart].tolist(), strict=True):
-            counts[pair] = counts.get(pair, 0) + 1
-    return counts
+    starts = np.flatnonzero(np.append(True, words[1:] != words[:-1]))
+    holders = np.diff(starts, append=len(words))
+    side_of = np.arange(len(sketches)) if sides is None else np.array(sides, dtype=np.int64)
+    keys = [np.zeros(0, dtype=np.int64)]
+    # All words with the same number of holders at once.
+    for number in np.unique(holders[(holders > 1) & (holders <= crowd)]).tolist():
+        group = owners[starts[holders == number][:, None] + np.arange(number)]
+        left, right = (group[:, side].ravel() for side in np.triu_indices(number, 1))
+        apart = side_of[left] != side_of[right]
+        keys.append(left[apart] * len(sketches) + right[apart])
+    pair, common = np.unique(np.concatenate(keys), return_counts=True)
+    pairs = np.stack([pair // len(sketches), pair % len(sketches)], axis=1)
+    shares = common / sizes[pairs].min(axis=1)
+    kept = (common >= FEWEST) & (shares >= similar)
+    return pairs[kept], shares[kept]
+
+
+def connected(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of the cluster of each of `count` items; a chain of pairs connects its members."""
+    # Slow to import, and of those that sketch proteins few cluster them.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
+Key = TypeVar("Key", bound=Hashable)
 MAX_BATCHES = 32
 
 
-def balance(lengths: Mapping[str, int], batches: int) -> list[list[str]]:
-    """Pack sequences into exactly `batches` lists of nearly equal total length.
+def balance(lengths: Mapping[Key, int], batches: int) -> list[list[Key]]:
+    """Pack sequences, or anything that has a size, into exactly `batches` lists of nearly equal total length.
 
     Longest first, each into the lightest batch; the result is a function of the lengths and names alone. A batch
     may be empty: the number of batches is known before the sequences are.
@@ -28,7 +30,7 @@ def balance(lengths: Mapping[str, int], batches: int) -> list[list[str]]:
     """
     if not 1 <= batches <= MAX_BATCHES:
         raise ValueError(f"batches must lie in 1..{MAX_BATCHES}, not {batches}")
-    packed: list[list[str]] = [[] for _ in range(batches)]
+    packed: list[list[Key]] = [[] for _ in range(batches)]
     heap = [(0, index) for index in range(batches)]
     order = {name: position for position, name in enumerate(lengths)}
     for name in sorted(lengths, key=lambda n: (-lengths[n], order[n])):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genescribe.bake.leakage import Sketch
+import numpy as np
+
+from genescribe.bake.leakage import Sketch, similar_pairs
 from genescribe.codon.classify.sequences import Sequences
-from genescribe.codon.sequences.homology import similar_sketches
+from genescribe.codon.sequences.homology import CROWD
 from genescribe.errors import InputError
 
 ORIGIN, REAL, SYNTHETIC = "origin", "real", "synthetic"
@@ -70,9 +72,9 @@ def check_disjoint(train: Known, test: Sequences, protocol: str) -> int:
                 where=test.source,
                 remedy="take them out of one of the two",
             )
-    pairs, _ = similar_sketches([*train.sketches, *test.sketches], ALIKE)
-    across = pairs[(pairs[:, 0] < len(train.ids)) & (pairs[:, 1] >= len(train.ids))]
-    alike = len(set(across[:, 1].tolist()))
+    sides = [0] * len(train.ids) + [1] * len(test.ids)
+    pairs, _ = similar_pairs([*train.sketches, *test.sketches], sides, similar=ALIKE, crowd=CROWD)
+    alike = len(np.unique(pairs[:, 1]))
     if alike and protocol != REAL:
         raise InputError(
             f"{alike} sequences resemble one of {train.source} (protocol {protocol})",

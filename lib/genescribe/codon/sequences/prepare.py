@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genescribe.bake.leakage import connected, similar_pairs, sketch
 from genescribe.codon.config import SPLITS, DataConfig
 from genescribe.codon.sequences import splits
 from genescribe.codon.sequences.extract import Entry, read_extracted, read_summary
-from genescribe.codon.sequences.homology import clusters, protein_of, similar_pairs
+from genescribe.codon.sequences.homology import CROWD, protein_of
 from genescribe.codon.sequences.packing import Windows, pack
 from genescribe.codon.sequences.vocabulary import FIRST_CODON, TOKENS
 from genescribe.config import to_mapping
@@ -102,8 +103,8 @@ def prepare(
     entries = {name: read_extracted(extracted[name]) for name in names}
     every = [entry for name in names for entry in entries[name]]
     genome = np.repeat(np.arange(len(names)), [len(entries[name]) for name in names])
-    pairs, shares = similar_pairs([protein_of(entry.codons, entry.table) for entry in every])
-    cluster = clusters(len(every), pairs)
+    pairs, shares = similar_pairs([sketch(protein_of(entry.codons, entry.table)) for entry in every], crowd=CROWD)
+    cluster = connected(len(every), pairs)
     lengths = np.array([len(entry.codons) for entry in every], dtype=np.int64)
     assignment = splits.assign(config, genome, lengths, cluster, pairs, shares, seed=seed)
     windows = {

@@ -29,7 +29,7 @@ class Assignment:
     partner : (n,) int64
         Of a quarantined one: the coding sequence of another split that it resembles; else -1.
     share : (n,) float64
-        How much of it; see `genescribe.codon.sequences.homology.similar_pairs`.
+        How much of it; see `genescribe.bake.leakage.similar_pairs`.
     homologue : (n,) bool
         Of a validation or test CDS: whether a training CDS that is kept resembles it.
     """
@@ -59,7 +59,7 @@ def assign(
     genome, codons, cluster : (n,)
         Dataset, length and homology cluster of each coding sequence.
     pairs, shares
-        From `genescribe.codon.sequences.homology.similar_pairs`.
+        From `genescribe.bake.leakage.similar_pairs`.
     seed
         Of what goes where when it is not said.
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from genescribe.bake.leakage import SIMILAR, Sketch, similar_pairs, sketch
+from genescribe.bake.leakage import Sketch, similar_pairs, sketch
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import Stretch
 from genescribe.evaluate.tools.augustus import RETRAINED, augustus_missing, call, installed_config, link_config
@@ -377,8 +377,8 @@ def _sketch(chosen: Chosen, genome: Genome, catalogue: Catalogue) -> Sketch:
 def _distinct(sketches: Sequence[Sketch]) -> list[int]:
     """Return the places of proteins of which no two are alike: earlier ones stay."""
     similar: dict[int, set[int]] = {}
-    for _, left, right in similar_pairs(sketches, range(len(sketches)), SIMILAR):
-        similar.setdefault(max(left, right), set()).add(min(left, right))
+    for left, right in similar_pairs(sketches)[0].tolist():
+        similar.setdefault(right, set()).add(left)
     kept: set[int] = set()
     for number in range(len(sketches)):
         if not similar.get(number, set()) & kept:

@@ -130,9 +130,8 @@ def _homologues(folders: Sequence[str | Path]) -> set[tuple[str, str]]:
     """Return (genome, gene) of the training genes that have a homologue among validation and test genes."""
     proteins = [entry for folder in folders for entry in read_proteins(Path(folder))]
     sides = [int(split != "train") for split, _, _, _ in proteins]
-    pairs = similar_pairs([words for _, _, _, words in proteins], sides)
-    inside = {place for _, a, b in pairs for place in (a, b) if not sides[place]}
-    return {(proteins[i][1], proteins[i][2]) for i in inside}
+    pairs, _ = similar_pairs([words for _, _, _, words in proteins], sides)
+    return {(proteins[i][1], proteins[i][2]) for i in pairs.ravel().tolist() if not sides[i]}
 
 
 def _unwanted(sample: Sample, genomes: set[str], config: PromptConfig, related: set[tuple[str, str]]) -> str | None:
