@@ -2,11 +2,11 @@
 
     GENESCRIBE_DATA=... python benchmarks/predict.py --output benchmarks/results/predict.json
 
-Annotates yeast, the beginning of a C. elegans chromosome and 3 Mb of the fly, both strands, posterior probabilities on,
-as scripts/annotate.py does with one worker, and runs AUGUSTUS with its stock settings and with --sample=0 --UTR=off on
-the beginning of the same sequence. The programs take turns, several times over, and the median of each is reported.
-Seconds of CPU are of all processes, so that what else the machine does counts little; of this program they hold all
-there is: starting Python, loading the model, the choice of the species, the report.
+Annotates the beginnings of genomes, both strands, posterior probabilities on, as scripts/annotate.py does with one
+worker, and runs AUGUSTUS with its stock settings and with --sample=0 --UTR=off on the beginning of the same sequence.
+The programs take turns, several times over, and the median of each is reported. Seconds of CPU are of all processes, so
+that what else the machine does counts little; of this program they hold all there is: starting Python, loading the
+model, the choice of the species, the report.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ SETS = {
         "scale/Caenorhabditis.elegans_WS220_noCDS/genome.fa.gz", 2_000_000, "all_genomes", "caenorhabditis"
     ),
     "fly": Set("eukaryotes/Drosophila.melanogaster_2L_3Mb/genome.fa.gz", 0, "all_genomes", "fly"),
+    "fly, insects": Set("eukaryotes/Drosophila.melanogaster_2L_3Mb/genome.fa.gz", 0, "insects", "fly"),
+    "poplar": Set("eukaryotes/Populus.trichocarpa_Chr01_8Mb/genome.fa.gz", 0, "plants", "arabidopsis"),
+    "human": Set("eukaryotes/Homo.sapiens_chr1_chunks/genome.fa.gz", 0, "vertebrates", "human"),
+    # What benchmarks/published.py combines: name the folder of its models in $GENESCRIBE_MODELS.
+    "human, wide network": Set("eukaryotes/Homo.sapiens_chr1_chunks/genome.fa.gz", 0, "human+mane.10000", "human"),
 }
 PR_SET_CHILD_SUBREAPER = 36
 """Of `prctl`, in linux/prctl.h."""

@@ -28,7 +28,7 @@ from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.prediction.predictor import SegmentPredictor, grain_of
 from genescribe.segment.sites.combine import CARD, ORIGIN, combine
-from genescribe.segment.sites.gains import IMPORTED, _opened, combined, fit_gains
+from genescribe.segment.sites.gains import BESIDE_WIDE, HEAD_START, IMPORTED, WIDE, _opened, combined, fit_gains
 from genescribe.segment.sites.scores import FLOOR, SHIFTS
 from genescribe.segment.support.features import named_weights, weights_of
 from genescribe.segment.training.task import SegmentTask
@@ -279,6 +279,24 @@ def test_a_chosen_offset_counts_where_no_network_scores_the_signal(tmp_path: Pat
     torch.testing.assert_close(signals, usual_signals + more)
     origin = json.loads((tmp_path / "set" / ORIGIN).read_text())
     assert origin["networks"][0]["signals"]["start"] == {"gain": 0.0, "offset": 2.0}
+
+
+@torch.no_grad()
+def test_beside_an_imported_model_the_widest_network_of_a_signal_counts(tmp_path: Path) -> None:
+    """Splice sites of a wide network have gains of their own; a narrower one adds starts and stops alone."""
+    wide = SiteEnsemble(replace(NETWORK, context=WIDE, classes=["acceptor", "donor"]), 1)
+    alone, both = (combined(imported(tmp_path), networks).sites for networks in ([wide], [ensemble(), wide]))
+    assert alone is not None and both is not None
+    for column, name in enumerate(SIGNALS):
+        gain, offset, _ = BESIDE_WIDE[name]
+        splice = name in ("donor", "acceptor")
+        usual = (gain, offset) if splice else (0.0, HEAD_START if name == "start" else 0.0)
+        assert (float(alone.gain[0, column]), float(alone.offset[0, column])) == pytest.approx(usual)
+        assert float(both.gain[int(splice), column]) == pytest.approx(gain)
+        assert float(both.offset[int(splice), column]) == pytest.approx(offset)
+        assert float(both.gain[1 - int(splice), column]) == float(both.offset[1 - int(splice), column]) == 0
+    trained = model_with(ensemble(), wide).sites
+    assert trained is not None and (trained.gain != 0).equal(trained.scored), "a fit weighs all that a network scores"
 
 
 def test_windows_that_an_imported_model_forbids_are_left_out(tmp_path: Path) -> None:

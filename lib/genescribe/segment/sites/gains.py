@@ -37,6 +37,19 @@ IMPORTED: Mapping[str, tuple[float, ...]] = {
 """Gain, offset and factor of the own signal beside an imported model: a vote of the network beside the model's. Chosen
 by exons and genes on human and mouse validation records, for a network of 400 bases trained here and a published one
 (docs/sites.md). Networks of 400 bases hardly tell stops: theirs count nothing, and no fit changes that."""
+WIDE = 10_000
+"""Context from which on splice sites of a network deserve more."""
+BESIDE_WIDE: Mapping[str, tuple[float, ...]] = {
+    "start": (0.6, 3.0, 0.6),
+    "donor": (1.0, 3.0, 0.5),
+    "acceptor": (1.0, 3.0, 0.5),
+    "stop": (0.4, 2.0, 1.0),
+}
+"""Likewise where one of the networks is so wide. Chosen on human validation records, starts and stops, which a narrower
+network then scores, on plants (docs/sites.md)."""
+HEAD_START = 2.0
+"""Nats that beginning a gene costs less beside a wide network if none scores starts: what splice sites tell of an exon,
+a first exon has on one side only."""
 CONTENT = ((1.0, 1.0, 1.0), (0.01, 1.0, 0.1))
 """Likewise factors of the encoder's content, of counted coding and of other counted content: all kept, or little."""
 UNITS = {"gain": 0.3, "kept": 0.3, "content": 0.3}
@@ -89,9 +102,7 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
     for number, ensemble in enumerate(ensembles):
         weights |= {f"sites.ensembles.{number}.{name}": value for name, value in ensemble.state_dict().items()}
     joined.load_state_dict(weights | {name: value for name, value in joined.state_dict().items() if name in _GAINS})
-    usual = torch.tensor([_usual_of(model)[name][:2] for name in SIGNALS])
-    joined.sites.gain.data[:] = usual[:, 0] * joined.sites.scored
-    joined.sites.offset.data[:] = usual[:, 1] * joined.sites.scored
+    _write(joined, _usual_of(joined))
     return joined.eval()
 
 
@@ -103,8 +114,9 @@ def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None 
     model
         Its content keeps its factor.
     chosen
-        By signal: gain and offset of the networks, and the factor of the model's own score; None: the usual ones. The
-        offset counts where no network scores the signal too: that of starts is what beginning a gene costs less.
+        By signal: gain and offset of the widest networks that score it, and the factor of the model's own score; None:
+        the usual ones. The offset counts where no network scores the signal too: that of starts is what beginning a
+        gene costs less.
 
     Raises
     ------
@@ -120,19 +132,44 @@ def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None 
                 remedy=f"give gain, offset and the factor of the own score of some of {', '.join(SIGNALS)}",
             )
     usual = _usual_of(model) | values
-    assert model.sites is not None
-    for number, name in enumerate(SIGNALS):
-        scored = model.sites.scored[:, number]
-        model.sites.gain.data[:, number] = usual[name][0] * scored
-        model.sites.offset.data[:, number] = usual[name][1] * scored
-        if name in values and not scored.any():
-            model.sites.offset.data[0, number] = usual[name][1]
+    _write(model, usual)
     _Gains(model, CONTENT[0], usual).write(model)
 
 
 def _usual_of(model: SegmentModel) -> dict[str, tuple[float, ...]]:
     """Return gain, offset and factor of the own signal that are usual for each signal."""
-    return dict.fromkeys(SIGNALS, (GAIN, OFFSET, KEPT)) if model.config.tables is None else dict(IMPORTED)
+    assert model.sites is not None
+    imported = model.config.tables is not None
+    wide = imported and max(_contexts(model)) >= WIDE
+    trained = dict.fromkeys(SIGNALS, (GAIN, OFFSET, KEPT))
+    usual = dict(BESIDE_WIDE if wide else IMPORTED) if imported else trained
+    for name, scored in zip(SIGNALS, model.sites.scored.any(0).tolist(), strict=True):
+        if not scored:
+            usual[name] = (0.0, HEAD_START if wide and name == "start" else 0.0, 1.0)
+    return usual
+
+
+def _write(model: SegmentModel, usual: Mapping[str, tuple[float, ...]]) -> None:
+    """Put gains and offsets into a model, in place; offsets of signals that no network scores go to the first."""
+    assert model.sites is not None
+    counted = _counted(model)
+    gain, offset, _ = torch.tensor([usual[name] for name in SIGNALS]).T
+    model.sites.gain.data[:] = gain * counted
+    model.sites.offset.data[:] = offset * counted
+    model.sites.offset.data[0] += offset * ~model.sites.scored.any(0)
+
+
+def _counted(model: SegmentModel) -> Tensor:
+    """Return which networks count for which signals: beside an imported model the widest of those that score it."""
+    assert model.sites is not None
+    if model.config.tables is None:
+        return model.sites.scored
+    contexts = torch.tensor(_contexts(model))[:, None] * model.sites.scored
+    return model.sites.scored & (contexts == contexts.amax(0))
+
+
+def _contexts(model: SegmentModel) -> list[int]:
+    return [network.network.context for network in model.config.sites or []]
 
 
 _GAINS = ("sites.gain", "sites.offset")
@@ -203,7 +240,7 @@ class _Gains(nn.Module):
         super().__init__()
         usual = usual or _usual_of(model)
         assert model.sites is not None
-        self.scored = model.sites.scored
+        self.scored = _counted(model)
         self.shifted = self.scored | (model.sites.offset != 0)
         self._coding = torch.ones(model.expansion.channels, dtype=torch.bool)
         self._coding[model.expansion.noncoding] = False
