@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from genescribe.processes import end_late, process_pool
+from tests.held import held, reached
 
 KILLED = {
     "a process that reads data": """
@@ -208,7 +209,7 @@ def test_nor_is_it_a_report_that_failed(tmp_path: Path, monkeypatch: pytest.Monk
 
     annotation: Any = None
     assert not page.write_annotation_report(tmp_path / "report.html", annotation)
-    monkeypatch.setattr("genescribe.processes._status", 143)
+    monkeypatch.setattr("genescribe.signals._status", 143)
     with pytest.raises(AttributeError):
         page.write_annotation_report(tmp_path / "report.html", annotation)
 
@@ -225,6 +226,20 @@ def test_a_signal_leaves_nothing_temporary(tmp_path: Path, number: signal.Signal
         assert run.wait(300) == 128 + number
         assert run.stderr is not None and run.stderr.read() == said
     assert not list((tmp_path / "tmp").iterdir()) and not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(("number", "said"), ENDED, ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("module", ["genescribe.commands.console", "genescribe.cli", "logging"])
+def test_a_signal_ends_a_program_that_is_still_being_imported(
+    tmp_path: Path, module: str, number: signal.Signals, said: str
+) -> None:
+    environment, pipe = held(tmp_path, "import", module), subprocess.PIPE
+    command = [sys.executable, "-m", "genescribe", "--version"]
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as run:
+        reached(tmp_path, run)
+        run.send_signal(number)
+        out, err = run.communicate(timeout=300)
+    assert (run.returncode, out, err) == (128 + number, "", said)
 
 
 def test_a_process_that_does_not_end_is_ended() -> None:

@@ -32,7 +32,7 @@ from genescribe.paths import (
     paths_in,
     refuse_overwriting,
 )
-from genescribe.processes import end_on_signals, ending
+from genescribe.signals import end_on_signals, ending
 
 EXIT_INPUT = 2
 _KILLED = (
@@ -53,7 +53,7 @@ Number = TypeVar("Number", int, float)
 def run(main: Callable[[], None]) -> None:
     """Run a command's `main`; an `InputError`, a refused file or a killed worker becomes one line, exit status 2.
 
-    SIGTERM and Ctrl-C end it as an exception would: see `genescribe.processes`.
+    SIGTERM and Ctrl-C end it as an exception would: see `genescribe.signals`.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     for library in ("torch", "matplotlib"):

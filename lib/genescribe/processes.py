@@ -1,11 +1,9 @@
-"""How a program and its worker processes end when the user or the system asks them to."""
+"""Worker processes that end with the program that started them."""
 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,66 +13,12 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
 
+from genescribe.signals import held_back
+
 T = TypeVar("T")
 P = ParamSpec("P")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GRACE = 10.0
 """Seconds in which processes end when their work is done."""
-_status: int | None = None
-_waiting: list[int] | None = None
-"""Signals that came while they are held back; None: they are not."""
-
-
-def end_on_signals() -> None:
-    """Let SIGTERM (a time limit, `scancel`) and SIGINT (Ctrl-C) end this process as an exception would.
-
-    Temporary files are removed, and no traceback is printed.
-    """
-    for number in _SIGNALS:
-        signal.signal(number, _end)
-
-
-def ending() -> int | None:
-    """Return the exit status of a process that a signal has told to end; None: it was not.
-
-    Where a library turns the end into an error of its own, as some do that are interrupted while they are imported,
-    whoever catches every error asks here.
-    """
-    return _status
-
-
-def _end(number: int, frame: object) -> None:
-    global _status
-    if _waiting is not None:
-        _waiting.append(number)
-        return
-    # A second signal must not interrupt what the first began to clear away.
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    # Nor must news of workers that got it, too: PyTorch makes an error of them.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _status = 128 + number
-    if number == signal.SIGINT and multiprocessing.parent_process() is None:
-        # Not by print: this may have interrupted one.
-        os.write(2, b"\ngenescribe: interrupted\n")
-    sys.exit(_status)
-
-
-@contextmanager
-def _held_back() -> Iterator[None]:
-    """Hold back the signals that end this process; one that came ends it when the block is left."""
-    global _waiting
-    # The mask is for the processes that start in the block. Here other threads may still get the signals.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    numbers: list[int] = []
-    _waiting = numbers
-    try:
-        yield
-    finally:
-        _waiting = None
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if numbers:
-            _end(numbers[0], None)
 
 
 class _Pool(ProcessPoolExecutor):
@@ -86,7 +30,7 @@ class _Pool(ProcessPoolExecutor):
         Processes start here. What is held back meanwhile is so in them, too; and a process that is interrupted between
         the start of another and taking note of it would leave that one behind.
         """
-        with _held_back():
+        with held_back():
             return super().submit(fn, *args, **kwargs)
 
 

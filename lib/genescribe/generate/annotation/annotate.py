@@ -25,7 +25,7 @@ from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import touched
 from genescribe.genome.model import Gene, Interval, Transcript, mirror, shifted
 from genescribe.labels.decode import GAP_REASON, LONG_GAP_REASON
-from genescribe.processes import ending
+from genescribe.signals import ending
 
 Status = Literal["accepted", "repaired", "rejected"]
 BIOTYPE = "protein_coding"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from genescribe.processes import ending
 from genescribe.report.annotation.finished import Annotation
+from genescribe.signals import ending
 
 _log = logging.getLogger(__name__)
 
