@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genescribe.evaluate.labels.agreement import BINS_PER_DOUBLING, binned_kl, wasserstein
-from genescribe.evaluate.structures import merge
+from genescribe.genome.intervals import union
 from genescribe.genome.model import Gene, Interval, Transcript, gaps
 
 FEATURES = ("single_exon", "first_exon", "internal_exon", "last_exon", "intron", "utr5", "utr3", "intergenic")
@@ -34,9 +34,7 @@ def feature_lengths(genes: Iterable[Gene]) -> Lengths:
         for name, (start, end) in parts:
             lengths[name].append(end - start)
     for intervals in spans.values():
-        array = np.array(sorted(intervals), dtype=np.int64)
-        starts, ends = merge(array[:, 0], array[:, 1])
-        lengths["intergenic"] += (starts[1:] - ends[:-1]).tolist()
+        lengths["intergenic"] += [end - start for start, end in gaps(union(intervals))]
     return {name: np.sort(np.array(lengths[name], dtype=np.int64)) for name in FEATURES}
 
 
@@ -74,11 +72,8 @@ def _parts(transcript: Transcript, strand: str) -> list[tuple[str, Interval]]:
     else:
         parts = [("first_exon", cds[0]), ("last_exon", cds[-1]), *(("internal_exon", part) for part in cds[1:-1])]
     parts += [("intron", gap) for gap in gaps(transcript.cds)]
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
-    before, after = ("utr5", "utr3") if strand == "+" else ("utr3", "utr5")
-    parts += [(before, (start, min(end, first))) for start, end in transcript.exons if start < first]
-    parts += [(after, (max(start, last), end)) for start, end in transcript.exons if end > last]
-    return parts
+    names = ("utr5", "utr3") if strand == "+" else ("utr3", "utr5")
+    return parts + [(name, part) for name, utr in zip(names, transcript.utrs, strict=True) for part in utr]
 
 
 def _described(lengths: NDArray[np.int64]) -> dict[str, Any]:

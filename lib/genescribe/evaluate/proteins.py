@@ -41,7 +41,7 @@ def compare_proteins(
             protein = translation(gene, transcript, genome, code)
             internal_stop += "*" in protein
             if transcript.cds:
-                predicted_at[gene.seqid, gene.strand, protein].append((transcript.cds[0][0], transcript.cds[-1][1]))
+                predicted_at[gene.seqid, gene.strand, protein].append(transcript.coding_span)
                 phases[gene.seqid, gene.strand, transcript.cds].add(transcript.phase)
     counts = {"reference": 0, "identical": 0, "phase_differs": 0, "internal_stop": internal_stop}
     for gene in reference:

@@ -75,6 +75,18 @@ class Transcript:
         return gaps(self.cds)
 
     @property
+    def coding_span(self) -> Interval:
+        """First coding base and one past the last, of a coding transcript."""
+        return self.cds[0][0], self.cds[-1][1]
+
+    @property
+    def utrs(self) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
+        """Parts of the exons before and behind the coding sequence, ascending; of a coding transcript."""
+        first, last = self.coding_span
+        before = tuple((start, min(end, first)) for start, end in self.exons if start < first)
+        return before, tuple((max(start, last), end) for start, end in self.exons if end > last)
+
+    @property
     def cds_length(self) -> int:
         """Number of coding bases."""
         return sum(end - start for start, end in self.cds)

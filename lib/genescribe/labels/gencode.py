@@ -201,13 +201,12 @@ class GencodeScheme:
 
 def _segments(transcript: Transcript) -> list[tuple[int, int, int]]:
     """Return the (start, end, label) of a transcript, ascending."""
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
+    first, last = transcript.coding_span
     codons_from = 0 if transcript.partial5 else CODON
     codons_to = transcript.cds_length - (0 if transcript.partial3 else CODON)
-    segments: list[tuple[int, int, int]] = []
+    segments = [(*part, label) for label, utr in zip((UTR5, UTR3), transcript.utrs, strict=True) for part in utr]
     rank, read = 0, 0
     for start, end in transcript.exons:
-        segments.append((start, min(end, first), UTR5))
         coding_start, coding_end = max(start, first), min(end, last)
         if coding_start < coding_end:
             label = _EXONS[_rank(rank, len(transcript.cds), transcript)]
@@ -216,7 +215,6 @@ def _segments(transcript: Transcript) -> list[tuple[int, int, int]]:
             a, b = (min(max(shift + offset, coding_start), coding_end) for offset in (codons_from, codons_to))
             segments += [(coding_start, a, STARTCODON), (a, b, label), (b, coding_end, STOPCODON)]
             rank, read = rank + 1, read + coding_end - coding_start
-        segments.append((max(start, last), end, UTR3))
     introns = transcript.introns
     segments += [
         (start, end, _INTRONS[_rank(number, len(introns), transcript)]) for number, (start, end) in enumerate(introns)

@@ -203,7 +203,7 @@ def _exon_fault(transcript: Transcript) -> str | None:
 
 def _codon_fault(transcript: Transcript, codes: Codes, tables: SignalTables) -> str | None:
     """Return whether the start or the stop codon, each within one exon, is not allowed."""
-    start, end = transcript.cds[0][0], transcript.cds[-1][1]
+    start, end = transcript.coding_span
     if not transcript.partial5 and not tables.start[word_number(unmasked(codes[start : start + CODON]).tolist())]:
         return "start codon not among the allowed"
     if not transcript.partial3 and not tables.stop[word_number(unmasked(codes[end - CODON : end]).tolist())]:
@@ -225,9 +225,8 @@ def _without_overlap(transcripts: Mapping[str, Transcript]) -> dict[str, Transcr
 
 def _segments(transcript: Transcript, codes: Codes) -> list[tuple[int, int, int]]:
     """Return the (start, end, label) of a transcript, ascending."""
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
-    segments = [(start, min(end, first), UTR5) for start, end in transcript.exons]
-    segments += [(max(start, last), end, UTR3) for start, end in transcript.exons]
+    first, last = transcript.coding_span
+    segments = [(*part, label) for label, utr in zip((UTR5, UTR3), transcript.utrs, strict=True) for part in utr]
     read = -transcript.phase  # coding bases before this exon, from the first whole codon on
     body = transcript.cds_length - transcript.phase - (0 if transcript.partial3 else CODON)
     coding_ends: dict[int, int] = {}

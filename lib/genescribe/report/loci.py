@@ -233,7 +233,8 @@ def draw_transcript(
     line = {"color": look["facecolor"], "alpha": look.get("alpha", 1.0)}
     for left, right in pairwise(transcript.exons):
         _intron(axes, (left[1], right[0]), y, strand, width, line)
-    for start, end in _untranslated(transcript):
+    before, after = transcript.utrs if transcript.cds else (transcript.exons, ())
+    for start, end in (*before, *after):
         axes.add_patch(Rectangle((start, y - UTR_HEIGHT / 2), end - start, UTR_HEIGHT, **look))
     last = len(transcript.cds) - 1 if strand == "+" else 0
     for number, (start, end) in enumerate(transcript.cds):
@@ -244,15 +245,6 @@ def draw_transcript(
         else:
             corners = [(end, low), (start + tip, low), (start, y), (start + tip, high), (end, high)]
         axes.add_patch(Polygon(corners, closed=True, **(coding[number] if coding else look)))
-
-
-def _untranslated(transcript: Transcript) -> list[Interval]:
-    """Return the parts of the exons outside the coding sequence."""
-    if not transcript.cds:
-        return list(transcript.exons)
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
-    before = [(start, min(end, first)) for start, end in transcript.exons if start < first]
-    return before + [(max(start, last), end) for start, end in transcript.exons if end > last]
 
 
 def _intron(axes: Any, span: Interval, y: float, strand: str, width: float, line: Look) -> None:

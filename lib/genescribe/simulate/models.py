@@ -104,7 +104,7 @@ def gene_models(sequences: Sequences, genes: list[Gene]) -> Iterator[GeneModel]:
                 continue
             alone = replace(gene, transcripts=(chosen,))
             transcript = (alone if gene.strand == "+" else mirror(alone, len(forward))).transcripts[0]
-            isoform = Isoform(transcript.exons, (transcript.cds[0][0], transcript.cds[-1][1]))
+            isoform = Isoform(transcript.exons, transcript.coding_span)
             model = GeneModel(forward if gene.strand == "+" else reverse, isoform)
             if isoform.cds == transcript.cds and model.fits():
                 yield model
@@ -153,7 +153,7 @@ def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs) 
         left, right = min(left, space[gene.id][0]), min(right, space[gene.id][1])
         transcripts = []
         for t in gene.transcripts:
-            if t.cds and (t.cds[0][0], t.cds[-1][1]) == (t.start, t.end):
+            if t.cds and t.coding_span == (t.start, t.end):
                 exons = [list(exon) for exon in t.exons]
                 exons[0][0] -= left
                 exons[-1][1] += right

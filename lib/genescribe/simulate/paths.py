@@ -98,7 +98,7 @@ def _labelled(gene: Gene, codes: Codes) -> list[tuple[int, int, int]]:
     forward = gene.strand == "+"
     transcript = (alone if forward else mirror(alone, n)).transcripts[0]
     oriented = codes if forward else reverse_complement(codes)
-    isoform = Isoform(transcript.exons, (transcript.cds[0][0], transcript.cds[-1][1]))
+    isoform = Isoform(transcript.exons, transcript.coding_span)
     rows: list[tuple[int, int, int]] = []
     coded = 0
     for kind, start, end in segments_of(isoform):

@@ -354,7 +354,7 @@ def _obstacles(genes: Iterable[Gene], catalogue: Catalogue) -> dict[str, list[tu
 
 def _free(gene: str, transcript: Transcript, obstacles: Sequence[tuple[Interval, str]]) -> Interval | None:
     """Return how far the flanks may reach, half way to the neighbours at most; None where another gene overlaps."""
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
+    first, last = transcript.coding_span
     left, right = 0, last + 2 * LONGEST_FLANK
     for (start, end), other in obstacles:
         if other == gene:

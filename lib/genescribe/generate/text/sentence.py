@@ -256,7 +256,7 @@ def inexpressible(transcript: Transcript) -> str | None:
         return "coding sequence outside the exons"
     if max(inside) > 1:
         return "coding sequence with a gap inside an exon"
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
+    first, last = transcript.coding_span
     for (a, b), count in zip(transcript.exons, inside, strict=True):
         if not count and b > first and a < last:
             return "untranslated exon between coding ones"
@@ -268,18 +268,14 @@ def inexpressible(transcript: Transcript) -> str | None:
 
 
 def _features(transcript: Transcript, strand: str, offset: int) -> list[Feature]:
-    before, after = (Kind.UTR5, Kind.UTR3) if strand == "+" else (Kind.UTR3, Kind.UTR5)
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
     phases = cds_phases(transcript.cds, strand, transcript.phase)
     features = [
         Feature(start - offset, end - offset, Kind.CDS, phase)
         for (start, end), phase in zip(transcript.cds, phases, strict=True)
     ]
-    for start, end in transcript.exons:
-        if start < first:
-            features.append(Feature(start - offset, min(end, first) - offset, before))
-        if end > last:
-            features.append(Feature(max(start, last) - offset, end - offset, after))
+    kinds = (Kind.UTR5, Kind.UTR3) if strand == "+" else (Kind.UTR3, Kind.UTR5)
+    for kind, utr in zip(kinds, transcript.utrs, strict=True):
+        features += [Feature(start - offset, end - offset, kind) for start, end in utr]
     return features
 
 

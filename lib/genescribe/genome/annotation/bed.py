@@ -41,7 +41,7 @@ def write_bed(path: str | Path, genes: Iterable[Gene], lengths: Mapping[str, int
 
 def _row(gene: Gene, transcript: Transcript) -> str:
     start = transcript.start
-    thick = (transcript.cds[0][0], transcript.cds[-1][1]) if transcript.cds else (start, start)
+    thick = transcript.coding_span if transcript.cds else (start, start)
     probability = transcript.score if transcript.score is not None else gene.score or 0
     score = round(_LARGEST_SCORE * min(1, max(0, probability)))
     sizes = ",".join(str(high - low) for low, high in transcript.exons)

@@ -178,10 +178,8 @@ def _cut_ends(transcript: Transcript, strand: str, *, untranslated: bool) -> tup
     if not transcript.cds:
         return False, False
     left, right = (transcript.partial5, transcript.partial3)[:: 1 if strand == "+" else -1]
-    return (
-        transcript.start == transcript.cds[0][0] and (left or untranslated),
-        transcript.end == transcript.cds[-1][1] and (right or untranslated),
-    )
+    first, last = transcript.coding_span
+    return transcript.start == first and (left or untranslated), transcript.end == last and (right or untranslated)
 
 
 def _partial(interval: Interval, left: bool, right: bool) -> dict[str, str]:
@@ -203,13 +201,9 @@ def _coding_parts(transcript: Transcript, strand: str, columns: dict[str, str]) 
         ends = _partial(interval, left and number == 0, right and number == len(phases) - 1)
         parts.append((interval, 1, "CDS", str(phase), columns | ends, score))
     parent = {"Parent": columns["Parent"]}
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
-    before, after = ("five_prime_UTR", "three_prime_UTR")[:: 1 if strand == "+" else -1]
-    for start, end in transcript.exons:
-        if start < first:
-            parts.append(((start, min(end, first)), 2, before, ".", parent, None))
-        if end > last:
-            parts.append(((max(start, last), end), 2, after, ".", parent, None))
+    names = ("five_prime_UTR", "three_prime_UTR")[:: 1 if strand == "+" else -1]
+    for name, utr in zip(names, transcript.utrs, strict=True):
+        parts += [(part, 2, name, ".", parent, None) for part in utr]
     return parts
 
 

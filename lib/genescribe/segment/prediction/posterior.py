@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.semicrf.dispatch import boundary_messages
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
@@ -211,11 +210,6 @@ class _Window:
         extra = np.where(beyond > 0, beyond * np.where(beyond > 0, self._tail[labels], 0.0), 0.0)
         result: NDArray[np.float64] = self._duration[np.minimum(k, explicit) - 1, labels] + extra
         return result
-
-
-def coding_span(transcript: Transcript) -> Interval:
-    """Return the bases from the first coding one to the last, to which a gene's probability refers."""
-    return transcript.cds[0][0], transcript.cds[-1][1]
 
 
 def chains_of(path: Segmentation, spans: Iterable[tuple[int, int]]) -> list[Chain]:

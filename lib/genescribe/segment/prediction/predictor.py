@@ -30,7 +30,7 @@ from genescribe.segment.config import SegmentModelConfig
 from genescribe.segment.network.model import Scores, SegmentModel
 from genescribe.segment.prediction.batches import read_batches, read_chunk, read_short
 from genescribe.segment.prediction.both_strands import BothStrands, Pairs
-from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
+from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, flank_of
 from genescribe.segment.support.isoforms import further_paths, with_coding
 from genescribe.segment.support.strand import GenomeSupport, SupportedStrand
 
@@ -170,7 +170,7 @@ class SegmentPredictor:
             for isoform in self.model.scheme.decode(runs_of(path), partial=False).transcripts:
                 if intron not in isoform.cds_introns:
                     continue
-                if coding_span(isoform) == coding_span(transcript):
+                if isoform.coding_span == transcript.coding_span:
                     isoform = with_coding(transcript, isoform.cds)
                 known = [transcript.cds, *(t.cds for t in isoforms)]
                 if isoform.cds in known or validate_gene(isoform, codes, self.code) is not None:
@@ -362,7 +362,7 @@ class SegmentPredictor:
         return [
             replace(
                 t,
-                score=known[coding_span(t)],
+                score=known[t.coding_span],
                 exon_scores=None if coding else tuple(known[exon] for exon in t.exons),
                 cds_scores=tuple(known[part] for part in t.cds),
             )
@@ -376,7 +376,7 @@ def grain_of(config: SegmentModelConfig, device: str = "cpu") -> int:
 
 
 def _spans(transcript: Transcript, coding: bool) -> list[Interval]:
-    return [coding_span(transcript), *(() if coding else transcript.exons), *transcript.cds]
+    return [transcript.coding_span, *(() if coding else transcript.exons), *transcript.cds]
 
 
 def runs_of(path: Segmentation) -> Runs:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from genescribe.genome.intervals import union
 from genescribe.genome.model import Interval, Transcript
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
@@ -68,7 +69,7 @@ def further_paths(
     """
     if transcript.partial5 or transcript.partial3:
         return
-    first, high = transcript.cds[0][0], transcript.cds[-1][1]
+    first, high = transcript.coding_span
     seen: set[Interval] = set()
     windows: dict[int, tuple[Potentials, float]] = {}
     for start, end, lane in _wanted(transcript, before, supported):
@@ -93,22 +94,15 @@ def further_paths(
 
 def with_coding(transcript: Transcript, cds: tuple[Interval, ...]) -> Transcript:
     """Return the transcript with another coding sequence between the same ends, and the same UTRs."""
-    first, last = transcript.cds[0][0], transcript.cds[-1][1]
-    before = [(a, min(b, first)) for a, b in transcript.exons if a < first]
-    after = [(max(a, last), b) for a, b in transcript.exons if b > last]
-    exons: list[Interval] = []
-    for start, end in (*before, *cds, *after):
-        if exons and exons[-1][1] == start:
-            exons[-1] = (exons[-1][0], end)
-        else:
-            exons.append((start, end))
-    return replace(transcript, exons=tuple(exons), cds=cds, exon_scores=None, cds_scores=None, score=None)
+    before, after = transcript.utrs
+    exons = tuple(union((*before, *cds, *after)))
+    return replace(transcript, exons=exons, cds=cds, exon_scores=None, cds_scores=None, score=None)
 
 
 def _wanted(transcript: Transcript, before: int, supported: SupportedStrand) -> list[tuple[int, int, int]]:
     """Return start, end and lane of the introns that the transcript does not have, best supported first."""
     evidence, present = supported.evidence, set(transcript.introns)
-    low, high = transcript.cds[0][0], transcript.cds[-1][1]
+    low, high = transcript.coding_span
     chosen = [
         i
         for i in np.flatnonzero((evidence.starts > before) & (evidence.ends > low)).tolist()

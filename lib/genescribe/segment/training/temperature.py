@@ -24,7 +24,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.kernels.semicrf.potentials import Potentials
 from genescribe.segment.network.model import SegmentModel
-from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, coding_span, flank_of
+from genescribe.segment.prediction.posterior import chain_posteriors, chains_of, flank_of
 
 CALIBRATION = "calibration.json"
 """Beside a model's weights: its temperature, and the validation windows and genes that it is from."""
@@ -70,7 +70,7 @@ class WindowGenes:
         edges = {"left_censored": batch.left_censored, "right_censored": batch.right_censored}
         (self._path,) = model.crf.decode(self._scores.content, batch.lengths, **edges, **self._scores.boundaries)
         runs = torch.stack([self._path.ends, self._path.labels], dim=1).numpy().astype(np.int32)
-        spans = [coding_span(transcript) for transcript in model.scheme.decode(runs, partial=False).transcripts]
+        spans = [transcript.coding_span for transcript in model.scheme.decode(runs, partial=False).transcripts]
         self._chains = chains_of(self._path, spans)
         mine, known = _segments(runs), set(_segments(batch.runs[0].cpu().numpy()))
         self.right = np.array([known.issuperset(mine[c.first : c.last + 1]) for c in self._chains], dtype=bool)
