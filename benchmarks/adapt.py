@@ -9,7 +9,6 @@ benchmarks/results/adapt.json; docs/models.md has the table.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from genescribe.errors import InputError
 from genescribe.evaluate.metrics import measure
 from genescribe.evidence.collect import EvidenceFiles, evidence_of
 from genescribe.families import predictor_for
-from genescribe.files import read_json, write_json
+from genescribe.files import read_json, read_table, write_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.models import model_folder
@@ -140,8 +139,7 @@ def rounds_of(stranger: Stranger, data: Path, work: Path) -> list[dict[str, Any]
 def rounds_of_group(group: str, data: Path, work: Path) -> list[dict[str, Any]]:
     """Return the scores of each round on a group of G3PO; genes that overlap no labelled one are not scored."""
     folder = data / "benchmarks" / "G3PO_confirmed"
-    with (folder / "species.tsv").open(encoding="utf-8", newline="") as handle:
-        records = [row["record"] for row in csv.DictReader(handle, delimiter="\t") if row["rank2"] == group]
+    records = [row["record"] for row in read_table(folder / "species.tsv", "\t") if row["rank2"] == group]
     everything = Genome.open(folder / "genome.fa.gz", scratch=work)
     write_fasta(work / "group.fa", ((name, everything.codes(name)) for name in everything.lengths if name in records))
     known = [gene for gene in read_genes(folder / "annotation.gff3.gz") if gene.seqid in records]

@@ -11,7 +11,6 @@ are scored. Needs AUGUSTUS's species folders. Writes benchmarks/results/g3po.jso
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -24,7 +23,7 @@ from genescribe.augustus.install import import_species, species_folder
 from genescribe.cli import parser, run
 from genescribe.evaluate.metrics import measure
 from genescribe.families import predictor_for
-from genescribe.files import read_json, write_json
+from genescribe.files import read_json, read_table, write_json
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.model import Gene
@@ -172,8 +171,7 @@ def main() -> None:
     genome = Genome.open(args.data / "genome.fa.gz")
     example = yaml.safe_load((ROOT / "examples/g3po.yaml").read_text(encoding="utf-8"))
     rules = example["genomes"]["g3po"]["augustus"]
-    with (args.data / "species.tsv").open(encoding="utf-8", newline="") as handle:
-        table = {row["record"]: row for row in csv.DictReader(handle, delimiter="\t")}
+    table = {row["record"]: row for row in read_table(args.data / "species.tsv", "\t")}
     lots: dict[str, list[str]] = defaultdict(list)
     for record in genome.lengths:
         lots[table[record]["species"]].append(record)

@@ -11,14 +11,13 @@ that were kept; the change is paired by locus, with its 95% bootstrap interval.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genescribe.cli import parser, run
-from genescribe.files import read_json, write_json, write_text
+from genescribe.files import read_json, read_table, write_json, write_text
 
 PARTS, SHOWN = 4, ("exon", "gene")
 
@@ -41,8 +40,7 @@ def main() -> None:
 
 def seed_of(folder: Path, scores: Path) -> dict[str, Any]:
     """Return what the logs of a run and the scores of its model say."""
-    with (folder / "training_log.csv").open() as handle:
-        steps = list(csv.DictReader(handle))
+    steps = read_table(folder / "training_log.csv")
     found = read_json(scores / "eval_f1.json")
     curves = {
         name: [round(float(part.mean()), 4) for part in np.array_split([float(row[name]) for row in steps], PARTS)]

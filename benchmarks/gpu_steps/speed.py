@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import shutil
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from genescribe.config import from_mapping
 from genescribe.data.dataset import ShardDataset
 from genescribe.families import family
-from genescribe.files import read_json
+from genescribe.files import read_json, read_table
 from genescribe.generate.annotation.annotate import Annotator, LocusWindow
 from genescribe.generate.model import load_model
 from genescribe.kernels.semicrf import dispatch as semicrf
@@ -158,8 +157,7 @@ def steps(context: Context, tell: Callable[[Row], None]) -> None:
         folder = context.folder / f"steps_{backend}"
         shutil.rmtree(folder, ignore_errors=True)
         train(task, from_mapping(kind.train_config, options, where=RECIPE), folder)
-        with (folder / "training_log.csv").open(encoding="utf-8") as lines:
-            seconds = [float(row["seconds"]) for row in csv.DictReader(lines)]
+        seconds = [float(row["seconds"]) for row in read_table(folder / "training_log.csv")]
         # The first steps compile kernels.
         first = len(seconds) // 2
         rate = (len(seconds) - first) / max(seconds[-1] - seconds[first - 1], 1e-9)

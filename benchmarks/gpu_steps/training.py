@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 from collections.abc import Callable
 
+from genescribe.files import read_table
 from gpu_steps.bundle import ENCODER, RECIPE, REPOSITORY
 from gpu_steps.step import Context, Row
 
@@ -27,8 +27,7 @@ def recipe(context: Context, tell: Callable[[Row], None]) -> None:
     else:
         if process.returncode:
             raise RuntimeError(told.strip().splitlines()[-1])
-    with (folder / "log.csv").open(encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = read_table(folder / "log.csv")
     trained = [row for row in rows if row["split"] == "train"]
     judged = [row for row in rows if row["split"] == "validation"]
     tell(Row(f"{ENCODER}'s recipe, steps in all", float(trained[-1]["step"]) if trained else 0, "steps"))

@@ -307,6 +307,12 @@ def write_table(
         writer.writerows(rows)
 
 
+def read_table(path: str | Path, delimiter: str = ",") -> list[dict[str, str]]:
+    """Return the rows of a table with a header row, by the names of its columns."""
+    with Path(path).open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter=delimiter))
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))

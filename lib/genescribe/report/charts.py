@@ -102,7 +102,7 @@ def f1_bars(name: str, metrics: Mapping[Method, Mapping[str, Any]], caption: str
         axes.grid(axis="y")
         add_legend(figure, handlelength=1.4)
         alt = "Bars of F1 at each level: " + "; ".join(
-            f"{method.title} gene {_percent(values['cds']['gene']['f1'])}" for method, values in metrics.items()
+            f"{method.title} gene {percent(values['cds']['gene']['f1'])}" for method, values in metrics.items()
         )
         return to_svg(figure, name, caption, alt)
 
@@ -272,7 +272,8 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Return a share in percent with one decimal."""
     return "–" if share is None else f"{100 * share:.1f}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from genescribe.codon.interpret.pictures import bars, lines
 from genescribe.codon.interpret.step import plain, read_blocks
 from genescribe.errors import InputError
 from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
-from genescribe.files import read_json
+from genescribe.files import read_json, read_table
 
 PAGE = "report.html"
 """A run's own page, in its folder."""
@@ -230,7 +229,7 @@ def _curves(name: str, path: Path) -> list[Block]:
     files = sorted(path.glob("*/curves.csv"))
     if not files:
         return []
-    rows = _rows(files[0])
+    rows = read_table(files[0])
     training = [(float(r["step"]), float(r["train_loss"])) for r in rows if r["train_loss"]]
     validation = [(float(r["step"]), float(r["val_loss"])) for r in rows if r["val_loss"]]
     curves = {
@@ -249,7 +248,7 @@ def _generation(path: Path) -> list[Block]:
     files = sorted(path.glob("*/gen_prefix/summary.csv"))
     if not files:
         return []
-    rows = _rows(files[0])
+    rows = read_table(files[0])
     columns = [name for name in rows[0] if name != "method"]
     caption = (
         "Sequences that go on from the first codons of test genes: free; spelling the natural protein; and, as a "
@@ -293,11 +292,6 @@ def _ends(interval: Sequence[float] | None, scale: float = 1, digits: int = 2) -
         return ""
     low, high = (f"{scale * end:.{digits}f}" for end in interval)
     return f"{low} to {high}" if low.startswith("-") else f"{low}–{high}"
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 def _anchor(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -15,7 +14,7 @@ from genescribe.bake.splits import Region
 from genescribe.errors import InputError
 from genescribe.evaluate.regions import restrict
 from genescribe.figures.blocks import Block, Figure, Section, Text
-from genescribe.files import read_json
+from genescribe.files import read_json, read_table
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.model import Gene
@@ -67,7 +66,7 @@ def collect(results: str | Path, without_augustus: Mapping[str, str] | None = No
     """
     results = Path(results)
     metrics, absent = _metrics(results), without_augustus or {}
-    logs = {path.parent.name: _rows(path, ",") for path in sorted(results.glob("train/*/log.csv"))}
+    logs = {path.parent.name: read_table(path) for path in sorted(results.glob("train/*/log.csv"))}
     codon = [section for section in codon_sections(results) if section.blocks]
     if not metrics and not logs and not codon:
         raise InputError(
@@ -251,7 +250,7 @@ def _training(logs: Mapping[str, Sequence[Mapping[str, str]]], numbers: Mapping[
 def _times(results: Path) -> Section:
     jobs: dict[str, list[dict[str, str]]] = defaultdict(list)
     for path in sorted(results.glob("benchmarks/**/*.tsv")):
-        jobs[path.relative_to(results / "benchmarks").parts[0].removesuffix(".tsv")] += _rows(path, "\t")
+        jobs[path.relative_to(results / "benchmarks").parts[0].removesuffix(".tsv")] += read_table(path, "\t")
     jobs.pop("report_page", None)
     if not jobs:
         return Section("Run times and memory")
@@ -296,11 +295,6 @@ def _title(annotation: str) -> str:
 
 def _anchor(annotation: str) -> str:
     return annotation.replace(".", "-").replace(" ", "_")
-
-
-def _rows(path: Path, delimiter: str) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle, delimiter=delimiter))
 
 
 def figures(sections: Sequence[Section]) -> list[Figure]:

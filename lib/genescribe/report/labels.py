@@ -15,7 +15,7 @@ from genescribe.evaluate.labels.scores import compare, summarise
 from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.files import read_json
 from genescribe.report import label_charts
-from genescribe.report.charts import Method
+from genescribe.report.charts import Method, percent
 from genescribe.report.label_loci import draw_label_loci
 
 COLUMNS = {
@@ -242,9 +242,7 @@ def _title(head: Head) -> str:
 
 def shown(name: str, value: float | None) -> str:
     """Return a score as it stands in a table: distances as they are, shares in percent."""
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if name in LOWER_IS_BETTER else f"{100 * value:.1f}"
+    return f"{value:.3f}" if value is not None and name in LOWER_IS_BETTER else percent(value)
 
 
 def signed(name: str, value: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from genescribe.evaluate.summary import merged_seeds
 from genescribe.figures.blocks import Cell, Row, Table
-from genescribe.report.charts import FEATURE_NAMES, LEVEL_NAMES, Method, duration
+from genescribe.report.charts import FEATURE_NAMES, LEVEL_NAMES, Method, duration, percent
 
 Metrics = Mapping[Method, Mapping[str, Any]]
 
@@ -181,11 +181,6 @@ def provenance(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
         cells += [Cell(str(versions.get(package) or _NONE)) for package in packages]
         rows.append(Row(name, [*cells, Cell(_short(origin.get("fingerprint_sha256")))]))
     return Table(caption, "model", columns, rows)
-
-
-def percent(share: float | None) -> str:
-    """Return a share in percent with one decimal."""
-    return _NONE if share is None else f"{100 * share:.1f}"
 
 
 def _means(values: Mapping[Method, Sequence[float | None]]) -> dict[int, Row]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from genescribe.codon.sequences.cds import (
 from genescribe.codon.sequences.genbank import Record, read_genbank
 from genescribe.codon.sequences.gff3 import read_gff3
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, read_json, sha256, write_json, write_table
+from genescribe.files import atomic_directory, read_json, read_table, sha256, write_json, write_table
 from genescribe.genome.fasta import write_fasta
 from genescribe.genome.genetic_code import GeneticCode
 
@@ -192,8 +191,7 @@ def read_extracted(folder: str | Path) -> list[Entry]:
     folder = Path(folder)
     if not (folder / "cds.tsv").exists():
         raise InputError("no extracted coding sequences here", where=folder, remedy="run codon_extract.py first")
-    with (folder / "cds.tsv").open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle, delimiter="\t"))
+    rows = read_table(folder / "cds.tsv", "\t")
     sequences = _sequences(folder / "cds.fa")
     if len(sequences) != len(rows):
         raise InputError(f"{len(rows)} rows, {len(sequences)} sequences", where=folder, remedy="extract again")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from genescribe.codon.sequences.packing import Windows, pack
 from genescribe.codon.sequences.vocabulary import FIRST_CODON, TOKENS
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, read_json, sha256, write_json, write_table, write_text
+from genescribe.files import atomic_directory, read_json, read_table, sha256, write_json, write_table, write_text
 
 TABLE = "cds.tsv"
 COLUMNS = ("genome", "id", "split", "cluster", "codons", "table", "partial", "homologue", "product")
@@ -150,8 +149,6 @@ def read_genes(folder: str | Path, split: str | None = None) -> list[Gene]:
         raise InputError("no prepared coding sequences here", where=folder, remedy="run codon_prepare.py first")
     with np.load(folder / "codons.npz") as stored:
         codons, starts = stored["codons"], stored["starts"]
-    with (folder / TABLE).open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle, delimiter="\t"))
     return [
         Gene(
             row["genome"],
@@ -163,7 +160,7 @@ def read_genes(folder: str | Path, split: str | None = None) -> list[Gene]:
             row["product"],
             codons[starts[number] : starts[number + 1]],
         )
-        for number, row in enumerate(rows)
+        for number, row in enumerate(read_table(folder / TABLE, "\t"))
         if split is None or row["split"] == split
     ]
 

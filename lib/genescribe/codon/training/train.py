@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from genescribe.codon.run import CodonRunConfig
 from genescribe.codon.sequences.vocabulary import TOKENS
 from genescribe.codon.training.task import CodonTask, perplexity
 from genescribe.errors import InputError
-from genescribe.files import write_table, write_text
+from genescribe.files import read_table, write_table, write_text
 from genescribe.train.engine import train
 
 CURVES = ("step", "train_loss", "val_loss", "perplexity", "lr")
@@ -57,10 +56,8 @@ def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, r
 
 def curves(log: str | Path) -> list[list[str]]:
     """Return the rows of an engine's log as rows of `CURVES`: val_loss is unsmoothed, perplexity is its exponent."""
-    with Path(log).open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
     by_step: dict[str, dict[str, str]] = {}
-    for row in rows:
+    for row in read_table(log):
         row_of_step = by_step.setdefault(row["step"], {})
         if row["split"] == "train":
             row_of_step |= {"train_loss": row["loss"], "lr": row["lr"]}
