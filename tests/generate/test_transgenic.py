@@ -146,7 +146,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Tensor]], object], dict[str, object]
     "adapter": (lambda w: w.update({f"base_model.model.{FIRST}": torch.ones(1)}), {}, "has unknown base_model"),
     "shape": (lambda w: w.update({FIRST: torch.ones(3, 3)}), {}, r"is \(3, 3\), not"),
     "nan": (lambda w: w[FIRST].fill_(float("nan")), {}, "not finite"),
-    "layers": (lambda w: None, {"decoder_layers": 1}, "has too much: decoder.layers.1"),
+    "layers": (lambda w: None, {"decoder_layers": 1}, "has unknown decoder.layers.1"),
     "size": (lambda w: None, {"d_model": None}, "d_model is None"),
     "activation": (lambda w: None, {"activation_function": "relu"}, "activation_function is 'relu'"),
     "heads": (lambda w: None, {"decoder_attention_heads": 3}, "3 heads do not divide 16"),

@@ -186,7 +186,7 @@ def _headless(state: dict[str, Tensor]) -> None:
     [
         (_missing, "lacks"),
         (_unknown, "another architecture"),
-        (_misshapen, "another architecture"),
+        (_misshapen, "weights do not fit"),
         (_infinite, "not finite"),
         (_short, "3 residual units"),
         (_headless, "7 classes"),

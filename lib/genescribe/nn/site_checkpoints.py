@@ -7,18 +7,16 @@ pickle that holds anything else, such as code, is refused.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from genescribe.errors import InputError
 from genescribe.nn.site_config import GROUP, SITE_CLASSES, UNITS, SiteNetworkConfig
 from genescribe.nn.site_network import SiteEnsemble
+from genescribe.nn.weights import mismatch, read_pickle
 
 SUFFIXES = (".pt", ".pth")
 PUBLISHED = 1 + SITE_CLASSES.index("donor")
@@ -40,7 +38,7 @@ def load_published(path: str | Path) -> SiteEnsemble:
     files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
     if not files:
         raise InputError(f"no {' or '.join(SUFFIXES)} file", where=path, remedy=_REMEDY)
-    states = [_renamed(_tensors(file), file) for file in files]
+    states = [_renamed(read_pickle(file, _REMEDY), file) for file in files]
     shapes = [_shape(state, file) for state, file in zip(states, files, strict=True)]
     for shape, file in zip(shapes, files, strict=True):
         if shape != shapes[0]:
@@ -49,26 +47,11 @@ def load_published(path: str | Path) -> SiteEnsemble:
     names = list(SITE_CLASSES[:classes])
     ensemble = SiteEnsemble(SiteNetworkConfig(cast(Any, context), width, names), len(files))
     for network, state, file in zip(ensemble.networks, states, files, strict=True):
-        _fill(network, state, file)
+        problem = mismatch(network.state_dict(), state)
+        if problem:
+            raise InputError(f"weights do not fit: {problem}", where=file, remedy=_REMEDY)
+        network.load_state_dict(state)
     return ensemble.eval()
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        with warnings.catch_warnings():
-            # PyTorch warns of pickles of other programs, which then are refused anyway.
-            warnings.simplefilter("ignore")
-            stored: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError("no such file", where=path, remedy=_REMEDY) from None
-    except UnpicklingError:
-        raise InputError("holds more than tensors, perhaps code; not opened", where=path, remedy=_REMEDY) from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        problem = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"damaged or no checkpoint ({problem})", where=path, remedy="fetch it again") from None
-    if not isinstance(stored, Mapping) or not all(isinstance(value, Tensor) for value in stored.values()):
-        raise InputError("not a state of weights", where=path, remedy=_REMEDY)
-    return {str(name): value for name, value in stored.items()}
 
 
 def _renamed(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -101,18 +84,3 @@ def _shape(state: Mapping[str, Tensor], path: Path) -> tuple[int, int, int]:
     if classes not in (PUBLISHED, len(SITE_CLASSES)):
         raise InputError(f"{classes + 1} classes, not {PUBLISHED + 1}", where=path, remedy=_REMEDY)
     return contexts[len(units)], head.shape[1], classes
-
-
-def _fill(network: torch.nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Give a network its weights, each of the right shape and finite."""
-    expected = network.state_dict()
-    for name in sorted(expected.keys() ^ state.keys()):
-        fault = "lacks" if name in expected else "has unknown"
-        raise InputError(f"another architecture: {fault} {name}", where=path, remedy=_REMEDY)
-    for name, value in state.items():
-        if value.shape != expected[name].shape:
-            shapes = f"{tuple(value.shape)}, not {tuple(expected[name].shape)}"
-            raise InputError(f"another architecture: {name} is {shapes}", where=path, remedy=_REMEDY)
-        if not bool(value.isfinite().all()):
-            raise InputError(f"{name} is not finite", where=path, remedy="fetch it again")
-    network.load_state_dict(dict(state))

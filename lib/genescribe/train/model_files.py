@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from genescribe.config import from_mapping, to_mapping
 from genescribe.errors import InputError
 from genescribe.files import read_json, sha256, write_json
+from genescribe.nn.weights import mismatch
 
 T = TypeVar("T")
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -99,7 +100,7 @@ def stored_weights(
             {name: value for name, value in weights.items() if name.startswith(tuple(parts))}
             for weights in (expected, stored)
         )
-    problem = _mismatch(expected, stored, optional)
+    problem = mismatch(expected, stored, optional)
     if problem:
         raise InputError(problem, where=path, remedy=f"give the weights that belong to its {CONFIG}")
     return stored
@@ -177,17 +178,3 @@ def named_parts(model: nn.Module, parts: Sequence[str], option: str) -> set[str]
             heads = ", ".join(sorted({name.split(".")[0] for name in known}))
             raise InputError(f"no weight begins with {part!r}", where=f"train.{option}", remedy=f"there are {heads}")
     return {name for name in known if name.startswith(tuple(parts))}
-
-
-def _mismatch(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor], optional: Collection[str]) -> str | None:
-    """Return the fault of stored weights, or None."""
-    lacking, unknown = expected.keys() - stored.keys() - set(optional), stored.keys() - expected.keys()
-    for problem, names in (("lacks", lacking), ("has unknown", unknown)):
-        if names:
-            return f"{problem} {', '.join(sorted(names)[:3])}"
-    for name, value in stored.items():
-        if value.shape != expected[name].shape:
-            return f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}"
-        if not bool(value.isfinite().all()):
-            return f"{name} is not finite"
-    return None

@@ -7,7 +7,6 @@ are taken from the shapes of the weights.
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from genescribe.errors import InputError
 from genescribe.files import read_json
 from genescribe.generate.network.hyena import HyenaEncoder, HyenaSizes, positions, window_rates
 from genescribe.generate.network.transgenic import TransgenicNetwork, TransgenicSizes, sines
+from genescribe.nn.weights import mismatch, read_pickle
 
 CONFIG = "config.json"
 HYENA, TRANSGENIC = "hyenadna", "transgenichyena"
@@ -155,21 +155,16 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
     path = next((folder / name for name in (_SAFE, _INDEX, _PICKLE) if (folder / name).is_file()), None)
     if path is None:
         raise InputError("no weights", where=folder, remedy=f"put {_SAFE} or {_PICKLE} there")
+    if path.name == _PICKLE:
+        return {name: value.float() for name, value in read_pickle(path, "copy the checkpoint again").items()}
     try:
-        if path.name == _PICKLE:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-        elif path.name == _INDEX:
-            parts = sorted(set(read_json(path)["weight_map"].values()))
-            stored = {name: value for part in parts for name, value in load_file(folder / Path(part).name).items()}
-        else:
-            stored = load_file(path)
-        weights = {str(name): value.float() for name, value in stored.items()}
-    except pickle.UnpicklingError:
-        raise InputError("more than weights, or damaged", where=path, remedy="copy the checkpoint again") from None
-    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, AttributeError, EOFError) as error:
+        files = [path]
+        if path.name == _INDEX:
+            files = [folder / Path(part).name for part in sorted(set(read_json(path)["weight_map"].values()))]
+        return {name: value.float() for file in files for name, value in load_file(file).items()}
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"damaged weights ({reason})", where=path, remedy="copy the checkpoint again") from None
-    return weights
 
 
 def _configuration(path: Path) -> dict[str, Any]:
@@ -297,15 +292,8 @@ def _check_constants(constants: Mapping[str, Tensor], sizes: HyenaSizes, folder:
 
 def _fill(module: nn.Module, weights: Mapping[str, Tensor], folder: str | Path) -> None:
     expected = module.state_dict()
-    lacking = sorted(expected.keys() - weights.keys())
     # An untrained frequency is not stored: it is in the configuration.
-    lacking = [name for name in lacking if not name.endswith("filter.frequency")]
-    unknown = sorted(weights.keys() - expected.keys())
-    for fault, names in (("lacks", lacking), ("has too much:", unknown)):
-        if names:
-            raise InputError(f"{fault} {', '.join(names[:3])}", where=folder, remedy="give weights of its config.json")
-    for name, value in weights.items():
-        if value.shape != expected[name].shape or not bool(value.isfinite().all()):
-            problem = f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}, or not finite"
-            raise InputError(problem, where=folder, remedy="give weights of its config.json")
+    problem = mismatch(expected, weights, [name for name in expected if name.endswith("filter.frequency")])
+    if problem:
+        raise InputError(problem, where=folder, remedy="give weights of its config.json")
     module.load_state_dict(dict(weights), strict=False)
