@@ -6,7 +6,7 @@ sequence. What passes both is valid GFF3 and a valid coding sequence; all else b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -23,6 +23,8 @@ from genescribe.labels.grammar import Kind
 
 GAP_REASON, LONG_GAP_REASON = "exon in a gap", "runs over a long gap"
 _CODON = 3
+LabelRun = tuple[int, int, int]
+"""Start, end, label."""
 _Run = tuple[int, int, Kind]
 
 
@@ -60,12 +62,13 @@ def decode_runs(runs: Runs, kinds: Sequence[Kind], *, partial: bool = True) -> D
     if not len(runs):
         return decoded
     length = int(runs[-1, 0])
-    for stretch, blocked in _stretches(runs, kinds):
-        outcome = _read(stretch, length, partial)
+    opening = [label for label, kind in enumerate(kinds) if kind in (Kind.UTR5, Kind.START)]
+    for gene, blocked in supposed_genes(runs, kinds, opening):
+        outcome = _read([(start, end, kinds[label]) for start, end, label in gene], length, partial)
         if blocked:
             outcome = "beside ignored bases"
         if isinstance(outcome, str):
-            decoded.rejects.append(Reject(stretch[0][0], stretch[-1][1], outcome))
+            decoded.rejects.append(Reject(gene[0][0], gene[-1][1], outcome))
         else:
             exons, cds, phase, partial5, partial3 = outcome
             number = str(len(decoded.transcripts) + 1)
@@ -75,30 +78,32 @@ def decode_runs(runs: Runs, kinds: Sequence[Kind], *, partial: bool = True) -> D
     return decoded
 
 
-def _stretches(runs: Runs, kinds: Sequence[Kind]) -> list[tuple[list[_Run], bool]]:
-    """Return the runs of each supposed gene, and whether ignored bases border on it."""
-    stretches: list[tuple[list[_Run], bool]] = []
-    current: list[_Run] = []
-    blocked = False
+def supposed_genes(runs: Runs, kinds: Sequence[Kind], opening: Container[int]) -> Iterator[tuple[list[LabelRun], bool]]:
+    """Yield the runs of each supposed gene, and whether ignored bases border on it.
 
-    def close(ignored: bool) -> None:
-        nonlocal current, blocked
-        if current:
-            stretches.append((current, blocked or ignored))
-        current, blocked = [], ignored
-
-    start = 0
-    for end, label in runs.tolist():
-        kind = None if label == IGNORE else kinds[label]
-        if kind is None or kind is Kind.INTERGENIC:
-            close(kind is None)
+    Parameters
+    ----------
+    runs : (n, 2)
+        Ends and labels, from the strand's 5' end to its 3' end.
+    kinds
+        Part of a gene that each label stands for, by label.
+    opening
+        Labels that begin a gene: behind a stop codon or 3' UTR they begin the next one.
+    """
+    current: list[LabelRun] = []
+    start, blocked = 0, False
+    # An intergenic run of no bases behind the last one closes the last gene.
+    for end, label in [*runs.tolist(), [0, kinds.index(Kind.INTERGENIC)]]:
+        apart = label == IGNORE or kinds[label] is Kind.INTERGENIC
+        next_gene = bool(current) and kinds[current[-1][2]] in (Kind.STOP, Kind.UTR3) and label in opening
+        if current and (apart or next_gene):
+            yield current, blocked or label == IGNORE
+            current, blocked = [], False
+        if apart:
+            blocked = label == IGNORE
         else:
-            if current and current[-1][2] in (Kind.STOP, Kind.UTR3) and kind in (Kind.UTR5, Kind.START):
-                close(False)
-            current.append((start, end, kind))
+            current.append((start, end, label))
         start = end
-    close(False)
-    return stretches
 
 
 _Parts = tuple[tuple[Interval, ...], tuple[Interval, ...], int, bool, bool]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.data.runs import IGNORE, Runs
+from genescribe.data.runs import Runs
 from genescribe.genome.intervals import union
 from genescribe.genome.model import Transcript
 from genescribe.genome.strand import Reject
-from genescribe.labels.decode import Decoded
-from genescribe.labels.gene_labels import INTERGENIC, INTERNAL, KINDS, SINGLE, STOP, UTR3, UTR5
+from genescribe.labels.decode import Decoded, LabelRun, supposed_genes
+from genescribe.labels.gene_labels import INTERNAL, KINDS, SINGLE, STOP, UTR5
 from genescribe.labels.grammar import CODON, Kind
 
-_Run = tuple[int, int, int]
 _BEGINS = range(SINGLE, INTERNAL)
 """Single and initial exons: they begin with the start codon."""
 
@@ -44,7 +42,7 @@ def decode_gene_runs(runs: Runs, phases: NDArray[np.bool_], *, partial: bool = T
     """
     decoded = Decoded()
     length = int(runs[-1, 0]) if len(runs) else 0
-    for stretch, blocked in _stretches(runs):
+    for stretch, blocked in supposed_genes(runs, KINDS, (UTR5, *_BEGINS)):
         outcome = "beside ignored bases" if blocked else _read(stretch, length, phases)
         if isinstance(outcome, Transcript) and (outcome.partial5 or outcome.partial3) and not partial:
             outcome = "cut by the sequence's end"
@@ -56,25 +54,7 @@ def decode_gene_runs(runs: Runs, phases: NDArray[np.bool_], *, partial: bool = T
     return decoded
 
 
-def _stretches(runs: Runs) -> Iterator[tuple[list[_Run], bool]]:
-    """Yield the runs of each supposed gene, and whether ignored bases border on it."""
-    current: list[_Run] = []
-    start, blocked = 0, False
-    # An intergenic run of no bases behind the last one closes the last stretch.
-    for end, label in [*runs.tolist(), [0, INTERGENIC]]:
-        apart = label in (INTERGENIC, IGNORE)
-        between = bool(current) and current[-1][2] in (STOP, UTR3) and (label == UTR5 or label in _BEGINS)
-        if current and (apart or between):
-            yield current, blocked or label == IGNORE
-            current, blocked = [], False
-        if apart:
-            blocked = label == IGNORE
-        else:
-            current.append((start, end, label))
-        start = end
-
-
-def _read(stretch: list[_Run], length: int, phases: NDArray[np.bool_]) -> Transcript | str:
+def _read(stretch: list[LabelRun], length: int, phases: NDArray[np.bool_]) -> Transcript | str:
     """Return the transcript of a supposed gene, or why it is none."""
     at_start, at_end = stretch[0][0] == 0, stretch[-1][1] == length
     if not all(phases[left[1] % 3, left[2], right[2]] for left, right in pairwise(stretch)):
