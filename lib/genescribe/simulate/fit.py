@@ -86,7 +86,7 @@ def fit(
         )
     coding = sum(representative(gene, complete=True) is not None for gene in genes)
     repeats, masked = _repeats(sequences, genes)
-    lengths = _lengths(models, [end - start for _, start, end in spaces(sequences, genes)])
+    lengths = _lengths(models, [end - start for _, start, end in spaces(genes)])
     provenance = {
         "genome": source,
         "fitted_from": f"{len(models)} of {coding} coding genes",
@@ -135,7 +135,7 @@ def _lengths(models: list[GeneModel], between: list[int]) -> Lengths:
 
 def _chains(sequences: Sequences, genes: list[Gene], models: list[GeneModel]) -> Chains:
     between: list[Codes] = []
-    for seqid, start, end in spaces(sequences, genes):
+    for seqid, start, end in spaces(genes):
         piece = sequences.codes(seqid, start, end)
         between += [piece, reverse_complement(piece)]
     introns = [m.codes[a + DONOR : b - ACCEPTOR] for m in models for (a, b), _ in m.introns]
@@ -256,7 +256,7 @@ def _repeats(sequences: Sequences, genes: list[Gene]) -> tuple[Repeats, bool]:
     """Return the repeats between genes, from softmasking where the genome has it, and whether it has."""
     runs: list[int] = []
     total = 0
-    for seqid, start, end in spaces(sequences, genes):
+    for seqid, start, end in spaces(genes):
         masked = (sequences.codes(seqid, start, end) & SOFTMASK) > 0
         total += end - start
         edges = np.flatnonzero(np.diff(np.concatenate([[False], masked, [False]])))

@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from genescribe.genome.alphabet import Codes, encode, reverse_complement, unmasked
-from genescribe.genome.model import Gene, Interval, mirror
+from genescribe.genome.intervals import union
+from genescribe.genome.model import Gene, Interval, gaps, mirror
 from genescribe.labels.grammar import representative
 from genescribe.simulate.codons import START
 from genescribe.simulate.isoforms import is_valid
@@ -110,17 +111,13 @@ def gene_models(sequences: Sequences, genes: list[Gene]) -> Iterator[GeneModel]:
                 yield model
 
 
-def spaces(sequences: Sequences, genes: list[Gene]) -> Iterator[tuple[str, int, int]]:
+def spaces(genes: list[Gene]) -> Iterator[tuple[str, int, int]]:
     """Yield the stretches between two genes, whatever they code for: seqid, start, end."""
-    by_sequence: dict[str, list[Gene]] = {}
+    spans: dict[str, list[Interval]] = {}
     for gene in genes:
-        by_sequence.setdefault(gene.seqid, []).append(gene)
-    for seqid, here in by_sequence.items():
-        last: int | None = None
-        for gene in sorted(here, key=lambda g: g.start):
-            if last is not None and gene.start > last:
-                yield seqid, last, gene.start
-            last = gene.end if last is None else max(last, gene.end)
+        spans.setdefault(gene.seqid, []).append((gene.start, gene.end))
+    for seqid, intervals in spans.items():
+        yield from ((seqid, start, end) for start, end in gaps(union(intervals)))
 
 
 def with_utrs(genes: list[Gene], lengths: dict[str, int], assumed: AssumedUtrs) -> list[Gene]:

@@ -23,7 +23,7 @@ from genescribe.bake.shares import by_shares
 from genescribe.bake.splits import SplitRegion
 from genescribe.bake.windows import Tile, window_key
 from genescribe.config import to_mapping
-from genescribe.data.runs import IGNORE
+from genescribe.data.runs import IGNORE, outside
 from genescribe.data.sample import Sample, WindowMeta
 from genescribe.data.shards import MANIFEST, SPLITS, ShardWriter
 from genescribe.errors import InputError
@@ -36,6 +36,7 @@ from genescribe.generate.text.sentence import GeneSentence, SentenceError, expre
 from genescribe.genome.alphabet import Codes, reverse_complement
 from genescribe.genome.catalogue.tables import Rejected
 from genescribe.genome.genetic_code import GeneticCode
+from genescribe.genome.intervals import union
 from genescribe.genome.model import Gene, Interval, mirror
 from genescribe.labels.decode import coding_codes, validate_gene
 
@@ -227,7 +228,8 @@ class SentenceBaker:
         rng = np.random.default_rng(int.from_bytes(seed[:8], "big"))
         for _ in range(round(self.config.empty * len(sizes))):
             size = sizes[int(rng.integers(len(sizes)))]
-            gaps = [(a, b - size + 1) for a, b in gene_free(regions, occupied) if b - a >= size]
+            free = outside([(a, b, 0) for a, b in sorted(regions)], union(occupied))
+            gaps = [(a, b - size + 1) for a, b, _ in free if b - a >= size]
             if not gaps:
                 continue
             # Every place is as likely as another.
@@ -329,26 +331,6 @@ class SentenceBaker:
 def place_of(gene: Gene) -> dict[str, Any]:
     """Return where a gene is, as the index says it."""
     return {"seqid": gene.seqid, "strand": gene.strand, "start": gene.start, "end": gene.end}
-
-
-def gene_free(regions: Sequence[tuple[int, int]], occupied: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the stretches of regions in which nothing is taken, ascending.
-
-    Examples
-    --------
-    >>> gene_free([(0, 100), (150, 200)], [(20, 30), (25, 40), (90, 160)])
-    [(0, 20), (40, 90), (160, 200)]
-    """
-    free = []
-    for low, high in sorted(regions):
-        for start, end in sorted(occupied):
-            if start < high and end > low:
-                if start > low:
-                    free.append((low, start))
-                low = max(low, end)
-        if low < high:
-            free.append((low, high))
-    return free
 
 
 def genetic_codes(folders: Iterable[str | Path]) -> set[int]:

@@ -6,6 +6,7 @@ what is left of the exons beside the CDS; a transcript spans its parts, and a lo
 
 from __future__ import annotations
 
+from genescribe.genome.intervals import union
 from genescribe.genome.repair.forest import Forest, Parts
 from genescribe.genome.repair.levels import EXONIC, NEVER_JOINED, UTRS, needs_children
 from genescribe.genome.repair.rows import Row
@@ -106,13 +107,7 @@ def _opens(exon: Row, stop: Row, forward: bool) -> bool:
 
 def _merged(rows: list[Row]) -> list[Span]:
     """Return the union of the rows; stretches that touch are one."""
-    spans: list[Span] = []
-    for start, end in sorted((row.start, row.end) for row in rows):
-        if spans and start <= spans[-1][1] + 1:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
-        else:
-            spans.append((start, end))
-    return spans
+    return [(start + 1, end) for start, end in union((row.start - 1, row.end) for row in rows)]
 
 
 def _complete_exons(forest: Forest, transcript: Row, parts: Parts) -> None:
