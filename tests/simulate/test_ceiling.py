@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.simulate.true_paths import log_likelihood
 
 from genescribe.evaluate.accuracy import compare
 from genescribe.evaluate.baselines import orf_rule
@@ -22,7 +23,7 @@ from genescribe.simulate import (
     simulate,
     write_simulation,
 )
-from genescribe.simulate.ceiling import ceiling, log_likelihood
+from genescribe.simulate.ceiling import ceiling
 from genescribe.simulate.states import potentials
 
 Simulated = tuple[dict[str, Codes], list[Gene], list[Gene]]

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 from tests.simulate.naive_simulator import log_density
+from tests.simulate.true_paths import log_likelihood, path_of
 
 from genescribe.crf.score import Segments, forbidden_by, score
 from genescribe.genome.alphabet import reverse_complement
 from genescribe.genome.model import mirror
 from genescribe.simulate import SimulationParameters, load_parameters, parameter_sets, simulate
-from genescribe.simulate.ceiling import log_likelihood
 from genescribe.simulate.lengths import LengthModel
 from genescribe.simulate.parameters import LEAST, Durations, Lengths
-from genescribe.simulate.paths import genes_of, path_of
+from genescribe.simulate.paths import genes_of
 from genescribe.simulate.states import N_STATES, STATES, label, potentials, state_of
 from genescribe.simulate.states import transitions as transition_scores
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
-from genescribe.crf.score import Segments, score
 from genescribe.genome.alphabet import Codes
 from genescribe.genome.model import Gene
 from genescribe.kernels.semicrf.dispatch import viterbi
 from genescribe.simulate.parameters import SimulationParameters
-from genescribe.simulate.paths import genes_of, path_of
+from genescribe.simulate.paths import genes_of
 from genescribe.simulate.states import potentials
 
 
@@ -32,18 +31,3 @@ def ceiling(parameters: SimulationParameters, sequences: Mapping[str, Codes], ba
         _, (best,) = viterbi(potentials(parameters, codes), backend)
         genes += genes_of(best, seqid, prefix="CEILING")
     return genes
-
-
-def log_likelihood(parameters: SimulationParameters, codes: Codes, genes: list[Gene]) -> float:
-    """Return the log-probability, under the law, of a sequence together with its genes' major isoforms.
-
-    Parameters
-    ----------
-    parameters
-        Parameters of the simulation.
-    codes : (n,) uint8
-        Base codes of the sequence.
-    genes
-        Genes of the sequence.
-    """
-    return float(score(potentials(parameters, codes), Segments.of([path_of(genes, codes)])))
