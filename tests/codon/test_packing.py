@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genescribe.codon.run import CodonRunConfig
+from genescribe.codon.sequences.cds import dna_of
 from genescribe.codon.sequences.packing import Windows, pack
 from genescribe.codon.sequences.prepare import load_windows, prepare, read_genes
-from genescribe.codon.sequences.vocabulary import SEP, SIZE, TOKENS, dna_tokens, text_of, to_tokens
+from genescribe.codon.sequences.vocabulary import SEP, SIZE, TOKENS, dna_tokens, to_codons, to_tokens
 from genescribe.errors import InputError
 from genescribe.files import read_json
 
@@ -95,7 +96,7 @@ def test_vocabulary() -> None:
     assert TOKENS[:4] == ("<PAD>", "<BOS_CDS>", "<EOS_CDS>", "<SEP>")
     tokens = dna_tokens("atg AAA uaa")
     assert [TOKENS[t] for t in tokens] == ["<BOS_CDS>", "ATG", "AAA", "TAA"]
-    assert text_of(tokens) == "ATGAAATAA"
+    assert dna_of(to_codons(tokens)) == "ATGAAATAA"
     for bad, message in (("ATGN", "holds the letters 'N'"), ("ATGA", "no multiple of three")):
         with pytest.raises(InputError, match=message):
             dna_tokens(bad)

@@ -12,7 +12,6 @@ from genescribe.data.runs import IGNORE, Runs, labels_from_runs, runs_from_label
 from genescribe.evaluate.labels.agreement import (
     binned_kl,
     confusion,
-    durations,
     merge_runs,
     position_f1,
     segment_counts,
@@ -93,8 +92,6 @@ def test_censored_segments_are_left_out() -> None:
     runs = np.array([[10, 0], [20, 1], [30, 0]], dtype=np.int32)
     assert segments(runs, left_censored=True).tolist() == [[10, 20, 1], [20, 30, 0]]
     assert segments(runs, left_censored=True, right_censored=True).tolist() == [[10, 20, 1]]
-    assert [d.tolist() for d in durations([segments(runs), segments(runs)], 2)] == [[10, 10, 10, 10], [10, 10]]
-    assert [d.tolist() for d in durations([], 2)] == [[], []]
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=30), st.integers(1, 5), st.integers(0, 50))

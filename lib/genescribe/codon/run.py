@@ -24,7 +24,6 @@ from genescribe.files import parse_yaml
 from genescribe.train.config import TrainConfig
 
 _logger = logging.getLogger("genescribe.codon")
-AUTO = "auto"
 
 
 @dataclass(frozen=True)

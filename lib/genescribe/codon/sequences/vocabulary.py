@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.codon.sequences.cds import codons_of, dna_of
+from genescribe.codon.sequences.cds import codons_of
 from genescribe.errors import InputError
 from genescribe.genome.genetic_code import AMBIGUOUS
 
@@ -61,8 +61,3 @@ def dna_tokens(dna: str, *, where: str = "sequence") -> NDArray[np.uint8]:
     codons = codons_of(text)
     assert not (codons == AMBIGUOUS).any()
     return to_tokens(codons, end=False)
-
-
-def text_of(tokens: NDArray[np.integer]) -> str:
-    """Return the DNA of the codons among some tokens."""
-    return dna_of(to_codons(tokens))

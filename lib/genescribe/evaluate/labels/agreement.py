@@ -167,21 +167,6 @@ def segment_f1(counts: NDArray[np.int64], names: Sequence[str]) -> dict[str, Any
     }
 
 
-def durations(windows: Iterable[NDArray[np.int64]], classes: int) -> list[NDArray[np.int64]]:
-    """Return the lengths of all segments of each class, ascending.
-
-    Parameters
-    ----------
-    windows
-        `segments` of each window.
-    classes
-        Number of classes; `IGNORE` segments are left out.
-    """
-    spans = np.concatenate([np.zeros((0, 3), dtype=np.int64), *windows])
-    lengths = spans[:, 1] - spans[:, 0]
-    return [np.sort(lengths[spans[:, 2] == label]) for label in range(classes)]
-
-
 def wasserstein(first: ArrayLike, second: ArrayLike) -> float | None:
     """Return the Wasserstein-1 distance of two samples of lengths, in bases.
 
