@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,24 +125,37 @@ def read_all(predictor: StrandPredictor, strands: Sequence[StrandCodes]) -> list
     return at_once(strands) if at_once else [predictor.read(codes, 0, len(codes)) for codes in strands]
 
 
-def read_all_by(predictor_of: Callable[[StrandCodes], StrandPredictor], strands: Sequence[StrandCodes]) -> list[Rows]:
-    """Return the same where each strand has a predictor of its own.
+class ByStrand(ABC):
+    """A predictor that hands each strand to the predictor that suits it."""
 
-    Parameters
-    ----------
-    predictor_of
-        The predictor of a strand, the same object for all that share it.
-    strands
-        As for `read_all`.
-    """
-    shares: dict[int, tuple[StrandPredictor, list[int]]] = {}
-    for index, codes in enumerate(strands):
-        predictor = predictor_of(codes)
-        shares.setdefault(id(predictor), (predictor, []))[1].append(index)
-    rows_of: dict[int, Rows] = {}
-    for predictor, indices in shares.values():
-        rows_of |= zip(indices, read_all(predictor, [strands[index] for index in indices]), strict=True)
-    return [rows_of[index] for index in range(len(strands))]
+    @abstractmethod
+    def predictor(self, codes: StrandCodes) -> StrandPredictor:
+        """Return the predictor of a strand: one object for all that share it, as both strands of a stretch do."""
+
+    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
+        """Return the scores of the bases ``[start, end)``; see `StrandPredictor.read`."""
+        return self.predictor(codes).read(codes, start, end)
+
+    def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
+        """Return the scores of all bases of some strands; see `genescribe.predict.interface.read_all`."""
+        shares: dict[int, tuple[StrandPredictor, list[int]]] = {}
+        for index, codes in enumerate(strands):
+            predictor = self.predictor(codes)
+            shares.setdefault(id(predictor), (predictor, []))[1].append(index)
+        rows_of: dict[int, Rows] = {}
+        for predictor, indices in shares.values():
+            rows_of |= zip(indices, read_all(predictor, [strands[index] for index in indices]), strict=True)
+        return [rows_of[index] for index in range(len(strands))]
+
+    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
+        """Return the genes of a strand of which all bases were read; see `StrandPredictor.finish`."""
+        return self.predictor(codes).finish(codes, rows, config)
+
+    def finish_both(
+        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
+    ) -> list[StrandPrediction]:
+        """Return the genes of both strands of a stretch; see `PairPredictor.finish_both`."""
+        return cast(PairPredictor, self.predictor(codes[0])).finish_both(codes, rows, config)
 
 
 class BatchWriter(Protocol):

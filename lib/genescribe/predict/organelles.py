@@ -18,19 +18,15 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.organelles import choose_codes, organelles_of, parse_codes
 from genescribe.genome.strand import GenomeStrand, StrandCodes
-from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import (
     BatchWriter,
+    ByStrand,
     Halves,
-    PairPredictor,
     PredictorFactory,
-    Rows,
     StrandPrediction,
     StrandPredictor,
-    StrandRows,
     finishes_both_strands,
     halves_of,
-    read_all_by,
 )
 from genescribe.predict.stretches import Piece
 
@@ -142,36 +138,22 @@ class RecodedFactory:
         return self.factory.statistics()
 
 
-class _Recoded:
+class _Recoded(ByStrand):
     """Sends each strand to the model with its sequence's code."""
 
     def __init__(self, factory: PredictorFactory, codes: Mapping[str, int], worker: int) -> None:
         self._factory, self._codes, self._worker = factory, codes, worker
         self._predictors: dict[int | None, StrandPredictor] = {}
 
-    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        return self._of(codes).read(codes, start, end)
-
-    def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        return read_all_by(self._of, strands)
-
-    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        return self._of(codes).finish(codes, rows, config)
-
-    def finish_both(
-        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
-    ) -> list[StrandPrediction]:
-        return cast(PairPredictor, self._of(codes[0])).finish_both(codes, rows, config)
-
     def write(self, strands: Sequence[StrandCodes], proposed: Sequence[StrandPrediction]) -> list[StrandPrediction]:
         predictions = list[StrandPrediction]()
-        for predictor, alike in groupby(zip(strands, proposed, strict=True), lambda pair: self._of(pair[0])):
+        for predictor, alike in groupby(zip(strands, proposed, strict=True), lambda pair: self.predictor(pair[0])):
             codes, part = zip(*alike, strict=True)
             predictions += cast(BatchWriter, predictor).write(codes, part)
         return predictions
 
-    def _of(self, strand: StrandCodes) -> StrandPredictor:
-        code = self._codes.get(strand.seqid) if isinstance(strand, GenomeStrand) else None
+    def predictor(self, codes: StrandCodes) -> StrandPredictor:
+        code = self._codes.get(codes.seqid) if isinstance(codes, GenomeStrand) else None
         if code not in self._predictors:
             factory = self._factory if code is None else self._factory.recoded(code)
             self._predictors[code] = factory(self._worker)

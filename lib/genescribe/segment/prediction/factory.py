@@ -18,15 +18,11 @@ from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.strand import StrandCodes
 from genescribe.labels.gene import GeneScheme
-from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import (
     CALIBRATED,
+    ByStrand,
     Halves,
-    Rows,
-    StrandPrediction,
     StrandPredictor,
-    StrandRows,
-    read_all_by,
 )
 from genescribe.predict.stretches import Piece
 from genescribe.segment.network.model import SPECIES, STATISTICS, SegmentModel, read_config
@@ -170,7 +166,7 @@ class SegmentPredictorFactory:
         return dict(single.get(self.species, known))
 
 
-class EachPredictor:
+class EachPredictor(ByStrand):
     """Genes of strands of many genomes: each with the parameters of the genome that it is most like.
 
     Parameters
@@ -185,24 +181,6 @@ class EachPredictor:
         assert model.species is not None
         self._model, self._bank, self._temperature, self._support = model, model.species, temperature, support
         self._predictors: dict[str, SegmentPredictor] = {}
-
-    def read(self, codes: StrandCodes, start: int, end: int) -> Rows:
-        """Return the scores of the bases ``[start, end)``; see `StrandPredictor.read`."""
-        return self.predictor(codes).read(codes, start, end)
-
-    def read_all(self, strands: Sequence[StrandCodes]) -> list[Rows]:
-        """Return the scores of all bases of some strands; see `genescribe.predict.interface.read_all`."""
-        return read_all_by(self.predictor, strands)
-
-    def finish(self, codes: StrandCodes, rows: StrandRows, config: PredictConfig) -> StrandPrediction:
-        """Return the genes of a strand of which all bases were read; see `StrandPredictor.finish`."""
-        return self.predictor(codes).finish(codes, rows, config)
-
-    def finish_both(
-        self, codes: Sequence[StrandCodes], rows: Sequence[StrandRows], config: PredictConfig
-    ) -> list[StrandPrediction]:
-        """Return the genes of both strands of a stretch; see `PairPredictor.finish_both`."""
-        return self.predictor(codes[0]).finish_both(codes, rows, config)
 
     def predictor(self, codes: StrandCodes) -> SegmentPredictor:
         """Return the predictor for a strand, the same for the other strand of its stretch of sequence."""
