@@ -8,7 +8,7 @@ from typing import Literal
 from genescribe.codon.sequences.vocabulary import SIZE
 from genescribe.config import option, option_of
 from genescribe.errors import InputError
-from genescribe.train.config import TrainConfig
+from genescribe.train.config import Optimizer, Scheduler, TrainConfig
 
 SPLITS = ("train", "validation", "test")
 
@@ -112,7 +112,7 @@ class CodonTrainSection:
         5.0, doc="passes over the data, 0: none; auto: from tokens_per_param", minimum=0
     )
     tokens_per_param: float = option(20.0, doc="training tokens per parameter", minimum=0.01, needs="epochs: auto")
-    optimizer: Literal["adamw", "adafactor", "muon"] = option_of(TrainConfig, "optimizer")
+    optimizer: Optimizer = option_of(TrainConfig, "optimizer")
     amp: bool = option(True, doc="bfloat16 products if the device supports them; the loss stays in float32")
     use_checkpoint: bool = option_of(CodonOptions, "use_checkpoint")
     label_smoothing: float = option_of(CodonOptions, "label_smoothing")
@@ -129,7 +129,7 @@ class CodonTrainSection:
 class ScheduleConfig:
     """Learning rate over time, and when to stop."""
 
-    scheduler: Literal["cosine", "plateau"] = option_of(TrainConfig, "scheduler")
+    scheduler: Scheduler = option_of(TrainConfig, "scheduler")
     warmup_steps: float = option(100, doc="optimiser steps of the warm-up; below 1: fraction of all steps", minimum=0)
     min_lr: float = option(1e-5, doc="lowest learning rate", minimum=0.0)
     plateau_patience: int = option_of(TrainConfig, "plateau_patience")

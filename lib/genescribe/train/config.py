@@ -20,6 +20,10 @@ NEUTRAL = frozenset(
     }
 )
 """Options that a resumed run may change: they do not change what is learned. Of `start` the weights count."""
+Optimizer = Literal["adamw", "adafactor", "muon"]
+"""Names of the optimisers in `genescribe.train.optimiser`."""
+Scheduler = Literal["cosine", "plateau"]
+"""Names of the schedules in `genescribe.train.schedule`."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,8 @@ class TrainConfig:
     warmup: float = option(0.05, doc="fraction of the steps used for warm-up", minimum=0.0, maximum=1.0)
     final_lr: float = option(0.01, doc="last learning rate, as a fraction of the highest", minimum=0.0, maximum=1.0)
     weight_decay: float = option(1e-5, doc="weight decay of matrices; norms and biases have none", minimum=0.0)
-    optimizer: Literal["adamw", "adafactor", "muon"] = option(
-        "adamw", doc="muon: orthogonalised momentum for hidden matrices, AdamW for the rest"
-    )
-    scheduler: Literal["cosine", "plateau"] = option(
+    optimizer: Optimizer = option("adamw", doc="muon: orthogonalised momentum for hidden matrices, AdamW for the rest")
+    scheduler: Scheduler = option(
         "cosine", doc="plateau: halve lr after plateau_patience validations without improvement"
     )
     plateau_patience: int = option(2, doc="validations to wait", minimum=1, needs="scheduler: plateau")

@@ -21,8 +21,10 @@ from genescribe.workflow.folds import expand_folds
 from genescribe.workflow.genome_config import OWN_BASELINES, REFERENCE, GenomeConfig, SourceConfig
 from genescribe.workflow.run_config import InitRunConfig, RunConfig
 
-EVIDENCE = ("bam", "junctions", "hints", "proteins", "reads", "long_reads")
-"""Lists of files in the section `annotate`."""
+EVIDENCE_FILES = ("bam", "junctions", "hints", "proteins")
+"""Lists of files of evidence in the section `annotate`."""
+EVIDENCE = (*EVIDENCE_FILES, "reads", "long_reads")
+"""These, and reads that are mapped first."""
 ANNOTATE_SHORTHAND = ("genome", "model", "regions", "busco", *EVIDENCE)
 PREDICT_SHORTHAND = ("partial", "min_posterior", "species", "isoforms", "require_evidence")
 

@@ -22,7 +22,7 @@ from genescribe.models import available, model_folder, no_model
 from genescribe.paths import is_compressed, stem_of
 from genescribe.predict.options import FILTERS, command_line
 from genescribe.shipped import INSTALLED
-from genescribe.workflow.config import EVIDENCE, WorkflowConfig
+from genescribe.workflow.config import EVIDENCE, EVIDENCE_FILES, WorkflowConfig
 from genescribe.workflow.folds import fold_name, fold_names
 from genescribe.workflow.genome_config import REFERENCE, GenomeConfig
 from genescribe.workflow.genome_layout import genome_name
@@ -312,7 +312,7 @@ class Layout(TrainLayout):
 
     def evidence_options(self) -> str:
         """Return the options that name all files of evidence."""
-        words = [word for name in EVIDENCE[:4] for file in self.evidence_files(name) for word in (f"--{name}", file)]
+        words = [word for name in EVIDENCE_FILES for file in self.evidence_files(name) for word in (f"--{name}", file)]
         return shlex.join(words)
 
     def annotate_parts(self) -> list[str]:
