@@ -134,7 +134,7 @@ def _run_step(name: str, context: Context, processes: Any, table: Results) -> st
     process.start()
     end = time.monotonic() + context.seconds
     while process.is_alive() and time.monotonic() < end:
-        # Whoever kills this program finds what there is.
+        # The results so far are kept if this program is killed.
         table.enter(name, UNFINISHED)
         process.join(min(REFRESH, max(end - time.monotonic(), 0)))
     if process.is_alive():

@@ -1,4 +1,4 @@
-"""What tables of durations are worth by themselves: CRF heads trained on scores of bases from the simulator's law.
+"""The effect of duration tables alone: CRF heads trained on scores of bases from the simulator's distribution.
 
     python benchmarks/heads.py --folder FOLDER [--sharpness 1] [--seeds 1,2,3]
 

@@ -79,7 +79,7 @@ def timed(command: list[str]) -> dict[str, float]:
 
     Processes that outlive the command are waited for and counted too.
     """
-    # Whatever a command leaves behind becomes a child of this process.
+    # Processes that a command leaves behind become children of this one.
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
     began = time.perf_counter()

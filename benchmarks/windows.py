@@ -5,7 +5,7 @@
 
 Windows of the model's length lie at every half of it along both strands; neither strand nor place of a gene is given.
 Of what a window says, the genes are kept whose middle is in its central half. Scores are of coding sequences, in the
-whole stretch, with 95% bootstrap intervals. The rule that every long open reading frame is a gene stands beside them.
+whole stretch, with 95% bootstrap intervals. The baseline is the rule that every long open reading frame is a gene.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Rows that stand beside every learned result: the ORF rule, AUGUSTUS with stock and with retrained parameters, and on
+# Baselines of every learned result: the ORF rule, AUGUSTUS with stock and with retrained parameters, and on
 # simulated genomes the ceiling; and what other programs wrote (`baselines.files` of a genome).
 
 

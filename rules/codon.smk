@@ -57,7 +57,7 @@ rule codon_prepare:
         "python {params.script:q} {input:q} --options {params.options:q} --output {output:q} > {log:q} 2>&1"
 
 
-# Checkpoints and the curves lie in undeclared places: a job that was killed goes on from the former.
+# Checkpoints and the curves lie in undeclared places: a job that was killed resumes from the former.
 rule codon_train:
     input:
         data=f"{RESULTS}/codon/{{codon}}/data",

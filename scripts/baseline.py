@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def given_genes(annotation: Path, fasta: Path, genome: Genome) -> list[Gene]:
-    """Return the genes of another program's file, whatever its dialect."""
+    """Return the genes of another program's file, in any dialect."""
     with temporary_folder() as folder:
         ordered = folder / "sorted.gff3"
         sort_annotation(annotation, ordered)

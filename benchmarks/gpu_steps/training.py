@@ -1,4 +1,4 @@
-"""The recipe of the largest shipped model, trained for the minutes that are left; a rerun goes on."""
+"""The recipe of the largest shipped model, trained for the minutes that are left; a rerun resumes."""
 
 from __future__ import annotations
 

@@ -373,7 +373,7 @@ class JsonText(InputText):
         try:
             return paths_in(json.loads(value))
         except (ValueError, RecursionError):
-            return []  # Whoever reads the options says so.
+            return []  # Reading the options reports it.
 
 
 def json_options(text: str, *, where: str = "--options") -> dict[str, Any]:

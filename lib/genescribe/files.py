@@ -349,7 +349,7 @@ def is_gzip(path: str | Path) -> bool:
 
 
 def open_binary(path: str | Path) -> IO[bytes]:
-    """Open a plain, gzip or bgzip file for reading bytes, whatever its name."""
+    """Open a plain, gzip or bgzip file for reading bytes; its name does not matter."""
     return cast(IO[bytes], gzip.open(path, "rb")) if is_gzip(path) else Path(path).open("rb")
 
 

@@ -27,7 +27,7 @@ def ending() -> int | None:
     """Return the exit status of a process that a signal has told to end; None: it was not.
 
     Where a library turns the end into an error of its own, as some do that are interrupted while they are imported,
-    whoever catches every error asks here.
+    code that catches every error asks here.
     """
     return _status
 

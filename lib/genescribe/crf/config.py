@@ -16,7 +16,7 @@ class SemiCRFConfig:
     A label is one of three kinds:
 
     * explicit: a table of durations 1..max_duration, beyond it a geometric tail where `open_ended`;
-    * geometric: `min_duration`, then a tail; costs one duration, whatever its length;
+    * geometric: `min_duration`, then a tail; costs one duration at any length;
     * single-base: max_duration 1 and not geometric. It may follow itself, and its runs are chains of single bases: with
       ``max_duration = 1`` for all, this is the linear CRF.
 

@@ -59,7 +59,7 @@ def marginals(p: Potentials, backend: str = "auto") -> Marginals:
     """Return the posterior probabilities of bases and boundaries, and the expected counts of the rest.
 
     Differentiable where a score is and gradients are on, so that a loss of posteriors trains. The pass back runs the
-    recurrence base by base: some milliseconds per base, whatever the backend.
+    recurrence base by base: some milliseconds per base, for every backend.
     """
     log_z, gradient = _gradient(with_boundaries(_plain(p)), backend)
     return Marginals(
@@ -189,7 +189,7 @@ def transition_marginals(p: Potentials, backend: str = "auto") -> Tensor:
 def segment_marginals(
     p: Potentials, runs: Segments, single: Tensor | None = None, backend: str = "auto"
 ) -> list[Tensor]:
-    """Return the probability of each given run, whatever the rest of the chain: a (n,) float64 tensor per chain.
+    """Return the probability of each given run, summed over the rest of the chain: a (n,) float64 tensor per chain.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ class RunStatistics:
         like : (C,) int64
             The label whose durations each label shares.
         pseudocount
-            Weight of the prior, one segment per label, whatever its length.
+            Weight of the prior, one segment per label, of any length.
         """
         if self.bases is None:
             return None

@@ -132,7 +132,7 @@ def training_batches(
 ) -> Iterator[T]:
     """Yield this process's micro-batches from `cursor` on, without end.
 
-    The batches of a step are the same whatever the number of workers and, taken over all processes, of processes.
+    The batches of a step do not depend on the number of workers or, taken over all processes, of processes.
     No global random state is touched. `lengths` (n,) are what buckets go by where it is not the bases of windows.
     `draw` says which windows an epoch holds; None: each once.
 

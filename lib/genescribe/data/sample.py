@@ -23,7 +23,7 @@ class WindowMeta:
     genome, seqid, strand
         Its source. Strand "+" or "-".
     start, end
-        On the forward strand, 0-based half-open, whatever the strand.
+        On the forward strand, 0-based half-open, for both strands.
     split
         "train", "validation" or "test".
     left_censored, right_censored

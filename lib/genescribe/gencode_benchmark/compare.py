@@ -128,7 +128,7 @@ def _compared(runs: Mapping[str, Mapping[int, Path]], shards: Sequence[Path], re
 
 
 def _scores(model: Path, shards: Sequence[Path], replicates: int) -> dict[str, Any]:
-    """Return the scores on the test windows, which are read once: from then on they stand beside the model."""
+    """Return the scores on the test windows, which are read once and then kept with the model."""
     folder = model.parent / "labels"
     if (folder / SCORES).exists():
         stored: dict[str, Any] = read_json(folder / SCORES)

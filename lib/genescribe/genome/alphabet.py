@@ -84,7 +84,7 @@ def gaps(codes: StrandCodes, shortest: int = GAP) -> list[tuple[int, int]]:
     """
     edges: list[int] = []
     inside = np.False_
-    # Block by block, since a chromosome's worth of temporary arrays is much memory.
+    # Block by block, since temporary arrays of a whole chromosome take much memory.
     for start in range(0, len(codes), _BLOCK):
         unknown = unmasked(codes[start : start + _BLOCK]) == N
         if not inside and not unknown.any():

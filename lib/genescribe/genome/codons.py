@@ -59,7 +59,7 @@ def read_codons(
     starts : (65,) bool
         True at the codon numbers that can start a protein; None: those that the genetic code lists.
     recoded : (n // 3,) bool
-        Codons that stand for an amino acid whatever the code says, such as selenocysteine; None: none.
+        Codons that stand for an amino acid against the code, such as selenocysteine; None: none.
 
     Examples
     --------

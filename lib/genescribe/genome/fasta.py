@@ -243,7 +243,7 @@ def _check_readable(path: Path) -> None:
 
 
 def _rewrap(path: Path) -> None:
-    """Rewrite a plain FASTA file in place with lines of `LINE_WIDTH` bases, whatever ended its lines before."""
+    """Rewrite a plain FASTA file in place with lines of `LINE_WIDTH` bases, which all end with a newline."""
     # latin-1 keeps each byte, so that a bad one is found and named afterwards.
     with (
         atomic_path(path) as temporary,

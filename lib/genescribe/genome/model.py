@@ -34,7 +34,7 @@ class Transcript:
     canonical
         Tagged by its source as the gene's representative (MANE Select, Ensembl canonical, APPRIS principal).
     partial5, partial3
-        The coding sequence goes on beyond its first (last) base in transcript order: cut by a sequence's end, or
+        The coding sequence continues beyond its first (last) base in transcript order: cut by a sequence's end, or
         annotated so.
     exon_scores, cds_scores
         Posterior probability of each exon (coding part), in their order, or None; written, not read back.

@@ -75,7 +75,7 @@ class _Row(NamedTuple):
         return self.start, self.end
 
     def open_ends(self) -> tuple[bool, bool]:
-        """Whether the feature goes on to the left and to the right of the row."""
+        """Whether the feature continues to the left and to the right of the row."""
         return "start_range" in self.attributes, "end_range" in self.attributes
 
 

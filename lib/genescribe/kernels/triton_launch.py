@@ -64,7 +64,7 @@ class Tiles:
 
     @classmethod
     def candidates(cls, C: int) -> list[Tiles]:
-        """Return sizes worth measuring, those of `of` first.
+        """Return the sizes to measure, those of `of` first.
 
         One warp needs no barrier between one base and the next, more have more registers. With more than 32 labels
         products of matrices no longer fit the registers.

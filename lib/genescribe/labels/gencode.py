@@ -173,7 +173,7 @@ class GencodeScheme:
         return Encoded(runs, placed, [Problem(gene.id, reasons[gene.id]) for gene in genes if gene.id in reasons])
 
     def fault(self, transcript: Transcript, codes: Codes, code: GeneticCode) -> str | None:
-        """Return why the labels cannot hold a transcript of the strand `codes`, or None; whatever its bases.
+        """Return why the labels cannot hold a transcript of the strand `codes`, or None; its bases do not matter.
 
         For the arguments see `LabelScheme.fault`.
         """

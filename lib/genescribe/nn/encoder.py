@@ -40,7 +40,7 @@ class Encoder(nn.Module):
     """(B, T, F) tracks -> (B, T, D) features, D being `width`.
 
     The features of a base depend on its own sequence alone: neither on how far the batch is padded nor on what else
-    is in it. Without `context` it has none of its own: whoever calls `enter` and `leave` puts it in between. Without
+    is in it. Without `context` it has none of its own: the caller of `enter` and `leave` supplies it. Without
     `fold` its steps are made elsewhere too.
     """
 

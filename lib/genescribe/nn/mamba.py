@@ -1,7 +1,7 @@
 """Bidirectional Mamba over steps.
 
 A block has the parameters of `mamba_ssm.Mamba` under the same names, in the same shapes and with the same initial
-values, whatever computes it: what a GPU has trained a laptop can use.
+values on every device: a laptop can use what a GPU has trained.
 """
 
 from __future__ import annotations

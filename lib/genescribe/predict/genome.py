@@ -37,7 +37,7 @@ def predict_genome(
 ) -> GenomePrediction:
     """Annotate stretches of a genome.
 
-    Both strands of each are read apart and reconciled; the result is the same whatever chunks and workers.
+    Both strands of each are read apart and reconciled; the result does not depend on chunks or workers.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def predict_genome(
     config
         Number of workers, filters, rules for overlaps.
     work
-        Folder of unfinished work, which a later call goes on with; it is left there. One that others may use as well is
+        Folder of unfinished work, from which a later call resumes; it is left there. One that others may use as well is
         to be held by `genescribe.predict.work_folder.work_folder`. None: a temporary one.
     """
     if work is None:

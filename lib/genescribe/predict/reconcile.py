@@ -57,7 +57,7 @@ def to_forward(
 
 
 def shared_cds(a: Transcript, b: Transcript) -> int:
-    """Return the number of bases that both coding sequences hold, whatever their strands."""
+    """Return the number of bases that both coding sequences hold, on any strand."""
     total, i, j = 0, 0, 0
     while i < len(a.cds) and j < len(b.cds):
         start, end = max(a.cds[i][0], b.cds[j][0]), min(a.cds[i][1], b.cds[j][1])

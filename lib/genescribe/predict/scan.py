@@ -83,7 +83,7 @@ def scan(factory: PredictorFactory, genome: Genome, pieces: Sequence[Piece], con
 
     A strand of more than one chunk is read chunk by chunk, in any process; then one goes over it from end to end. Where
     a GPU reads, one process a GPU reads all strands, and others go over them on the CPU meanwhile. The result is the
-    same whatever the chunks, the workers and the kills in between.
+    same for all chunk sizes and numbers of workers, and after interruptions.
 
     Parameters
     ----------

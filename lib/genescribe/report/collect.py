@@ -33,7 +33,7 @@ TITLES = {
 CURVES = 12
 """Models whose training one figure shows."""
 SHOWN_METRICS = {"cds_segment_f1": "F1 of exact coding segments", "macro_f1": "macro F1 of labels"}
-"""Validation columns of a log worth a panel, the first that is there, and what it is called."""
+"""Validation columns of a log, of which the first that exists has a panel, and their titles."""
 
 HOW = (
     "Scores compare coding sequences, stop codons inside, on sequences that no model was trained on. A gene is right "

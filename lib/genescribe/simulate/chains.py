@@ -1,6 +1,6 @@
 """Markov chains of order three over bases: the content of non-coding sequence.
 
-The context of a base is the three bases before it on the strand of its gene, whatever segments they belong to. A
+The context of a base is the three bases before it on the strand of its gene, in any segment. A
 segment may *start its chain anew*: its first bases have no context, then one base, then two. Masked bases and N are no
 context either, so that the generator and the decoder see the same contexts round a repeat.
 """

@@ -112,7 +112,7 @@ def gene_models(sequences: Sequences, genes: list[Gene]) -> Iterator[GeneModel]:
 
 
 def spaces(genes: list[Gene]) -> Iterator[tuple[str, int, int]]:
-    """Yield the stretches between two genes, whatever they code for: seqid, start, end."""
+    """Yield the stretches between two genes, coding or not: seqid, start, end."""
     spans: dict[str, list[Interval]] = {}
     for gene in genes:
         spans.setdefault(gene.seqid, []).append((gene.start, gene.end))

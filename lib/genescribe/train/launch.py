@@ -1,7 +1,7 @@
 """Start the processes of a training run: on one host, on the nodes of a Slurm job, or on named hosts.
 
 Each host runs one torchrun agent, which starts that host's processes. The agents meet at the first host; where a
-process dies they stop the others and start all of them again, and training goes on from its last checkpoint. This
+process dies they stop the others and start all of them again, and training resumes from its last checkpoint. This
 module imports nothing heavy: it only starts others.
 """
 
@@ -194,7 +194,7 @@ def _share_threads(processes: int) -> None:
 
 
 def _become(command: Sequence[str]) -> NoReturn:
-    """Replace this process, so that whoever ends it ends the training."""
+    """Replace this process, so that a signal to it ends the training."""
     sys.stdout.flush()
     os.execvp(command[0], list(command))
 
@@ -307,7 +307,7 @@ def lock_gpus(count: int, devices: Path = Path("/dev"), locks: Path | None = Non
 
     Where `CUDA_VISIBLE_DEVICES` is set already (by Slurm, or by the user), or this host shows no NVIDIA device, nothing
     is done. The devices are held until every process that this one becomes or starts has ended. The lock files stay, in
-    the folder of temporary files that all users of the host share: whoever made them, anybody can lock them.
+    the folder of temporary files that all users of the host share: any user can lock them.
 
     Parameters
     ----------
@@ -387,5 +387,5 @@ def _opened(path: Path) -> int | None:
             file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         except FileExistsError:
             continue
-        os.fchmod(file, 0o666)  # Whatever the umask.
+        os.fchmod(file, 0o666)  # With any umask.
         return file

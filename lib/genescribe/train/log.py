@@ -38,7 +38,7 @@ class RunLog:
     parts
         The family's columns of training; see `genescribe.train.task.Loss`.
     rows
-        Rows that a checkpoint kept: whatever the file held after them is dropped.
+        Rows that a checkpoint kept: rows of the file after them are dropped.
     step, total
         Steps done and to do.
     """

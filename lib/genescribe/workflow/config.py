@@ -60,7 +60,7 @@ class AnnotateConfig:
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """Rows that stand beside every learned result."""
+    """Baselines of every learned result."""
 
     orf_rule: bool = option(True, doc="longest open reading frames")
     ceiling: bool = option(True, doc="on simulated genomes: a decoder given the true parameters")

@@ -34,7 +34,7 @@ _logger = logging.getLogger("genescribe.codon")
 
 
 def baselines(training: Sequence[Gene], validation: Sequence[Gene]) -> dict[str, Predictor]:
-    """Return the models that stand beside the network, from the same training data.
+    """Return the baselines of the network, from the same training data.
 
     The prior weight of the model that learns within the gene is chosen on the validation genes.
     """

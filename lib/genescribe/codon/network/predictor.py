@@ -117,7 +117,7 @@ def spans(length: int, block: int) -> list[tuple[int, int, int]]:
     """Return windows over so many tokens: start, first token that counts, end.
 
     A gene that fits is one window. A longer one takes windows that move by half their size, and of each but the first
-    the second half counts, so that every token has at least half a window before it, whatever comes after it.
+    the second half counts, so that every token has at least half a window before it.
 
     Examples
     --------

@@ -100,7 +100,7 @@ def segments(runs: Runs, *, left_censored: bool = False, right_censored: bool = 
     runs
         Runs (end, label) of one window.
     left_censored, right_censored
-        The first (last) run goes on beyond the window (`WindowMeta`).
+        The first (last) run continues beyond the window (`WindowMeta`).
 
     Returns
     -------

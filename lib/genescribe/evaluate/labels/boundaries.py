@@ -43,7 +43,7 @@ def match(truth: NDArray[np.int64], predicted: NDArray[np.int64], tolerance: int
     """Return which positions of the truth have a partner in the largest one-to-one matching.
 
     Two positions may be partners where they differ by at most `tolerance`. On a line, the leftmost two that may be
-    partners are so in some largest matching: whoever they are matched with instead lies further right and could take
+    partners are so in some largest matching: any other partner lies further right and could take
     the other's partner. One pass over both is therefore optimal.
 
     Parameters

@@ -71,13 +71,13 @@ def count_labels(
     Parameters
     ----------
     truth, predicted
-        Runs that end at the same base; neighbours of one label are joined, whatever head predicted them.
+        Runs that end at the same base; neighbours of one label are joined for every head.
     labels
         Number of labels, C.
     background
         The label between genes.
     left_censored, right_censored
-        The stretch's first (last) segment goes on beyond it and is left out as a segment.
+        The stretch's first (last) segment continues beyond it and is left out as a segment.
 
     Notes
     -----

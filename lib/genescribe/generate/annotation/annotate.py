@@ -187,7 +187,7 @@ class Annotator:
         except Exception as error:
             if ending() is not None:
                 raise
-            # Whatever it is, the other loci go on.
+            # The other loci continue after any error.
             if len(pieces) > 1:
                 _free()
                 for piece in pieces:

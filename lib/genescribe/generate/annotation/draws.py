@@ -36,7 +36,7 @@ def kept_weights(weights: NDArray[np.float64], top_k: int, top_p: float) -> NDAr
 
 
 def generator(seed: int, name: str, draw: int) -> np.random.Generator:
-    """Return the chance of a draw for a locus: that of its name, whatever the batch.
+    """Return the generator of a draw for a locus: seeded by its name, so that batches do not matter.
 
     Parameters
     ----------

@@ -188,7 +188,7 @@ def _loci(job: AnnotationJob, lengths: Mapping[str, int]) -> tuple[list[Locus], 
         raise InputError("a BED file has no transcripts", where=job.loci, remedy="give GFF3 or GTF with --prompt")
     with temporary_folder() as scratch:
         source = Path(job.loci)
-        # A gene without transcripts is no gene to whoever repairs an annotation.
+        # The sorter would drop genes without transcripts.
         regions = not bed and only_regions(source)
         if not (job.no_sort or bed or regions):
             source = scratch / "sorted.gff3"

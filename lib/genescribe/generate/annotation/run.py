@@ -34,7 +34,7 @@ class Journal:
     Parameters
     ----------
     checkpoint
-        JSON file; the lines stand beside it in `<checkpoint>.results`.
+        JSON file; the lines are next to it, in `<checkpoint>.results`.
     fingerprint
         Digest of all that the results depend on. A checkpoint of another fingerprint is refused.
     resume
@@ -118,7 +118,7 @@ class GrowingAnnotation:
         self._lengths, self._gm_key, self._source = lengths, gm_key, source
 
     def begin(self, done: Iterable[tuple[int, LocusResult]]) -> None:
-        """Write the results of the batches that a run goes on from."""
+        """Write the results of the batches from which a run resumes."""
         write_gff3(self.path, [], self._lengths, [f"genescribe {__version__}: unfinished"])
         self.add(done)
 

@@ -82,7 +82,7 @@ class Outcome:
     borrowed
         For each transcript, whether another sentence brought it.
     values, logs
-        The steps as written, and the log probability of each step within the grammar, whatever the temperature.
+        The steps as written, and the log probability of each step within the grammar, at temperature 1.
         `SentenceModel.example_as_written(values, ...)` scores them again.
     strand
         Strand of the window that the sentence is on: "-" only of models that read the forward strand alone.

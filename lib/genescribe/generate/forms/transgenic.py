@@ -65,7 +65,7 @@ def published_window(start: int, end: int, length: int) -> Interval:
 
 
 def load_published(source: str, *, revision: str | None = None) -> TransgenicModel:
-    """Return a checkpoint of TransGenic as a model that writes sentences, whatever code lies beside it.
+    """Return a checkpoint of TransGenic as a model that writes sentences; code in its folder is ignored.
 
     Parameters
     ----------

@@ -188,7 +188,7 @@ class SentenceBaker:
         if len(expressed) < len(parts):
             self.left_out["window with a gene that cannot be said"] += 1
         elif not expressed:
-            # The same windows whatever the order of sequences; those of validation and test would ask for nothing.
+            # The same windows for any order of sequences; those of validation and test would ask for nothing.
             chance = int.from_bytes(hashlib.sha256(f"{self.job.bake.seed} {key}".encode()).digest()[:4], "big") / 2**32
             if split == "train" and chance < self.config.empty:
                 self._write_empty(seqid, codes, bounds, strand)

@@ -1,6 +1,6 @@
 """A model that writes sentences as a policy: samples, and log probabilities of any sequence.
 
-Every training stage beyond the cross-entropy builds on it, whatever the architecture (encoder-decoder, prefix-LM). It
+Every training stage beyond the cross-entropy builds on it, for both architectures (encoder-decoder, prefix-LM). It
 uses what `PointerModel` offers: `begin` reads the loci once (prefill), its `Session`
 takes steps with a key/value cache, and `example_as_written` with `batch` scores what was drawn in one pass.
 Drawing and scoring take what may be written from the same automaton, so that both give a sequence the same

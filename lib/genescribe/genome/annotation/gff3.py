@@ -171,7 +171,7 @@ _Part = tuple[Interval, int, str, str, dict[str, str], float | None]
 
 
 def _cut_ends(transcript: Transcript, strand: str, *, untranslated: bool) -> tuple[bool, bool]:
-    """Whether a transcript goes on beyond its first and last base: its coding sequence does, which ends there too.
+    """Whether a transcript continues beyond its first and last base: its coding sequence does, and ends there too.
 
     `untranslated`: or nothing is known of what lies beyond the coding sequence.
     """
@@ -183,7 +183,7 @@ def _cut_ends(transcript: Transcript, strand: str, *, untranslated: bool) -> tup
 
 
 def _partial(interval: Interval, left: bool, right: bool) -> dict[str, str]:
-    """Return the attributes of a row whose feature goes on to its left or right."""
+    """Return the attributes of a row whose feature continues to its left or right."""
     columns = {"partial": "true"} if left or right else {}
     if left:
         columns["start_range"] = f".,{interval[0] + 1}"

@@ -22,7 +22,7 @@ def write_gtf(
     """Write genes as GTF in one step, by sequence and start.
 
     The stop codon is not part of the CDS rows but has rows of its own, as GTF has it: the last three bases of a coding
-    sequence that is not partial there. Ends that a coding sequence goes on beyond are tagged ``cds_start_NF`` and
+    sequence that is not partial there. Ends beyond which a coding sequence continues are tagged ``cds_start_NF`` and
     ``cds_end_NF``. Column eight is GTF's frame, which is GFF3's phase.
 
     Parameters

@@ -31,7 +31,7 @@ _ROW_TABS = 7
 def read_text(path: Path, *, shown: str | Path | None = None) -> Iterator[bytes]:
     r"""Yield an annotation file in blocks of whole lines, line by line as in the file.
 
-    Lines end with ``\n``, whatever ended them in the file (``\r\n`` and a lone ``\r`` too). Of embedded sequences
+    Lines end with ``\n``; in the file ``\r\n`` and a lone ``\r`` end them too. Of embedded sequences
     `FASTA_MARK` is left, and empty lines where feature rows follow.
 
     Parameters

@@ -105,7 +105,7 @@ FROM (
 ) WHERE before IS NOT NULL;
 """
 
-# start_range and end_range (NCBI) say that a coding sequence goes on beyond its left or right end. Exons and CDS give
+# start_range and end_range (NCBI) say that a coding sequence continues beyond its left or right end. Exons and CDS give
 # a transcript's structure; UTR rows count only where there are no exons.
 _PART_ROWS = """
 CREATE TEMP TABLE part_rows AS

@@ -80,7 +80,7 @@ def log_partition(p: Potentials, backend: str = "auto") -> Tensor:
 
     Notes
     -----
-    Differentiable twice; `genescribe.kernels.semicrf.curvature` takes the second derivative, whatever the backend.
+    Differentiable twice; `genescribe.kernels.semicrf.curvature` takes the second derivative, for every backend.
     """
     module, p = _chosen(p, backend, "expectation")
     return gradients.log_partition(module.expectation, p)

@@ -1,6 +1,6 @@
 """Exact best segmentation of a chain given in pieces, up to a whole chromosome.
 
-The chain is worked through in parts on a grid of its own, whatever the pieces, so that their size changes nothing, not
+The chain is processed in parts on a grid of its own, independent of the pieces, so that their size changes nothing, not
 even a rounding. The native kernel settles what no future can change any more and forgets it: its memory follows the
 undecided end, not the chain. The blocked backend keeps the scores and one message per part, and goes back part by part.
 """

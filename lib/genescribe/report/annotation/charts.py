@@ -39,7 +39,7 @@ UNKNOWN = Grade(np.nan, "not known", MUTED[0], "")
 BINS = 20
 MANY_EXONS = 15
 _SCALE = 100_000
-"""Units that a gene is drawn over, whatever its length."""
+"""Units over which every gene is drawn, short or long."""
 _LINE: Look = {"facecolor": INK, "alpha": 0.6, "linewidth": 0}
 _ROW = 0.3
 """Inches of a gene."""

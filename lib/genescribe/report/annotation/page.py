@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 def write_annotation_report(target: str | Path, annotation: Annotation) -> bool:
     """Write the page in one step; return whether it was written.
 
-    Whatever goes wrong is told in one line, and the annotation stays as it is; but a signal ends the program.
+    An error is reported in one line, and the annotation stays as it is; a signal ends the program.
     """
     try:
         # matplotlib takes a while to import.

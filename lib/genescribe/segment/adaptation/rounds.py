@@ -111,7 +111,7 @@ def annotate_in_rounds(
     config
         Workers, device.
     work
-        Folder of models and unfinished work, which a later call goes on with; it is left there.
+        Folder of models and unfinished work, from which a later call resumes; it is left there.
 
     Raises
     ------

@@ -38,9 +38,9 @@ GC_BINS = 50
 Counts = NDArray[np.int64] | NDArray[np.floating[Any]]
 
 _BACKOFF = 16.0
-"""Bases that the next shorter context is worth in an estimate."""
+"""Weight of the next shorter context in an estimate, in bases."""
 _CLASS_BACKOFF = 100.0
-"""Bases that the estimate of all classes of GC content is worth in that of one."""
+"""Weight of the estimate of all classes of GC content in that of one, in bases."""
 _ARRAY_BACKOFF = 40.0
 _SITE_BACKOFF = 4.0
 _FEWEST = 200

@@ -97,7 +97,7 @@ def compositions(counts: NDArray[np.int64]) -> NDArray[np.float64]:
         Words.
     """
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    # The pool is worth as many words as a genome: with more it would be the smoother, and the nearer for that alone.
+    # The pool counts as many words as a genome: with more it would be the smoother, and the nearer for that alone.
     pool = shares.mean(axis=0) * counts.sum() / len(counts)
     logs: NDArray[np.float64] = np.log(interpolated(np.concatenate([counts.astype(np.float64), pool[None]])))
     return logs.reshape(len(logs), -1)

@@ -1,7 +1,7 @@
 """Counted evidence: log likelihood ratios of content and signals, counted from training genes.
 
 A network learns splice sites from thousands of genes; some genomes have a few hundred introns. Counting needs far
-fewer, so the model starts from counted evidence and learns only what it is worth (a gain for each kind) and what it
+fewer, so the model starts from counted evidence and learns only its weight (a gain for each kind) and what it
 misses.
 
 * Content: the chance of a base given those before it under each channel, against that under intergenic; where asked

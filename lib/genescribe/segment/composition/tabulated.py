@@ -32,7 +32,7 @@ SITES = SIGNALS
 SPLICED = ("donor", "acceptor")
 """Sites that are told apart by the phase of the intron."""
 _NONE = -500.0
-"""Words worth less have no chance."""
+"""Words with a lower score have no chance."""
 _CODING = slice(CHANNELS.index("codon1"), CHANNELS.index("stop") + 1)
 
 

@@ -46,7 +46,7 @@ from genescribe.labels.gene_rules import EDGE, LETTERS, SignalTables
 from genescribe.segment.network.expansion import Expansion
 
 SIGNALS = ("start", "donor", "acceptor", "stop")
-"""Boundaries that the network scores, whatever the label."""
+"""Boundaries that the network scores, for all labels alike."""
 PHASES = 3
 """Additional scores of donors and acceptors, by the bases of a codon before the intron: further signals, or none."""
 PHASED = ("donor", "acceptor")

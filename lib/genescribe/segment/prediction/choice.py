@@ -136,7 +136,7 @@ def choose(model: SegmentModel, counts: NDArray[np.int64], sample: Sequence[Code
 
 
 def is_clear(choice: Choice) -> bool:
-    """Return whether the rest of the sample need not be read: whoever could be chosen is `CLEAR` behind.
+    """Return whether the rest of the sample need not be read: all candidates are `CLEAR` behind the best.
 
     Examples
     --------

@@ -163,7 +163,7 @@ class _Window:
         pieces = np.where(alone, e - s, 1)
         e = s[0] + np.cumsum(np.where(alone, 1, e - s).repeat(pieces))
         s, labels = np.concatenate([s[:1], e[:-1]]), labels.repeat(pieces)
-        # Sums of a chain's bases in float64, in order: the same whatever else the window holds.
+        # Sums of a chain's bases in float64, in order: the same for any window around them.
         if self._copies is not None:
             return self._either_way(s, e, labels)
         total = float(np.sum(self._content[np.arange(s[0], e[-1]), each], dtype=np.float64))

@@ -1,6 +1,6 @@
 """Signal networks in the segment model: their log odds, each with a gain and an offset, as scores of boundaries.
 
-A network says how likely a base is a site among all bases; the CRF asks what a boundary is worth among those that its
+A network says how likely a base is a site among all bases; the CRF needs the score of a boundary among those that its
 grammar allows there. One factor and one summand for each network and signal are between the two, learned where neither
 has been trained (`genescribe.segment.sites.gains`).
 """

@@ -59,7 +59,7 @@ from genescribe.segment.support.lanes import Ends, Lanes, lay_out
 PLAIN = len(NAMES)
 A, G, T = 0, 2, 3
 GROUPS = (*INTRONS, (UTR5_INTRON,), (UTR3_INTRON,))
-"""Labels of introns that each label of a lane is a copy of: by phase, whatever the bases before, and of UTRs."""
+"""Labels of introns that each label of a lane is a copy of: by phase, with any bases before, and of UTRs."""
 _CODING_INTRONS = slice(INTRON0, UTR3)
 _CODING = slice(SINGLE, INTRON0)
 _BEGINS = slice(SINGLE, INTERNAL)
