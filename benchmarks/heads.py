@@ -277,7 +277,7 @@ def prepare(folder: Path, law: SimulationParameters, durations: str, bases: int)
 
 
 def features_of(law: SimulationParameters, codes: Codes) -> Tensor:
-    """Return what the law says of each base of a strand, as `FEATURES`, (T, features) float32."""
+    """Return the scores of a strand's bases under the simulator's distribution, as `FEATURES`, (T, F) float32."""
     p = potentials(law, codes)
     place = {state: 1 + number for number, state in enumerate(STATES)}
     background = p.content[0, :, 0]

@@ -1,4 +1,4 @@
-"""Further coding sequences of a gene that introns of reads ask for, and what a classifier is told of each.
+"""Additional coding sequences of a gene with introns from reads, and the features of each for a classifier.
 
 A candidate is the gene's coding sequence with one or two introns that it does not have, or with another first exon
 before such an intron, read from its start codon to the first stop codon of its frame.
@@ -134,7 +134,7 @@ def candidates(gene: GeneWindow, supported: Mapping[Interval, float]) -> Iterato
     gene
         In its window.
     supported
-        Introns, and how many reads speak for each.
+        Introns, and how many reads support each.
     """
     own, seen = gene.score(gene.cds), {gene.cds}
     for exons in _chains(gene, supported):
@@ -162,7 +162,7 @@ def described(gene: GeneWindow, cds: Exons, odds: float, supported: Mapping[Inte
     odds
         Score of the candidate less that of the gene.
     supported
-        Introns, and how many reads speak for each.
+        Introns, and how many reads support each.
     """
     mine, theirs = set(_introns(cds)), set(_introns(gene.cds))
     gained = mine - theirs

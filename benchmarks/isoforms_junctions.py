@@ -161,7 +161,7 @@ def annotated(reference: Sequence[Gene], piece: Piece, strand: GenomeStrand) -> 
 
 
 def introns_of(reads: EvidenceTable, strand: GenomeStrand, low: int, high: int) -> dict[Interval, float]:
-    """Return the introns that reads speak for in the window ``[low, high)`` of a strand, in its coordinates."""
+    """Return the introns that reads support in the window ``[low, high)`` of a strand, in its coordinates."""
     seqid, start, end, sign = strand.place
     found: dict[Interval, float] = {}
     for row in reads.on(seqid, start, end):

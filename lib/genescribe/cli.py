@@ -84,7 +84,7 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno in FULL and error.filename is None:
             _fail("no space left on the device of an output or of temporary files (TMPDIR); free some and run again")
-        # Only what the system says of a path that it was given is told of the user's input.
+        # Errors of the system are reported as errors of the input only if they name its path.
         if not isinstance(error.filename, str | bytes | os.PathLike) or error.strerror is None:
             raise
         _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; {_remedy(error)}")

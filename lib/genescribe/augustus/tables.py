@@ -126,7 +126,7 @@ class IntronClass:
 
 @dataclass(frozen=True)
 class Introns:
-    """All that is said of introns.
+    """Parameters of introns.
 
     Attributes
     ----------

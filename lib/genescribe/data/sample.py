@@ -38,7 +38,7 @@ class WindowMeta:
     sentence
         Of a locus: all its transcripts, see `genescribe.generate.text.sentence`; empty where the runs are the target.
     hints
-        Introns that evidence speaks for: (start, end, strand, score) relative to the window, forward strand.
+        Introns that evidence supports: (start, end, strand, score) relative to the window, forward strand.
     """
 
     genome: str

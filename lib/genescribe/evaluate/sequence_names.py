@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 def check_names(genes: Iterable[Gene], known: Collection[str], where: str, other_file: str) -> None:
     """Check that genes lie on sequences that another file has too.
 
-    A gene on a sequence that the other file does not have counts as wrong or as missed. If that is so of every gene, the
-    scores say nothing; if it is so of some, a warning names their sequences.
+    A gene on a sequence that the other file lacks counts as wrong or as missed. If this holds for every gene, the
+    scores say nothing; if it holds for some, a warning names their sequences.
 
     Parameters
     ----------

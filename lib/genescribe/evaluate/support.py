@@ -1,4 +1,4 @@
-"""How many introns of an annotation evidence speaks for."""
+"""Number of introns of an annotation that evidence supports."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from genescribe.evidence.text import read_text
 
 
 class Hint(NamedTuple):
-    """An intron that evidence speaks for: [start, end), strand "." where it is not known, and how strongly."""
+    """An intron that evidence supports: [start, end), strand "." where it is not known, and how strongly."""
 
     start: int
     end: int

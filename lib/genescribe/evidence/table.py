@@ -1,4 +1,4 @@
-"""The table of evidence: introns, signals and parts of exons that reads or proteins speak for.
+"""The table of evidence: introns, signals and parts of exons that reads or proteins support.
 
 Every reader of this package fills a `Collector`; `Collector.table` sorts what it holds and adds up what stands there
 twice. Workers share a table as files that they map into memory.
@@ -189,7 +189,7 @@ class Collector:
         self._weights.append(weight)
 
     def extend(self, seqid: str, rows: Rows) -> None:
-        """Add rows of one sequence; their column `seqid` is set here, and they speak for no protein."""
+        """Add rows of one sequence; their column `seqid` is set here, and they come from no protein."""
         rows = rows.copy()
         rows["seqid"], rows["protein"] = self._numbers[seqid], -1
         self._blocks.append(rows)
@@ -203,7 +203,7 @@ class Collector:
         return number
 
     def table(self) -> EvidenceTable:
-        """Return all rows, sorted, the weights of equal places added up; the best protein speaks for a place."""
+        """Return all rows, sorted, the weights of equal places added up; a place names its best protein."""
         integers = np.frombuffer(self._integers, dtype=np.int64).reshape(-1, 7) if self._integers else np.zeros((0, 7))
         rows = np.zeros(len(integers), dtype=ROW)
         for column, name in enumerate((*_PLACE, "protein")):

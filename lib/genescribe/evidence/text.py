@@ -1,6 +1,6 @@
 """Evidence in files of text: hints in GFF, junctions of STAR and in BED, alignments of proteins in GFF.
 
-The format follows from the first row. A file is read line by line; what it says of a genome fits in memory many times
+The format follows from the first row. A file is read line by line; its evidence on a genome fits in memory many times
 over.
 """
 

@@ -23,7 +23,7 @@ EVIDENCE = "evidence-sha256"
 CALIBRATED = "calibrated"
 """Key of it that is `false` where a model should have a fitted temperature for its probabilities, and has none."""
 CHOICE, SCORES, DOUBT = "species-choice", "species-scores", "species-doubt"
-"""Keys of it where the species was chosen by the sequence: why, what speaks for each candidate, and a warning."""
+"""Keys of it where the species was chosen by the sequence: why, the scores of the candidates, and a warning."""
 Rows = NDArray[np.float32]
 """Scores of n bases, (n, columns of the model)."""
 
@@ -179,7 +179,7 @@ class PredictorFactory(Protocol):
     Attributes
     ----------
     grain
-        Chunks begin at multiples of so many bases: what is said of a base is then the same in all chunks.
+        Chunks begin at multiples of so many bases, so that the scores of a base do not depend on the chunk.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Support of each predicted transcript, in its attributes; leaves out transcripts without, on request."""
+"""Write the support of each predicted transcript into its attributes; on request, leave out those without."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def with_support(prediction: GenomePrediction, evidence: Path | None, config: Pr
 
 
 def supported_introns(transcript: Transcript, rows: Rows) -> int:
-    """Return how many introns of a transcript rows of its strand speak for."""
+    """Return how many introns of a transcript are supported by rows of its strand."""
     introns = rows[rows["kind"] == INTRON]
     known = set(zip(introns["start"].tolist(), introns["end"].tolist(), strict=True))
     return sum(intron in known for intron in transcript.introns)

@@ -4,7 +4,7 @@
 | --- | --- |
 | `job.json` | what the results depend on; where it differs, all else is thrown away |
 | `strands.jsonl` | one line per finished strand |
-| `scores/*.scores` | what the model says of a chunk of bases; removed when its strand is done |
+| `scores/*.scores` | the model's scores of a chunk of bases; removed when its strand is done |
 """
 
 from __future__ import annotations

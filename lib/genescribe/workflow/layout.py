@@ -33,7 +33,7 @@ OUTSIDE_TOOLS = frozenset({"augustus", "busco"})
 """Programs whose rows are left out where they are missing."""
 BASES_A_JOB = 100_000_000
 IRRELEVANT = ("workers", "device", "chunk", "posteriors")
-"""Options of reading that joining batches does not ask for: the batches themselves come anew where one changes."""
+"""Options of reading that joining does not need: if one changes, the batches are read again."""
 
 
 def show_library_to_jobs() -> None:

@@ -73,7 +73,7 @@ def extract_embeddings(
 ) -> Sequences:
     """Write the embeddings of a file's sequences as `.npz`: `embeddings`, `ids`, `labels`, and their origin.
 
-    What else the file says of the sequences is in arrays `note_` and its name. Digests of the sequences and words of
+    Further columns of the file are in arrays `note_` and its name. Digests of the sequences and words of
     their proteins are kept as well, so that a classifier can tell training from test without them.
 
     Parameters

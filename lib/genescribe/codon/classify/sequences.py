@@ -133,7 +133,7 @@ def read_sequences(path: str | Path, *, label: str = "label") -> Sequences:
 
 
 Row = tuple[str, str, dict[str, str]]
-"""Id, sequence, what else is said of it."""
+"""Id, sequence, further columns."""
 
 
 def _text(path: Path) -> str:

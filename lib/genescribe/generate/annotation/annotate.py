@@ -50,7 +50,7 @@ class LocusWindow:
     prompt
         A transcript that the sentence must begin with, complete or not, in the coordinates of the sequence.
     hints
-        Introns that evidence speaks for, in the coordinates of the sequence; read by models with `config.hints`.
+        Introns that evidence supports, in the coordinates of the sequence; read by models with `config.hints`.
     """
 
     id: str

@@ -134,7 +134,7 @@ class GeneratePredictor:
         self.annotator, self.proposer, self._junctions = annotator, proposer, junctions or Junctions()
 
     def _hints(self, codes: StrandCodes, low: int, high: int) -> tuple[Hint, ...]:
-        """Return the introns within ``[low, high)`` of a strand that evidence speaks for, as it lies."""
+        """Return the introns within ``[low, high)`` of a strand that evidence supports, in its orientation."""
         if not len(self._junctions):
             return ()
         assert isinstance(codes, GenomeStrand)

@@ -1,4 +1,4 @@
-"""How alike the ends of predicted introns are: those of spurious ones are not."""
+"""Information content of the ends of predicted introns, which is low if many are spurious."""
 
 from __future__ import annotations
 

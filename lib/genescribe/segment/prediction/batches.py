@@ -115,8 +115,8 @@ def _read_batch(model: SegmentModel, strands: Sequence[StrandCodes]) -> list[Row
 def read_batches(model: SegmentModel, strands: Sequence[StrandCodes], grain: int) -> list[Rows]:
     """Return the scores of whole strands, in batches of a size for a GPU.
 
-    A batch is as wide as strands of such a length ask for, and has as many rows as fit into the grain, whether there
-    are so many strands or not: what is said of a strand does not depend on the others.
+    A batch is as wide as strands of such a length need, and has as many rows as fit into the grain, whether there
+    are so many strands or not: the scores of a strand do not depend on the others.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """A trained segment model on a whole strand: tiles on an absolute grid, one exact decoding, checked genes.
 
-The network is read tile by tile; what it says of a base is a few numbers, which the driver keeps. The CRF then goes
+The network is read tile by tile; its scores of a base are a few numbers, which the driver keeps. The CRF then goes
 over the strand from end to end and spreads them over the labels stretch by stretch: nothing of the size of bases times
 labels is ever held.
 """
@@ -154,7 +154,7 @@ class SegmentPredictor:
         config: PredictConfig,
         supported: SupportedStrand,
     ) -> list[Transcript]:
-        """Return the further transcripts of a gene that supported introns ask for, with probabilities.
+        """Return the additional transcripts of a gene with supported introns that it lacks, with probabilities.
 
         `before`: the end of the gene before it.
         """

@@ -1,4 +1,4 @@
-"""Learns the weights of evidence by the likelihood of annotated genes, given evidence as it is, thinned or false.
+"""Learn the weights of evidence by the likelihood of annotated genes, given evidence complete, thinned or false.
 
 The model stays as it is; what is learned are the log odds of `segment.support.features`. Windows of training genes
 are read once; each time one is used, its evidence is drawn anew: all of it, a share of the reads, some false introns.

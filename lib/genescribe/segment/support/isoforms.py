@@ -1,4 +1,4 @@
-"""Further transcripts of a gene that supported introns ask for and its best path does not have.
+"""Additional transcripts of a gene, with supported introns that its best path lacks.
 
 Of each such intron the best path to the gene's stop codon that has it is found exactly: from the same start codon where
 the intron lies within the gene's coding span, from any where it leads to the gene from before (another first exon). It
@@ -81,7 +81,7 @@ def further_paths(
             windows[low] = p, float(viterbi(p)[0][0])
         p, best = windows[low]
         (score,), (path,) = viterbi(_through(p, start - low, end - low, lane))
-        # Where this strand alone would have it so, the other strand has spoken against it.
+        # If it is the best path of this strand alone, the other strand has ruled it out.
         if not best + float(np.log(ODDS)) * temperature <= float(score) < best:
             continue
         seen |= {

@@ -1,4 +1,4 @@
-"""Introns that evidence speaks for, in lanes: how both ends of each stay paired in a semi-Markov CRF.
+"""Supported introns in lanes, which keep the two ends of each paired in a semi-Markov CRF.
 
 A lane is a set of labels, copies of those of introns, that may begin at the first base of some introns and end at the
 last base of some, and whose content is -inf elsewhere. The CRF cannot tell which first base belongs to which last base,

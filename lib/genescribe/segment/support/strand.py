@@ -1,7 +1,7 @@
 """A strand's scores with evidence: log odds added to bases and boundaries, and lanes of supported introns.
 
 A supported intron is a segment of a label of its own, a copy of those of introns, which one lane of
-`segment.support.lanes` lets begin and end at exactly the ends of introns that evidence speaks for. Its score is that
+`segment.support.lanes` lets begin and end at exactly the ends of introns that evidence supports. Its score is that
 of an intron, of its duration, plus the log odds of the evidence. A path may also read the same intron without it: for
 posteriors both ways are summed. Where an end is no splice site of the model, the supported intron alone may have it.
 """
