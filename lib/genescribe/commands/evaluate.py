@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,6 @@ def main(args: argparse.Namespace) -> None:
     from genescribe.evaluate.metrics import measure
     from genescribe.evaluate.regions import without_ends
     from genescribe.evaluate.score_lines import score_lines
-    from genescribe.evaluate.sequence_names import check_names
     from genescribe.evaluate.support import intron_support
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
     from genescribe.evidence.table import EvidenceTable
@@ -84,23 +84,14 @@ def main(args: argparse.Namespace) -> None:
     genome = Genome.open(args.fasta) if args.fasta else None
     lengths = genome.lengths if genome else {}
     regions = read_regions(args.regions or lengths, lengths, where="--regions")
-    reference, predicted = read_annotation(args.reference), read_annotation(args.predicted)
-    others = {name: (path, read_annotation(path)) for name, path in map(named_file, args.against)}
-    if not reference:
-        what = "no gene with a coding sequence to compare with"
-        raise InputError(what, where=args.reference, remedy="give an annotation with rows of type CDS")
-    check_names(reference, lengths, str(args.reference), str(args.fasta))
-    for path, genes in ((args.predicted, predicted), *others.values()):
-        check_names(genes, lengths, str(path), str(args.fasta))
-        if not args.regions:  # In a region there may be no gene of the reference, and those that are found are wrong.
-            check_names(genes, {gene.seqid for gene in reference}, str(path), str(args.reference))
+    reference, predicted, others = _annotations(args, lengths)
     scored = without_ends(regions, lengths, args.mask_ends)
     metrics = measure(
         reference,
         predicted,
         regions=scored if genome else None,
         sequences=(genome, GeneticCode.from_table(args.genetic_code)) if genome else None,
-        others={name: genes for name, (_, genes) in others.items()},
+        others=others,
         groups=read_groups(args.groups) if args.groups else None,
         labelled_only=args.labelled_only,
         parts=read_part_scores(args.predicted),
@@ -126,6 +117,25 @@ def main(args: argparse.Namespace) -> None:
     if args.output:
         write_json(args.output, metrics)
     print(score_lines(metrics))
+
+
+def _annotations(
+    args: argparse.Namespace, lengths: Mapping[str, int]
+) -> tuple[list[Gene], list[Gene], dict[str, list[Gene]]]:
+    """Return the genes of the reference, of the prediction and of the others, their sequence names checked."""
+    from genescribe.evaluate.sequence_names import check_names
+
+    reference, predicted = read_annotation(args.reference), read_annotation(args.predicted)
+    others = {name: (path, read_annotation(path)) for name, path in map(named_file, args.against)}
+    if not reference:
+        what = "no gene with a coding sequence to compare with"
+        raise InputError(what, where=args.reference, remedy="give an annotation with rows of type CDS")
+    check_names(reference, lengths, str(args.reference), str(args.fasta))
+    for path, genes in ((args.predicted, predicted), *others.values()):
+        check_names(genes, lengths, str(path), str(args.fasta))
+        if not args.regions:  # A region may hold no gene of the reference; genes predicted there are then wrong.
+            check_names(genes, {gene.seqid for gene in reference}, str(path), str(args.reference))
+    return reference, predicted, {name: genes for name, (_, genes) in others.items()}
 
 
 def read_annotation(path: Path) -> list[Gene]:
