@@ -60,7 +60,7 @@ class BakeConfig:
     seed: int = option(1, doc="seed for the choice of empty windows", minimum=0)
 
     def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
+        """Return the options that have no effect with the others as they are."""
         of_labels = ("scheme", "gene", "window", "overlap", "empty_rate")
         return (
             Idle()
@@ -84,7 +84,7 @@ class BakeJob:
     hints_source: str | None = option(None, doc="use only rows with this source (column 2 of GFF)")
 
     def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
+        """Return the options that have no effect with the others as they are."""
         sentences = self.bake.target == "sentences"
         return (
             Idle()

@@ -119,7 +119,7 @@ class GenerateModelConfig:
     window_limit: int = option(49_152, doc="longest window; longer loci are read in overlapping pieces", minimum=600)
 
     def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
+        """Return the options that have no effect with the others as they are."""
         prefix = self.architecture == "prefix_lm"
         context = [f"encoder.{name}" for name in ("kind", "num_layers", "d_state", "d_conv", "expand")]
         return (

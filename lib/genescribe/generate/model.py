@@ -70,7 +70,7 @@ class SentenceModel(Protocol):
         """Return the constraint on the sentence of a window."""
 
     def prompt(self, sentence: GeneSentence) -> list[int]:
-        """Return the values that declare the features of a sentence, to be gone on from."""
+        """Return the values that declare the features of a sentence, after which writing continues."""
 
     def begin(self, codes: Tensor, lengths: Tensor) -> Session:
         """Read loci and begin to write."""

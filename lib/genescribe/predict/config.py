@@ -40,7 +40,7 @@ class PredictConfig:
     flank: int = option(20_000, doc="bases read on both sides of a region, for genes that cross its edge", minimum=0)
 
     def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
+        """Return the options that have no effect with the others as they are."""
         return (
             Idle()
             .unless(self.posteriors, "posteriors", "min_posterior")

@@ -176,7 +176,7 @@ class SegmentModelConfig:
     halo: int = option(2_250, doc="bases on both sides of a tile that the network also reads", minimum=0)
 
     def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
+        """Return the options that have no effect with the others as they are."""
         package = self.head == "pytorch-crf"
         framed = self.evidence is not None or not FRAMES.isdisjoint(self.features)
         return (

@@ -43,7 +43,7 @@ class LaunchConfig:
     restarts: int = option(2, doc="number of restarts of all processes after one has died", minimum=0)
 
     def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
+        """Return the options that have no effect with the others as they are."""
         return (
             Idle()
             .unless(not self.hosts, "no hosts (there are as many as are named)", "nodes")

@@ -77,7 +77,7 @@ class BaselineConfig:
     )
 
     def idle(self) -> Idle:
-        """Return the options that are not read beside the others."""
+        """Return the options that have no effect with the others as they are."""
         retrained = self.augustus_retrained
         return (
             Idle()

@@ -92,7 +92,7 @@ class PointerModel(nn.Module):
         return batch_steps(examples, length)
 
     def prompt(self, sentence: GeneSentence) -> list[int]:
-        """Return the steps that declare the features of a sentence, to be gone on from."""
+        """Return the steps that declare the features of a sentence, after which writing continues."""
         return [step.value for step in encode(sentence) if step.kind is not StepKind.MEMBER][:-1]
 
     # -- the parts, for training and writing alike ---------------------------------------------------------------

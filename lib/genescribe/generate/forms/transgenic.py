@@ -132,7 +132,7 @@ class TransgenicModel(nn.Module):
         return FreeAutomaton(signals.length, check, self.network.sizes.longest)
 
     def prompt(self, sentence: GeneSentence) -> list[int]:
-        """Return the tokens that declare the features of a sentence, to be gone on from."""
+        """Return the tokens that declare the features of a sentence, after which writing continues."""
         return published_prompt(sentence)
 
     @torch.no_grad()
@@ -162,7 +162,7 @@ class TransgenicSession:
         self._next = torch.tensor([[value] for value in values], device=self._next.device)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows, in this order; a row may be there several times."""
+        """Continue with these rows, in this order; a row may occur several times."""
         index = torch.tensor(list(rows), device=self._next.device)
         self._next, self._memory = self._next[index], self._memory.rows(index)
         if self._written is not None:

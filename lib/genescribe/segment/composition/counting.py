@@ -29,7 +29,7 @@ from genescribe.labels.gene_labels import (
 from genescribe.labels.gene_rules import LETTERS, SignalTables
 from genescribe.segment.composition.branch_points import BranchMotif, find_branch_motif
 from genescribe.segment.composition.gc_classes import gc_content
-from genescribe.segment.composition.tables import RANKS, SITES, CountedEvidence
+from genescribe.segment.composition.tables import RANKS, SITES, CountedEvidence, words
 from genescribe.segment.config import EvidenceConfig
 
 FloatArray = NDArray[np.float64]
@@ -332,12 +332,8 @@ def rank_odds(counts: Counts) -> FloatArray:
 
 def _words(bases: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the number of the word that ends at each base, and whether there is none."""
-    padded = np.concatenate([np.full(length - 1, N), bases])
-    number, unknown = np.zeros_like(bases), np.zeros(len(bases), dtype=bool)
-    for shift in range(length):
-        letter = padded[shift : shift + len(bases)]
-        number = 4 * number + letter
-        unknown |= letter == N
+    number = words(torch.from_numpy(bases)[None], length)[0].numpy()
+    unknown = number == 4**length
     return np.where(unknown, 0, number), unknown
 
 
