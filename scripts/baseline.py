@@ -96,15 +96,15 @@ def given_genes(annotation: Path, fasta: Path, genome: Genome) -> list[Gene]:
 def by_species(regions: Sequence[Region], rules: Sequence[str]) -> dict[str, list[Region]]:
     """Return the regions of each species: of the first rule, [PATTERN=]NAME, that a sequence's name matches."""
     patterns = [rule.split("=", 1) if "=" in rule else ["*", rule] for rule in rules]
-    found: dict[str, list[Region]] = {}
+    chosen: dict[str, list[Region]] = {}
     for region in regions:
         name = next((name for pattern, name in patterns if fnmatchcase(region.seqid, pattern)), None)
         if name is None:
             raise InputError(
                 f"no species for the sequence {region.seqid}", where="--species", remedy="end with the pattern *=NAME"
             )
-        found.setdefault(name, []).append(region)
-    return found
+        chosen.setdefault(name, []).append(region)
+    return chosen
 
 
 if __name__ == "__main__":

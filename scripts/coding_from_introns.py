@@ -59,8 +59,8 @@ def main() -> None:
     args = arguments.parse_args()
     genome = Genome.open(args.fasta)
     introns = {
-        seqid: moved(decode(unmasked(genome.codes(seqid))), found, args.shift)
-        for seqid, found in read_introns(args.introns, args.prefix).items()
+        seqid: moved(decode(unmasked(genome.codes(seqid))), introns, args.shift)
+        for seqid, introns in read_introns(args.introns, args.prefix).items()
         if seqid in genome.lengths
     }
     without = set(args.without.read_text(encoding="utf-8").split()) if args.without else set()
@@ -76,17 +76,17 @@ def main() -> None:
 
 def read_introns(path: Path, prefix: str) -> dict[str, list[Intron]]:
     """Return the introns of each sequence that more than one read showed, ascending."""
-    found: dict[str, list[Intron]] = defaultdict(list)
+    by_seqid: dict[str, list[Intron]] = defaultdict(list)
     for line in read_lines(path):
         cells = line.rstrip("\n").split("\t")
         if len(cells) == 9 and int(float(cells[5])) > 1:
-            found[prefix + cells[0]].append(Intron(int(cells[3]) - 1, int(cells[4]), cells[6], int(float(cells[5]))))
-    return {seqid: sorted(introns) for seqid, introns in found.items()}
+            by_seqid[prefix + cells[0]].append(Intron(int(cells[3]) - 1, int(cells[4]), cells[6], int(float(cells[5]))))
+    return {seqid: sorted(introns) for seqid, introns in by_seqid.items()}
 
 
 def moved(sequence: str, introns: Sequence[Intron], most: int) -> list[Intron]:
     """Return introns where their ends are those of introns; stretches that fit nowhere are left out."""
-    found: list[Intron] = []
+    fitting: list[Intron] = []
     usual = 0
     for first in range(0, len(introns), TOGETHER):
         group = introns[max(0, first - MARGIN) : first + TOGETHER + MARGIN]
@@ -97,14 +97,15 @@ def moved(sequence: str, introns: Sequence[Intron], most: int) -> list[Intron]:
         if share > AGREE:
             usual = best
             here = (
-                one._replace(start=one.start + best, end=one.end + best) for one in introns[first : first + TOGETHER]
+                intron._replace(start=intron.start + best, end=intron.end + best)
+                for intron in introns[first : first + TOGETHER]
             )
-            found += [one for one in here if _fits(sequence, one, 0)]
-    return sorted(found)
+            fitting += [intron for intron in here if _fits(sequence, intron, 0)]
+    return sorted(fitting)
 
 
 def _share(sequence: str, introns: Sequence[Intron], shift: int) -> float:
-    return sum(_fits(sequence, one, shift) for one in introns) / len(introns)
+    return sum(_fits(sequence, intron, shift) for intron in introns) / len(introns)
 
 
 def _fits(sequence: str, one: Intron, shift: int) -> bool:
@@ -147,7 +148,7 @@ def coding(
     closed: bool,
 ) -> Gene:
     """Return a gene with one transcript: its longest coding sequence, or its span where none was found."""
-    found: list[Transcript] = []
+    complete: list[Transcript] = []
     for transcript in gene.transcripts:
         five, three = utrs.get(transcript.id, ([], []))
         if closed or not five or not three:
@@ -155,26 +156,26 @@ def coding(
         low, high = (five, three) if gene.strand == "+" else (three, five)
         parts = _exons(max(b for _, b in low), min(a for a, _ in high), introns, gene.strand)
         if parts and (len(parts) > 1 or parts[0][1] - parts[0][0] <= LONGEST_SINGLE):
-            one = Transcript(transcript.id, parts, parts)
-            if is_complete(coding_codes(genome, gene, one), one, GeneticCode.from_table(1)):
-                found.append(one)
+            coding = Transcript(transcript.id, parts, parts)
+            if is_complete(coding_codes(genome, gene, coding), coding, GeneticCode.from_table(1)):
+                complete.append(coding)
     span = ((gene.start, gene.end),)
-    best = max(found, key=lambda one: one.cds_length, default=Transcript(f"{gene.id}.span", span))
+    best = max(complete, key=lambda coding: coding.cds_length, default=Transcript(f"{gene.id}.span", span))
     return Gene(gene.id, gene.seqid, gene.strand, (best,), attributes=gene.attributes)
 
 
 def _exons(start: int, end: int, introns: Sequence[Intron], strand: str) -> tuple[Interval, ...]:
     """Return the exons between two UTRs: what the introns of most reads leave, of which no two overlap."""
-    first = bisect_left(introns, start, key=lambda one: one.start)
-    last = bisect_left(introns, end, key=lambda one: one.start)
-    inside = [one for one in introns[first:last] if one.strand == strand and one.end <= end]
-    reads = sorted(one.reads for one in inside)
+    first = bisect_left(introns, start, key=lambda intron: intron.start)
+    last = bisect_left(introns, end, key=lambda intron: intron.start)
+    inside = [intron for intron in introns[first:last] if intron.strand == strand and intron.end <= end]
+    reads = sorted(intron.reads for intron in inside)
     least = max(FEWEST, OF_MEDIAN * reads[len(reads) // 2]) if reads else 0
     kept: list[Intron] = []
-    for one in sorted(inside, key=lambda one: -one.reads):
-        if one.reads >= least and all(one.end < other.start or other.end < one.start for other in kept):
-            kept.append(one)
-    borders = [start, *(at for one in sorted(kept) for at in one[:2]), end]
+    for intron in sorted(inside, key=lambda intron: -intron.reads):
+        if intron.reads >= least and all(intron.end < other.start or other.end < intron.start for other in kept):
+            kept.append(intron)
+    borders = [start, *(at for intron in sorted(kept) for at in intron[:2]), end]
     parts = tuple(zip(borders[::2], borders[1::2], strict=True))
     return parts if all(a < b for a, b in parts) else ()
 

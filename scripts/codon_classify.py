@@ -27,8 +27,8 @@ def main() -> None:
     args = arguments.parse_args()
     model = None if args.model is None else str(args.model)
     config = ClassifierConfig("", "", kind=args.kind, model=model, bootstrap=args.bootstrap, seed=args.seed, C=0.1)
-    found = classify_products(args.data, args.output, config, per_class=args.per_class)
-    for name, row in found["rows"].items():
+    results = classify_products(args.data, args.output, config, per_class=args.per_class)
+    for name, row in results["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
 
 

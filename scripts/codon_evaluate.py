@@ -27,7 +27,7 @@ def main() -> None:
         "--output", type=RunFolder("metrics.json", "genes.tsv"), required=True, help="folder to write"
     )
     args = arguments.parse_args()
-    found = evaluate(
+    metrics = evaluate(
         args.model,
         args.data,
         args.output,
@@ -37,9 +37,9 @@ def main() -> None:
         seed=args.seed,
     )
     for name in (MODEL, TRIGRAM):
-        value, interval = (found["methods"][name]["perplexity"][key] for key in ("value", "interval"))
+        value, interval = (metrics["methods"][name]["perplexity"][key] for key in ("value", "interval"))
         ends = f" [{interval[0]:.2f}-{interval[1]:.2f}]" if interval else ""
-        print(f"{name}: perplexity {value:.2f}{ends} on {found['codons']:,} codons")
+        print(f"{name}: perplexity {value:.2f}{ends} on {metrics['codons']:,} codons")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def main() -> None:
     )
     arguments.add_argument("--output", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
-    found = extract(
+    summary = extract(
         resolve_path(args.annotation),
         args.output,
         fasta=resolve_path(args.fasta) if args.fasta else None,
@@ -38,8 +38,8 @@ def main() -> None:
         partial=args.partial,
         ambiguous=args.ambiguous,
     )
-    agree, differ = found["translation"]["agree"], found["translation"]["differ"]
-    print(f"{args.output}: {found['used']:,} of {found['cds']:,} CDS used, {found['codons']:,} codons")
+    agree, differ = summary["translation"]["agree"], summary["translation"]["differ"]
+    print(f"{args.output}: {summary['used']:,} of {summary['cds']:,} CDS used, {summary['codons']:,} codons")
     print(f"translations: {agree:,} of {agree + differ:,} agree with /translation")
 
 

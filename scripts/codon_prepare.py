@@ -27,8 +27,8 @@ def main() -> None:
     names = [dataset.name for dataset in config.data.datasets]
     if len(names) != len(args.extracted):
         what = f"{len(args.extracted)} folders for {len(names)} datasets"
-        raise InputError(what, where="extracted", remedy="give one folder a dataset, in their order")
-    found = prepare(
+        raise InputError(what, where="extracted", remedy="give one folder for each dataset, in their order")
+    integrity = prepare(
         dict(zip(names, args.extracted, strict=True)),
         config.data,
         args.output,
@@ -36,8 +36,8 @@ def main() -> None:
         seed=config.outputs.seed,
         force=args.force,
     )
-    for name, one in found["splits"].items():
-        print(f"{name}: {one['windows']:,} windows, {one['transitions']:,} transitions")
+    for name, split in integrity["splits"].items():
+        print(f"{name}: {split['windows']:,} windows, {split['transitions']:,} transitions")
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ def main() -> None:
     )
     arguments.add_argument("--output", "--out", type=OutputFolder(), required=True, help="folder to write")
     args = arguments.parse_args()
-    found = eval_classifier(
+    results = eval_classifier(
         args.model, args.output, sequences=args.seqs, embeddings=args.embeddings, labels=args.labels, kind=args.kind
     )
-    for name, row in found["rows"].items():
+    for name, row in results["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
 
 

@@ -37,12 +37,12 @@ def of_annotations(args: argparse.Namespace, config: ScoreConfig) -> dict[str, A
 
 def of_model(args: argparse.Namespace, config: ScoreConfig) -> dict[str, Any]:
     """Return the scores of a model on baked loci."""
-    found = write_loci(load_model(args.model), args.data, config)
-    scores = accuracy(found, config) | {"weights_sha256": sha256(args.model / WEIGHTS)}
+    written = write_loci(load_model(args.model), args.data, config)
+    scores = accuracy(written, config) | {"weights_sha256": sha256(args.model / WEIGHTS)}
     if args.against is not None:
         before = write_loci(load_model(args.against), args.data, config)
         scores["against"] = accuracy(before, config) | {"weights_sha256": sha256(args.against / WEIGHTS)}
-        scores["gain"] = gain(before, found, config)
+        scores["gain"] = gain(before, written, config)
     return scores
 
 

@@ -22,7 +22,7 @@ def main() -> None:
     arguments.add_argument("--output", "--out", type=OutputFile(), required=True, help=".npz file to write")
     arguments.only(["seed"], lambda args: args.untrained, "--untrained")
     args = arguments.parse_args()
-    found = extract_embeddings(
+    vectors = extract_embeddings(
         args.model,
         args.fasta or args.csv,
         args.output,
@@ -31,7 +31,7 @@ def main() -> None:
         label=args.label,
         seed=args.seed,
     )
-    print(f"{args.output}: {len(found):,} sequences")
+    print(f"{args.output}: {len(vectors):,} sequences")
 
 
 if __name__ == "__main__":

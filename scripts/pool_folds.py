@@ -25,13 +25,13 @@ def main() -> None:
     genome = Genome.open(args.fasta)
     genes: list[Gene] = []
     for part in args.parts:
-        found = read_genes(part / "annotation.gff3")
-        twice = {gene.seqid for gene in genes} & {gene.seqid for gene in found}
+        added = read_genes(part / "annotation.gff3")
+        twice = {gene.seqid for gene in genes} & {gene.seqid for gene in added}
         if twice:
             raise InputError(
                 f"{min(twice)} is in two folds", where=part, remedy="give predictions of different sequences"
             )
-        genes += found
+        genes += added
     with atomic_directory(args.output) as folder:
         header = [f"genescribe {__version__}", f"folds: {len(args.parts)}"]
         write_gff3(folder / "annotation.gff3", genes, genome.lengths, header=header)

@@ -28,8 +28,10 @@ def main() -> None:
     scores = score_labels(
         args.model, args.data, args.output, split=args.split, replicates=args.bootstrap, seed=args.seed
     )
-    found = scores["headlines"]
-    print(f"{args.output}: segment F1 {found['segment_f1'] or 0:.3f}, position F1 {found['position_f1'] or 0:.3f}")
+    headlines = scores["headlines"]
+    print(
+        f"{args.output}: segment F1 {headlines['segment_f1'] or 0:.3f}, position F1 {headlines['position_f1'] or 0:.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ def main() -> None:
     named = {name: value for name, value in vars(config).items() if name != "out_dir"}
     read = [Source(args.config), *paths_in(named)]
     refuse_overwriting(read, OutputFolder().targets(args.output or config.out_dir))
-    found = train_classifier(config, args.output)
-    for name, row in found["rows"].items():
+    results = train_classifier(config, args.output)
+    for name, row in results["rows"].items():
         print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
 
 
