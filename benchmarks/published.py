@@ -43,6 +43,8 @@ class Part:
         Bases at both ends of a sequence that are not scored.
     gains
         As of combine_model.py; empty: the usual ones.
+    options
+        Of AUGUSTUS.
     """
 
     folder: str
@@ -52,6 +54,7 @@ class Part:
     networks: tuple[str, ...]
     mask_ends: int = 0
     gains: str = ""
+    options: tuple[str, ...] = ("--sample=0", "--UTR=off")
 
 
 HUMAN = Part(
@@ -84,8 +87,9 @@ POPULUS = Part(
     "eukaryotes/Populus.trichocarpa_Chr01_8Mb",
     "annotation.gff3.gz",
     ("Chr01:6200001-8203443",),
-    "Populus_trichocarpa",
-    ("arabidopsis.10000", "plants"),
+    "arabidopsis",
+    ("plants",),
+    gains='{"donor": [1, 4, 0.2], "acceptor": [1, 4, 0.2], "start": [0.6, 3, 0.6], "stop": [0.4, 2, 1]}',
 )
 FLY = Part(
     "eukaryotes/Drosophila.melanogaster_2L_3Mb",
@@ -93,13 +97,17 @@ FLY = Part(
     ("2L:1-3000000:2000001-3000000",),
     "fly",
     ("insects",),
+    gains='{"start": [0.4, 2, 0.8]}',
 )
+WORM_GAINS = '{"donor": [0.8, 3, 0.5], "acceptor": [0.8, 3, 0.5], "start": [0.6, 3, 0.6], "stop": [0.4, 2, 1]}'
 LOCI = Part(
     "eukaryotes/Caenorhabditis.elegans_smallgenes",
     "annotation.gff3.gz",
     (),
     "caenorhabditis",
     ("nematodes",),
+    gains=WORM_GAINS,
+    options=("--sample=0", "--UTR=off", "--genemodel=complete"),
 )
 WORM = Part(
     "scale/Caenorhabditis.elegans_WS220_noCDS",
@@ -107,6 +115,7 @@ WORM = Part(
     ("CHROMOSOME_II:5000001-7000000",),
     "caenorhabditis",
     ("nematodes",),
+    gains=WORM_GAINS,
 )
 PARTS = {
     "human": HUMAN,
@@ -166,9 +175,11 @@ def scores_of(part: Part, data: Path, work: Path) -> dict[str, Any]:
     model = model_of(part, data, work.parent / "models")
     found = {"genescribe": work / "genes.gff3", "augustus": work / "augustus/annotation.gff3"}
     if not found["genescribe"].is_file():
-        script("annotate", genome, "--model", model, *regions, "-o", found["genescribe"])
+        words = ["--workers", "1", "--no-posteriors", "-o", found["genescribe"]]
+        script("annotate", genome, "--model", model, *regions, *words)
     if not found["augustus"].is_file():
-        words = ["--species", part.species, "--option=--sample=0", "--output", found["augustus"].parent]
+        options = [f"--option={option}" for option in part.options]
+        words = ["--species", part.species, *options, "--output", found["augustus"].parent]
         script("baseline", "augustus", "--fasta", genome, *regions, *words)
     ways = ["--fasta", genome, *regions, "--mask-ends", str(part.mask_ends)]
     if not part.annotation:  # The others are not known.

@@ -125,6 +125,20 @@ def test_species_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         species_folder("toyy")
 
 
+def test_a_model_in_the_current_folder_does_not_hide_the_species(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same import twice: the first leaves a folder of the species' name."""
+    installed = write_species(tmp_path / "config" / "species")
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    import_species(species_folder(NAME), Path(NAME))
+    assert species_folder(NAME) == installed
+    own = write_species(tmp_path / "trained")
+    monkeypatch.chdir(own.parent)
+    assert species_folder(NAME) == own, "a parameter set in the current folder comes first"
+
+
 def test_the_command_imports_into_the_cache_and_the_model_has_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

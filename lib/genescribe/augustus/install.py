@@ -43,14 +43,18 @@ def species_root() -> Path | None:
 def species_folder(name: str) -> Path:
     """Return the folder of a species: `name` is a folder, or the name of one in the installation.
 
+    A name is that of the installation where a folder of that name in the current one holds no parameter set: it may be
+    the model that was made of the species.
+
     Raises
     ------
     InputError
         There is none.
     """
-    if Path(name).is_dir():
-        return Path(name).resolve()
-    root = species_root()
+    folder, root = Path(name), species_root()
+    installed = root is not None and folder.name == name and (root / name).is_dir()
+    if folder.is_dir() and (not installed or any(folder.glob("*_parameters.cfg"))):
+        return folder.resolve()
     if root is None:
         raise InputError(
             f"no folder {name!r}, and AUGUSTUS is not installed",
