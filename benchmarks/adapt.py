@@ -23,6 +23,7 @@ from genescribe.families import predictor_for
 from genescribe.files import read_json, read_table, write_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
+from genescribe.genome.repair.sort import sort_annotation
 from genescribe.models import model_folder
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.stretches import pieces_of
@@ -120,7 +121,8 @@ def rounds_of(stranger: Stranger, data: Path, work: Path) -> list[dict[str, Any]
     """Return the scores of each round."""
     folder = data / "eukaryotes" / stranger.folder
     genome = Genome.open(folder / "genome.fa.gz", scratch=work)
-    known = read_genes(folder / stranger.annotation)
+    sort_annotation(folder / stranger.annotation, work / "known.gff3")
+    known = read_genes(work / "known.gff3")
     regions = {part: read_regions(listed, genome.lengths, where=part) for part, listed in stranger.regions.items()}
     rows = []
     files = EvidenceFiles(hints=(data / "evidence" / stranger.hints,) if stranger.hints else ())

@@ -29,6 +29,7 @@ from genescribe.files import write_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene, Interval, Transcript
+from genescribe.genome.repair.sort import sort_annotation
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.stretches import pieces_of
@@ -43,7 +44,7 @@ def main() -> None:
     arguments.add_argument("--model", type=Path, default=Path("models/all_genomes"), help="folder of the model")
     arguments.add_argument("--species", default="auto", help="as in annotate.py")
     arguments.add_argument("--fasta", type=Path, required=True, help="genome")
-    arguments.add_argument("--annotation", type=Path, required=True, help="reference")
+    arguments.add_argument("--annotation", type=Path, required=True, help="reference, repaired before it is read")
     arguments.add_argument("--hints", type=Path, action="append", default=[], help="hints, junctions or alignments")
     arguments.add_argument("--bam", type=Path, action="append", default=[], help="reads aligned to the genome")
     arguments.add_argument("--regions", type=comma_list, default=[], help="what is annotated and scored")
@@ -52,7 +53,7 @@ def main() -> None:
     arguments.add_argument("--output", type=Path, help="JSON file to write")
     args = arguments.parse_args()
 
-    genome, reference = Genome.open(args.fasta), read_genes(args.annotation)
+    genome = Genome.open(args.fasta)
     collector = Collector(genome.lengths)
     read_bams(args.bam, genome, collector)
     for path in args.hints:
@@ -63,6 +64,9 @@ def main() -> None:
     found: dict[str, list[Gene]] = {}
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
+        repaired = Path(folder) / "reference.gff3"
+        sort_annotation(args.annotation, repaired)
+        reference = read_genes(repaired)
         for name, share in (("none", 0.0), ("all", 1.0), ("isoforms", 1.0), ("10%", 0.1), ("1%", 0.01)):
             evidence = Path(folder) / name if share else None
             if evidence:
