@@ -15,7 +15,6 @@ from tests.genome.gene_strategies import SEQUENCES, gene_sets
 from genescribe.errors import InputError
 from genescribe.genome.annotation.formats import AnnotationForm
 from genescribe.genome.annotation.gff3 import read_genes, write_gff3
-from genescribe.genome.annotation.gtf import write_gtf
 from genescribe.genome.annotation.written import read_written, with_scores
 from genescribe.genome.model import Gene, Transcript
 from genescribe.genome.repair.sort import sort_annotation
@@ -49,7 +48,7 @@ def chains(genes: list[Gene]) -> dict[str, tuple[object, ...]]:
 
 
 def test_a_stop_codon_is_no_part_of_the_cds_rows_of_gtf(tmp_path: Path) -> None:
-    write_gtf(tmp_path / "g.gtf", GENES, LENGTHS, ["made here"])
+    AnnotationForm("gtf").write(tmp_path / "g.gtf", GENES, LENGTHS, ["made here"])
     lines = (tmp_path / "g.gtf").read_text().splitlines()
     assert lines[0] == "#made here"
     rows = [line.split("\t") for line in lines[1:]]
@@ -84,12 +83,12 @@ def test_gtf_is_read_as_it_was(tmp_path: Path, genes: list[Gene]) -> None:
         replace(gene, id=f"g{n}", transcripts=tuple(replace(t, id=f"g{n}.{i}") for i, t in enumerate(gene.transcripts)))
         for n, gene in enumerate(genes)
     ]
-    write_gtf(tmp_path / "out.gtf", named, SEQUENCES)
+    AnnotationForm("gtf").write(tmp_path / "out.gtf", named, SEQUENCES)
     assert not named or chains(read_genes(tmp_path / "out.gtf")) == chains(named)
 
 
 def test_the_sorter_makes_the_same_genes_of_gtf(tmp_path: Path) -> None:
-    write_gtf(tmp_path / "g.gtf", GENES, LENGTHS)
+    AnnotationForm("gtf").write(tmp_path / "g.gtf", GENES, LENGTHS)
     sort_annotation(tmp_path / "g.gtf", tmp_path / "again.gff3")
     again, wanted = chains(read_genes(tmp_path / "again.gff3")), chains(GENES)
     assert {name: again[name][:3] for name in again} == {name: wanted[name][:3] for name in wanted}

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
-from genescribe.files import atomic_path
-from genescribe.genome.annotation.row_order import in_order, ordered_genes
 from genescribe.genome.model import Gene, Transcript
 
 _LARGEST_SCORE = 1000
 
 
-def write_bed(path: str | Path, genes: Iterable[Gene], lengths: Mapping[str, int], header: Iterable[str] = ()) -> None:
-    """Write a row for each transcript, by sequence and start, in one step.
+def bed_rows(gene: Gene) -> Iterator[tuple[int, str]]:
+    """Yield a row for each transcript, with its start.
 
     Blocks are exons, the thick part is the coding sequence (empty for a transcript without one), and the score is 1000
     times the probability, 0 without one. Phases and partial ends have no place in BED.
-
-    Parameters
-    ----------
-    path
-        BED file to write; one that exists is replaced.
-    genes, lengths
-        As of `genescribe.genome.annotation.gff3.write_gff3`.
-    header
-        Comment lines to stand at the top, without ``#``.
-
-    Raises
-    ------
-    InputError
-        A gene on an unknown sequence or past its end.
     """
-    ordered = ordered_genes(genes, lengths, path)
-    rows = ((gene, ((t.start, _row(gene, t)) for t in gene.transcripts)) for gene in ordered)
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
-        out.writelines(f"#{' '.join(line.split())}\n" for line in header)
-        out.writelines(in_order(rows))
+    return ((transcript.start, _row(gene, transcript)) for transcript in gene.transcripts)
 
 
 def _row(gene: Gene, transcript: Transcript) -> str:

@@ -10,10 +10,11 @@ from typing import Literal
 
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, full_disk_explained, naming
-from genescribe.genome.annotation.bed import write_bed
+from genescribe.genome.annotation.bed import bed_rows
 from genescribe.genome.annotation.gff3 import write_gff3
-from genescribe.genome.annotation.gtf import write_gtf
+from genescribe.genome.annotation.gtf import gtf_rows
 from genescribe.genome.annotation.locus_tags import LocusTags
+from genescribe.genome.annotation.row_order import comments, write_rows
 from genescribe.genome.model import Gene
 from genescribe.paths import form_of, is_compressed, stem_of
 
@@ -165,7 +166,7 @@ class AnnotationForm:
         if self.form == "gff3":
             write_gff3(path, genes, lengths, header, locus_tag=self.locus_tag, genetic_code=genetic_code)
         else:
-            {"gtf": write_gtf, "bed": write_bed}[self.form](path, genes, lengths, header)
+            write_rows(path, genes, lengths, {"gtf": gtf_rows, "bed": bed_rows}[self.form], comments(header))
 
 
 PLAIN_GFF3 = AnnotationForm()

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from genescribe.files import atomic_path
 from genescribe.genome.annotation.features import load_features
 from genescribe.genome.annotation.locus_tags import LocusTags
-from genescribe.genome.annotation.row_order import in_order, ordered_genes
+from genescribe.genome.annotation.row_order import comments, write_rows
 from genescribe.genome.annotation.rows import first_row, load_rows
 from genescribe.genome.catalogue.tables import Rejected, fetch_genes, fetch_rejected
 from genescribe.genome.catalogue.tree import load_tree
@@ -70,7 +69,6 @@ def write_gff3(
         A gene on an unknown sequence or past its end; a prefix that NCBI does not allow.
     """
     tags = None if locus_tag is None else LocusTags(locus_tag)
-    ordered = ordered_genes(genes, lengths, path)
     escaped = [name for name in lengths if _seqid(name) != name]
     if escaped:
         _log.warning(
@@ -79,12 +77,14 @@ def write_gff3(
             escaped[0], _seqid(escaped[0]), f" ({len(escaped)} such names)" if len(escaped) > 1 else "",
         )  # fmt: skip
     ids = _UniqueIds()
-    rows = ((gene, _gene_rows(gene, source, ids, repeated, tags, genetic_code(gene.seqid))) for gene in ordered)
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
-        out.write("##gff-version 3\n")
-        out.writelines(f"#{' '.join(line.split())}\n" for line in header)
-        out.writelines(f"##sequence-region {_seqid(seqid)} 1 {length}\n" for seqid, length in lengths.items())
-        out.writelines(in_order(rows))
+    regions = (f"##sequence-region {_seqid(seqid)} 1 {length}\n" for seqid, length in lengths.items())
+    write_rows(
+        path,
+        genes,
+        lengths,
+        lambda gene: _gene_rows(gene, source, ids, repeated, tags, genetic_code(gene.seqid)),
+        ["##gff-version 3\n", *comments(header), *regions],
+    )
 
 
 def gff3_rows(genes: Iterable[Gene], *, source: str = SOURCE, repeated: Collection[str] = ()) -> str:

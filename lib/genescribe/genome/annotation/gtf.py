@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
-from genescribe.files import atomic_path
 from genescribe.genome.annotation.gff3 import SOURCE
-from genescribe.genome.annotation.row_order import in_order, ordered_genes
 from genescribe.genome.model import Gene, Interval, Transcript, cds_phases
 
 _STOP = 3
 
 
-def write_gtf(
-    path: str | Path,
-    genes: Iterable[Gene],
-    lengths: Mapping[str, int],
-    header: Iterable[str] = (),
-) -> None:
-    """Write genes as GTF in one step, by sequence and start.
+def gtf_rows(gene: Gene) -> Iterator[tuple[int, str]]:
+    """Yield the rows of a gene, each with its start.
 
     The stop codon is not part of the CDS rows but has rows of its own, as GTF has it: the last three bases of a coding
     sequence that is not partial there. Ends beyond which a coding sequence continues are tagged ``cds_start_NF`` and
     ``cds_end_NF``. Column eight is GTF's frame, which is GFF3's phase.
-
-    Parameters
-    ----------
-    path
-        GTF file to write; one that exists is replaced.
-    genes, lengths
-        As of `genescribe.genome.annotation.gff3.write_gff3`.
-    header
-        Comment lines to stand at the top, without ``#``.
-
-    Raises
-    ------
-    InputError
-        A gene on an unknown sequence or past its end.
     """
-    rows = ((gene, _gene_rows(gene)) for gene in ordered_genes(genes, lengths, path))
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
-        out.writelines(f"#{' '.join(line.split())}\n" for line in header)
-        out.writelines(in_order(rows))
-
-
-def _gene_rows(gene: Gene) -> Iterator[tuple[int, str]]:
     biotype = gene.biotype or ("protein_coding" if any(t.cds for t in gene.transcripts) else "")
     own = [("gene_id", gene.id)]
     kind = [("gene_biotype", biotype)] if biotype else []
