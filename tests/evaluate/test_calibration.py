@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genescribe.evaluate.calibration import calibration, read_part_scores, reliability
+from genescribe.evaluate.calibration import calibration, reliability
 from genescribe.genome.annotation.gff3 import write_gff3
+from genescribe.genome.annotation.written import read_written
 from genescribe.genome.model import Gene, Transcript
 
 
@@ -51,4 +52,4 @@ def test_scores_of_parts_are_read_from_what_is_written(tmp_path: Path) -> None:
     parts = ((0, 30), (50, 70))
     transcript = Transcript("t", parts, parts, cds_scores=(0.25, None))
     write_gff3(tmp_path / "a.gff3", [Gene("g", "a b", "-", (transcript,))], {"a b": 100})
-    assert read_part_scores(tmp_path / "a.gff3") == {("a b", "-", 0, 30): 0.25}
+    assert read_written(tmp_path / "a.gff3").scores["CDS"] == {("a b", "-", 0, 30): 0.25}

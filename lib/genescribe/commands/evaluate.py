@@ -71,13 +71,13 @@ def add_arguments(parser: Parser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Run the command."""
     from genescribe.bake.splits import EVERYTHING, read_regions, show_region
-    from genescribe.evaluate.calibration import read_part_scores
     from genescribe.evaluate.metrics import measure
     from genescribe.evaluate.regions import without_ends
     from genescribe.evaluate.score_lines import score_lines
     from genescribe.evaluate.support import intron_support
     from genescribe.evidence.collect import EvidenceFiles, evidence_of
     from genescribe.evidence.table import EvidenceTable
+    from genescribe.genome.annotation.written import read_written
     from genescribe.genome.fasta import Genome
     from genescribe.genome.genetic_code import GeneticCode
 
@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> None:
         others=others,
         groups=read_groups(args.groups) if args.groups else None,
         labelled_only=args.labelled_only,
-        parts=read_part_scores(args.predicted),
+        parts=read_written(args.predicted).scores["CDS"],
         replicates=args.bootstrap if args.output or args.against else 0,
         seed=args.seed,
     )

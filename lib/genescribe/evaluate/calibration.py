@@ -9,13 +9,10 @@ squared distance of probability and outcome.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 
-from genescribe.files import open_binary
 from genescribe.genome.model import Gene
 
 BINS = 10
@@ -91,14 +88,3 @@ def reliability(probability: Sequence[float], right: Sequence[bool]) -> dict[str
 def coding_parts(gene: Gene) -> Iterable[Part]:
     """Yield the coding parts of all isoforms."""
     return ((gene.seqid, gene.strand, *part) for transcript in gene.transcripts for part in transcript.cds)
-
-
-def read_part_scores(path: str | Path) -> dict[Part, float]:
-    """Return the score of each coding part of a GFF3 file that has one."""
-    scores: dict[Part, float] = {}
-    with open_binary(path) as lines:
-        for line in lines:
-            row = line.decode("utf-8").split("\t")
-            if len(row) > 7 and row[2] == "CDS" and row[5] != ".":
-                scores[unquote(row[0]), row[6], int(row[3]) - 1, int(row[4])] = float(row[5])
-    return scores
