@@ -98,6 +98,14 @@ APART: dict[str, tuple[list[str], Genes]] = {
         ],
         {("g", "+"): [((101, 400),)], ("g-antisense", "-"): [((601, 900),)]},
     ),
+    # The rows of a CDS that name both are rejected, as of two parents.
+    "two parents that differ in case only": (
+        [
+            "c s CDS 101 400 . + 0 ID=g;Parent=G", "c s mRNA 901 990 . + . ID=g;Parent=t",
+            "c s CDS 701 800 . + 1 ID=t;Parent=g", "c s gene 101 400 . - . ID=G",
+        ],
+        {("genescribe-gene-1", "+"): [()]},
+    ),
     "a parent in another case on another sequence": (
         [
             "c1 s gene 101 400 . + . ID=G", "c1 s CDS 101 400 . + 0 Parent=G",
@@ -171,17 +179,22 @@ def slipped(left: list[str], right: list[str]) -> bool:
     return int(left[4]) - int(right[3]) < 2 and -read % 3 == int(second[7])
 
 
+PARTS = ("exon", "CDS")
+
+
 def chimeras(source: str, target: Path) -> list[str]:
     """Return the transcripts of `target` that hold CDS of two strands, of two parents or IDs, or that overlap."""
     owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
     rows = [line.split("\t") for line in source.splitlines()]
     attributes = [dict(pair.split("=") for pair in row[8].split(";") if pair) for row in rows]
-    ids = {pairs["ID"] for row, pairs in zip(rows, attributes, strict=True) if row[2] != "CDS" and "ID" in pairs}
-    # A row without a parent may join the transcript of another one that has its locus tag.
+    # Of what may have parts: nothing refers to a part.
+    ids = {its["ID"] for row, its in zip(rows, attributes, strict=True) if row[2] not in PARTS and "ID" in its}
+    # A row without a parent may join another one that has its locus tag, or the transcript of that.
     parents: dict[str, set[str]] = defaultdict(set)
     for pairs in attributes:
         if "locus_tag" in pairs:
             parents[pairs["locus_tag"]] |= set(filter(None, pairs.get("Parent", "").split(",")))
+            parents[pairs["locus_tag"]] |= ids & {pairs.get("ID")}
     anyone = {
         name for pairs in attributes for key in ("ID", "Parent", "locus_tag") for name in pairs.get(key, "").split(",")
     }
@@ -191,6 +204,13 @@ def chimeras(source: str, target: Path) -> list[str]:
             names |= {name for tag in names if not pairs.get("Parent") for name in parents.get(tag, ())}
             # A parent that is not there means one that differs in upper and lower case only.
             names |= {known for known in ids for name in names - ids if known.lower() == name.lower()}
+            # One without a parent belongs to a gene or transcript that lies around it, even one without a name.
+            if not pairs.get("Parent"):
+                names |= {
+                    its.get("ID", f"line {n}") for n, (row, its) in enumerate(zip(rows, attributes, strict=True))
+                    if row[2] not in PARTS and (row[0], row[6]) == (columns[0], columns[6])
+                    and int(row[3]) <= int(columns[3]) and int(columns[4]) <= int(row[4])
+                }  # fmt: skip
             # One without a name belongs to the transcript above it.
             owners[columns[0], columns[3], columns[4], columns[6]] |= names if names != {""} else anyone
     members: dict[str, list[list[str]]] = defaultdict(list)

@@ -19,6 +19,8 @@ class Names:
         self._original: dict[str, str | None] = {}
         self._kind: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
+        self._spelled: dict[str, str] = {}
+        self._in_two_cases: set[str] = set()
         self.made: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
@@ -27,6 +29,15 @@ class Names:
     def original(self, name: str) -> str | None:
         """Return the ID that the file gave to the feature now called `name`."""
         return self._original.get(name)
+
+    def note(self, name: str) -> None:
+        """Note that the file has a gene or transcript of that ID."""
+        if self._spelled.setdefault(name.lower(), name) != name:
+            self._in_two_cases.add(name.lower())
+
+    def meant(self, parent: str) -> str:
+        """Return a key that is the same for parents whose names differ in case, unless features of the file do, too."""
+        return parent if parent.lower() in self._in_two_cases else parent.lower()
 
     def new(self, kind: str, original: str | None = None) -> str:
         """Return an ID that nothing has."""

@@ -142,6 +142,7 @@ class Grouper:
         row.given = original
         row.id = names.claim(original, row.kind)
         if level != PART:
+            names.note(original)
             self._twins.note(row, level)
         if row.id == original:
             if level != PART:
@@ -279,7 +280,7 @@ class Grouper:
     def _add_part(self, row: Row, parents: list[str]) -> None:
         forest = self.forest
         if parents:
-            owners: list[str | None] = [parent.lower() for parent in parents]
+            owners: list[str | None] = [*parents]
             parents = [self._on_sequence(self._renamed(parent), row) for parent in parents]
             row.parent = parents[0]
             self.waiting.note_linked(row, PART)

@@ -99,14 +99,14 @@ def untangle(forest: Forest) -> None:
     for locus in list(forest.transcripts):
         for transcript in list(forest.transcripts[locus]):
             parts = forest.parts.get(transcript.id or "", {})
-            why = _contradiction(transcript, [row for rows in parts.values() for row in rows])
+            why = _contradiction(forest, transcript, [row for rows in parts.values() for row in rows])
             if why is not None:
                 forest.reject(transcript, why)
             elif clashing(distinct(parts.get("cds", []))):
                 _split(forest, transcript, parts["cds"])
 
 
-def _contradiction(transcript: Row, rows: list[Row]) -> str | None:
+def _contradiction(forest: Forest, transcript: Row, rows: list[Row]) -> str | None:
     strands = {row.strand for row in rows} & {"+", "-"}
     if len(strands) > 1:
         return "its parts lie on both strands"
@@ -114,7 +114,7 @@ def _contradiction(transcript: Row, rows: list[Row]) -> str | None:
         return "its parts lie on the other strand"
     if any(row.seqid != transcript.seqid for row in rows):
         return "its parts lie on another sequence"
-    if len({row.owner for row in rows if row.kind == "cds" and row.owner is not None}) > 1:
+    if len({forest.names.meant(row.owner) for row in rows if row.kind == "cds" and row.owner is not None}) > 1:
         return "its CDS rows name different parents"
     return None
 
@@ -194,7 +194,7 @@ def reject_chimeras(forest: Forest) -> None:
         locus = forest.loci.get(name)
         for transcript in list(forest.transcripts[name]):
             parts = forest.parts.get(transcript.id or "", {})
-            why = _contradiction(transcript, [row for rows in parts.values() for row in rows])
+            why = _contradiction(forest, transcript, [row for rows in parts.values() for row in rows])
             if why is None and clashing(parts.get("cds", [])):
                 why = "its CDS rows overlap"
             if why is None and locus is not None and {"+", "-"} <= {locus.strand, transcript.strand}:
