@@ -170,6 +170,8 @@ def predictor_for(
         The folder holds no model, the model no such species, or it can use no evidence.
     """
     factory = load_predictor(model, device=config.device)
+    if config.genetic_code:
+        factory = factory.recoded(config.genetic_code)
     if evidence is not None:
         factory = factory.with_evidence(evidence)
     elif config.require_evidence or config.isoforms != "none":

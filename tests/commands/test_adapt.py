@@ -94,6 +94,20 @@ def test_rounds_make_a_model_that_annotates(
         assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes()
 
 
+def test_the_first_round_is_read_by_the_code_that_is_given(
+    plant: tuple[Path, list[Gene]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(start: SegmentPredictorFactory, *_: object) -> None:
+        raise InputError(f"table {start.genetic_code().number}", where="here", remedy="")
+
+    monkeypatch.setattr(rounds, "adapt", stopped)
+    for words, table in (([], 1), (["--genetic-code", "6"], 6)):
+        with pytest.raises(InputError, match=f"table {table}"):
+            adapt(plant[0], "-o", "model", *words)
+    with pytest.raises(InputError, match="7"):
+        adapt(plant[0], "-o", "model", "--genetic-code", "7")
+
+
 def test_a_model_that_is_counted_from_true_genes_finds_them(plant: tuple[Path, list[Gene]]) -> None:
     fasta, genes = plant
     genome = Genome.open(fasta)

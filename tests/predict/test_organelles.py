@@ -11,6 +11,7 @@ import torch
 from tests.predict.noisy_model import NoisyFactory, NoisyModel, noisy_model
 
 from genescribe.errors import InputError
+from genescribe.families import predictor_for
 from genescribe.files import read_json
 from genescribe.genome.alphabet import decode
 from genescribe.genome.fasta import Genome, write_fasta
@@ -21,6 +22,7 @@ from genescribe.predict.genome import predict_genome
 from genescribe.predict.interface import read_all
 from genescribe.predict.organelles import RecodedFactory, with_organelles
 from genescribe.predict.output_files import write_annotation
+from genescribe.predict.scan import job_of
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
@@ -86,6 +88,29 @@ def test_each_sequence_is_read_with_its_code(fasta: Path, tmp_path: Path) -> Non
     ]
     proteins = (tmp_path / "out" / "proteins.fa").read_text()
     assert "*" not in "".join(line for line in proteins.splitlines() if not line.startswith(">"))
+
+
+def test_the_nucleus_may_have_another_code_than_the_model(fasta: Path, tmp_path: Path) -> None:
+    """As of a ciliate, in which TAA and TAG are no stops; unfinished work of the usual code is not gone on with."""
+    genome = Genome.open(fasta)
+    pieces = pieces_of(genome, ["chr1"], 0, where=fasta)
+    (tmp_path / "model").mkdir()
+    noisy_model().save(tmp_path / "model")
+    stops, jobs = [], []
+    for code in (0, 6):
+        config = PredictConfig(workers=1, posteriors=False, min_cds=6, genetic_code=code)
+        factory = predictor_for(tmp_path / "model", genome, pieces, config)
+        jobs.append(job_of(factory, fasta, pieces, config))
+        found = predict_genome(factory, fasta, pieces, config)
+        write_annotation(tmp_path / "out", found, genome, pieces, factory, config)
+        assert factory.genetic_code().number == (code or 1)
+        assert ("transl_table=6" in (tmp_path / "out" / "annotation.gff3").read_text()) == (code == 6)
+        records = (tmp_path / "out" / "cds.fa").read_text().split(">")[1:]
+        stops.append({"".join(record.splitlines()[1:])[-3:] for record in records})
+        proteins = (tmp_path / "out" / "proteins.fa").read_text()
+        assert "*" not in "".join(line for line in proteins.splitlines() if not line.startswith(">"))
+    assert stops == [{"TAA", "TAG", "TGA"}, {"TGA"}]
+    assert jobs[0] != jobs[1] and jobs[1]["model"]["genetic-code"] == "6"
 
 
 class Marked(Factory):

@@ -60,6 +60,7 @@ def test_a_species_that_is_named_replaces_the_choice(species: str, model: str, t
     assert factory.folder.name == model and CHOICE not in factory.provenance()
     chooser = AutoPredictorFactory(model_folder(None), "cpu").with_evidence(tmp_path)
     assert chooser.for_genome(genome, pieces, species).evidence == tmp_path
+    assert chooser.recoded(12).for_genome(genome, pieces, species).genetic_code().number == 12
 
 
 @pytest.mark.parametrize(

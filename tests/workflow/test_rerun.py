@@ -50,6 +50,7 @@ def test_no_rule_has_a_param_that_snakemake_does_not_compare(repository: Path, t
 READ = {
     "device": "cpu",
     "species": "pooled",
+    "genetic_code": 12,
     "chunk": 50_000,
     "partial": True,
     "posteriors": False,

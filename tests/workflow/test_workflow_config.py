@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import shlex
@@ -13,6 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from genescribe.cli import parser
 from genescribe.errors import InputError
 from genescribe.models import DEFAULT, model_folder
 from genescribe.predict.organelles import add_argument
@@ -166,7 +166,7 @@ def test_numbers_below_the_first_level_of_the_command_line_are_texts() -> None:
 def test_genetic_codes_of_organelles_reach_the_scripts() -> None:
     section = {"genome": "my.fa", "model": "m", "genetic_code_of": {"MT": 2, "a b": 11}}
     words = shlex.split(Layout(WorkflowConfig.load({**MINIMAL, "annotate": section})).annotate_read_options())
-    parsed = argparse.ArgumentParser()
+    parsed = parser(None)
     add_argument(parsed)
     known, _ = parsed.parse_known_args(words)
     assert known.genetic_code_of == ["MT=2", "a b=11"]

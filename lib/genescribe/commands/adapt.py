@@ -29,6 +29,9 @@ def add_arguments(parser: Parser) -> None:
     output = OutputFolder("{name}.work")
     files.add_argument("-o", "--output", type=output, required=True, metavar="MODEL", help="folder to write")
     files.add_argument("--model", type=ModelPath(), default=DEFAULT, help=f"model to start from: {HELP}")
+    files.add_argument(
+        "--genetic-code", type=integer(0, 33), default=0, help="NCBI genetic code of the nucleus; 0: that of --model"
+    )
     add_evidence_arguments(parser)
     parser.add_argument("--workers", type=integer(1), default=2, help="number of processes")
 
@@ -48,7 +51,7 @@ def main(args: argparse.Namespace) -> None:
 
     if args.output.exists() and (not args.output.is_dir() or any(args.output.iterdir())):
         raise InputError("exists already", where=args.output, remedy="give another name with --output, or remove it")
-    config, files = PredictConfig(workers=args.workers), EvidenceFiles.of(args)
+    config, files = PredictConfig(workers=args.workers, genetic_code=args.genetic_code), EvidenceFiles.of(args)
     with work_folder(args.output.with_name(f"{args.output.name}.work"), shown=args.output) as work:
         genome = Genome.open(args.fasta, scratch=work)
         pieces = pieces_to_read(genome, pieces_of(genome, [], config.flank, where=args.fasta))

@@ -19,6 +19,7 @@ class PredictConfig:
         doc="parameters to use, if the model has those of several genomes: a name, `pooled`, `auto` (the "
         "genome whose 6-mers and genes suit the sequence best) or `each` (per sequence, by 6-mers alone)",
     )
+    genetic_code: int = option(0, doc="NCBI genetic code of the nucleus; 0: that of the model", minimum=0, maximum=33)
     chunk: int = option(1_000_000, doc="bases that a process reads at a time; does not change the result", minimum=1)
     partial: bool = option(False, doc="also write genes that are cut off by the end of a sequence")
     posteriors: bool = option(True, doc="write posterior probabilities of exons and genes in the score columns")

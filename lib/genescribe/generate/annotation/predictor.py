@@ -119,6 +119,7 @@ class GeneratePredictorFactory:
             "model": f"generate ({self.config.architecture})",
             "model-config-sha256": sha256(self.folder / CONFIG),
             "model-weights-sha256": sha256(self.folder / WEIGHTS),
+            **({} if self._code is None else {"genetic-code": str(self._code)}),
             **({} if self.evidence is None else {EVIDENCE: EvidenceTable.load(self.evidence).digest()}),
         }
 

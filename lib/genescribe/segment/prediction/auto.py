@@ -71,7 +71,9 @@ class AutoPredictorFactory(SegmentPredictorFactory):
                 choice = replace(choice, species=name, reason="its words are those of this model's genome", warning="")
         if name is None:
             return chosen
-        return SegmentPredictorFactory(model_folder(name), self.device, evidence=self.evidence, choice=choice)
+        return SegmentPredictorFactory(
+            model_folder(name), self.device, code=self._code, evidence=self.evidence, choice=choice
+        )
 
 
 def alike(counts: NDArray[np.int64], words: Mapping[str, NDArray[np.float64]]) -> str | None:

@@ -133,9 +133,11 @@ class SegmentPredictorFactory:
             species = choice.species
         return SegmentPredictorFactory(self.folder, self.device, species, self._code, self.evidence, choice)
 
-    def recoded(self, code: int) -> SegmentPredictorFactory:
+    def recoded(self, code: int) -> Self:
         """Return this reading with another genetic code."""
-        return SegmentPredictorFactory(self.folder, self.device, self.species, code, self.evidence, self.choice)
+        alike = copy.copy(self)
+        alike._code = code
+        return alike
 
     def genetic_code(self, seqid: str = "") -> GeneticCode:
         """Return the model's genetic code."""
@@ -152,6 +154,7 @@ class SegmentPredictorFactory:
             **({} if is_calibrated(self.folder) else {CALIBRATED: "false"}),
             **({} if self.config.species is None else {"species": self.species}),
             **({} if self.choice is None else self.choice.provenance()),
+            **({} if self._code is None else {"genetic-code": str(self._code)}),
             **({} if self.evidence is None else provenance_of(self.evidence, self.folder)),
         }
 
