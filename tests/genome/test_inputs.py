@@ -61,6 +61,7 @@ class Unsteady(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def server(source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
     monkeypatch.setattr("genescribe.genome.inputs.time.sleep", lambda seconds: None)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(Unsteady, "asked", [], raising=False)
     handler = functools.partial(Unsteady, directory=str(source.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:

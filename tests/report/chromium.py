@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 """Seconds for an answer on a busy machine."""
 
 
