@@ -54,7 +54,7 @@ def pytest_fixture_setup() -> None:
 def _process_as_it_was() -> Iterator[None]:
     """Undo what a command that runs in this process changes for all of it: other tests come after it."""
     environment, folder, threads = os.environ.copy(), Path.cwd(), torch.get_num_threads()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     loggers = [logging.getLogger(name) for name in (None, "torch", "matplotlib")]
     levels, threshold = [logger.level for logger in loggers], gc.get_threshold()
     yield

@@ -35,7 +35,7 @@ class Row:
     given
         The ID as the file gives it.
     owner
-        Parent of a part as the file names it, in lower case; None where it names none.
+        Parent of a part as the file names it; None where it names none.
     by_place
         Whether a part got its parent by its place in the file alone.
     made
