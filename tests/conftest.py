@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,7 +71,12 @@ def _process_as_it_was() -> Iterator[None]:
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
     gc.set_threshold(*threshold)
-    gc.enable()
+    if not gc.isenabled():
+        # Of what a command that an error ended leaves open, another test is not to be warned.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
