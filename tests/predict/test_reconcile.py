@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genescribe.genome.intervals import shared_length
 from genescribe.genome.model import Gene, Transcript
 from genescribe.genome.strand import Reject
 from genescribe.predict.interface import PredictedTranscript, StrandPrediction
-from genescribe.predict.reconcile import Candidate, name_genes, resolve_overlaps, shared_cds, to_forward
+from genescribe.predict.reconcile import Candidate, name_genes, resolve_overlaps, to_forward
 
 
 def candidate(start: int, end: int, odds: float, strand: str = "+", seqid: str = "s") -> Candidate:
@@ -47,12 +48,6 @@ def test_a_piece_of_a_sequence_lies_where_it_lies(strand: str) -> None:
     assert (reject.start, reject.end) == ((1_000, 1_005) if forward else (1_095, 1_100))
 
 
-def test_shared_cds_counts_common_bases() -> None:
-    a = Transcript("a", ((0, 10), (20, 30)), ((0, 10), (20, 30)))
-    b = Transcript("b", ((5, 25),), ((5, 25),))
-    assert shared_cds(a, b) == shared_cds(b, a) == 10
-
-
 def test_the_better_of_two_overlapping_genes_stays() -> None:
     kept, dropped = resolve_overlaps([candidate(0, 100, 1.0), candidate(50, 150, 2.0, "-")], 0.2)
     assert spans(kept) == [(50, 150)]
@@ -80,7 +75,7 @@ def test_the_result_depends_neither_on_order_nor_on_cells(rows, random) -> None:
     for i, a in enumerate(kept):
         for b in kept[i + 1 :]:
             first, second = a.gene.transcripts[0], b.gene.transcripts[0]
-            assert shared_cds(first, second) <= 0.2 * min(first.cds_length, second.cds_length)
+            assert shared_length(first.cds, second.cds) <= 0.2 * min(first.cds_length, second.cds_length)
 
 
 def test_names_follow_the_sequence_and_the_order() -> None:

@@ -43,6 +43,24 @@ def shared(intervals: Iterable[Interval]) -> list[Interval]:
     return union(twice)
 
 
+def shared_length(first: Sequence[Interval], second: Sequence[Interval]) -> int:
+    """Return the number of bases that both hold; each is disjoint and ascending.
+
+    Examples
+    --------
+    >>> shared_length([(0, 10), (20, 30)], [(5, 25)])
+    10
+    """
+    total, i, j = 0, 0, 0
+    while i < len(first) and j < len(second):
+        total += max(0, min(first[i][1], second[j][1]) - max(first[i][0], second[j][0]))
+        if first[i][1] <= second[j][1]:
+            i += 1
+        else:
+            j += 1
+    return total
+
+
 def touched(span: Interval, intervals: Sequence[Interval]) -> bool:
     """Whether any of the disjoint, ascending intervals shares a base with the span."""
     place = bisect_left(intervals, (span[1], 0)) - 1

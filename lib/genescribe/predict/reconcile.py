@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from genescribe.genome.model import Gene, Transcript, mirror, shifted
+from genescribe.genome.intervals import shared_length
+from genescribe.genome.model import Gene, mirror, shifted
 from genescribe.genome.strand import Reject
 from genescribe.predict.interface import PredictedTranscript, StrandPrediction
 
@@ -56,19 +57,6 @@ def to_forward(
     return genes, rejects
 
 
-def shared_cds(a: Transcript, b: Transcript) -> int:
-    """Return the number of bases that both coding sequences hold, on any strand."""
-    total, i, j = 0, 0, 0
-    while i < len(a.cds) and j < len(b.cds):
-        start, end = max(a.cds[i][0], b.cds[j][0]), min(a.cds[i][1], b.cds[j][1])
-        total += max(0, end - start)
-        if a.cds[i][1] <= b.cds[j][1]:
-            i += 1
-        else:
-            j += 1
-    return total
-
-
 def resolve_overlaps(
     candidates: list[Candidate], maximum_share: float
 ) -> tuple[list[Candidate], list[tuple[Candidate, Candidate]]]:
@@ -114,7 +102,7 @@ def _cells(gene: Gene) -> list[tuple[str, int]]:
 
 def _overlap(a: Candidate, b: Candidate) -> float:
     first, second = a.gene.transcripts[0], b.gene.transcripts[0]
-    return shared_cds(first, second) / max(1, min(first.cds_length, second.cds_length))
+    return shared_length(first.cds, second.cds) / max(1, min(first.cds_length, second.cds_length))
 
 
 def name_genes(candidates: list[Candidate]) -> list[Gene]:

@@ -7,10 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genescribe.evidence.table import CDSPART, EXONPART, INTRON, EvidenceTable, Rows
-from genescribe.genome.intervals import union
+from genescribe.genome.intervals import shared_length, union
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import GenomePrediction
@@ -84,11 +82,7 @@ def _described(transcript: Transcript, rows: Rows, table: EvidenceTable) -> Tran
 
 def _share(transcript: Transcript, parts: list[Interval]) -> float:
     """Return the share of the coding bases that lie in some parts."""
-    joined = np.array(union(parts), dtype=np.int64).reshape(-1, 2)
-    shared = 0
-    for start, end in transcript.cds:
-        shared += int(np.clip(np.minimum(joined[:, 1], end) - np.maximum(joined[:, 0], start), 0, None).sum())
-    return shared / max(transcript.cds_length, 1)
+    return shared_length(transcript.cds, union(parts)) / max(transcript.cds_length, 1)
 
 
 def _has_support(transcript: Transcript) -> bool:
