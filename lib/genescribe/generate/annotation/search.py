@@ -206,11 +206,11 @@ class _Search:
                     rows.append(row)
                     values.append(value)
                     survivors.append(grown)
-        chosen = [i for i, hypothesis in enumerate(survivors) if self._worth(hypothesis)]
-        self._go_on([rows[i] for i in chosen], [values[i] for i in chosen], [survivors[i] for i in chosen])
+        chosen = [i for i, hypothesis in enumerate(survivors) if self._is_promising(hypothesis)]
+        self._continue([rows[i] for i in chosen], [values[i] for i in chosen], [survivors[i] for i in chosen])
 
     def _options(self, hypothesis: _Hypothesis, scores: NDArray[np.float32]) -> list[tuple[int, float]]:
-        """Return the values that a sentence may go on with, and their log probabilities."""
+        """Return the values that may come next in a sentence, and their log probabilities."""
         mask = hypothesis.automaton.allowed()
         if not mask.any():
             return []
@@ -230,7 +230,7 @@ class _Search:
         best = np.argsort(-logs, kind="stable")[: self.width]
         return [(int(allowed[i]), float(logs[i])) for i in best]
 
-    def _worth(self, hypothesis: _Hypothesis) -> bool:
+    def _is_promising(self, hypothesis: _Hypothesis) -> bool:
         """Whether a sentence can still be the best of its locus, or likely enough beside it."""
         if hypothesis.length >= self.config.max_length:
             self.stuck[hypothesis.locus] = hypothesis
@@ -240,7 +240,7 @@ class _Search:
             return True
         return hypothesis.total > max(rival.total for rival in finished) + math.log(self.config.isoforms)
 
-    def _go_on(self, rows: list[int], values: list[int], survivors: list[_Hypothesis]) -> None:
+    def _continue(self, rows: list[int], values: list[int], survivors: list[_Hypothesis]) -> None:
         if rows and rows != list(range(len(self.live))):
             self.session.keep(rows)
         self.live = survivors
@@ -264,33 +264,17 @@ class _Search:
         return replace(outcome, values=hypothesis.values, logs=hypothesis.logs, strand=_strand(hypothesis))
 
     def _with_isoforms(self, best: Outcome, finished: Sequence[_Hypothesis]) -> Outcome:
-        """Return the best sentence with the transcripts of the others that are likely enough.
-
-        The sentences of a beam share one probability; drawn ones count as often as they were drawn. That of a coding
-        sequence is the sum over the sentences that hold it: other untranslated ends do not make it another.
-        """
+        """Return the best sentence with the transcripts of the others that are likely enough."""
         if best.sentence is None:
             return best
-        finished = [hypothesis for hypothesis in finished if _strand(hypothesis) == best.strand]
-        logs = np.array([0.0 if self.config.method == "sample" else hypothesis.total for hypothesis in finished])
-        shares = np.exp(logs - logs.max())
-        shares /= shares.sum()
-        likely: dict[tuple[Feature, ...], float] = {}
-        bearer: dict[tuple[Feature, ...], tuple[float, tuple[Feature, ...]]] = {}
-        for hypothesis, share in zip(finished, shares.tolist(), strict=True):
-            listed = {_coding(chain): chain for chain in _transcripts(hypothesis)}
-            for coding, chain in listed.items():
-                likely[coding] = likely.get(coding, 0.0) + share
-                if coding not in bearer or hypothesis.total > bearer[coding][0]:
-                    bearer[coding] = hypothesis.total, chain
         features = best.sentence.features
         chains = [tuple(features[i] for i in transcript) for transcript in best.sentence.transcripts]
         scores = dict(zip(chains, best.scores, strict=True))
         have = {_coding(chain) for chain in chains}
-        for coding, share in sorted(likely.items(), key=lambda item: -item[1]):
-            if coding in have or share < self.config.isoforms:
+        for share, chain in self._by_probability([rival for rival in finished if _strand(rival) == best.strand]):
+            if _coding(chain) in have or share < self.config.isoforms:
                 continue
-            grown = scores | {bearer[coding][1]: min(share, 1.0)}
+            grown = scores | {chain: min(share, 1.0)}
             try:
                 sentence = canonical("+", list(grown))
             except SentenceError:  # More features of a type than a sentence may have.
@@ -299,9 +283,27 @@ class _Search:
             best = replace(best, sentence=sentence)
         assert best.sentence is not None
         written = [tuple(best.sentence.features[i] for i in chain) for chain in best.sentence.transcripts]
-        own = set(chains)
-        borrowed = tuple(chain not in own for chain in written)
+        borrowed = tuple(chain not in chains for chain in written)
         return replace(best, scores=tuple(scores[chain] for chain in written), borrowed=borrowed)
+
+    def _by_probability(self, finished: Sequence[_Hypothesis]) -> list[tuple[float, tuple[Feature, ...]]]:
+        """Return the transcripts of sentences, one for each coding sequence, the most probable first.
+
+        The sentences of a beam share one probability; drawn ones count as often as they were drawn. That of a coding
+        sequence is the sum over the sentences that hold it: other untranslated ends do not make it another.
+        """
+        logs = np.array([0.0 if self.config.method == "sample" else hypothesis.total for hypothesis in finished])
+        shares = np.exp(logs - logs.max())
+        shares /= shares.sum()
+        likely: dict[tuple[Feature, ...], float] = {}
+        shown: dict[tuple[Feature, ...], tuple[float, tuple[Feature, ...]]] = {}
+        for hypothesis, share in zip(finished, shares.tolist(), strict=True):
+            listed = {_coding(chain): chain for chain in _transcripts(hypothesis)}
+            for coding, chain in listed.items():
+                likely[coding] = likely.get(coding, 0.0) + share
+                if coding not in shown or hypothesis.total > shown[coding][0]:
+                    shown[coding] = hypothesis.total, chain
+        return [(share, shown[coding][1]) for coding, share in sorted(likely.items(), key=lambda item: -item[1])]
 
 
 def _transcripts(hypothesis: _Hypothesis) -> dict[tuple[Feature, ...], float]:
