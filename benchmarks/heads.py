@@ -2,12 +2,13 @@
 
     python benchmarks/heads.py --folder FOLDER [--sharpness 1] [--seeds 1,2,3]
 
-In place of an encoder stand the law's log-likelihood ratios against intergenic bases, as `genescribe.simulate.states`
-has them, without any length: content of coding bases (the three frames weighed by 91 bases around), introns and UTRs;
-donor, acceptor, start and stop. A head learns a factor and an offset per label for each and everything of its own:
-durations, transitions. So the heads differ in durations alone, and little else varies between two trainings. Two
-genomes: lengths as fitted, and geometric ones. Rate and factor are chosen on the validation part of the first, with the
-same tries for each head; test parts are read at the end. Writes a table and `benchmarks/results/heads.json`.
+In place of an encoder there are the simulator's log-likelihood ratios against intergenic bases, as
+`genescribe.simulate.states` has them, without any length: content of coding bases (the three frames weighed by 91 bases
+around), introns and UTRs; donor, acceptor, start and stop. A head learns a factor and an offset per label for each and
+everything of its own: durations, transitions. So the heads differ in durations alone, and little else varies between
+two trainings. Two genomes: lengths as fitted, and geometric ones. Rate and factor are chosen on the validation part of
+the first, with the same tries for each head; test parts are read at the end. Writes a table and
+`benchmarks/results/heads.json`.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ END = dict.fromkeys(INTRONS, 10)
 AROUND = 45
 """Bases to each side that decide which frame a coding base is in."""
 WORST = -20.0
-"""Of a score: what the law forbids, as a base that no codon has, need not be forbidden to a head."""
+"""Of a score: what the simulator forbids, as a base that no codon has, need not be forbidden to a head."""
 GRID = ((0.01, 1.0), (0.03, 1.0))
 """Learning rates, and factors that training begins with."""
 

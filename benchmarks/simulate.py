@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def with_geometric_lengths(parameters: SimulationParameters) -> SimulationParameters:
-    """Return the law with geometric lengths of the same minima and means."""
+    """Return the parameters with geometric lengths of the same minima and means."""
     models = {field.name: getattr(parameters.lengths, field.name).geometric() for field in dataclasses.fields(Lengths)}
     return dataclasses.replace(parameters, lengths=Lengths(**models))
 

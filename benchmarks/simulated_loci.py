@@ -1,11 +1,11 @@
-"""What the law of the simulator, and the longest open reading frame, make of simulated loci: rows beside a model's.
+"""Baselines on simulated loci: the most probable genes under the simulator itself, and the longest open reading frame.
 
     python benchmarks/simulated_loci.py --data results/prefix_simulated/bake/loci/sim/batch_0 --split test \
         --output benchmarks/results/simulated_loci.json
 
 Each locus is given as a model of the family `generate` has it: its strand, and its bases with 100 beside the gene. The
-law is asked for the most probable genes of this window (`simulate.ceiling`); what it puts on the other strand is left
-out. It is not told that the window holds one gene, or where. F1 on coding sequences, 95% bootstrap intervals.
+simulator's decoder gives the most probable genes of this window (`simulate.ceiling`); those on the other strand are
+left out. It does not know that the window holds one gene, or where. F1 on coding sequences, 95% bootstrap intervals.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def fit_branch(introns: Sequence[Codes], shortest: int) -> Branch | None:
     introns
         Bases of introns, 5' to 3', each of at least `shortest`.
     shortest
-        Shortest intron of the law: the signal must fit into it between donor and acceptor.
+        Shortest intron of the simulator: the signal must fit into it between donor and acceptor.
 
     Returns
     -------

@@ -20,7 +20,7 @@ def ceiling(parameters: SimulationParameters, sequences: Mapping[str, Codes], ba
     Parameters
     ----------
     parameters
-        The law that wrote the sequences.
+        Parameters of the simulator that wrote the sequences.
     sequences
         Base codes by name, softmasked as they were written; each is decoded as a whole.
     backend

@@ -55,7 +55,7 @@ _ASSUMED_REPEATS = Repeats(
 def fit(
     sequences: Sequences, genes: list[Gene], name: str, source: str, assumed: AssumedUtrs | None = None
 ) -> SimulationParameters:
-    """Fit every part of the simulator's law.
+    """Fit all parameters of the simulator.
 
     Parameters
     ----------

@@ -54,8 +54,8 @@ def simulate(
     sequences
         Base codes by name; repeats are softmasked.
     genes
-        In the order of the sequences. The major isoform, tagged canonical, is the one that the law wrote; the others
-        use sites that were there by chance.
+        In the order of the sequences. The sequence was written for the major isoform, tagged canonical; the others use
+        sites that were there by chance.
     """
     if total_bases < 1 or n_sequences < 1:
         raise InputError(

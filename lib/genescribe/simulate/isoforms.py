@@ -1,7 +1,7 @@
 """Additional isoforms of a simulated gene: skipped exons, other donors, other acceptors.
 
-They use sites that lie in the sequence by chance, so the sequence stays what the law of the major isoform wrote. Every
-isoform keeps the start and the stop codon, the frame, and has no stop codon inside.
+They use sites that lie in the sequence by chance, so the sequence is still that of the major isoform. Every isoform
+keeps the start and the stop codon, the frame, and has no stop codon inside.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def draw_isoforms(
     parameters
         Rates and weights of the events, and the matrices that rate the sites.
     major
-        The transcript of the law.
+        The transcript for which the sequence was written.
     codes
         Bases of the gene in transcript orientation.
     rng

@@ -1,7 +1,7 @@
 """Lengths of segments: a mixture of log-normals up to a head, a geometric tail beyond.
 
 The shape is what a semi-Markov chain with explicit durations 1..K and a geometric tail represents exactly, so a
-decoder can hold the very law that wrote the genome.
+decoder can use the same distribution that wrote the genome.
 """
 
 from __future__ import annotations
@@ -109,12 +109,12 @@ class LengthModel:
         return head + self.tail_mass * (self.head + self.tail_mean)
 
     def geometric(self, minimum: int | None = None) -> LengthModel:
-        """Return the geometric law of the same mean from `minimum` on, its own where none is given."""
+        """Return the geometric distribution of the same mean from `minimum` on, its own where none is given."""
         return geometric(self.mean(), self.minimum if minimum is None else minimum)
 
 
 def geometric(mean: float, minimum: int) -> LengthModel:
-    """Return the geometric law of a mean from `minimum` on."""
+    """Return the geometric distribution of a mean from `minimum` on."""
     excess = max(1.0, mean - minimum + 1)
     return LengthModel(minimum=minimum, head=minimum - 1, components=(), tail_mass=1.0, tail_mean=excess)
 

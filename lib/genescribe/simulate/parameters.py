@@ -57,7 +57,7 @@ SHORTEST = {
     "intron": 40,
     "utr_intron": 40,
 }
-"""Shortest length of each kind of segment in a fitted law: so long that no two signals touch."""
+"""Shortest length of each kind of segment after a fit: so long that no two signals touch."""
 
 LEAST = {
     "intergenic": ORDER,
@@ -70,8 +70,8 @@ LEAST = {
     "intron": DONOR + ACCEPTOR,
     "utr_intron": DONOR + ACCEPTOR,
 }
-"""Shortest length of each kind of segment in any law: what its signals need, so that each base is written once. Before
-a donor these are the `EXON_SIDE` bases with weights and the two that they depend on."""
+"""Shortest length of each kind of segment in all parameter sets: what its signals need, so that each base is written
+once. Before a donor these are the `EXON_SIDE` bases with weights and the two that they depend on."""
 
 ALIKE = (("single", "initial"), ("intron", "utr_intron"))
 """Kinds of segment that labels of bases do not tell apart: coding exons that follow the start codon, and introns."""
@@ -149,7 +149,7 @@ class Repeats:
 
 @dataclass(frozen=True)
 class SimulationParameters:
-    """The whole law of a simulated genome.
+    """All parameters of a simulated genome.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class SimulationParameters:
     provenance
         Genome that each part was fitted to, or the assumption it rests on.
     lengths, chains, codons, signals, structure, isoforms, repeats
-        The parts of the law.
+        Parameters by part.
     """
 
     name: str = option(doc="name of the parameter set")
@@ -190,10 +190,10 @@ class SimulationParameters:
             )
 
     def with_durations(self, durations: Durations) -> SimulationParameters:
-        """Return the same law, or ("uninformative") the one in which every length is geometric.
+        """Return the same parameters, or ("uninformative") those with geometric lengths.
 
         From the shortest that the signals allow (`LEAST`), with the mean of each kind of segment; all else is equal.
-        Kinds that are `ALIKE` share one law, or their mixture would not be geometric.
+        Kinds that are `ALIKE` share one distribution, or their mixture would not be geometric.
         """
         if durations == "informative":
             return self
@@ -210,11 +210,11 @@ class SimulationParameters:
         return dataclasses.replace(self, lengths=Lengths(**models))
 
     def with_one_transcript(self) -> SimulationParameters:
-        """Return the law in which no gene has isoforms."""
+        """Return the parameters without isoforms."""
         return dataclasses.replace(self, isoforms=dataclasses.replace(self.isoforms, genes=0.0))
 
     def sharpened(self, power: float) -> SimulationParameters:
-        """Return the law with clearer signals and codon usage: their probabilities to a power, normalised again.
+        """Return parameters with clearer signals and codon usage: their probabilities to a power, normalised again.
 
         Above 1 genes are easier to find than in the fitted genome; 1 is the fitted genome.
         """

@@ -32,7 +32,7 @@ def draw_families(law: Repeats, chain: MarkovChain, rng: np.random.Generator) ->
 
 
 def insert_repeats(tract: Codes, law: Repeats, families: list[Codes], rng: np.random.Generator) -> None:
-    """Write copies into an intergenic tract, in place, until about the law's share of it is covered.
+    """Write copies into an intergenic tract, in place, until about the wanted share of it is covered.
 
     The number of copies is Poisson with the mean that gives that share; a copy that would touch another or the
     margins is left out, which makes the share a little smaller.

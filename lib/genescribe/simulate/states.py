@@ -66,7 +66,7 @@ def potentials(parameters: SimulationParameters, codes: Codes) -> Potentials:
     Parameters
     ----------
     parameters
-        The law that wrote the sequence.
+        Parameters of the simulator that wrote the sequence.
     codes : (T,)
         Its bases; masked ones are repeats and lie between genes.
 

@@ -146,7 +146,7 @@ class GenomeLayout:
         return shlex.join([*_law(spec), *([] if spec.isoforms else ["--one-transcript"]), *size])
 
     def ceiling_options(self, name: str) -> str:
-        """Return the ceiling's command-line options: the law that wrote the genome."""
+        """Return the ceiling's command-line options: the parameters of the simulator."""
         spec = self.config.genomes[name].simulate
         assert spec is not None
         return shlex.join([*_law(spec), "--regions", self.test_regions(name)])
