@@ -108,12 +108,12 @@ def _share(sequence: str, introns: Sequence[Intron], shift: int) -> float:
     return sum(_fits(sequence, intron, shift) for intron in introns) / len(introns)
 
 
-def _fits(sequence: str, one: Intron, shift: int) -> bool:
-    start, end = one.start + shift, one.end + shift
+def _fits(sequence: str, intron: Intron, shift: int) -> bool:
+    start, end = intron.start + shift, intron.end + shift
     if start < 0 or end > len(sequence):
         return False
     ends = sequence[start : start + 2], sequence[end - 2 : end]
-    return ends in ((("GT", "AG"), ("GC", "AG")) if one.strand == "+" else (("CT", "AC"), ("CT", "GC")))
+    return ends in ((("GT", "AG"), ("GC", "AG")) if intron.strand == "+" else (("CT", "AC"), ("CT", "GC")))
 
 
 def read_utrs(path: Path) -> Iterator[tuple[Gene, Mapping[str, tuple[list[Interval], list[Interval]]]]]:
@@ -135,7 +135,7 @@ def read_utrs(path: Path) -> Iterator[tuple[Gene, Mapping[str, tuple[list[Interv
             utrs[values["Parent"]][cells[2] == "three_prime_UTR"].append(span)
     for name, (seqid, strand, other) in genes.items():
         if name in transcripts:
-            made = tuple(Transcript(one, (span,)) for one, span in sorted(transcripts[name].items()))
+            made = tuple(Transcript(identifier, (span,)) for identifier, span in sorted(transcripts[name].items()))
             yield Gene(name, seqid, strand, made, attributes={"Name": other}), utrs
 
 

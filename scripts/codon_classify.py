@@ -29,7 +29,7 @@ def main() -> None:
     config = ClassifierConfig("", "", kind=args.kind, model=model, bootstrap=args.bootstrap, seed=args.seed, C=0.1)
     results = classify_products(args.data, args.output, config, per_class=args.per_class)
     for name, row in results["rows"].items():
-        print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
+        print(name, ", ".join(f"{key} {metric['value']:.3f}" for key, metric in row.items()), sep=": ")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main() -> None:
         args.model, args.output, sequences=args.seqs, embeddings=args.embeddings, labels=args.labels, kind=args.kind
     )
     for name, row in results["rows"].items():
-        print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
+        print(name, ", ".join(f"{key} {metric['value']:.3f}" for key, metric in row.items()), sep=": ")
 
 
 if __name__ == "__main__":

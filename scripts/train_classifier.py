@@ -21,7 +21,7 @@ def main() -> None:
     refuse_overwriting(read, OutputFolder().targets(args.output or config.out_dir))
     results = train_classifier(config, args.output)
     for name, row in results["rows"].items():
-        print(name, ", ".join(f"{key} {one['value']:.3f}" for key, one in row.items()), sep=": ")
+        print(name, ", ".join(f"{key} {metric['value']:.3f}" for key, metric in row.items()), sep=": ")
 
 
 if __name__ == "__main__":

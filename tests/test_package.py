@@ -172,7 +172,7 @@ def names_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def test_names_say_what_they_hold(repository: Path) -> None:
     riddles, named = [], 0
-    for file in (repository / "lib" / "genescribe").rglob("*.py"):
+    for file in (file for folder in ("lib/genescribe", "scripts") for file in (repository / folder).rglob("*.py")):
         for line, name in names_of(ast.parse(file.read_text(encoding="utf-8"))):
             named += 1
             if name.strip("_") in RIDDLES:
@@ -234,3 +234,18 @@ def test_docstrings_and_arguments_say_what_it_is(repository: Path) -> None:
                     riddles.append(f"{file}:{getattr(node, 'name', '')}: {head}: {text}")
     assert described > 5_000
     assert not riddles, "say what it is, with shape and unit:\n" + "\n".join(riddles)
+
+
+def test_what_docstrings_refer_to_exists(repository: Path) -> None:
+    """`genescribe.folder.module.name` in a docstring or a comment leads somewhere."""
+    library, references = repository / "lib", 0
+    for file in library.rglob("*.py"):
+        for reference in set(re.findall(r"`(genescribe(?:\.\w+)+)`", file.read_text(encoding="utf-8"))):
+            path, names = library, reference.split(".")
+            while names and (path / names[0]).is_dir():
+                path /= names.pop(0)
+            module = path / f"{names.pop(0)}.py" if names and (path / f"{names[0]}.py").is_file() else path
+            source = (module / "__init__.py" if module.is_dir() else module).read_text(encoding="utf-8")
+            references += 1
+            assert not names or re.search(rf"\b{names[0]}\b", source), f"{file}: no {reference}"
+    assert references > 100

@@ -44,7 +44,7 @@ def compare_lengths(reference: Sequence[Gene], predicted: Sequence[Gene]) -> dic
     Returns
     -------
     dict
-        feature -> "wasserstein" (bases), "kl" (nats, predicted against reference; see `labels.binned_kl`), and for
+        feature -> "wasserstein" (bases), "kl" (nats, predicted against reference; see `agreement.binned_kl`), and for
         "reference" and "predicted": "number", "median", and "histogram", the counts of logarithmic bins: bin b holds
         lengths from 2**(b / bins_per_doubling) to 2**((b + 1) / bins_per_doubling).
     """

@@ -22,7 +22,7 @@ def read_pickle(path: Path, remedy: str) -> dict[str, Tensor]:
     path
         File that `torch.save` wrote.
     remedy
-        What to do about a file of something else.
+        Remedy of the error for a file of something else.
 
     Raises
     ------

@@ -32,8 +32,8 @@ def summarise(counts: LabelCounts, names: Sequence[str], *, replicates: int = 10
     Returns
     -------
     dict
-        "position" (`labels.position_f1`), "segment" (`labels.segment_f1`), "boundary" and "typed_boundary"
-        (tolerance -> sensitivity, precision, f1), "confusion", "durations" (label -> `compare_durations`),
+        "position" (`agreement.position_f1`), "segment" (`agreement.segment_f1`), "boundary" and "typed_boundary"
+        (tolerance -> sensitivity, precision, f1), "confusion", "durations" (label -> `durations`),
         "headlines" (`headlines`) and "intervals" (headline -> [low, high]), "units".
     """
     bases, matched, edges = (part.sum(axis=0) for part in (counts.bases, counts.segments, counts.boundaries))

@@ -7,7 +7,7 @@ A parent is found, in this order, by
 3. its place: a part belongs to the transcript above it, a transcript to the locus above it.
 
 Rows of the kinds 2 and 3 wait in buckets, locus by locus and transcript by transcript, since the locus itself may come
-later in the file; `sort_link` empties the buckets.
+later in the file; `genescribe.genome.repair.link` empties the buckets.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Tables {
 
     Table table;
 
-    // Bound the growth of exponentials: see blocked_layout.growth. Best begin and end score of each label.
+    // Bound the growth of exponentials: see growth in blocked/layout.py. Best begin and end score of each label.
     void bound_growth(const std::vector<double> &begin, const std::vector<double> &end) {
         std::vector<double> best(C);
         for (int c = 0; c < C; c++) {

@@ -1,6 +1,6 @@
 // The C interface of the native semi-Markov kernels, and what its parts share.
 //
-// Arrays are contiguous, row major, float64; -inf forbids. Equations and names: blocked_layout.py. Scores of a chain are
+// Arrays are contiguous, row major, float64; -inf forbids. Equations and names: blocked/layout.py. Scores of a chain are
 // kept as remainders of the size of one block, next to whole numbers per block, which float64 holds exactly.
 #pragma once
 

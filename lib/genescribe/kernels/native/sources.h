@@ -79,7 +79,7 @@ class Sources : public Layout {
 
   protected:
     Buffer<uint8_t> linear;         // (blocks): whether `entry` and `leave` hold exponentials
-    Buffer<double> rest, arrived;   // (width): as in blocked_sum.py
+    Buffer<double> rest, arrived;   // (width): as in blocked/sum.py
     Buffer<double> alive_before;    // (width): `alive_now` at the start of the block
     // Of the block: sums over segments that began before it, `tops` taken out, and the least but zero.
     Buffer<double> tops, totals, least_total;  // (width), (C, SIZE), (width)

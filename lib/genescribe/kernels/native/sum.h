@@ -1,4 +1,4 @@
-// The sum-product recurrence over one chain in one direction: blocked_sum.py in C++. Included once an instruction set,
+// The sum-product recurrence over one chain in one direction: blocked/sum.py in C++. Included once an instruction set,
 // inside its namespace.
 //
 // A block is stepped through in exponentials, and again in the log domain where these leave the range [tiny, HUGE_]

@@ -1,4 +1,4 @@
-"""The blocked recurrence of `blocked_layout` and `blocked_sum` in C++, one chain at a time, for the CPU."""
+"""The blocked recurrence of `blocked.layout` and `blocked.sum` in C++, one chain at a time, for the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocked recurrence for the best segmentation in PyTorch: `blocked_sum` with maximum instead of sum.
+"""The blocked recurrence for the best segmentation in PyTorch: `blocked.sum` with maximum instead of sum.
 
 A chain may come in parts. Between two parts stands a `Message`: the entries that durations still reach, the best older
 one of each label, the last scores. What a part leaves is a `Trace`, and `walk` follows the best path back through it.

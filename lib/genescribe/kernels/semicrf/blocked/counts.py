@@ -1,6 +1,6 @@
 """Expected counts from the scores of both directions of the blocked recurrence.
 
-With A, U, W, S of the chain (`blocked_layout`), B_t the log-sum of what follows boundary t, G_s that of all from
+With A, U, W, S of the chain (`blocked.layout`), B_t the log-sum of what follows boundary t, G_s that of all from
 boundary s on given that a segment begins there, and V_t = S_t + end_{t-1} + B_t,
 
     P(a segment begins at s) = exp(U_s + G_s - Z)

@@ -1,4 +1,4 @@
-"""The blocked recurrence in PyTorch, for any device: see `blocked_layout` for the equations."""
+"""The blocked recurrence in PyTorch, for any device: see `blocked.layout` for the equations."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Expected counts of segments of each duration, and of bases beyond the table of a label.
 
-``P([s, t)) = e^{W_s + D(t-s) + V_t - Z}`` (`blocked_counts`) is summed over all s, for each t - s, without a pass a
+``P([s, t)) = e^{W_s + D(t-s) + V_t - Z}`` (`blocked.counts`) is summed over all s, for each t - s, without a pass a
 duration: with one scale per block, the products ``exp(W) exp(V)^T`` of all pairs of blocks equally far apart add up to
 one square matrix, whose diagonals are the durations. Pairs further apart than the table reaches are summed by
 `Scores.rest`; the mean number of bases past the table is carried along with it.

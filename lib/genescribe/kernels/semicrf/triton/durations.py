@@ -1,6 +1,6 @@
 """Expected counts of segments of each duration: one Triton program per (chain, label, tile of durations).
 
-Of a segment ``[s, t)`` the posterior is ``exp(W_s + D(t - s) + V_t - log Z)`` (see `blocked_counts`). Each program sums
+Of a segment ``[s, t)`` the posterior is ``exp(W_s + D(t - s) + V_t - log Z)`` (see `blocked.counts`). Each program sums
 its durations over all s in the log domain, nothing is shared between programs, and so the bits are the same in every
 run. Segments that begin in blocks older than the table are those of `Scores.rest`, summed per end.
 """

@@ -1,4 +1,4 @@
-"""The data layout of the Triton kernels: blocks as in `blocked_layout`, and the table of the far sums."""
+"""The data layout of the Triton kernels: blocks as in `blocked.layout`, and the table of the far sums."""
 
 from __future__ import annotations
 

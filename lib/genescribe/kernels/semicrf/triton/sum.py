@@ -1,6 +1,6 @@
 """The blocked sum-product recurrence as one Triton kernel: one program per chain, block after block.
 
-The equations and the layout are those of `blocked_layout`; the mirrored chains, which give what follows a boundary, are
+The equations and the layout are those of `blocked.layout`; the mirrored chains, which give what follows a boundary, are
 chains like others. For a block of `SIZE` bases:
 
 * far: the entries of up to `far` earlier blocks reach the ends of this one in the exponential domain, all ends at
