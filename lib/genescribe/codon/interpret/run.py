@@ -103,7 +103,8 @@ def mutations(label: str, network: Network, untrained: Network, genes: Sequence[
     """
     chosen = [gene for gene in genes if 60 <= len(gene.codons) <= 400][:40]
     effects = {
-        name: [_effects(net, gene) for gene in chosen] for name, net in (("trained", network), ("untrained", untrained))
+        name: [mean_by_effect(gene.codons, mutation_map(net, gene.codons), gene.table) for gene in chosen]
+        for name, net in (("trained", network), ("untrained", untrained))
     }
     kinds = [kind for kind in ("synonymous", "missense", "nonsense") if any(kind in row for row in effects["trained"])]
     mean = {
@@ -136,7 +137,3 @@ def mutations(label: str, network: Network, untrained: Network, genes: Sequence[
         "what the protein would not bear should lie below what it would."
     )
     return Step("7_mutations", "Mutation maps", text, measures, {"genes": (["genome", "id", *kinds], rows)}, figures)
-
-
-def _effects(network: Network, gene: Gene) -> dict[str, float]:
-    return mean_by_effect(gene.codons, mutation_map(network, gene.codons), gene.table)

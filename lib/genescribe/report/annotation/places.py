@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from genescribe.evidence.table import EvidenceTable
-from genescribe.figures.blocks import Block, Browser, Cell, Row, Section, Table, Text
+from genescribe.figures.blocks import Block, Cell, Row, Section, Table, Text
 from genescribe.genome.model import Gene
 from genescribe.report.annotation import charts
 from genescribe.report.annotation.browser import LARGEST, browser_names, genome_browser, place_of
@@ -50,7 +50,7 @@ def places(annotation: Annotation, evidence: EvidenceTable | None, largest: int 
         if genes:
             blocks = _drawn(name, f"The {len(genes)} {title} genes", genes, links, evidence is not None)
             sections.append(Section(f"The {title} genes", blocks))
-    return [*sections, _browser(browser) if browser else _stills(annotation, largest)]
+    return [*sections, Section("Browse the annotation", [browser]) if browser else _stills(annotation, largest)]
 
 
 def surest(genes: Sequence[Gene]) -> tuple[list[Gene], list[Gene]]:
@@ -93,10 +93,6 @@ def _cells(gene: Gene, place: str, supported: bool) -> list[Cell]:
         cells.append(Cell(f"{have} of {introns}" if introns else _NONE))
     where = f"{gene.seqid}:{gene.start + 1:,}-{gene.end:,}"
     return [*cells, Cell("−" if gene.strand == "-" else gene.strand), Cell(where, place=place)]
-
-
-def _browser(browser: Browser) -> Section:
-    return Section("Browse the annotation", [browser])
 
 
 def _stills(annotation: Annotation, largest: int) -> Section:
