@@ -281,6 +281,37 @@ def _check_init(config: WorkflowConfig, name: str, init: InitRunConfig, where: s
 
 def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:
     key = f"genomes.{name}"
+    if "." in name or "/" in name:
+        raise InputError(f"`{key}` has a dot or slash in its name", where=where, remedy="use letters, digits, - and _")
+    _check_files(config, name, genome, where)
+    runs = [run for run in config.runs.values() if name in run.genomes]
+    if genome.hints and runs and all(run.trained or config.bakes[run.bake].target != "sentences" for run in runs):
+        raise InputError(
+            f"no run reads `{key}.hints`: training takes them with `target: sentences` alone",
+            where=where,
+            remedy="leave them out; `annotate` takes evidence for models with the labels `gene`",
+        )
+    if genome.folds and genome.splits != Splits():
+        raise InputError(f"`{key}` has both `folds` and `splits`", where=where, remedy="give one of them")
+    if EVERYTHING in genome.splits.test and (genome.splits.train or genome.splits.validation or genome.skip):
+        raise InputError(
+            f"`{key}.splits.test` takes all that is not named, beside other splits or skipped sequences",
+            where=where,
+            remedy="name the test sequences",
+        )
+    for baseline in genome.baselines.files:
+        taken = {REFERENCE, *OWN_BASELINES, *config.runs}
+        if not re.fullmatch(r"[\w-]+", baseline) or baseline.partition("-seed")[0] in taken:
+            raise InputError(
+                f"`{key}.baselines.files` has the name {baseline!r}",
+                where=where,
+                remedy="give one of letters, digits, - and _ that no run and no other baseline has",
+            )
+
+
+def _check_files(config: WorkflowConfig, name: str, genome: GenomeConfig, where: str) -> None:
+    """Check the sources of the files of a genome."""
+    key = f"genomes.{name}"
     ways = [genome.simulate is not None, not (genome.fasta is None or genome.annotation is None), bool(genome.same_as)]
     if sum(ways) != 1:
         raise InputError(
@@ -300,31 +331,6 @@ def _check_genome(config: WorkflowConfig, name: str, genome: GenomeConfig, where
             where=where,
             remedy=f"name them at the genome {genome.same_as}: they are scored on for both",
         )
-    runs = [run for run in config.runs.values() if name in run.genomes]
-    if genome.hints and runs and all(run.trained or config.bakes[run.bake].target != "sentences" for run in runs):
-        raise InputError(
-            f"no run reads `{key}.hints`: training takes them with `target: sentences` alone",
-            where=where,
-            remedy="leave them out; `annotate` takes evidence for models with the labels `gene`",
-        )
-    if genome.folds and genome.splits != Splits():
-        raise InputError(f"`{key}` has both `folds` and `splits`", where=where, remedy="give one of them")
-    if "." in name or "/" in name:
-        raise InputError(f"`{key}` has a dot or slash in its name", where=where, remedy="use letters, digits, - and _")
-    if EVERYTHING in genome.splits.test and (genome.splits.train or genome.splits.validation or genome.skip):
-        raise InputError(
-            f"`{key}.splits.test` takes all that is not named, beside other splits or skipped sequences",
-            where=where,
-            remedy="name the test sequences",
-        )
-    for baseline in genome.baselines.files:
-        taken = {REFERENCE, *OWN_BASELINES, *config.runs}
-        if not re.fullmatch(r"[\w-]+", baseline) or baseline.partition("-seed")[0] in taken:
-            raise InputError(
-                f"`{key}.baselines.files` has the name {baseline!r}",
-                where=where,
-                remedy="give one of letters, digits, - and _ that no run and no other baseline has",
-            )
     for source_key, source in (("fasta", genome.fasta), ("annotation", genome.annotation)):
         if isinstance(source, SourceConfig):
             _check_source(f"{key}.{source_key}", source, where)
