@@ -19,7 +19,7 @@ from genescribe.evidence.junctions import Junctions, read_junctions
 from genescribe.files import alone_at, naming, sha256, temporary_folder
 from genescribe.generate.annotation.annotate import Annotator, LocusResult, LocusWindow
 from genescribe.generate.annotation.locus_rules import gene_of_locus
-from genescribe.generate.annotation.run import GrowingAnnotation, Journal, annotate_loci, write_results
+from genescribe.generate.annotation.run import Annotate, GrowingAnnotation, Journal, annotate_loci, write_results
 from genescribe.generate.annotation.search import SearchConfig
 from genescribe.generate.config import GenerateModelConfig
 from genescribe.generate.forms.transgenic import TransgenicModel, load_published, published_window
@@ -111,19 +111,9 @@ def _run(job: AnnotationJob) -> int:
     total = write_database(database, loci, genome, window)
     _log.info("%d loci, %d batches done before", total, journal.batches)
     dataset = LocusDataset(database)
-    search = job.search
-    if job.own_search and isinstance(model, TransgenicModel):
-        search = replace(search, method="beam", beams=PUBLISHED_BEAMS)
-    annotator = Annotator(model, search, precision=job.precision, compiled=job.compile)
-
-    def annotate(batch: Sequence[LocusWindow]) -> list[LocusResult]:
-        prepared = [replace(_with_hints(locus, junctions), prompt=prompts.get(locus.id)) for locus in batch]
-        annotated = zip(annotator(prepared), prepared, strict=True)
-        return [gene_of_locus(result, locus, several=job.several_genes) for result, locus in annotated]
-
     results = annotate_loci(
         dataset,
-        annotate,
+        _annotate_with(model, job, junctions, prompts),
         journal,
         growing := GrowingAnnotation(output, genome.lengths, job.gm_key, job.source),
         batch_size=job.batch_size,
@@ -142,6 +132,23 @@ def _run(job: AnnotationJob) -> int:
     growing.remove()
     journal.finish(counts)
     return _report(counts, output, rejects)
+
+
+def _annotate_with(
+    model: nn.Module, job: AnnotationJob, junctions: Junctions, prompts: Mapping[str, Transcript]
+) -> Annotate:
+    """Return the function that annotates a batch of loci."""
+    search = job.search
+    if job.own_search and isinstance(model, TransgenicModel):
+        search = replace(search, method="beam", beams=PUBLISHED_BEAMS)
+    annotator = Annotator(model, search, precision=job.precision, compiled=job.compile)
+
+    def annotate(batch: Sequence[LocusWindow]) -> list[LocusResult]:
+        prepared = [replace(_with_hints(locus, junctions), prompt=prompts.get(locus.id)) for locus in batch]
+        annotated = zip(annotator(prepared), prepared, strict=True)
+        return [gene_of_locus(result, locus, several=job.several_genes) for result, locus in annotated]
+
+    return annotate
 
 
 def _report(counts: Mapping[str, int], output: Path, rejects: Path) -> int:
