@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -70,19 +69,6 @@ class Tab:
         while not self.value(expression):
             assert time.monotonic() < end, f"never true: {expression}; {self.faults}"
             time.sleep(0.1)
-
-    def screenshot(self, target: Path, selector: str | None = None) -> None:
-        """Write a picture of what is in view, or of one element."""
-        more: dict[str, Any] = {}
-        if selector:
-            quoted = json.dumps(selector)
-            clip = self.value(
-                f"(() => {{ const r = document.querySelector({quoted}).getBoundingClientRect();"
-                " return {x: r.x + scrollX, y: r.y + scrollY, width: r.width, height: r.height, scale: 1}; })()"
-            )
-            more = {"clip": clip, "captureBeyondViewport": True}
-        answer = self.send("Page.captureScreenshot", format="png", **more)
-        target.write_bytes(base64.b64decode(answer["data"]))
 
     def _next(self) -> Any:
         while b"\0" not in self._rest:

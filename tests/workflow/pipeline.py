@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -51,16 +48,6 @@ def finish(repository: Path, folder: Path, *arguments: str) -> str:
     said = log.read_bytes()[before:].decode()
     assert status == 0, said[-4000:]
     return said
-
-
-def kill_once(repository: Path, folder: Path, reached: Callable[[], bool], *arguments: str) -> None:
-    """Start Snakemake and kill it and all its jobs as soon as `reached` says so."""
-    process = start(repository, folder, *arguments)
-    while not reached():
-        assert process.poll() is None, "the run ended before the kill"
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
 
 
 def results_of(folder: Path) -> dict[str, object]:
