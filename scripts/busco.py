@@ -42,9 +42,12 @@ def main() -> None:
         with temporary_folder() as folder:
             code = GeneticCode.from_table(args.genetic_code)
             fasta, count = write_longest_proteins(genes, regions, genome, code, folder)
-            with naming(source, folder):
-                result = run_busco(fasta, args.lineage, "proteins", args.threads) if count else None
-        result = (result or nothing_found(args.lineage, "proteins")) | {"proteins": count}
+            if count:
+                with naming(source, folder):
+                    result = run_busco(fasta, args.lineage, "proteins", args.threads)
+            else:
+                result = nothing_found(args.lineage, "proteins")
+        result |= {"proteins": count}
     result["provenance"] = {"genescribe": __version__, "regions": args.regions, "genetic_code": args.genetic_code}
     write_json(args.output, result)
     print(f"{args.output}: {result['complete']} of {result['total']} complete")

@@ -12,7 +12,7 @@ from genescribe.bake.config import BakeJob
 from genescribe.cli import JsonText, integer, json_options, number, parser, run
 from genescribe.config import from_mapping
 from genescribe.errors import InputError
-from genescribe.evaluate.regions import without_ends
+from genescribe.evaluate.regions import training_regions
 from genescribe.evaluate.tools.augustus_training import TrainingOptions
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
@@ -55,9 +55,7 @@ def main() -> None:
     for fasta, catalogue, options in zip(args.fasta, args.catalogue, args.options, strict=True):
         job = from_mapping(BakeJob, json_options(options), where="--options")
         genome = Genome.open(fasta)
-        parts = job.splits.regions({seqid: size for seqid, size in genome.lengths.items() if seqid not in job.skip})
-        regions = [(seqid, part.start, part.end) for seqid in parts for part in parts[seqid] if part.split == "train"]
-        regions = without_ends(regions, genome.lengths, job.mask_ends)
+        regions = training_regions(job, genome.lengths)
         sources.append(Source(job.genome, Catalogue(catalogue), genome, regions, job.genome in args.partial))
     parameters = {name: str(value) for name, value in json_options(args.parameters).items()}
     options = TrainingOptions(min_cds=args.min_cds, parameters=parameters)

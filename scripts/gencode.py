@@ -93,12 +93,14 @@ def run_preprocess(args: argparse.Namespace) -> None:
 def run_train(args: argparse.Namespace) -> None:
     start_processes(args)
     from genescribe.gencode_benchmark.compare import MODEL, TRAIN, run_name, shard_folders, validation_table
+    from genescribe.segment.training.task import SegmentTask
     from genescribe.train.distributed import join
     from genescribe.train.engine import train
 
     options, where = read_options(args)
     shards = shard_folders(args.data_dir)
     task, config = options.build(shards, where=where, model=MODEL, train=TRAIN)
+    assert isinstance(task, SegmentTask) and task.config.encoder is not None
     name = run_name(f"{task.config.head}-{task.config.encoder.kind}", task, config)
     with join(config.device) as world:
         model = train(task, config, args.output or args.data_dir / "models" / name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from genescribe.bake.config import BakeJob
 from genescribe.cli import JsonText, integer, json_options, parser, run
 from genescribe.config import from_mapping
-from genescribe.evaluate.regions import without_ends
+from genescribe.evaluate.regions import training_regions
 from genescribe.evaluate.tools.augustus_training import TrainingOptions, train_augustus
 from genescribe.genome.catalogue.database import Catalogue
 from genescribe.genome.fasta import Genome
@@ -35,10 +35,7 @@ def main() -> None:
 
     job = from_mapping(BakeJob, json_options(args.options), where="--options")
     genome = Genome.open(args.fasta)
-    usable = {seqid: length for seqid, length in genome.lengths.items() if seqid not in job.skip}
-    parts = job.splits.regions(usable)
-    regions = [(seqid, part.start, part.end) for seqid in parts for part in parts[seqid] if part.split == "train"]
-    regions = without_ends(regions, genome.lengths, job.mask_ends)
+    regions = training_regions(job, genome.lengths)
     options = TrainingOptions(args.rounds, args.min_cds, args.workers)
     report = train_augustus(Catalogue(args.catalogue), genome, regions, args.output, options)
     print(f"{args.output}: trained on {report['genes']} genes")

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from genescribe.bake.config import BakeJob
 from genescribe.genome.intervals import touched, union
 from genescribe.genome.model import Gene, Interval
 
@@ -61,7 +62,7 @@ def overlapping(genes: Iterable[Gene], others: Iterable[Gene]) -> list[Gene]:
     return [gene for gene in genes if spans.overlap(gene)]
 
 
-def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: int) -> list[Stretch]:
+def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: int) -> list[tuple[str, int, int]]:
     """Return the regions less the first and last `bases` of each sequence; a region inside them is gone.
 
     Parameters
@@ -78,13 +79,20 @@ def without_ends(regions: Iterable[Stretch], lengths: Mapping[str, int], bases: 
     >>> without_ends([("a", 0, None), ("a", 0, 10)], {"a": 100}, 20)
     [('a', 20, 80)]
     """
-    cut: list[Stretch] = []
+    cut: list[tuple[str, int, int]] = []
     for seqid, start, end in regions:
         last = lengths[seqid] - bases
         low, high = max(start, bases), last if end is None else min(end, last)
         if low < high:
             cut.append((seqid, low, high))
     return cut
+
+
+def training_regions(job: BakeJob, lengths: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    """Return the regions of a genome that train, without the ends that are masked."""
+    parts = job.splits.regions({seqid: size for seqid, size in lengths.items() if seqid not in job.skip})
+    regions = ((seqid, part.start, part.end) for seqid in parts for part in parts[seqid] if part.split == "train")
+    return without_ends(regions, lengths, job.mask_ends)
 
 
 class _Spans:
