@@ -19,7 +19,7 @@ from genescribe.figures.style import add_legend, canvas, styled, to_svg
 from genescribe.files import read_json
 from genescribe.report.charts import Method
 from genescribe.report.label_charts import anchor
-from genescribe.report.loci import legend, look_of
+from genescribe.report.loci import legend, look_of, pick
 
 GENES = 2
 """Neighbouring genes of a picture."""
@@ -97,13 +97,8 @@ def choose(
         ("the stretch on which the heads disagree most", [odds for *_, odds in candidates]),
         ("a stretch drawn at random", random.Random(0).sample(range(len(candidates)), len(candidates))),
     )
-    chosen: list[LabelLocus] = []
-    for why, scores in rules:
-        free = [i for i, (locus, *_) in enumerate(candidates) if not any(_overlap(locus, other) for other in chosen)]
-        if free:
-            best = max(free, key=lambda i: (scores[i], -i))
-            chosen.append(candidates[best][0]._replace(why=why))
-    return chosen
+    loci = [locus for locus, *_ in candidates]
+    return [loci[i]._replace(why=why) for i, why in pick(rules, lambda i, other: _overlap(loci[i], loci[other]))]
 
 
 def _genes(true: Segments) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -73,14 +73,21 @@ def choose_loci(reference: Sequence[Gene], predictions: Sequence[Sequence[Gene]]
         ("the stretch on which the methods disagree most", [disagreement(run) for run in runs]),
         ("a stretch drawn at random", random.Random(0).sample(range(len(runs)), len(runs))),
     )
-    chosen: list[Locus] = []
-    drawn: set[str] = set()
+    names = [{gene.id for gene in run} for run in runs]
+    chosen = pick(rules, lambda i, other: not names[i].isdisjoint(names[other]))
+    return [_framed(runs[i], why) for i, why in chosen]
+
+
+def pick(rules: Sequence[tuple[str, Sequence[int]]], overlap: Callable[[int, int], bool]) -> list[tuple[int, str]]:
+    """Return the number of the best candidate by each rule, among those that overlap none chosen before, and the rule.
+
+    The name of a rule comes with the score of each candidate; ties go to the first.
+    """
+    chosen: list[tuple[int, str]] = []
     for why, scores in rules:
-        free = [i for i, run in enumerate(runs) if drawn.isdisjoint(gene.id for gene in run)]
+        free = [i for i in range(len(scores)) if not any(overlap(i, other) for other, _ in chosen)]
         if free:
-            run = runs[max(free, key=lambda i: (scores[i], -i))]
-            drawn |= {gene.id for gene in run}
-            chosen.append(_framed(run, why))
+            chosen.append((max(free, key=lambda i: (scores[i], -i)), why))
     return chosen
 
 
