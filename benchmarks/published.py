@@ -2,7 +2,7 @@
 
     python benchmarks/published.py --data $GENESCRIBE_DATA --work WORK human mouse
 
-Imports AUGUSTUS's parameter set of a species, adds signal networks with usual gains, annotates the test part and
+Imports AUGUSTUS's parameter set of a species, adds signal networks, annotates the test part and
 evaluates it beside AUGUSTUS's stock parameters. Needs AUGUSTUS, and OpenSpliceAI's checkpoints below
 `weights/openspliceai` of the data, where `NAME.CONTEXT.pt` is what `genescribe models fetch openspliceai-NAME-CONTEXT`
 brings. Adds its scores to benchmarks/results/published.json; docs/accuracy.md has the table.
@@ -75,6 +75,7 @@ MOUSE = Part(
     "human",
     ("mouse.10000",),
     mask_ends=100_000,
+    gains='{"donor": [1, 4, 0.5], "acceptor": [1, 4, 0.5], "start": [0, 0, 1]}',
 )
 ARABIDOPSIS = Part(
     "eukaryotes/Arabidopsis.thaliana_1pct",
