@@ -141,7 +141,7 @@ def _usual_of(model: SegmentModel) -> dict[str, tuple[float, ...]]:
     assert model.sites is not None
     imported = model.config.tables is not None
     wide = imported and max(_contexts(model)) >= WIDE
-    trained = dict.fromkeys(SIGNALS, (GAIN, OFFSET, KEPT))
+    trained: dict[str, tuple[float, ...]] = dict.fromkeys(SIGNALS, (GAIN, OFFSET, KEPT))
     usual = dict(BESIDE_WIDE if wide else IMPORTED) if imported else trained
     for name, scored in zip(SIGNALS, model.sites.scored.any(0).tolist(), strict=True):
         if not scored:
