@@ -138,7 +138,8 @@ def model_of(part: Part, data: Path, work: Path) -> Path:
     """Return the folder of a part's model; what `work` holds is not made again."""
     alone, joined = work / part.species, work / "+".join((part.species, *part.networks))
     if not alone.is_dir():
-        script("import_augustus", part.species, "-o", alone)
+        command = [sys.executable, "-m", "genescribe", "models", "import-augustus", part.species, "-o", str(alone)]
+        subprocess.run(command, check=True)
     if not joined.is_dir():
         sites = [data / f"weights/openspliceai/{name}.pt" if "." in name else name for name in part.networks]
         gains = ["--gains", part.gains] if part.gains else []
@@ -171,7 +172,10 @@ def scores_of(part: Part, data: Path, work: Path) -> dict[str, Any]:
     """Return the scores of the model and of AUGUSTUS, and paired differences; what `work` holds is not made again."""
     work.mkdir(parents=True, exist_ok=True)
     genome = data / part.folder / "genome.fa.gz"
-    known = data / part.folder / part.annotation if part.annotation else worm_genes(data, work)
+    known = work / "known.gff3"
+    if not known.is_file():
+        source = data / part.folder / part.annotation if part.annotation else worm_genes(data, work)
+        script("sort_annotation", source, known)
     regions = ["--regions", ",".join(part.regions or test_loci(data, work))]
     model = model_of(part, data, work.parent / "models")
     found = {"genescribe": work / "genes.gff3", "augustus": work / "augustus/annotation.gff3"}
