@@ -15,19 +15,23 @@ import tempfile
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 from tqdm import tqdm
 
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, is_gzip, open_binary
-from genescribe.genome.alphabet import Codes, decode, encode
+from genescribe.genome.alphabet import Codes, decode, encode, unmasked
 from genescribe.genome.fasta_index import CHUNK, Index, IrregularError, index_fasta, keep_index, mapped, read_index
 
 LINE_WIDTH = 60
 COPY = "genescribe-"
 """How the names of folders with a plain copy begin."""
 LONGEST_HEADER = 1 << 10
+UPPER = b"ACGT"
+PART = 1 << 16
+"""Bytes in which they are sought at a time."""
 _BETWEEN_LINES = bytes(range(14))
 """Bytes that are no letter: ends of lines."""
 
@@ -112,6 +116,8 @@ class Genome:
     def codes(self, seqid: str, start: int = 0, end: int | None = None) -> Codes:
         """Return the base codes of ``[start, end)`` of a sequence, softmask bit included.
 
+        In a file without a base in upper case, lower case says nothing of repeats, and no base is soft-masked.
+
         Parameters
         ----------
         seqid
@@ -138,7 +144,19 @@ class Genome:
                 remedy="use the genome that the coordinates belong to",
             )
         raw = self._bytes[entry.byte(start) : entry.byte(end)]
-        return encode(raw.tobytes(), _BETWEEN_LINES)
+        codes = encode(raw.tobytes(), _BETWEEN_LINES)
+        return codes if self._upper_case else unmasked(codes)
+
+    @cached_property
+    def _upper_case(self) -> bool:
+        """Whether any base is written in upper case: the first few nearly always tell."""
+        for entry in self._index.values():
+            last = entry.byte(entry.length)
+            for start in range(entry.byte(0), last, PART):
+                part = self._bytes[start : min(start + PART, last)].tobytes()
+                if any(base in part for base in UPPER):
+                    return True
+        return False
 
     def description(self, seqid: str) -> str:
         """Return the text behind a sequence's name in its header; empty where it is too long to be a description."""
