@@ -164,7 +164,12 @@ def worm_genes(data: Path, work: Path) -> Path:
     genes, folder = work / "worm.gff3", data / WORM.folder
     if not genes.is_file():
         introns = data / "evidence/Caenorhabditis.elegans_whole_WBcel235.introns.varus.gff.gz"
-        files = ["--fasta", folder / "genome.fa.gz", "--annotation", folder / "genes_mrna_utr.gff3.gz"]
+        files: list[str | Path] = [
+            "--fasta",
+            folder / "genome.fa.gz",
+            "--annotation",
+            folder / "genes_mrna_utr.gff3.gz",
+        ]
         script("coding_from_introns", *files, "--introns", introns, "--prefix", "CHROMOSOME_", "-o", genes)
     return genes
 
@@ -181,13 +186,13 @@ def scores_of(part: Part, data: Path, work: Path) -> dict[str, Any]:
     model = model_of(part, data, work.parent / "models")
     found = {"genescribe": work / "genes.gff3", "augustus": work / "augustus/annotation.gff3"}
     if not found["genescribe"].is_file():
-        words = ["--workers", "1", "--no-posteriors", "-o", found["genescribe"]]
+        words: list[str | Path] = ["--workers", "1", "--no-posteriors", "-o", found["genescribe"]]
         script("annotate", genome, "--model", model, *regions, *words)
     if not found["augustus"].is_file():
         options = [f"--option={option}" for option in part.options]
         words = ["--species", part.species, *options, "--output", found["augustus"].parent]
         script("baseline", "augustus", "--fasta", genome, *regions, *words)
-    ways = ["--fasta", genome, *regions, "--mask-ends", str(part.mask_ends)]
+    ways: list[str | Path] = ["--fasta", genome, *regions, "--mask-ends", str(part.mask_ends)]
     result: dict[str, Any] = {"species": part.species, "networks": part.networks, "gains": part.gains}
     for name, genes in found.items():
         rivals = ["--against", f"augustus={found['augustus']}"] if name != "augustus" else []
