@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ IMPORTED: Mapping[str, tuple[float, ...]] = {
 """Gain, offset and factor of the own signal beside an imported model: a vote of the network beside the model's. Chosen
 by exons and genes on human and mouse validation records, for a network of 400 bases trained here and a published one
 (docs/sites.md). Networks of 400 bases hardly tell stops: theirs count nothing, and no fit changes that."""
-WIDE = 10_000
+WIDE: Final = 10_000
 """Context from which on splice sites of a network deserve more."""
 BESIDE_WIDE: Mapping[str, tuple[float, ...]] = {
     "start": (0.6, 3.0, 0.6),
