@@ -43,6 +43,14 @@ def main() -> None:
         type=number(1),
         help="mean bases between genes; default: in the genomes of which all genes are annotated",
     )
+    arguments.add_argument(
+        "--gc-classes",
+        type=number(0, 1),
+        nargs="+",
+        default=[],
+        metavar="SHARE",
+        help="count content and signals by class of GC content, 3 kb around a base: shares of G and C, ascending",
+    )
     arguments.add_argument("--min-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
     arguments.add_argument(
         "-o", "--output", type=OutputFolder(), required=True, metavar="MODEL", help="folder to write"
@@ -59,7 +67,7 @@ def main() -> None:
         sources.append(Source(job.genome, Catalogue(catalogue), genome, regions, job.genome in args.partial))
     parameters = {name: str(value) for name, value in json_options(args.parameters).items()}
     options = TrainingOptions(min_cds=args.min_cds, parameters=parameters)
-    report = estimate_model(sources, args.output, options, args.between)
+    report = estimate_model(sources, args.output, options, args.between, args.gc_classes)
     print(f"{args.output}: {report['genes']} genes of {len(sources)} genomes")
 
 

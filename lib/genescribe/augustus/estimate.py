@@ -20,6 +20,7 @@ import numpy as np
 
 from genescribe.augustus.chances import LOWEST, Transitions
 from genescribe.augustus.convert import convert
+from genescribe.augustus.gc_tables import with_gc_classes
 from genescribe.augustus.install import evidence_weights
 from genescribe.augustus.species import read_species
 from genescribe.errors import InputError
@@ -37,6 +38,8 @@ from genescribe.segment.support.features import named_weights
 
 ESTIMATE = "estimate.json"
 """Beside the model: what it was estimated from."""
+GC_WINDOW = 3000
+"""Bases over which GC content is taken, for classes of it."""
 _PRIOR = 3.0
 """Genes, internal exons or introns that count as spread evenly over the phases."""
 
@@ -65,7 +68,12 @@ class Source:
 
 
 def estimate_model(
-    sources: Sequence[Source], target: str | Path, options: TrainingOptions, between: float | None = None
+    sources: Sequence[Source],
+    target: str | Path,
+    options: TrainingOptions,
+    between: float | None = None,
+    gc_classes: Sequence[float] = (),
+    gc_window: int = GC_WINDOW,
 ) -> dict[str, Any]:
     """Write a model that is estimated from the genes of some genomes; return the report, which lies beside it.
 
@@ -79,6 +87,8 @@ def estimate_model(
         Of `etraining`.
     between
         Mean length between genes; None: of the genomes that are not partial.
+    gc_classes, gc_window
+        Classes of GC content, if tables are to be counted by class: `with_gc_classes`. None: those of `etraining`.
 
     Raises
     ------
@@ -96,14 +106,17 @@ def estimate_model(
     leave = 1 / between if between else between_genes(source for source, _ in parts if not source.partial)
     with TemporaryDirectory(prefix="estimate.") as name:
         trained = Path(name) / "trained"
-        report = estimate([(chosen, source.genome) for source, chosen in parts], dropped, trained, options)
-        model = convert(
-            read_species(trained / RETRAINED), structure([gene for _, some in parts for gene in some], leave)
-        )
+        genes = [(chosen, source.genome) for source, chosen in parts]
+        report = estimate(genes, dropped, trained, options)
+        species = read_species(trained / RETRAINED)
+        if gc_classes:
+            species = with_gc_classes(species, genes, gc_classes, gc_window)
+        model = convert(species, structure([gene for _, some in parts for gene in some], leave))
         report |= {
             "genomes": {source.name: len(chosen) for source, chosen in parts},
             "between_genes": round(1 / leave),
             "parameters": dict(options.parameters),
+            "gc_classes": list(gc_classes),
         }
         with atomic_directory(target) as folder:
             model.save(folder)

@@ -1,0 +1,273 @@
+"""Tables of content and signals by class of GC content, counted from genes, in place of those of `etraining`.
+
+Genes of mammals lie in sequence of 33 to 65% GC, and the genes that are known may be richer in it than those to be
+found. Each base counts for every class, by how near the GC content around it is to that of the class (a normal kernel);
+chances of higher order, for which there are few counts, are drawn to those of lower order (Jelinek and Mercer 1980).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from genescribe.augustus.sections import FloatArray
+from genescribe.augustus.tables import ExonClass, IntronClass, Motif, Species
+from genescribe.errors import InputError
+from genescribe.evaluate.tools.augustus_training import Chosen
+from genescribe.genome.alphabet import N, reverse_complement, unmasked
+from genescribe.genome.fasta import Genome
+
+IntArray = npt.NDArray[np.int64]
+
+CODING, INTRON, TRACT = 3, 4, 1
+"""Orders of the chances of coding sequence, introns, and the motif before an acceptor; starts have order 0."""
+SPREAD, WIDE = 0.03, 0.08
+"""Standard deviations of the kernels, as shares of G and C: of classes, and of the rare starts and splice patterns."""
+DRAWN = {"coding": 100.0, "intron": 10.0, "tract": 100.0, "start": 1.0, "donor": 1000.0, "acceptor": 300.0}
+"""Counts that the chances of lower order stand for."""
+TRACT_LENGTH, START_LENGTH = 33, 22
+"""Bases of the motifs before an acceptor's pattern and before a start codon."""
+_POOLED = 3
+"""Places to each side whose counts a place of the tract shares, the nearer the more."""
+_EDGE = 7
+"""Bases at the ends of an intron that are not counted as its content; before an acceptor, the tract neither."""
+
+
+@dataclass(frozen=True)
+class _Strand:
+    """A gene, read along its strand."""
+
+    codes: IntArray
+    gc: FloatArray
+    exons: Sequence[tuple[int, int]]
+
+
+def with_gc_classes(
+    species: Species, parts: Sequence[tuple[Sequence[Chosen], Genome]], classes: Sequence[float], window: int
+) -> Species:
+    """Return a parameter set with classes of GC content whose tables are counted from genes.
+
+    Lengths, codons, and the rules of the set stay as they are.
+
+    Parameters
+    ----------
+    species
+        The set.
+    parts
+        Genes, and the genome that they are of.
+    classes
+        Shares of G and C, ascending.
+    window
+        Bases around a base over which its GC content is taken.
+
+    Raises
+    ------
+    InputError
+        The set has no introns.
+    """
+    if species.introns is None:
+        raise InputError("genes without introns", where="classes of GC content", remedy="leave the classes out")
+    counts = _Counts(species, classes)
+    for chosen, genome in parts:
+        for gene in chosen:
+            counts.add(_strand(gene, genome, window))
+    coding = chances(counts.coding, DRAWN["coding"])
+    begun = counts.coding.reshape(len(classes), 3, 4, -1).sum(axis=2) + 1.0
+    begun /= begun.sum(axis=-1, keepdims=True)
+    intron = chances(counts.intron, DRAWN["intron"])
+    tract = chances(_pooled(counts.tract), DRAWN["tract"])
+    start = chances(counts.start, DRAWN["start"])
+    exons = []
+    for number in range(len(classes)):
+        table = coding[number].T
+        exons.append(ExonClass(table, table, table, begun[number].T, Motif(start[number]), None))
+    introns = [
+        IntronClass(intron[number], Motif(tract[number]), known.short, known.excess)
+        for number, known in enumerate([species.introns.classes[0]] * len(classes))
+    ]
+    return replace(
+        species,
+        gc=tuple(classes),
+        gc_window=window,
+        windows=replace(species.windows, start=START_LENGTH, tract=TRACT_LENGTH),
+        exons=tuple(exons),
+        intergenic=tuple(intron),
+        introns=replace(
+            species.introns,
+            donor=pattern_chances(counts.donor, DRAWN["donor"]),
+            acceptor=pattern_chances(counts.acceptor, DRAWN["acceptor"]),
+            classes=tuple(introns),
+        ),
+    )
+
+
+def chances(counts: FloatArray, drawn: float) -> FloatArray:
+    """Return the chance of each word's last base given those before it, drawn to those of lower order.
+
+    Parameters
+    ----------
+    counts : (..., 4^(order + 1))
+        Counts of words.
+    drawn
+        What a chance of lower order stands for, in counts.
+
+    Examples
+    --------
+    >>> chances(np.array([30.0, 10.0, 0.0, 0.0]), 0.0).tolist()
+    [0.75, 0.25, 0.0, 0.0]
+    """
+    lead, order = counts.shape[:-1], _length(counts.shape[-1]) - 1
+    known: FloatArray = np.full((*lead, 1, 4), 0.25)
+    for k in range(order + 1):
+        words = counts.reshape(*lead, -1, 4**k, 4).sum(axis=-3)
+        if k:
+            # A word's context of one base less: the first of its bases is the highest digit.
+            known = np.tile(known, (*[1] * len(lead), 4, 1))
+        weight = drawn if k else min(drawn, 1.0)
+        total = words.sum(axis=-1, keepdims=True) + weight
+        known = np.divide(words + weight * known, total, out=known.copy(), where=total > 0)
+    return known.reshape(counts.shape)
+
+
+def pattern_chances(counts: FloatArray, drawn: float) -> FloatArray:
+    """Return the chance of each pattern, drawn to that of a chain in which a base depends on the one before it.
+
+    Parameters
+    ----------
+    counts : (4^n,)
+        Counts of patterns.
+    drawn
+        What the chain stands for, in counts.
+    """
+    length = _length(len(counts))
+    grid = counts.reshape((4,) * length)
+    chain: FloatArray = np.ones((1, 1))
+    for place in range(length):
+        others = tuple(axis for axis in range(length) if axis not in (place - 1, place))
+        pairs = grid.sum(axis=others) if place else grid.sum(axis=others)[None]
+        single = (pairs.sum(axis=0) + 2) / (pairs.sum() + 8)
+        given = (pairs + 8 * single) / (pairs.sum(axis=1, keepdims=True) + 8) if place else single[None]
+        # Patterns that end with each base: (patterns before, base before) to (patterns, base).
+        chain = (chain[:, :, None] * given[None]).reshape(-1, 4) if place else given
+    flat = chain.reshape(-1)
+    result: FloatArray = (counts + drawn * flat) / (counts.sum() + drawn)
+    return result
+
+
+class _Counts:
+    """Counts of words, weighted by class."""
+
+    def __init__(self, species: Species, classes: Sequence[float]) -> None:
+        windows, self._classes = species.windows, np.asarray(classes)
+        self._donor, self._acceptor = windows.donor, windows.acceptor
+        number = len(classes)
+        self.coding = np.zeros((number, 3, 4 ** (CODING + 1)))
+        self.intron = np.zeros((number, 4 ** (INTRON + 1)))
+        self.tract = np.zeros((number, TRACT_LENGTH, 4 ** (TRACT + 1)))
+        self.start = np.zeros((number, START_LENGTH, 4))
+        self.donor = np.zeros(4 ** sum(windows.donor))
+        self.acceptor = np.zeros(4 ** sum(windows.acceptor))
+
+    def add(self, strand: _Strand) -> None:
+        """Count a gene."""
+        words = {order: _words(strand.codes, order) for order in {CODING, INTRON, TRACT, 0}}
+        phase = 0
+        for number, (first, end) in enumerate(strand.exons):
+            at = np.arange(first + (3 if number == 0 else 2), end - 3)
+            at = at[words[CODING][at] >= 0]
+            self._add(self.coding.reshape(len(self._classes), -1), strand, at, (phase + at - first) % 3, words[CODING])
+            phase += end - first
+        for (_, first), (end, _) in pairwise(strand.exons):
+            at = np.arange(first + _EDGE, end - TRACT_LENGTH - _EDGE)
+            at = at[words[INTRON][at] >= 0] if len(at) else at
+            self._add(self.intron, strand, at, 0, words[INTRON])
+            self._add_splice_sites(strand, first, end, words)
+        start = strand.exons[0][0]
+        self._add_motif(self.start, words[0], start, strand.gc[start], WIDE)
+
+    def _add(self, counts: FloatArray, strand: _Strand, at: IntArray, frames: IntArray | int, words: IntArray) -> None:
+        """Count the words of some bases, by their frames."""
+        numbers = frames * 4 ** (CODING + 1) + words[at]
+        for row, weights in zip(counts, self._weights(strand.gc[at]), strict=True):
+            row += np.bincount(numbers, weights, minlength=len(row))
+
+    def _add_splice_sites(self, strand: _Strand, donor: int, acceptor: int, words: dict[int, IntArray]) -> None:
+        """Count the patterns at the ends of an intron, and what is before the latter."""
+        middle = float(self._classes.mean())
+        for counts, at, (before, behind), shift in (
+            (self.donor, donor, self._donor, 0),
+            (self.acceptor, acceptor, self._acceptor, 2),
+        ):
+            # Without the two bases of the consensus, which the intron begins or ends with.
+            left, right = at - shift, at - shift + 2
+            bases = np.concatenate([strand.codes[max(0, left - before) : left], strand.codes[right : right + behind]])
+            if len(bases) == before + behind and bases.max() < N:
+                weight = np.exp(-0.5 * ((strand.gc[at] - middle) / WIDE) ** 2)
+                counts[int(bases @ 4 ** np.arange(len(bases))[::-1])] += weight
+        self._add_motif(self.tract, words[TRACT], acceptor - 2 - self._acceptor[0], strand.gc[acceptor], SPREAD)
+
+    def _add_motif(self, counts: FloatArray, words: IntArray, end: int, gc: float, spread: float) -> None:
+        """Count the words of the places before a base."""
+        places = np.arange(counts.shape[1])
+        at = end - counts.shape[1] + places
+        known = (at >= 0) & (words[np.maximum(at, 0)] >= 0)
+        counts[:, places[known], words[at[known]]] += self._weights(np.array([gc]), spread)
+
+    def _weights(self, gc: FloatArray, spread: float = SPREAD) -> FloatArray:
+        """Return how much bases count for each class, (classes, bases)."""
+        weights: FloatArray = np.exp(-0.5 * ((gc - self._classes[:, None]) / spread) ** 2)
+        return weights
+
+
+def _strand(gene: Chosen, genome: Genome, window: int) -> _Strand:
+    """Return a gene read along its strand, with half a window on each side where that is the gene's own."""
+    cds = gene.transcript.cds
+    first = max(gene.left, cds[0][0] - window // 2)
+    last = min(gene.right, cds[-1][1] + window // 2)
+    codes = unmasked(genome.codes(gene.gene.seqid, first, last))
+    exons = [(a - first, b - first) for a, b in cds]
+    if gene.gene.strand == "-":
+        codes = reverse_complement(codes)
+        exons = [(len(codes) - b, len(codes) - a) for a, b in reversed(exons)]
+    known = codes.astype(np.int64)
+    return _Strand(known, gc_content(known, window), exons)
+
+
+def gc_content(codes: IntArray, window: int) -> FloatArray:
+    """Return the share of G and C among the known bases of a window around each base; 0 where none is known."""
+    strong = np.concatenate([[0], np.cumsum((codes == 1) | (codes == 2))])
+    known = np.concatenate([[0], np.cumsum(codes < N)])
+    at = np.arange(len(codes))
+    low, high = np.maximum(0, at - window // 2), np.minimum(len(codes), at + window // 2)
+    share: FloatArray = (strong[high] - strong[low]) / np.maximum(1, known[high] - known[low])
+    return share
+
+
+def _words(codes: IntArray, order: int) -> IntArray:
+    """Return the number of the word that ends at each base; -1 where it has an N or begins before the first."""
+    number, known = np.zeros(len(codes), dtype=np.int64), np.ones(len(codes), dtype=bool)
+    for back in range(order, -1, -1):
+        shifted = np.concatenate([np.full(back, N), codes[: len(codes) - back]])[: len(codes)]
+        number, known = number * 4 + np.minimum(shifted, 3), known & (shifted < N)
+    number[~known] = -1
+    return number
+
+
+def _pooled(counts: FloatArray) -> FloatArray:
+    """Return the counts of each place and, by distance, of those within `_POOLED` places."""
+    pooled = np.zeros_like(counts)
+    places = counts.shape[1]
+    for distance in range(-_POOLED, _POOLED + 1):
+        share = 1 - abs(distance) / (_POOLED + 1)
+        to = slice(max(0, -distance), min(places, places - distance))
+        pooled[:, to] += share * counts[:, max(0, distance) : min(places, places + distance)]
+    return pooled
+
+
+def _length(words: int) -> int:
+    """Return the letters of words of which there are so many."""
+    return (words.bit_length() - 1) // 2
