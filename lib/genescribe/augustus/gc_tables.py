@@ -1,8 +1,10 @@
 """Tables of content and signals by class of GC content, counted from genes, in place of those of `etraining`.
 
 Genes of mammals lie in sequence of 33 to 65% GC, and the genes that are known may be richer in it than those to be
-found. Each base counts for every class, by how near the GC content around it is to that of the class (a normal kernel);
-chances of higher order, for which there are few counts, are drawn to those of lower order (Jelinek and Mercer 1980).
+found. Coding bases and signals count for every class, by how near the GC content around them is to that of the class (a
+normal kernel). Content of introns and between genes is the same in all classes: GC content varies within a few hundred
+bases, and what is richer than its surroundings must not seem coding. Chances of higher order, for which there are few
+counts, are drawn to those of lower order (Jelinek and Mercer 1980).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genescribe.augustus.sections import FloatArray
-from genescribe.augustus.tables import ExonClass, IntronClass, Motif, Species
+from genescribe.augustus.tables import ExonClass, Motif, Species
 from genescribe.errors import InputError
 from genescribe.evaluate.tools.augustus_training import Chosen
 from genescribe.genome.alphabet import N, reverse_complement, unmasked
@@ -86,8 +88,8 @@ def with_gc_classes(
         table = coding[number].T
         exons.append(ExonClass(table, table, table, begun[number].T, Motif(start[number]), None))
     introns = [
-        IntronClass(intron[number], Motif(tract[number]), known.short, known.excess)
-        for number, known in enumerate([species.introns.classes[0]] * len(classes))
+        replace(species.introns.classes[0], emission=intron, acceptor=Motif(tract[number]))
+        for number in range(len(classes))
     ]
     return replace(
         species,
@@ -95,7 +97,7 @@ def with_gc_classes(
         gc_window=window,
         windows=replace(species.windows, start=START_LENGTH, tract=TRACT_LENGTH),
         exons=tuple(exons),
-        intergenic=tuple(intron),
+        intergenic=(intron,) * len(classes),
         introns=replace(
             species.introns,
             donor=pattern_chances(counts.donor, DRAWN["donor"]),
@@ -166,7 +168,7 @@ class _Counts:
         self._donor, self._acceptor = windows.donor, windows.acceptor
         number = len(classes)
         self.coding = np.zeros((number, 3, 4 ** (CODING + 1)))
-        self.intron = np.zeros((number, 4 ** (INTRON + 1)))
+        self.intron = np.zeros(4 ** (INTRON + 1))
         self.tract = np.zeros((number, TRACT_LENGTH, 4 ** (TRACT + 1)))
         self.start = np.zeros((number, START_LENGTH, 4))
         self.donor = np.zeros(4 ** sum(windows.donor))
@@ -179,21 +181,17 @@ class _Counts:
         for number, (first, end) in enumerate(strand.exons):
             at = np.arange(first + (3 if number == 0 else 2), end - 3)
             at = at[words[CODING][at] >= 0]
-            self._add(self.coding.reshape(len(self._classes), -1), strand, at, (phase + at - first) % 3, words[CODING])
+            numbers = (phase + at - first) % 3 * 4 ** (CODING + 1) + words[CODING][at]
+            for row, weights in zip(self.coding, self._weights(strand.gc[at]), strict=True):
+                row += np.bincount(numbers, weights, minlength=row.size).reshape(row.shape)
             phase += end - first
         for (_, first), (end, _) in pairwise(strand.exons):
             at = np.arange(first + _EDGE, end - TRACT_LENGTH - _EDGE)
             at = at[words[INTRON][at] >= 0] if len(at) else at
-            self._add(self.intron, strand, at, 0, words[INTRON])
+            self.intron += np.bincount(words[INTRON][at], minlength=len(self.intron))
             self._add_splice_sites(strand, first, end, words)
         start = strand.exons[0][0]
         self._add_motif(self.start, words[0], start, strand.gc[start], WIDE)
-
-    def _add(self, counts: FloatArray, strand: _Strand, at: IntArray, frames: IntArray | int, words: IntArray) -> None:
-        """Count the words of some bases, by their frames."""
-        numbers = frames * 4 ** (CODING + 1) + words[at]
-        for row, weights in zip(counts, self._weights(strand.gc[at]), strict=True):
-            row += np.bincount(numbers, weights, minlength=len(row))
 
     def _add_splice_sites(self, strand: _Strand, donor: int, acceptor: int, words: dict[int, IntArray]) -> None:
         """Count the patterns at the ends of an intron, and what is before the latter."""
