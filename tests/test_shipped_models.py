@@ -18,7 +18,7 @@ STRETCHES = {
     "plasmodium": ("Plasmodium.falciparum_chr1-8", "annotation.gff3.gz", "Pf3D7_07_v3:700001-740000", 0.9),
     "plants": ("Populus.trichocarpa_Chr01_8Mb", "annotation.gff3.gz", "Chr01:5600001-5660000", 0.7),
     "pombe": ("Schizosaccharomyces.pombe_I_II", "annotation.gff3.gz", "NC_003423.3:2600001-2640000", 0.9),
-    "vertebrates": ("Homo.sapiens_chr1_chunks", "annotation.gtf.gz", "chr1_57999000_60490806:1885001-1935000", 0.8),
+    "vertebrates": ("Mus.musculus_mm10_chunks", "annotation.gff3.gz", "chr4_94940999_97220303:1095001-1145000", 0.8),
     "yeast": ("Saccharomyces.cerevisiae", "annotation.refseq_R64-4-1.gff3.gz", "XI:100001-140000", 0.9),
 }
 """Model -> genome, annotation, stretches of its validation part, and the F1 of coding bases that it surpasses there."""
