@@ -67,13 +67,29 @@ def test_on_a_genome_with_introns_a_longer_flank_changes_no_digit(
     assert scores() == pytest.approx(usual, abs=1.01e-4)
 
 
-def test_genes_too_long_have_no_probability_and_their_exons_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posterior, "LONGEST", 120)
-    codes = np.random.default_rng(8).integers(0, 4, 3_000).astype(np.uint8)
+def test_no_gene_is_more_probable_than_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little a window holds beside a gene: all parts of a gene are read from one."""
+    monkeypatch.setattr(posterior, "FLANKS", (1, 1))
+    monkeypatch.setattr(posterior, "WINDOW", 1)
+    codes = np.random.default_rng(11).integers(0, 4, 3_000).astype(np.uint8)
+    found = SegmentPredictor(noisy_model(gain=4.0)).predict_strand(codes, PredictConfig()).transcripts
+    spliced = [item.transcript for item in found if len(item.transcript.cds) > 1]
+    assert len(spliced) > 2
+    for transcript in spliced:
+        assert transcript.score is not None
+        assert transcript.cds_scores is not None
+        assert all(score is not None and transcript.score <= score for score in transcript.cds_scores)
+
+
+def test_genes_too_long_and_their_exons_have_no_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posterior, "LONGEST", 300)
+    codes = np.random.default_rng(11).integers(0, 4, 3_000).astype(np.uint8)
     found = SegmentPredictor(noisy_model()).predict_strand(codes, PredictConfig()).transcripts
-    longest = max((item.transcript for item in found), key=lambda t: t.end - t.start)
-    assert longest.score is None
-    assert any(score is not None for score in longest.exon_scores or ())
+    assert {item.transcript.end - item.transcript.start > 300 for item in found} == {False, True}
+    for transcript in (item.transcript for item in found):
+        too_long = transcript.end - transcript.start > 300
+        scores = {transcript.score, *(transcript.exon_scores or ()), *(transcript.cds_scores or ())}
+        assert (scores == {None}) if too_long else (None not in scores)
 
 
 def test_every_span_is_in_one_window_with_its_flanks() -> None:

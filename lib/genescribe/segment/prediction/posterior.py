@@ -1,7 +1,7 @@
 """Posterior probabilities of the exons and genes of a decoded path, each exactly as written.
 
 The probability of a chain of neighbouring segments is that of all segmentations that hold it. It is read from the
-messages of the semi-Markov CRF (`kernels.semicrf.potentials.Messages`) over a window around the chain: memory
+messages of the semi-Markov CRF (`kernels.semicrf.potentials.Messages`) over a window around its gene: memory
 follows the window, not the chromosome. A window begins and ends with any label, and a CRF forgets: beyond flanks of
 half the mean length between genes, within bounds, this changes no digit that is written (docs/annotate.md).
 """
@@ -20,11 +20,11 @@ from genescribe.kernels.semicrf.dispatch import boundary_messages
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 
 FLANKS = (1_000, 12_000)
-"""Least and most bases to both sides of a chain that its window holds."""
+"""Least and most bases to both sides of a gene that its window holds."""
 WINDOW = 100_000
-"""Chains share a window up to so many bases."""
+"""Genes share a window up to so many bases."""
 LONGEST = 400_000
-"""A chain that needs a longer window gets no probability: its messages would take gigabytes."""
+"""Chains of a longer gene get no probability: the messages of its window would take gigabytes."""
 
 
 class Chain(NamedTuple):
@@ -48,8 +48,9 @@ def chain_posteriors(
     flank: int,
     backend: str = "auto",
     copies: CopiesOf | None = None,
+    genes: Sequence[tuple[int, int]] | None = None,
 ) -> list[float | None]:
-    """Return the posterior probability of each chain of segments, None where it is too long.
+    """Return the posterior probability of each chain of segments, None where its gene is too long.
 
     Parameters
     ----------
@@ -62,17 +63,20 @@ def chain_posteriors(
     single : (C,) bool
         Labels that last one base only: a segment of the path is a run of them.
     flank
-        Bases to both sides of a chain that its window holds: `flank_of`.
+        Bases to both sides of a gene that its window holds: `flank_of`.
     backend
         As in `genescribe.kernels.semicrf.dispatch`.
     copies
         Labels that stand for a label of the path as well: a chain is as probable as all ways to read it.
+    genes
+        The gene of each chain, which its window holds: one cut within introns knows nothing of the exons beyond. None:
+        each chain is a gene.
     """
     ends, labels = path.ends.numpy(), path.labels.numpy()
     starts = path.starts.numpy()
     posteriors: list[float | None] = [None] * len(chains)
     spans = [(int(starts[chain.first]), int(ends[chain.last])) for chain in chains]
-    for low, high, members in windows(spans, path.length, flank):
+    for low, high, members in windows(genes or spans, path.length, flank):
         edges = np.unique([edge - low for index in members for edge in spans[index]])
         window = _Window(potentials(low, high), low, edges, single, backend, copies)
         for index in members:

@@ -353,11 +353,13 @@ class SegmentPredictor:
             p = p if supported is None else supported.grown(p, low)
             return p.tempered(self.temperature)
 
-        spans = list(dict.fromkeys(span for transcript in transcripts for span in _spans(transcript, coding)))
+        genes = {span: (t.start, t.end) for t in transcripts for span in _spans(t, coding)}
+        spans = list(genes)
         single, backend = self.model.crf.single.cpu().numpy(), self.model.config.backend
         flank = flank_of(self.model.crf.durations()[1][self.model.scheme.background])
         copies = None if supported is None else supported.copies_of
-        posteriors = chain_posteriors(path, chains_of(path, spans), potentials, single, flank, backend, copies)
+        chains = chains_of(path, spans)
+        posteriors = chain_posteriors(path, chains, potentials, single, flank, backend, copies, list(genes.values()))
         known = {span: None if p is None else round(p, DIGITS) for span, p in zip(spans, posteriors, strict=True)}
         return [
             replace(
