@@ -115,7 +115,7 @@ def chances(counts: FloatArray, drawn: float) -> FloatArray:
     counts : (..., 4^(order + 1))
         Counts of words.
     drawn
-        What a chance of lower order stands for, in counts.
+        Weight of the chance of lower order, in counts.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def pattern_chances(counts: FloatArray, drawn: float) -> FloatArray:
     counts : (4^n,)
         Counts of patterns.
     drawn
-        What the chain stands for, in counts.
+        Weight of the chain, in counts.
     """
     length = _length(len(counts))
     grid = counts.reshape((4,) * length)
