@@ -15,9 +15,9 @@ from genescribe.augustus.gc_tables import (
     SPREAD,
     START_LENGTH,
     TRACT_LENGTH,
-    chances,
+    word_probabilities,
     gc_content,
-    pattern_chances,
+    pattern_probabilities,
     with_gc_classes,
 )
 from genescribe.augustus.species import read_species
@@ -55,33 +55,33 @@ def genome(path: Path, **sequences: np.ndarray) -> Genome:
     return Genome.open(path)
 
 
-def test_chances_are_drawn_to_those_of_one_base_less() -> None:
+def test_probabilities_are_smoothed_with_lower_orders() -> None:
     counts = np.random.default_rng(1).integers(0, 30, 16).astype(float)
     single = counts.reshape(4, 4).sum(0)
     single = (single + 0.25) / (single.sum() + 1)
     expected = (counts.reshape(4, 4) + 5 * single) / (counts.reshape(4, 4).sum(1, keepdims=True) + 5)
-    assert chances(counts, 5.0) == pytest.approx(expected.reshape(16))
-    assert chances(np.zeros(64), 5.0) == pytest.approx(np.full(64, 0.25))
+    assert word_probabilities(counts, 5.0) == pytest.approx(expected.reshape(16))
+    assert word_probabilities(np.zeros(64), 5.0) == pytest.approx(np.full(64, 0.25))
 
 
 def test_words_keep_the_bases_next_to_the_last() -> None:
     # Only CAG was seen: given AG's A the last base is G whatever comes before, but more surely behind C.
     counts = np.zeros(64)
     counts[1 * 16 + 0 * 4 + 2] = 50
-    found = chances(counts, 10.0).reshape(4, 4, 4)
+    found = word_probabilities(counts, 10.0).reshape(4, 4, 4)
     assert found[1, 0].argmax() == 2 and found[3, 0, 2] > found[3, 1, 2]
     assert found[1, 0, 2] > found[3, 0, 2]
 
 
-def test_patterns_are_drawn_to_a_chain_of_neighbours() -> None:
+def test_patterns_are_smoothed_with_a_markov_chain() -> None:
     rng = np.random.default_rng(2)
     first, given = np.array([0.1, 0.2, 0.3, 0.4]), rng.dirichlet(np.ones(4), (2, 4))
     chain = (first[:, None, None] * given[0][:, :, None] * given[1][None]).reshape(-1)
-    assert pattern_chances(1e7 * chain, 1e9) == pytest.approx(chain, rel=1e-3)
+    assert pattern_probabilities(1e7 * chain, 1e9) == pytest.approx(chain, rel=1e-3)
     odd = np.zeros(64)
     odd[[0, 63]] = 1e6
-    assert pattern_chances(odd, 10.0)[[0, 63]] == pytest.approx([0.5, 0.5], rel=1e-3)
-    assert pattern_chances(odd, 10.0).sum() == pytest.approx(1)
+    assert pattern_probabilities(odd, 10.0)[[0, 63]] == pytest.approx([0.5, 0.5], rel=1e-3)
+    assert pattern_probabilities(odd, 10.0).sum() == pytest.approx(1)
 
 
 def test_gc_content_is_that_of_the_window_around_a_base() -> None:
@@ -108,7 +108,7 @@ def test_coding_words_are_counted_base_by_base(species: Species, tmp_path: Path)
                 counts[:, frame, int(np.dot(word, 4 ** np.arange(CODING, -1, -1)))] += weight
         phase += end - start
     for number, exon in enumerate(found.exons):
-        assert pytest.approx(chances(counts[number], 100.0)) == exon.emission.T
+        assert pytest.approx(word_probabilities(counts[number], 100.0)) == exon.emission.T
     assert found.gc == (0.4, 0.55) and found.gc_window == WINDOW
 
 

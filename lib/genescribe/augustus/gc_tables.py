@@ -1,10 +1,10 @@
 """Tables of content and signals by class of GC content, counted from genes, in place of those of `etraining`.
 
-Genes of mammals lie in sequence of 33 to 65% GC, and the genes that are known may be richer in it than those to be
-found. Coding bases and signals count for every class, by how near the GC content around them is to that of the class (a
-normal kernel). Content of introns and between genes is the same in all classes: GC content varies within a few hundred
-bases, and what is richer than its surroundings must not seem coding. Chances of higher order, for which there are few
-counts, are drawn to those of lower order (Jelinek and Mercer 1980).
+The genes of mammals lie in sequence of 33 to 65% GC, and known genes may be richer in GC than those yet to be found.
+Coding bases and signals count for every class, weighted by how close the GC content around them is to that of the class
+(a normal kernel). All classes share one table for introns and intergenic sequence: GC content varies within a few
+hundred bases, and sequence that is richer in GC than its surroundings must not look coding. Probabilities of higher
+order, for which counts are few, are interpolated with those of lower order (Jelinek and Mercer 1980).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from genescribe.genome.fasta import Genome
 IntArray = npt.NDArray[np.int64]
 
 CODING, INTRON, TRACT = 3, 4, 1
-"""Orders of the chances of coding sequence, introns, and the motif before an acceptor; starts have order 0."""
+"""Markov orders of coding sequence, introns, and the motif before an acceptor; starts have order 0."""
 SPREAD, WIDE = 0.03, 0.08
-"""Standard deviations of the kernels, as shares of G and C: of classes, and of the rare starts and splice patterns."""
-DRAWN = {"coding": 100.0, "intron": 10.0, "tract": 100.0, "start": 1.0, "donor": 1000.0, "acceptor": 300.0}
-"""Counts that the chances of lower order stand for."""
+"""Standard deviations of the kernels, as fractions of GC: of coding sequence, and of the rarer starts and splice sites."""
+PSEUDOCOUNTS = {"coding": 100.0, "intron": 10.0, "tract": 100.0, "start": 1.0, "donor": 1000.0, "acceptor": 300.0}
+"""Weight of the probabilities of lower order, in counts."""
 TRACT_LENGTH, START_LENGTH = 33, 22
 """Bases of the motifs before an acceptor's pattern and before a start codon."""
 _POOLED = 3
@@ -77,12 +77,12 @@ def with_gc_classes(
     for chosen, genome in parts:
         for gene in chosen:
             counts.add(_strand(gene, genome, window))
-    coding = chances(counts.coding, DRAWN["coding"])
+    coding = word_probabilities(counts.coding, PSEUDOCOUNTS["coding"])
     begun = counts.coding.reshape(len(classes), 3, 4, -1).sum(axis=2) + 1.0
     begun /= begun.sum(axis=-1, keepdims=True)
-    intron = chances(counts.intron, DRAWN["intron"])
-    tract = chances(_pooled(counts.tract), DRAWN["tract"])
-    start = chances(counts.start, DRAWN["start"])
+    intron = word_probabilities(counts.intron, PSEUDOCOUNTS["intron"])
+    tract = word_probabilities(_pooled(counts.tract), PSEUDOCOUNTS["tract"])
+    start = word_probabilities(counts.start, PSEUDOCOUNTS["start"])
     exons = []
     for number in range(len(classes)):
         table = coding[number].T
@@ -100,26 +100,26 @@ def with_gc_classes(
         intergenic=(intron,) * len(classes),
         introns=replace(
             species.introns,
-            donor=pattern_chances(counts.donor, DRAWN["donor"]),
-            acceptor=pattern_chances(counts.acceptor, DRAWN["acceptor"]),
+            donor=pattern_probabilities(counts.donor, PSEUDOCOUNTS["donor"]),
+            acceptor=pattern_probabilities(counts.acceptor, PSEUDOCOUNTS["acceptor"]),
             classes=tuple(introns),
         ),
     )
 
 
-def chances(counts: FloatArray, drawn: float) -> FloatArray:
-    """Return the chance of each word's last base given those before it, drawn to those of lower order.
+def word_probabilities(counts: FloatArray, pseudocount: float) -> FloatArray:
+    """Return the probability of the last base of each word given those before it, smoothed with lower orders.
 
     Parameters
     ----------
     counts : (..., 4^(order + 1))
         Counts of words.
-    drawn
-        Weight of the chance of lower order, in counts.
+    pseudocount
+        Weight of the probabilities of lower order, in counts.
 
     Examples
     --------
-    >>> chances(np.array([30.0, 10.0, 0.0, 0.0]), 0.0).tolist()
+    >>> word_probabilities(np.array([30.0, 10.0, 0.0, 0.0]), 0.0).tolist()
     [0.75, 0.25, 0.0, 0.0]
     """
     lead, order = counts.shape[:-1], _length(counts.shape[-1]) - 1
@@ -129,21 +129,21 @@ def chances(counts: FloatArray, drawn: float) -> FloatArray:
         if k:
             # A word's context of one base less: the first of its bases is the highest digit.
             known = np.tile(known, (*[1] * len(lead), 4, 1))
-        weight = drawn if k else min(drawn, 1.0)
+        weight = pseudocount if k else min(pseudocount, 1.0)
         total = words.sum(axis=-1, keepdims=True) + weight
         known = np.divide(words + weight * known, total, out=known.copy(), where=total > 0)
     return known.reshape(counts.shape)
 
 
-def pattern_chances(counts: FloatArray, drawn: float) -> FloatArray:
-    """Return the chance of each pattern, drawn to that of a chain in which a base depends on the one before it.
+def pattern_probabilities(counts: FloatArray, pseudocount: float) -> FloatArray:
+    """Return the probability of each pattern, smoothed with a first-order Markov chain.
 
     Parameters
     ----------
     counts : (4^n,)
         Counts of patterns.
-    drawn
-        Weight of the chain, in counts.
+    pseudocount
+        Weight of the Markov chain, in counts.
     """
     length = _length(len(counts))
     grid = counts.reshape((4,) * length)
@@ -156,7 +156,7 @@ def pattern_chances(counts: FloatArray, drawn: float) -> FloatArray:
         # Patterns that end with each base: (patterns before, base before) to (patterns, base).
         chain = (chain[:, :, None] * given[None]).reshape(-1, 4) if place else given
     flat = chain.reshape(-1)
-    result: FloatArray = (counts + drawn * flat) / (counts.sum() + drawn)
+    result: FloatArray = (counts + pseudocount * flat) / (counts.sum() + pseudocount)
     return result
 
 
