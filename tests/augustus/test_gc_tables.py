@@ -15,10 +15,10 @@ from genescribe.augustus.gc_tables import (
     SPREAD,
     START_LENGTH,
     TRACT_LENGTH,
-    word_probabilities,
     gc_content,
     pattern_probabilities,
     with_gc_classes,
+    word_probabilities,
 )
 from genescribe.augustus.species import read_species
 from genescribe.augustus.tables import Species

@@ -28,7 +28,7 @@ IntArray = npt.NDArray[np.int64]
 CODING, INTRON, TRACT = 3, 4, 1
 """Markov orders of coding sequence, introns, and the motif before an acceptor; starts have order 0."""
 SPREAD, WIDE = 0.03, 0.08
-"""Standard deviations of the kernels, as fractions of GC: of coding sequence, and of the rarer starts and splice sites."""
+"""Standard deviations of the kernels, as fractions of GC: of coding sequence, and of rarer starts and splice sites."""
 PSEUDOCOUNTS = {"coding": 100.0, "intron": 10.0, "tract": 100.0, "start": 1.0, "donor": 1000.0, "acceptor": 300.0}
 """Weight of the probabilities of lower order, in counts."""
 TRACT_LENGTH, START_LENGTH = 33, 22
