@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from genescribe.errors import InputError
 from genescribe.nn.site_checkpoints import load_published
 from genescribe.nn.site_network import SiteEnsemble, SiteNetwork
 from genescribe.sites.config import SiteModelConfig
@@ -41,15 +42,24 @@ def read_config(directory: str | Path) -> SiteModelConfig:
 def load_sites(path: str | Path) -> SiteEnsemble:
     """Return the network of a folder that training wrote, of a published checkpoint, or of a folder of replicates.
 
+    Replicates are checkpoints, or folders that training wrote.
+
     Raises
     ------
     InputError
-        As `read_config` and `genescribe.nn.site_checkpoints.load_published`.
+        Trained replicates of several shapes; see also `read_config` and
+        `genescribe.nn.site_checkpoints.load_published`.
     """
     path = Path(path)
-    if not (path / CONFIG).is_file():
+    trained = [path] if (path / CONFIG).is_file() else sorted(file.parent for file in path.glob(f"*/{CONFIG}"))
+    if not trained:
         return load_published(path)
-    ensemble = SiteEnsemble(read_config(path).network)
-    network = ensemble.networks[0]
-    network.load_state_dict(stored_weights(path, network.state_dict()))
+    shapes = [read_config(folder).network for folder in trained]
+    for shape, folder in zip(shapes, trained, strict=True):
+        if shape != shapes[0]:
+            remedy = "give replicates of one network"
+            raise InputError(f"another shape than {trained[0].name}", where=folder, remedy=remedy)
+    ensemble = SiteEnsemble(shapes[0], len(trained))
+    for network, folder in zip(ensemble.networks, trained, strict=True):
+        network.load_state_dict(stored_weights(folder, network.state_dict()))
     return ensemble.eval()
