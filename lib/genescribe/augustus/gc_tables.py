@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from genescribe.augustus.sections import FloatArray
 from genescribe.augustus.tables import ExonClass, Motif, Species
@@ -22,6 +23,8 @@ from genescribe.errors import InputError
 from genescribe.evaluate.tools.augustus_training import Chosen
 from genescribe.genome.alphabet import N, reverse_complement, unmasked
 from genescribe.genome.fasta import Genome
+from genescribe.segment.composition.gc_classes import gc_content
+from genescribe.segment.composition.tables import words
 
 IntArray = npt.NDArray[np.int64]
 
@@ -125,13 +128,13 @@ def word_probabilities(counts: FloatArray, pseudocount: float) -> FloatArray:
     lead, order = counts.shape[:-1], _length(counts.shape[-1]) - 1
     known: FloatArray = np.full((*lead, 1, 4), 0.25)
     for k in range(order + 1):
-        words = counts.reshape(*lead, -1, 4**k, 4).sum(axis=-3)
+        grams = counts.reshape(*lead, -1, 4**k, 4).sum(axis=-3)
         if k:
             # A word's context of one base less: the first of its bases is the highest digit.
             known = np.tile(known, (*[1] * len(lead), 4, 1))
         weight = pseudocount if k else min(pseudocount, 1.0)
-        total = words.sum(axis=-1, keepdims=True) + weight
-        known = np.divide(words + weight * known, total, out=known.copy(), where=total > 0)
+        total = grams.sum(axis=-1, keepdims=True) + weight
+        known = np.divide(grams + weight * known, total, out=known.copy(), where=total > 0)
     return known.reshape(counts.shape)
 
 
@@ -176,24 +179,24 @@ class _Counts:
 
     def add(self, strand: _Strand) -> None:
         """Count a gene."""
-        words = {order: _words(strand.codes, order) for order in {CODING, INTRON, TRACT, 0}}
+        ending = {order: _words(strand.codes, order) for order in {CODING, INTRON, TRACT, 0}}
         phase = 0
         for number, (first, end) in enumerate(strand.exons):
             at = np.arange(first + (3 if number == 0 else 2), end - 3)
-            at = at[words[CODING][at] >= 0]
-            numbers = (phase + at - first) % 3 * 4 ** (CODING + 1) + words[CODING][at]
+            at = at[ending[CODING][at] >= 0]
+            numbers = (phase + at - first) % 3 * 4 ** (CODING + 1) + ending[CODING][at]
             for row, weights in zip(self.coding, self._weights(strand.gc[at]), strict=True):
                 row += np.bincount(numbers, weights, minlength=row.size).reshape(row.shape)
             phase += end - first
         for (_, first), (end, _) in pairwise(strand.exons):
             at = np.arange(first + _EDGE, end - TRACT_LENGTH - _EDGE)
-            at = at[words[INTRON][at] >= 0] if len(at) else at
-            self.intron += np.bincount(words[INTRON][at], minlength=len(self.intron))
-            self._add_splice_sites(strand, first, end, words)
+            at = at[ending[INTRON][at] >= 0] if len(at) else at
+            self.intron += np.bincount(ending[INTRON][at], minlength=len(self.intron))
+            self._add_splice_sites(strand, first, end, ending)
         start = strand.exons[0][0]
-        self._add_motif(self.start, words[0], start, strand.gc[start], WIDE)
+        self._add_motif(self.start, ending[0], start, strand.gc[start], WIDE)
 
-    def _add_splice_sites(self, strand: _Strand, donor: int, acceptor: int, words: dict[int, IntArray]) -> None:
+    def _add_splice_sites(self, strand: _Strand, donor: int, acceptor: int, ending: dict[int, IntArray]) -> None:
         """Count the patterns at the ends of an intron, and what is before the latter."""
         middle = float(self._classes.mean())
         for counts, at, (before, behind), shift in (
@@ -206,14 +209,14 @@ class _Counts:
             if len(bases) == before + behind and bases.max() < N:
                 weight = np.exp(-0.5 * ((strand.gc[at] - middle) / WIDE) ** 2)
                 counts[int(bases @ 4 ** np.arange(len(bases))[::-1])] += weight
-        self._add_motif(self.tract, words[TRACT], acceptor - 2 - self._acceptor[0], strand.gc[acceptor], SPREAD)
+        self._add_motif(self.tract, ending[TRACT], acceptor - 2 - self._acceptor[0], strand.gc[acceptor], SPREAD)
 
-    def _add_motif(self, counts: FloatArray, words: IntArray, end: int, gc: float, spread: float) -> None:
+    def _add_motif(self, counts: FloatArray, ending: IntArray, end: int, gc: float, spread: float) -> None:
         """Count the words of the places before a base."""
         places = np.arange(counts.shape[1])
         at = end - counts.shape[1] + places
-        known = (at >= 0) & (words[np.maximum(at, 0)] >= 0)
-        counts[:, places[known], words[at[known]]] += self._weights(np.array([gc]), spread)
+        known = (at >= 0) & (ending[np.maximum(at, 0)] >= 0)
+        counts[:, places[known], ending[at[known]]] += self._weights(np.array([gc]), spread)
 
     def _weights(self, gc: FloatArray, spread: float = SPREAD) -> FloatArray:
         """Return how much bases count for each class, (classes, bases)."""
@@ -232,27 +235,15 @@ def _strand(gene: Chosen, genome: Genome, window: int) -> _Strand:
         codes = reverse_complement(codes)
         exons = [(len(codes) - b, len(codes) - a) for a, b in reversed(exons)]
     known = codes.astype(np.int64)
-    return _Strand(known, gc_content(known, window), exons)
-
-
-def gc_content(codes: IntArray, window: int) -> FloatArray:
-    """Return the share of G and C among the known bases of a window around each base; 0 where none is known."""
-    strong = np.concatenate([[0], np.cumsum((codes == 1) | (codes == 2))])
-    known = np.concatenate([[0], np.cumsum(codes < N)])
-    at = np.arange(len(codes))
-    low, high = np.maximum(0, at - window // 2), np.minimum(len(codes), at + window // 2)
-    share: FloatArray = (strong[high] - strong[low]) / np.maximum(1, known[high] - known[low])
-    return share
+    # As the model that is made of the tables reads it.
+    gc = gc_content(torch.from_numpy(known)[None], window)[0].nan_to_num(nan=0.5).numpy()
+    return _Strand(known, gc, exons)
 
 
 def _words(codes: IntArray, order: int) -> IntArray:
     """Return the number of the word that ends at each base; -1 where it has an N or begins before the first."""
-    number, known = np.zeros(len(codes), dtype=np.int64), np.ones(len(codes), dtype=bool)
-    for back in range(order, -1, -1):
-        shifted = np.concatenate([np.full(back, N), codes[: len(codes) - back]])[: len(codes)]
-        number, known = number * 4 + np.minimum(shifted, 3), known & (shifted < N)
-    number[~known] = -1
-    return number
+    number: IntArray = words(torch.from_numpy(codes)[None], order + 1)[0].numpy()
+    return np.where(number == 4 ** (order + 1), -1, number)
 
 
 def _pooled(counts: FloatArray) -> FloatArray:
@@ -266,6 +257,6 @@ def _pooled(counts: FloatArray) -> FloatArray:
     return pooled
 
 
-def _length(words: int) -> int:
+def _length(number: int) -> int:
     """Return the letters of words of which there are so many."""
-    return (words.bit_length() - 1) // 2
+    return (number.bit_length() - 1) // 2
