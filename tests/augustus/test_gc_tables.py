@@ -10,6 +10,7 @@ import pytest
 from tests.augustus.toy_species import write_species
 
 from genescribe.augustus.convert import convert
+from genescribe.augustus.estimate import estimate_model
 from genescribe.augustus.gc_tables import (
     CODING,
     SPREAD,
@@ -22,7 +23,7 @@ from genescribe.augustus.gc_tables import (
 from genescribe.augustus.species import read_species
 from genescribe.augustus.tables import Species
 from genescribe.errors import InputError
-from genescribe.evaluate.tools.augustus_training import Chosen
+from genescribe.evaluate.tools.augustus_training import Chosen, TrainingOptions
 from genescribe.genome.alphabet import reverse_complement
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.model import Gene, Transcript
@@ -159,3 +160,9 @@ def test_a_set_without_introns_is_refused(tmp_path: Path) -> None:
     bacterium = read_species(write_species(tmp_path, introns=False))
     with pytest.raises(InputError, match="genes without introns"):
         with_gc_classes(bacterium, [], (0.4, 0.5), WINDOW)
+
+
+@pytest.mark.parametrize("classes", [(0.5, 0.4), (0.4, 0.4)])
+def test_classes_that_do_not_ascend_are_refused(classes: tuple[float, ...], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="classes do not ascend"):
+        estimate_model([], tmp_path / "model", TrainingOptions(), gc_classes=classes)

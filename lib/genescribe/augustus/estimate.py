@@ -73,7 +73,6 @@ def estimate_model(
     options: TrainingOptions,
     between: float | None = None,
     gc_classes: Sequence[float] = (),
-    gc_window: int = GC_WINDOW,
 ) -> dict[str, Any]:
     """Write a model that is estimated from the genes of some genomes; return the report, which lies beside it.
 
@@ -87,14 +86,20 @@ def estimate_model(
         Of `etraining`.
     between
         Mean length between genes; None: of the genomes that are not partial.
-    gc_classes, gc_window
-        Classes of GC content, if tables are to be counted by class: `with_gc_classes`. None: those of `etraining`.
+    gc_classes
+        GC content of each class, ascending, if tables are to be counted by class: `with_gc_classes`. None: those of
+        `etraining`.
 
     Raises
     ------
     InputError
-        AUGUSTUS is missing or fails, there are no genes, or every annotation is partial.
+        Classes that do not ascend, AUGUSTUS is missing or fails, there are no genes, or every annotation is partial.
     """
+    if list(gc_classes) != sorted(set(gc_classes)):
+        shares = " ".join(map(str, gc_classes))
+        raise InputError(
+            f"classes do not ascend: {shares}", where="--gc-classes", remedy="give each share once, the least first"
+        )
     parts: list[tuple[Source, list[Chosen]]] = []
     dropped: Counter[str] = Counter()
     for source in sources:
@@ -110,7 +115,7 @@ def estimate_model(
         report = estimate(genes, dropped, trained, options)
         species = read_species(trained / RETRAINED)
         if gc_classes:
-            species = with_gc_classes(species, genes, gc_classes, gc_window)
+            species = with_gc_classes(species, genes, gc_classes, GC_WINDOW)
         model = convert(species, structure([gene for _, some in parts for gene in some], leave))
         report |= {
             "genomes": {source.name: len(chosen) for source, chosen in parts},
