@@ -22,9 +22,12 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # Examples are the same in every run, on machines however slow: whether a change passes must not be a matter of chance.
-# With `--hypothesis-profile=search` every run draws new ones.
+# With `--hypothesis-profile=search` every run draws new ones; the parent is named since Hypothesis picks another in CI.
 _ANY_MACHINE = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], print_blob=True
+    settings.get_profile("default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    print_blob=True,
 )
 settings.register_profile("search", _ANY_MACHINE)
 settings.register_profile("same", _ANY_MACHINE, derandomize=True, database=None)

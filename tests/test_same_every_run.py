@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SUITE = """
 import gc, os, signal
 import pytest, torch
@@ -57,7 +59,13 @@ KINDS = ("drawn", "numbers", "after")
 TESTS = [f"test_small.py::test_{name}" for name in ("examples", "numbers", "other_numbers", "of_a_command", "after_it")]
 
 
-def test_order_and_company_change_nothing(repository: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", ["with CI=true", "without CI"])
+def test_order_and_company_change_nothing(
+    machine: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    if machine == "with CI=true":  # Where Hypothesis would choose settings of its own.
+        monkeypatch.setenv("CI", "true")
     every = said(tmp_path, repository, *TESTS)
     examples = [line for line in every if line.startswith("drawn")]
     assert len(examples) >= 100
