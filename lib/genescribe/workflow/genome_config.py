@@ -93,7 +93,9 @@ class GenomeConfig:
     fasta: str | SourceConfig | None = option(None, doc="FASTA; plain, gzip or bgzip")
     annotation: str | SourceConfig | None = option(None, doc="GFF3 or GTF; plain or gzip")
     simulate: SimulateConfig | None = option(None, doc="simulate the genome instead of reading it")
-    same_as: str | None = option(None, doc="genome to take the files from, if only the splits differ")
+    same_as: str | None = option(
+        None, doc="instead of fasta and annotation: another genome of this list, whose files and references are used"
+    )
     sorter: Literal["builtin", "agat", "auto"] = option(
         "builtin", doc="agat, builtin or auto (avoid auto if results must be reproducible)"
     )
