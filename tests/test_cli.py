@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +181,27 @@ def test_a_misspelt_option_is_told_with_the_one_that_is_near(
     with pytest.raises(SystemExit):
         arguments.parse_args(["one", word])
     assert capsys.readouterr().err == f"genescribe: error: unrecognized arguments: {word}; {said}\n"
+
+
+CLOSED = """
+import logging, os, subprocess, sys
+
+def main():
+    with open(sys.argv[1], "w") as result:
+        print("said")
+        logging.getLogger("a").info("logged")
+        subprocess.run([sys.executable, "-c", "print('of a child')"], check=True)
+        result.write(f"{sys.stdin.read()}the result, {sys.stderr.isatty()}")
+
+from genescribe.cli import run
+run(main)
+"""
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed: str, tmp_path: Path) -> None:
+    """What is said then goes nowhere, and not into a result that was opened with the number of the stream."""
+    command = shlex.join([sys.executable, "-c", CLOSED, str(tmp_path / "result")])
+    done = subprocess.run(f"{command} {closed}", shell=True, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    assert done.returncode == 0
+    assert (tmp_path / "result").read_text() == "the result, False"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
 import gzip
 import hashlib
+import lzma
 import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from genescribe import files
 from genescribe.errors import InputError
+from genescribe.evidence.proteins import check_proteins
 from genescribe.files import (
     LOCK,
     alone_at,
@@ -31,6 +35,8 @@ from genescribe.files import (
     write_records,
     write_text,
 )
+from genescribe.genome.annotation.gff3 import read_genes
+from genescribe.genome.fasta import Genome
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -109,6 +115,26 @@ def test_compressed_or_plain_whatever_the_name(tmp_path: Path, content: bytes) -
         with open_binary(path) as handle:
             assert handle.read() == content
     assert sha256(plain) == hashlib.sha256(content).hexdigest()
+
+
+def test_what_is_packed_otherwise_is_told_by_its_first_bytes(tmp_path: Path) -> None:
+    text = b">a\nACGT\n"
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        archive.writestr("g.fa", text)
+    for name, packed in (
+        ("bzip2", bz2.compress(text)),
+        ("xz", lzma.compress(text)),
+        ("zstd", b"\x28\xb5\x2f\xfd\x24"),
+        ("UTF-16", text.decode().encode("utf-16")),
+    ):
+        (tmp_path / name).write_bytes(packed)
+    for name in ("zip", "bzip2", "xz", "zstd", "UTF-16"):
+        path = (tmp_path / name).rename(tmp_path / f"{name}.fa.gz")
+        for reader in (open_binary, Genome.open, read_genes, check_proteins):
+            with pytest.raises(InputError, match=f"{name}.fa.gz: is .*{name}.*; "):
+                reader(path)
+        with pytest.raises(InputError, match="shown: is "):
+            open_binary(path, "shown")
 
 
 def test_files_of_a_directory_are_readable_as_the_umask_says(tmp_path: Path) -> None:

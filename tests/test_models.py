@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from genescribe.commands import console
 from genescribe.errors import InputError
 from genescribe.families import load_predictor
-from genescribe.models import DEFAULT, ModelPath, available, model_folder, read_card
+from genescribe.models import DEFAULT, ModelPath, available, cache_folder, model_folder, read_card
 from genescribe.shipped import shipped
 
 
@@ -51,6 +52,28 @@ def test_models_of_ones_own_are_found_by_name(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("GENESCRIBE_MODELS", os.pathsep.join([str(tmp_path / "one"), "", str(tmp_path / "two")]))
     assert model_folder("yeast") == first and model_folder("mine") == second
     assert {"yeast", "mine", DEFAULT} <= available().keys()
+
+
+def test_a_cache_that_cannot_be_read_holds_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's home is kept by sudo and by containers; a user whose number has no name has none."""
+    make(tmp_path / "genescribe" / "models" / "mine")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "mine" in available()
+    # The administrator, as whom tests may run, is refused nothing.
+    monkeypatch.setattr("os.access", lambda path, mode: not Path(path).is_relative_to(tmp_path))
+    assert "mine" not in available() and model_folder("yeast") == shipped("models") / "yeast"
+
+
+def test_a_user_without_a_home_can_name_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(number: int) -> NoReturn:
+        raise KeyError(number)
+
+    for variable in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert ModelPath()("yeast") == shipped("models") / "yeast" and ModelPath()("~/mine") == Path("~/mine")
+    with pytest.raises(InputError, match="XDG_CACHE_HOME: names no folder, and there is no home folder; set it"):
+        cache_folder()
 
 
 def test_an_unknown_model_is_told_with_those_that_are_known(tmp_path: Path) -> None:

@@ -148,6 +148,34 @@ def test_kinds_are_told_before_anything_is_computed(tmp_path: Path, monkeypatch:
             refuse_overwriting([], [target])
 
 
+def test_pipes_and_devices_are_neither_read_nor_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "linked").symlink_to(os.devnull)
+    reader, writer = os.pipe()
+    try:
+        for path in (tmp_path / "pipe", tmp_path / "linked", Path("/dev/null"), Path("/dev/stdout"), Path("/dev/new")):
+            with pytest.raises(InputError, match=r"is a pipe or a device.*; give the path of a file"):
+                refuse_overwriting([], [Target(path)])
+        # As a shell writes <(command), and standard input that comes from a file.
+        for path in (tmp_path / "pipe", Path(f"/dev/fd/{reader}"), Path("/dev/stdin")):
+            with pytest.raises(InputError, match=r"is a pipe or a device.*; write it to a file first"):
+                refuse_overwriting([Source(path)], [])
+    finally:
+        os.close(reader)
+        os.close(writer)
+    with pytest.raises(InputError, match=r"pipe: is a pipe or a device.*; give the path of a file"):
+        refuse_overwriting([], [Target(tmp_path / "file", beside=("pipe",))])
+    refuse_overwriting([Source(tmp_path / "no such file")], [Target(tmp_path / "file"), folder(tmp_path / "new")])
+
+
+def test_a_name_too_long_is_told_before_anything_is_computed(tmp_path: Path) -> None:
+    """The files beside an output, and those that stand for it while it is written, have longer names than it."""
+    refuse_overwriting([], [Target(tmp_path / f"{'x' * 200}.gff3", beside=("{stem}.proteins.fa",))])
+    for name, beside in ((f"{'x' * 245}.gff3", ""), (f"{'x' * 229}.gff3", "{stem}.proteins.fa"), ("y", "x" * 300)):
+        with pytest.raises(InputError, match="the name is too long; give a shorter one"):
+            refuse_overwriting([], [Target(tmp_path / name, beside=(beside,) if beside else ())])
+
+
 def test_paths_among_options_are_those_with_a_slash_or_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from genescribe.errors import InputError
-from genescribe.paths import InputPath, as_path
+from genescribe.paths import InputPath, as_path, with_home
 from genescribe.shipped import shipped
 
 VARIABLE = "GENESCRIBE_MODELS"
@@ -72,15 +72,32 @@ class Card:
 
 
 def cache_folder() -> Path:
-    """Return the user's folder of models that were fetched or imported; it need not be there."""
-    base = os.environ.get(CACHE_VARIABLE)
-    return (Path(base) if base else Path("~/.cache").expanduser()) / "genescribe" / "models"
+    """Return the user's folder of models that were fetched or imported; it need not be there.
+
+    Raises
+    ------
+    InputError
+        The user has no home, and `CACHE_VARIABLE` names no folder.
+    """
+    base = os.environ.get(CACHE_VARIABLE) or with_home("~/.cache")
+    if str(base).startswith("~"):
+        raise InputError("names no folder, and there is no home folder", where=CACHE_VARIABLE, remedy="set it to one")
+    return Path(base) / "genescribe" / "models"
+
+
+def _readable_cache() -> list[Path]:
+    """Return the cache where it can be read: that of another user, whose HOME was kept, or of none, holds no model."""
+    try:
+        folder = cache_folder()
+    except InputError:
+        return []
+    return [folder] if os.access(folder, os.R_OK | os.X_OK) else []
 
 
 def folders() -> list[Path]:
     """Return the folders that hold models, by precedence: those of `VARIABLE`, the cache, the shipped ones."""
-    own = [Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
-    return [*own, cache_folder(), shipped("models")]
+    own = [with_home(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    return [*own, *_readable_cache(), shipped("models")]
 
 
 def available() -> dict[str, Path]:

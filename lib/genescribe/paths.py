@@ -7,9 +7,11 @@ An option's type says what becomes of its path: `InputPath`, `InputText`, `Outpu
 from __future__ import annotations
 
 import argparse
+import errno
 import fnmatch
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +120,38 @@ def as_path(text: str) -> Path:
     """Return a path; an empty text, which would be the current folder, is refused."""
     if not text:
         raise argparse.ArgumentTypeError("an empty path")
-    return Path(text).expanduser()
+    return with_home(text)
+
+
+def with_home(path: str | Path) -> Path:
+    """Return a path with the user's home in place of ``~``; a user without one (in a container) keeps the ``~``.
+
+    Examples
+    --------
+    >>> with_home("a/~b.fa")
+    PosixPath('a/~b.fa')
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111  `Path.expanduser` fails where there is no home.
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path is that of a pipe, a device or a socket, or of an open file such as /dev/stdout.
+
+    They cannot be read twice, and a finished file that is moved to such a path replaces it for all programs.
+
+    Examples
+    --------
+    >>> is_stream(Path("/dev/null")), is_stream(Path("/dev/stdin")), is_stream(Path("genome.fa"))
+    (True, True, False)
+    """
+    folder = os.path.realpath(path.absolute().parent)
+    if folder == "/dev" or folder.startswith("/proc/"):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # Who opens it can say so.
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 class PathType:
@@ -291,11 +324,17 @@ def refuse_overwriting(sources: Sequence[Source], targets: Sequence[Target]) -> 
     InputError
         A target is a source (also through links, or as its index or its compressed or plain form), lies in a folder
         that is read, or replaces a folder that holds one; two targets are one; a target cannot be written because a
-        folder stands in the place of a file, or a file in that of a folder.
+        folder stands in the place of a file, a file in that of a folder, or its name is too long; a source or target is
+        a pipe or a device.
     """
+    for source in sources:
+        if is_stream(source.path):
+            problem = "is a pipe or a device, and inputs are read more than once"
+            raise _refused(source.path, problem, "write it to a file first")
     for target in targets:
         _check_kind(target)
         for path in target.written():
+            _check_name(path)
             for source in sources:
                 _check_apart(path, source, converted=target.converted)
     for i, target in enumerate(targets):
@@ -320,6 +359,16 @@ def _check_kind(target: Target) -> None:
         raise _refused(path, "would replace the current folder", "give a folder of its own")
 
 
+def _check_name(path: Path) -> None:
+    if is_stream(path):
+        raise _refused(path, "is a pipe or a device, and would be replaced by a file", "give the path of a file")
+    try:
+        path.with_name(_TEMPORARY.format(path.name)).lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _refused(path, "the name is too long", "give a shorter one") from None
+
+
 def _check_apart(path: Path, source: Source, *, converted: bool) -> None:
     read = source.path
     if source.within is not None:
@@ -342,6 +391,8 @@ def _check_apart(path: Path, source: Source, *, converted: bool) -> None:
 
 
 _ELSEWHERE = "name another output"
+_TEMPORARY = ".{}.12345678.part"
+"""Name that a file has while it is written: longer than its own."""
 
 
 def _refused(path: Path, problem: str, remedy: str) -> InputError:

@@ -41,6 +41,17 @@ def test_what_is_no_protein_is_named(text: str, message: str, tmp_path: Path) ->
     assert check_proteins(path) == 2
 
 
+def test_the_form_of_a_file_of_proteins_is_told_by_its_text(tmp_path: Path) -> None:
+    path, genome = tmp_path / "p.fa", tmp_path / "g.fa"
+    genome.write_text(">c\nACGT\n")
+    path.write_text(f"\ufeff{PROTEIN}", encoding="utf-8")
+    assert proteins._is_fasta(path) and check_proteins(path) == 2
+    for nothing in ("", "\n"):
+        path.write_text(nothing)
+        with pytest.raises(InputError, match="no protein; give FASTA of proteins, or the GFF of miniprot or GeMoMa"):
+            read_proteins(path, Genome.open(genome), Collector({"c": 4}))
+
+
 def program(folder: Path, script: str) -> None:
     path = folder / "miniprot"
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -69,6 +80,12 @@ def test_the_aligner_is_run_in_pieces_and_its_failures_told(tmp_path: Path, monk
     collector = Collector(genome.lengths)
     read_proteins(given, genome, collector)
     assert collector.table().counts() == {"start": 1, "CDSpart": 1}
+    # An alignment that is that of a pseudogene says nothing, and is no fault of the file.
+    aligned.write_text(ALIGNED.replace("Identity", "Frameshift=2;Identity"))
+    silent = Collector(genome.lengths)
+    read_proteins(given, genome, silent)
+    assert silent.table().counts() == {}
+    aligned.write_text(ALIGNED)
     finished = Collector(genome.lengths)
     read_proteins(aligned, genome, finished)
     assert finished.table().digest() == collector.table().digest()

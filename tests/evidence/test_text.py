@@ -55,6 +55,7 @@ FORMATS = {
     "regtools.bed": (
         "track name=junctions\nc\t80\t230\tJ1\t7\t+\t80\t230\t255,0,0\t2\t20,30\t0,120\n"
         "c\t290\t400\tJ2\t3\t-\t290\t400\t255,0,0\t2\t10,20\t0,90\n"
+        "c\t500\t600\tunspliced\t9\t+\t500\t600\t0\t1\t100,\t0,\n"
     ),
     "introns.bed": "c\t100\t200\tx\t7\t+\nc\t300\t380\ty\t3\t-\n",
 }
@@ -136,7 +137,14 @@ def test_alignments_of_proteins(tmp_path: Path) -> None:
         ("c\tx\tintron\n", "not a GFF row"),
         ("neither this\nnor that\n", "not a GFF row"),
         ("# nothing\n", "no evidence"),
+        ("c\tx\tintron\t11\t200\tinf\t+\t.\tsrc=E\n", "not a GFF row"),
+        ("c\tx\tintron\t11\t200\t0\t+\t.\tmult=-3;src=E\n", "not a GFF row"),
+        ("c\tx\tintron\t11\t200\t0\t+\t.\tmult=many;src=E\n", "not a GFF row"),
+        (f"c\tx\tintron\t11\t200\t0\t+\t.\tmult=1{'0' * 400};src=E\n", "not a GFF row"),
         ("c\t1\t20\tx\tmany\t+\n", "not a BED row"),
+        ("c\t1\t20\tx\tnan\t+\n", "not a BED row"),
+        ("c\t1\t90\tx\t5\t+\t1\t90\t0\t3\t9,9\t0,80\n", "not a BED row"),
+        ("c\t1\t90\tx\t5\t+\t1\t90\t0\t1\t89\t0\n", "no evidence"),
         ("c\t101\t200\t1\t1\t0\t7\t2\t30\nc\t101\t200\t7\t1\t0\t7\t2\t30\n", "not a SJ.out.tab row"),
         ("c\tminiprot\tmRNA\t1\t30\t90\t+\t.\tTarget=protB 5 40\n", "not a row of an aligned protein"),
         ("c\tminiprot\tCDS\t1\t30\t90\t+\t.\tParent=unknown\n", "not a row of an aligned protein"),

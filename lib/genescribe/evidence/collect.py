@@ -111,7 +111,7 @@ def evidence_of(files: EvidenceFiles, genome: Genome, folder: Path, workers: int
         for path in files.proteins:
             read_proteins(path, genome, collector, workers)
     table = collector.table()
-    _log.info("evidence: %s", ", ".join(f"{number} {kind}" for kind, number in table.counts().items()) or "none")
+    _log.info("evidence: %s", ", ".join(f"{kind} {number:,}" for kind, number in table.counts().items()) or "none")
     table.save(folder)
     write_json(
         folder / GIVEN, {field.name: [path.name for path in getattr(files, field.name)] for field in fields(files)}

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
 from genescribe.errors import InputError
+from genescribe.evidence.alignments import read_alignments
 from genescribe.evidence.table import Collector
 from genescribe.evidence.text import read_text
 from genescribe.files import naming, open_binary, temporary_folder
 from genescribe.genome.alphabet import decode
+from genescribe.genome.annotation.text import table_rows
 from genescribe.genome.fasta import Genome, write_fasta
 
 PIECE = 300_000_000
@@ -58,12 +61,12 @@ def read_proteins(path: str | Path, genome: Genome, into: Collector, workers: in
             write_fasta(piece, ((name, decode(genome.codes(name))) for name in names))
             align(program, piece, path, output, _longest_intron(genome), workers)
             piece.unlink()
-            # A piece without an alignment is none of a fault.
+            # A piece without an alignment, or with those of pseudogenes alone, is none of a fault.
             with output.open("rb") as lines:
                 aligned = any(not line.startswith(b"#") for line in lines)
             if aligned:
                 with naming(path, output):
-                    read_text(output, into)
+                    read_alignments(output, table_rows(output), into)
 
 
 def align(program: str, fasta: Path, proteins: str | Path, target: Path, longest_intron: int, workers: int) -> None:
@@ -113,7 +116,7 @@ def check_proteins(path: str | Path) -> int:
     name, stopped = "", False
     with open_binary(path) as handle:
         for number, raw in enumerate(handle, 1):
-            line = raw.strip()
+            line = raw.strip().removeprefix(BOM_UTF8)
             if line.startswith(b">"):
                 name, stopped = (
                     line[1:].split(maxsplit=1)[0].decode("utf-8", "replace") if line[1:].split() else "",
@@ -151,7 +154,10 @@ def check_proteins(path: str | Path) -> int:
 
 def _is_fasta(path: str | Path) -> bool:
     with open_binary(path) as handle:
-        return next((line for line in handle if line.strip()), b"").startswith(b">")
+        first = next((line for line in handle if line.strip()), b"")
+    if not first:
+        raise InputError("no protein", where=path, remedy="give FASTA of proteins, or the GFF of miniprot or GeMoMa")
+    return first.removeprefix(BOM_UTF8).startswith(b">")
 
 
 def _pieces(lengths: dict[str, int]) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ over.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ ALIGNERS = ("miniprot", "GeMoMa", "GAF")
 OVERHANG = 8
 """Bases of a read on both sides of an intron, at least."""
 _SOURCES = {"P": PROTEIN, "XNT": PROTEIN, "C": PROTEIN, "M": MANUAL}
-_MULTIPLICITY = re.compile(r"(?:^|;)\s*mult[= ]\"?([0-9.]+)")
+_MULTIPLICITY = re.compile(r"(?:^|;)\s*mult[= ]\"?([^;\"\s]*)")
 _ORIGIN = re.compile(r"(?:^|;)\s*(?:src|source)[= ]\"?(\w+)")
 _STRAND = {"+": 1, "-": -1, ".": 0, "?": 0}
 _STAR_STRAND = {"0": 0, "1": 1, "2": -1}
@@ -75,8 +76,8 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
     path
         Plain or compressed. GFF of hints: types as in `HINTS`; `mult` in column 9 is the support, else the score, else
         1; `src=P` (protein), `M` (manual), all else is RNA. GFF of miniprot or GeMoMa: mRNA and CDS. STAR's
-        `SJ.out.tab`: uniquely mapped reads. BED: gaps between blocks, or where there is one block the row itself;
-        column 5 is the support.
+        `SJ.out.tab`: uniquely mapped reads. BED: with 12 columns the gaps between blocks, with fewer the
+        row itself; column 5 is the support.
     into
         Collector that the evidence is added to.
     origin
@@ -147,7 +148,9 @@ def _gff(fields: Sequence[str]) -> Iterator[_Row]:
         raise _UnknownKindError(name)
     text = fields[8] if len(fields) > 8 else ""
     multiplicity, origin = _MULTIPLICITY.search(text), _ORIGIN.search(text)
-    weight = float(multiplicity[1]) if multiplicity else _score(score)
+    weight = _number(multiplicity[1]) if multiplicity else _score(score)
+    if weight < 0:
+        raise ValueError
     source = _SOURCES.get(origin[1], RNA) if origin else (PROTEIN if program == "ProtHint" else RNA)
     yield _Row(unquote(seqid), int(start) - 1, int(end), kind, _STRAND[strand], source, weight)
 
@@ -162,18 +165,28 @@ def _bed(fields: Sequence[str]) -> Iterator[_Row]:
     seqid, start, end = fields[0], int(fields[1]), int(fields[2])
     weight = _score(fields[4] if len(fields) > 4 else ".")
     strand = _STRAND[fields[5]] if len(fields) > 5 else 0
-    if len(fields) < 12 or int(fields[9]) < 2:
+    if len(fields) < 12:
         yield _Row(seqid, start, end, INTRON, strand, RNA, weight)
         return
+    # A row of one block is a read that was aligned without a gap.
     sizes, begins = ([int(n) for n in field.split(",") if n] for field in fields[10:12])
+    if not int(fields[9]) == len(sizes) == len(begins):
+        raise ValueError
     for size, begin, following in zip(sizes, begins, begins[1:], strict=False):
         yield _Row(seqid, start + begin + size, start + following, INTRON, strand, RNA, weight)
 
 
 def _score(text: str) -> float:
     """Return the support of a score column: 1 where it says nothing. VARUS writes 0 for a single read."""
-    value = 1.0 if text in (".", "") else float(text)
+    value = 1.0 if text in (".", "") else _number(text)
     return value if value > 0 else 1.0
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
 
 
 _NAMES: dict[Parser, str] = {_gff: "GFF", _star: "SJ.out.tab", _bed: "BED"}

@@ -21,7 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, is_gzip, open_binary
+from genescribe.files import atomic_path, is_gzip, open_binary, refuse_packed
 from genescribe.genome.alphabet import Codes, decode, encode, unmasked
 from genescribe.genome.fasta_index import CHUNK, Index, IrregularError, index_fasta, keep_index, mapped, read_index
 
@@ -81,6 +81,7 @@ class Genome:
         """
         path = Path(path)
         _check_readable(path)
+        refuse_packed(path)
         if is_gzip(path):
             return cls._rewritten(path, scratch)
         index = read_index(path)
@@ -234,7 +235,10 @@ def read_blocks(path: Path, *, shown: str | Path | None = None) -> Iterator[byte
         A compressed file that ends early or is damaged.
     """
     try:
-        with open_binary(path) as handle, tqdm(unit="B", unit_scale=True, desc=path.name, disable=None, delay=2) as bar:
+        with (
+            open_binary(path, shown) as handle,
+            tqdm(unit="B", unit_scale=True, desc=path.name, disable=None, delay=2) as bar,
+        ):
             mark = codecs.BOM_UTF8
             while block := handle.read(CHUNK):
                 yield block.removeprefix(mark)

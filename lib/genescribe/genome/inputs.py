@@ -23,6 +23,7 @@ from genescribe.files import FULL, atomic_path, temporary_folder
 from genescribe.genome.annotation.text import read_text
 from genescribe.genome.fasta import expand_fasta
 from genescribe.genome.fasta_index import write_index
+from genescribe.paths import with_home
 
 DATA_VARIABLE = "GENESCRIBE_DATA"
 _BLOCK = 1 << 20
@@ -41,7 +42,7 @@ def resolve_path(path: str | Path) -> Path:
     >>> resolve_path("no/such/file.fa").name
     'file.fa'
     """
-    path = Path(path).expanduser()
+    path = with_home(path)
     root = os.environ.get(DATA_VARIABLE)
     if not path.exists() and not path.is_absolute() and root and (Path(root) / path).exists():
         return Path(root) / path

@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from genescribe.genome.annotation.formats import genes_in_words
 from genescribe.predict.interface import CHOICE, DOUBT, SCORES, StrandPrediction
 
 LOG_FORMAT = "{n_fmt} of {total_fmt} bases of both strands{postfix}; {elapsed} gone, {remaining} left"
@@ -64,7 +65,7 @@ class Progress:
         """Count the genes of a strand."""
         apart = sum(t.gene is None for t in prediction.transcripts)
         self._genes += apart + len({t.gene for t in prediction.transcripts} - {None})
-        self._bar.set_postfix_str(f"{self._genes:,} genes", refresh=False)
+        self._bar.set_postfix_str(genes_in_words(self._genes), refresh=False)
 
     def count_bases(self, bases: int) -> None:
         """Count bases of one strand."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from genescribe.figures.blocks import Figure
 from genescribe.figures.style import INK, MUTED, PALETTE, PAPER, add_legend, canvas, styled, to_svg
+from genescribe.genome.annotation.formats import genes_in_words
 from genescribe.genome.gene_lengths import LENGTHS
 from genescribe.genome.model import Gene, Interval, Transcript
 from genescribe.report.annotation.cautions import share
@@ -91,7 +92,7 @@ def probabilities(numbers: GeneNumbers, caption: str) -> Figure:
         right.set(xlim=(0.5, len(scores) + 0.5), ylim=(0, 1.02))
         right.grid(axis="y")
         add_legend(figure, [Patch(label=grade.name, **_look(grade)) for grade in GRADES], handlelength=1.6)
-        alt = f"Probabilities of {len(scores):,} genes, mean {scores.mean():.2f}"
+        alt = f"Probabilities of {genes_in_words(len(scores))}, mean {scores.mean():.2f}"
         return to_svg(figure, "probabilities", caption, alt)
 
 
@@ -225,7 +226,7 @@ def drawn(name: str, genes: Sequence[Gene], caption: str) -> Figure:
             for spine in side.spines.values():
                 spine.set_visible(False)
         add_legend(figure, _legend(genes), handlelength=1.6)
-        return to_svg(figure, name, caption, f"{len(genes)} genes: " + ", ".join(gene.id for gene in genes))
+        return to_svg(figure, name, caption, f"{genes_in_words(len(genes))}: " + ", ".join(gene.id for gene in genes))
 
 
 def neighbours(name: str, genes: Sequence[Gene]) -> Figure:

@@ -48,7 +48,8 @@ def places(annotation: Annotation, evidence: EvidenceTable | None, largest: int 
     sections = []
     for name, title, genes in (("surest", "surest", sure), ("least-sure", "least sure", unsure)):
         if genes:
-            blocks = _drawn(name, f"The {len(genes)} {title} genes", genes, links, evidence is not None)
+            caption = f"The {title} gene" if len(genes) == 1 else f"The {len(genes)} {title} genes, each"
+            blocks = _drawn(name, caption, genes, links, evidence is not None)
             sections.append(Section(f"The {title} genes", blocks))
     return [*sections, Section("Browse the annotation", [browser]) if browser else _stills(annotation, largest)]
 
@@ -68,7 +69,7 @@ def surest(genes: Sequence[Gene]) -> tuple[list[Gene], list[Gene]]:
 
 def _drawn(name: str, title: str, genes: Sequence[Gene], links: Mapping[str, str], supported: bool) -> list[Block]:
     caption = (
-        f"{title}, each over the whole width. Boxes are coding exons in the colour of their probability; the "
+        f"{title} over the whole width. Boxes are coding exons in the colour of their probability; the "
         "point shows the direction. Right: probability of the gene and its length."
     )
     columns = ["probability", "least sure\nexon", "coding\nexons", "coding\nbases"]
