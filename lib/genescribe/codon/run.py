@@ -66,7 +66,7 @@ class CodonRunConfig:
         train, schedule = self.train, self.schedule
         epochs = train.epochs
         if isinstance(epochs, str):
-            epochs = auto_epochs(train.tokens_per_param, parameters, tokens)
+            epochs = train.tokens_per_param * parameters / tokens
             derivation = (
                 f"{train.tokens_per_param:g} tokens a parameter x {parameters:,} parameters / {tokens:,} tokens"
             )
@@ -87,26 +87,6 @@ class CodonRunConfig:
         }
         shared = {field.name: values[field.name] for field in fields(TrainConfig) if field.name in values}
         return TrainConfig(**shared | translated)
-
-
-def auto_epochs(tokens_per_param: float, parameters: int, tokens: int) -> float:
-    """Return the passes that show a network so many tokens a parameter.
-
-    Parameters
-    ----------
-    tokens_per_param
-        Training tokens per parameter to reach.
-    parameters
-        Parameters of the network.
-    tokens
-        Tokens of one pass over the training data.
-
-    Examples
-    --------
-    >>> auto_epochs(20, 1_000_000, 5_000_000)
-    4.0
-    """
-    return tokens_per_param * parameters / tokens
 
 
 def run_name(name: str, config: CodonRunConfig) -> str:

@@ -72,7 +72,7 @@ class ShardWriter:
             self._close(split)
             self._handles[split] = (self.folder / shard_name(split, number)).open("wb")
         handle = self._handles[split]
-        members = (_npy(sample.codes), _npy(sample.runs), _json(_described(sample.meta)))
+        members = (_npy(sample.codes), _npy(sample.runs), _ENCODER.encode(_described(sample.meta)).encode("ascii"))
         row = (SPLITS.index(split), number, handle.tell(), tuple(map(len, members)), len(sample.codes))
         for suffix, data in zip(SUFFIXES, members, strict=True):
             handle.write(_header(sample.key + suffix, len(data)))
@@ -179,10 +179,6 @@ def _npy_header(descr: str, shape: tuple[int, ...]) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(buffer, {"descr": descr, "fortran_order": False, "shape": shape})
     return buffer.getvalue()
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return _ENCODER.encode(value).encode("ascii")
 
 
 def _header(name: str, size: int) -> bytes:

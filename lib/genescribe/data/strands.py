@@ -11,7 +11,7 @@ import numpy as np
 
 from genescribe.data.dataset import ShardDataset
 from genescribe.data.runs import Runs, cut
-from genescribe.data.sample import Sample, WindowMeta
+from genescribe.data.sample import Sample
 from genescribe.genome.alphabet import Codes
 
 
@@ -93,15 +93,6 @@ def _joined(samples: list[Sample]) -> Stretch:
         max(end for _, end in cores),
         np.concatenate(codes),
         runs,
-        left_censored=first.left_censored or _begins_inside(first),
-        right_censored=final.right_censored or _ends_inside(final),
+        left_censored=first.left_censored or first.core_slice.start > 0,
+        right_censored=final.right_censored or final.core_slice.stop < final.end - final.start,
     )
-
-
-def _begins_inside(meta: WindowMeta) -> bool:
-    """Whether the core begins behind the window's first base, in its orientation."""
-    return bool(meta.core_slice.start > 0)
-
-
-def _ends_inside(meta: WindowMeta) -> bool:
-    return bool(meta.core_slice.stop < meta.end - meta.start)

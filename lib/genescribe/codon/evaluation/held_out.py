@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,8 +28,6 @@ WEIGHTS = (50.0, 100.0, 200.0, 400.0, 800.0)
 CONTROL_GENES = 400
 _SHORTEST = 10
 """Inner codons of a gene that is read in all three frames."""
-
-_logger = logging.getLogger("genescribe.codon")
 
 
 def baselines(training: Sequence[Gene], validation: Sequence[Gene]) -> dict[str, Predictor]:

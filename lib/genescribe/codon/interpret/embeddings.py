@@ -23,7 +23,9 @@ def embeddings(label: str, network: Network, untrained: Network, *, seed: int) -
 
     Nulls: the same of fresh weights, and of amino acids permuted over the codons.
     """
-    vectors, fresh = (_vectors(net) for net in (network, untrained))
+    vectors, fresh = (
+        net.model.embedding.weight.detach().cpu().double().numpy()[FIRST_CODON:] for net in (network, untrained)
+    )
     amino_acids = letters()
     generator = np.random.default_rng(seed)
     permuted = [generator.permutation(amino_acids) for _ in range(PERMUTATIONS)]
@@ -80,10 +82,6 @@ def neighbours(vectors: NDArray[np.float64], count: int = NEIGHBOURS) -> NDArray
 def synonym_share(nearest: NDArray[np.int64], amino_acids: NDArray[np.uint8]) -> float:
     """Return the share of neighbours with the same amino acid."""
     return float((amino_acids[nearest] == amino_acids[:, None]).mean())
-
-
-def _vectors(network: Network) -> NDArray[np.float64]:
-    return network.model.embedding.weight.detach().cpu().double().numpy()[FIRST_CODON:]
 
 
 def _clusters(vectors: NDArray[np.float64], seed: int) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ from genescribe.codon.sequences.cds import (
 from genescribe.codon.sequences.genbank import Record, read_genbank
 from genescribe.codon.sequences.gff3 import read_gff3
 from genescribe.errors import InputError
-from genescribe.files import atomic_directory, read_json, read_table, sha256, write_json, write_table
+from genescribe.files import atomic_directory, read_table, sha256, write_json, write_table
 from genescribe.genome.fasta import write_fasta
 from genescribe.genome.genetic_code import GeneticCode
 
@@ -58,21 +58,6 @@ class Entry:
     codons: NDArray[np.uint8]
     product: str
     partial: str
-
-
-def open_records(annotation: str | Path, fasta: str | Path | None = None, table: int = 11) -> Iterable[Record]:
-    """Return the sequences of a GenBank file, or of FASTA + GFF3.
-
-    Parameters
-    ----------
-    annotation
-        GenBank file, or GFF3 where `fasta` is given.
-    fasta
-        Sequences of a GFF3 file.
-    table
-        Genetic code where the file gives none.
-    """
-    return read_genbank(annotation, table) if fasta is None else read_gff3(fasta, annotation, table)
 
 
 def extract(
@@ -116,7 +101,8 @@ def extract(
         A file that cannot be read, no such genetic code, or no usable coding sequence.
     """
     GeneticCode.from_table(table)
-    judged = _judge(open_records(annotation, fasta, table), min_len, partial, ambiguous == "split")
+    records = read_genbank(annotation, table) if fasta is None else read_gff3(fasta, annotation, table)
+    judged = _judge(records, min_len, partial, ambiguous == "split")
     used, rejected, compared = judged.used, judged.rejected, judged.compared
     reasons = dict(sorted(judged.reasons.items()))
     if not used:
@@ -204,11 +190,6 @@ def read_extracted(folder: str | Path) -> list[Entry]:
             problem = f"{entry.id} has {row['codons']} codons in cds.tsv, {len(entry.codons)} in cds.fa"
             raise InputError(problem, where=folder, remedy="extract again")
     return entries
-
-
-def read_summary(folder: str | Path) -> dict[str, Any]:
-    """Return the counts that `extract` left."""
-    return dict(read_json(Path(folder) / "summary.json"))
 
 
 def _sequences(path: Path) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from genescribe.bake.leakage import connected, similar_pairs, sketch
 from genescribe.codon.config import SPLITS, DataConfig
 from genescribe.codon.sequences import splits
-from genescribe.codon.sequences.extract import Entry, read_extracted, read_summary
+from genescribe.codon.sequences.extract import Entry, read_extracted
 from genescribe.codon.sequences.homology import CROWD, protein_of
 from genescribe.codon.sequences.packing import Windows, pack
 from genescribe.codon.sequences.vocabulary import FIRST_CODON, TOKENS
@@ -120,7 +120,7 @@ def prepare(
         )
     manifest = {
         "options": {"data": to_mapping(config), "block_size": block_size, "seed": seed},
-        "sources": {name: read_summary(extracted[name]) for name in names},
+        "sources": {name: read_json(Path(extracted[name]) / "summary.json") for name in names},
     }
     with atomic_directory(target) as folder:
         for name, packed in windows.items():
@@ -199,7 +199,9 @@ def _integrity(every: Sequence[Entry], split: NDArray[np.int64], windows: Mappin
         packed = windows[name]
         chosen = [every[i] for i in np.flatnonzero(split == number).tolist()]
         wanted = sum(len(e.codons) + 1 - ("5'" in e.partial) - ("3'" in e.partial) for e in chosen)
-        packed_count = len(packed.tokens) - len(packed.cds) - _separators(packed)
+        # All segments but the last of each window end with <SEP>.
+        separators = len(packed.cds) - len(packed)
+        packed_count = len(packed.tokens) - len(packed.cds) - separators
         by_split[name] = {
             "windows": len(packed),
             "pad_only": packed.pad_only,
@@ -208,11 +210,6 @@ def _integrity(every: Sequence[Entry], split: NDArray[np.int64], windows: Mappin
         }
     pad_only, lost = (sum(numbers[key] for numbers in by_split.values()) for key in ("pad_only", "lost"))
     return {"ok": pad_only == 0 and lost == 0, "pad_only": pad_only, "lost": lost, "splits": by_split}
-
-
-def _separators(packed: Windows) -> int:
-    """Return how many `<SEP>` stand between coding sequences: all segments but the last of each window have one."""
-    return len(packed.cds) - len(packed)
 
 
 def _save(path: Path, packed: Windows) -> None:
@@ -234,7 +231,7 @@ def _write_table(
     cluster: NDArray[np.int64],
     assignment: splits.Assignment,
 ) -> None:
-    chosen = splits.names_of(assignment.split)
+    chosen = [splits.NAMES[number] for number in assignment.split.tolist()]
     rows = []
     for i, cds in enumerate(every):
         homologue = "yes" if assignment.homologue[i] else "no"

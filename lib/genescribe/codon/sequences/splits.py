@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,8 +160,3 @@ def _quarantined(
 def counts(split: NDArray[np.int64]) -> dict[str, int]:
     """Return how many coding sequences each split has."""
     return {name: int((split == number).sum()) for number, name in enumerate(NAMES)}
-
-
-def names_of(split: NDArray[np.int64]) -> Sequence[str]:
-    """Return the split of each coding sequence as text."""
-    return [NAMES[number] for number in split.tolist()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from genescribe.codon.network.model import CodonModel
@@ -14,7 +13,6 @@ from genescribe.files import read_table, write_table, write_text
 from genescribe.train.engine import train
 
 CURVES = ("step", "train_loss", "val_loss", "perplexity", "lr")
-_logger = logging.getLogger("genescribe.codon")
 
 
 def train_run(config: CodonRunConfig, data: str | Path, target: str | Path, *, resume: bool = False) -> Path:

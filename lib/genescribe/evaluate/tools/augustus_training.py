@@ -134,7 +134,9 @@ def estimate(
     """
     transcripts = [gene.transcript for chosen, _ in parts for gene in chosen]
     flank = flank_length(transcripts)
-    minimum = minimum_coding([gene.cds_length for gene in transcripts], options.min_cds)
+    minimum = options.min_cds
+    if minimum is None:  # Shorter than all but a hundredth of the training genes.
+        minimum = min(GENERIC, sorted(gene.cds_length for gene in transcripts)[len(transcripts) // 100])
     with temporary_folder() as scratch:
         config = scratch / "config"
         config.mkdir()
@@ -201,7 +203,10 @@ def training_genes(
             dropped["overlaps another gene"] += 1
             continue
         candidates.append(Chosen(gene, transcript, max(region[0], free[0]), min(region[1], free[1])))
-    distinct = _distinct([_sketch(gene, genome, catalogue) for gene in candidates])
+    proteins = [
+        translate(coding_codes(genome, c.gene, c.transcript), c.transcript, catalogue.genetic_code) for c in candidates
+    ]
+    distinct = _distinct([sketch(protein) for protein in proteins])
     dropped["protein like that of another"] += len(candidates) - len(distinct)
     return [candidates[i] for i in distinct], +dropped
 
@@ -210,24 +215,6 @@ def flank_length(transcripts: Sequence[Transcript]) -> int:
     """Return half the mean length of the coding part of a gene, introns included, and 10,000 at most."""
     lengths = [t.cds[-1][1] - t.cds[0][0] for t in transcripts]
     return min(sum(lengths) // (2 * len(lengths)), LONGEST_FLANK)
-
-
-def minimum_coding(lengths: Sequence[int], wanted: int | None) -> int:
-    """Return the shortest coding sequence to predict.
-
-    Parameters
-    ----------
-    lengths
-        Coding bases of the training genes.
-    wanted
-        Value that the user gave; None: from the lengths.
-
-    Examples
-    --------
-    >>> minimum_coding([300] * 99 + [90], None), minimum_coding([90, 120, 300], None), minimum_coding([90], 60)
-    (201, 90, 60)
-    """
-    return wanted if wanted is not None else min(GENERIC, sorted(lengths)[len(lengths) // 100])
 
 
 def genbank_records(chosen: Iterable[Chosen], genome: Genome, flank: int, first: int = 1) -> Iterator[str]:
@@ -367,11 +354,6 @@ def _free(gene: str, transcript: Transcript, obstacles: Sequence[tuple[Interval,
             right = min(right, (last + start) // 2)
             break
     return left, right
-
-
-def _sketch(chosen: Chosen, genome: Genome, catalogue: Catalogue) -> Sketch:
-    bases = coding_codes(genome, chosen.gene, chosen.transcript)
-    return sketch(translate(bases, chosen.transcript, catalogue.genetic_code))
 
 
 def _distinct(sketches: Sequence[Sketch]) -> list[int]:

@@ -173,12 +173,11 @@ class Annotator:
         rejected with the error.
         """
         pieces = [piece for number, locus in enumerate(loci) for piece in self._pieces(number, locus)]
-        finished = pieces
         if waiting := [piece for piece in pieces if piece.outcome is None]:
             self._attempt(waiting)
-        return [self._result(locus, [p for p in finished if p.locus == number]) for number, locus in enumerate(loci)]
+        return [self._result(locus, [p for p in pieces if p.locus == number]) for number, locus in enumerate(loci)]
 
-    def _attempt(self, pieces: list[_Piece]) -> list[_Piece]:
+    def _attempt(self, pieces: list[_Piece]) -> None:
         try:
             self._write(pieces)
         except InputError:
@@ -196,7 +195,6 @@ class Annotator:
                 text = " ".join(str(error).split())[:200]
                 pieces[0].outcome = Outcome("rejected", f"error: {type(error).__name__}: {text}", "")
                 _free()
-        return pieces
 
     def _write(self, pieces: list[_Piece]) -> None:
         codes, lengths = pad_codes([piece.codes for piece in pieces], self.device)

@@ -44,28 +44,6 @@ def place_window(start: int, end: int, bounds: Interval, *, flank: int, step: in
     return begin, begin + size
 
 
-def read_part(window: Interval, gene: Interval, *, whole_window: bool, flank: int) -> Interval:
-    """Return the part of a window to read: its gene and flanks, or all of it where it was not laid around a gene.
-
-    Parameters
-    ----------
-    window
-        Window of the sample, 0-based and half-open.
-    gene
-        Span of its gene.
-    whole_window
-        Read all of the window.
-    flank
-        Bases on each side of the gene that are read.
-
-    Examples
-    --------
-    >>> read_part((0, 6144), (500, 900), whole_window=False, flank=100)
-    (400, 1000)
-    """
-    return window if whole_window else (max(window[0], gene[0] - flank), min(window[1], gene[1] + flank))
-
-
 def locus_pieces(start: int, end: int, limit: int) -> list[Interval]:
     """Return a locus in pieces of at most `limit` bases, each half over the next; itself where it is short enough.
 

@@ -29,7 +29,6 @@ from genescribe.generate.forms.pointer_model import PointerModel
 from genescribe.generate.loci.bake import genetic_codes
 from genescribe.generate.loci.hint_flags import marked, oriented, spoiled
 from genescribe.generate.loci.species_folders import EVAL
-from genescribe.generate.loci.windows import read_part
 from genescribe.generate.model import FAMILY, build_model, pad_codes, save_model
 from genescribe.generate.network.locus_reader import Reader
 from genescribe.generate.network.prefix_lm import PrefixLayer, PrefixStack
@@ -191,8 +190,10 @@ class GenerateTask(Task):
 
     def _read_part(self, sample: Sample, sentence: GeneSentence) -> Interval:
         """Return the part of a sample that the model reads, on the strand of its sentence."""
-        window, is_tile = (0, len(sample.codes)), sample.meta.core is not None
-        return read_part(window, sentence.span, whole_window=is_tile, flank=self.config.flank)
+        if sample.meta.core is not None:  # Not laid around one gene: it is read as a whole.
+            return 0, len(sample.codes)
+        start, end = sentence.span
+        return max(0, start - self.config.flank), min(len(sample.codes), end + self.config.flank)
 
     def _empty(self, sample: Sample) -> Locus:
         """Return a window without a gene as a locus."""

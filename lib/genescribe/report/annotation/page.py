@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from genescribe import __version__
 from genescribe.report.annotation.finished import Annotation
 from genescribe.signals import ending
 
@@ -19,9 +20,11 @@ def write_annotation_report(target: str | Path, annotation: Annotation) -> bool:
     try:
         # matplotlib takes a while to import.
         from genescribe.figures.page import write_report
-        from genescribe.report.annotation.sections import sections_of, subtitle_of, title_of
+        from genescribe.report.annotation.sections import sections_of
 
-        write_report(target, sections_of(annotation), title=title_of(annotation), subtitle=subtitle_of(annotation))
+        title = f"Annotation of {annotation.genome.path.name}"
+        subtitle = f"Model {annotation.model.name}, genescribe {__version__}. The page works without a network."
+        write_report(target, sections_of(annotation), title=title, subtitle=subtitle)
     except Exception as error:
         if ending() is not None:
             raise

@@ -42,16 +42,6 @@ _UNCHANGED = ("workers", "device", "chunk")
 """Options that do not change the genes."""
 
 
-def title_of(annotation: Annotation) -> str:
-    """Return the heading of the page."""
-    return f"Annotation of {annotation.genome.path.name}"
-
-
-def subtitle_of(annotation: Annotation) -> str:
-    """Return the line below the heading."""
-    return f"Model {annotation.model.name}, genescribe {__version__}. The page works without a network."
-
-
 def sections_of(annotation: Annotation) -> list[Section]:
     """Return all sections of the report."""
     bases = count_bases(annotation.genome, annotation.pieces)

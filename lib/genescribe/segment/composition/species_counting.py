@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from functools import reduce
 
 import numpy as np
 import torch
@@ -56,9 +57,9 @@ def fit_species(
         # A window and that of the other strand are both among the samples, and words are counted on both.
         if sample.meta.strand == "+":
             words[bank.names.index(genome)] += word_counts(sample.codes)
-    pool = sum_counts(counts[name] for name in bank.names)
+    pool = reduce(EvidenceCounts.plus, (counts[name] for name in bank.names))
     pool.fill(evidence)
-    runs = sum_runs(statistics[name] for name in bank.names)
+    runs = reduce(lambda total, part: with_pool(total, part, 1.0), (statistics[name] for name in bank.names))
     assert runs.bases is not None
     share = min(1.0, config.pool_genes / max(1.0, float(runs.bases[STOP]) / CODON))
     shared = dict(model.named_parameters())
@@ -70,22 +71,6 @@ def fit_species(
         own |= {TABLES + key: value for key, value in mine.named_buffers()}
         bank.set_entry(number, shared, own)
     bank.composition.copy_(torch.from_numpy(compositions(words)))
-
-
-def sum_counts(parts: Iterable[EvidenceCounts]) -> EvidenceCounts:
-    """Return the sum of at least one."""
-    total, *more = parts
-    for part in more:
-        total = total.plus(part)
-    return total
-
-
-def sum_runs(parts: Iterable[RunStatistics]) -> RunStatistics:
-    """Return the sum of at least one."""
-    total, *more = parts
-    for part in more:
-        total = with_pool(total, part, 1.0)
-    return total
 
 
 def compositions(counts: NDArray[np.int64]) -> NDArray[np.float64]:

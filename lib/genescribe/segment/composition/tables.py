@@ -195,7 +195,8 @@ class CountedEvidence(nn.Module):
 
     def _sites(self, bases: Tensor) -> list[Tensor]:
         """Return the scores of `SITES`, (B, 1, T) each."""
-        pairs = pair_tracks(bases)
+        # One-hot pairs of each base with the one before it, (B, 16, T); all 0 at N and at the edge.
+        pairs = nn.functional.one_hot(words(bases, 2), 17)[..., :16].transpose(1, 2).float()
         scores = []
         for name, (left, right) in SITES.items():
             padded = nn.functional.pad(pairs, (left, right - 1))
@@ -205,7 +206,8 @@ class CountedEvidence(nn.Module):
     def _branch(self, bases: Tensor) -> Tensor:
         """Return the score of the motif before an acceptor at each base, its place summed over, (B, 1, T)."""
         # In the linear domain: a motif has a dozen nats at most.
-        odds = nn.functional.conv1d(letter_tracks(bases), self.motif).exp()
+        letters = nn.functional.one_hot(bases, N + 1)[..., :N].transpose(1, 2).float()
+        odds = nn.functional.conv1d(letters, self.motif).exp()
         width, reach = self.config.branch_width, self.config.branch_reach
         padded = nn.functional.pad(odds, (reach + width - 1, 0), value=1.0)
         mixed = nn.functional.conv1d(padded, self.distance.flip(2))
@@ -240,13 +242,3 @@ def words(bases: Tensor, length: int) -> Tensor:
         number = 4 * number + letter
         unknown |= letter == N
     return number.masked_fill(unknown, 4**length)
-
-
-def letter_tracks(bases: Tensor) -> Tensor:
-    """Return one-hot letters, (B, 4, T) float; all 0 at N."""
-    return nn.functional.one_hot(bases, N + 1)[..., :N].transpose(1, 2).float()
-
-
-def pair_tracks(bases: Tensor) -> Tensor:
-    """Return one-hot pairs of each base with the one before it, (B, 16, T) float; all 0 at N and at the edge."""
-    return nn.functional.one_hot(words(bases, 2), 17)[..., :16].transpose(1, 2).float()
