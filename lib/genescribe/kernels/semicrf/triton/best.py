@@ -55,26 +55,14 @@ def near_best(  # type: ignore[no-untyped-def]
 
 @jit()
 def carry_best(  # type: ignore[no-untyped-def]
-    rest,
-    rest_begun,
-    entry,
-    enter,
-    base,
-    following,
-    alive,
-    onward,
-    block,
-    far,
-    base_step,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
+    rest, rest_begun, scores, onward, following, places, C, SIZE: tl.constexpr, LABELS: tl.constexpr
 ):
     """Return the best segment past the table at the next block's beginning, and where it begins.
 
     `rest` is the best of those that were past it before; the block that leaves the table's reach joins them.
     """
+    entry, enter, base, alive = scores
+    block, far, base_step, chain = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C

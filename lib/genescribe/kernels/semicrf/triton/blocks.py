@@ -6,9 +6,45 @@ base, rows) and `places` (begin, base_step, chain, step_at, period, phases).
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 import triton.language as tl
 
-from genescribe.kernels.triton_launch import jit
+from genescribe.kernels.semicrf.blocked.layout import Layout
+from genescribe.kernels.semicrf.triton.layout import LOW, SIZE, FarTable
+from genescribe.kernels.triton_launch import Tiles, jit
+
+LEAST_FACTOR = tl.constexpr(LOW)
+
+
+def chain_arguments(layout: Layout, table: FarTable, scores: Any, tiles: Tiles) -> dict[str, Any]:
+    """Return the arguments that both recurrences take.
+
+    Parameters
+    ----------
+    layout, table
+        The chains, and the scores of durations.
+    scores : Scores or BestScores
+        To be filled in.
+    tiles
+        Compile-time sizes.
+    """
+    _, _, N, C = layout.enter.shape
+    steps = torch.stack(layout.steps)
+    return {
+        **{name: getattr(layout, name) for name in ("enter", "leave", "alive", "inject", "level", "first", "blocks")},
+        **{name: getattr(table, name) for name in ("rows", "onward", "tail", "far")},
+        **{f"{name}_out": getattr(scores, name) for name in ("entry", "leave", "offset", "base")},
+        "steps": steps,
+        "N": N,
+        "C": C,
+        "period": steps.shape[0],
+        "shared": N // steps.shape[1],
+        "SIZE": SIZE,
+        "SOURCES": tiles.sources,
+        "LABELS": tiles.labels,
+    }
 
 
 @jit()
@@ -32,25 +68,14 @@ def oldest_sources(alive, block, base_step, chain, C, SIZE: tl.constexpr, LABELS
 
 @jit()
 def take_level(  # type: ignore[no-untyped-def]
-    ends,
-    last,
-    arrived,
-    offset,
-    leave,
-    offset_out,
-    base_out,
-    block,
-    N,
-    base_step,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
+    ends, last, arrived, offset, levels, places, C, SIZE: tl.constexpr, LABELS: tl.constexpr
 ):
     """Take a whole number out of a block's scores and store it: return ends, last, offset, and the block's base.
 
     The scores stay near 0; float64 holds whole numbers exactly, so that the best path is that of the scores as given.
     """
+    leave, offset_out, base_out = levels
+    block, N, base_step, chain = places
     here = tl.arange(0, LABELS) < C
     j = tl.arange(0, SIZE)
     tile = (block * SIZE + j)[:, None] * base_step + chain[None, :]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton.language as tl
 
 from genescribe.kernels.semicrf.blocked.sum import FLOOR
-from genescribe.kernels.semicrf.triton.blocks import earlier_scores
+from genescribe.kernels.semicrf.triton.blocks import LEAST_FACTOR, earlier_scores
 from genescribe.kernels.triton_launch import jit, log_add, log_sum
 
 SURE = 1e-130
@@ -22,26 +22,14 @@ NO_SCALE = tl.constexpr(FLOOR)
 
 @jit()
 def far_sum(  # type: ignore[no-untyped-def]
-    factors,
-    arrived,
-    alive,
-    oldest,
-    least,
-    block,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    SOURCES: tl.constexpr,
-    LABELS: tl.constexpr,
-    LOW: tl.constexpr,
-    SURE: tl.constexpr,
+    factors, arrived, alive, oldest, least, places, C, SIZE: tl.constexpr, SOURCES: tl.constexpr, LABELS: tl.constexpr
 ):
     """Return the log-sums over the sources of blocks from `least` on at the ends of a later one, less `arrived`.
 
-    And whether to sum again. `factors` are weights and scale of sources and of durations.
+    And whether to sum again. `factors` are weights and scale of sources and of durations, and `SURE`.
     """
-    weights, scale, far_weights, far_scale = factors
+    weights, scale, far_weights, far_scale, sure = factors
+    block, N, chain = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     i = tl.arange(0, SOURCES)
@@ -71,14 +59,14 @@ def far_sum(  # type: ignore[no-untyped-def]
             present = weight > 0.0
             if alive is not None:
                 present = present & (position >= oldest[None, :])
-            weight = tl.where(present, tl.maximum(weight * factor[None, :], LOW), 0.0)
+            weight = tl.where(present, tl.maximum(weight * factor[None, :], LEAST_FACTOR), 0.0)
             # The table of a lag holds its 2 SIZE - 1 distances in order: source and end give the row by difference.
             row = lag * 2 * SIZE + (SIZE - 1 - part) - i[:, None, None] + j[None, :, None]
             table = tl.load(far_weights + row * C + c[None, None, :], here[None, None, :], 0.0)
             total += tl.sum(weight[:, None, :] * table, 0)
     positive = total > 0.0
     ends = tl.where(positive, tl.log(tl.where(positive, total, 1.0)) + (top - arrived)[None, :], float("-inf"))
-    unsure = tl.max(tl.max((positive & (total < SURE)).to(tl.int32), 1), 0) > 0
+    unsure = tl.max(tl.max((positive & (total < sure)).to(tl.int32), 1), 0) > 0
     return ends, unsure
 
 
@@ -96,26 +84,12 @@ def far_log_sum(  # type: ignore[no-untyped-def]
 
 @jit()
 def carry_rest(  # type: ignore[no-untyped-def]
-    rest,
-    mean,
-    change,
-    entry,
-    enter,
-    base,
-    following,
-    alive,
-    onward,
-    ages,
-    tail,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
+    rest, mean, change, scores, table, following, places, C, SIZE: tl.constexpr, LABELS: tl.constexpr
 ):
     """Return the sum over sources older than the table, less `following`, one block on, and their mean excess."""
+    entry, enter, base, alive = scores
+    onward, ages, tail = table
+    block, far, N, chain = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C
@@ -127,8 +101,8 @@ def carry_rest(  # type: ignore[no-untyped-def]
     real = (here & (joining >= 0))[None, :]
     at = position[:, None] * base_step + chain[None, :]
     shift = tl.load(base + joining * base_step + chain, here & (joining >= 0), 0.0) - following
-    table = tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
-    source = tl.load(entry + at, real, none) + tl.load(enter + at, real, none) + shift[None, :] + table
+    at_joining = tl.load(onward + j[:, None] * C + c[None, :], here[None, :], none)
+    source = tl.load(entry + at, real, none) + tl.load(enter + at, real, none) + shift[None, :] + at_joining
     if alive is not None:
         dead = tl.load(alive + ((block + 1) * SIZE - 1) * base_step + chain, here, 0)
         source = tl.where(position[:, None] < dead[None, :], none, source)
@@ -142,29 +116,12 @@ def carry_rest(  # type: ignore[no-untyped-def]
 
 @jit()
 def arriving(  # type: ignore[no-untyped-def]
-    rest,
-    factors,
-    outer,
-    logs,
-    alive,
-    inject,
-    onward,
-    tail,
-    arrived,
-    oldest,
-    block,
-    far,
-    N,
-    chain,
-    C,
-    SIZE: tl.constexpr,
-    SOURCES: tl.constexpr,
-    LABELS: tl.constexpr,
-    GROUP: tl.constexpr,
-    LOW: tl.constexpr,
-    FAR_SURE: tl.constexpr,
+    rest, sums, options, places, C, SIZE: tl.constexpr, SOURCES: tl.constexpr, LABELS: tl.constexpr, GROUP: tl.constexpr
 ):
     """Return the log-sums at the ends of a block of all segments that begin before it, less `arrived`."""
+    factors, outer, logs = sums
+    alive, inject, onward, tail = options
+    arrived, oldest, block, far, N, chain = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
     here = c < C
@@ -174,13 +131,11 @@ def arriving(  # type: ignore[no-untyped-def]
     least = tl.maximum(block - far, 0)
     if outer is not None:
         least = tl.maximum(least, block // GROUP * GROUP)
-    ends, unsure = far_sum(
-        factors, arrived, alive, oldest, least, block, N, chain, C, SIZE, SOURCES, LABELS, LOW, FAR_SURE
-    )
+    ends, unsure = far_sum(factors, arrived, alive, oldest, least, (block, N, chain), C, SIZE, SOURCES, LABELS)
     if outer is not None:
-        before = tl.load(outer + tile, here[None, :], none)
-        unsure = unsure | (tl.max(tl.max(before, 1), 0) == float("inf"))
-        ends = log_add(ends, tl.where(before < float("inf"), before - arrived[None, :], none))
+        farther = tl.load(outer + tile, here[None, :], none)
+        unsure = unsure | (tl.max(tl.max(farther, 1), 0) == float("inf"))
+        ends = log_add(ends, tl.where(farther < float("inf"), farther - arrived[None, :], none))
     if unsure:
         ends = far_log_sum(logs, arrived, oldest, block, far, N, chain, C, SIZE, SOURCES, LABELS)
     if onward is not None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import triton.language as tl
 
-from genescribe.kernels.semicrf.triton.blocks import with_source
+from genescribe.kernels.semicrf.triton.blocks import LEAST_FACTOR, with_source
 from genescribe.kernels.triton_launch import jit, log_add, log_sum, row_of
 
 MILD = 115.0
@@ -54,20 +54,11 @@ def near_log(  # type: ignore[no-untyped-def]
 
 @jit()
 def near_exp(  # type: ignore[no-untyped-def]
-    last,
-    ends,
-    scores,
-    tables,
-    places,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
-    LOW: tl.constexpr,
-    SURE: tl.constexpr,
+    last, ends, scores, tables, places, C, SIZE: tl.constexpr, LABELS: tl.constexpr
 ):
     """Step through a block in the exponential domain: return entry and leave, and whether they may be used."""
     enter, leave, alive = scores
-    steps_exp, rows_exp = tables
+    steps_exp, rows_exp, sure = tables
     begin, base_step, chain, step_at, period, phases = places
     c = tl.arange(0, LABELS)
     j = tl.arange(0, SIZE)
@@ -80,10 +71,10 @@ def near_exp(  # type: ignore[no-untyped-def]
     # Finite scores beyond `WIDE` would overflow or vanish as exponentials: such a block is left to `near_log`.
     wide = ((into > none) & (tl.abs(into) > WIDE)) | ((out_of > none) & (tl.abs(out_of) > WIDE))
     ending = ends + out_of
-    ending = tl.where(ending > none, tl.maximum(tl.exp(ending), LOW), 0.0)
-    before = tl.where(last > none, tl.maximum(tl.exp(last), LOW), 0.0)
-    # LOW keeps what is possible above zero; below SURE a sum may be made of such terms: not to be trusted.
-    doubt = (before > 0.0) & (before < SURE)
+    ending = tl.where(ending > none, tl.maximum(tl.exp(ending), LEAST_FACTOR), 0.0)
+    before = tl.where(last > none, tl.maximum(tl.exp(last), LEAST_FACTOR), 0.0)
+    # What is possible is kept above zero; below `sure` a sum may be made of such terms: not to be trusted.
+    doubt = (before > 0.0) & (before < sure)
     entries = tl.zeros([SIZE, LABELS], tl.float64)
     leaves = tl.zeros([SIZE, LABELS], tl.float64)
     sources = tl.zeros([SIZE, LABELS], tl.float64)
@@ -92,17 +83,17 @@ def near_exp(  # type: ignore[no-untyped-def]
         step = tl.load(steps_exp + (begin + i) % period * phases + step_at, both, 0.0)
         entered = tl.sum(before[:, None] * step, 0)
         entered = tl.where(begin + i > 0, entered, before)
-        doubt = doubt | ((entered > 0.0) & (entered < SURE)) | (entered > 1 / SURE)
-        entered = tl.minimum(entered, 1 / SURE)
+        doubt = doubt | ((entered > 0.0) & (entered < sure)) | (entered > 1 / sure)
+        entered = tl.minimum(entered, 1 / sure)
         entries = tl.where(j[:, None] == i, entered[None, :], entries)
         source = entered * exp_within(tl.load(enter + at, here, none), WIDE)
         sources, near = with_source(sources, source, rows_exp, alive, at, i, begin, C, 0.0, SIZE, LABELS)
         inside = tl.sum(sources * near, 0)
         doubt = doubt | (inside > 1e150)
         ended = tl.minimum(inside, 1e150) * exp_within(tl.load(leave + at, here, none), WIDE)
-        before = tl.where((inside > 0.0) & (ended < LOW), LOW, ended) + row_of(ending, j, i)
-        doubt = doubt | ((before > 0.0) & (before < SURE)) | (before > 1 / SURE)
-        before = tl.minimum(before, 1 / SURE)
+        before = tl.where((inside > 0.0) & (ended < LEAST_FACTOR), LEAST_FACTOR, ended) + row_of(ending, j, i)
+        doubt = doubt | ((before > 0.0) & (before < sure)) | (before > 1 / sure)
+        before = tl.minimum(before, 1 / sure)
         leaves = tl.where(j[:, None] == i, before[None, :], leaves)
     doubtful = tl.max(tl.max(wide.to(tl.int32), 1), 0) + tl.max(doubt.to(tl.int32), 0)
     return entries, leaves, doubtful == 0
@@ -122,19 +113,7 @@ def log_of(x):  # type: ignore[no-untyped-def]
 
 @jit()
 def near_sum(  # type: ignore[no-untyped-def]
-    last,
-    ends,
-    scores,
-    tables,
-    tables_exp,
-    results,
-    places,
-    mild,
-    C,
-    SIZE: tl.constexpr,
-    LABELS: tl.constexpr,
-    LOW: tl.constexpr,
-    NEAR_SURE: tl.constexpr,
+    last, ends, scores, tables, tables_exp, results, places, mild, C, SIZE: tl.constexpr, LABELS: tl.constexpr
 ):
     """Step through the bases of a block and store its scores; return those of its last base, and W of all, less `base`.
 
@@ -154,7 +133,7 @@ def near_sum(  # type: ignore[no-untyped-def]
     # then the block is done again in the log domain.
     steady = mild > 0
     if steady:
-        entries, leaves, steady = near_exp(last, ends, scores, tables_exp, places, C, SIZE, LABELS, LOW, NEAR_SURE)
+        entries, leaves, steady = near_exp(last, ends, scores, tables_exp, places, C, SIZE, LABELS)
         if steady:
             entries = log_of(entries)
             leaves = log_of(leaves)

@@ -10,30 +10,20 @@ from __future__ import annotations
 
 import triton.language as tl
 
+from genescribe.kernels.semicrf.triton.blocks import LEAST_FACTOR
 from genescribe.kernels.semicrf.triton.far import NO_SCALE
 from genescribe.kernels.triton_launch import jit
 
 
 @jit()
 def far_products(  # type: ignore[no-untyped-def]
-    factors,
-    alive,
-    outer,
-    first,
-    blocks,
-    far,
-    N,
-    C,
-    SIZE: tl.constexpr,
-    GROUP: tl.constexpr,
-    LOW: tl.constexpr,
-    SURE: tl.constexpr,
+    factors, alive, outer, first, blocks, far, N, C, SIZE: tl.constexpr, GROUP: tl.constexpr
 ):
     """Store in `outer` the log-sums over the sources before block `first` at the ends of the group that begins there.
 
     inf marks a sum that cannot be trusted: the block's far part is then taken in the log domain.
     """
-    weights, scale, far_weights, far_scale = factors
+    weights, scale, far_weights, far_scale, sure = factors
     none = float("-inf")
     i = tl.arange(0, SIZE)
     target = first + tl.arange(0, GROUP)
@@ -65,12 +55,12 @@ def far_products(  # type: ignore[no-untyped-def]
             present = weight > 0.0
             if alive is not None:
                 present = present & (position >= oldest[:, None])
-            weight = tl.where(present, tl.maximum(weight * factor[:, None], LOW), 0.0)
+            weight = tl.where(present, tl.maximum(weight * factor[:, None], LEAST_FACTOR), 0.0)
             row = (lag - 1) * 2 * SIZE + (SIZE - 1) - i[:, None] + i[None, :]
             table = tl.load(far_weights + row * C + label)
             total = tl.dot(weight, table, total, input_precision="ieee", out_dtype=tl.float64)
         positive = total > 0.0
         sums = tl.where(positive, tl.log(tl.where(positive, total, 1.0)) + top[:, None], none)
-        sums = tl.where(positive & (total < SURE), float("inf"), sums)
+        sums = tl.where(positive & (total < sure), float("inf"), sums)
         at = (target[:, None] * SIZE + i[None, :]) * base_step + chain
         tl.store(outer + at, sums, inside[:, None])

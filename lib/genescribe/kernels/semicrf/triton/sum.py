@@ -24,9 +24,15 @@ from genescribe.kernels.semicrf.blocked.layout import Durations, Layout
 from genescribe.kernels.semicrf.blocked.sum import Scores
 from genescribe.kernels.semicrf.triton import far as triton_far
 from genescribe.kernels.semicrf.triton import near as triton_near
-from genescribe.kernels.semicrf.triton.blocks import chain_places, oldest_sources, take_level
+from genescribe.kernels.semicrf.triton.blocks import (
+    LEAST_FACTOR,
+    chain_arguments,
+    chain_places,
+    oldest_sources,
+    take_level,
+)
 from genescribe.kernels.semicrf.triton.far import arriving, carry_rest
-from genescribe.kernels.semicrf.triton.layout import LOW, SIZE, FarTable
+from genescribe.kernels.semicrf.triton.layout import SIZE, FarTable
 from genescribe.kernels.semicrf.triton.near import near_sum
 from genescribe.kernels.semicrf.triton.products import far_products
 from genescribe.kernels.triton_launch import Launch, Tiles, jit
@@ -77,45 +83,22 @@ def launch(layout: Layout, run: Run, tiles: Tiles | None = None) -> Launch:
     """
     _, _, N, C = layout.enter.shape
     tiles, table, scores = tiles or Tiles.of(C), run.table, run.scores
-    steps, near = torch.stack(layout.steps), table.rows[:SIZE]
-    arguments = {
-        "enter": layout.enter,
-        "leave": layout.leave,
-        "alive": layout.alive,
-        "inject": layout.inject,
-        "level": layout.level,
-        "first": layout.first,
-        "steps": steps,
-        "rows": table.rows,
+    arguments = chain_arguments(layout, table, scores, tiles)
+    steps, near = arguments["steps"], table.rows[:SIZE]
+    arguments |= {
         "steps_exp": steps.exp(),
         "rows_exp": near.exp(),
         "far_weights": table.weights,
         "far_scale": table.scale,
-        "onward": table.onward,
         "ages": table.ages,
-        "tail": table.tail,
-        "entry_out": scores.entry,
-        "leave_out": scores.leave,
-        "offset_out": scores.offset,
-        "base_out": scores.base,
         "rest_out": scores.rest,
         "arrived_out": scores.arrived,
         "mean_out": run.mean,
         "weights": torch.empty_like(layout.enter),
         "scale": torch.empty_like(layout.level),
         "outer": torch.empty_like(layout.enter) if tiles.group else None,
-        "blocks": layout.blocks,
-        "far": table.far,
-        "N": N,
-        "C": C,
-        "period": steps.shape[0],
-        "shared": N // steps.shape[1],
         "mild": int(_mild(steps) and _mild(near)),
-        "SIZE": SIZE,
-        "SOURCES": tiles.sources,
-        "LABELS": tiles.labels,
         "GROUP": tiles.group,
-        "LOW": LOW,
         "FAR_SURE": triton_far.SURE,
         "NEAR_SURE": triton_near.SURE,
     }
@@ -165,7 +148,6 @@ def recurrence(  # type: ignore[no-untyped-def]
     SOURCES: tl.constexpr,
     LABELS: tl.constexpr,
     GROUP: tl.constexpr,
-    LOW: tl.constexpr,
     FAR_SURE: tl.constexpr,
     NEAR_SURE: tl.constexpr,
 ):
@@ -179,8 +161,9 @@ def recurrence(  # type: ignore[no-untyped-def]
     none = float("-inf")
     base_step, phases, chain, step_at = chain_places(N, C, shared, LABELS)
     scores = (enter, leave, alive)
-    factors = (weights, scale, far_weights, far_scale)
-    logs = (entry_out, enter, base_out, rows)
+    factors = (weights, scale, far_weights, far_scale, FAR_SURE)
+    sums = (factors, outer, (entry_out, enter, base_out, rows))
+    options = (alive, inject, onward, tail)
     last = tl.load(first + chain, here, none)
     rest = tl.full([LABELS], none, tl.float64)
     mean = tl.zeros([LABELS], tl.float64)
@@ -193,33 +176,13 @@ def recurrence(  # type: ignore[no-untyped-def]
         oldest = oldest_sources(alive, block, base_step, chain, C, SIZE, LABELS)
         if outer is not None:  # noqa: SIM102 (decided when it is compiled, the inner one when it runs)
             if block % GROUP == 0:
-                far_products(factors, alive, outer, block, blocks, far, N, C, SIZE, GROUP, LOW, FAR_SURE)
+                far_products(factors, alive, outer, block, blocks, far, N, C, SIZE, GROUP)
                 tl.debug_barrier()
-        ends = arriving(
-            rest,
-            factors,
-            outer,
-            logs,
-            alive,
-            inject,
-            onward,
-            tail,
-            arrived,
-            oldest,
-            block,
-            far,
-            N,
-            chain,
-            C,
-            SIZE,
-            SOURCES,
-            LABELS,
-            GROUP,
-            LOW,
-            FAR_SURE,
-        )
+        at = (arrived, oldest, block, far, N, chain)
+        ends = arriving(rest, sums, options, at, C, SIZE, SOURCES, LABELS, GROUP)
+        levels = (leave, offset_out, base_out)
         ends, last, offset, base = take_level(
-            ends, last, arrived, offset, leave, offset_out, base_out, block, N, base_step, chain, C, SIZE, LABELS
+            ends, last, arrived, offset, levels, (block, N, base_step, chain), C, SIZE, LABELS
         )
         tl.store(arrived_out + at_block, arrived, here)
         tl.store(rest_out + at_block, rest, here)
@@ -229,43 +192,26 @@ def recurrence(  # type: ignore[no-untyped-def]
             ends,
             scores,
             (steps, rows),
-            (steps_exp, rows_exp),
+            (steps_exp, rows_exp, NEAR_SURE),
             (entry_out, leave_out),
             (begin, base_step, chain, step_at, period, phases),
             mild,
             C,
             SIZE,
             LABELS,
-            LOW,
-            NEAR_SURE,
         )
         # For later blocks: exp(W) under a whole-number scale of its own, so that they need no exponential per pair.
         top = tl.ceil(tl.max(sources, 0))
         safe = tl.where(top > none, top, 0.0)
-        scaled = tl.maximum(tl.exp(sources - safe[None, :]), LOW)
+        scaled = tl.maximum(tl.exp(sources - safe[None, :]), LEAST_FACTOR)
         tl.store(weights + tile, tl.where(sources > none, scaled, 0.0), here[None, :])
         tl.store(scale + at_block, top + base, here)
         # What other threads of the program have stored is read from here on.
         tl.debug_barrier()
         if onward is not None and block + 1 < blocks:
             following = offset - tl.load(level + at_block + base_step, here, 0.0)
+            change, joining = arrived - following, (entry_out, enter, base_out, alive)
+            table = (onward, ages, tail)
             rest, mean = carry_rest(
-                rest,
-                mean,
-                arrived - following,
-                entry_out,
-                enter,
-                base_out,
-                following,
-                alive,
-                onward,
-                ages,
-                tail,
-                block,
-                far,
-                N,
-                chain,
-                C,
-                SIZE,
-                LABELS,
+                rest, mean, change, joining, table, following, (block, far, N, chain), C, SIZE, LABELS
             )

@@ -16,7 +16,7 @@ from torch import Tensor
 from genescribe.kernels.semicrf.blocked.layout import Durations, Layout
 from genescribe.kernels.semicrf.potentials import Potentials, Segmentation
 from genescribe.kernels.semicrf.triton.best import NOWHERE, carry_best, far_best, near_best
-from genescribe.kernels.semicrf.triton.blocks import chain_places, oldest_sources, take_level
+from genescribe.kernels.semicrf.triton.blocks import chain_arguments, chain_places, oldest_sources, take_level
 from genescribe.kernels.semicrf.triton.layout import SIZE, FarTable, lay_out_chains
 from genescribe.kernels.triton_launch import Launch, Tiles, jit
 
@@ -64,34 +64,8 @@ def best_launch(layout: Layout, table: FarTable, best: BestScores) -> Launch:
     """
     _, _, N, C = layout.enter.shape
     tiles = Tiles.of(C)
-    steps = torch.stack(layout.steps)
-    arguments = {
-        "enter": layout.enter,
-        "leave": layout.leave,
-        "alive": layout.alive,
-        "inject": layout.inject,
-        "level": layout.level,
-        "first": layout.first,
-        "steps": steps,
-        "rows": table.rows,
-        "onward": table.onward,
-        "tail": table.tail,
-        "entry_out": best.entry,
-        "leave_out": best.leave,
-        "offset_out": best.offset,
-        "base_out": best.base,
-        "begun_out": best.begun,
-        "came_from_out": best.came_from,
-        "blocks": layout.blocks,
-        "far": table.far,
-        "N": N,
-        "C": C,
-        "period": steps.shape[0],
-        "shared": N // steps.shape[1],
-        "SIZE": SIZE,
-        "SOURCES": tiles.sources,
-        "LABELS": tiles.labels,
-    }
+    arguments = chain_arguments(layout, table, best, tiles)
+    arguments |= {"begun_out": best.begun, "came_from_out": best.came_from}
     return Launch(best_scores, (N,), arguments, tiles.warps)
 
 
@@ -243,8 +217,9 @@ def best_scores(  # type: ignore[no-untyped-def]
             arriving = tl.load(inject + tile, here[None, :], none) - arrived[None, :]
             begun = tl.where(arriving > ends, 0, begun)
             ends = tl.maximum(ends, arriving)
+        levels = (leave, offset_out, base_out)
         ends, last, offset, _ = take_level(
-            ends, last, arrived, offset, leave, offset_out, base_out, block, N, base_step, chain, C, SIZE, LABELS
+            ends, last, arrived, offset, levels, (block, N, base_step, chain), C, SIZE, LABELS
         )
         last = near_best(
             last,
@@ -263,23 +238,8 @@ def best_scores(  # type: ignore[no-untyped-def]
         if onward is not None and block + 1 < blocks:
             following = offset - tl.load(level + at_block + base_step, here, 0.0)
             rest += arrived - following + SIZE * slope
-            rest, rest_begun = carry_best(
-                rest,
-                rest_begun,
-                entry_out,
-                enter,
-                base_out,
-                following,
-                alive,
-                onward,
-                block,
-                far,
-                base_step,
-                chain,
-                C,
-                SIZE,
-                LABELS,
-            )
+            joining, at = (entry_out, enter, base_out, alive), (block, far, base_step, chain)
+            rest, rest_begun = carry_best(rest, rest_begun, joining, onward, following, at, C, SIZE, LABELS)
 
 
 @jit("longest", "N", "C")
