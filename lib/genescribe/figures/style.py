@@ -176,9 +176,3 @@ def clean_svg(text: str, name: str, alt: str) -> str:
     head = re.sub(r'\s(?:width|height)="[^"]*"', "", head)
     opening = f'<svg role="img" aria-label="{escape(alt)}" style="stroke-linejoin: round" class="figure"'
     return head.replace("<svg", opening, 1) + end + body
-
-
-def colour_of(kind: str, number: int) -> str:
-    """Return the colour of the n-th method of a kind: "model", "baseline" or "ceiling"."""
-    shades: Sequence[str] = {"model": PALETTE, "baseline": MUTED, "ceiling": (CEILING,)}[kind]
-    return shades[number % len(shades)]

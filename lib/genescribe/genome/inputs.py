@@ -49,6 +49,20 @@ def resolve_path(path: str | Path) -> Path:
     return path
 
 
+def existing_file(path: str | Path, remedy: str) -> str:
+    """Return where a file lies, as `resolve_path`.
+
+    Raises
+    ------
+    InputError
+        It is found nowhere.
+    """
+    place = resolve_path(path)
+    if not place.is_file():
+        raise InputError("not found here nor under $GENESCRIBE_DATA", where=path, remedy=remedy)
+    return str(place)
+
+
 def fetch_fasta(source: str, target: str | Path, *, sha256: str | None = None, md5: str | None = None) -> None:
     """Write a genome as plain FASTA with its samtools index beside it, every byte checked.
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from genescribe.figures.blocks import Figure
-from genescribe.figures.style import HATCHES, INK, LINES, PALETTE, add_legend, canvas, colour_of, styled, to_svg
+from genescribe.figures.style import CEILING, HATCHES, INK, LINES, MUTED, PALETTE, add_legend, canvas, styled, to_svg
 
 LEVEL_NAMES = {
     "base": "base",
@@ -59,7 +59,8 @@ class Method:
     @property
     def colour(self) -> str:
         """Colour in every figure."""
-        return colour_of(self.kind, self.number)
+        shades = {"model": PALETTE, "baseline": MUTED, "ceiling": (CEILING,)}[self.kind]
+        return shades[self.number % len(shades)]
 
     @property
     def hatch(self) -> str:

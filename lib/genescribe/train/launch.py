@@ -170,7 +170,8 @@ def launch(config: LaunchConfig, gpus: int, command: Sequence[str], rank: int | 
         _become([*([sys.executable] if processes == 1 else agent(config, processes)), *command])
     job = os.environ.get("SLURM_JOB_ID")
     if rank is not None:
-        meeting = slurm_meeting(job) if job and not config.hosts else hosts_meeting(config)
+        named = Meeting(tuple(config.hosts), config.port, f"genescribe-{config.port}")
+        meeting = slurm_meeting(job) if job and not config.hosts else named
         if not 0 <= rank < len(meeting.addresses):
             last = len(meeting.addresses) - 1
             raise InputError(f"no host has rank {rank}", where="--node-rank", remedy=f"give 0 to {last}")
@@ -248,11 +249,6 @@ def _again(rank: str) -> list[str]:
 
 
 # -- hosts without Slurm ---------------------------------------------------------------------------------------------
-def hosts_meeting(config: LaunchConfig) -> Meeting:
-    """Return where the agents of the named hosts meet."""
-    return Meeting(tuple(config.hosts), config.port, f"genescribe-{config.port}")
-
-
 def remote_command(config: LaunchConfig, rank: int, command: Sequence[str]) -> list[str]:
     """Return the command that starts one host's part from here.
 

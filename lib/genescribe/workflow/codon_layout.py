@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from genescribe.codon.config import DatasetConfig
 from genescribe.codon.run import CodonRunConfig, run_name
 from genescribe.config import to_mapping
-from genescribe.errors import InputError
-from genescribe.genome.inputs import resolve_path
+from genescribe.genome.inputs import existing_file, resolve_path
 from genescribe.train.launch import LaunchConfig, starter
 
 
@@ -44,15 +43,8 @@ class CodonLayout:
         """
         dataset = self.dataset(run, name)
         configured = [dataset.gbff] if dataset.gbff else [dataset.gff3, dataset.fasta]
-        paths = [resolve_path(str(path)) for path in configured]
-        for path in paths:
-            if not path.exists():
-                raise InputError(
-                    "not found here nor under $GENESCRIBE_DATA",
-                    where=path,
-                    remedy=f"correct the dataset {name}, or set that variable to the folder of the data",
-                )
-        return [str(path) for path in paths]
+        remedy = f"correct the dataset {name}, or set that variable to the folder of the data"
+        return [existing_file(str(path), remedy) for path in configured]
 
     def extract_options(self, run: str, name: str) -> str:
         """Return the extracting script's options, its files included."""

@@ -14,8 +14,7 @@ from typing import Any
 
 from genescribe.bake.splits import LIST
 from genescribe.config import to_mapping
-from genescribe.errors import InputError
-from genescribe.genome.inputs import resolve_path
+from genescribe.genome.inputs import existing_file, resolve_path
 from genescribe.workflow.config import WorkflowConfig
 from genescribe.workflow.folds import folds_folder
 from genescribe.workflow.genome_config import GenomeConfig, SimulateConfig, SourceConfig
@@ -51,14 +50,7 @@ class GenomeLayout:
             It is not there.
         """
         files = self.config.genomes[genome].baselines.files
-        path = resolve_path(files[name])
-        if not path.is_file():
-            raise InputError(
-                "not found here nor under $GENESCRIBE_DATA",
-                where=files[name],
-                remedy=f"correct `baselines.files.{name}` of the genome {genome}",
-            )
-        return str(path)
+        return existing_file(files[name], f"correct `baselines.files.{name}` of the genome {genome}")
 
     def genome_fasta(self, annotation: str) -> str:
         """Return the plain FASTA of a genome."""
@@ -109,14 +101,10 @@ class GenomeLayout:
         source = self._source(annotation, kind)
         if source.path is None:
             return []
-        path = resolve_path(source.path)
-        if self.genome(annotation).simulate is None and not path.exists():
-            raise InputError(
-                "not found here nor under $GENESCRIBE_DATA",
-                where=source.path,
-                remedy=f"correct `{kind}` of the genome {annotation}, or set that variable to the folder of the data",
-            )
-        return [str(path)]
+        if self.genome(annotation).simulate is not None:
+            return [source.path]
+        remedy = f"correct `{kind}` of the genome {annotation}, or set that variable to the folder of the data"
+        return [existing_file(source.path, remedy)]
 
     def source_options(self, annotation: str, kind: str) -> str:
         """Return the source's command-line options."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from genescribe.config import to_mapping
 from genescribe.errors import InputError
-from genescribe.genome.inputs import resolve_path
+from genescribe.genome.inputs import existing_file
 from genescribe.models import model_folder
 from genescribe.train.launch import starter
 from genescribe.workflow.config import WorkflowConfig
@@ -61,12 +61,7 @@ class TrainLayout(GenomeLayout):
         file = self.config.genomes[genome].hints
         if file is None or self.config.bakes[bake].target != "sentences":
             return []
-        path = resolve_path(file)
-        if not path.exists():
-            raise InputError(
-                "not found here nor under $GENESCRIBE_DATA", where=file, remedy=f"correct `genomes.{genome}.hints`"
-            )
-        return [str(path)]
+        return [existing_file(file, f"correct `genomes.{genome}.hints`")]
 
     def shards_of_model(self, model: str) -> list[str]:
         """Return the shard folders that a model is trained on."""
@@ -101,7 +96,7 @@ class TrainLayout(GenomeLayout):
         name, seed = self.models[model]
         start = str(self.config.runs[name].start)
         if start in self.config.inits:
-            return self.init_folder(start)
+            return f"{self.config.results}/init/{start}/model"
         if start not in self.config.runs:
             folder = model_folder(start)
             if not folder.is_dir():
@@ -113,10 +108,6 @@ class TrainLayout(GenomeLayout):
                 f"the run {start!r} has no seed {seed}", where=f"runs.{name}.start", remedy="give both the same seeds"
             )
         return self.model_folder(of_run[seed] if seed in of_run else next(iter(of_run.values())))
-
-    def init_folder(self, name: str) -> str:
-        """Return the folder of an untrained model."""
-        return f"{self.config.results}/init/{name}/model"
 
     def init_fastas(self, name: str) -> list[str]:
         """Return the genomes that the encoding of an untrained model is learned from."""

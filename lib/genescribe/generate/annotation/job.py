@@ -144,7 +144,10 @@ def _annotate_with(
     annotator = Annotator(model, search, precision=job.precision, compiled=job.compile)
 
     def annotate(batch: Sequence[LocusWindow]) -> list[LocusResult]:
-        prepared = [replace(_with_hints(locus, junctions), prompt=prompts.get(locus.id)) for locus in batch]
+        prepared = []
+        for locus in batch:
+            hints = junctions.within(locus.seqid, locus.offset, locus.offset + len(locus.codes))
+            prepared.append(replace(locus, hints=hints, prompt=prompts.get(locus.id)))
         annotated = zip(annotator(prepared), prepared, strict=True)
         return [gene_of_locus(result, locus, several=job.several_genes) for result, locus in annotated]
 
@@ -252,10 +255,6 @@ def _keep(
     with duckdb.connect(str(database)) as connection:
         append_gene_list(connection, rows, genome, species)
         connection.execute("CHECKPOINT")
-
-
-def _with_hints(locus: LocusWindow, junctions: Junctions) -> LocusWindow:
-    return replace(locus, hints=junctions.within(locus.seqid, locus.offset, locus.offset + len(locus.codes)))
 
 
 def _fingerprint(job: AnnotationJob) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -262,8 +263,7 @@ class SentenceBaker:
         reasons = [reason for reason in faults.values() if reason is not None]
         if not sound:
             return None, reasons
-        sound_gene = Gene(gene.id, gene.seqid, gene.strand, sound, gene.score, gene.biotype, dict(gene.attributes))
-        return sound_gene, reasons
+        return replace(gene, transcripts=sound), reasons
 
     def _write(
         self,

@@ -31,7 +31,7 @@ from genescribe.generate.loci.hint_flags import marked, oriented, spoiled
 from genescribe.generate.loci.species_folders import EVAL
 from genescribe.generate.model import FAMILY, build_model, pad_codes, save_model
 from genescribe.generate.network.locus_reader import Reader
-from genescribe.generate.network.prefix_lm import PrefixLayer, PrefixStack
+from genescribe.generate.network.prefix_lm import PrefixStack
 from genescribe.generate.text.sentence import GeneSentence, Kind
 from genescribe.generate.text.window_signals import Signals
 from genescribe.genome.alphabet import Codes, reverse_complement
@@ -285,7 +285,8 @@ class GenerateTask(Task):
         """Compile the layers that carry context along the bases."""
         reader, decoder = model.reader, model.decoder
         if isinstance(decoder, PrefixStack):
-            decoder.layers.apply(_compile_layer)
+            for layer in decoder.layers:
+                layer.compile(dynamic=True)
         else:
             assert isinstance(reader, Reader)
             reader.encoder.context.compile(dynamic=True)
@@ -311,11 +312,6 @@ def evaluated_genes(folders: Sequence[str | Path]) -> frozenset[tuple[str, str]]
         if path.is_file():
             genes |= {(row["species"], row["gene_id"]) for row in read_json(path) if row["species"] in validated}
     return frozenset(genes)
-
-
-def _compile_layer(module: nn.Module) -> None:
-    if isinstance(module, PrefixLayer):
-        module.compile(dynamic=True)
 
 
 def signals_of(config: GenerateModelConfig, code: GeneticCode, codes: Codes) -> Signals:

@@ -86,9 +86,7 @@ def probabilities(numbers: GeneNumbers, caption: str) -> Figure:
                 y = scores[[inside[0], *inside, inside[-1]]]
                 right.fill_between(x, y, step="mid", **_look(grade))
             above = number
-        right.set(
-            title="Gene by gene, the surest first", xlabel="number of the gene", ylabel="probability", ylim=(0, 1.02)
-        )
+        right.set(title="Gene by gene, the surest first", xlabel="number of the gene", ylabel="probability")
         right.set(xlim=(0.5, len(scores) + 0.5), ylim=(0, 1.02))
         right.grid(axis="y")
         add_legend(figure, [Patch(label=grade.name, **_look(grade)) for grade in GRADES], handlelength=1.6)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from genescribe import __version__
 from genescribe.errors import InputError
+from genescribe.evaluate.metrics import is_spliced
 from genescribe.files import atomic_directory, write_json
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene
@@ -124,12 +125,12 @@ def annotate_in_rounds(
     for number in range(ROUNDS + 1):
         predicted = predict_genome(factory, genome, pieces, config, work / f"round{number}").genes
         genes = [gene for gene in predicted if is_complete(gene)]
-        structures = _structures(genes)
+        structures = frozenset((g.seqid, g.strand, t.cds) for g in genes for t in g.transcripts)
         alike = 2 * len(structures & before) / max(1, len(structures) + len(before))
         bits = intron_bits(genome, pieces, genes)
         _log.info(
             "round %d: %d genes, %d with introns, %.1f bits at their ends, %.0f%% as before",
-            *(number, len(genes), _spliced(genes), bits, 100 * alike),
+            *(number, len(genes), sum(map(is_spliced, genes)), bits, 100 * alike),
         )
         if len(genes) < FEWEST:
             bases = sum(piece.end - piece.start for piece in pieces)
@@ -186,14 +187,6 @@ def is_settled(rounds: Sequence[Round]) -> bool:
     return rounds[-1].alike >= ALIKE
 
 
-def _spliced(genes: Sequence[Gene]) -> int:
-    return sum(any(transcript.cds_introns for transcript in gene.transcripts) for gene in genes)
-
-
-def _structures(genes: Sequence[Gene]) -> frozenset[object]:
-    return frozenset((gene.seqid, gene.strand, transcript.cds) for gene in genes for transcript in gene.transcripts)
-
-
 def _name(factory: PredictorFactory) -> str:
     species = factory.provenance().get("species")
     return factory.folder.name + (f", {species}" if species else "")
@@ -222,8 +215,8 @@ def _card(rounds: Sequence[Round], genome: Genome, pieces: Sequence[Piece]) -> s
         "| round | genes | with introns | bits at the ends of introns | as in the round before |",
         "| --- | --- | --- | --- | --- |",
         *(
-            f"| {number} | {len(made.genes)} | {_spliced(made.genes)} | {made.bits:.1f} | {made.alike:.0%} |"
-            for number, made in enumerate(rounds)
+            f"| {n} | {len(made.genes)} | {sum(map(is_spliced, made.genes))} | {made.bits:.1f} | {made.alike:.0%} |"
+            for n, made in enumerate(rounds)
         ),
         "",
         *([] if is_settled(rounds) else ["The genes of the last two rounds still differ.", ""]),

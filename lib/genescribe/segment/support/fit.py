@@ -23,7 +23,7 @@ from genescribe.genome.alphabet import unmasked
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.intervals import union
-from genescribe.genome.model import Gene, Interval, mirror
+from genescribe.genome.model import Gene, Interval, mirror, shifted
 from genescribe.genome.strand import GenomeStrand
 from genescribe.kernels.semicrf.dispatch import log_partition
 from genescribe.kernels.semicrf.potentials import Potentials
@@ -144,10 +144,13 @@ def _window(
     assert isinstance(scheme, GeneScheme)
     strand, length = GenomeStrand(genome, *place), end - start
     codes = strand[0:length]
-    moved = [_moved(gene, start) for gene in genes if start <= gene.start and gene.end <= end]
+    moved = [shifted(gene, -start) for gene in genes if start <= gene.start and gene.end <= end]
     moved = [gene if sign == "+" else mirror(gene, length) for gene in moved]
     if NAMES[UTR5] in model.config.closed:
-        moved = [_coding_alone(gene) for gene in moved]
+        # As a model reads genes that has no labels for UTRs.
+        moved = [
+            replace(g, transcripts=tuple(replace(t, exons=t.cds or t.exons) for t in g.transcripts)) for g in moved
+        ]
     code = GeneticCode.from_table(model.config.genetic_code)
     faults = {
         gene.id: reason
@@ -172,18 +175,6 @@ def _window(
     return FitWindow(
         strand, potentials, runs, np.array(table.on(seqid, start, end)), depths, model, predictor.temperature
     )
-
-
-def _moved(gene: Gene, offset: int) -> Gene:
-    def by(parts: tuple[Interval, ...]) -> tuple[Interval, ...]:
-        return tuple((a - offset, b - offset) for a, b in parts)
-
-    return replace(gene, transcripts=tuple(replace(t, exons=by(t.exons), cds=by(t.cds)) for t in gene.transcripts))
-
-
-def _coding_alone(gene: Gene) -> Gene:
-    """Return the gene without UTRs, as a model reads it that has no labels for them."""
-    return replace(gene, transcripts=tuple(replace(t, exons=t.cds) if t.cds else t for t in gene.transcripts))
 
 
 def drawn(window: FitWindow, rng: np.random.Generator) -> tuple[Rows, NDArray[np.float64]]:
