@@ -37,6 +37,7 @@ from genescribe.files import write_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome
 from genescribe.genome.model import Gene, Interval
+from genescribe.genome.repair.sort import sort_annotation
 from genescribe.genome.strand import GenomeStrand
 from genescribe.labels.gene import GeneScheme
 from genescribe.predict.config import PredictConfig
@@ -57,7 +58,7 @@ def main() -> None:
     first = commands.add_parser("collect", help="write the candidates of some regions")
     first.add_argument("--model", type=Path, required=True, help="folder of a segment model")
     first.add_argument("--fasta", type=Path, required=True, help="genome")
-    first.add_argument("--annotation", type=Path, required=True, help="reference")
+    first.add_argument("--annotation", type=Path, required=True, help="reference, repaired before it is read")
     first.add_argument("--regions", type=comma_list, required=True, help="where")
     first.add_argument("--junctions", type=Path, help="introns of reads")
     first.add_argument("--output", type=Path, required=True, help="NPZ file to write")
@@ -77,13 +78,16 @@ def main() -> None:
 # -- candidates ------------------------------------------------------------------------------------------------------
 def collect(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
     """Return the candidates of genes of which the first coding sequence is right, and a row a gene."""
-    genome, reference = Genome.open(args.fasta), read_genes(args.annotation)
+    genome = Genome.open(args.fasta)
     config = PredictConfig(workers=1, posteriors=False)
     pieces = pieces_of(genome, args.regions, config.flank, where=args.fasta)
     rows: list[tuple[int, bool, tuple[float, ...]]] = []
     additional: list[int] = []
     predicted = 0
     with tempfile.TemporaryDirectory() as scratch:
+        repaired = Path(scratch) / "reference.gff3"
+        sort_annotation(args.annotation, repaired)
+        reference = read_genes(repaired)
         evidence, reads = None, None
         if args.junctions:
             collector = Collector(genome.lengths)

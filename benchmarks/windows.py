@@ -10,6 +10,7 @@ whole stretch, with 95% bootstrap intervals. The baseline is the rule that every
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from genescribe.genome.annotation.gff3 import read_genes, write_gff3
 from genescribe.genome.fasta import Genome
 from genescribe.genome.genetic_code import GeneticCode
 from genescribe.genome.model import Gene
+from genescribe.genome.repair.sort import sort_annotation
 
 AT_ONCE, SHOWN, SHORTEST_ORF = 8, ("base", "exon", "gene"), 300
 Stretch = tuple[str, int, int]
@@ -41,7 +43,7 @@ def main() -> None:
     add = arguments.add_argument
     add("--model", type=Path, required=True, help="folder of the model")
     add("--fasta", type=Path, required=True, help="genome")
-    add("--annotation", type=Path, required=True, help="reference")
+    add("--annotation", type=Path, required=True, help="reference, repaired before it is read")
     add("--region", required=True, help="what is annotated and scored")
     add("--beams", type=int, default=1, help="sentences kept; 1: greedy")
     add("--against", action="append", default=[], metavar="NAME=GFF", help="another annotation of the region")
@@ -61,7 +63,10 @@ def main() -> None:
     for text in args.against:
         name, _, path = text.partition("=")
         rows[name] = read_genes(path)
-    reference = read_genes(args.annotation)
+    with tempfile.TemporaryDirectory() as folder:
+        repaired = Path(folder) / "reference.gff3"
+        sort_annotation(args.annotation, repaired)
+        reference = read_genes(repaired)
     scores = {name: measure(reference, genes, regions=[region])["cds"] for name, genes in rows.items()}
     write_json(f"{args.output}.json", {"region": args.region, "cpu_seconds": round(seconds, 1), "cds": scores})
     lines = [f"| {' | '.join(('', *SHOWN))} |", f"| {' | '.join(['---'] * (1 + len(SHOWN)))} |"]
