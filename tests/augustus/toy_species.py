@@ -106,9 +106,9 @@ def _motif(rng: np.random.Generator, name: str, width: int, order: int) -> str:
     return f"[{name}]\n# width\n{width}\n# order\n{order}\n" + "\n".join(rows) + "\n"
 
 
-def _steps(name: str, borders: list[float]) -> str:
-    rows = "".join(f"{border:.6g} {1.5 * border:.6g}\n" for border in borders)
-    return f"[{name}]\n# bins\n{len(borders) + 1}\n# monotonic: increasing\n {0.5 * borders[0]:.6g}\n{rows}"
+def _steps(name: str, borders: list[float], scale: float = 1.0) -> str:
+    rows = "".join(f"{border:.6g} {1.5 * scale * border:.6g}\n" for border in borders)
+    return f"[{name}]\n# bins\n{len(borders) + 1}\n# monotonic: increasing\n {0.5 * scale * borders[0]:.6g}\n{rows}"
 
 
 def _exons(rng: np.random.Generator, emission: bool, steps: bool) -> str:
@@ -124,7 +124,8 @@ def _exons(rng: np.random.Generator, emission: bool, steps: bool) -> str:
         # Old sets list counts of the same words behind.
         text += "# normal patterns\n" + "".join(f"{word} 0 0 0\n" for word in words(ORDER + 1))
         text += _motif(rng, "TRANSINIT", START, 1)
-        text += _steps("TRANSINITBIN", [1e-4, 1e-3, 1e-2]) if steps else ""
+        # Real motifs have 22 bases: such chances are far below those of single bases.
+        text += _steps("TRANSINITBIN", [1e-4, 1e-3, 1e-2], 1e-10) if steps else ""
         for name in ("EMISSION", "INITEMISSION", "ETEMISSION"):
             hidden = name == "EMISSION" and not emission
             mark = "#" if hidden else ""

@@ -262,8 +262,10 @@ def _fill_steps(evidence: TabulatedEvidence, exon: ExonClass, species: Species, 
     # Classes may have different numbers of steps: the rest are never reached.
     borders = np.full(evidence.config.start_steps - 1, np.inf)
     borders[: len(steps.borders)] = np.log(np.maximum(steps.borders, 1e-300))
-    values = np.full(evidence.config.start_steps, logs(steps.values)[-1])
-    values[: len(steps.values)] = logs(steps.values)
+    # Chances of a whole motif, far below that of the rarest base.
+    chances = logs(steps.values, LOWEST)
+    values = np.full(evidence.config.start_steps, chances[-1])
+    values[: len(chances)] = chances
     _set(evidence.start_borders[number], np.minimum(borders, -LOWEST))
     _set(evidence.start_values[number], values)
 
