@@ -14,7 +14,7 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.report.annotation.cautions import cautions
 from genescribe.report.annotation.evidence import CLASSES, support_of
 from genescribe.report.annotation.numbers import BaseCounts, count_bases, count_genes, masked_genes
-from genescribe.report.annotation.places import surest
+from genescribe.report.annotation.places import most_and_least_probable
 
 
 def gene(name: str, *parts: tuple[int, int], score: float | None = None, strand: str = "+", seqid: str = "a") -> Gene:
@@ -76,11 +76,11 @@ def test_support_is_counted_from_what_the_genes_say(tmp_path: Path) -> None:
     assert summed == pytest.approx(sum(gene.score or 0 for gene in made.genes))
 
 
-def test_no_gene_is_among_the_surest_and_the_least_sure() -> None:
+def test_no_gene_is_among_both_the_most_and_the_least_probable() -> None:
     genes = [gene(f"g{number}", (0, 30), score=number / 20) for number in range(14)] + [gene("unknown", (0, 30))]
-    sure, unsure = surest(genes)
-    assert [one.score for one in sure] == [number / 20 for number in range(13, 3, -1)]
-    assert [one.id for one in unsure] == ["g0", "g1", "g2", "g3"]
+    most, least = most_and_least_probable(genes)
+    assert [one.score for one in most] == [number / 20 for number in range(13, 3, -1)]
+    assert [one.id for one in least] == ["g0", "g1", "g2", "g3"]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_the_page_says_what_was_done_with_what(tmp_path: Path) -> None:
         "2L:1-3000",
         "in training 500 912 52 71 4,321 9,876",
         "busco -i my.proteins.fa",
-        "The least sure genes",
+        "The most probable genes",
+        "The least probable genes",
         "a" * 64,
     ):
         assert words in text, words
@@ -102,7 +103,7 @@ def test_next_steps_name_files_of_the_form_that_was_written(tmp_path: Path, name
     write_annotation_report(tmp_path / "report.html", made)
     text = read(tmp_path / "report.html")
     assert f" {command} " in text and f"All genes are in {name or 'annotation.gff3'}." in text
-    assert f"from {made.prefix}proteins.fa" in text
+    assert f"the proteins in {made.prefix}proteins.fa" in text
 
 
 def test_completeness_is_shown_or_how_to_measure_it(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_genes_without_probabilities_are_no_error(tmp_path: Path) -> None:
     assert write_annotation_report(tmp_path / "report.html", replace(made, genes=plain))
     text = read(tmp_path / "report.html")
     assert "The genes have no probabilities" in text
-    assert "surest" not in text
+    assert "probable genes" not in text
     assert "Browse the annotation" in text
 
 

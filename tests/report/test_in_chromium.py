@@ -85,7 +85,7 @@ def test_the_browser_shows_genes_and_evidence_without_a_network(tab: Tab, page: 
     tab.open(page, width)
     tab.value("document.getElementById('browser').scrollIntoView()")
     tab.until("document.getElementById('browser').dataset.ready === 'yes'")
-    # The surest genes, and introns with evidence, whichever are there first.
+    # The most probable genes, and introns with evidence, whichever are there first.
     tab.until(f"(([blue, , green]) => blue > 0 && green > 0)({COLOURED})")
     assert tab.value("document.querySelector('#browser .state').hidden")
     assert tab.faults == []
@@ -94,7 +94,7 @@ def test_the_browser_shows_genes_and_evidence_without_a_network(tab: Tab, page: 
 def test_a_click_on_a_place_shows_its_gene(tab: Tab, page: Path) -> None:
     tab.faults.clear()
     tab.open(page, 1400)
-    link = "[...document.querySelectorAll('#figure-least-sure ~ * a[data-place]')][0]"
+    link = "[...document.querySelectorAll('#figure-least-probable ~ * a[data-place]')][0]"
     place = tab.value(f"{link}.dataset.place")
     assert place.startswith(("chr1:", "2L_1-3000:"))
     tab.value(f"{link}.click()")

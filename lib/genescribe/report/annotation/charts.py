@@ -62,7 +62,7 @@ def _look(grade: Grade) -> Look:
 
 
 def probabilities(numbers: GeneNumbers, caption: str) -> Figure:
-    """Draw how many genes have which probability, and all genes from the most to the least sure."""
+    """Draw how many genes have which probability, and all genes from the most to the least probable."""
     scores = np.sort(numbers.known_scores)[::-1]
     counts, edges = np.histogram(scores, bins=BINS, range=(0, 1))
     with styled():
@@ -86,7 +86,7 @@ def probabilities(numbers: GeneNumbers, caption: str) -> Figure:
                 y = scores[[inside[0], *inside, inside[-1]]]
                 right.fill_between(x, y, step="mid", **_look(grade))
             above = number
-        right.set(title="Gene by gene, the surest first", xlabel="number of the gene", ylabel="probability")
+        right.set(title="Gene by gene, the most probable first", xlabel="number of the gene", ylabel="probability")
         right.set(xlim=(0.5, len(scores) + 0.5), ylim=(0, 1.02))
         right.grid(axis="y")
         add_legend(figure, [Patch(label=grade.name, **_look(grade)) for grade in GRADES], handlelength=1.6)

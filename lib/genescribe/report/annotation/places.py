@@ -1,4 +1,4 @@
-"""The surest and the least sure genes, and the genome browser, or still pictures where it would be too large."""
+"""The most and the least probable genes, and the genome browser, or still pictures where it would be too large."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def places(annotation: Annotation, evidence: EvidenceTable | None, largest: int 
     """
     if not annotation.genes:
         return []
-    sure, unsure = surest(annotation.genes)
+    most, least = most_and_least_probable(annotation.genes)
     names = browser_names(dict.fromkeys(piece.seqid for piece in annotation.pieces))
-    shown = (sure or annotation.genes)[0]
+    shown = (most or annotation.genes)[0]
     lengths = annotation.genome.lengths
     first = place_of(shown, names, lengths, max(shown.end - shown.start, 8_000))
     caption = (
@@ -44,27 +44,28 @@ def places(annotation: Annotation, evidence: EvidenceTable | None, largest: int 
         "to move, type a place or the ID of a gene to go there, click a gene for its attributes. The browser is igv.js."
     )
     browser = genome_browser(annotation.genes, annotation.genome, annotation.pieces, evidence, first, caption, largest)
-    links = {} if browser is None else {g.id: place_of(g, names, lengths) for g in (*sure, *unsure)}
+    links = {} if browser is None else {g.id: place_of(g, names, lengths) for g in (*most, *least)}
     sections = []
-    for name, title, genes in (("surest", "surest", sure), ("least-sure", "least sure", unsure)):
+    for degree, genes in (("most", most), ("least", least)):
         if genes:
-            caption = f"The {title} gene" if len(genes) == 1 else f"The {len(genes)} {title} genes, each"
-            blocks = _drawn(name, caption, genes, links, evidence is not None)
-            sections.append(Section(f"The {title} genes", blocks))
+            name = f"{degree} probable gene"
+            caption = f"The {name}" if len(genes) == 1 else f"The {len(genes)} {name}s, each"
+            blocks = _drawn(f"{degree}-probable", caption, genes, links, evidence is not None)
+            sections.append(Section(f"The {name}s", blocks))
     return [*sections, Section("Browse the annotation", [browser]) if browser else _stills(annotation, largest)]
 
 
-def surest(genes: Sequence[Gene]) -> tuple[list[Gene], list[Gene]]:
+def most_and_least_probable(genes: Sequence[Gene]) -> tuple[list[Gene], list[Gene]]:
     """Return the genes with the highest and those with the lowest probability, the extremes first, none in both.
 
-    Of equally sure ones those with more coding exons come first.
+    Of equally probable genes, those with more coding exons come first.
     """
     known = sorted(
         (gene for gene in genes if gene.score is not None),
         key=lambda gene: (-(gene.score or 0.0), -len(gene.transcripts[0].cds), gene.seqid, gene.start, gene.id),
     )
-    sure = known[:SHOWN]
-    return sure, known[len(sure) :][-SHOWN:][::-1]
+    most = known[:SHOWN]
+    return most, known[len(most) :][-SHOWN:][::-1]
 
 
 def _drawn(name: str, title: str, genes: Sequence[Gene], links: Mapping[str, str], supported: bool) -> list[Block]:
@@ -72,7 +73,7 @@ def _drawn(name: str, title: str, genes: Sequence[Gene], links: Mapping[str, str
         f"{title} over the whole width. Boxes are coding exons in the colour of their probability; the "
         "point shows the direction. Right: probability of the gene and its length."
     )
-    columns = ["probability", "least sure\nexon", "coding\nexons", "coding\nbases"]
+    columns = ["probability", "least\nprobable\nexon", "coding\nexons", "coding\nbases"]
     columns += ["introns with\nevidence"] if supported else []
     columns += ["strand", "place"]
     rows = [Row(gene.id, _cells(gene, links.get(gene.id, ""), supported)) for gene in genes]

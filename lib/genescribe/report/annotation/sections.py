@@ -161,14 +161,14 @@ def _probabilities(numbers: GeneNumbers) -> Section:
         cells = [Cell(f"{kept:,}"), Cell(f"{right:,.0f}"), Cell(share(right, kept))]
         rows.append(Row("all genes" if not least else f"{least:g} or more", cells))
     table = Table(
-        "Genes that remain with a least probability (--min-posterior), and how many of them to expect to be right.",
+        "Genes that have at least this probability (--min-posterior), and how many of them to expect to be right.",
         "probability",
         ["genes", "expected right", "share"],
         rows,
     )
     caption = (
-        f"Left: genes in {charts.BINS} bins of probability. Right: all genes, the surest first; the coloured area is "
-        "the expected number of right ones."
+        f"Left: genes in {charts.BINS} bins of probability. Right: all genes, the most probable first; the coloured "
+        "area is the number of right ones to expect."
     )
     return Section(title, [text, charts.probabilities(numbers, caption), table])
 
@@ -231,8 +231,8 @@ def _next(annotation: Annotation) -> Section:
         Text("Fewer genes, more of them right: the same command again, with"),
         Text(more, "code"),
         Text(
-            "The functions of the genes are told by other programs, such as InterProScan or eggNOG-mapper, from "
-            f"{prefix}{PROTEINS}. All genes are in {annotation.name}."
+            "Other programs, such as InterProScan or eggNOG-mapper, predict what the proteins in "
+            f"{prefix}{PROTEINS} do. All genes are in {annotation.name}."
         ),
     ]
     return Section("Next steps", blocks)
