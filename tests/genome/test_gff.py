@@ -84,6 +84,20 @@ def test_cds_rows_only_with_the_stop_inside(tmp_path: Path) -> None:
     assert transcript == Transcript("T", ((10, 31), (40, 50)), ((10, 31), (40, 50)))
 
 
+def test_semicolons_in_quotes_are_part_of_an_id(tmp_path: Path) -> None:
+    """Cut at the semicolon, two genes are one, and its coding sequence a chimera."""
+    genes = read(
+        tmp_path,
+        """
+I x CDS 11 40 . + 0 gene_id "g;1"; transcript_id "t;1";
+I x CDS 51 80 . + 0 transcript_id "t;2"; gene_id "g;2"; tag "CCDS;x"; tag "cds_end_NF";
+I x CDS 91 99 . + 0 gene_id g3; transcript_id t3;
+""",
+    )
+    assert [(gene.id, only([gene]).id) for gene in genes] == [("g;1", "t;1"), ("g;2", "t;2"), ("g3", "t3")]
+    assert [only([gene]).partial3 for gene in genes] == [False, True, False]
+
+
 def test_augustus_gtf_names_genes_in_bare_words(tmp_path: Path) -> None:
     (gene,) = read(
         tmp_path,
@@ -278,9 +292,24 @@ def test_a_gene_loses_only_the_transcript_that_is_wrong(tmp_path: Path) -> None:
     assert [(reject.gene, reject.transcript) for reject in rejects] == [("g", "t")]
 
 
+def test_the_log_says_what_is_wrong_first_and_where(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not that a gene is left without a transcript, which follows from it."""
+    text = "I x gene 1 9 . . . ID=g\nI x mRNA 1 9 . . . ID=t;Parent=g\nI x CDS 1 9 . . 0 Parent=t\n"
+    read(tmp_path, text)
+    assert "2 genes or transcripts cannot be used; line 2, t: on neither strand" in caplog.text
+    read(tmp_path, "I x CDS 1 9 . + 0 Note=none")
+    assert "1 gene or transcript cannot be used; line 1: CDS belongs to no transcript" in caplog.text
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "-inf", "1e400", "high"])
+def test_a_score_is_a_number(tmp_path: Path, score: str) -> None:
+    with pytest.raises(InputError, match=f"score '{score}'; write a number"):
+        read(tmp_path, f"I x gene 1 9 {score} + . ID=g")
+
+
 def test_rejects_are_logged_where_nobody_takes_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     read(tmp_path, REJECTED["no_transcript"])
-    assert "1 genes or transcripts cannot be used" in caplog.text
+    assert "1 gene or transcript cannot be used" in caplog.text
 
 
 @quick
@@ -353,6 +382,14 @@ def test_genes_outside_the_genome_are_not_written(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="outside the genome"):
             write_gff3(tmp_path / "out.gff3", EXAMPLE, lengths)
     assert not list(tmp_path.iterdir())
+
+
+def test_attributes_without_a_value_are_not_written(tmp_path: Path) -> None:
+    """They come from empty ones, and from semicolons in quotes, which GFF3 does not know."""
+    text = 'I x gene 1 9 . + . ID=g;Note="a;b";Alias=\nI x mRNA 1 9 . + . ID=t;Parent=g\nI x CDS 1 9 . + 0 Parent=t\n'
+    write_gff3(tmp_path / "out.gff3", read(tmp_path, text), {"I": 9})
+    (gene,) = (line for line in (tmp_path / "out.gff3").read_text().splitlines() if "\tgene\t" in line)
+    assert gene.endswith('\tID=g;Note="a')
 
 
 @pytest.mark.skipif(shutil.which("gt") is None, reason="needs GenomeTools (`gt`), not installed")

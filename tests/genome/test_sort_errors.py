@@ -13,6 +13,7 @@ from genescribe.errors import InputError
 from genescribe.genome.repair.sort import sort_annotation
 
 GENE = "c1\ts\tgene\t1\t90\t.\t+\t.\tID=g\n"
+MRNA = "c1\ts\tmRNA\t1\t90\t.\t+\t.\tID=t;Parent=g\n"
 CDS = "c1\ts\tCDS\t1\t90\t.\t+\t0\tID=p;Parent=g\n"
 
 BAD_ROWS = {
@@ -134,6 +135,16 @@ def test_accepted(name: str, tmp_path: Path) -> None:
     assert report.rows_in == 2
     kinds = [line.split("\t")[2] for line in target.read_text().splitlines()[1:]]
     assert kinds == ["gene", "mRNA", "exon", "CDS"] and "\r" not in target.read_text()
+
+
+def test_an_annotation_without_a_usable_gene_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """The gene is left out since its transcript was rejected: that is the reason."""
+    source = tmp_path / "in.gff"
+    source.write_text(
+        GENE + "".join(CDS.replace("Parent=g", "Parent=t").replace("+", strand) for strand in "+-") + MRNA
+    )
+    with pytest.raises(InputError, match=r"in.gff:\d: none of the \d rows .* rejected: its parts lie on both strands"):
+        sort_annotation(source, tmp_path / "out.gff3")
 
 
 def test_gzip_equals_plain(tmp_path: Path) -> None:

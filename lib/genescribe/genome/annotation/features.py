@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import duckdb
 
+
+def gtf_value(key: str) -> str:
+    """Return a regular expression whose group is the value of an attribute of GTF: semicolons may stand in quotes."""
+    return f"""(?:^|;)\\s*{key}\\s+("[^"]*"|[^";]*)"""
+
+
 PARTS = "('exon', 'cds', 'utr', 'stop')"
 
 _CLASS = """
@@ -40,9 +46,9 @@ FROM (
 _GTF_FEATURES = f"""
 CREATE TEMP TABLE keyed AS
 SELECT *, CASE WHEN bare AND class = 'gene' THEN trim(attributes)
-    ELSE nullif(regexp_extract(attributes, '(?:^|;)\\s*gene_id\\s+"?([^";]*)', 1), '') END AS gene_id,
+    ELSE nullif(trim(regexp_extract(attributes, '{gtf_value("gene_id")}', 1), '"'), '') END AS gene_id,
     CASE WHEN bare AND class = 'transcript' THEN trim(attributes)
-    ELSE nullif(regexp_extract(attributes, '(?:^|;)\\s*transcript_id\\s+"?([^";]*)', 1), '') END AS transcript_id
+    ELSE nullif(trim(regexp_extract(attributes, '{gtf_value("transcript_id")}', 1), '"'), '') END AS transcript_id
 FROM (SELECT *, {_CLASS.format(top="true")} AS class, regexp_matches(attributes, '^[^\\s";]+$') AS bare FROM rows);
 
 CREATE TEMP TABLE owners AS

@@ -132,7 +132,8 @@ def _gene_rows(
         kind: str, interval: Interval, columns: dict[str, str], score: float | None = None, phase: str = "."
     ) -> tuple[int, str]:
         start, end = interval
-        text = ";".join(f"{_escape(key)}={_escape(value, key)}" for key, value in (columns | shared).items())
+        pairs = ((key, value) for key, value in (columns | shared).items() if value)  # GFF3 has no empty ones.
+        text = ";".join(f"{_escape(key)}={_escape(value, key)}" for key, value in pairs)
         shown = "." if score is None else repr(float(score))
         strand = gene.strand
         return (
@@ -249,9 +250,14 @@ def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[
         if rejects is not None:
             rejects.extend(rejected)
         elif rejected:
+            # That a gene has no usable transcript follows from what is wrong with its transcripts.
+            first = next((row for row in rejected if row.reason != "no_usable_transcript"), rejected[0])
+            what = "1 gene or transcript" if len(rejected) == 1 else f"{len(rejected):,} genes or transcripts"
+            name = first.transcript or first.gene
             _log.warning(
-                "%s: %d genes or transcripts cannot be used, first %s", path, len(rejected), rejected[0].detail
-            )
+                "%s: %s cannot be used; line %d%s: %s", path, what, first.line, f", {name}" if name else "",
+                first.detail,
+            )  # fmt: skip
         genes = fetch_genes(connection)
         if not genes and first_row(connection, "SELECT count(*) FROM sequences")[0]:
             _log.warning("%s: it has rows, but no gene with a coding sequence", path)

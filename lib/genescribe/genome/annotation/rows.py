@@ -61,7 +61,7 @@ FROM (
         try_cast(f[8] AS TINYINT) AS phase, {_ATTRIBUTES} AS attributes, {_PROBLEM} AS wrong
     FROM (
         SELECT *, try_cast(f[4] AS BIGINT) - 1 AS start, try_cast(f[5] AS BIGINT) AS "end",
-            try_cast(f[6] AS DOUBLE) AS score
+            CASE WHEN isfinite(try_cast(f[6] AS DOUBLE)) THEN try_cast(f[6] AS DOUBLE) END AS score
         FROM (
             SELECT line, string_split(text, chr(9)) AS f FROM lines
             WHERE NOT regexp_matches(text, '^(#|track |browser |\\s*$)')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -71,7 +72,7 @@ def _row(columns: Sequence[str], written: Written) -> None:
     if len(columns) != _COLUMNS or columns[2] not in written.scores:
         return
     seqid = unquote(columns[0])
-    if columns[5] != ".":
+    if columns[5] != "." and math.isfinite(float(columns[5])):
         place = (seqid, columns[6], int(columns[3]) - 1, int(columns[4]))
         written.scores[columns[2]][place] = float(columns[5])
     if table := _TABLE.search(columns[8]):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from genescribe.genome.annotation.features import PARTS
+from genescribe.genome.annotation.features import PARTS, gtf_value
 from genescribe.genome.annotation.rows import first_row, raise_first_problem
 
 # Besides rows of their own, transcripts are genes that hold CDS directly (or exons, and no transcript: NCBI repeats the
@@ -261,7 +261,8 @@ def load_structure(connection: duckdb.DuckDBPyConnection, *, gtf: bool) -> None:
 def attribute(key: str, *, gtf: bool) -> str:
     """Return SQL for the value of an attribute; empty where there is none, comma-separated where there are several."""
     if gtf:
-        return f"array_to_string(regexp_extract_all(attributes, '(?:^|;)\\s*{key}\\s+\"?([^\";]*)', 1), ',')"
+        values = f"regexp_extract_all(attributes, '{gtf_value(key)}', 1)"
+        return f"""array_to_string(list_transform({values}, lambda x: trim(x, '"')), ',')"""
     return f"url_decode(regexp_extract(attributes, '(?:^|;)\\s*{key}=([^;]*)', 1))"
 
 

@@ -104,7 +104,8 @@ def _builtin(source: Path, target: Path, merge_loci: bool, tags: tuple[str, ...]
     drop_empty_loci(forest)
     if not forest.loci:
         gone = [repair for repair in forest.repairs if repair.what.endswith("left out") or "rejected" in repair.what]
-        first = min(gone, default=None)
+        # Parts go with their transcript, and a gene is left out where its transcripts went.
+        first = min(gone, key=lambda repair: (" rejected: " not in repair.what, repair), default=None)
         why = f", as {first.what}" if first else ""
         raise InputError(
             f"none of the {rows_in} rows belongs to a gene{why}", where=source, line=first and first.line,
