@@ -110,6 +110,21 @@ def test_files_of_others_stay(folder: Path, name: str) -> None:
     assert "NCBI" in (folder / name).read_text()
 
 
+@pytest.mark.parametrize("form", ["gff3", "gtf", "bed"])
+def test_the_annotation_of_another_genome_stays(folder: Path, form: str) -> None:
+    """Assemblies in folders of their own often have one name: annotated in a loop, each would replace the last."""
+    words = [*COMMAND, "--format", form]
+    console.main(words)
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    genome = folder.parent / "data" / "my.genome.fa"
+    genome.write_text(genome.read_text().replace(">", ">other_") + ">more\nACGT\n")
+    with pytest.raises(InputError, match=rf"my.genome.{form}: exists already, and is of another genome; give another"):
+        console.main(words)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    genome.write_text(genome.read_text().replace(">other_", ">"))
+    console.main(words)  # sequences may be added
+
+
 def test_another_form_and_its_index(folder: Path) -> None:
     console.main([*COMMAND, "--format", "gtf"])
     assert (folder / "my.genome.gtf").read_text().startswith("#genescribe ")

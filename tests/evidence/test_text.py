@@ -160,7 +160,7 @@ def test_bad_rows_are_named_in_one_line(text: str, message: str, tmp_path: Path)
     with pytest.raises(InputError, match="no text file"):
         table_of(path)
     with pytest.raises(InputError, match="a BAM file, not text; give it to --bam"):
-        table_of(path.rename(tmp_path / "h.bam"))
+        table_of(path.rename(tmp_path / "h.BAM"))
 
 
 _ROWS = st.tuples(

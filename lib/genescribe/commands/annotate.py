@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genescribe.cli import Parser
 from genescribe.errors import InputError
 from genescribe.models import DEFAULT, HELP, ModelPath
 from genescribe.paths import InputPath, InputText, NameList, OutputFile, Source, refuse_overwriting, stem_of
+
+if TYPE_CHECKING:
+    from genescribe.genome.fasta import Genome
 
 _OTHER = "give another name with --output"
 
@@ -80,6 +84,8 @@ def main(args: argparse.Namespace) -> None:
         check_busco(args.busco)
     with work_folder(target.with_name(f"{target.name}.work"), shown=target) as work:
         genome = Genome.open(args.fasta, scratch=work)
+        if args.output is None:
+            _check_same_genome(target, genome)
         pieces = pieces_of(genome, args.regions, config.flank, where="--regions" if args.regions else args.fasta)
         evidence = evidence_of(evidence_files, genome, work / "evidence", config.workers)
         factory, pieces, warnings = with_organelles(
@@ -97,6 +103,26 @@ def main(args: argparse.Namespace) -> None:
     others, stem = ",".join(name for name in beside if name != REPORT), target.with_name(stem_of(target))
     first = f"read {stem}.{REPORT} first; " if reported else ""
     print(f"{genes_in_words(len(prediction.genes))}: {target}; {first}also {stem}.{{{others}}}")
+
+
+def _check_same_genome(target: Path, genome: Genome) -> None:
+    """Refuse to replace the annotation of another genome: files of many assemblies have one name, such as genomic.fna.
+
+    Raises
+    ------
+    InputError
+        The file has sequences that the genome lacks, or of other lengths.
+    """
+    from genescribe.genome.annotation.text import table_rows
+    from genescribe.genome.annotation.written import read_written
+
+    if not target.exists():
+        return
+    known = genome.lengths
+    # GFF3 gives the length of every sequence; other forms have names alone.
+    lengths = read_written(target).lengths or {columns[0]: known.get(columns[0]) for _, columns in table_rows(target)}
+    if any(known.get(name) is None or known[name] != length for name, length in lengths.items()):
+        raise InputError("exists already, and is of another genome", where=target, remedy=_OTHER)
 
 
 def _move(folder: Path, target: Path, suffix: str) -> None:

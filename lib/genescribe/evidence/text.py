@@ -88,7 +88,7 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
     InputError
         A row that is none, is of a type that is no evidence, or lies outside the genome; a file without evidence.
     """
-    if Path(path).suffix == ".bam":
+    if Path(path).suffix.lower() == ".bam":
         raise InputError("a BAM file, not text", where=path, remedy="give it to --bam")
     lines = table_rows(path)
     first = next(lines, None)
