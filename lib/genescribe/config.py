@@ -323,14 +323,10 @@ def _convert_union(arguments: tuple[Any, ...], value: Any, where: str, key: str,
         except InputError as error:
             errors.append((argument, error))
     # A mapping was meant for the argument that is one: its own error says more than "not a string".
-    structured = [e for a, e in errors if isinstance(value, Mapping) and _is_mapping(a)]
-    if structured:
-        raise structured[0]
+    for argument, error in errors:
+        if isinstance(value, Mapping) and (dataclasses.is_dataclass(argument) or get_origin(argument) is dict):
+            raise error
     raise _wrong(key, value, " or ".join(_type_name(a) for a in arguments), where)
-
-
-def _is_mapping(hint: Any) -> bool:
-    return dataclasses.is_dataclass(hint) or get_origin(hint) is dict
 
 
 def _convert_scalar(hint: Any, value: Any, where: str, key: str) -> Any:

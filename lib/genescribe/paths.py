@@ -66,10 +66,9 @@ class Target:
         """Return every path that is written."""
         if self.folder and not self.replaced:
             return [self.path / name for name in self.beside]
-        return [self.path, *(self.path.with_name(self._filled(name)) for name in self.beside)]
-
-    def _filled(self, pattern: str) -> str:
-        return pattern.replace("{name}", self.path.name).replace("{stem}", stem_of(self.path))
+        name, stem = self.path.name, stem_of(self.path)
+        beside = (pattern.replace("{name}", name).replace("{stem}", stem) for pattern in self.beside)
+        return [self.path, *map(self.path.with_name, beside)]
 
 
 @dataclass(frozen=True)

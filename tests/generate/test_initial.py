@@ -72,7 +72,7 @@ def test_a_model_of_tokens_draws_and_scores_alike_and_learns(checkpoint: Path, t
     loci = [bases(150, 1), bases(121, 2)]
     drawn = [outcome for group in policy.sample(loci, 2, max_length=30) for outcome in group]
     scored = policy.score([locus for locus in loci for _ in range(2)], [outcome.values for outcome in drawn])
-    assert scored.totals.tolist() == pytest.approx([outcome.log_probability for outcome in drawn], abs=1e-4)
+    assert scored.logs.sum(dim=1).tolist() == pytest.approx([outcome.log_probability for outcome in drawn], abs=1e-4)
     # A run that begins with a model and says nothing of it has that model's options.
     asked = {"start": str(tmp_path / "model"), "max_steps": 2, "batch_size": 2, "device": "cpu"}
     toy = bake_toy(tmp_path / "toy", {"t": 6, "v": 2, "x": 1})

@@ -38,8 +38,8 @@ def test_a_drawn_sequence_is_scored_as_it_was_drawn(architecture: str, tmp_path:
     assert scored.present.sum(dim=1).tolist() == [len(outcome.values) for outcome in drawn]
     for row, outcome in zip(scored.logs, drawn, strict=True):
         assert row[: len(outcome.logs)].tolist() == pytest.approx(outcome.logs, abs=1e-4)
-    assert scored.totals.tolist() == pytest.approx([outcome.log_probability for outcome in drawn], abs=1e-4)
-    scored.totals.sum().backward()
+    assert scored.logs.sum(dim=1).tolist() == pytest.approx([outcome.log_probability for outcome in drawn], abs=1e-4)
+    scored.logs.sum().backward()
     gradients = [p.grad for p in policy.model.parameters() if p.grad is not None]
     assert gradients and all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
 

@@ -106,12 +106,6 @@ def padded_words(scores: FloatArray, order: int, unknown: float) -> FloatArray:
     return np.append(np.tile(scores, times), unknown)
 
 
-def long_tail(lengths: FloatArray, beyond: float) -> float:
-    """Return the score of each base past the table: no jump at its end, and the share of longer exons is right."""
-    ratio = 1 - lengths[-1] / beyond if beyond > 0 else 0.0
-    return math.log(min(max(ratio, 1e-3), 1 - 1e-6))
-
-
 def intron_lengths(introns: Introns, rows: int) -> tuple[FloatArray, float]:
     """Return the score of each length of an intron, (rows,), and of each base beyond.
 

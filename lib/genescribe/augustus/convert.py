@@ -26,7 +26,6 @@ from genescribe.augustus.chances import (
     Transitions,
     intron_lengths,
     logs,
-    long_tail,
     padded_words,
     transitions_of,
     without_stops,
@@ -327,7 +326,10 @@ def _fill_lengths(crf: SemiCRF, species: Species, stay: float) -> None:
     tails[INTERGENIC] = stay
     for kind, exon in enumerate(EXONS):
         scores = _length_scores(species, kind)
-        tail = long_tail(species.lengths[kind], float(species.beyond[kind]))
+        # No jump behind the table, and the share of longer exons is right.
+        beyond = float(species.beyond[kind])
+        ratio = 1 - species.lengths[kind][-1] / beyond if beyond > 0 else 0.0
+        tail = math.log(min(max(ratio, 1e-3), 1 - 1e-6))
         # The stop codon is a segment of its own.
         less = _CODON if exon in (SINGLE, TERMINAL) else 0
         known = scores[1 + less :][:rows]

@@ -47,7 +47,8 @@ def add_arguments(parser: Parser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Run the command."""
     del args
-    rows = [("genescribe", __version__, str(Path(__file__).parents[1])), *_python(), *_native(), *_programs()]
+    rows = [("genescribe", __version__, str(Path(__file__).parents[1])), *_python(), *_native()]
+    rows += [(name, _program(*programs), purpose) for name, (programs, purpose) in PROGRAMS.items()]
     names, states = (max(len(row[column]) for row in rows) for column in (0, 1))
     for name, state, purpose in rows:
         print(f"{name:<{names}}  {state:<{states}}  {purpose}")
@@ -87,11 +88,6 @@ def _native() -> Iterator[tuple[str, str, str]]:
 
         state = MISSING if library() is None else "built"
     yield "native code", state, "annotation on a CPU several times as fast, with the same genes"
-
-
-def _programs() -> Iterator[tuple[str, str, str]]:
-    for name, (programs, purpose) in PROGRAMS.items():
-        yield name, _program(*programs), purpose
 
 
 def _program(*names: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -95,7 +96,7 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
     if first is None:
         raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
     parse = _format_of(first[1])
-    count, chained = 0, _chained(first, lines)
+    count, chained = 0, chain([first], lines)
     if parse is _gff and first[1][1:2] and first[1][1] in ALIGNERS and origin is None:
         count = read_alignments(path, chained, into)
     else:
@@ -122,11 +123,6 @@ def read_text(path: str | Path, into: Collector, origin: str | None = None) -> N
             count += len(rows)
     if not count:
         raise InputError("no evidence", where=path, remedy="give hints in GFF, junctions of STAR or BED")
-
-
-def _chained(first: tuple[int, list[str]], others: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from others
 
 
 def _format_of(fields: Sequence[str]) -> Parser:

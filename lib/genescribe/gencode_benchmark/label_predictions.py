@@ -13,7 +13,6 @@ from genescribe.data.runs import Runs
 from genescribe.data.strands import Stretch, stretches
 from genescribe.errors import InputError
 from genescribe.files import read_json
-from genescribe.genome.alphabet import Codes
 from genescribe.predict.config import PredictConfig
 from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.prediction.predictor import SegmentPredictor, runs_of
@@ -52,11 +51,7 @@ def predict_labels(
     predictor = SegmentPredictor(model)
     with tqdm(total=int(dataset.lengths.sum()), unit="b", unit_scale=True, desc="labels", disable=None) as bar:
         for stretch in stretches(dataset):
-            yield stretch, decode_labels(predictor, stretch.codes)
+            # In memory that does not grow with the network's output.
+            rows = RowsOnDemand(predictor, stretch.codes)
+            yield stretch, runs_of(predictor.decode(stretch.codes, rows, PredictConfig(partial=True)))
             bar.update(len(stretch.codes))
-
-
-def decode_labels(predictor: SegmentPredictor, codes: Codes) -> Runs:
-    """Return the best labels of a strand, in memory that does not grow with the network's output."""
-    path = predictor.decode(codes, RowsOnDemand(predictor, codes), PredictConfig(partial=True))
-    return runs_of(path)

@@ -220,18 +220,6 @@ def signature(launch: Any) -> dict[str, str]:
     return types
 
 
-def program_key(launch: Any) -> str:
-    """Return the key by which triton tells programs apart: launches of equal keys share a compiled program."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler.compiler import make_backend
-    from triton.runtime.jit import create_function_from_signature
-
-    kernel = launch.kernel
-    bind = create_function_from_signature(kernel.signature, kernel.params, make_backend(GPUTarget("cuda", 90, 32)))
-    _, specialization, options = bind(**launch.arguments, num_warps=launch.warps)
-    return f"{kernel.__name__} {specialization} {options}"
-
-
 def constants(launch: Any) -> dict[str, Any]:
     """Return the arguments that are compiled in."""
     return {name: launch.arguments[name] for name, kind in signature(launch).items() if kind == "constexpr"}

@@ -92,7 +92,9 @@ def assemble(
         kept, dropped = _filtered(items, config)
         if config.opposite_strands == "resolve":
             kept, losers = resolve_overlaps(kept, config.max_overlap)
-            dropped += [_overlap_row(*pair) for pair in losers]
+            for loser, winner in losers:
+                place = [winner.gene.start, winner.gene.end, winner.gene.strand]
+                dropped.append(_candidate_row(loser, "overlaps a better gene") | {"winner": place})
         else:
             kept = sorted(kept, key=lambda item: (item.gene.start, item.gene.end, item.gene.strand))
         prediction.genes.extend(name_genes(kept))
@@ -121,12 +123,6 @@ def _candidate_row(candidate: Candidate, reason: str) -> dict[str, Any]:
     gene = candidate.gene
     row = _reject_row(gene.seqid, gene.strand, Reject(gene.start, gene.end, reason))
     return row if gene.score is None else {**row, "posterior": gene.score}
-
-
-def _overlap_row(loser: Candidate, winner: Candidate) -> dict[str, Any]:
-    row = _candidate_row(loser, "overlaps a better gene")
-    row["winner"] = [winner.gene.start, winner.gene.end, winner.gene.strand]
-    return row
 
 
 def _reject_row(seqid: str, strand: str, reject: Reject) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def run_times(jobs: Mapping[str, Sequence[Mapping[str, str]]], caption: str) -> 
     rows = []
     for rule, of_rule in sorted(jobs.items(), key=lambda item: -total_seconds(item[1])):
         longest = max(float(job["s"]) for job in of_rule)
-        memory = [float(job["max_rss"]) for job in of_rule if _is_number(job.get("max_rss"))]
+        memory = [float(job["max_rss"]) for job in of_rule if re.fullmatch(r"[\d.]+", job.get("max_rss") or "")]
         cells = [
             Cell(f"{len(of_rule):,}"),
             Cell(duration(total_seconds(of_rule))),
@@ -217,10 +217,6 @@ def _difference(estimate: Mapping[str, Any]) -> Cell:
 
 def _number(value: float | None) -> str:
     return _NONE if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
-
-
-def _is_number(text: str | None) -> bool:
-    return bool(text) and re.fullmatch(r"[\d.]+", text or "") is not None
 
 
 def _short(value: Any) -> str:

@@ -32,7 +32,7 @@ from genescribe.train.model_files import begin_with, freeze, weights_digest
 from genescribe.train.objective import Objective, add_counts
 from genescribe.train.optimiser import build_optimiser
 from genescribe.train.provenance import describe, digest
-from genescribe.train.schedule import PLATEAU_FACTOR, learning_rate, micro_batch, reseed, total_steps
+from genescribe.train.schedule import PLATEAU_FACTOR, learning_rate, micro_batch, reseed
 from genescribe.train.sharding import distribute, full, gathered, unsharded, without_sync
 from genescribe.train.task import Counts, Task
 
@@ -78,14 +78,11 @@ def train(task: Task, config: TrainConfig, directory: str | Path) -> Path:
 
 def fingerprint_of(task: Task, config: TrainConfig) -> dict[str, Any]:
     """Return all that the weights of a run depend on: options, data, the weights it starts from."""
-    fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": _lasting(config)}
+    lasting = {name: value for name, value in to_mapping(config).items() if name not in NEUTRAL}
+    fingerprint = {"family": task.name, "task": dict(task.fingerprint()), "train": lasting}
     if config.start is not None:
         fingerprint["start"] = weights_digest(config.start)
     return fingerprint
-
-
-def _lasting(config: TrainConfig) -> dict[str, Any]:
-    return {name: value for name, value in to_mapping(config).items() if name not in NEUTRAL}
 
 
 def _is_trained(model: Path, fingerprint: Mapping[str, Any]) -> bool:
@@ -110,7 +107,7 @@ class _Run:
         self.samples = task.samples()
         if self.samples < 1:
             raise InputError("no training sample", where="data", remedy="give data with a training part")
-        self.total = total_steps(config, self.samples)
+        self.total = config.max_steps or math.ceil(config.epochs * self.samples / config.batch_size)
         self.validate_every = max(1, round(config.validate_epochs * self.samples / config.batch_size))
         reseed(config.seed, "weights")
         self.parts = task.parts
@@ -234,7 +231,9 @@ class _Run:
     def _read(self, batches: Iterator[Any], key: tuple[int, ...], *, first: bool) -> Any:
         batch = self.task.to_device(next(batches), self.world.device)
         if first:
-            self._diagnose(batch)
+            with gathered(self.model, self.unsharded) as model:
+                for line in self.task.diagnose(model, batch) if self.world.leads else []:
+                    _logger.info("%s", line)
         # Identity need not gather the weights that processes share out.
         if type(self.task).prepare is not Task.prepare:
             reseed(*key, "prepare")
@@ -345,11 +344,6 @@ class _Run:
             "seconds": seconds,
             "memory_mb": self.memory.megabytes(),
         }
-
-    def _diagnose(self, batch: Any) -> None:
-        with gathered(self.model, self.unsharded) as model:
-            for line in self.task.diagnose(model, batch) if self.world.leads else []:
-                _logger.info("%s", line)
 
     def _write_model(self, fingerprint: Mapping[str, Any]) -> None:
         weights = full(self.model.state_dict())

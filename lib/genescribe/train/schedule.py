@@ -50,11 +50,6 @@ def learning_rate(config: TrainConfig, step: int, total: int, scale: float = 1.0
     return config.lr * (config.final_lr + (1 - config.final_lr) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def total_steps(config: TrainConfig, samples: int) -> int:
-    """Return the number of optimiser steps."""
-    return config.max_steps or math.ceil(config.epochs * samples / config.batch_size)
-
-
 def micro_batch(config: TrainConfig, world: int) -> int:
     """Return how many samples a process takes at a time: the most that divide the batch evenly and are allowed.
 

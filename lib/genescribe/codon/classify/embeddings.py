@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genescribe.codon.classify.sequences import Sequences, read_sequences, warn_of_blank_labels
+from genescribe.codon.classify.sequences import Sequences, read_sequences
 from genescribe.codon.network.predictor import Network
 from genescribe.codon.sequences.vocabulary import dna_tokens
 from genescribe.errors import InputError
 from genescribe.files import atomic_path, sha256
 from genescribe.train.model_files import weights_digest
 
+_logger = logging.getLogger("genescribe.codon")
 _NOTE = "note_"
 _SKETCHES = ("sketches", "sketch_sizes")
 
@@ -102,7 +104,8 @@ def extract_embeddings(
     if untrained:
         network = network.untrained(seed)
     sequences = read_sequences(source, label=label)
-    warn_of_blank_labels(sequences, label)
+    if blank := sum(not value for value in sequences.labels):
+        _logger.warning("%s: %d of %d sequences have no %r", sequences.source, blank, len(sequences), label)
     values = embed(network, sequences.dna, layers=layers)
     weights = f"fresh weights, seed {seed}" if untrained else weights_digest(model)
     made_by = described(network, weights, layers)

@@ -181,13 +181,6 @@ def _labels(path: Path, label: str) -> tuple[dict[str, str], bool]:
     return labels, has_ids
 
 
-def warn_of_blank_labels(sequences: Sequences, label: str) -> None:
-    """Say how many sequences have no label where others have."""
-    blank = sum(not value for value in sequences.labels)
-    if blank:
-        _logger.warning("%s: %d of %d sequences have no %r", sequences.source, blank, len(sequences), label)
-
-
 def kmer_features(dna: Sequence[str], k: int, alphabet: str = "base") -> NDArray[np.float32]:
     """Return the share of each k-mer, (n, 4^k or 64^k).
 

@@ -61,7 +61,9 @@ class KneserNey:
         self._tables = []
         for n in range(1, order + 1):
             # Lower orders count in how many contexts an n-gram was seen, not how often.
-            seen = counts if n == order else _continuations(counts, order - n)
+            seen = counts
+            for _ in range(order - n):
+                seen = (seen > 0).sum(axis=0).astype(float)
             table = _interpolated(seen.reshape(-1, SIZE), table)
             self._tables.append(table)
 
@@ -88,13 +90,6 @@ def _counts(genes: Sequence[NDArray[np.uint8]], order: int) -> NDArray[np.float6
         tokens = to_tokens(codons)
         grams.append(_contexts(tokens, order)[:-1] * SIZE + tokens[1:])
     return np.bincount(np.concatenate(grams), minlength=SIZE**order).astype(float).reshape((SIZE,) * order)
-
-
-def _continuations(counts: NDArray[np.float64], drop: int) -> NDArray[np.float64]:
-    """Return in how many contexts each shorter n-gram follows, the first `drop` tokens left away."""
-    for _ in range(drop):
-        counts = (counts > 0).sum(axis=0).astype(float)
-    return counts
 
 
 def _interpolated(counts: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:

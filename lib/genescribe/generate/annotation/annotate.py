@@ -284,7 +284,10 @@ class Annotator:
             if outcome.sentence is None:
                 continue
             gene = _forward(outcome.sentence, outcome.scores, piece, locus)
-            clean.append(str(_on_window(outcome.sentence, piece, pieces[0].low)))
+            sentence = outcome.sentence
+            if piece.gene_strand == "-":
+                sentence = sentence.reverse_complement(len(piece.codes))
+            clean.append(str(sentence.shifted(piece.low - pieces[0].low)))
             for transcript in gene.transcripts:
                 if fault := _gap_fault(transcript, locus.offset, holes):
                     refused.append(fault)
@@ -313,12 +316,6 @@ def _gap_fault(transcript: Transcript, offset: int, holes: Sequence[Interval]) -
         return GAP_REASON
     long = [(left, right) for left, right in holes if right - left >= LONG_GAP]
     return LONG_GAP_REASON if touched((transcript.start - offset, transcript.end - offset), long) else None
-
-
-def _on_window(sentence: GeneSentence, piece: _Piece, low: int) -> GeneSentence:
-    """Return a piece's sentence on the forward strand, relative to a window that begins at `low`."""
-    turned = sentence if piece.gene_strand == "+" else sentence.reverse_complement(len(piece.codes))
-    return turned.shifted(piece.low - low)
 
 
 def _forward(sentence: GeneSentence, scores: Sequence[float], piece: _Piece, locus: LocusWindow) -> Gene:

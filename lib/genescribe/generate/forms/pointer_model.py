@@ -216,7 +216,8 @@ class PointerSession:
         hidden, self._cache = model.decoder(self._next, self._memory.at(self._places), self._memory, self._cache)
         state = hidden[:, -1]
         for row, vector in zip(self._rows, state, strict=True):
-            row.settle(vector)
+            if len(row.ends) < len(row.features):  # The state in which a feature ended.
+                row.ends.append(vector)
         scores: list[np.ndarray | None] = [None] * len(self._rows)
         for kind, compute in ((StepKind.TYPE, self._types), (StepKind.MEMBER, self._members), (None, self._pointers)):
             chosen = [i for i, row in enumerate(self._rows) if (row.kind if row.kind in (0, 3) else None) == kind]
@@ -297,11 +298,6 @@ class _Row:
         twin.__dict__.update(self.__dict__)
         twin.features, twin.ends = list(self.features), list(self.ends)
         return twin
-
-    def settle(self, state: Tensor) -> None:
-        """Keep the state in which a feature ended."""
-        if len(self.ends) < len(self.features):
-            self.ends.append(state)
 
     def write(self, value: int) -> int:
         """Write a step; return the phase that goes with it, see `Steps.next_phase`."""

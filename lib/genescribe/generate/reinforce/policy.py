@@ -32,11 +32,6 @@ class Scored:
     logs: Tensor
     present: Tensor
 
-    @property
-    def totals(self) -> Tensor:
-        """Log probability of each sequence, (B,)."""
-        return self.logs.sum(dim=1)
-
 
 class Policy:
     """Draws sentences of loci, and scores sentences that were drawn.

@@ -145,7 +145,8 @@ class Grammar:
         if not signals.checked:
             return np.ones(signals.length + 1, dtype=bool)
         places = np.zeros(signals.length + 1, dtype=bool)
-        frame, follows = start + phase, self._follows(start, phase)
+        frame = start + phase
+        follows = any(_may_follow_coding(node, start, phase) for node in self.nodes)
         if frame > signals.length:
             return places
         stop = int(signals.stop_end[frame])
@@ -163,10 +164,6 @@ class Grammar:
             begin, after = first + (carried - (first - frame)) % 3, signals.last_acceptor[-carried % 3]
             places[begin:last:3] &= np.arange(begin, last, 3) <= after - signals.shortest_intron
         return places
-
-    def _follows(self, start: int, phase: int) -> bool:
-        """Whether a coding feature may follow a declared one there, and not only begin a transcript."""
-        return any(_may_follow_coding(node, start, phase) for node in self.nodes)
 
     def declare(self, choice: int, start: int, end: int) -> None:
         """Write a feature that `choices`, `starts` and `ends` allow.

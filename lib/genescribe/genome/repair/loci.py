@@ -9,6 +9,8 @@ from genescribe.genome.repair.levels import needs_children
 from genescribe.genome.repair.rows import Row, any_overlap
 
 Spans = list[tuple[int, int]]
+REPRESENTATIVE = ("MANE_Select", "Ensembl_canonical", "appris_principal")
+"""Words of attributes that name a gene's main transcript."""
 
 
 def merge_overlapping(forest: Forest) -> None:
@@ -75,7 +77,7 @@ def drop_identical(forest: Forest) -> None:
         if len(rows) < 2:
             continue
         by_shape: dict[object, Row] = {}
-        for row in sorted(rows, key=lambda row: (not _representative(row), row.id or "")):
+        for row in sorted(rows, key=lambda row: (not any(word in row.rest for word in REPRESENTATIVE), row.id or "")):
             parts = forest.parts.get(row.id or "", {})
             shape = (row.kind, row.start, row.end, *sorted((k, *_spans(group)) for k, group in parts.items() if group))
             first = by_shape.setdefault(shape, row)
@@ -89,7 +91,3 @@ def drop_identical(forest: Forest) -> None:
 
 def _spans(rows: list[Row]) -> Spans:
     return sorted({(row.start, row.end) for row in rows})
-
-
-def _representative(row: Row) -> bool:
-    return any(word in row.rest for word in ("MANE_Select", "Ensembl_canonical", "appris_principal"))

@@ -118,11 +118,9 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff%;=&,]")
 
 def encode(value: str) -> str:
     """Percent-encode characters that GFF3 reserves in column nine, and all that are not ASCII."""
-    return _UNSAFE.sub(_percent, value) if _UNSAFE.search(value) else value
-
-
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match.group().encode())
+    if not _UNSAFE.search(value):
+        return value
+    return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), value)
 
 
 _TARGET = re.compile(r"(\S.*?) (\d+) (\d+)( [+-])?", re.ASCII)

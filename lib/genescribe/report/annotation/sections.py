@@ -73,7 +73,8 @@ def _summary(annotation: Annotation, bases: BaseCounts, numbers: GeneNumbers, wa
         median = int(np.percentile(numbers.coding, 50, method="lower"))
         facts.append((f"{numbers.coding.mean():,.0f}", "coding bases per gene", f"median {median:,}"))
         coding = share(numbers.coding_bases, bases.total)
-        facts.append((coding, "of the bases are coding", f"of {_mb(bases.total)}"))
+        decimals = 2 if bases.total < 100_000_000 else 0
+        facts.append((coding, "of the bases are coding", f"of {bases.total / 1e6:,.{decimals}f} Mb"))
     blocks: list[Block] = [Facts(facts)]
     blocks += [Text(line, "warning") for line in warnings]
     if not warnings:
@@ -236,7 +237,3 @@ def _next(annotation: Annotation) -> Section:
         ),
     ]
     return Section("Next steps", blocks)
-
-
-def _mb(bases: int) -> str:
-    return f"{bases / 1e6:,.2f} Mb" if bases < 100_000_000 else f"{bases / 1e6:,.0f} Mb"
