@@ -56,14 +56,12 @@ def perturb(genes: Sequence[Gene], seed: int, rate: float = 0.3) -> list[Gene]:
     """
     draw = _Draw(seed)
     edits: list[Callable[[_Draw, Gene], list[Gene]]] = [
-        _lose,
-        _edited,
-        _edited,
-        _edited,
-        _double,
+        lambda draw, gene: [],
+        *[_edited] * 3,
+        lambda draw, gene: [gene, *_edited(draw, gene)],
         _split,
-        _turn,
-        _fewer,
+        lambda draw, gene: [replace(gene, strand="-" if gene.strand == "+" else "+")],
+        lambda draw, gene: [replace(gene, transcripts=gene.transcripts[: 1 + draw.below(len(gene.transcripts))])],
     ]
     predicted: list[Gene] = []
     for gene in genes:
@@ -130,28 +128,12 @@ def _gene(name: str, seqid: str, strand: str, isoforms: Sequence[Parts]) -> Gene
     return Gene(name, seqid, strand, transcripts)
 
 
-def _lose(draw: _Draw, gene: Gene) -> list[Gene]:
-    return []
-
-
 def _edited(draw: _Draw, gene: Gene) -> list[Gene]:
     isoforms = [_edit(draw, t.cds) if draw.chance(0.7) else t.cds for t in gene.transcripts]
     return [_gene(gene.id, gene.seqid, gene.strand, isoforms)]
-
-
-def _double(draw: _Draw, gene: Gene) -> list[Gene]:
-    return [gene, *_edited(draw, gene)]
 
 
 def _split(draw: _Draw, gene: Gene) -> list[Gene]:
     parts = gene.transcripts[0].cds
     cut = draw.below(len(parts))
     return [_gene(gene.id, gene.seqid, gene.strand, [piece]) for piece in (parts[:cut], parts[cut:]) if piece]
-
-
-def _turn(draw: _Draw, gene: Gene) -> list[Gene]:
-    return [replace(gene, strand="-" if gene.strand == "+" else "+")]
-
-
-def _fewer(draw: _Draw, gene: Gene) -> list[Gene]:
-    return [replace(gene, transcripts=gene.transcripts[: 1 + draw.below(len(gene.transcripts))])]
