@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -177,22 +177,21 @@ class Baker:
         stats = self.stats.to_json()
         write_records(self.folder / STATS, stats)
         write_records(self.folder / GENES, self.index)
-        np.save(self.folder / PROTEINS, self._words(), allow_pickle=False)
+        np.save(self.folder / PROTEINS, word_rows(self.index, self.sketches), allow_pickle=False)
         digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
         manifest = {"version": __version__, "job": to_mapping(self.job), "inputs": self.inputs, "outputs": digests}
         write_json(self.folder / MANIFEST, manifest)
         return stats
 
-    def _words(self) -> NDArray[Any]:
-        """Return the word hashes of the proteins, each with its gene's place in the index."""
-        sketches = [
-            (number, self.sketches[gene]) for number, gene in enumerate(sorted(self.index)) if gene in self.sketches
-        ]
-        words = np.zeros(sum(len(hashes) for _, hashes in sketches), dtype=WORDS)
-        if sketches:
-            words["gene"] = np.repeat([number for number, _ in sketches], [len(hashes) for _, hashes in sketches])
-            words["word"] = np.concatenate([hashes for _, hashes in sketches])
-        return words
+
+def word_rows(index: Collection[str], sketches: Mapping[str, Sketch]) -> NDArray[Any]:
+    """Return the word hashes of proteins, each with its gene's place in the sorted index."""
+    known = [(number, sketches[gene]) for number, gene in enumerate(sorted(index)) if gene in sketches]
+    words = np.zeros(sum(len(hashes) for _, hashes in known), dtype=WORDS)
+    if known:
+        words["gene"] = np.repeat([number for number, _ in known], [len(hashes) for _, hashes in known])
+        words["word"] = np.concatenate([hashes for _, hashes in known])
+    return words
 
 
 def _scheme(job: BakeJob) -> LabelScheme:

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 
 from genescribe import __version__
-from genescribe.bake.baker import GENES, PROTEINS, STATS, WORDS
+from genescribe.bake.baker import GENES, PROTEINS, STATS, word_rows
 from genescribe.bake.config import BakeJob
 from genescribe.bake.leakage import Sketch, sketch
 from genescribe.bake.shares import by_shares
@@ -312,9 +312,7 @@ class SentenceBaker:
         }
         write_json(self.folder / STATS, stats)
         write_json(self.folder / GENES, self.index)
-        numbers = {gene: number for number, gene in enumerate(sorted(self.index))}
-        rows = [(numbers[gene], word) for gene, words in sorted(self._sketches.items()) for word in words.tolist()]
-        np.save(self.folder / PROTEINS, np.array(rows, dtype=WORDS), allow_pickle=False)
+        np.save(self.folder / PROTEINS, word_rows(self.index, self._sketches), allow_pickle=False)
         digests = {path.name: sha256(path) for path in sorted(self.folder.iterdir())}
         # Where a file lies is not what it holds.
         job = to_mapping(self.job) | ({"hints": sha256(self.job.hints)} if self.job.hints is not None else {})
