@@ -323,9 +323,9 @@ def _convert_union(arguments: tuple[Any, ...], value: Any, where: str, key: str,
         except InputError as error:
             errors.append((argument, error))
     # A mapping was meant for the argument that is one: its own error says more than "not a string".
-    for argument, error in errors:
+    for argument, fault in errors:
         if isinstance(value, Mapping) and (dataclasses.is_dataclass(argument) or get_origin(argument) is dict):
-            raise error
+            raise fault
     raise _wrong(key, value, " or ".join(_type_name(a) for a in arguments), where)
 
 
