@@ -118,10 +118,10 @@ def _check_same_genome(target: Path, genome: Genome) -> None:
 
     if not target.exists():
         return
-    known = genome.lengths
+    known, written = genome.lengths, read_written(target).lengths
     # GFF3 gives the length of every sequence; other forms have names alone.
-    lengths = read_written(target).lengths or {columns[0]: known.get(columns[0]) for _, columns in table_rows(target)}
-    if any(known.get(name) is None or known[name] != length for name, length in lengths.items()):
+    names = written or dict.fromkeys(columns[0] for _, columns in table_rows(target))
+    if any(name not in known or written.get(name, known[name]) != known[name] for name in names):
         raise InputError("exists already, and is of another genome", where=target, remedy=_OTHER)
 
 
