@@ -4,9 +4,10 @@
     python benchmarks/g3po.py --data G3PO --augustus results/g3po/baseline/augustus/g3po/whole/genes.gff3 --work WORK
 
 The records of a species are annotated with the model of its clade, with the one that `--model auto` chooses, and with
-AUGUSTUS's nearest parameter set, imported, and the networks of the clade's model beside it. The clade is that of
-AUGUSTUS's nearest stock species in examples/g3po.yaml. Only predictions that overlap the one labelled gene of a record
-are scored. Needs AUGUSTUS's species folders. Writes benchmarks/results/g3po.json; docs/accuracy.md has the table.
+AUGUSTUS's nearest parameter set, imported: always with the networks of the clade's model ("published"), and only where
+these were trained on the clade, elsewhere without ("advised"). The clade is that of AUGUSTUS's nearest stock species in
+examples/g3po.yaml. Only predictions that overlap the one labelled gene of a record are scored. Needs AUGUSTUS's species
+folders. Writes benchmarks/results/g3po.json; docs/accuracy.md has the tables.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -37,21 +38,56 @@ from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.segment.sites.combine import combine
 
 ROOT = Path(__file__).resolve().parents[1]
-CLADES: Mapping[str, Sequence[str]] = {
-    "vertebrates": (
-        *("human", "chicken", "zebrafish", "Xenopus_tropicalis", "ciona", "strongylocentrotus_purpuratus"),
-        *("schistosoma2", "Argopecten_irradians", "nematostella_vectensis", "Trichoplax_adhaerens"),
+
+
+class Clade(NamedTuple):
+    """Species that one model annotates.
+
+    Attributes
+    ----------
+    model
+        Of the package; for animals without a relative in training, that of vertebrates.
+    own
+        Whether the networks of the model were trained on genomes of this clade.
+    near
+        AUGUSTUS's species that examples/g3po.yaml names for them.
+    """
+
+    model: str
+    own: bool
+    near: Sequence[str]
+
+
+CLADES: Mapping[str, Clade] = {
+    "mammals": Clade("vertebrates", True, ("human",)),
+    "other vertebrates": Clade("vertebrates", False, ("chicken", "zebrafish", "Xenopus_tropicalis")),
+    "other animals": Clade(
+        "vertebrates",
+        False,
+        (
+            *("ciona", "strongylocentrotus_purpuratus", "schistosoma2", "Argopecten_irradians"),
+            *("nematostella_vectensis", "Trichoplax_adhaerens"),
+        ),
     ),
-    "insects": (
-        *("fly", "aedes", "culex", "Anopheles_gambiae", "tribolium2012", "camponotus_floridanus", "nasonia"),
-        *("Pediculus_humanus", "pea_aphid", "rhodnius", "parasteatoda"),
+    "insects": Clade(
+        "insects",
+        True,
+        (
+            *("fly", "aedes", "culex", "Anopheles_gambiae", "tribolium2012", "camponotus_floridanus", "nasonia"),
+            *("Pediculus_humanus", "pea_aphid", "rhodnius"),
+        ),
     ),
-    "nematodes": ("caenorhabditis", "brugia"),
-    "pombe": ("rhizopus_oryzae",),
-    "yeast": ("encephalitozoon_cuniculi_GB",),
+    "other arthropods": Clade("insects", False, ("parasteatoda",)),
+    "nematodes": Clade("nematodes", True, ("caenorhabditis", "brugia")),
+    "chytrids": Clade("pombe", False, ("rhizopus_oryzae",)),
+    "microsporidia": Clade("yeast", False, ("encephalitozoon_cuniculi_GB",)),
 }
-"""Model -> AUGUSTUS's species near which it is used. Animals without a relative in training: that of vertebrates."""
+"""By name. The species table has no rank below that of all animals, so AUGUSTUS's nearest species tells the clade. Of
+the genes that `vertebrates` was made from, a tenth are of the chicken, all others of mammals. No record is of a plant
+like those of `plants`, or of a fission yeast."""
 OTHERS = "all_genomes"
+"""Model of all other species."""
+ALL = "all"
 GROUPS = {"Metazoa": "animals", "Fungi": "fungi", "Oomycetes": "oomycetes", "Kinetoplastida": "kinetoplastids"}
 """Column rank2 of the species table -> group of docs/accuracy.md."""
 LEVELS = ("base", "exon", "gene")
@@ -63,9 +99,9 @@ def nearest(record: str, rules: Mapping[str, str]) -> str:
     return next(species for pattern, species in rules.items() if fnmatchcase(record, pattern))
 
 
-def clade_of(species: str) -> str:
-    """Return the model of the package that is used where AUGUSTUS's species is the nearest."""
-    return next((model for model, near in CLADES.items() if species in near), OTHERS)
+def clade_of(species: str) -> str | None:
+    """Return the clade in which AUGUSTUS's species is the nearest."""
+    return next((name for name, clade in CLADES.items() if species in clade.near), None)
 
 
 def group_of(rank: str) -> str:
@@ -73,15 +109,15 @@ def group_of(rank: str) -> str:
     return GROUPS.get(rank, "others")
 
 
-def published(near: str, clade: str, folder: Path) -> Path:
-    """Return AUGUSTUS's parameter set of a species as a model, with the networks of a clade's model if that has any.
+def published(near: str, networks: str | None, folder: Path) -> Path:
+    """Return AUGUSTUS's parameter set of a species as a model.
 
     Parameters
     ----------
     near
         AUGUSTUS's species.
-    clade
-        Name of a model of the package.
+    networks
+        Name of a model of the package, whose networks are added if it has any; None: the set alone.
     folder
         Of such models; what it holds is not made again.
     """
@@ -89,11 +125,11 @@ def published(near: str, clade: str, folder: Path) -> Path:
     if not alone.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         import_species(species_folder(near), alone)
-    if not read_config(model_folder(clade)).sites:
+    if networks is None or not read_config(model_folder(networks)).sites:
         return alone
-    with_networks = folder / f"{near}+{clade}"
+    with_networks = folder / f"{near}+{networks}"
     if not with_networks.is_dir():
-        combine(alone, POOLED, [model_folder(clade)], [], with_networks)
+        combine(alone, POOLED, [model_folder(networks)], [], with_networks)
     return with_networks
 
 
@@ -133,9 +169,9 @@ def annotate(
 
 
 def compare(
-    reference: Sequence[Gene], found: Mapping[str, Sequence[Gene]], groups: Mapping[str, str]
+    reference: Sequence[Gene], found: Mapping[str, Sequence[Gene]], groups: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    """Return the scores of each method, and the paired differences of the others to the last, by group and of all.
+    """Return the scores of each method, and the paired differences of the others to AUGUSTUS, by group.
 
     Parameters
     ----------
@@ -144,12 +180,12 @@ def compare(
     found
         Method -> genes.
     groups
-        Record -> group.
+        Record -> its groups.
     """
     result: dict[str, Any] = {}
-    for group in (*sorted(set(groups.values())), "all"):
-        truth = [gene for gene in reference if group in ("all", groups[gene.seqid])]
-        part = {name: [gene for gene in genes if group in ("all", groups[gene.seqid])] for name, genes in found.items()}
+    for group in sorted({group for some in groups.values() for group in some}):
+        truth = [gene for gene in reference if group in groups[gene.seqid]]
+        part = {name: [gene for gene in genes if group in groups[gene.seqid]] for name, genes in found.items()}
         result[group] = {"genes": len(truth)}
         for name, genes in part.items():
             rivals = {AUGUSTUS: part[AUGUSTUS]} if name != AUGUSTUS and AUGUSTUS in part else {}
@@ -175,24 +211,29 @@ def main() -> None:
     lots: dict[str, list[str]] = defaultdict(list)
     for record in genome.lengths:
         lots[table[record]["species"]].append(record)
-    found: dict[str, list[Gene]] = {"clade": [], "auto": [], "published": []}
+    found: dict[str, list[Gene]] = {"clade": [], "auto": [], "published": [], "advised": []}
     models: dict[str, dict[str, str]] = {}
+    groups: dict[str, list[str]] = {}
     for name, records in sorted(lots.items()):
         near = nearest(records[0], rules)
         clade = clade_of(near)
+        model, own = (CLADES[clade].model, CLADES[clade].own) if clade else (OTHERS, False)
         asked: dict[str, tuple[str | Path, str]] = {
-            "clade": (clade, "each" if clade == OTHERS else "auto"),
+            "clade": (model, "each" if model == OTHERS else "auto"),
             "auto": ("auto", "auto"),
-            "published": (published(near, clade, args.work / "models"), "auto"),
+            "published": (published(near, model, args.work / "models"), "auto"),
+            "advised": (published(near, model if own else None, args.work / "models"), "auto"),
         }
         models[name] = {}
-        for method, (model, species) in asked.items():
-            models[name][method], genes = annotate(genome, records, model, species, args.work / name.replace(" ", "_"))
+        for method, (asked_model, species) in asked.items():
+            folder = args.work / name.replace(" ", "_")
+            models[name][method], genes = annotate(genome, records, asked_model, species, folder)
             found[method] += genes
+        for record in records:
+            groups[record] = [ALL, group_of(table[record]["rank2"]), *([clade] if clade else [])]
         print(name, len(records), models[name], flush=True)
     if args.augustus:
         found[AUGUSTUS] = read_genes(args.augustus)
-    groups = {record: group_of(row["rank2"]) for record, row in table.items()}
     result = compare(read_genes(args.data / "annotation.gff3.gz"), found, groups)
     write_json(args.output, {"models": models, "groups": result})
     for group, row in result.items():

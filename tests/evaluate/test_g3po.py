@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.augustus.toy_species import NAME, write_species
 
+from genescribe.augustus.install import CONFIG_VARIABLE
 from genescribe.genome.model import Gene, Transcript
-from genescribe.models import available
+from genescribe.models import available, model_folder
+from genescribe.segment.network.model import read_config
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +29,48 @@ def rules(repository: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("record", "species", "model"),
+    ("record", "species", "clade", "model", "own"),
     [
-        ("BBS1_HUMAN", "human", "vertebrates"),
-        ("BBS1_ANOGA", "Anopheles_gambiae", "insects"),
-        ("BBS1_BRUMA", "brugia", "nematodes"),
-        ("BBS1_PHYIT", "Phaeodactylum_tricornutum", "all_genomes"),
+        ("BBS1_HUMAN", "human", "mammals", "vertebrates", True),
+        ("BBS1_DANRE", "zebrafish", "other vertebrates", "vertebrates", False),
+        ("BBS1_ANOGA", "Anopheles_gambiae", "insects", "insects", True),
+        ("BBS1_IXOSC", "parasteatoda", "other arthropods", "insects", False),
+        ("BBS1_BRUMA", "brugia", "nematodes", "nematodes", True),
+        ("BBS1_SPIPN", "rhizopus_oryzae", "chytrids", "pombe", False),
     ],
 )
-def test_the_model_of_a_clade(
-    g3po: dict[str, Any], rules: dict[str, str], record: str, species: str, model: str
+def test_the_clade_of_a_record_its_model_and_whether_networks_were_trained_on_it(
+    g3po: dict[str, Any], rules: dict[str, str], record: str, species: str, clade: str, model: str, own: bool
 ) -> None:
     assert g3po["nearest"](record, rules) == species
-    assert g3po["clade_of"](species) == model
+    assert g3po["clade_of"](species) == clade
+    assert g3po["CLADES"][clade][:2] == (model, own)
+
+
+def test_a_record_of_no_clade(g3po: dict[str, Any], rules: dict[str, str]) -> None:
+    assert g3po["clade_of"](g3po["nearest"]("BBS1_PHYIT", rules)) is None
 
 
 def test_each_clade_is_one_that_records_have_and_models_ship_for(g3po: dict[str, Any], rules: dict[str, str]) -> None:
-    clades = g3po["CLADES"]
-    near = [species for some in clades.values() for species in some]
+    clades = g3po["CLADES"].values()
+    near = [species for clade in clades for species in clade.near]
     assert len(near) == len(set(near)) and set(near) <= set(rules.values())
-    assert {*clades, g3po["OTHERS"]} <= available().keys()
+    assert {*(clade.model for clade in clades), g3po["OTHERS"]} <= available().keys()
+    assert all(read_config(model_folder(clade.model)).sites for clade in clades if clade.own)
+
+
+def test_networks_are_added_to_a_parameter_set_where_asked(
+    g3po: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_species(tmp_path / "species")
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path))
+    published = g3po["published"]
+    models = tmp_path / "models"
+    assert published(NAME, None, models) == models / NAME
+    assert published(NAME, "yeast", models) == models / NAME, "the model of yeast has no networks"
+    combined = published(NAME, "insects", models)
+    assert combined == models / f"{NAME}+insects" and read_config(combined).sites
+    assert not read_config(models / NAME).sites
 
 
 def test_groups_of_ranks(g3po: dict[str, Any]) -> None:
@@ -61,7 +86,9 @@ def gene(seqid: str, *cds: tuple[int, int]) -> Gene:
 def test_groups_are_compared_in_pairs_with_augustus(g3po: dict[str, Any]) -> None:
     truth = [gene("a", (10, 40), (60, 90)), gene("b", (10, 40))]
     wrong = [gene("a", (10, 40)), gene("b", (10, 40))]
-    found = g3po["compare"](truth, {"clade": truth, "augustus": wrong}, {"a": "animals", "b": "fungi"})
+    found = g3po["compare"](
+        truth, {"clade": truth, "augustus": wrong}, {"a": ["all", "animals"], "b": ["all", "fungi"]}
+    )
     assert {group: row["genes"] for group, row in found.items()} == {"animals": 1, "fungi": 1, "all": 2}
     assert found["animals"]["clade"]["gene"]["f1"] == 1 and found["animals"]["augustus"]["gene"]["f1"] == 0
     assert found["animals"]["clade"]["paired"]["gene"]["difference"] == 1
