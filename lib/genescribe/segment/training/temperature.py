@@ -28,8 +28,9 @@ from genescribe.segment.prediction.posterior import chain_posteriors, chains_of,
 
 CALIBRATION = "calibration.json"
 """Beside a model's weights: its temperature, and the validation windows and genes that it is from."""
-GRID = tuple(float(x) for x in np.geomspace(0.7, 8.0, 7))
-"""Temperatures that are tried; the best is found between them."""
+GRID = tuple(float(x) for x in np.geomspace(0.7, 8.0, 13))
+"""Temperatures that are tried; the best is found between them. Where few genes are right, the best one is little better
+than a high one, at which all probabilities are 0: steps of a half instead of a fifth may miss it."""
 WINDOWS = 96
 """Validation windows that are enough, spread over all."""
 FEWEST = 40
