@@ -42,7 +42,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fasta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("genome") / "g.fa"
-    write_fasta(path, [("s", np.random.default_rng(0).integers(0, 4, 60_000).astype(np.uint8))])
+    write_fasta(path, [("s", np.random.default_rng(0).integers(0, 4, 30_000).astype(np.uint8))])
     return path
 
 
@@ -52,13 +52,13 @@ def test_it_is_found_again(truth: float, model: Path, fasta: Path, tmp_path: Pat
     random, genes = np.random.default_rng(0), genes_at(model, fasta, truth)
     kept = [gene for gene in genes if random.random() < (gene.score or 0)]
     assert len(genes) > FEWEST and 5 < len(kept) < len(genes)
-    write_gff3(tmp_path / "a.gff3", kept, {"s": 60_000})
+    write_gff3(tmp_path / "a.gff3", kept, {"s": 30_000})
     found, number = fit_on_genomes(model, [Known(fasta, tmp_path / "a.gff3", ["s"])], CONFIG)
     assert (found < 2) == (truth == 1.0) and number == len(genes)
 
 
 def test_few_genes_tell_nothing(model: Path, fasta: Path, tmp_path: Path) -> None:
-    write_gff3(tmp_path / "a.gff3", [], {"s": 60_000})
+    write_gff3(tmp_path / "a.gff3", [], {"s": 30_000})
     with pytest.raises(InputError, match="genes are too few"):
         fit_on_genomes(model, [Known(fasta, tmp_path / "a.gff3", ["s:1-500"])], CONFIG)
 
@@ -66,7 +66,7 @@ def test_few_genes_tell_nothing(model: Path, fasta: Path, tmp_path: Path) -> Non
 def test_the_script_writes_into_the_folder(
     repository: Path, model: Path, fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_gff3(tmp_path / "a.gff3", genes_at(model, fasta, 1.0)[::2], {"s": 60_000})
+    write_gff3(tmp_path / "a.gff3", genes_at(model, fasta, 1.0)[::2], {"s": 30_000})
     words = ["--model", str(model), "--fasta", str(fasta), "--annotation", str(tmp_path / "a.gff3"), "--regions", "s"]
     monkeypatch.setattr(sys, "argv", ["calibrate_model.py", *words])
     runpy.run_path(str(repository / "scripts" / "calibrate_model.py"), run_name="__main__")
