@@ -108,6 +108,9 @@ BAD = {
     "init's model": ("inits.i", {"model": {"layers": 2}}, r"unknown key `inits\.i\.model\.layers`"),
     "seeds twice": ("runs.r.seeds", [1, 1], r"repeats a seed"),
     "selected run": ("select", ["q"], r"`select` names the run 'q'; known runs: r"),
+    "wildcards in a path": ("genomes.g.fasta", "a/{b}/g.fa", r"the path 'a/\{b\}/g.fa' has braces.*; rename it, or"),
+    "wildcards in the command": ("annotate", {"bam": ["x/a.bam", "x/{b}.bam"]}, r"the path 'x/\{b\}.bam' has braces"),
+    "wildcards in the results": ("results", "{results", r"the path '\{results' has braces"),
     "window": ("bakes.default", {"window": 0}, r"`bakes\.default\.window` is 0; give at least 1"),
     "a list for a mapping": ("runs", [], r"`runs` is a list"),
 }

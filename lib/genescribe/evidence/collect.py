@@ -111,7 +111,11 @@ def evidence_of(files: EvidenceFiles, genome: Genome, folder: Path, workers: int
         for path in files.proteins:
             read_proteins(path, genome, collector, workers)
     table = collector.table()
-    _log.info("evidence: %s", ", ".join(f"{kind} {number:,}" for kind, number in table.counts().items()) or "none")
+    counts = table.counts()
+    if counts:
+        _log.info("evidence: %s", ", ".join(f"{kind} {number:,}" for kind, number in counts.items()))
+    else:
+        _log.warning("no read or alignment in the files of evidence counts: the genes will be those without evidence")
     table.save(folder)
     write_json(
         folder / GIVEN, {field.name: [path.name for path in getattr(files, field.name)] for field in fields(files)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from genescribe.families import known_families
 from genescribe.generate.config import ScoreConfig
 from genescribe.generate.reinforce.config import TRAIN_DEFAULTS
 from genescribe.genome.batches import MAX_BATCHES
+from genescribe.paths import paths_in
 from genescribe.predict.config import PredictConfig
 from genescribe.workflow.folds import expand_folds
 from genescribe.workflow.genome_config import OWN_BASELINES, REFERENCE, GenomeConfig, SourceConfig
@@ -125,6 +126,7 @@ class WorkflowConfig:
         if shorthand:
             merged["annotate"] = {**dict(merged.get("annotate") or {}), **shorthand}
         config = from_mapping(cls, merged, where=where)
+        _check_paths([*(str(source.path) for source in paths_in(merged)), config.results], where)
         for name in config.select:
             if name not in config.runs and name not in config.codon:
                 known = ", ".join(sorted({**config.runs, **config.codon}))
@@ -201,6 +203,14 @@ def schema() -> dict[str, Any]:
             }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "genescribe workflow configuration"}
     return head | result
+
+
+def _check_paths(paths: Iterable[str], where: str) -> None:
+    """Refuse paths that Snakemake would take for patterns."""
+    for path in paths:
+        if "{" in path or "}" in path:
+            problem = f"the path {path!r} has braces, which stand for wildcards in Snakemake"
+            raise InputError(problem, where=where, remedy="rename it, or give a link to it")
 
 
 def _check_run(config: WorkflowConfig, name: str, run: RunConfig, where: str) -> None:
