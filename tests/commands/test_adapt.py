@@ -213,6 +213,7 @@ def with_an_intron(gene: Gene) -> Gene:
     [
         (">a\n" + "ACGT" * 5_000, r"a.fa: too little to learn from: \d+ genes found in 20,000 bases, 100 needed; give"),
         (">MT\n" + "ACGT" * 5_000, "nothing but organelles"),
+        (">a\n" + "N" * 5_000, r"a.fa: no stretch of known bases; give a genome that is not all N"),
         (">a\nMKWVTFISLLFLFSSAYSRGVFRRDAHKSEVAHRFKDLGEENFKALVLIAFAQYLQQCPFEDHVK\n", "a.fa"),
         ("", "a.fa"),
     ],

@@ -92,8 +92,11 @@ def test_a_submission_is_made_and_checked(folder: Path, capsys: pytest.CaptureFi
 
 def test_what_is_no_gff3_is_one_line(folder: Path) -> None:
     (folder / "a.bed").write_text("s\t1\t2\n")
-    with pytest.raises(InputError, match=r"a\.bed:1: is no row of GFF3"):
+    with pytest.raises(InputError, match=r"a\.bed:1: is no row of GFF3; give GFF3, as genescribe convert --locus-tag"):
         console.main(["check", "a.bed", "--fasta", "g.fa"])
+    for words in (["convert", "a.bed", "b.gff3"], ["evaluate", "a.bed", "a.bed"]):
+        with pytest.raises(InputError, match=r"a\.bed: a BED file; give the same annotation as GFF3 or GTF"):
+            console.main(words)
 
 
 @pytest.mark.parametrize("text", ["", "s\tx\tintron\t91\t150\t.\t+\t.\tID=i\n"])

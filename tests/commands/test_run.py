@@ -36,6 +36,13 @@ def test_what_is_shipped_is_there() -> None:
         assert shipped(name).exists(), name
 
 
+def test_a_folder_with_braces_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run{2}").mkdir()
+    monkeypatch.chdir(tmp_path / "run{2}")
+    with pytest.raises(InputError, match=r"has braces in its path, .*wildcards in Snakemake; run in another folder"):
+        console.main(["run", "--cores", "1"])
+
+
 @pytest.mark.parametrize(
     "words", [["--configfile", "no.yaml"], ["--configfile=no.yaml"], ["--configfiles", "is.yaml", "no.yaml", "-n"]]
 )

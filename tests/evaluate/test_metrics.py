@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genescribe.bake.splits import Region
+from genescribe.commands import console
 from genescribe.commands.evaluate import read_groups
 from genescribe.errors import InputError
 from genescribe.evaluate.lengths import compare_lengths, feature_lengths
@@ -183,6 +184,13 @@ class TestScripts:
         assert len(errors) == 1
         assert message in errors[0]
         assert not (tmp_path / "m.json").exists()
+
+
+def test_other_annotations_have_names_of_their_own(tmp_path: Path) -> None:
+    write_gff3(tmp_path / "g.gff3", random_genes(1, 3), {"s0": 90_000, "s1": 90_000})
+    words = [str(tmp_path / "g.gff3")] * 2 + ["--against", f"x={tmp_path / 'g.gff3'}"] * 2
+    with pytest.raises(InputError, match="--against: the name 'x' is given twice; give each a name of its own"):
+        console.main(["evaluate", *words])
 
 
 def test_species_by_the_pattern_of_a_name(repository: Path) -> None:

@@ -119,6 +119,13 @@ def test_a_rule_that_the_rows_break(tmp_path: Path, rule: str, edit: Callable[[s
     assert rule in rules(path, genome)
 
 
+def test_a_row_may_be_without_attributes(tmp_path: Path) -> None:
+    path, genome = write(tmp_path, [gene()])
+    before = rules(path, genome)
+    path.write_text(path.read_text() + "chr1\tx\trepeat_region\t1\t9\t.\t.\t.\t.\n")
+    assert rules(path, genome) == before
+
+
 def test_two_genes_with_one_tag(tmp_path: Path) -> None:
     path, genome = write(tmp_path, [gene(), Gene("h", "chr1", "+", (replace(WHOLE, id="u"),))])
     path.write_text(path.read_text().replace("ABC_000002", "ABC_000001"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,7 @@ def _annotations(
     from genescribe.evaluate.sequence_names import check_names
 
     reference, predicted = read_annotation(args.reference), read_annotation(args.predicted)
-    others = {name: (path, read_annotation(path)) for name, path in map(named_file, args.against)}
+    others = {name: (path, read_annotation(path)) for name, path in _named_files(args.against)}
     if not reference:
         what = "no gene with a coding sequence to compare with"
         raise InputError(what, where=args.reference, remedy="give an annotation with rows of type CDS")
@@ -152,6 +152,16 @@ def named_file(text: str) -> tuple[str, Path]:
     if not (name and equals and path):
         raise InputError(f"{text!r} is not NAME=FILE", where="--against", remedy="write for example orf=orf.gff3")
     return name, Path(path)
+
+
+def _named_files(texts: Sequence[str]) -> list[tuple[str, Path]]:
+    pairs = [named_file(text) for text in texts]
+    for number, (name, _) in enumerate(pairs):
+        if name in dict(pairs[:number]):
+            raise InputError(
+                f"the name {name!r} is given twice", where="--against", remedy="give each a name of its own"
+            )
+    return pairs
 
 
 def read_groups(text: str) -> dict[str, str]:

@@ -42,6 +42,9 @@ def main(args: argparse.Namespace) -> None:
     if importlib.util.find_spec("snakemake") is None:
         raise InputError("Snakemake is not installed", where="run", remedy="pip install 'genescribe[workflow]'")
     _check_configuration(args.words)
+    if set("{}") & set(str(Path.cwd())):
+        problem = "the current folder has braces in its path, which stand for wildcards in Snakemake"
+        raise InputError(problem, where=Path.cwd(), remedy="run in another folder")
     # The rules call `python`: it must be the one that has this library.
     folders = [str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep)]
     environment = os.environ | {"PATH": os.pathsep.join(dict.fromkeys(folders))}

@@ -134,8 +134,10 @@ def check_submission(annotation: str | Path, genome: Genome) -> list[Problem]:
 
 def _read(path: str | Path) -> Iterator[_Row]:
     for number, columns in table_rows(path):
-        if len(columns) != _COLUMNS or not (columns[3].isdigit() and columns[4].isdigit()) or "=" not in columns[8]:
-            raise InputError("is no row of GFF3", where=path, line=number, remedy="give what genescribe convert wrote")
+        numbers = len(columns) == _COLUMNS and columns[3].isdigit() and columns[4].isdigit()
+        if not numbers or ("=" not in columns[8] and columns[8] != "."):
+            remedy = "give GFF3, as genescribe convert --locus-tag writes it"
+            raise InputError("is no row of GFF3", where=path, line=number, remedy=remedy)
         seqid, _, kind, start, end, _, strand, phase = columns[:8]
         yield _Row(unquote(seqid), kind, int(start) - 1, int(end), strand, phase, gff3_attributes(columns[8]))
 

@@ -18,6 +18,7 @@ from genescribe.files import temporary_folder
 from genescribe.genome.annotation.so_accessions import SO_NAMES
 from genescribe.genome.annotation.text import read_text
 from genescribe.genome.fasta_index import CHUNK
+from genescribe.paths import form_of
 
 REMEDIES = {
     "columns": "write nine columns, separated by tabs",
@@ -97,6 +98,8 @@ def load_rows(connection: duckdb.DuckDBPyConnection, path: str | Path, lengths: 
     if not path.is_file():
         problem = "is a folder, not a file" if path.is_dir() else "no such file"
         raise InputError(problem, where=path, remedy="give a GFF3 or GTF file, plain, gzip or bgzip")
+    if form_of(path) == "BED":
+        raise InputError("a BED file", where=path, remedy="give the same annotation as GFF3 or GTF")
     with temporary_folder() as folder:
         copy = folder / "annotation"
         with copy.open("wb") as out:

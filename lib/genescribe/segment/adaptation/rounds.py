@@ -84,11 +84,13 @@ def pieces_to_read(genome: Genome, pieces: Sequence[Piece]) -> list[Piece]:
     Raises
     ------
     InputError
-        It has no other sequences than organelles.
+        It has no known bases, or no other sequences than organelles.
     """
     described = {piece.seqid: genome.description(piece.seqid) for piece in pieces}
     organelles = organelles_of(described)
     nuclear = [piece for piece in pieces if piece.seqid not in organelles]
+    if not pieces:
+        raise InputError("no stretch of known bases", where=genome.path, remedy="give a genome that is not all N")
     if not nuclear:
         raise InputError("nothing but organelles", where=genome.path, remedy="give the nuclear genome")
     if sum(piece.end - piece.start for piece in nuclear) <= MOST:
