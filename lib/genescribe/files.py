@@ -322,7 +322,7 @@ def write_table(
 
 def read_table(path: str | Path, delimiter: str = ",") -> list[dict[str, str]]:
     """Return the rows of a table with a header row, by the names of its columns."""
-    with Path(path).open(encoding="utf-8", newline="") as handle:
+    with Path(path).open(encoding="utf-8-sig", newline="") as handle:
         return list(csv.DictReader(handle, delimiter=delimiter))
 
 

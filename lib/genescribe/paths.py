@@ -33,6 +33,12 @@ ENDS = {
     "CSV": (".csv",),
     "HTML": (".html", ".htm"),
     "DuckDB": (".duckdb", ".db"),
+    "GenBank": (".gb", ".gbk", ".gbff"),
+    "EMBL": (".embl",),
+    "zip": (".zip",),
+    "bzip2": (".bz2",),
+    "xz": (".xz",),
+    "zstd": (".zst",),
 }
 """Form of a file -> ends of names that stand for it. A file is not written under a name that says it is another."""
 

@@ -68,6 +68,26 @@ class TestReadRegions:
         with pytest.raises(InputError, match=message):
             read_regions([text], LENGTHS)
 
+    @pytest.mark.parametrize(
+        ("lines", "message"),
+        [
+            ("", "no region in .*list.txt; write seqid"),
+            ("# none\n\n", "no region in .*list.txt; write seqid"),
+            ("I\n@list.txt\n", "'@list.txt' is no region in .*a region per line"),
+            ("I\t0\t10\n", r"'I\\t0\\t10' is no region in .*seqid:start-end"),
+        ],
+    )
+    def test_what_is_no_list(self, lines: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("list.txt").write_text(lines)
+        with pytest.raises(InputError, match=message):
+            read_regions(["@list.txt"], LENGTHS)
+
+    def test_a_list_may_come_from_windows(self, tmp_path: Path) -> None:
+        (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfII\r\nI:1-10\r\n")
+        found = read_regions([f"@{tmp_path / 'list.txt'}"], LENGTHS)
+        assert [show_region(region, LENGTHS) for region in found] == ["II", "I:1-10"]
+
     def test_splits_take_them(self, tmp_path: Path) -> None:
         (tmp_path / "test.txt").write_text("II\n")
         regions = Splits(train=["*"], validation=["2*"], test=[f"@{tmp_path / 'test.txt'}"]).regions(LENGTHS)

@@ -54,6 +54,9 @@ def test_every_form_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -
         ("a.gtf", "bed"),
         ("a.bed.bgz", "gtf"),
         ("a.fa", "gtf"),
+        ("a.gb", "gff3"),
+        ("a.zip", "gff3"),
+        ("a.gff3.bz2", "gff3"),
     ],
 )
 def test_a_file_is_what_its_name_says(folder: Path, target: str, asked: str) -> None:

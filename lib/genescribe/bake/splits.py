@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -104,7 +104,7 @@ def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str
     regions: list[Region] = []
     for text in texts:
         if text.startswith(LIST) and text not in lengths:
-            regions += read_regions(_lines(text.removeprefix(LIST), where), lengths, where=where)
+            regions += read_regions(_lines(text.removeprefix(LIST), lengths, where), lengths, where=where)
         elif text not in lengths and set("*?") & set(text):
             matches = [Region(seqid, 0, length) for seqid, length in lengths.items() if fnmatchcase(seqid, text)]
             if not matches:
@@ -129,16 +129,22 @@ def show_region(region: Region, lengths: Mapping[str, int]) -> str:
     return seqid if (start, end) == (0, lengths[seqid]) else f"{seqid}:{start + 1}-{end}"
 
 
-def _lines(path: str, where: str) -> list[str]:
+def _lines(path: str, known: Container[str], where: str) -> list[str]:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(
             f"no list of regions at {path} ({error.strerror})",
             where=where,
             remedy=f"give {LIST}FILE, a region per line",
         ) from None
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    # A list that names itself has no end.
+    wrong = next((line for line in lines if (line.startswith(LIST) or "\t" in line) and line not in known), None)
+    if wrong is not None or not lines:
+        what = f"{wrong!r} is no region" if lines else "no region"
+        raise InputError(f"{what} in {path}", where=where, remedy="write seqid or seqid:start-end, a region per line")
+    return lines
 
 
 def _some(lengths: Mapping[str, int]) -> str:

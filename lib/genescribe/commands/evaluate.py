@@ -171,7 +171,7 @@ def read_groups(text: str) -> dict[str, str]:
         raise InputError(
             f"{text!r} is not FILE:COLUMN", where="--groups", remedy="write for example species.tsv:phylum"
         )
-    with Path(name).open(encoding="utf-8", newline="") as handle:
+    with Path(name).open(encoding="utf-8-sig", newline="") as handle:
         rows = csv.DictReader(handle, delimiter="\t")
         fields = rows.fieldnames or [""]
         if column not in fields:
