@@ -83,6 +83,11 @@ class TestReadRegions:
         with pytest.raises(InputError, match=message):
             read_regions(["@list.txt"], LENGTHS)
 
+    def test_a_split_may_be_empty(self, tmp_path: Path) -> None:
+        """Folds of large groups have nothing left to validate on."""
+        (tmp_path / "none.txt").write_text("")
+        assert Splits(train=["*"], validation=[f"@{tmp_path / 'none.txt'}"], test=["II"]).regions(LENGTHS)
+
     def test_a_list_may_come_from_windows(self, tmp_path: Path) -> None:
         (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfII\r\nI:1-10\r\n")
         found = read_regions([f"@{tmp_path / 'list.txt'}"], LENGTHS)

@@ -13,6 +13,7 @@ from genescribe.data.shards import SPLITS
 from genescribe.errors import InputError
 
 EVERYTHING = "*"
+_LISTED = "write seqid or seqid:start-end, a region per line"
 LIST = "@"
 """Before the name of a file that lists regions, one a line."""
 
@@ -78,7 +79,9 @@ class Region(NamedTuple):
         return cls(seqid, start, lengths[seqid] if end is None else end)
 
 
-def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str = "splits") -> list[Region]:
+def read_regions(
+    texts: Iterable[str], lengths: Mapping[str, int], *, where: str = "splits", empty: bool = False
+) -> list[Region]:
     """Return the regions that people name.
 
     Parameters
@@ -90,11 +93,13 @@ def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str
         Bases of each sequence.
     where
         File or option that the texts come from, for errors.
+    empty
+        Whether a file may list no region, as that of a split of a fold may.
 
     Raises
     ------
     InputError
-        As `Region.parse`; a pattern that matches nothing; a file that is not there.
+        As `Region.parse`; a pattern that matches nothing; a file that is not there, or lists no region.
 
     Examples
     --------
@@ -104,7 +109,10 @@ def read_regions(texts: Iterable[str], lengths: Mapping[str, int], *, where: str
     regions: list[Region] = []
     for text in texts:
         if text.startswith(LIST) and text not in lengths:
-            regions += read_regions(_lines(text.removeprefix(LIST), lengths, where), lengths, where=where)
+            listed = _lines(text.removeprefix(LIST), lengths, where)
+            if not listed and not empty:
+                raise InputError(f"no region in {text.removeprefix(LIST)}", where=where, remedy=_LISTED)
+            regions += read_regions(listed, lengths, where=where)
         elif text not in lengths and set("*?") & set(text):
             matches = [Region(seqid, 0, length) for seqid, length in lengths.items() if fnmatchcase(seqid, text)]
             if not matches:
@@ -141,9 +149,8 @@ def _lines(path: str, known: Container[str], where: str) -> list[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     # A list that names itself has no end.
     wrong = next((line for line in lines if (line.startswith(LIST) or "\t" in line) and line not in known), None)
-    if wrong is not None or not lines:
-        what = f"{wrong!r} is no region" if lines else "no region"
-        raise InputError(f"{what} in {path}", where=where, remedy="write seqid or seqid:start-end, a region per line")
+    if wrong is not None:
+        raise InputError(f"{wrong!r} is no region in {path}", where=where, remedy=_LISTED)
     return lines
 
 
@@ -190,7 +197,7 @@ class Splits:
             texts: list[str] = getattr(self, split)
             everything += [split] * (EVERYTHING in texts)
             explicit = (text for text in texts if text != EVERYTHING)
-            for seqid, start, end in read_regions(explicit, lengths, where=f"splits.{split}"):
+            for seqid, start, end in read_regions(explicit, lengths, where=f"splits.{split}", empty=True):
                 assert end is not None
                 by_seqid.setdefault(seqid, []).append(SplitRegion(start, end, split))
         if len(everything) > 1:
