@@ -33,8 +33,7 @@ def code_digest(script: Path) -> str:
         path = waiting.pop()
         if path not in reached:
             reached.add(path)
-            names = _names(path.read_text(encoding="utf-8"))
-            waiting.extend(file for name in names for file in _files(name))
+            waiting.extend(_imports(path))
     folders = {path.parent for path in reached if path.is_relative_to(LIBRARY)}
     data = {file for folder in folders for file in folder.rglob("*") if file.suffix in _DATA_SUFFIXES}
     digest = hashlib.sha256()
@@ -43,6 +42,10 @@ def code_digest(script: Path) -> str:
         digest.update(f"{name.as_posix()}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _imports(path: Path) -> list[Path]:
+    return [file for name in _names(path.read_text(encoding="utf-8")) for file in _files(name)]
 
 
 @cache
