@@ -33,6 +33,7 @@ from genescribe.paths import (
     refuse_overwriting,
 )
 from genescribe.signals import end_on_signals, ending
+from genescribe.system import open_standard_streams
 
 EXIT_INPUT = 2
 _KILLED = (
@@ -55,7 +56,7 @@ def run(main: Callable[[], None]) -> None:
 
     SIGTERM and Ctrl-C end it as an exception would: see `genescribe.signals`.
     """
-    _open_standard_streams()
+    open_standard_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("torch").setLevel(logging.WARNING)
     # Its warnings are of its own settings: no folder for them in the home, no bold face of a font.
@@ -93,19 +94,6 @@ def run(main: Callable[[], None]) -> None:
     finally:
         # At exit Python would look for dead objects twice: once, for objects of libraries that say so, is enough.
         gc.disable()
-
-
-def _open_standard_streams() -> None:
-    """Open those of the three standard streams that the caller has closed (`2>&-`, some daemons), to nothing.
-
-    The lowest free number is that of the stream. Otherwise a file that is opened later would get it, and what goes to
-    standard error would end up in a result.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            opened = os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(opened, True)
-            setattr(sys, name, os.fdopen(opened, mode))
 
 
 def _run_or_end(main: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from genescribe.errors import InputError
+from genescribe.packing import refuse_packed
 
 _NO_SPACE = 64 * 1024
 """Free bytes below which an error in writing is taken for want of space."""
@@ -28,19 +29,6 @@ WORKERS = ".workers"
 PATIENCE = 60.0
 """Seconds to wait for the workers of a process that was killed; as a rule they end within one."""
 GZIP_MAGIC = b"\x1f\x8b"
-_UNPACK = "unpack it, or compress it with gzip"
-PACKED = {
-    b"PK\x03\x04": ("a zip archive", "unpack it and give the file inside"),
-    b"BZh": ("compressed with bzip2", _UNPACK),
-    b"\xfd7zXZ\0": ("compressed with xz", _UNPACK),
-    b"\x28\xb5\x2f\xfd": ("compressed with zstd", _UNPACK),
-    b"\x1f\x9d": ("compressed with compress", _UNPACK),
-    b"7z\xbc\xaf\x27\x1c": ("a 7-Zip archive", "unpack it and give the file inside"),
-    b"\x43\x27\x41\x1a": ("a 2bit file", "convert it with twoBitToFa"),
-    b"\xff\xfe": ("UTF-16 text", "save it as UTF-8"),
-    b"\xfe\xff": ("UTF-16 text", "save it as UTF-8"),
-}
-"""First bytes of files that are often given in place of plain or gzip text -> what they are, and the remedy."""
 _TAKEN, _FULL = "another process works here", "no space left on the device"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of the system for want of space."""
@@ -359,28 +347,6 @@ def is_gzip(path: str | Path) -> bool:
     """Whether the file starts with the gzip magic (plain gzip and bgzip alike)."""
     with Path(path).open("rb") as handle:
         return handle.read(2) == GZIP_MAGIC
-
-
-def refuse_packed(path: str | Path, shown: str | Path | None = None) -> None:
-    """Refuse an archive, a file that is compressed otherwise than with gzip, and text that is not one of bytes.
-
-    Parameters
-    ----------
-    path
-        File to look at: its first bytes tell, whatever its name.
-    shown
-        The name to blame in the message, where `path` is a copy.
-
-    Raises
-    ------
-    InputError
-        It is one of `PACKED`.
-    """
-    with Path(path).open("rb") as handle:
-        head = handle.read(max(map(len, PACKED)))
-    for magic, (what, remedy) in PACKED.items():
-        if head.startswith(magic):
-            raise InputError(f"is {what}", where=shown or path, remedy=remedy)
 
 
 def open_binary(path: str | Path, shown: str | Path | None = None) -> IO[bytes]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import yaml
 
 from genescribe.errors import InputError
-from genescribe.paths import InputPath, as_path, with_home
+from genescribe.paths import InputPath, as_path
 from genescribe.shipped import shipped
+from genescribe.system import with_home
 
 VARIABLE = "GENESCRIBE_MODELS"
 """Environment variable: folders of further models, separated as those of $PATH; they go before the shipped ones."""

@@ -11,13 +11,13 @@ import errno
 import fnmatch
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genescribe.errors import InputError
+from genescribe.system import is_stream, with_home
 
 COMPRESSED = (".gz", ".bgz")
 """Ends of the names of compressed files."""
@@ -126,37 +126,6 @@ def as_path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("an empty path")
     return with_home(text)
-
-
-def with_home(path: str | Path) -> Path:
-    """Return a path with the user's home in place of ``~``; a user without one (in a container) keeps the ``~``.
-
-    Examples
-    --------
-    >>> with_home("a/~b.fa")
-    PosixPath('a/~b.fa')
-    """
-    return Path(os.path.expanduser(path))  # noqa: PTH111  `Path.expanduser` fails where there is no home.
-
-
-def is_stream(path: Path) -> bool:
-    """Return whether a path is that of a pipe, a device or a socket, or of an open file such as /dev/stdout.
-
-    They cannot be read twice, and a finished file that is moved to such a path replaces it for all programs.
-
-    Examples
-    --------
-    >>> is_stream(Path("/dev/null")), is_stream(Path("/dev/stdin")), is_stream(Path("genome.fa"))
-    (True, True, False)
-    """
-    folder = os.path.realpath(path.absolute().parent)
-    if folder == "/dev" or folder.startswith("/proc/"):
-        return True
-    try:
-        mode = path.stat().st_mode
-    except OSError:  # Who opens it can say so.
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 class PathType:

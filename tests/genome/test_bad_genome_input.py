@@ -74,6 +74,8 @@ ANNOTATION: dict[str, tuple[bytes | str | None, int | None, str]] = {
     "end before start": (GOOD.replace("gene\t1\t9", "gene\t9\t1").encode(), 1, "end 1 lies before start 9"),
     "a bad strand": (GOOD.replace(".\t+", ".\tplus").encode(), 1, "strand 'plus'"),
     "a bad phase": (GOOD.encode() + b"I\tx\tCDS\t1\t9\t.\t+\t3\tParent=t\n", 3, "phase '3'; write 0, 1 or 2"),
+    "a score that is not finite": (GOOD.replace("9\t.", "9\t1e400").encode(), 1, "score '1e400'.*; write a number"),
+    "a score that is no number": (GOOD.replace("9\t.", "9\tnan").encode(), 1, "score 'nan'"),
     "a bad score": (GOOD.replace("9\t.", "9\thigh").encode(), 1, "score 'high'"),
     "a CRLF file with an error": (GOOD.replace("\t+", "\t*").replace("\n", "\r\n").encode(), 1, "strand '\\*'"),
     "an unknown sequence": (GOOD.encode() + b"chrI\tx\tgene\t1\t9\t.\t+\t.\tID=a\n", 3, "'chrI' is not in the genome"),

@@ -167,6 +167,16 @@ def test_what_a_file_says_beside_its_genes_is_kept(tmp_path: Path) -> None:
     assert b"transl_table=4" in second.read_bytes()
 
 
+def test_attributes_without_a_value_are_not_written(tmp_path: Path) -> None:
+    """They come from empty ones, and from semicolons in quotes, which GFF3 does not know."""
+    first = tmp_path / "in.gff3"
+    write_gff3(first, [GENES[0]], LENGTHS)
+    first.write_text(first.read_text().replace("\tID=", '\tNote="a;b";Alias=;ID=', 1))
+    write_gff3(tmp_path / "out.gff3", read_genes(first), LENGTHS)
+    (gene,) = (line for line in (tmp_path / "out.gff3").read_text().splitlines() if "\tgene\t" in line)
+    assert gene.endswith(';biotype=protein_coding;Note="a')
+
+
 def test_locus_tags_are_for_gff3() -> None:
     with pytest.raises(InputError, match="locus tags are for GFF3"):
         AnnotationForm.of(Path("a.gtf"), None, "ABC")

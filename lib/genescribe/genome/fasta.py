@@ -21,9 +21,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from genescribe.errors import InputError
-from genescribe.files import atomic_path, is_gzip, open_binary, refuse_packed
+from genescribe.files import atomic_path, is_gzip, open_binary
 from genescribe.genome.alphabet import Codes, decode, encode, unmasked
 from genescribe.genome.fasta_index import CHUNK, Index, IrregularError, index_fasta, keep_index, mapped, read_index
+from genescribe.packing import refuse_packed
 
 LINE_WIDTH = 60
 COPY = "genescribe-"

@@ -23,7 +23,7 @@ from genescribe.files import FULL, atomic_path, temporary_folder
 from genescribe.genome.annotation.text import read_text
 from genescribe.genome.fasta import expand_fasta
 from genescribe.genome.fasta_index import write_index
-from genescribe.paths import with_home
+from genescribe.system import with_home
 
 DATA_VARIABLE = "GENESCRIBE_DATA"
 _BLOCK = 1 << 20
