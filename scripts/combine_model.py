@@ -32,7 +32,7 @@ def main() -> None:
     arguments.add_argument(
         "--gains",
         type=JsonText(),
-        help='beside an imported model, gains to set instead, JSON: {"donor": [gain, offset, factor of own score]}; '
+        help='gains to set instead of fitting them, JSON: {"donor": [gain, offset, factor of own score]}; '
         "--data then sets the temperature alone",
     )
     arguments.add_argument(

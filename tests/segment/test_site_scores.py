@@ -252,12 +252,16 @@ def test_gains_can_be_set_and_data_then_tells_the_temperature_alone(tmp_path: Pa
     for wrong in ({"branch": [1, 1, 1]}, {"donor": [1, 1]}):
         with pytest.raises(InputError, match="give gain, offset and the factor"):
             combine(*parts, [], tmp_path / "wrong", gains=wrong)
+    assert not (tmp_path / "wrong").exists()
+
     trained = tmp_path / "trained"
     trained.mkdir()
     SegmentModel(replace(EVIDENCE, genetic_code=1)).save(trained)
-    with pytest.raises(InputError, match="trained, not imported"):
-        combine(trained, *parts[1:], [shards], tmp_path / "wrong", gains=chosen)
-    assert not (tmp_path / "wrong").exists()
+    assert combine(trained, *parts[1:], [], tmp_path / "without_data", gains=chosen) is None
+    sites = SegmentModel.load(tmp_path / "without_data").sites
+    assert sites is not None
+    donor = SIGNALS.index("donor")
+    assert [float(sites.gain[0, donor]), float(sites.offset[0, donor])] == pytest.approx(chosen["donor"][:2])
 
 
 def test_a_chosen_offset_counts_where_no_network_scores_the_signal(tmp_path: Path) -> None:

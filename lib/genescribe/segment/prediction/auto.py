@@ -31,7 +31,8 @@ class AutoPredictorFactory(SegmentPredictorFactory):
     Parameters
     ----------
     folder
-        Its `config.json` names the model of several genomes (`chooser`), and better ones for some of these (`models`).
+        Its `config.json` names the model of several genomes (`chooser`), and better ones for some of these, or in place
+        of its pooled parameters (`models`).
         `words` names models of genomes that the chooser has no parameters for, with the share of each word of three
         bases in the genome of each.
     device
@@ -64,10 +65,10 @@ class AutoPredictorFactory(SegmentPredictorFactory):
         """
         chosen = super().for_genome(genome, pieces, species)
         name, choice = self._models.get(chosen.species), chosen.choice
-        if name is None and choice is not None and choice.species == POOLED:
-            counts = sample_words(genome, pieces)
-            name = alike(counts, self.words)
-            if name is not None:
+        if choice is not None and choice.species == POOLED:
+            known = alike(sample_words(genome, pieces), self.words)
+            if known is not None:
+                name = known
                 choice = replace(choice, species=name, reason="its words are those of this model's genome", warning="")
         if name is None:
             return chosen

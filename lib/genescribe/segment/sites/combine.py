@@ -51,14 +51,15 @@ def combine(
         models whose networks are taken.
     data
         Baked folders whose validation windows the gains are fitted on: complete annotation, seen by neither. None are
-        needed beside a model that was imported, whose scores are log probabilities: gains are then the usual ones.
+        needed beside a model that was imported, whose scores are log probabilities (gains are then the usual ones), nor
+        with `gains`.
     output
         Folder to write; an existing one is replaced.
     windows
         Most windows of that: `fitting_windows`.
     gains
-        Beside an imported model: gains to set (`set_gains`) in place of fitted ones. The data then tells only the
-        temperature of the model's probabilities.
+        Gains to set (`set_gains`) in place of fitted ones. The data then tells only the temperature of the model's
+        probabilities.
 
     Returns
     -------
@@ -68,17 +69,17 @@ def combine(
     Raises
     ------
     InputError
-        No data for a trained model; see also `SegmentModel.load`, `load_sites` and `fit_gains`.
+        Neither data nor gains for a trained model; see also `SegmentModel.load`, `load_sites` and `fit_gains`.
     """
     output = Path(output)
     networks = [(Path(path), ensemble) for path in sites for ensemble in networks_of(Path(path))]
     joined = combined(SegmentModel.load(model).specialised(species), [ensemble for _, ensemble in networks])
-    if not data and joined.config.tables is None:
+    if not data and not gains and joined.config.tables is None:
         raise InputError(
-            "no windows to fit gains on", where="--data", remedy="give folders that bake wrote, with a validation part"
+            "no windows to fit gains on",
+            where="--data",
+            remedy="give folders that bake wrote, with a validation part, or --gains",
         )
-    if gains and joined.config.tables is None:
-        raise InputError("the model was trained, not imported", where="--gains", remedy="have its gains fitted: --data")
     fit, batches = None, fitting_windows(ShardDataset(data, "validation"), windows) if data else []
     if data and gains is None:
         fit = fit_gains(joined, batches)

@@ -108,7 +108,7 @@ def combined(model: SegmentModel, ensembles: Sequence[SiteEnsemble]) -> SegmentM
 
 
 def set_gains(model: SegmentModel, chosen: Mapping[str, Sequence[float]] | None = None) -> None:
-    """Give a model that `combined` made of an imported one the usual values, or chosen ones, in place, without a fit.
+    """Give a model that `combined` made the usual values, or chosen ones, in place, without a fit.
 
     Parameters
     ----------
