@@ -3,8 +3,9 @@
     python benchmarks/adapt.py --data $GENESCRIBE_DATA --work WORK plasmodium fly
 
 A genome begins with the parameters that `all_genomes` has for another one, or with the pooled ones if it is not among
-the nine. Only sequence is read, as a user would do; the annotation serves for scoring alone. Adds its scores to
-benchmarks/results/adapt.json; docs/models.md has the table.
+the nine; a group of G3PO begins with `eukaryotes`, which are these with a signal network. Only sequence is read, as a
+user would do; the annotation serves for scoring alone. Adds its scores to benchmarks/results/adapt.json; docs/models.md
+has the table.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from genescribe.errors import InputError
 from genescribe.evaluate.metrics import measure
 from genescribe.evidence.collect import EvidenceFiles, evidence_of
 from genescribe.families import predictor_for
-from genescribe.files import read_json, read_table, write_json
+from genescribe.files import atomic_directory, read_json, read_table, write_json
 from genescribe.genome.annotation.gff3 import read_genes
 from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.genome.repair.sort import sort_annotation
 from genescribe.models import model_folder
 from genescribe.predict.config import PredictConfig
+from genescribe.predict.genome import predict_genome
 from genescribe.predict.stretches import pieces_of
-from genescribe.segment.adaptation.rounds import Round, annotate_in_rounds, pieces_to_read
+from genescribe.segment.adaptation.counting import is_complete
+from genescribe.segment.adaptation.rounds import Round, annotate_in_rounds, pieces_to_read, with_network
+from genescribe.segment.prediction.factory import SegmentPredictorFactory
 
 TARGET = Path(__file__).resolve().parent / "results" / "adapt.json"
 LEVELS = ("base", "exon", "gene")
@@ -114,7 +118,7 @@ STRANGERS["arabidopsis_reads"] = replace(
     STRANGERS["arabidopsis"], hints="Arabidopsis.thaliana_1pct.introns.varus.gff.gz"
 )
 GROUPS = {"oomycetes": "Oomycetes", "fungi": "Fungi"}
-"""Groups of G3PO, whose records are read as one genome, from the pooled parameters: name -> column rank2."""
+"""Groups of G3PO, whose records are read as one genome: name -> column rank2."""
 
 
 def rounds_of(stranger: Stranger, data: Path, work: Path) -> list[dict[str, Any]]:
@@ -139,24 +143,44 @@ def rounds_of(stranger: Stranger, data: Path, work: Path) -> list[dict[str, Any]
 
 
 def rounds_of_group(group: str, data: Path, work: Path) -> list[dict[str, Any]]:
-    """Return the scores of each round on a group of G3PO; genes that overlap no labelled one are not scored."""
+    """Return the scores of each round on a group of G3PO, and of the last model with the network that it then gets.
+
+    Genes that overlap no labelled one are not scored.
+    """
     folder = data / "benchmarks" / "G3PO_confirmed"
     records = [row["record"] for row in read_table(folder / "species.tsv", "\t") if row["rank2"] == group]
     everything = Genome.open(folder / "genome.fa.gz", scratch=work)
     write_fasta(work / "group.fa", ((name, everything.codes(name)) for name in everything.lengths if name in records))
     known = [gene for gene in read_genes(folder / "annotation.gff3.gz") if gene.seqid in records]
-    return [
-        _row(annotated, {"all": measure(known, annotated.genes, labelled_only=True)["cds"]})
-        for annotated in _rounds(Genome.open(work / "group.fa"), "pooled", (), work)
-    ]
+
+    def scored(annotated: Round) -> dict[str, Any]:
+        return _row(annotated, {"all": measure(known, annotated.genes, labelled_only=True)["cds"]})
+
+    genome, rows = Genome.open(work / "group.fa"), []
+    for annotated in _rounds(genome, "auto", (), work, model="eukaryotes"):
+        rows.append(scored(annotated))
+        last = annotated
+    with atomic_directory(work / "with_network") as made:
+        with_network(last.factory.folder).save(made)
+    pieces = pieces_of(genome, [], 0, where=genome.path)
+    config = PredictConfig(workers=1, posteriors=False, partial=True)
+    factory = SegmentPredictorFactory(work / "with_network", "cpu")
+    predicted = predict_genome(factory, genome, pieces, config).genes
+    genes = [gene for gene in predicted if is_complete(gene)]
+    return [*rows, scored(last._replace(genes=genes)) | {"alike": None, "network": True}]
 
 
 def _rounds(
-    genome: Genome, species: str, read: Sequence[str], work: Path, evidence: Path | None = None
+    genome: Genome,
+    species: str,
+    read: Sequence[str],
+    work: Path,
+    evidence: Path | None = None,
+    model: str = "all_genomes",
 ) -> Iterator[Round]:
     config = PredictConfig(workers=1, species=species)
     pieces = pieces_to_read(genome, pieces_of(genome, list(read), 0, where=genome.path))
-    start = predictor_for(model_folder("all_genomes"), genome, pieces, config, evidence)
+    start = predictor_for(model_folder(model), genome, pieces, config, evidence)
     return annotate_in_rounds(start, genome, pieces, config, work)
 
 

@@ -13,6 +13,7 @@ from genescribe.models import available
 
 LOCI = "ch.1_11,ch.1_151,ch.1_168,ch.1_171,ch.1_183,ch.1_192,ch.1_206,ch.1_213,ch.1_220,ch.1_221,ch.1_241,ch.1_256"
 STRETCHES = {
+    "eukaryotes": ("Schizosaccharomyces.pombe_I_II", "annotation.gff3.gz", "NC_003423.3:2600001-2640000", 0.85),
     "insects": ("Drosophila.melanogaster_2L_3Mb", "annotation.gtf.gz", "2L:1-3000000:1700001-1760000", 0.8),
     "nematodes": ("Caenorhabditis.elegans_smallgenes", "annotation.gff3.gz", LOCI, 0.85),
     "plasmodium": ("Plasmodium.falciparum_chr1-8", "annotation.gff3.gz", "Pf3D7_07_v3:700001-740000", 0.9),
@@ -40,6 +41,7 @@ def test_it_finds_genes_of_its_own_kind(name: str, data_dir: Path, tmp_path: Pat
 def test_all_kinds_ship() -> None:
     assert {
         "all_genomes",
+        "eukaryotes",
         "insects",
         "nematodes",
         "plants",

@@ -26,7 +26,8 @@ from genescribe.predict.stretches import pieces_of
 from genescribe.segment.adaptation import rounds
 from genescribe.segment.adaptation.counting import count_model
 from genescribe.segment.composition.tables import CountedEvidence
-from genescribe.segment.network.model import read_config
+from genescribe.segment.network.gene_scores import SIGNALS
+from genescribe.segment.network.model import SegmentModel, read_config
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.segment.prediction.predictor import SegmentPredictor
@@ -77,6 +78,13 @@ def test_rounds_make_a_model_that_annotates(
     assert "plant.fa" in card.species and "no annotation" in card.trained_on and "not measured" in card.text
     assert read_json(folder / "first.summary.json")["calibrated"] is False
     assert read_json(folder / "first" / "statistics.json")["genes_per_mb"] > 0
+    sites = SegmentModel.load(folder / "first").sites
+    network = SegmentModel.load(model_folder(rounds.NETWORK)).sites
+    assert sites is not None and network is not None
+    weights = sites.ensembles.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in network.ensembles.state_dict().items())
+    gains = dict(zip(SIGNALS, sites.gain[0].tolist(), strict=True))
+    assert gains == pytest.approx({name: values[0] for name, values in rounds.GAINS.items()})
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

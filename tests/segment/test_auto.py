@@ -13,10 +13,10 @@ from genescribe.families import load_predictor, predictor_for
 from genescribe.genome.fasta import Genome
 from genescribe.models import available, model_folder
 from genescribe.predict.config import PredictConfig
-from genescribe.predict.interface import CHOICE, SCORES
+from genescribe.predict.interface import CHOICE, DOUBT, SCORES
 from genescribe.predict.stretches import pieces_of
 from genescribe.segment.network.model import read_config
-from genescribe.segment.network.species import word_counts
+from genescribe.segment.network.species import POOLED, word_counts
 from genescribe.segment.prediction.auto import AutoPredictorFactory, alike
 from genescribe.segment.prediction.factory import sample_words
 
@@ -31,7 +31,7 @@ GENOMES = {
 
 def test_it_chooses_between_models_that_ship_by_species_that_the_chooser_knows() -> None:
     said = json.loads((model_folder("auto") / "config.json").read_text())
-    assert said["models"].keys() <= set(read_config(model_folder(said["chooser"])).species.names)
+    assert said["models"].keys() <= {POOLED, *read_config(model_folder(said["chooser"])).species.names}
     assert set(said["models"].values()) <= available().keys() - {"auto", said["chooser"]}
 
 
@@ -49,7 +49,7 @@ def test_real_genomes_get_the_model_of_their_kind(data_dir: Path, name: str, tmp
 
 
 @pytest.mark.parametrize(
-    ("species", "model"), [("human", "vertebrates"), ("yeast", "all_genomes"), ("pooled", "all_genomes")]
+    ("species", "model"), [("human", "vertebrates"), ("yeast", "all_genomes"), ("pooled", "eukaryotes")]
 )
 def test_a_species_that_is_named_replaces_the_choice(species: str, model: str, tmp_path: Path) -> None:
     fasta = tmp_path / "a.fa"
@@ -61,6 +61,18 @@ def test_a_species_that_is_named_replaces_the_choice(species: str, model: str, t
     chooser = AutoPredictorFactory(model_folder(None), "cpu").with_evidence(tmp_path)
     assert chooser.for_genome(genome, pieces, species).evidence == tmp_path
     assert chooser.recoded(12).for_genome(genome, pieces, species).genetic_code().number == 12
+
+
+def test_a_genome_like_none_gets_the_model_of_all_and_is_told_to_expect_little(tmp_path: Path) -> None:
+    fasta = tmp_path / "a.fa"
+    bases = np.random.default_rng(2).choice(list("ACGT"), 60_000, p=[0.1, 0.4, 0.4, 0.1])
+    fasta.write_text(">a\n" + "".join(bases) + "\n")
+    genome = Genome.open(fasta)
+    factory = predictor_for(
+        model_folder(None), genome, pieces_of(genome, [], 0, where=fasta), PredictConfig(device="cpu")
+    )
+    said = factory.provenance()
+    assert factory.folder.name == "eukaryotes" and said["species"] == POOLED and "expect little" in said[DOUBT]
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def fitting_windows(known: ShardDataset, most: int) -> list[tuple[Batch, float]]
 def _statistics(model: Path, species: str) -> dict[str, Any]:
     path = model / STATISTICS
     known = dict(read_json(path)) if path.is_file() else {}
-    return dict(known.get(SPECIES, {}).get(species, known))
+    return dict(known.pop(SPECIES, {}).get(species, known))
 
 
 def _origin(
