@@ -4,16 +4,16 @@
     python benchmarks/g3po.py --data G3PO --augustus results/g3po/baseline/augustus/g3po/whole/genes.gff3 --work WORK
 
 The records of a species are annotated with the model of its clade, with the one that `--model auto` chooses, and with
-AUGUSTUS's nearest parameter set, imported: always with the networks of the clade's model ("published"), and only where
-these were trained on the clade, elsewhere without ("advised"). The clade is that of AUGUSTUS's nearest stock species in
-examples/g3po.yaml. Only predictions that overlap the one labelled gene of a record are scored. Needs AUGUSTUS's species
-folders. Writes benchmarks/results/g3po.json; docs/accuracy.md has the tables.
+AUGUSTUS's nearest parameter set, imported and combined with the signal networks of a model ("published"). The clade is
+that of AUGUSTUS's nearest stock species in examples/g3po.yaml. Only predictions that overlap the one labelled gene of
+a record are scored. Needs AUGUSTUS's species folders. Writes benchmarks/results/g3po.json; docs/accuracy.md has the
+tables.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +32,6 @@ from genescribe.models import model_folder
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.genome import predict_genome
 from genescribe.predict.stretches import pieces_of
-from genescribe.segment.network.model import read_config
 from genescribe.segment.network.species import POOLED
 from genescribe.segment.prediction.factory import SegmentPredictorFactory
 from genescribe.segment.sites.combine import combine
@@ -46,24 +45,24 @@ class Clade(NamedTuple):
     Attributes
     ----------
     model
-        Of the package; for animals without a relative in training, that of vertebrates.
-    own
-        Whether the networks of the model were trained on genomes of this clade.
+        Of the package.
+    networks
+        Model whose signal networks stand beside AUGUSTUS's set: of the clade, or the one that was trained on all.
     near
         AUGUSTUS's species that examples/g3po.yaml names for them.
     """
 
     model: str
-    own: bool
+    networks: str
     near: Sequence[str]
 
 
 CLADES: Mapping[str, Clade] = {
-    "mammals": Clade("vertebrates", True, ("human",)),
-    "other vertebrates": Clade("vertebrates", False, ("chicken", "zebrafish", "Xenopus_tropicalis")),
+    "mammals": Clade("vertebrates", "vertebrates", ("human",)),
+    "other vertebrates": Clade("vertebrates", "vertebrates", ("chicken", "zebrafish", "Xenopus_tropicalis")),
     "other animals": Clade(
         "vertebrates",
-        False,
+        "eukaryotes",
         (
             *("ciona", "strongylocentrotus_purpuratus", "schistosoma2", "Argopecten_irradians"),
             *("nematostella_vectensis", "Trichoplax_adhaerens"),
@@ -71,22 +70,23 @@ CLADES: Mapping[str, Clade] = {
     ),
     "insects": Clade(
         "insects",
-        True,
+        "insects",
         (
             *("fly", "aedes", "culex", "Anopheles_gambiae", "tribolium2012", "camponotus_floridanus", "nasonia"),
             *("Pediculus_humanus", "pea_aphid", "rhodnius"),
         ),
     ),
-    "other arthropods": Clade("insects", False, ("parasteatoda",)),
-    "nematodes": Clade("nematodes", True, ("caenorhabditis", "brugia")),
-    "chytrids": Clade("pombe", False, ("rhizopus_oryzae",)),
-    "microsporidia": Clade("yeast", False, ("encephalitozoon_cuniculi_GB",)),
+    "other arthropods": Clade("eukaryotes", "eukaryotes", ("parasteatoda",)),
+    "nematodes": Clade("nematodes", "nematodes", ("caenorhabditis", "brugia")),
+    "chytrids": Clade("eukaryotes", "eukaryotes", ("rhizopus_oryzae",)),
+    "microsporidia": Clade("yeast", "eukaryotes", ("encephalitozoon_cuniculi_GB",)),
+    "kinetoplastids": Clade("all_genomes", "eukaryotes", ("leishmania_tarentolae", "Trypanosoma_cruzi")),
 }
 """By name. The species table has no rank below that of all animals, so AUGUSTUS's nearest species tells the clade. Of
 the genes that `vertebrates` was made from, a tenth are of the chicken, all others of mammals. No record is of a plant
 like those of `plants`, or of a fission yeast."""
-OTHERS = "all_genomes"
-"""Model of all other species."""
+OTHERS = Clade("eukaryotes", "eukaryotes", ())
+"""All other species."""
 ALL = "all"
 GROUPS = {"Metazoa": "animals", "Fungi": "fungi", "Oomycetes": "oomycetes", "Kinetoplastida": "kinetoplastids"}
 """Column rank2 of the species table -> group of docs/accuracy.md."""
@@ -109,28 +109,26 @@ def group_of(rank: str) -> str:
     return GROUPS.get(rank, "others")
 
 
-def published(near: str, networks: str | None, folder: Path) -> Path:
-    """Return AUGUSTUS's parameter set of a species as a model.
+def published(near: str, networks: str, folder: Path) -> Path:
+    """Return AUGUSTUS's parameter set of a species, with the signal networks of a model, as a model.
 
     Parameters
     ----------
     near
         AUGUSTUS's species.
     networks
-        Name of a model of the package, whose networks are added if it has any; None: the set alone.
+        Name of a model of the package.
     folder
         Of such models; what it holds is not made again.
     """
-    alone = folder / near
-    if not alone.is_dir():
+    combined = folder / f"{near}+{networks}"
+    if not combined.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        import_species(species_folder(near), alone)
-    if networks is None or not read_config(model_folder(networks)).sites:
-        return alone
-    with_networks = folder / f"{near}+{networks}"
-    if not with_networks.is_dir():
-        combine(alone, POOLED, [model_folder(networks)], [], with_networks)
-    return with_networks
+        alone = folder / near
+        if not alone.is_dir():
+            import_species(species_folder(near), alone)
+        combine(alone, POOLED, [model_folder(networks)], [], combined)
+    return combined
 
 
 def annotate(
@@ -169,7 +167,7 @@ def annotate(
 
 
 def compare(
-    reference: Sequence[Gene], found: Mapping[str, Sequence[Gene]], groups: Mapping[str, Sequence[str]]
+    reference: Sequence[Gene], found: Mapping[str, Sequence[Gene]], groups: Mapping[str, Collection[str]]
 ) -> dict[str, Any]:
     """Return the scores of each method, and the paired differences of the others to AUGUSTUS, by group.
 
@@ -211,18 +209,17 @@ def main() -> None:
     lots: dict[str, list[str]] = defaultdict(list)
     for record in genome.lengths:
         lots[table[record]["species"]].append(record)
-    found: dict[str, list[Gene]] = {"clade": [], "auto": [], "published": [], "advised": []}
+    found: dict[str, list[Gene]] = {"clade": [], "auto": [], "published": []}
     models: dict[str, dict[str, str]] = {}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, set[str]] = {}
     for name, records in sorted(lots.items()):
         near = nearest(records[0], rules)
         clade = clade_of(near)
-        model, own = (CLADES[clade].model, CLADES[clade].own) if clade else (OTHERS, False)
+        model, networks, _ = OTHERS if clade is None else CLADES[clade]
         asked: dict[str, tuple[str | Path, str]] = {
-            "clade": (model, "each" if model == OTHERS else "auto"),
+            "clade": (model, "each" if model == "all_genomes" else "auto"),
             "auto": ("auto", "auto"),
-            "published": (published(near, model, args.work / "models"), "auto"),
-            "advised": (published(near, model if own else None, args.work / "models"), "auto"),
+            "published": (published(near, networks, args.work / "models"), "auto"),
         }
         models[name] = {}
         for method, (asked_model, species) in asked.items():
@@ -230,7 +227,7 @@ def main() -> None:
             models[name][method], genes = annotate(genome, records, asked_model, species, folder)
             found[method] += genes
         for record in records:
-            groups[record] = [ALL, group_of(table[record]["rank2"]), *([clade] if clade else [])]
+            groups[record] = {ALL, group_of(table[record]["rank2"])} | ({clade} if clade else set())
         print(name, len(records), models[name], flush=True)
     if args.augustus:
         found[AUGUSTUS] = read_genes(args.augustus)

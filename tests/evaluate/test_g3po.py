@@ -29,22 +29,22 @@ def rules(repository: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("record", "species", "clade", "model", "own"),
+    ("record", "species", "clade", "model", "networks"),
     [
-        ("BBS1_HUMAN", "human", "mammals", "vertebrates", True),
-        ("BBS1_DANRE", "zebrafish", "other vertebrates", "vertebrates", False),
-        ("BBS1_ANOGA", "Anopheles_gambiae", "insects", "insects", True),
-        ("BBS1_IXOSC", "parasteatoda", "other arthropods", "insects", False),
-        ("BBS1_BRUMA", "brugia", "nematodes", "nematodes", True),
-        ("BBS1_SPIPN", "rhizopus_oryzae", "chytrids", "pombe", False),
+        ("BBS1_HUMAN", "human", "mammals", "vertebrates", "vertebrates"),
+        ("BBS1_DANRE", "zebrafish", "other vertebrates", "vertebrates", "vertebrates"),
+        ("BBS1_ANOGA", "Anopheles_gambiae", "insects", "insects", "insects"),
+        ("BBS1_IXOSC", "parasteatoda", "other arthropods", "eukaryotes", "eukaryotes"),
+        ("BBS1_BRUMA", "brugia", "nematodes", "nematodes", "nematodes"),
+        ("BBS1_SPIPN", "rhizopus_oryzae", "chytrids", "eukaryotes", "eukaryotes"),
     ],
 )
-def test_the_clade_of_a_record_its_model_and_whether_networks_were_trained_on_it(
-    g3po: dict[str, Any], rules: dict[str, str], record: str, species: str, clade: str, model: str, own: bool
+def test_the_clade_of_a_record_its_model_and_the_networks_beside_a_set(
+    g3po: dict[str, Any], rules: dict[str, str], record: str, species: str, clade: str, model: str, networks: str
 ) -> None:
     assert g3po["nearest"](record, rules) == species
     assert g3po["clade_of"](species) == clade
-    assert g3po["CLADES"][clade][:2] == (model, own)
+    assert g3po["CLADES"][clade][:2] == (model, networks)
 
 
 def test_a_record_of_no_clade(g3po: dict[str, Any], rules: dict[str, str]) -> None:
@@ -55,19 +55,18 @@ def test_each_clade_is_one_that_records_have_and_models_ship_for(g3po: dict[str,
     clades = g3po["CLADES"].values()
     near = [species for clade in clades for species in clade.near]
     assert len(near) == len(set(near)) and set(near) <= set(rules.values())
-    assert {*(clade.model for clade in clades), g3po["OTHERS"]} <= available().keys()
-    assert all(read_config(model_folder(clade.model)).sites for clade in clades if clade.own)
+    clades = [*clades, g3po["OTHERS"]]
+    assert {clade.model for clade in clades} <= available().keys()
+    assert all(read_config(model_folder(clade.networks)).sites for clade in clades)
 
 
-def test_networks_are_added_to_a_parameter_set_where_asked(
+def test_networks_are_added_to_a_parameter_set(
     g3po: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_species(tmp_path / "species")
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path))
     published = g3po["published"]
     models = tmp_path / "models"
-    assert published(NAME, None, models) == models / NAME
-    assert published(NAME, "yeast", models) == models / NAME, "the model of yeast has no networks"
     combined = published(NAME, "insects", models)
     assert combined == models / f"{NAME}+insects" and read_config(combined).sites
     assert not read_config(models / NAME).sites
