@@ -254,10 +254,8 @@ def read_genes(path: str | Path, rejects: list[Rejected] | None = None) -> list[
             first = next((row for row in rejected if row.reason != "no_usable_transcript"), rejected[0])
             what = "1 gene or transcript" if len(rejected) == 1 else f"{len(rejected):,} genes or transcripts"
             name = first.transcript or first.gene
-            _log.warning(
-                "%s: %s cannot be used; line %d%s: %s", path, what, first.line, f", {name}" if name else "",
-                first.detail,
-            )  # fmt: skip
+            place = f"line {first.line}" + (f", {name}" if name else "")
+            _log.warning("%s: %s cannot be used; %s: %s", path, what, place, first.detail)
         genes = fetch_genes(connection)
         if not genes and first_row(connection, "SELECT count(*) FROM sequences")[0]:
             _log.warning("%s: it has rows, but no gene with a coding sequence", path)
