@@ -33,9 +33,9 @@ def rules(repository: Path) -> dict[str, str]:
     [
         ("BBS1_HUMAN", "human", "mammals", "vertebrates", "vertebrates"),
         ("BBS1_DANRE", "zebrafish", "other vertebrates", "vertebrates", "vertebrates"),
-        ("BBS1_ANOGA", "Anopheles_gambiae", "insects", "insects", "insects"),
+        ("BBS1_ANOGA", "Anopheles_gambiae", "mosquitoes", "insects", "insects"),
         ("BBS1_IXOSC", "parasteatoda", "other arthropods", "eukaryotes", "eukaryotes"),
-        ("BBS1_BRUMA", "brugia", "nematodes", "nematodes", "nematodes"),
+        ("BBS1_BRUMA", "brugia", "filarial nematodes", "nematodes", "eukaryotes"),
         ("BBS1_SPIPN", "rhizopus_oryzae", "chytrids", "eukaryotes", "eukaryotes"),
     ],
 )
