@@ -51,6 +51,14 @@ def main() -> None:
         metavar="SHARE",
         help="count content and signals by class of GC content, 3 kb around a base: shares of G and C, ascending",
     )
+    arguments.add_argument(
+        "--gc-noncoding",
+        action="store_true",
+        help="count introns and intergenic sequence by class too: for genomes whose GC content differs",
+    )
+    arguments.add_argument(
+        "--most", type=integer(1), metavar="GENES", help="genes of each genome that count, evenly spaced; default: all"
+    )
     arguments.add_argument("--min-cds", type=integer(1), help="shortest CDS to predict; default: from the genes")
     arguments.add_argument(
         "-o", "--output", type=OutputFolder(), required=True, metavar="MODEL", help="folder to write"
@@ -64,10 +72,11 @@ def main() -> None:
         job = from_mapping(BakeJob, json_options(options), where="--options")
         genome = Genome.open(fasta)
         regions = training_regions(job, genome.lengths)
-        sources.append(Source(job.genome, Catalogue(catalogue), genome, regions, job.genome in args.partial))
+        partial = job.genome in args.partial
+        sources.append(Source(job.genome, Catalogue(catalogue), genome, regions, partial, args.most))
     parameters = {name: str(value) for name, value in json_options(args.parameters).items()}
     options = TrainingOptions(min_cds=args.min_cds, parameters=parameters)
-    report = estimate_model(sources, args.output, options, args.between, args.gc_classes)
+    report = estimate_model(sources, args.output, options, args.between, args.gc_classes, args.gc_noncoding)
     print(f"{args.output}: {report['genes']} genes of {len(sources)} genomes")
 
 

@@ -156,6 +156,47 @@ def test_a_class_is_that_of_its_genes_and_the_model_has_them_all(species: Specie
     assert model.config.tables is not None and list(model.config.tables.gc) == [0.35, 0.6]
 
 
+def strong(table: np.ndarray) -> float:
+    """Return the share of G and C behind all words alike."""
+    return float(table.reshape(-1, 4)[:, 1:3].sum(1).mean())
+
+
+def test_where_genomes_differ_introns_and_flanks_are_of_a_class_too(species: Species, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    names = {f"s{number}": sequence(rng, gc) for number, gc in enumerate([0.35] * 8 + [0.6] * 8)}
+    parts = [([gene(name, "+", EXONS) for name in names], genome(tmp_path / "g.fa", **names))]
+    for table, gc in zip(
+        with_gc_classes(species, parts, (0.35, 0.6), WINDOW, True).intergenic, (0.35, 0.6), strict=True
+    ):
+        assert strong(table) == pytest.approx(gc, abs=0.03)
+    shared = with_gc_classes(species, parts, (0.35, 0.6), WINDOW).intergenic
+    assert np.array_equal(shared[0], shared[1])
+
+
+def test_genes_without_introns_tell_what_is_beside_them(species: Species, tmp_path: Path) -> None:
+    codes = np.full(3000, 1, np.uint8)
+    codes[600:900] = np.random.default_rng(8).integers(0, 4, 300)
+    codes[[500, 700]] = 3
+    parts = [([gene("s", "+", ((600, 900),))], genome(tmp_path / "g.fa", s=codes))]
+    of_class = with_gc_classes(species, parts, (0.5, 0.8), WINDOW, True).intergenic[1].reshape(-1, 4)
+    assert of_class[4**4 // 3, 1] > 0.9  # Behind CCCC there is C.
+    assert with_gc_classes(species, parts, (0.5, 0.8), WINDOW).intergenic[1] == pytest.approx(0.25)
+
+
+def test_long_introns_do_not_outweigh_short_ones(species: Species, tmp_path: Path) -> None:
+    def table(length: int) -> np.ndarray:
+        """Return the chances of A, C, G and T behind GGGG: C in an intron of GGGGC, G in one of G's, where known."""
+        exons = ((100, 200), (200 + length, 300 + length))
+        long = np.resize(np.array([2, 2, 2, 2, 1], np.uint8), 400 + length)
+        names = {"long": long, "short": np.full(700, 2, np.uint8)}
+        genes = [gene("long", "+", exons, 0, 400 + length), gene("short", "+", ((100, 200), (500, 600)), 0, 700)]
+        parts = [(genes, genome(tmp_path / f"{length}.fa", **names))]
+        return with_gc_classes(species, parts, (0.5, 1.0), WINDOW, True).intergenic[1].reshape(-1, 4)[2 * 85]
+
+    few, many = table(4000), table(40_000)
+    assert few[1] > 0.1 and few[2] > 0.5 and many == pytest.approx(few, abs=0.05)
+
+
 def test_a_set_without_introns_is_refused(tmp_path: Path) -> None:
     bacterium = read_species(write_species(tmp_path, introns=False))
     with pytest.raises(InputError, match="genes without introns"):

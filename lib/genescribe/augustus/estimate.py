@@ -58,6 +58,8 @@ class Source:
         Genes that lie whole inside one of them count; no base outside is read.
     partial
         Genes are missing in the annotation: nothing is learned of how much lies between genes.
+    most
+        Genes that count; of more, so many that are evenly spaced. None: all.
     """
 
     name: str
@@ -65,6 +67,14 @@ class Source:
     genome: Genome
     regions: Sequence[Stretch]
     partial: bool = False
+    most: int | None = None
+
+    def training_genes(self) -> tuple[list[Chosen], Counter[str]]:
+        """Return the genes that are fit to train on and count, and why others are not fit."""
+        chosen, why = training_genes(self.catalogue, self.genome, self.regions)
+        if self.most is not None and len(chosen) > self.most:
+            chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, self.most).astype(int)]
+        return chosen, why
 
 
 def estimate_model(
@@ -73,6 +83,7 @@ def estimate_model(
     options: TrainingOptions,
     between: float | None = None,
     gc_classes: Sequence[float] = (),
+    noncoding: bool = False,
 ) -> dict[str, Any]:
     """Write a model that is estimated from the genes of some genomes; return the report, which lies beside it.
 
@@ -89,6 +100,8 @@ def estimate_model(
     gc_classes
         GC content of each class, ascending, if tables are to be counted by class: `with_gc_classes`. None: those of
         `etraining`.
+    noncoding
+        Introns and intergenic sequence are counted by class too: for genomes whose GC content differs.
 
     Raises
     ------
@@ -103,7 +116,7 @@ def estimate_model(
     parts: list[tuple[Source, list[Chosen]]] = []
     dropped: Counter[str] = Counter()
     for source in sources:
-        chosen, why = training_genes(source.catalogue, source.genome, source.regions)
+        chosen, why = source.training_genes()
         parts.append((source, chosen))
         dropped += why
     if not any(chosen for _, chosen in parts):
@@ -115,13 +128,14 @@ def estimate_model(
         report = estimate(genes, dropped, trained, options)
         species = read_species(trained / RETRAINED)
         if gc_classes:
-            species = with_gc_classes(species, genes, gc_classes, GC_WINDOW)
+            species = with_gc_classes(species, genes, gc_classes, GC_WINDOW, noncoding)
         model = convert(species, structure([gene for _, some in parts for gene in some], leave))
         report |= {
             "genomes": {source.name: len(chosen) for source, chosen in parts},
             "between_genes": round(1 / leave),
             "parameters": dict(options.parameters),
             "gc_classes": list(gc_classes),
+            "noncoding_by_class": noncoding,
         }
         with atomic_directory(target) as folder:
             model.save(folder)

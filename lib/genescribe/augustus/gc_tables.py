@@ -2,9 +2,10 @@
 
 The genes of mammals lie in sequence of 33 to 65% GC, and known genes may be richer in GC than those yet to be found.
 Coding bases and signals count for every class, weighted by how close the GC content around them is to that of the class
-(a normal kernel). All classes share one table for introns and intergenic sequence: GC content varies within a few
-hundred bases, and sequence that is richer in GC than its surroundings must not look coding. Probabilities of higher
-order, for which counts are few, are interpolated with those of lower order (Jelinek and Mercer 1980).
+(a normal kernel). All classes share one table for introns and intergenic sequence, if the genes are of similar genomes:
+GC content varies within a few hundred bases, and sequence that is richer in GC than its surroundings must not look
+coding. Where whole genomes differ, it is counted by class too. Probabilities of higher order, for which counts are few,
+are interpolated with those of lower order (Jelinek and Mercer 1980).
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ _POOLED = 3
 """Places to each side whose counts a place of the tract shares, the nearer the more."""
 _EDGE = 7
 """Bases at the ends of an intron that are not counted as its content; before an acceptor, the tract neither."""
+_FLANK = 50
+"""Bases next to a gene that are not counted as what lies beside it."""
+_MOST = 300
+"""Bases of an intron or flank that count, evenly spaced, where these count by class: genomes with long ones would
+outweigh all others."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,11 @@ class _Strand:
 
 
 def with_gc_classes(
-    species: Species, parts: Sequence[tuple[Sequence[Chosen], Genome]], classes: Sequence[float], window: int
+    species: Species,
+    parts: Sequence[tuple[Sequence[Chosen], Genome]],
+    classes: Sequence[float],
+    window: int,
+    noncoding: bool = False,
 ) -> Species:
     """Return a parameter set with classes of GC content whose tables are counted from genes.
 
@@ -68,6 +78,8 @@ def with_gc_classes(
         Shares of G and C, ascending.
     window
         Bases around a base over which its GC content is taken.
+    noncoding
+        Introns and what is beside the genes count by class too.
 
     Raises
     ------
@@ -76,14 +88,14 @@ def with_gc_classes(
     """
     if species.introns is None:
         raise InputError("genes without introns", where="classes of GC content", remedy="leave the classes out")
-    counts = _Counts(species, classes)
+    counts = _Counts(species, classes, noncoding)
     for chosen, genome in parts:
         for gene in chosen:
             counts.add(_strand(gene, genome, window))
     coding = word_probabilities(counts.coding, PSEUDOCOUNTS["coding"])
     begun = counts.coding.reshape(len(classes), 3, 4, -1).sum(axis=2) + 1.0
     begun /= begun.sum(axis=-1, keepdims=True)
-    intron = word_probabilities(counts.intron, PSEUDOCOUNTS["intron"])
+    noncoding_words = tuple(word_probabilities(counts.noncoding, PSEUDOCOUNTS["intron"]))
     tract = word_probabilities(_pooled(counts.tract), PSEUDOCOUNTS["tract"])
     start = word_probabilities(counts.start, PSEUDOCOUNTS["start"])
     exons = []
@@ -91,7 +103,7 @@ def with_gc_classes(
         table = coding[number].T
         exons.append(ExonClass(table, table, table, begun[number].T, Motif(start[number]), None))
     introns = [
-        replace(species.introns.classes[0], emission=intron, acceptor=Motif(tract[number]))
+        replace(species.introns.classes[0], emission=noncoding_words[number], acceptor=Motif(tract[number]))
         for number in range(len(classes))
     ]
     return replace(
@@ -100,7 +112,7 @@ def with_gc_classes(
         gc_window=window,
         windows=replace(species.windows, start=START_LENGTH, tract=TRACT_LENGTH),
         exons=tuple(exons),
-        intergenic=(intron,) * len(classes),
+        intergenic=noncoding_words,
         introns=replace(
             species.introns,
             donor=pattern_probabilities(counts.donor, PSEUDOCOUNTS["donor"]),
@@ -166,12 +178,12 @@ def pattern_probabilities(counts: FloatArray, pseudocount: float) -> FloatArray:
 class _Counts:
     """Counts of words, weighted by class."""
 
-    def __init__(self, species: Species, classes: Sequence[float]) -> None:
-        windows, self._classes = species.windows, np.asarray(classes)
+    def __init__(self, species: Species, classes: Sequence[float], noncoding: bool) -> None:
+        windows, self._classes, self._by_class = species.windows, np.asarray(classes), noncoding
         self._donor, self._acceptor = windows.donor, windows.acceptor
         number = len(classes)
         self.coding = np.zeros((number, 3, 4 ** (CODING + 1)))
-        self.intron = np.zeros(4 ** (INTRON + 1))
+        self.noncoding = np.zeros((number, 4 ** (INTRON + 1)))
         self.tract = np.zeros((number, TRACT_LENGTH, 4 ** (TRACT + 1)))
         self.start = np.zeros((number, START_LENGTH, 4))
         self.donor = np.zeros(4 ** sum(windows.donor))
@@ -189,12 +201,23 @@ class _Counts:
                 row += np.bincount(numbers, weights, minlength=row.size).reshape(row.shape)
             phase += end - first
         for (_, first), (end, _) in pairwise(strand.exons):
-            at = np.arange(first + _EDGE, end - TRACT_LENGTH - _EDGE)
-            at = at[ending[INTRON][at] >= 0] if len(at) else at
-            self.intron += np.bincount(ending[INTRON][at], minlength=len(self.intron))
+            self._add_noncoding(strand, first + _EDGE, end - TRACT_LENGTH - _EDGE, ending[INTRON])
             self._add_splice_sites(strand, first, end, ending)
-        start = strand.exons[0][0]
+        start, stop = strand.exons[0][0], strand.exons[-1][1]
+        if self._by_class:
+            self._add_noncoding(strand, 0, start - _FLANK, ending[INTRON])
+            self._add_noncoding(strand, stop + _FLANK, len(strand.codes), ending[INTRON])
         self._add_motif(self.start, ending[0], start, strand.gc[start], WIDE)
+
+    def _add_noncoding(self, strand: _Strand, first: int, end: int, ending: IntArray) -> None:
+        """Count the words of an intron or flank."""
+        at = np.arange(first, max(first, end))
+        at = at[ending[at] >= 0]
+        if self._by_class:
+            at = at[:: len(at) // _MOST + 1]
+        weights = self._weights(strand.gc[at]) if self._by_class else np.ones((len(self._classes), len(at)))
+        for row, weight in zip(self.noncoding, weights, strict=True):
+            row += np.bincount(ending[at], weight, minlength=len(row))
 
     def _add_splice_sites(self, strand: _Strand, donor: int, acceptor: int, ending: dict[int, IntArray]) -> None:
         """Count the patterns at the ends of an intron, and what is before the latter."""
