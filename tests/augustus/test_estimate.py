@@ -78,8 +78,19 @@ def test_the_space_between_genes_is_that_of_complete_annotations(
         between_genes([])
 
 
+def test_of_more_genes_than_shall_count_those_evenly_spaced_do(simulated: tuple[Catalogue, Genome, list[Gene]]) -> None:
+    catalogue, genome, _ = simulated
+    every, why = Source("one", catalogue, genome, [("chr1", 0, None)]).training_genes()
+    some, alike = Source("one", catalogue, genome, [("chr1", 0, None)], most=5).training_genes()
+    places = [every.index(gene) for gene in some]
+    assert len(every) > 20 and why == alike
+    assert places[0] == 0 and places[-1] == len(every) - 1 and np.ptp(np.diff(places)) <= 1
+    assert Source("one", catalogue, genome, [("chr1", 0, None)], most=len(every)).training_genes()[0] == every
+
+
+@pytest.mark.parametrize("gc_classes", [(), (0.3, 0.4)])
 def test_genes_of_two_genomes_make_a_model_that_finds_genes(
-    simulated: tuple[Catalogue, Genome, list[Gene]], tmp_path: Path
+    simulated: tuple[Catalogue, Genome, list[Gene]], gc_classes: tuple[float, ...], tmp_path: Path
 ) -> None:
     if shutil.which("etraining") is None:
         pytest.skip("AUGUSTUS is not on the PATH")
@@ -88,7 +99,9 @@ def test_genes_of_two_genomes_make_a_model_that_finds_genes(
         Source("one", catalogue, genome, [("chr1", 0, 90_000)]),
         Source("two", catalogue, genome, [("chr1", 90_000, None)], partial=True),
     ]
-    report = estimate_model(sources, tmp_path / "m", TrainingOptions())
+    report = estimate_model(
+        sources, tmp_path / "m", TrainingOptions(), gc_classes=gc_classes, noncoding=bool(gc_classes)
+    )
     assert report == read_json(tmp_path / "m" / ESTIMATE) and report["genomes"].keys() == {"one", "two"}
     assert sum(report["genomes"].values()) == report["genes"]
     known = read_json(tmp_path / "m" / STATISTICS)
