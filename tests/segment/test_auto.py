@@ -10,7 +10,8 @@ import pytest
 
 from genescribe.errors import InputError
 from genescribe.families import load_predictor, predictor_for
-from genescribe.genome.fasta import Genome
+from genescribe.files import read_table
+from genescribe.genome.fasta import Genome, write_fasta
 from genescribe.models import available, model_folder
 from genescribe.predict.config import PredictConfig
 from genescribe.predict.interface import CHOICE, DOUBT, SCORES
@@ -23,9 +24,11 @@ from genescribe.segment.prediction.factory import sample_words
 GENOMES = {
     "Drosophila.melanogaster_2L_3Mb": "insects",
     "Homo.sapiens_chr1_chunks": "vertebrates",
+    "Leishmania.major_chr1": "all_genomes",
     "Plasmodium.falciparum_chr1-8": "plasmodium",
     "Populus.trichocarpa_Chr01_8Mb": "plants",
     "Saccharomyces.cerevisiae": "all_genomes",
+    "Trypanosoma.brucei_chr1": "all_genomes",
 }
 
 
@@ -46,6 +49,23 @@ def test_real_genomes_get_the_model_of_their_kind(data_dir: Path, name: str, tmp
     assert (
         said["model-config-sha256"] == load_predictor(model_folder(GENOMES[name])).provenance()["model-config-sha256"]
     )
+
+
+@pytest.mark.parametrize("species", ["Saprolegnia diclina VS20", "Thecamonas trahens ATCC 50062"])
+def test_words_alone_do_not_make_a_trypanosome(data_dir: Path, species: str, tmp_path: Path) -> None:
+    """Genomes rich in GC have the words of Leishmania, but their genes have introns."""
+    folder = data_dir / "benchmarks" / "G3PO_confirmed"
+    records = [row["record"] for row in read_table(folder / "species.tsv", "\t") if row["species"] == species]
+    everything = Genome.open(folder / "genome.fa.gz", scratch=tmp_path)
+    write_fasta(tmp_path / "a.fa", ((name, everything.codes(name)) for name in records))
+    genome = Genome.open(tmp_path / "a.fa")
+    pieces = pieces_of(genome, [], 0, where=genome.path)
+    config = PredictConfig(device="cpu")
+    alone = predictor_for(model_folder("all_genomes"), genome, pieces, config)
+    assert alone.provenance()["species"] == "leishmania"
+    said = predictor_for(model_folder(None), genome, pieces, config)
+    assert said.folder.name == "eukaryotes" and said.provenance()["species"] == POOLED
+    assert "like those of leishmania, its genes are not" in said.provenance()[DOUBT]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ from genescribe.files import read_json
 from genescribe.genome.fasta import Genome
 from genescribe.models import model_folder
 from genescribe.predict.stretches import Piece
+from genescribe.segment.network.model import SegmentModel
 from genescribe.segment.network.species import POOLED, divergence
-from genescribe.segment.prediction.choice import FEW
-from genescribe.segment.prediction.factory import SegmentPredictorFactory, sample_words
+from genescribe.segment.prediction.choice import FEW, SCORED, SCORED_STRETCH, Choice, gene_score, outdone
+from genescribe.segment.prediction.factory import SegmentPredictorFactory, sample_codes, sample_words
+from genescribe.segment.prediction.predictor import SegmentPredictor
 from genescribe.train.model_files import CONFIG
 
 NEAR = 0.01
@@ -65,6 +67,9 @@ class AutoPredictorFactory(SegmentPredictorFactory):
         """
         chosen = super().for_genome(genome, pieces, species)
         name, choice = self._models.get(chosen.species), chosen.choice
+        if choice is not None:
+            choice = self._reconsidered(choice, genome, pieces)
+            name = self._models.get(choice.species)
         if choice is not None and choice.species == POOLED:
             known = alike(sample_words(genome, pieces), self.words)
             if known is not None:
@@ -75,6 +80,19 @@ class AutoPredictorFactory(SegmentPredictorFactory):
         return SegmentPredictorFactory(
             model_folder(name), self.device, code=self._code, evidence=self.evidence, choice=choice
         )
+
+    def _reconsidered(self, choice: Choice, genome: Genome, pieces: Sequence[Piece]) -> Choice:
+        """Return the choice, or that of the pooled parameters if the model in their place explains genes far better."""
+        if choice.species == POOLED or POOLED not in self._models:
+            return choice
+        sample = list(sample_codes(genome, pieces, SCORED // 2, SCORED_STRETCH))
+        scores = []
+        for species in (choice.species, POOLED):
+            known = self._models.get(species)
+            folder, entry = (self.folder, species) if known is None else (model_folder(known), POOLED)
+            model = SegmentModel.load(folder, self._code).specialised(entry)
+            scores.append(gene_score(SegmentPredictor(model), sample))
+        return outdone(choice, *scores)
 
 
 def alike(counts: NDArray[np.int64], words: Mapping[str, NDArray[np.float64]]) -> str | None:

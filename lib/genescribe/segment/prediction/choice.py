@@ -41,6 +41,11 @@ STRANGER = 1.6
 """Factor on the temperature of probabilities under the pooled parameters, which a genome gets that is like none. Fitted
 on fly, yeasts, Arabidopsis and Populus (benchmarks/temperatures.py): read with each other's parameters, 2.5 has the
 smallest Brier score (0.26; 0.31 without the factor), with their own 1.6. How far words are apart matters little."""
+OUTDONE, CLEARLY = 3.0, 0.005
+"""How many times better, and by how many nats per base more, genes must score under the model for genomes like none for
+it to replace another. Parameters of trypanosomes, without introns, suit words of any genome as rich in GC: of water
+moulds and green algas the genes score 3.1 to 7 times better with that model, of Leishmania itself 2 to 2.7 times. Of
+mammals, whose genes lie far apart, all scores are small: 3 times is 0.002 nats."""
 LEAST, CLEAR = SCORED // 4, 0.01
 """Bases of a third of the sample, read first, and the nats per base by which its choice must lead to be final: three
 standard deviations of what the rest adds, on the fly."""
@@ -188,6 +193,27 @@ def decide(scores: Mapping[str, Score], bases: int) -> Choice:
     return _pooled("no training genome explains its words and genes better than all together", ordered)
 
 
+def outdone(choice: Choice, genes: float, general: float) -> Choice:
+    """Return the choice, or that of the pooled parameters if genes score far better with those.
+
+    Parameters
+    ----------
+    choice
+        Of a genome.
+    genes, general
+        `gene_score` under the model for it, and under the one for genomes like none.
+
+    Examples
+    --------
+    >>> moulds = Choice("leishmania", "its words are most like the sequence's", {})
+    >>> outdone(moulds, 0.03, 0.12).species, outdone(moulds, 0.03, 0.06).species
+    ('pooled', 'leishmania')
+    """
+    if general < OUTDONE * genes or general - genes < CLEARLY:
+        return choice
+    return _pooled(f"its words are like those of {choice.species}, its genes are not", choice.scores)
+
+
 def _pooled(why: str, scores: Mapping[str, Score]) -> Choice:
     reason = f"{why}: pooled, expect little"
     # What is too little to tell is too little to learn from.
@@ -206,7 +232,8 @@ def gene_score(predictor: SegmentPredictor, sample: Sequence[Codes]) -> float:
         Base codes of the stretches; those of less than `FEWEST` bases are left out.
     """
     stretches = [codes for codes in sample if len(codes) >= FEWEST]
-    return math.fsum(_gene_odds(predictor, stretches)) / max(1, _known(stretches))
+    with _one_thread():
+        return math.fsum(_gene_odds(predictor, stretches)) / max(1, _known(stretches))
 
 
 @torch.no_grad()

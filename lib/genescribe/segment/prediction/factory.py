@@ -128,7 +128,7 @@ class SegmentPredictorFactory:
         choice = None
         if species == AUTO and self.config.species is not None:
             counts = sample_words(genome, pieces)
-            scored = list(_sample(genome, pieces, SCORED, SCORED_STRETCH))
+            scored = list(sample_codes(genome, pieces, SCORED, SCORED_STRETCH))
             choice = choose(SegmentModel.load(self.folder, self._code), counts, scored)
             species = choice.species
         return SegmentPredictorFactory(self.folder, self.device, species, self._code, self.evidence, choice)
@@ -216,9 +216,9 @@ def sampled(pieces: Sequence[Piece], most: int, size: int) -> Iterator[tuple[str
 
 def sample_words(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
     """Return how often each word of six bases stands in a sample of a genome, (4^6,); see `word_counts`."""
-    return sum((word_counts(codes) for codes in _sample(genome, pieces, SAMPLE, STRETCH)), _NO_WORDS)
+    return sum((word_counts(codes) for codes in sample_codes(genome, pieces, SAMPLE, STRETCH)), _NO_WORDS)
 
 
-def _sample(genome: Genome, pieces: Sequence[Piece], most: int, size: int) -> Iterator[Codes]:
-    """Yield the bases of a sample."""
+def sample_codes(genome: Genome, pieces: Sequence[Piece], most: int, size: int) -> Iterator[Codes]:
+    """Yield the bases of the parts that a sample holds: `sampled`."""
     return (genome.codes(*part) for part in sampled(pieces, most, size))
