@@ -3,9 +3,8 @@
     python benchmarks/adapt.py --data $GENESCRIBE_DATA --work WORK plasmodium fly
 
 A genome begins with the parameters that `all_genomes` has for another one, or with the pooled ones if it is not among
-the nine; a group of G3PO begins with `eukaryotes`, which are these with a signal network. Only sequence is read, as a
-user would do; the annotation serves for scoring alone. Adds its scores to benchmarks/results/adapt.json; docs/models.md
-has the table.
+the nine; a group of G3PO begins with `eukaryotes`. Only sequence is read, as a user would do; the annotation serves for
+scoring alone. Adds its scores to benchmarks/results/adapt.json; docs/models.md has the table.
 """
 
 from __future__ import annotations

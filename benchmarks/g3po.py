@@ -59,17 +59,17 @@ class Clade(NamedTuple):
 
 CLADES: Mapping[str, Clade] = {
     "mammals": Clade("vertebrates", "vertebrates", ("human",)),
-    "other vertebrates": Clade("vertebrates", "vertebrates", ("chicken", "zebrafish", "Xenopus_tropicalis")),
+    "other vertebrates": Clade("eukaryotes", "vertebrates", ("chicken", "zebrafish", "Xenopus_tropicalis")),
     "other animals": Clade(
-        "vertebrates",
+        "eukaryotes",
         "eukaryotes",
         (
             *("ciona", "strongylocentrotus_purpuratus", "schistosoma2", "Argopecten_irradians"),
             *("nematostella_vectensis", "Trichoplax_adhaerens"),
         ),
     ),
-    "true flies": Clade("insects", "insects", ("fly",)),
-    "mosquitoes": Clade("insects", "insects", ("aedes", "culex", "Anopheles_gambiae")),
+    "true flies": Clade("insects", "eukaryotes", ("fly",)),
+    "mosquitoes": Clade("insects", "eukaryotes", ("aedes", "culex", "Anopheles_gambiae")),
     "other insects": Clade(
         "eukaryotes",
         "eukaryotes",
@@ -77,14 +77,14 @@ CLADES: Mapping[str, Clade] = {
     ),
     "other arthropods": Clade("eukaryotes", "eukaryotes", ("parasteatoda",)),
     "rhabditid nematodes": Clade("nematodes", "nematodes", ("caenorhabditis",)),
-    "filarial nematodes": Clade("nematodes", "eukaryotes", ("brugia",)),
+    "filarial nematodes": Clade("eukaryotes", "eukaryotes", ("brugia",)),
     "chytrids": Clade("eukaryotes", "eukaryotes", ("rhizopus_oryzae",)),
     "microsporidia": Clade("yeast", "eukaryotes", ("encephalitozoon_cuniculi_GB",)),
     "kinetoplastids": Clade("all_genomes", "eukaryotes", ("leishmania_tarentolae", "Trypanosoma_cruzi")),
 }
 """By name. The species table has no rank below that of all animals, so AUGUSTUS's nearest species tells the clade. Of
-the genes that `vertebrates` was made from, a tenth are of the chicken, all others of mammals. No record is of a plant
-like those of `plants`, or of a fission yeast."""
+the genes that `vertebrates` was made from, a tenth are of the chicken, all others of mammals. The network of `insects`
+is that of `eukaryotes`. No record is of a plant like those of `plants`, or of a fission yeast."""
 OTHERS = Clade("eukaryotes", "eukaryotes", ())
 """All other species."""
 ALL = "all"

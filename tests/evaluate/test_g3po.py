@@ -32,10 +32,10 @@ def rules(repository: Path) -> dict[str, str]:
     ("record", "species", "clade", "model", "networks"),
     [
         ("BBS1_HUMAN", "human", "mammals", "vertebrates", "vertebrates"),
-        ("BBS1_DANRE", "zebrafish", "other vertebrates", "vertebrates", "vertebrates"),
-        ("BBS1_ANOGA", "Anopheles_gambiae", "mosquitoes", "insects", "insects"),
+        ("BBS1_DANRE", "zebrafish", "other vertebrates", "eukaryotes", "vertebrates"),
+        ("BBS1_ANOGA", "Anopheles_gambiae", "mosquitoes", "insects", "eukaryotes"),
         ("BBS1_IXOSC", "parasteatoda", "other arthropods", "eukaryotes", "eukaryotes"),
-        ("BBS1_BRUMA", "brugia", "filarial nematodes", "nematodes", "eukaryotes"),
+        ("BBS1_BRUMA", "brugia", "filarial nematodes", "eukaryotes", "eukaryotes"),
         ("BBS1_SPIPN", "rhizopus_oryzae", "chytrids", "eukaryotes", "eukaryotes"),
     ],
 )
