@@ -41,11 +41,11 @@ STRANGER = 1.6
 """Factor on the temperature of probabilities under the pooled parameters, which a genome gets that is like none. Fitted
 on fly, yeasts, Arabidopsis and Populus (benchmarks/temperatures.py): read with each other's parameters, 2.5 has the
 smallest Brier score (0.26; 0.31 without the factor), with their own 1.6. How far words are apart matters little."""
-OUTDONE, CLEARLY = 3.0, 0.005
+OUTDONE, CLEARLY = 2.8, 0.005
 """How many times better, and by how many nats per base more, genes must score under the model for genomes like none for
 it to replace another. Parameters of trypanosomes, without introns, suit words of any genome as rich in GC: of water
-moulds and green algas the genes score 3.1 to 7 times better with that model, of Leishmania itself 2 to 2.7 times. Of
-mammals, whose genes lie far apart, all scores are small: 3 times is 0.002 nats."""
+moulds and green algae the genes score 3 to 6.8 times better with that model, of Leishmania itself 1.9 to 2.7 times. Of
+mammals, whose genes lie far apart, all scores are small: 2.4 times is 0.001 nats."""
 LEAST, CLEAR = SCORED // 4, 0.01
 """Bases of a third of the sample, read first, and the nats per base by which its choice must lead to be final: three
 standard deviations of what the rest adds, on the fly."""
