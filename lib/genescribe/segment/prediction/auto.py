@@ -66,10 +66,8 @@ class AutoPredictorFactory(SegmentPredictorFactory):
         For the arguments see `PredictorFactory.for_genome`.
         """
         chosen = super().for_genome(genome, pieces, species)
-        name, choice = self._models.get(chosen.species), chosen.choice
-        if choice is not None:
-            choice = self._reconsidered(choice, genome, pieces)
-            name = self._models.get(choice.species)
+        choice = None if chosen.choice is None else self._reconsidered(chosen.choice, genome, pieces)
+        name = self._models.get(chosen.species if choice is None else choice.species)
         if choice is not None and choice.species == POOLED:
             known = alike(sample_words(genome, pieces), self.words)
             if known is not None:
