@@ -220,5 +220,13 @@ def sample_words(genome: Genome, pieces: Sequence[Piece]) -> NDArray[np.int64]:
 
 
 def sample_codes(genome: Genome, pieces: Sequence[Piece], most: int, size: int) -> Iterator[Codes]:
-    """Yield the bases of the parts that a sample holds: `sampled`."""
+    """Yield the base codes of the parts that a sample of a genome holds.
+
+    Parameters
+    ----------
+    genome
+        The sequences that the pieces are of.
+    pieces, most, size
+        As for `sampled`.
+    """
     return (genome.codes(*part) for part in sampled(pieces, most, size))
