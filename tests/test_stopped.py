@@ -174,6 +174,25 @@ def test_processes_that_read_data_end_without_a_traceback(number: signal.Signals
         assert run.stderr is not None and run.stderr.read() == said
 
 
+HUNG_UP = """
+from multiprocessing.connection import SocketClient
+from multiprocessing.resource_sharer import DupFd
+def main():
+    handed = DupFd(0)
+    for _ in range(10):
+        SocketClient(handed._id[0]).close()
+    handed.detach()
+    raise ConnectionError("of main itself")
+"""
+
+
+def test_a_process_that_hangs_up_before_it_is_answered_is_no_news() -> None:
+    """So ends one that asks for an open file, if a signal ends all; which of them is faster is a matter of chance."""
+    done = subprocess.run([sys.executable, "-c", HUNG_UP + RUN], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("Traceback") == 1, done.stderr
+    assert done.stderr.endswith("ConnectionError: of main itself\n")
+
+
 def test_an_error_ends_no_process_of_another_part_of_the_program() -> None:
     """As in a notebook that has processes of its own."""
     other = get_context("fork").Process(target=time.sleep, args=(600,))

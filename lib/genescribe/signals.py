@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _status: int | None = None
@@ -21,6 +22,7 @@ def end_on_signals() -> None:
     """
     for number in _SIGNALS:
         signal.signal(number, _end)
+    sys.excepthook = _tell
 
 
 def ending() -> int | None:
@@ -47,6 +49,19 @@ def _end(number: int, frame: object) -> None:
         # Not by print: this may have interrupted one.
         os.write(2, b"\ngenescribe: interrupted\n")
     sys.exit(_status)
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error that nothing caught, unless it says in another thread that a process is gone.
+
+    A thread of `multiprocessing` hands open files to the other processes of the program, and reports that one hung up.
+    If a signal ends them all, it may live a little longer than that one.
+    """
+    import threading
+
+    elsewhere = threading.current_thread() is not threading.main_thread()
+    if not (elsewhere and issubclass(kind, ConnectionError | EOFError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _is_worker() -> bool:
