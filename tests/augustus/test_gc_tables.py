@@ -207,3 +207,8 @@ def test_a_set_without_introns_is_refused(tmp_path: Path) -> None:
 def test_classes_that_do_not_ascend_are_refused(classes: tuple[float, ...], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="classes do not ascend"):
         estimate_model([], tmp_path / "model", TrainingOptions(), gc_classes=classes)
+
+
+def test_noncoding_sequence_is_not_counted_by_classes_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no classes to count by; give --gc-classes too"):
+        estimate_model([], tmp_path / "model", TrainingOptions(), noncoding=True)

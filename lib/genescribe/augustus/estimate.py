@@ -106,13 +106,16 @@ def estimate_model(
     Raises
     ------
     InputError
-        Classes that do not ascend, AUGUSTUS is missing or fails, there are no genes, or every annotation is partial.
+        Classes that do not ascend, or none where `noncoding` needs them; AUGUSTUS is missing or fails, there are no
+        genes, or every annotation is partial.
     """
     if list(gc_classes) != sorted(set(gc_classes)):
         shares = " ".join(map(str, gc_classes))
         raise InputError(
             f"classes do not ascend: {shares}", where="--gc-classes", remedy="give each share once, the least first"
         )
+    if noncoding and not gc_classes:
+        raise InputError("no classes to count by", where="--gc-noncoding", remedy="give --gc-classes too")
     parts: list[tuple[Source, list[Chosen]]] = []
     dropped: Counter[str] = Counter()
     for source in sources:
