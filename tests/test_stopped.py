@@ -178,7 +178,7 @@ HUNG_UP = """
 from multiprocessing.connection import SocketClient
 from multiprocessing.resource_sharer import DupFd
 def main():
-    handed = DupFd(0)
+    handed = DupFd(1)
     for _ in range(10):
         SocketClient(handed._id[0]).close()
     handed.detach()
